@@ -1,0 +1,96 @@
+# Boxoffice. `make` alone lists what there is.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON := .venv/bin/python
+UV := $(shell command -v uv 2>/dev/null)
+# A `python3.11` on PATH may be a version manager's stand-in, so it is asked to run.
+BASE_PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v python3)
+
+ifdef UV
+  MAKE_VENV = $(UV) venv --quiet --clear --python "$(BASE_PYTHON)" .venv
+  INSTALL = $(UV) pip install --quiet --python $(PYTHON)
+else
+  MAKE_VENV = "$(BASE_PYTHON)" -m venv --clear .venv
+  INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
+endif
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/run.stamp ## Start everything and load sample data; Ctrl-C stops it, the data stays
+	@exec $(PYTHON) -m deploy.local
+
+.PHONY: migrate
+migrate: .venv/run.stamp ## Bring the database to the newest schema, and stop
+	@exec $(PYTHON) -m deploy.local.migrate
+
+.PHONY: seed
+seed: .venv/run.stamp ## Load the sample data again into a running Boxoffice
+	@exec $(PYTHON) -m deploy.local.seed
+
+.PHONY: test
+test: .venv/dev.stamp ## Run every test, with coverage
+	$(PYTHON) -m pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: lint
+lint: .venv/dev.stamp protos-check ## Check style, types, the contract and who imports whom
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	$(PYTHON) protos/lint.py
+	.venv/bin/lint-imports
+
+.PHONY: format
+format: .venv/dev.stamp ## Rewrite the code in the house style
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+.PHONY: protos
+protos: .venv/dev.stamp ## Generate the Python of the contract
+	$(PYTHON) protos/generate.py
+
+.PHONY: protos-check
+protos-check: .venv/dev.stamp ## Fail where the generated Python is not that of the contract
+	$(PYTHON) protos/generate.py --check
+
+.PHONY: lock
+lock: ## Pin every dependency again, with hashes (needs uv)
+	$(LOCK) --upgrade --extra dev --output-file requirements-dev.txt
+	$(LOCK) --constraint requirements-dev.txt --extra run --output-file requirements-run.txt
+	$(LOCK) --constraint requirements-dev.txt --extra server --output-file requirements.txt
+
+LOCK = uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 \
+	--no-annotate pyproject.toml
+
+.PHONY: clean
+clean: ## Remove the virtual environment and every cache; the data stays
+	rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache .schemathesis build dist protos/*.egg-info
+	find . -name .data -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+.PHONY: reset
+reset: .venv/run.stamp ## Remove the development database
+	@exec $(PYTHON) -m deploy.local.reset
+
+.venv/bin/python:
+	@"$(BASE_PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Boxoffice needs Python 3.11 or later: make BASE_PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making .venv"
+	@$(MAKE_VENV)
+
+# What `make run` needs, and the contract's package in place of a copy of it.
+.venv/run.stamp: requirements-run.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what $(@F:.stamp=) needs"
+	@$(INSTALL) --requirement requirements-run.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+	@echo "Installing what $(@F:.stamp=) needs"
+	@$(INSTALL) --requirement requirements-dev.txt
+	@touch $@

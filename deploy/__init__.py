@@ -1,0 +1,1 @@
+"""How Boxoffice is run: here for development, in containers elsewhere."""
