@@ -1,0 +1,123 @@
+"""Generates the Python code of the contract, and checks that what is committed is what it gives.
+
+`python protos/generate.py` writes, `--check` compares and fails on drift. The rules of protovalidate
+come from the descriptor inside its wheel, Google's annotations from googleapis-common-protos, so no
+foreign .proto file is kept here.
+"""
+
+import argparse
+import filecmp
+import shutil
+import sys
+import tempfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+import grpc_tools
+from grpc_tools import protoc
+from protovalidate._gen.buf.validate import validate_pb  # pinned to 2.1: a private name
+
+ROOT = Path(__file__).resolve().parent
+VALIDATE = "buf/validate/validate.proto"
+PACKAGES = ("boxoffice", "buf")
+GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
+BIN = Path(sys.executable).parent
+
+
+def main() -> int:
+    """Writes or checks the generated code; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail if the committed code differs")
+    with tempfile.TemporaryDirectory() as directory:
+        output = Path(directory)
+        generate(output)
+        if parser.parse_args().check:
+            return check(output)
+        install(output)
+    return 0
+
+
+def generate(output: Path) -> None:
+    """Runs protoc over every file of the contract, into `output`."""
+    files = contract()
+    run(
+        output,
+        *(f"--plugin={BIN / plugin}" for plugin in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")),
+        f"--python_out={output}",
+        f"--mypy_out={output}",
+        f"--grpc_python_out={output}",
+        f"--mypy_grpc_out={output}",
+        *files,
+    )
+
+
+def contract() -> list[str]:
+    """Names every .proto file to generate code for, as imports name them."""
+    own = (path.relative_to(ROOT).as_posix() for path in ROOT.glob("boxoffice/**/*.proto"))
+    return [*sorted(own), VALIDATE]
+
+
+def run(scratch: Path, *arguments: str) -> None:
+    """Runs protoc with every import of the contract in reach."""
+    rules = scratch / "validate.binpb"
+    rules.write_bytes(_descriptor_set(validate_pb.desc().proto.to_binary()))
+    googleapis = Path(str(distribution("googleapis-common-protos").locate_file("")))
+    includes = [ROOT, googleapis, Path(grpc_tools.__file__).parent / "_proto"]
+    status = protoc.main(
+        [
+            "protoc",
+            *(f"--proto_path={include}" for include in includes),
+            f"--descriptor_set_in={rules}",
+            *arguments,
+        ]
+    )
+    rules.unlink()
+    if status != 0:
+        sys.exit(status)
+
+
+def check(output: Path) -> int:
+    """Compares `output` with the committed code; names what differs and returns the status."""
+    made = set(generated(output))
+    drifted = made ^ set(generated(ROOT))
+    drifted |= {
+        file
+        for file in made - drifted
+        if not filecmp.cmp(output / file, ROOT / file, shallow=False)
+    }
+    for file in sorted(drifted):
+        print(f"protos/{file} is not what the contract gives; run `make protos`", file=sys.stderr)
+    return 1 if drifted else 0
+
+
+def install(output: Path) -> None:
+    """Replaces the committed code by what is in `output`."""
+    for file in generated(ROOT):
+        (ROOT / file).unlink()
+    for file in generated(output):
+        (ROOT / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(output / file, ROOT / file)
+
+
+def generated(root: Path) -> list[Path]:
+    """Lists the generated files below `root`, relative to it."""
+    return sorted(
+        path.relative_to(root)
+        for package in PACKAGES
+        for pattern in GENERATED
+        for path in (root / package).rglob(pattern)
+    )
+
+
+def _descriptor_set(file: bytes) -> bytes:
+    """Wraps one serialized FileDescriptorProto into a FileDescriptorSet (its field 1)."""
+    length, prefix = len(file), bytearray(b"\x0a")
+    while length > 0x7F:
+        prefix.append(length & 0x7F | 0x80)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix) + file
+
+
+if __name__ == "__main__":
+    sys.exit(main())
