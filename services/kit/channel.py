@@ -1,0 +1,66 @@
+"""How one process calls another: a channel per target, and every call with a deadline."""
+
+import json
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+import grpc
+
+from services.kit import context, errors
+
+RequestT = TypeVar("RequestT", contravariant=True)
+ResponseT = TypeVar("ResponseT", covariant=True)
+
+_OPTIONS: list[tuple[str, str | int]] = [
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.enable_http_proxy", 0),
+]
+
+
+class Rpc(Protocol[RequestT, ResponseT]):
+    """A method of an asynchronous stub."""
+
+    def __call__(
+        self, request: RequestT, *, timeout: float, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[ResponseT]:
+        """Starts the call."""
+
+
+def open_channel(target: str, *, service: str) -> grpc.aio.Channel:
+    """Opens a channel that spreads its calls over the healthy replicas behind `target`.
+
+    `service` is the full name of a gRPC service whose health decides. Close it after use. There are
+    no timeouts in the service config: in Python they fire too early, so each call brings its own.
+    """
+    config = {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": service},
+    }
+    options = [*_OPTIONS, ("grpc.service_config", json.dumps(config))]
+    return grpc.aio.insecure_channel(target, options=options)
+
+
+async def call(
+    rpc: Rpc[RequestT, ResponseT],
+    request: RequestT,
+    *,
+    timeout_seconds: float,
+    authorization: str = "",
+) -> ResponseT:
+    """Calls another service on behalf of the request at hand.
+
+    Takes at most `timeout_seconds`, less when the caller's own deadline is nearer. Raises Received
+    for a refusal of the other service, OutcomeUnknown where there was no verdict.
+    """
+    metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id.get()),)
+    if authorization:
+        metadata += (("authorization", authorization),)
+    timeout = context.remaining_seconds(timeout_seconds)
+    try:
+        return await rpc(request, timeout=timeout, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        raise (errors.refusal_of(error) or errors.OutcomeUnknown()) from error

@@ -1,0 +1,200 @@
+"""Refusals, and their one conversion to and from google.rpc.Status (AIP-193).
+
+    Refusal                    a certain "no": nothing was changed
+    ├── ValidationFailed       INVALID_ARGUMENT     VALIDATION_ERROR, with the fields
+    ├── InvalidPageToken       INVALID_ARGUMENT     INVALID_PAGE_TOKEN
+    ├── IdempotencyKeyReused   INVALID_ARGUMENT     IDEMPOTENCY_KEY_REUSED
+    ├── RequestInProgress      ABORTED              REQUEST_IN_PROGRESS
+    ├── Unauthenticated        UNAUTHENTICATED      UNAUTHENTICATED
+    ├── InvalidToken           UNAUTHENTICATED      INVALID_TOKEN
+    ├── PermissionDenied       PERMISSION_DENIED    PERMISSION_DENIED
+    ├── Unavailable            UNAVAILABLE          UNAVAILABLE
+    ├── OutcomeUnknown         UNKNOWN              OUTCOME_UNKNOWN; the exception: maybe done
+    ├── Internal               INTERNAL             INTERNAL, a defect of ours
+    └── Received               whatever another process refused with
+
+A service's own `errors.py` draws the rest of the tree.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+DOMAIN = "boxoffice"
+DetailT = TypeVar("DetailT", bound=Message)
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A field that breaks its rule: its path in the request (`event.name`) and what is wrong."""
+
+    path: str
+    message: str
+
+
+class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
+    """The request was refused.
+
+    `metadata` is what the caller may want to know besides the reason; it reaches REST clients only
+    as headers. The first line of a subclass's docstring is the message.
+    """
+
+    code: ClassVar[grpc.StatusCode]
+    reason: ClassVar[str]
+
+    def __init__(self, *, violations: Sequence[Violation] = (), **metadata: object) -> None:
+        super().__init__((type(self).__doc__ or "").partition("\n")[0])
+        self.violations = violations
+        self.metadata: Mapping[str, str] = {
+            name: str(value) for name, value in metadata.items() if value is not None
+        }
+
+
+class ValidationFailed(Refusal):
+    """A field is missing or breaks its rule."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "VALIDATION_ERROR"
+
+
+class InvalidPageToken(Refusal):
+    """The page token was not made by this list with these filters."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class IdempotencyKeyReused(Refusal):
+    """The idempotency key was used before with another content."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "IDEMPOTENCY_KEY_REUSED"
+
+
+class RequestInProgress(Refusal):
+    """A request with this idempotency key is being worked on."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = "REQUEST_IN_PROGRESS"
+
+
+class Unauthenticated(Refusal):
+    """The call needs a token."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+
+class InvalidToken(Refusal):
+    """The token is not valid."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = "INVALID_TOKEN"
+
+
+class PermissionDenied(Refusal):
+    """The caller may not do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
+
+
+class Unavailable(Refusal):
+    """Certainly not done; try again."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    reason = "UNAVAILABLE"
+
+
+class OutcomeUnknown(Refusal):
+    """Done or not, nobody knows yet; ask again with the same idempotency key."""
+
+    code = grpc.StatusCode.UNKNOWN
+    reason = "OUTCOME_UNKNOWN"
+
+
+class Internal(Refusal):
+    """A defect of ours."""
+
+    code = grpc.StatusCode.INTERNAL
+    reason = "INTERNAL"
+
+
+class Received(Refusal):
+    """Another process refused."""
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        reason: str,
+        metadata: Mapping[str, str] = NO_METADATA,
+        violations: Sequence[Violation] = (),
+    ) -> None:
+        super().__init__(violations=violations)
+        self.code = code  # type: ignore[misc] - the one refusal whose code is not its class's
+        self.reason = reason  # type: ignore[misc]
+        self.metadata = metadata
+
+
+def status_of(refusal: Refusal) -> status_pb2.Status:
+    """Converts to a Status with exactly one ErrorInfo, and a BadRequest where fields are named."""
+    status = status_pb2.Status(code=refusal.code.value[0], message=str(refusal))
+    info = error_details_pb2.ErrorInfo(
+        reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata
+    )
+    status.details.add().Pack(info)
+    if refusal.violations:
+        status.details.add().Pack(_bad_request(refusal.violations))
+    return status
+
+
+def refusal_from_status(status: status_pb2.Status) -> Received | None:
+    """Converts back; None when the status carries no ErrorInfo of Boxoffice."""
+    info = _detail(status, error_details_pb2.ErrorInfo())
+    if info is None or info.domain != DOMAIN:
+        return None
+    fields = _detail(status, error_details_pb2.BadRequest())
+    return Received(
+        _CODES[status.code],
+        info.reason,
+        dict(info.metadata),
+        [Violation(f.field, f.description) for f in fields.field_violations] if fields else (),
+    )
+
+
+def refusal_of(error: grpc.aio.AioRpcError) -> Received | None:
+    """Tells what a failed call was refused with; None when it never reached a verdict of ours."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type] - aio errors are calls, too
+    return None if status is None else refusal_from_status(status)
+
+
+async def abort(context: grpc.aio.ServicerContext[object, object], refusal: Refusal) -> None:
+    """Ends the call with the refusal; raises AbortError."""
+    await context.abort_with_status(rpc_status.to_status(status_of(refusal)))
+
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    fields = (
+        error_details_pb2.BadRequest.FieldViolation(field=v.path, description=v.message)
+        for v in violations
+    )
+    return error_details_pb2.BadRequest(field_violations=fields)
+
+
+def _detail(status: status_pb2.Status, detail: DetailT) -> DetailT | None:
+    """Unpacks the first detail of the type of `detail` into it."""
+    found = next((packed for packed in status.details if packed.Is(detail.DESCRIPTOR)), None)
+    if found is None:
+        return None
+    found.Unpack(detail)
+    return detail

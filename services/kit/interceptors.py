@@ -1,0 +1,211 @@
+"""The layers that every call passes, outermost first: see `layers`.
+
+Each wraps a method once, when it is first called, so a call pays for no more than the functions.
+"""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import grpc
+import structlog
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+
+from boxoffice.rest.v1 import rest_pb2
+from services.kit import context, errors, metrics, postgres
+from services.kit.authentication import Authenticator
+from services.kit.logging import sampled
+from services.kit.validation import violations
+
+ServicerContext = grpc.aio.ServicerContext[Any, Any]
+Unary = Callable[[Any, ServicerContext], Awaitable[Message]]
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, who may call it, and whether it reads."""
+
+    path: str
+    access: rest_pb2.Access.ValueType
+    is_read: bool
+
+
+class Layer(Protocol):
+    """Something that happens around every call."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """Makes the behaviour of a method out of that of the layers inside it."""
+
+
+def layers(authenticator: Authenticator, *, log_sample: float) -> Sequence[Layer]:
+    """Lists the layers of every service, outermost first."""
+    return (
+        RequestContext(),
+        AccessLog(log_sample),
+        Errors(),
+        Authentication(authenticator),
+        Validation(),
+    )
+
+
+class RequestContext:
+    """Notes the request's id and deadline for logs and for calls made on its behalf."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+
+        async def call(request: Any, call_context: ServicerContext) -> Message:
+            metadata = _metadata(call_context)
+            context.request_id.set(metadata.get("x-request-id") or uuid.uuid4().hex)
+            context.set_deadline(call_context.time_remaining())
+            return await behaviour(request, call_context)
+
+        return call
+
+
+class AccessLog:
+    """Counts and times every call, and logs a share of those that went well."""
+
+    def __init__(self, log_sample: float) -> None:
+        self._log_sample = log_sample
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+        answered = metrics.CALLS.labels(method.path, "OK", "")
+        seconds = metrics.SECONDS.labels(method.path)
+
+        async def call(request: Any, call_context: ServicerContext) -> Message:
+            started = time.perf_counter()
+            try:
+                response = await behaviour(request, call_context)
+            except errors.Refusal as refusal:
+                self._refused(method, refusal, time.perf_counter() - started)
+                await errors.abort(call_context, refusal)
+                raise
+            elapsed = time.perf_counter() - started
+            answered.inc()
+            seconds.observe(elapsed)
+            if sampled(context.request_id.get(), self._log_sample):
+                log.info("answered", method=method.path, seconds=round(elapsed, 6))
+            return response
+
+        return call
+
+    def _refused(self, method: Method, refusal: errors.Refusal, elapsed: float) -> None:
+        metrics.CALLS.labels(method.path, refusal.code.name, refusal.reason).inc()
+        if isinstance(refusal, _TROUBLE) or sampled(context.request_id.get(), self._log_sample):
+            log.info("refused", method=method.path, reason=refusal.reason, seconds=round(elapsed, 6))
+
+
+class Errors:
+    """Turns whatever goes wrong into a refusal, so that no text of an exception leaves the process."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+
+        async def call(request: Any, call_context: ServicerContext) -> Message:
+            try:
+                return await behaviour(request, call_context)
+            except errors.Refusal:
+                raise
+            except Exception as error:
+                refusal = postgres.refusal_of(error, is_read=method.is_read)
+                if refusal is None:
+                    log.exception("failed", method=method.path)
+                    raise errors.Internal from error
+                log.warning("database refused", method=method.path, error=str(error).strip())
+                raise refusal from error
+
+        return call
+
+
+class Authentication:
+    """Finds out who calls, and whether the method admits them."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+        authenticator = self._authenticator
+
+        async def call(request: Any, call_context: ServicerContext) -> Message:
+            caller = authenticator.authenticate(_metadata(call_context).get("authorization"))
+            authenticator.admit(caller, method.access)
+            context.caller.set(caller)
+            return await behaviour(request, call_context)
+
+        return call
+
+
+class Validation:
+    """Refuses a request that breaks a rule of the contract."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+
+        async def call(request: Any, call_context: ServicerContext) -> Message:
+            if found := violations(request):
+                raise errors.ValidationFailed(violations=found)
+            return await behaviour(request, call_context)
+
+        return call
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Puts the layers around every unary RPC of Boxoffice; health and reflection pass untouched."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = layers
+        self._handlers: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Finds the wrapped handler of a method; see grpc.aio.ServerInterceptor."""
+        path = handler_call_details.method
+        if path not in self._handlers:
+            handler = await continuation(handler_call_details)
+            if handler is None or not path.startswith("/boxoffice."):
+                return handler
+            self._handlers[path] = self._wrapped(path, handler)
+        return self._handlers[path]
+
+    def _wrapped(self, path: str, handler: Handler) -> Handler:
+        if handler.unary_unary is None:
+            raise TypeError(f"{path} is no unary method, and no layer guards it")
+        method, behaviour = describe(path), handler.unary_unary
+        for layer in reversed(self._layers):
+            behaviour = layer.wrap(method, behaviour)
+        return grpc.unary_unary_rpc_method_handler(
+            behaviour, handler.request_deserializer, handler.response_serializer
+        )
+
+
+def describe(path: str) -> Method:
+    """Reads from the contract what the layers must know of `/package.Service/Method`.
+
+    Raises ValueError for a method that does not say who may call it.
+    """
+    service, _, name = path.lstrip("/").partition("/")
+    descriptor = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
+    rule = descriptor.GetOptions().Extensions[rest_pb2.method]
+    if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
+        raise ValueError(f"{path} does not say who may call it")
+    return Method(path, rule.access, name.startswith(("Get", "List", "BatchGet")))
+
+
+_TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)
+
+
+def _metadata(call_context: ServicerContext) -> Mapping[str, str]:
+    metadata = call_context.invocation_metadata() or ()
+    return {key: value for key, value in metadata if isinstance(value, str)}

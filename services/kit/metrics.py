@@ -1,0 +1,18 @@
+"""What every gRPC service counts, and where Prometheus reads it."""
+
+from prometheus_client import Counter, Histogram, start_http_server
+
+CALLS = Counter("boxoffice_rpc_total", "Calls answered", ["method", "code", "reason"])
+SECONDS = Histogram(
+    "boxoffice_rpc_seconds",
+    "Time from a call's arrival to its answer",
+    ["method"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+
+
+def expose(listen: str) -> None:
+    """Serves the metrics at `host:port`; does nothing when `listen` is empty."""
+    if listen:
+        host, _, port = listen.rpartition(":")
+        start_http_server(int(port), addr=host)

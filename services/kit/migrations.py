@@ -1,0 +1,114 @@
+"""Brings the schema of a service to its newest form, however many replicas start at once.
+
+A service's `migrations/` holds numbered files, each run once and in its own transaction, and a
+folder `functions/` whose files only say CREATE OR REPLACE and are run again whenever they change.
+The owner runs them; the service's own role may then use the schema and nothing else.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+class ChangedMigrationError(Exception):
+    """A numbered migration was changed after it had been run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """A file of SQL; `repeatable` when it may be run again."""
+
+    name: str
+    text: str
+    repeatable: bool
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrate(owner_dsn: str, *, schema: str, directory: Path, role: str, password: str) -> None:
+    """Creates schema and role if need be and runs what is new in `directory`.
+
+    Raises ChangedMigrationError when history was rewritten, psycopg.Error when a file fails; what
+    ran before stays, what failed left nothing.
+    """
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        # Held until the connection ends, so of two replicas the second finds nothing to do.
+        connection.execute("SELECT pg_advisory_lock(hashtext('boxoffice migrations'))")
+        _prepare(connection, schema, role, password)
+        done = dict(connection.execute("SELECT name, sha256 FROM schema_migrations").fetchall())
+        for migration in _pending(directory, done):
+            _run(connection, migration)
+        _grant(connection, schema, role)
+
+
+def _prepare(connection: Connection, schema: str, role: str, password: str) -> None:
+    names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {role} LOGIN").format(**names))
+    connection.execute(
+        sql.SQL("ALTER ROLE {role} PASSWORD {password}").format(
+            **names, password=sql.Literal(password)
+        )
+    )
+    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {schema}").format(**names))
+    connection.execute(sql.SQL("SET search_path TO {schema}").format(**names))
+    connection.execute("""
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            name text PRIMARY KEY,
+            sha256 text NOT NULL,
+            run_at timestamptz NOT NULL DEFAULT now()
+        )
+    """)
+
+
+def _pending(directory: Path, done: dict[object, object]) -> Iterator[Migration]:
+    for migration in _files(directory):
+        known = done.get(migration.name)
+        if known == migration.sha256:
+            continue
+        if known is not None and not migration.repeatable:
+            raise ChangedMigrationError(migration.name)
+        yield migration
+
+
+def _files(directory: Path) -> Iterator[Migration]:
+    for path in sorted(directory.glob("*.sql")):
+        yield Migration(path.name, path.read_text(encoding="utf-8"), repeatable=False)
+    for path in sorted(directory.glob("functions/*.sql")):
+        yield Migration(f"functions/{path.name}", path.read_text(encoding="utf-8"), repeatable=True)
+
+
+def _run(connection: Connection, migration: Migration) -> None:
+    with connection.transaction():
+        connection.execute(migration.text.encode())
+        connection.execute(
+            """
+            INSERT INTO schema_migrations (name, sha256)
+            VALUES (%s, %s)
+            ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, run_at = now()
+            """,
+            [migration.name, migration.sha256],
+        )
+
+
+def _grant(connection: Connection, schema: str, role: str) -> None:
+    """Lets the role read and write the schema's rows, and reach no other schema."""
+    names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
+    for statement in (
+        "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
+        "GRANT USAGE ON SCHEMA {schema} TO {role}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}",
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role}",
+    ):
+        connection.execute(sql.SQL(statement).format(**names))

@@ -1,0 +1,92 @@
+"""The pool of connections to PostgreSQL, and what its errors mean to a caller."""
+
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from services.kit.errors import OutcomeUnknown, Refusal, Unavailable
+
+Connection = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+
+# A statement that the server ended by itself was rolled back, so it certainly did nothing:
+# lock_not_available, query_canceled, serialization_failure, deadlock_detected,
+# idle_in_transaction_session_timeout, read_only_sql_transaction, cannot_connect_now.
+_ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25006", "57P03"}
+_OUT_OF_RESOURCES = "53"
+
+_SESSION = {
+    "statement_timeout": "2s",
+    "lock_timeout": "1s",
+    # A process that is paused while it holds an event's row loses it after this.
+    "idle_in_transaction_session_timeout": "5s",
+    "client_connection_check_interval": "5s",
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+
+def open_pool(dsn: str, *, schema: str, size: int) -> Pool:
+    """Makes a pool of at most `size` connections to one schema; enter it to open it.
+
+    Connections are in autocommit: a use case of one statement is its own transaction, any other
+    says `async with connection.transaction()`. A caller who finds no free connection within 0.5 s,
+    or too many others waiting, is refused.
+    """
+    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    return AsyncConnectionPool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=0.5,
+        max_waiting=size * 64,
+        reconnect_timeout=30,
+        name=schema,
+        kwargs={
+            "autocommit": True,
+            "prepare_threshold": 1,
+            "application_name": f"boxoffice-{schema}",
+            "options": f"{options} -c search_path={schema}",
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "connect_timeout": 2,
+        },
+    )
+
+
+def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
+    """Tells what a database error means to a caller; None when it is a defect of ours.
+
+    A lost connection leaves a write in doubt: it may have committed before the answer was lost.
+    """
+    if isinstance(error, PoolTimeout | TooManyRequests):
+        return Unavailable()
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return Unavailable() if getattr(error, "sqlstate", None) in _ROLLED_BACK else None
+    state = error.sqlstate or ""
+    if is_read or state in _ROLLED_BACK or state.startswith(_OUT_OF_RESOURCES):
+        return Unavailable()
+    return OutcomeUnknown()
+
+
+def constraint_of(error: psycopg.IntegrityError) -> str:
+    """Names the constraint that a statement broke; code matches on this, never on a message."""
+    return error.diag.constraint_name or ""
+
+
+async def is_reachable(pool: Pool) -> bool:
+    """Tells whether a statement can be run now; replaces connections that were lost."""
+    try:
+        async with pool.connection(timeout=1) as connection:
+            await connection.execute("SELECT 1")
+    except (psycopg.Error, PoolTimeout, TooManyRequests):
+        await pool.check()
+        return False
+    return True
+
+

@@ -1,0 +1,23 @@
+"""Named SQL statements, kept in a .sql file beside the module that runs them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+_NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
+
+
+def load(module: str) -> Mapping[str, bytes]:
+    """Reads the statements of the module whose `__file__` is given: `reservations.py` has `.sql`.
+
+    A statement starts at its `-- name: …` line and ends at the next one. Raises ValueError for a
+    name given twice.
+    """
+    path = Path(module).with_suffix(".sql")
+    _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
+    names = parts[::2]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{path.name} gives a name twice")
+    statements = (text.strip().encode() for text in parts[1::2])
+    return MappingProxyType(dict(zip(names, statements, strict=True)))

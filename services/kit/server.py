@@ -1,0 +1,111 @@
+"""The life of a service: build, serve, drain on SIGTERM, stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from services.kit.interceptors import Interceptor, Layer
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+DATABASE = "database"
+"""Name under which the health service tells whether the database answers."""
+
+MAX_MESSAGE_BYTES = 1 << 20
+DRAIN_SECONDS = 0.3
+GRACE_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+
+class Server:
+    """A gRPC server with health, reflection if wanted, and an orderly end.
+
+    `services` are the full names of those that `register` adds. At most `concurrency` calls are
+    worked on at once; the excess is refused, not queued.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[str],
+        layers: Sequence[Layer],
+        *,
+        reflect: bool = False,
+        concurrency: int = 1024,
+    ) -> None:
+        self._services = ("", *services)
+        self.grpc = grpc.aio.server(
+            interceptors=[Interceptor(layers)],
+            maximum_concurrent_rpcs=concurrency,
+            options=[
+                ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+                ("grpc.so_reuseport", 0),
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                ("grpc.keepalive_permit_without_calls", 1),
+            ],
+        )
+        self.health = HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
+        if reflect:
+            names = (*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+            reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self.grpc)
+
+    def listen(self, address: str) -> int:
+        """Binds `host:port` and returns the port; raises OSError when it is taken."""
+        try:
+            return self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: is the port taken?") from error
+
+    async def start(self) -> None:
+        """Starts to accept calls."""
+        await self.grpc.start()
+        for service in self._services:
+            await self.health.set(service, SERVING)
+
+    async def stop(self) -> None:
+        """Turns new calls away, lets those in flight finish, and stops.
+
+        Balancers get a moment to see NOT_SERVING before connections are closed.
+        """
+        await self.health.enter_graceful_shutdown()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.grpc.wait_for_termination(), DRAIN_SECONDS)
+        await self.grpc.stop(GRACE_SECONDS)
+
+    async def watch_database(self, is_reachable: Callable[[], Awaitable[bool]]) -> None:
+        """Keeps the health of DATABASE true, looking once a second, until cancelled."""
+        while True:
+            reachable = await is_reachable()
+            await self.health.set(DATABASE, SERVING if reachable else NOT_SERVING)
+            await asyncio.sleep(1)
+
+
+@contextlib.asynccontextmanager
+async def running(*workers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs workers beside the block and cancels them at its end; one that fails ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(worker) for worker in workers]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def terminated() -> None:
+    """Waits for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    log.info("stopping")

@@ -1,0 +1,25 @@
+"""The settings that every process of Boxoffice has, read from the environment."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of one process. A service adds its own with its prefix (`BOOKINGS_`)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
+    """Whether callers without a token may act for anybody."""
+
+    service_key: str = Field(default="", validation_alias="BOXOFFICE_SERVICE_KEY")
+    """Secret that the services know each other by; empty admits none."""
+
+    reflection: bool = Field(default=False, validation_alias="BOXOFFICE_REFLECTION")
+    """Whether grpcurl may ask what there is to call."""
+
+    log_level: str = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
+    """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+    log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")
+    """Share of the answered requests that are logged; the same ones in every process."""
