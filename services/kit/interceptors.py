@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 import structlog
@@ -22,7 +22,7 @@ from services.kit.validation import violations
 
 ServicerContext = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, ServicerContext], Awaitable[Message]]
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 log = structlog.get_logger()
 
