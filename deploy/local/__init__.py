@@ -1,0 +1,1 @@
+"""The development run: everything on one machine, started by one command."""

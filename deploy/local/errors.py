@@ -1,0 +1,43 @@
+"""What can keep the development run from starting or going on; each message is for its user.
+
+LocalRunError
+├── SettingsError             a setting cannot be used
+├── PortTakenError            something else listens where we were asked to
+├── PostgresError             the server did not start
+│   └── PostgresInUseError    another live process runs it
+├── ChildEndedError           a service ended that should not have
+├── NotReadyError             the gateway did not become ready in time
+└── SampleDataError           the gateway refused an event of the sample data
+"""
+
+
+class LocalRunError(Exception):
+    """The development run cannot go on; the message says why."""
+
+
+class SettingsError(LocalRunError):
+    """A setting cannot be used; the message names it."""
+
+
+class PortTakenError(LocalRunError):
+    """A port cannot be listened on; the message names it and the setting that changes it."""
+
+
+class PostgresError(LocalRunError):
+    """PostgreSQL could not be started; the message ends with the tail of its own log."""
+
+
+class PostgresInUseError(PostgresError):
+    """Another live process runs the server of this folder."""
+
+
+class ChildEndedError(LocalRunError):
+    """A process of the run ended by itself; the message names it."""
+
+
+class NotReadyError(LocalRunError):
+    """The gateway did not become ready in time."""
+
+
+class SampleDataError(LocalRunError):
+    """The gateway did not take an event of the sample data."""

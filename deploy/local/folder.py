@@ -1,0 +1,104 @@
+"""The files of one embedded PostgreSQL: where and whose they are, and who may use them now."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from deploy.local.errors import PostgresInUseError
+from deploy.local.orphans import end_orphans
+from deploy.local.places import home_for, private_folder, server_account, short_name
+
+_SOCKETS = Path("/tmp")  # noqa: S108  (a short path; the folder made in it is checked and closed)
+_LOG_TAIL_LINES = 20
+
+
+class ServerFolder:
+    """The folder `directory/postgres`, or the one it links to where the server cannot reach it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.account = server_account()
+        self._entry = directory.absolute() / "postgres"
+        self.home = home_for(self._entry, self.account)
+        self.data = self.home / "data"
+        self.log = self.home / "server.log"
+        self.sockets = _SOCKETS / short_name(self.home)
+        self._password = self.home / "password"
+
+    def lock(self) -> IO[str]:
+        """Lock the folder until the answer is closed or this process dies.
+
+        Processes of a killed run that still use the folder are ended. Raises
+        `PostgresInUseError` while a live process has the lock.
+        """
+        lock = (self.home / "lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            message = f"Boxoffice already runs from this folder, as process {_holder(lock)}"
+            raise PostgresInUseError(message) from exc
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        end_orphans(self.data)
+        return lock
+
+    def open_sockets(self) -> None:
+        """Make the folder for the unix socket, closed to other users."""
+        private_folder(self.sockets, account=self.account)
+
+    def close_sockets(self) -> None:
+        """Remove the folder of the unix socket."""
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def new_data(self) -> Iterator[Path]:
+        """Give an empty folder to make data in; it counts as data once the block is through."""
+        unfinished = self.home / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        yield private_folder(unfinished, account=self.account)
+        unfinished.rename(self.data)
+
+    def password(self) -> str:
+        """Return the superuser's password."""
+        return self._password.read_text()
+
+    @contextlib.contextmanager
+    def new_password(self) -> Iterator[Path]:
+        """Choose a password and show it to the server's user in a file, for `initdb`."""
+        shown = self.sockets / "password"
+        _write_secret(self._password, secrets.token_hex(32))
+        try:
+            _write_secret(shown, self.password())
+            os.chown(shown, self.account.uid, self.account.gid)
+            yield shown
+        finally:
+            shown.unlink(missing_ok=True)
+
+    def log_tail(self) -> str:
+        """Return the last lines that PostgreSQL logged since its start."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_TAIL_LINES:])
+
+    def remove(self) -> None:
+        """Delete everything, data included. Raises `PostgresInUseError` while the server runs."""
+        with self.lock():
+            self.close_sockets()
+            shutil.rmtree(self.home)
+            self._entry.unlink(missing_ok=True)
+
+
+def _holder(lock: IO[str]) -> str:
+    with lock:
+        lock.seek(0)
+        return lock.read()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)

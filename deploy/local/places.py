@@ -1,0 +1,74 @@
+"""Who runs the embedded PostgreSQL, and where that user may keep its files.
+
+PostgreSQL refuses to run as root, and root's own folders are closed to everybody else.
+"""
+
+import hashlib
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+_PREFERRED_ACCOUNTS = ("nobody", "daemon")
+_OPEN_GROUND = Path("/var/tmp")  # noqa: S108  (kept over a restart; ownership is checked)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The operating system's user that the server runs as."""
+
+    uid: int
+    gid: int
+
+
+def server_account() -> Account:
+    """Return ourselves or, for root, somebody without privileges."""
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid())
+    entries = {entry.pw_name: entry for entry in pwd.getpwall() if entry.pw_uid != 0}
+    chosen = next((entries[name] for name in _PREFERRED_ACCOUNTS if name in entries), None)
+    entry = chosen or next(iter(entries.values()))
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def reachable(path: Path, account: Account) -> bool:
+    """Tell whether `account` gets as far as `path`, going by the permissions of its parents."""
+    if account.uid == os.geteuid():
+        return True
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
+
+
+def home_for(path: Path, account: Account) -> Path:
+    """Make and return the folder for the server's files: `path`, where `account` reaches it.
+
+    Otherwise a folder of ours on open ground, named after `path`, which becomes a link to it.
+    """
+    path = path.absolute()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if reachable(path, account) and not path.is_symlink():
+        return private_folder(path, mode=0o700 if account.uid == os.geteuid() else 0o711)
+    twin = private_folder(_OPEN_GROUND / short_name(path), mode=0o711)
+    path.unlink(missing_ok=True)
+    path.symlink_to(twin)
+    return twin
+
+
+def private_folder(path: Path, *, mode: int = 0o700, account: Account | None = None) -> Path:
+    """Make `path`, or take it when it is a folder that nobody else could have prepared."""
+    owner = account.uid if account else os.geteuid()
+    if not os.path.lexists(path):
+        path.mkdir(mode=0o700)
+        if account and owner != os.geteuid():
+            os.chown(path, account.uid, account.gid)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
+        message = f"{path} belongs to somebody else; remove it, or have its owner do so"
+        raise PermissionError(message)
+    path.chmod(mode)
+    return path
+
+
+def short_name(path: Path) -> str:
+    """Name a folder after `path`, short enough for a unix socket's path."""
+    return f"boxoffice-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
