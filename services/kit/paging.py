@@ -4,13 +4,26 @@ import base64
 import binascii
 import hashlib
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from services.kit.errors import InvalidPageToken
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
 FIRST = 2**63 - 1
+
+
+class Row(Protocol):
+    """A row that is listed by its number."""
+
+    @property
+    def id(self) -> int:
+        """The number, higher for what is newer."""
+
+
+RowT = TypeVar("RowT", bound=Row)
 
 _TOKEN = struct.Struct(">q8s")
 
@@ -48,6 +61,14 @@ def parse(page_size: int, page_token: str, *, scope: str) -> Page:
     if digest != _digest(scope):
         raise InvalidPageToken
     return Page(size, number, scope)
+
+
+def cut(rows: Sequence[RowT], page: Page) -> tuple[Sequence[RowT], str]:
+    """Cuts the rows that were read to the page, and gives the token of the next one or ""."""
+    if len(rows) <= page.size:
+        return rows, ""
+    shown = rows[: page.size]
+    return shown, page.token_after(shown[-1].id)
 
 
 def _digest(scope: str) -> bytes:

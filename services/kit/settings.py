@@ -3,11 +3,13 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MODEL_CONFIG = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
 
 class Settings(BaseSettings):
     """Settings of one process. A service adds its own with its prefix (`BOOKINGS_`)."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = MODEL_CONFIG
 
     open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
     """Whether callers without a token may act for anybody."""

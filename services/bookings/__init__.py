@@ -1,0 +1,1 @@
+"""Bookings: who holds which seat, and never more of them than there are."""

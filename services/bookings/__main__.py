@@ -1,0 +1,83 @@
+"""Runs bookings: `python -m services.bookings`. Wiring only."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
+from services.bookings.availability import Availability
+from services.bookings.bookings import Bookings
+from services.bookings.catalogue import Catalogue
+from services.bookings.events import EventsClient
+from services.bookings.inventory import Inventory
+from services.bookings.rankings import Rankings
+from services.bookings.reservations import Reservations
+from services.bookings.servicer import BookingsServicer, InventoryServicer
+from services.bookings.settings import Settings
+from services.kit import interceptors, logging, metrics, postgres
+from services.kit.authentication import Authenticator
+from services.kit.channel import open_channel
+from services.kit.server import Server, running, terminated
+from services.kit.workers import repeat
+
+BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
+INVENTORY = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name
+CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_name
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """Serves bookings while the block runs; gives the port."""
+    authenticator = Authenticator(
+        open_access=settings.open_access, service_key=settings.service_key
+    )
+    server = Server(
+        (BOOKINGS, INVENTORY),
+        interceptors.layers(authenticator, log_sample=settings.log_sample),
+        reflect=settings.reflection,
+    )
+    port = server.listen(settings.listen)
+    pool = postgres.open_pool(settings.database_url, schema="bookings", size=settings.pool_size)
+    async with open_channel(settings.events_target, service=CATALOGUE) as channel, pool:
+        events = EventsClient(catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key)
+        inventory, rankings = Inventory(pool), Rankings(pool)
+        catalogue = Catalogue(events.get_state, inventory)
+        reservations = Reservations(pool, catalogue)
+        bookings_pb2_grpc.add_BookingsServiceServicer_to_server(
+            BookingsServicer(
+                reservations,
+                Availability(inventory, catalogue),
+                Bookings(pool),
+                rankings,
+                authenticator,
+            ),
+            server.grpc,
+        )
+        inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
+            InventoryServicer(inventory), server.grpc
+        )
+        await server.start()
+        async with running(
+            server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(rankings.roll_up, every_seconds=1),
+            repeat(inventory.close_chunk, every_seconds=1),
+            repeat(reservations.forget_keys, every_seconds=60),
+        ):
+            yield port
+            await server.stop()
+
+
+async def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    logging.configure("bookings", settings.log_level)
+    metrics.expose(settings.metrics_listen)
+    async with serving(settings):
+        await terminated()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(Settings()))

@@ -1,0 +1,40 @@
+"""How many seats events have left; an event that is not known here yet is learned of first."""
+
+from collections.abc import Collection
+
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import EventNotFound
+from services.bookings.inventory import Inventory, Seats
+from services.kit.errors import Refusal, Unavailable
+
+
+class Availability:
+    """Counts seats. Events that nobody may see are not found."""
+
+    def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
+        self._inventory = inventory
+        self._catalogue = catalogue
+
+    async def count(self, event_ids: Collection[int]) -> dict[int, Seats | Refusal]:
+        """Counts the seats of each event, or tells why it cannot."""
+        known = await self._inventory.count_seats(event_ids)
+        unknown = {event_id for event_id in event_ids if event_id not in known}
+        missing = await self._catalogue.learn(unknown) if unknown else {}
+        if learned := unknown - missing.keys():
+            known |= await self._inventory.count_seats(learned)
+        return {
+            event_id: missing.get(event_id) or _visible(known.get(event_id))
+            for event_id in event_ids
+        }
+
+    async def expect(self, event_id: int) -> None:
+        """Raises the Refusal that there is for an event which cannot be seen."""
+        seats = (await self.count([event_id]))[event_id]
+        if isinstance(seats, Refusal):
+            raise seats
+
+
+def _visible(seats: Seats | None) -> Seats | Refusal:
+    if seats is None:
+        return Unavailable()
+    return seats if seats.is_visible else EventNotFound(inventory_revision=seats.rev)

@@ -1,0 +1,50 @@
+"""What bookings refuses, and why.
+
+    kit.errors.Refusal
+    ├── EventNotFound        NOT_FOUND            EVENT_NOT_FOUND
+    ├── EventNotBookable     FAILED_PRECONDITION  EVENT_NOT_BOOKABLE
+    ├── AlreadyBooked        ALREADY_EXISTS       ALREADY_BOOKED, with `booking_id`
+    ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT
+    └── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
+
+Those about an event's inventory carry `inventory_revision`: the revision at which they were true.
+"""
+
+import grpc
+
+from services.kit.errors import Refusal
+
+
+class EventNotFound(Refusal):
+    """There is no such event."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "EVENT_NOT_FOUND"
+
+
+class EventNotBookable(Refusal):
+    """The event is cancelled, completed, past, or outside its sales window."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "EVENT_NOT_BOOKABLE"
+
+
+class AlreadyBooked(Refusal):
+    """The user already has a live booking of this event."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "ALREADY_BOOKED"
+
+
+class SoldOut(Refusal):
+    """The event has no seat left."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "SOLD_OUT"
+
+
+class BookingNotFound(Refusal):
+    """There is no such booking."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "BOOKING_NOT_FOUND"

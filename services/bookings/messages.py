@@ -1,0 +1,112 @@
+"""Protobuf messages out of what the nouns of bookings give, and back."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
+from boxoffice.events.v1 import catalogue_pb2, events_pb2
+from boxoffice.type.v1 import money_pb2
+from services.bookings.bookings import Booking
+from services.bookings.inventory import EventState, Judgement, Seats
+from services.bookings.reservations import Reservation
+
+
+def booking(found: Booking) -> bookings_pb2.Booking:
+    """Writes a booking."""
+    return bookings_pb2.Booking(
+        id=found.id,
+        reference=str(found.reference),
+        event_id=found.event_id,
+        user_id=found.user_id,
+        status=bookings_pb2.BookingStatus.Value(f"BOOKING_STATUS_{found.status}"),
+        seat_count=found.seat_count,
+        price=_money(found.price_amount_minor, found.price_currency),
+        created_at=timestamp(found.created_at),
+        expires_at=timestamp(found.expires_at),
+        cancelled_at=timestamp(found.cancelled_at),
+        event=bookings_pb2.BookedEvent(
+            id=found.event_id, name=found.event_name, starts_at=timestamp(found.event_starts_at)
+        ),
+    )
+
+
+def reserve_response(made: Reservation) -> bookings_pb2.ReserveResponse:
+    """Writes a reservation."""
+    return bookings_pb2.ReserveResponse(
+        reservation=bookings_pb2.Reservation(
+            booking_id=made.booking_id,
+            event_id=made.event_id,
+            user_id=made.user_id,
+            created_at=timestamp(made.created_at),
+        ),
+        inventory_revision=made.rev,
+        replayed=made.replayed,
+    )
+
+
+def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
+    """Writes the seats of an event."""
+    return bookings_pb2.GetAvailabilityResponse(
+        availability=bookings_pb2.Availability(
+            event_id=seats.event_id,
+            total_seats=seats.capacity,
+            booked=seats.booked,
+            left=seats.capacity - seats.booked,
+        ),
+        inventory_revision=seats.rev,
+    )
+
+
+def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
+    """Writes a judgement."""
+    return inventory_pb2.ApplyEventResponse(
+        verdict=inventory_pb2.Verdict.Value(f"VERDICT_{judgement.verdict}"),
+        reason=judgement.refusal,
+        cancelled_bookings=judgement.cancelled_bookings,
+        inventory_revision=judgement.inventory_rev,
+    )
+
+
+def event_state(state: catalogue_pb2.EventState) -> EventState:
+    """Reads a state of an event; a status that is not known counts as closed for sale."""
+    known = events_pb2.EventStatus.values()
+    status = state.status if state.status in known else events_pb2.EVENT_STATUS_COMPLETED
+    return EventState(
+        event_id=state.event_id,
+        rev=state.revision,
+        name=state.name,
+        capacity=state.total_seats,
+        status=events_pb2.EventStatus.Name(status).removeprefix("EVENT_STATUS_"),
+        deleted=state.deleted,
+        starts_at=_moment(state, "starts_at"),
+        sales_open_at=_moment(state, "sales_open_at"),
+        sales_close_at=_moment(state, "sales_close_at"),
+        price_amount_minor=state.price.amount_minor if state.HasField("price") else None,
+        price_currency=state.price.currency if state.HasField("price") else None,
+        one_booking_per_user=(
+            state.one_booking_per_user if state.HasField("one_booking_per_user") else None
+        ),
+    )
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """Writes an aware time; None stays unset."""
+    if moment is None:
+        return None
+    written = Timestamp()
+    written.FromDatetime(moment)
+    return written
+
+
+def _moment(state: catalogue_pb2.EventState, field: str) -> datetime | None:
+    if not state.HasField(field):  # type: ignore[arg-type] - one of its own timestamps
+        return None
+    moment: datetime = getattr(state, field).ToDatetime(tzinfo=UTC)
+    return moment
+
+
+def _money(amount_minor: int | None, currency: str | None) -> money_pb2.Money | None:
+    if amount_minor is None or currency is None:
+        return None
+    return money_pb2.Money(amount_minor=amount_minor, currency=currency)

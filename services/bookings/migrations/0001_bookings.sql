@@ -1,0 +1,149 @@
+-- Who holds which seat. Every key holds event_id, so that the tables can be distributed by it.
+
+-- One row for an event: its counters, what the catalogue last said of it, and its lock. Whoever
+-- changes who holds a seat locks this row first (FOR NO KEY UPDATE).
+CREATE TABLE inventory (
+    event_id bigint NOT NULL,
+
+    capacity integer NOT NULL,
+    sold integer NOT NULL DEFAULT 0,
+    held integer NOT NULL DEFAULT 0,
+    live_bookings integer NOT NULL DEFAULT 0,
+    -- Number of the last change; the ledger has one row for each.
+    rev bigint NOT NULL DEFAULT 1,
+    -- When the first hold ends; null while nothing is held.
+    next_expiry_at timestamptz,
+    -- Set when the event was called off or deleted: its bookings read as CANCELLED from then on.
+    closed_at timestamptz,
+    -- Whether bookings of a closed event are still to be written as CANCELLED.
+    closing boolean NOT NULL DEFAULT false,
+
+    -- Revision of the catalogue that was decided last, and what was decided.
+    catalogue_rev bigint NOT NULL,
+    verdict text NOT NULL,
+    refusal text NOT NULL DEFAULT '',
+    cancelled_bookings integer NOT NULL DEFAULT 0,
+
+    name text NOT NULL,
+    status text NOT NULL,
+    deleted boolean NOT NULL,
+    starts_at timestamptz,
+    sales_open_at timestamptz,
+    sales_close_at timestamptz,
+    price_amount_minor bigint,
+    price_currency text,
+    one_booking_per_user boolean,
+
+    CONSTRAINT inventory_pk PRIMARY KEY (event_id),
+    CONSTRAINT inventory_sold_not_negative CHECK (sold >= 0),
+    CONSTRAINT inventory_held_not_negative CHECK (held >= 0),
+    CONSTRAINT inventory_live_bookings_not_negative CHECK (live_bookings >= 0),
+    CONSTRAINT inventory_never_oversold CHECK (sold + held <= capacity),
+    CONSTRAINT inventory_rev_positive CHECK (rev >= 1),
+    CONSTRAINT inventory_verdict_known CHECK (verdict IN ('APPLIED', 'REFUSED')),
+    CONSTRAINT inventory_refusal_if_refused CHECK ((verdict = 'REFUSED') = (refusal <> '')),
+    CONSTRAINT inventory_price_whole CHECK ((price_amount_minor IS NULL) = (price_currency IS NULL))
+) WITH (fillfactor = 50);
+
+CREATE INDEX inventory_closing ON inventory (event_id) WHERE closing;
+
+CREATE SEQUENCE booking_id AS bigint;
+
+CREATE TABLE bookings (
+    event_id bigint NOT NULL,
+    id bigint NOT NULL,
+    reference uuid NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    status text NOT NULL,
+    -- Whether it keeps its user from another one of this event.
+    exclusive boolean NOT NULL,
+    seat_count integer NOT NULL,
+    price_amount_minor bigint,
+    price_currency text,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    cancelled_at timestamptz,
+
+    CONSTRAINT bookings_pk PRIMARY KEY (event_id, id),
+    CONSTRAINT bookings_status_known
+        CHECK (status IN ('HELD', 'CONFIRMED', 'CANCELLED', 'EXPIRED')),
+    CONSTRAINT bookings_seat_count_positive CHECK (seat_count > 0),
+    CONSTRAINT bookings_expires_if_held CHECK (status <> 'HELD' OR expires_at IS NOT NULL),
+    CONSTRAINT bookings_cancelled_at_if_cancelled
+        CHECK ((status = 'CANCELLED') = (cancelled_at IS NOT NULL)),
+    CONSTRAINT bookings_price_whole CHECK ((price_amount_minor IS NULL) = (price_currency IS NULL))
+);
+
+-- Decides "already booked", whatever the interleaving.
+CREATE UNIQUE INDEX bookings_one_per_user ON bookings (event_id, user_id)
+    WHERE exclusive AND status IN ('HELD', 'CONFIRMED');
+CREATE INDEX bookings_by_id ON bookings (id);
+CREATE INDEX bookings_by_user ON bookings (user_id, id);
+
+-- One row for each change of an inventory, in the transaction of the change and never touched
+-- again: replayed from rev 1, it gives the counters and who holds a seat.
+CREATE TABLE ledger (
+    event_id bigint NOT NULL,
+    rev bigint NOT NULL,
+    -- OPENED and RESIZED carry the capacity; CLOSED frees all that is sold and held.
+    kind text NOT NULL,
+    booking_id bigint,
+    user_id text COLLATE "C",
+    -- Seats taken (positive) or freed (negative).
+    seats integer NOT NULL,
+    capacity integer,
+    at timestamptz NOT NULL,
+    -- Everything below the oldest transaction at work is complete; readers go by this.
+    txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+
+    CONSTRAINT ledger_pk PRIMARY KEY (event_id, rev),
+    CONSTRAINT ledger_kind_known CHECK (kind IN ('OPENED', 'RESIZED', 'CLOSED', 'RESERVED')),
+    CONSTRAINT ledger_capacity_if_sized
+        CHECK ((kind IN ('OPENED', 'RESIZED')) = (capacity IS NOT NULL)),
+    CONSTRAINT ledger_booking_if_reserved
+        CHECK ((kind = 'RESERVED') = (booking_id IS NOT NULL AND user_id IS NOT NULL))
+);
+
+CREATE INDEX ledger_by_txid ON ledger (txid);
+
+-- The answer to each request that carried an idempotency key, kept for 24 hours.
+CREATE TABLE idempotency (
+    caller text COLLATE "C" NOT NULL,
+    operation text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    -- SHA-256 of what was asked.
+    fingerprint bytea NOT NULL,
+    outcome text NOT NULL,
+    event_id bigint NOT NULL,
+    booking_id bigint,
+    rev bigint NOT NULL,
+    decided_at timestamptz NOT NULL,
+
+    CONSTRAINT idempotency_pk PRIMARY KEY (caller, operation, key)
+);
+
+CREATE INDEX idempotency_by_decided_at ON idempotency (decided_at);
+
+-- Live bookings of a user by the period they were made in, rolled up from the ledger.
+CREATE TABLE tallies (
+    period text COLLATE "C" NOT NULL,
+    starts_on date NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    bookings integer NOT NULL,
+
+    CONSTRAINT tallies_pk PRIMARY KEY (period, starts_on, user_id),
+    CONSTRAINT tallies_period_known CHECK (period IN ('all', 'day', 'week', 'month'))
+);
+
+CREATE INDEX tallies_by_rank ON tallies (period, starts_on, bookings DESC, user_id);
+
+-- The transactions of the ledger up to this one are in the tallies.
+CREATE TABLE tallied (
+    only_row boolean NOT NULL DEFAULT true,
+    after_txid xid8 NOT NULL,
+
+    CONSTRAINT tallied_pk PRIMARY KEY (only_row),
+    CONSTRAINT tallied_one_row CHECK (only_row)
+);
+
+INSERT INTO tallied (after_txid) VALUES ('0');

@@ -1,0 +1,255 @@
+-- Decides a batch of reservations of one seat each, in the order given, and stores all that follows
+-- from it. A single reservation is a batch of one. Called in READ COMMITTED, where every statement
+-- below sees what was committed before it began; that is what makes locking first correct.
+--
+-- The arrays run in parallel; a null key means none. No two items may share caller and key.
+-- Gives one row for each item: RESERVED, or why not; UNKNOWN_EVENT where the inventory has no row.
+-- `rev` is the revision of the inventory at which the outcome was true.
+CREATE OR REPLACE FUNCTION reserve(
+    event_ids bigint[],
+    user_ids text[],
+    callers text[],
+    keys text[],
+    fingerprints bytea[]
+)
+RETURNS TABLE (
+    item integer,
+    outcome text,
+    booking_id bigint,
+    decided_at timestamptz,
+    rev bigint,
+    replayed boolean
+)
+LANGUAGE plpgsql
+-- Plans are made once and while tables may still be empty: they must be those for full ones.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    -- Items that are still to be decided.
+    wanted integer[];
+    moment timestamptz;
+BEGIN
+    SELECT array_agg(i ORDER BY i)
+    INTO wanted
+    FROM generate_subscripts(event_ids, 1) AS i
+    WHERE keys[i] IS NULL;
+
+    IF cardinality(wanted) IS DISTINCT FROM cardinality(event_ids) THEN
+        DECLARE
+            claimed integer[];
+        BEGIN
+            -- A key is owned until this transaction ends. Nobody waits for one: a key that is in
+            -- flight elsewhere is refused at once, so no two batches can wait for each other.
+            SELECT array_agg(tried.i) FILTER (WHERE tried.is_ours)
+            INTO claimed
+            FROM (
+                SELECT
+                    i,
+                    pg_try_advisory_xact_lock(
+                        hashtextextended(callers[i] || E'\x1f' || keys[i], 0)
+                    ) AS is_ours
+                FROM generate_subscripts(keys, 1) AS i
+                WHERE keys[i] IS NOT NULL
+            ) AS tried;
+
+            RETURN QUERY
+            SELECT i, 'REQUEST_IN_PROGRESS', NULL::bigint, NULL::timestamptz, NULL::bigint, false
+            FROM generate_subscripts(keys, 1) AS i
+            WHERE keys[i] IS NOT NULL
+                AND i <> ALL (coalesce(claimed, '{}'));
+
+            -- A statement of its own: it sees what the owner before us committed.
+            RETURN QUERY
+            SELECT
+                i,
+                CASE
+                    WHEN stored.fingerprint = fingerprints[i] THEN stored.outcome
+                    ELSE 'IDEMPOTENCY_KEY_REUSED'
+                END,
+                stored.booking_id,
+                stored.decided_at,
+                stored.rev,
+                true
+            FROM unnest(claimed) AS i
+            JOIN idempotency AS stored
+                ON stored.caller = callers[i]
+                AND stored.operation = 'reserve'
+                AND stored.key = keys[i]
+            WHERE stored.decided_at > clock_timestamp() - interval '24 hours';
+
+            SELECT array_agg(i ORDER BY i)
+            INTO wanted
+            FROM unnest(wanted || claimed) AS i
+            WHERE NOT EXISTS (
+                SELECT
+                FROM idempotency AS stored
+                WHERE stored.caller = callers[i]
+                    AND stored.operation = 'reserve'
+                    AND stored.key = keys[i]
+                    AND stored.decided_at > clock_timestamp() - interval '24 hours'
+            );
+        END;
+    END IF;
+
+    -- The lock: every change of these events waits here, and all batches come in the same order.
+    PERFORM
+    FROM inventory
+    WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
+    ORDER BY event_id
+    FOR NO KEY UPDATE;
+
+    moment := clock_timestamp();
+
+    -- A statement of its own again: its snapshot is younger than the lock.
+    RETURN QUERY
+    WITH asked AS MATERIALIZED (
+        SELECT
+            i,
+            event_ids[i] AS event_id,
+            user_ids[i] AS user_id,
+            row_number() OVER (PARTITION BY event_ids[i], user_ids[i] ORDER BY i) AS turn
+        FROM unnest(wanted) AS i
+    ),
+    judged AS (
+        SELECT
+            asked.*,
+            stock.rev AS base_rev,
+            stock.left,
+            coalesce(stock.one_booking_per_user, true) AS exclusive,
+            stock.price_amount_minor,
+            stock.price_currency,
+            mine.id AS existing_id,
+            CASE
+                WHEN stock.event_id IS NULL THEN 'UNKNOWN_EVENT'
+                WHEN stock.deleted OR stock.status = 'DRAFT' THEN 'EVENT_NOT_FOUND'
+                WHEN stock.status <> 'PUBLISHED'
+                    OR moment < stock.sales_open_at
+                    OR moment >= stock.sales_close_at
+                    OR moment >= stock.starts_at THEN 'EVENT_NOT_BOOKABLE'
+                WHEN mine.id IS NOT NULL THEN 'ALREADY_BOOKED'
+                WHEN asked.turn > 1 AND coalesce(stock.one_booking_per_user, true) THEN 'TWIN'
+            END AS objection
+        FROM asked
+        LEFT JOIN LATERAL (
+            SELECT inventory.*, capacity - sold - held AS left
+            FROM inventory
+            WHERE inventory.event_id = asked.event_id
+        ) AS stock ON true
+        LEFT JOIN LATERAL (
+            SELECT bookings.id
+            FROM bookings
+            WHERE bookings.event_id = asked.event_id
+                AND bookings.user_id = asked.user_id
+                AND bookings.exclusive
+                AND bookings.status IN ('HELD', 'CONFIRMED')
+                AND coalesce(stock.one_booking_per_user, true)
+        ) AS mine ON true
+    ),
+    queued AS (
+        -- `place` counts those who may have a seat if there is one, up to and with this item.
+        SELECT
+            judged.*,
+            count(*) FILTER (WHERE objection IS NULL) OVER (PARTITION BY event_id ORDER BY i)
+                AS place
+        FROM judged
+    ),
+    decided AS MATERIALIZED (
+        SELECT
+            i,
+            event_id,
+            user_id,
+            exclusive,
+            price_amount_minor,
+            price_currency,
+            base_rev + least(place, queued.left) AS rev,
+            CASE
+                WHEN objection = 'TWIN' THEN
+                    CASE WHEN first_place <= queued.left THEN 'ALREADY_BOOKED' ELSE 'SOLD_OUT' END
+                WHEN objection IS NOT NULL THEN objection
+                WHEN place > queued.left THEN 'SOLD_OUT'
+                ELSE 'RESERVED'
+            END AS outcome,
+            CASE
+                WHEN objection IS NULL AND place <= queued.left THEN nextval('booking_id')
+                ELSE existing_id
+            END AS booking_id
+        FROM (
+            SELECT
+                queued.*,
+                first_value(place) OVER (PARTITION BY event_id, user_id ORDER BY i) AS first_place
+            FROM queued
+            ORDER BY i
+        ) AS queued
+    ),
+    booked AS (
+        INSERT INTO bookings (
+            event_id, id, reference, user_id, status, exclusive, seat_count,
+            price_amount_minor, price_currency, created_at
+        )
+        SELECT
+            event_id, booking_id, gen_random_uuid(), user_id, 'CONFIRMED', exclusive, 1,
+            price_amount_minor, price_currency, moment
+        FROM decided
+        WHERE outcome = 'RESERVED'
+    ),
+    counted AS (
+        UPDATE inventory
+        SET
+            sold = sold + taken.seats,
+            live_bookings = live_bookings + taken.seats,
+            rev = inventory.rev + taken.seats
+        FROM (
+            SELECT event_id, count(*)::integer AS seats
+            FROM decided
+            WHERE outcome = 'RESERVED'
+            GROUP BY event_id
+        ) AS taken
+        WHERE inventory.event_id = taken.event_id
+    ),
+    recorded AS (
+        INSERT INTO ledger (event_id, rev, kind, booking_id, user_id, seats, at)
+        SELECT event_id, rev, 'RESERVED', booking_id, user_id, 1, moment
+        FROM decided
+        WHERE outcome = 'RESERVED'
+    ),
+    answered AS (
+        SELECT
+            i,
+            outcome,
+            CASE
+                WHEN outcome = 'ALREADY_BOOKED' THEN
+                    first_value(booking_id) OVER (PARTITION BY event_id, user_id ORDER BY i)
+                ELSE booking_id
+            END AS booking_id,
+            rev,
+            event_id
+        FROM decided
+    ),
+    remembered AS (
+        INSERT INTO idempotency (
+            caller, operation, key, fingerprint, outcome, event_id, booking_id, rev, decided_at
+        )
+        SELECT
+            callers[i], 'reserve', keys[i], fingerprints[i], outcome, event_id, booking_id, rev,
+            moment
+        FROM answered
+        WHERE keys[i] IS NOT NULL
+            AND outcome <> 'UNKNOWN_EVENT'
+        ON CONFLICT ON CONSTRAINT idempotency_pk DO UPDATE
+        -- Only a key past its 24 hours can be here already.
+        SET
+            fingerprint = excluded.fingerprint,
+            outcome = excluded.outcome,
+            event_id = excluded.event_id,
+            booking_id = excluded.booking_id,
+            rev = excluded.rev,
+            decided_at = excluded.decided_at
+    )
+    SELECT i, outcome, booking_id, moment, rev, false
+    FROM answered;
+END;
+$$;

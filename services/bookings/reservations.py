@@ -1,0 +1,186 @@
+"""Reserving seats: many requests are decided by one statement, and none is answered before it commits.
+
+The rules themselves are in migrations/functions/reserve.sql, under the event's lock.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
+from services.kit import queries
+from services.kit.errors import IdempotencyKeyReused, Refusal, RequestInProgress, Unavailable
+from services.kit.postgres import Pool
+
+SQL = queries.load(__file__)
+EXPIRY_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One seat of an event for a user; `key` is the idempotency key, None for none.
+
+    `caller` is whose key it is: an account, or "" for all who have no token.
+    """
+
+    event_id: int
+    user_id: str
+    caller: str = ""
+    key: str | None = None
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Digest of what is asked: the same key with another one is refused."""
+        return hashlib.sha256(f"v1\x1freserve\x1f{self.event_id}\x1f{self.user_id}".encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A seat that was booked, and the revision of the inventory that it made."""
+
+    booking_id: int
+    event_id: int
+    user_id: str
+    created_at: datetime
+    rev: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A row of the function `reserve`: what became of item number `item`, counted from 1."""
+
+    item: int
+    outcome: str
+    booking_id: int | None
+    decided_at: datetime | None
+    rev: int | None
+    replayed: bool
+
+
+Outcome = Reservation | Refusal
+
+
+class Reservations:
+    """Reserves seats. Uses the catalogue for events that are not known here yet."""
+
+    def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
+        self._pool = pool
+        self._catalogue = catalogue
+
+    async def reserve(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Decides the requests in their order; each is booked or refused on its own.
+
+        Raises Unavailable or OutcomeUnknown for all of them when the database gives no answer.
+        """
+        owners = _owners(requests)
+        firsts = [index for index, owner in enumerate(owners) if index == owner]
+        decided = await self._reserve_distinct([requests[index] for index in firsts])
+        outcomes = dict(zip(firsts, decided, strict=True))
+        return [
+            outcomes[index]
+            if index == owner
+            else _repeated(request, requests[owner], outcomes[owner])
+            for index, (request, owner) in enumerate(zip(requests, owners, strict=True))
+        ]
+
+    async def forget_keys(self) -> bool:
+        """Deletes a chunk of the answers whose time is over; tells whether there may be more."""
+        async with self._pool.connection() as connection:
+            deleted = await connection.execute(SQL["forget_keys"], {"chunk": EXPIRY_CHUNK})
+            return deleted.rowcount == EXPIRY_CHUNK
+
+    async def _reserve_distinct(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Decides requests of which no two share a key, learning of events not known here yet."""
+        outcomes = await self._decide(requests)
+        unknown = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, UnknownEvent)]
+        if not unknown:
+            return outcomes
+        missing = await self._catalogue.learn({requests[index].event_id for index in unknown})
+        for index in unknown:
+            outcomes[index] = missing.get(requests[index].event_id, outcomes[index])
+        learned = [index for index in unknown if requests[index].event_id not in missing]
+        decided = await self._decide([requests[index] for index in learned])
+        for index, outcome in zip(learned, decided, strict=True):
+            outcomes[index] = outcome
+        return outcomes
+
+    async def _decide(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Runs the one statement that decides, and commits."""
+        if not requests:
+            return []
+        columns = {
+            "event_ids": [request.event_id for request in requests],
+            "user_ids": [request.user_id for request in requests],
+            "callers": [request.caller for request in requests],
+            "keys": [request.key for request in requests],
+            "fingerprints": [request.fingerprint if request.key else None for request in requests],
+        }
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(binary=True, row_factory=class_row(Decision))
+            await cursor.execute(SQL["reserve"], columns)
+            decisions = {decision.item: decision for decision in await cursor.fetchall()}
+        return [_outcome(request, decisions[i]) for i, request in enumerate(requests, start=1)]
+
+
+def _owners(requests: Sequence[Request]) -> list[int]:
+    """Tells for each request the index of the first one with its key: its own if it has none."""
+    first: dict[tuple[str, str], int] = {}
+    return [
+        index if request.key is None else first.setdefault((request.caller, request.key), index)
+        for index, request in enumerate(requests)
+    ]
+
+
+def _repeated(request: Request, first: Request, outcome: Outcome) -> Outcome:
+    """Answers a request whose key an earlier one of the same batch has."""
+    if request.fingerprint != first.fingerprint:
+        return IdempotencyKeyReused()
+    if isinstance(outcome, Reservation):
+        return replace(outcome, replayed=True)
+    return outcome
+
+
+def _outcome(request: Request, decision: Decision) -> Outcome:
+    if decision.outcome == "RESERVED":
+        return _reservation(request, decision)
+    refusal = _REFUSALS[decision.outcome]
+    return refusal(
+        inventory_revision=decision.rev,
+        booking_id=decision.booking_id,
+        replayed="true" if decision.replayed else None,
+    )
+
+
+def _reservation(request: Request, decision: Decision) -> Reservation:
+    if decision.booking_id is None or decision.decided_at is None or decision.rev is None:
+        raise ValueError("a reservation without a booking")
+    return Reservation(
+        decision.booking_id,
+        request.event_id,
+        request.user_id,
+        decision.decided_at,
+        decision.rev,
+        decision.replayed,
+    )
+
+
+class UnknownEvent(Unavailable):
+    """The event is not known here, and the catalogue could not be asked."""
+
+
+_REFUSALS: Mapping[str, type[Refusal]] = {
+    refusal.reason: refusal
+    for refusal in (
+        EventNotFound,
+        EventNotBookable,
+        AlreadyBooked,
+        SoldOut,
+        IdempotencyKeyReused,
+        RequestInProgress,
+    )
+} | {"UNKNOWN_EVENT": UnknownEvent}

@@ -1,0 +1,29 @@
+-- name: reserve
+-- Decides a batch of reservations and stores what follows, all in one transaction of its own; the
+-- locks are taken and explained in migrations/functions/reserve.sql.
+SELECT
+    item,
+    outcome,
+    booking_id,
+    decided_at,
+    rev,
+    replayed
+FROM reserve(
+    %(event_ids)s::bigint[],
+    %(user_ids)s::text[],
+    %(callers)s::text[],
+    %(keys)s::text[],
+    %(fingerprints)s::bytea[]
+)
+
+-- name: forget_keys
+-- Deletes a chunk of the answers whose 24 hours are over; a row at work elsewhere is left alone.
+DELETE FROM idempotency
+WHERE (caller, operation, key) IN (
+    SELECT caller, operation, key
+    FROM idempotency
+    WHERE decided_at < clock_timestamp() - interval '24 hours'
+    ORDER BY decided_at
+    LIMIT %(chunk)s
+    FOR UPDATE SKIP LOCKED
+)

@@ -1,0 +1,188 @@
+"""The RPCs of bookings: each method reads its request, asks one noun, and writes its response."""
+
+import unicodedata
+from typing import Any, TypeAlias
+
+import grpc
+
+from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.rest.v1 import rest_pb2
+from services.bookings import messages
+from services.bookings.availability import Availability
+from services.bookings.bookings import Bookings
+from services.bookings.inventory import Inventory, Seats
+from services.bookings.rankings import Rankings
+from services.bookings.reservations import Outcome, Request, Reservations
+from services.kit import context, paging
+from services.kit.authentication import Authenticator, Caller
+from services.kit.errors import Refusal, ValidationFailed, status_of
+from services.kit.validation import violations
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
+    """Serves boxoffice.bookings.v1.BookingsService."""
+
+    def __init__(
+        self,
+        reservations: Reservations,
+        availability: Availability,
+        bookings: Bookings,
+        rankings: Rankings,
+        authenticator: Authenticator,
+    ) -> None:
+        self._reservations = reservations
+        self._availability = availability
+        self._bookings = bookings
+        self._rankings = rankings
+        self._authenticator = authenticator
+
+    async def Reserve(
+        self, request: bookings_pb2.ReserveRequest, _: Context
+    ) -> bookings_pb2.ReserveResponse:
+        """See bookings.proto."""
+        [outcome] = await self._reservations.reserve([_request(request, context.caller.get())])
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return messages.reserve_response(outcome)
+
+    async def BatchReserve(
+        self, request: bookings_pb2.BatchReserveRequest, _: Context
+    ) -> bookings_pb2.BatchReserveResponse:
+        """See bookings.proto. An item that does not pass is refused without touching the others."""
+        asked = [self._admitted(item) for item in request.items]
+        admitted = [item for item in asked if isinstance(item, Request)]
+        decided = iter(await self._reservations.reserve(admitted))
+        outcomes = [next(decided) if isinstance(item, Request) else item for item in asked]
+        return bookings_pb2.BatchReserveResponse(results=map(_reserve_result, outcomes))
+
+    async def GetAvailability(
+        self, request: bookings_pb2.GetAvailabilityRequest, _: Context
+    ) -> bookings_pb2.GetAvailabilityResponse:
+        """See bookings.proto."""
+        seats = (await self._availability.count([request.event_id]))[request.event_id]
+        if isinstance(seats, Refusal):
+            raise seats
+        return messages.availability_response(seats)
+
+    async def BatchGetAvailability(
+        self, request: bookings_pb2.BatchGetAvailabilityRequest, _: Context
+    ) -> bookings_pb2.BatchGetAvailabilityResponse:
+        """See bookings.proto."""
+        results = {
+            item.event_id: ValidationFailed(violations=found)
+            for item in request.items
+            if (found := violations(item))
+        }
+        valid = {item.event_id for item in request.items} - results.keys()
+        counted = results | await self._availability.count(valid)
+        return bookings_pb2.BatchGetAvailabilityResponse(
+            results=[_availability_result(counted[item.event_id]) for item in request.items]
+        )
+
+    async def ListBookings(
+        self, request: bookings_pb2.ListBookingsRequest, _: Context
+    ) -> bookings_pb2.ListBookingsResponse:
+        """See bookings.proto."""
+        page = paging.parse(request.page_size, request.page_token, scope="bookings")
+        found, token = paging.cut(await self._bookings.list_all(page), page)
+        return bookings_pb2.ListBookingsResponse(
+            bookings=map(messages.booking, found), next_page_token=token
+        )
+
+    async def ListUserBookings(
+        self, request: bookings_pb2.ListUserBookingsRequest, _: Context
+    ) -> bookings_pb2.ListUserBookingsResponse:
+        """See bookings.proto."""
+        user_id = _normalised(request.user_id)
+        page = paging.parse(request.page_size, request.page_token, scope=f"user {user_id}")
+        found, token = paging.cut(await self._bookings.list_of_user(user_id, page), page)
+        return bookings_pb2.ListUserBookingsResponse(
+            bookings=map(messages.booking, found), next_page_token=token
+        )
+
+    async def ListEventBookings(
+        self, request: bookings_pb2.ListEventBookingsRequest, _: Context
+    ) -> bookings_pb2.ListEventBookingsResponse:
+        """See bookings.proto."""
+        page = paging.parse(
+            request.page_size, request.page_token, scope=f"event {request.event_id}"
+        )
+        await self._availability.expect(request.event_id)
+        found, token = paging.cut(await self._bookings.list_of_event(request.event_id, page), page)
+        return bookings_pb2.ListEventBookingsResponse(
+            bookings=map(messages.booking, found), next_page_token=token
+        )
+
+    async def GetBooking(
+        self, request: bookings_pb2.GetBookingRequest, _: Context
+    ) -> bookings_pb2.GetBookingResponse:
+        """See bookings.proto."""
+        found = await self._bookings.get(request.booking_id)
+        return bookings_pb2.GetBookingResponse(booking=messages.booking(found))
+
+    async def ListTopUsers(
+        self, request: bookings_pb2.ListTopUsersRequest, _: Context
+    ) -> bookings_pb2.ListTopUsersResponse:
+        """See bookings.proto."""
+        users = await self._rankings.list_top_users(request.period, request.date)
+        return bookings_pb2.ListTopUsersResponse(
+            users=(
+                bookings_pb2.TopUser(
+                    place=user.place, user_id=user.user_id, bookings_count=user.bookings_count
+                )
+                for user in users
+            )
+        )
+
+    def _admitted(self, item: bookings_pb2.BatchReserveItem) -> Request | Refusal:
+        """Puts an item through what the layers do for a call of its own."""
+        try:
+            caller = self._authenticator.authenticate(item.authorization)
+            self._authenticator.admit(caller, rest_pb2.ACCESS_OPEN)
+        except Refusal as refusal:
+            return refusal
+        if found := violations(item.request):
+            return ValidationFailed(violations=found)
+        return _request(item.request, caller)
+
+
+class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
+    """Serves boxoffice.bookings.v1.InventoryService."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+
+    async def ApplyEvent(
+        self, request: inventory_pb2.ApplyEventRequest, _: Context
+    ) -> inventory_pb2.ApplyEventResponse:
+        """See inventory.proto."""
+        judgement = await self._inventory.apply(messages.event_state(request.state))
+        return messages.apply_response(judgement)
+
+
+def _request(request: bookings_pb2.ReserveRequest, caller: Caller) -> Request:
+    return Request(
+        request.event_id,
+        _normalised(request.user_id),
+        caller=caller.subject or "",
+        key=request.request_id or None,
+    )
+
+
+def _normalised(user_id: str) -> str:
+    """Gives look-alikes that Unicode calls the same one spelling (NFC)."""
+    return unicodedata.normalize("NFC", user_id)
+
+
+def _reserve_result(outcome: Outcome) -> bookings_pb2.BatchReserveResult:
+    if isinstance(outcome, Refusal):
+        return bookings_pb2.BatchReserveResult(error=status_of(outcome))
+    return bookings_pb2.BatchReserveResult(response=messages.reserve_response(outcome))
+
+
+def _availability_result(seats: Seats | Refusal) -> bookings_pb2.BatchGetAvailabilityResult:
+    if isinstance(seats, Refusal):
+        return bookings_pb2.BatchGetAvailabilityResult(error=status_of(seats))
+    return bookings_pb2.BatchGetAvailabilityResult(response=messages.availability_response(seats))

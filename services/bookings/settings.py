@@ -1,0 +1,27 @@
+"""The settings of bookings, read from the environment."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.kit import settings
+
+
+class Settings(settings.Settings):
+    """Settings of bookings: `BOOKINGS_…`, besides those that every process has."""
+
+    model_config = SettingsConfigDict(env_prefix="BOOKINGS_", **settings.MODEL_CONFIG)
+
+    database_url: str
+    """DSN of the schema's own role."""
+
+    listen: str = "127.0.0.1:50052"
+    """Address to serve gRPC on, as host:port."""
+
+    events_target: str = "127.0.0.1:50051"
+    """Where events is, as a gRPC target."""
+
+    pool_size: int = Field(default=8, ge=2)
+    """Connections to the database, at most."""
+
+    metrics_listen: str = ""
+    """Address to serve Prometheus metrics on, as host:port; none when empty."""
