@@ -1,4 +1,4 @@
-"""Checks the contract with buf: its style, and that it still serves the clients of the last release.
+"""Checks the contract with buf: its style, and that clients of the last release are still served.
 
 `protos/released.binpb` is the contract of the last release; `--release` replaces it by today's.
 """

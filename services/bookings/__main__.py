@@ -42,7 +42,9 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     port = server.listen(settings.listen)
     pool = postgres.open_pool(settings.database_url, schema="bookings", size=settings.pool_size)
     async with open_channel(settings.events_target, service=CATALOGUE) as channel, pool:
-        events = EventsClient(catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key)
+        events = EventsClient(
+            catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key
+        )
         inventory, rankings = Inventory(pool), Rankings(pool)
         catalogue = Catalogue(events.get_state, inventory)
         reservations = Reservations(pool, catalogue)

@@ -14,7 +14,9 @@ TIMEOUT_SECONDS = 1.0
 class EventsClient:
     """Asks events for the state of an event, with the services' own key."""
 
-    def __init__(self, stub: catalogue_pb2_grpc.CatalogueServiceAsyncStub, service_key: str) -> None:
+    def __init__(
+        self, stub: catalogue_pb2_grpc.CatalogueServiceAsyncStub, service_key: str
+    ) -> None:
         self._stub = stub
         self._authorization = SERVICE_SCHEME + service_key
 

@@ -79,9 +79,9 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
         capacity=state.total_seats,
         status=events_pb2.EventStatus.Name(status).removeprefix("EVENT_STATUS_"),
         deleted=state.deleted,
-        starts_at=_moment(state, "starts_at"),
-        sales_open_at=_moment(state, "sales_open_at"),
-        sales_close_at=_moment(state, "sales_close_at"),
+        starts_at=_moment(state.starts_at) if state.HasField("starts_at") else None,
+        sales_open_at=_moment(state.sales_open_at) if state.HasField("sales_open_at") else None,
+        sales_close_at=_moment(state.sales_close_at) if state.HasField("sales_close_at") else None,
         price_amount_minor=state.price.amount_minor if state.HasField("price") else None,
         price_currency=state.price.currency if state.HasField("price") else None,
         one_booking_per_user=(
@@ -99,11 +99,8 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     return written
 
 
-def _moment(state: catalogue_pb2.EventState, field: str) -> datetime | None:
-    if not state.HasField(field):  # type: ignore[arg-type] - one of its own timestamps
-        return None
-    moment: datetime = getattr(state, field).ToDatetime(tzinfo=UTC)
-    return moment
+def _moment(written: Timestamp) -> datetime:
+    return written.ToDatetime(tzinfo=UTC)
 
 
 def _money(amount_minor: int | None, currency: str | None) -> money_pb2.Money | None:

@@ -1,4 +1,4 @@
-"""Who booked most: tallies that a worker rolls up from the ledger, plus what is younger than them."""
+"""Who booked most: tallies that a worker rolls up from the ledger, and what is younger still."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

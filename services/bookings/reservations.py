@@ -1,4 +1,4 @@
-"""Reserving seats: many requests are decided by one statement, and none is answered before it commits.
+"""Reserving seats: one statement decides many requests, and none is answered before it commits.
 
 The rules themselves are in migrations/functions/reserve.sql, under the event's lock.
 """
@@ -35,7 +35,8 @@ class Request:
     @property
     def fingerprint(self) -> bytes:
         """Digest of what is asked: the same key with another one is refused."""
-        return hashlib.sha256(f"v1\x1freserve\x1f{self.event_id}\x1f{self.user_id}".encode()).digest()
+        asked = f"v1\x1freserve\x1f{self.event_id}\x1f{self.user_id}"
+        return hashlib.sha256(asked.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)

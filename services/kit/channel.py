@@ -8,8 +8,10 @@ import grpc
 
 from services.kit import context, errors
 
-RequestT = TypeVar("RequestT", contravariant=True)
-ResponseT = TypeVar("ResponseT", covariant=True)
+RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
+ResponseT_co = TypeVar("ResponseT_co", covariant=True)
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 _OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.keepalive_time_ms", 30_000),
@@ -21,12 +23,12 @@ _OPTIONS: list[tuple[str, str | int]] = [
 ]
 
 
-class Rpc(Protocol[RequestT, ResponseT]):
+class Rpc(Protocol[RequestT_contra, ResponseT_co]):
     """A method of an asynchronous stub."""
 
     def __call__(
-        self, request: RequestT, *, timeout: float, metadata: tuple[tuple[str, str], ...]
-    ) -> Awaitable[ResponseT]:
+        self, request: RequestT_contra, *, timeout: float, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[ResponseT_co]:
         """Starts the call."""
 
 

@@ -19,7 +19,7 @@ A service's own `errors.py` draws the rest of the tree.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, TypeVar
+from typing import Any, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -46,8 +46,8 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     as headers. The first line of a subclass's docstring is the message.
     """
 
-    code: ClassVar[grpc.StatusCode]
-    reason: ClassVar[str]
+    code: grpc.StatusCode
+    reason: str
 
     def __init__(self, *, violations: Sequence[Violation] = (), **metadata: object) -> None:
         super().__init__((type(self).__doc__ or "").partition("\n")[0])
@@ -138,8 +138,8 @@ class Received(Refusal):
         violations: Sequence[Violation] = (),
     ) -> None:
         super().__init__(violations=violations)
-        self.code = code  # type: ignore[misc] - the one refusal whose code is not its class's
-        self.reason = reason  # type: ignore[misc]
+        self.code = code
+        self.reason = reason
         self.metadata = metadata
 
 
@@ -171,11 +171,12 @@ def refusal_from_status(status: status_pb2.Status) -> Received | None:
 
 def refusal_of(error: grpc.aio.AioRpcError) -> Received | None:
     """Tells what a failed call was refused with; None when it never reached a verdict of ours."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type] - aio errors are calls, too
+    # A failed aio call tells what a call does, though its type does not say so.
+    status = rpc_status.from_call(cast(grpc.Call, error))
     return None if status is None else refusal_from_status(status)
 
 
-async def abort(context: grpc.aio.ServicerContext[object, object], refusal: Refusal) -> None:
+async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal) -> None:
     """Ends the call with the refusal; raises AbortError."""
     await context.abort_with_status(rpc_status.to_status(status_of(refusal)))
 

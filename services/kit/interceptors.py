@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import grpc
 import structlog
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, who may call it, and whether it reads."""
+    """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, who may call it, whether it reads."""
 
     path: str
     access: rest_pb2.Access.ValueType
@@ -100,11 +100,12 @@ class AccessLog:
     def _refused(self, method: Method, refusal: errors.Refusal, elapsed: float) -> None:
         metrics.CALLS.labels(method.path, refusal.code.name, refusal.reason).inc()
         if isinstance(refusal, _TROUBLE) or sampled(context.request_id.get(), self._log_sample):
-            log.info("refused", method=method.path, reason=refusal.reason, seconds=round(elapsed, 6))
+            seconds = round(elapsed, 6)
+            log.info("refused", method=method.path, reason=refusal.reason, seconds=seconds)
 
 
 class Errors:
-    """Turns whatever goes wrong into a refusal, so that no text of an exception leaves the process."""
+    """Turns what goes wrong into a refusal, so that no text of an exception leaves the process."""
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
@@ -167,9 +168,9 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> Handler | None:
         """Finds the wrapped handler of a method; see grpc.aio.ServerInterceptor."""
         path = handler_call_details.method
         if path not in self._handlers:
@@ -182,7 +183,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _wrapped(self, path: str, handler: Handler) -> Handler:
         if handler.unary_unary is None:
             raise TypeError(f"{path} is no unary method, and no layer guards it")
-        method, behaviour = describe(path), handler.unary_unary
+        method, behaviour = describe(path), cast(Unary, handler.unary_unary)
         for layer in reversed(self._layers):
             behaviour = layer.wrap(method, behaviour)
         return grpc.unary_unary_rpc_method_handler(

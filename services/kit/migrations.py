@@ -44,8 +44,7 @@ def migrate(owner_dsn: str, *, schema: str, directory: Path, role: str, password
         # Held until the connection ends, so of two replicas the second finds nothing to do.
         connection.execute("SELECT pg_advisory_lock(hashtext('boxoffice migrations'))")
         _prepare(connection, schema, role, password)
-        done = dict(connection.execute("SELECT name, sha256 FROM schema_migrations").fetchall())
-        for migration in _pending(directory, done):
+        for migration in _pending(directory, _done(connection)):
             _run(connection, migration)
         _grant(connection, schema, role)
 
@@ -68,6 +67,11 @@ def _prepare(connection: Connection, schema: str, role: str, password: str) -> N
             run_at timestamptz NOT NULL DEFAULT now()
         )
     """)
+
+
+def _done(connection: Connection) -> dict[object, object]:
+    rows = connection.execute("SELECT name, sha256 FROM schema_migrations").fetchall()
+    return {name: sha256 for name, sha256 in rows}  # noqa: C416 - dict() loses the types
 
 
 def _pending(directory: Path, done: dict[object, object]) -> Iterator[Migration]:

@@ -1,7 +1,5 @@
 """The pool of connections to PostgreSQL, and what its errors mean to a caller."""
 
-from typing import Any
-
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -88,5 +86,3 @@ async def is_reachable(pool: Pool) -> bool:
         await pool.check()
         return False
     return True
-
-

@@ -13,8 +13,8 @@ log = structlog.get_logger()
 async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -> None:
     """Does a piece of work again and again until cancelled.
 
-    `work` tells whether there is more to do at once; otherwise it is left alone for `every_seconds`.
-    A database that cannot be reached is waited for; any other error is a defect and ends the worker.
+    `work` tells whether there is more to do at once; else it is left alone for `every_seconds`. A
+    database that cannot be reached is waited for; any other error is a defect and ends the worker.
     """
     name = getattr(work, "__qualname__", repr(work))
     while True:
