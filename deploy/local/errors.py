@@ -4,7 +4,9 @@ LocalRunError
 ├── SettingsError             a setting cannot be used
 ├── PortTakenError            something else listens where we were asked to
 ├── PostgresError             the server did not start
-│   └── PostgresInUseError    another live process runs it
+│   ├── PostgresInUseError    another live process runs it
+│   └── ForeignFolderError    a folder of its files is not ours to use
+├── MigrationError            the database could not be brought to the newest schema
 ├── ChildEndedError           a service ended that should not have
 ├── NotReadyError             the gateway did not become ready in time
 └── SampleDataError           the gateway refused an event of the sample data
@@ -29,6 +31,14 @@ class PostgresError(LocalRunError):
 
 class PostgresInUseError(PostgresError):
     """Another live process runs the server of this folder."""
+
+
+class ForeignFolderError(PostgresError):
+    """A folder that the server needs belongs to somebody else or is out of its reach."""
+
+
+class MigrationError(LocalRunError):
+    """The database could not be brought to the newest schema; the message has the reason."""
 
 
 class ChildEndedError(LocalRunError):

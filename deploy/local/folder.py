@@ -30,7 +30,7 @@ class ServerFolder:
         self._password = self.home / "password"
 
     def lock(self) -> IO[str]:
-        """Lock the folder until the answer is closed or this process dies.
+        """Locks the folder until the answer is closed or this process dies.
 
         Processes of a killed run that still use the folder are ended. Raises
         `PostgresInUseError` while a live process has the lock.
@@ -39,8 +39,9 @@ class ServerFolder:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            message = f"Boxoffice already runs from this folder, as process {_holder(lock)}"
-            raise PostgresInUseError(message) from exc
+            raise PostgresInUseError(
+                f"Boxoffice already runs from this folder, as process {_holder(lock)}"
+            ) from exc
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -48,28 +49,28 @@ class ServerFolder:
         return lock
 
     def open_sockets(self) -> None:
-        """Make the folder for the unix socket, closed to other users."""
+        """Makes the folder for the unix socket, closed to other users."""
         private_folder(self.sockets, account=self.account)
 
     def close_sockets(self) -> None:
-        """Remove the folder of the unix socket."""
+        """Removes the folder of the unix socket."""
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     @contextlib.contextmanager
     def new_data(self) -> Iterator[Path]:
-        """Give an empty folder to make data in; it counts as data once the block is through."""
+        """Gives an empty folder to make data in; it counts as data once the block is through."""
         unfinished = self.home / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         yield private_folder(unfinished, account=self.account)
         unfinished.rename(self.data)
 
     def password(self) -> str:
-        """Return the superuser's password."""
+        """Returns the superuser's password."""
         return self._password.read_text()
 
     @contextlib.contextmanager
     def new_password(self) -> Iterator[Path]:
-        """Choose a password and show it to the server's user in a file, for `initdb`."""
+        """Chooses a password and shows it to the server's user in a file, for `initdb`."""
         shown = self.sockets / "password"
         _write_secret(self._password, secrets.token_hex(32))
         try:
@@ -80,12 +81,12 @@ class ServerFolder:
             shown.unlink(missing_ok=True)
 
     def log_tail(self) -> str:
-        """Return the last lines that PostgreSQL logged since its start."""
+        """Returns the last lines that PostgreSQL logged since its start."""
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
     def remove(self) -> None:
-        """Delete everything, data included. Raises `PostgresInUseError` while the server runs."""
+        """Deletes everything, data included. Raises `PostgresInUseError` while the server runs."""
         with self.lock():
             self.close_sockets()
             shutil.rmtree(self.home)

@@ -10,7 +10,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def leash(parting_signal: signal.Signals) -> Callable[[], None] | None:
-    """Return a `preexec_fn` that has the kernel send `parting_signal` when the parent dies.
+    """Returns a `preexec_fn` that has the kernel send `parting_signal` when the parent dies.
 
     None where the kernel cannot. A change of user clears the request; `subprocess` runs a
     `preexec_fn` after changing the user, so the two go together. The kernel watches the

@@ -9,7 +9,7 @@ _PATIENCE_SECONDS = 10.0
 
 
 def stop_process(process: psutil.Process, *signals: signal.Signals) -> None:
-    """Send the signals in turn, each a harder one, until the process is gone."""
+    """Sends the signals in turn, each a harder one, until the process is gone."""
     for number in signals:
         try:
             process.send_signal(number)
@@ -22,7 +22,7 @@ def stop_process(process: psutil.Process, *signals: signal.Signals) -> None:
 
 
 def end_orphans(data: Path) -> None:
-    """End every process that still works in the data folder `data`.
+    """Ends every process that still works in the data folder `data`.
 
     Call it only while holding the lock of the folder. A process that merely got the number of a
     dead server is left alone, and the file that names it is removed: PostgreSQL would refuse it.
@@ -39,7 +39,7 @@ def end_orphans(data: Path) -> None:
 
 
 def _signals(process: psutil.Process, postmaster: int) -> tuple[signal.Signals, ...]:
-    """Shut a server down in order; children that do not leave with it have nothing to save."""
+    """Shuts a server down in order; children that do not leave with it have nothing to save."""
     if process.pid == postmaster:
         return signal.SIGINT, signal.SIGQUIT, signal.SIGKILL
     return (signal.SIGKILL,)

@@ -10,6 +10,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.errors import ForeignFolderError
+
 _PREFERRED_ACCOUNTS = ("nobody", "daemon")
 _OPEN_GROUND = Path("/var/tmp")  # noqa: S108  (kept over a restart; ownership is checked)
 
@@ -23,7 +25,7 @@ class Account:
 
 
 def server_account() -> Account:
-    """Return ourselves or, for root, somebody without privileges."""
+    """Returns ourselves or, for root, somebody without privileges."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
     entries = {entry.pw_name: entry for entry in pwd.getpwall() if entry.pw_uid != 0}
@@ -33,29 +35,30 @@ def server_account() -> Account:
 
 
 def reachable(path: Path, account: Account) -> bool:
-    """Tell whether `account` gets as far as `path`, going by the permissions of its parents."""
+    """Tells whether `account` gets as far as `path`, going by the permissions of its parents."""
     if account.uid == os.geteuid():
         return True
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)
 
 
 def home_for(path: Path, account: Account) -> Path:
-    """Make and return the folder for the server's files: `path`, where `account` reaches it.
+    """Makes and returns the folder for the server's files: `path`, where `account` reaches it.
 
     Otherwise a folder of ours on open ground, named after `path`, which becomes a link to it.
+    Raises ForeignFolderError when what is there is not ours to use.
     """
     path = path.absolute()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if reachable(path, account) and not path.is_symlink():
-        return private_folder(path, mode=0o700 if account.uid == os.geteuid() else 0o711)
-    twin = private_folder(_OPEN_GROUND / short_name(path), mode=0o711)
-    path.unlink(missing_ok=True)
-    path.symlink_to(twin)
-    return twin
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if path.is_symlink() or not reachable(path, account):
+        return _twin(path)
+    return private_folder(path, mode=0o700 if account.uid == os.geteuid() else 0o711)
 
 
 def private_folder(path: Path, *, mode: int = 0o700, account: Account | None = None) -> Path:
-    """Make `path`, or take it when it is a folder that nobody else could have prepared."""
+    """Makes `path`, or takes it when it is a folder that nobody else could have prepared.
+
+    Raises ForeignFolderError when somebody else could have.
+    """
     owner = account.uid if account else os.geteuid()
     if not os.path.lexists(path):
         path.mkdir(mode=0o700)
@@ -63,12 +66,24 @@ def private_folder(path: Path, *, mode: int = 0o700, account: Account | None = N
             os.chown(path, account.uid, account.gid)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
-        message = f"{path} belongs to somebody else; remove it, or have its owner do so"
-        raise PermissionError(message)
+        raise ForeignFolderError(
+            f"{path} belongs to somebody else: remove it, or have its owner do so"
+        )
     path.chmod(mode)
     return path
 
 
 def short_name(path: Path) -> str:
-    """Name a folder after `path`, short enough for a unix socket's path."""
+    """Names a folder after `path`, short enough for a unix socket's path."""
     return f"boxoffice-{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}"
+
+
+def _twin(path: Path) -> Path:
+    if path.is_dir() and not path.is_symlink():
+        raise ForeignFolderError(
+            f"{path} can no longer be reached by the user that PostgreSQL runs as: move it"
+        )
+    twin = private_folder(_OPEN_GROUND / short_name(path), mode=0o711)
+    path.unlink(missing_ok=True)
+    path.symlink_to(twin)
+    return twin

@@ -43,7 +43,7 @@ _FORGETFUL_SETTINGS = {
 
 @contextlib.contextmanager
 def temporary_postgres() -> Iterator["EmbeddedPostgres"]:
-    """Run a fast, forgetful server that is gone with all its files at the end: for tests."""
+    """Runs a fast, forgetful server that is gone with all its files at the end: for tests."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-") as name:
         directory = Path(name)
         directory.chmod(0o711)
@@ -83,7 +83,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> None:
-        """Start the server and return when it accepts connections.
+        """Starts the server and returns when it accepts connections.
 
         Raises `PostgresInUseError` when another process runs this server, `PostgresError` when it
         does not come up in time.
@@ -101,7 +101,7 @@ class EmbeddedPostgres:
             raise
 
     def stop(self, *, force: bool = False) -> None:
-        """Disconnect everybody and end the server; `force` leaves tidying up to its next start."""
+        """Disconnects everybody and ends the server; `force` leaves recovery to its next start."""
         if self._process is not None:
             softer = () if force else (signal.SIGINT,)
             stop_process(self._process, *softer, signal.SIGQUIT, signal.SIGKILL)
@@ -112,21 +112,21 @@ class EmbeddedPostgres:
             self._lock = None
 
     def wait(self) -> None:
-        """Block until the server ends."""
+        """Blocks until the server ends."""
         if self._process is not None:
             self._process.wait()
 
     def remove(self) -> None:
-        """Delete the stopped server's files, data included."""
+        """Deletes the stopped server's files, data included."""
         self._folder.remove()
 
     def dsn(self, database: str = "postgres") -> str:
-        """Return the superuser's connection string, over the unix socket."""
+        """Returns the superuser's connection string, over the unix socket."""
         where = urlencode({"host": self._folder.sockets, "port": self._socket_number})
         return f"postgresql://{_SUPERUSER}:{self._folder.password()}@/{database}?{where}"
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Make the database as a copy of `template` unless it is there, and return its DSN."""
+        """Makes the database as a copy of `template` unless it is there, and returns its DSN."""
         exists = "SELECT 1 FROM pg_database WHERE datname = %s"
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
@@ -135,7 +135,7 @@ class EmbeddedPostgres:
         return self.dsn(name)
 
     def log_tail(self) -> str:
-        """Return the last lines that the server logged since its start."""
+        """Returns the last lines that the server logged since its start."""
         return self._folder.log_tail()
 
     @property
@@ -162,8 +162,9 @@ class EmbeddedPostgres:
                 *(() if self._durable else ("--no-sync",)),
             ]
             if self._spawn(initdb).wait() != 0:
-                message = f"PostgreSQL could not make its data folder:\n{self.log_tail()}"
-                raise PostgresError(message)
+                raise PostgresError(
+                    f"PostgreSQL could not make its data folder:\n{self.log_tail()}"
+                )
 
     def _launch(self, binaries: Path) -> psutil.Popen:
         settings = {
@@ -177,7 +178,7 @@ class EmbeddedPostgres:
         return self._spawn([binaries / "postgres", "-D", self._folder.data, *options])
 
     def _spawn(self, command: list[str | Path]) -> psutil.Popen:
-        """Run a program of PostgreSQL's as its own user, out of reach of the terminal's Ctrl-C."""
+        """Runs a program of PostgreSQL's as its own user, out of reach of the terminal's Ctrl-C."""
         account = self._folder.account
         identity: dict[str, Any] = {}
         if account.uid != os.geteuid():
@@ -200,8 +201,7 @@ class EmbeddedPostgres:
         pause = _FIRST_PAUSE_SECONDS
         while not self._accepts_connections():
             if _ended_within(pause, process) or time.monotonic() > deadline:
-                message = f"PostgreSQL did not start:\n{self.log_tail()}"
-                raise PostgresError(message)
+                raise PostgresError(f"PostgreSQL did not start:\n{self.log_tail()}")
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _accepts_connections(self) -> bool:

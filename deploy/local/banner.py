@@ -1,0 +1,35 @@
+"""What the runner prints once everything is ready: where to knock, and what to type first."""
+
+from deploy.local.settings import RunSettings
+
+_OPEN = (
+    "Open access is on: whoever has no token may book for anybody.\n"
+    "  BOXOFFICE_OPEN_ACCESS=false turns it off."
+)
+_CLOSED = "Open access is off: only callers with a token may book."
+
+
+def banner(settings: RunSettings, event_id: int, database: str) -> str:
+    """Returns the text; `database` says in a word or two where the data is."""
+    bookings = f"127.0.0.1:{settings.bookings_port}"
+    also = "".join(f", {port}" for port in settings.extra_ports)
+    return f"""
+Boxoffice is ready.
+
+  REST      {settings.gateway_url}{also}
+  events    127.0.0.1:{settings.events_port} (gRPC)
+  bookings  {bookings} (gRPC)
+  data      {database}
+
+{_OPEN if settings.open_access else _CLOSED}
+
+Reserve a seat:
+
+  curl -i {settings.gateway_url}/api/bookings/reserve \\
+    -H 'Content-Type: application/json' -d '{{"event_id": {event_id}, "user_id": "ada"}}'
+
+  grpcurl -plaintext -d '{{"event_id": {event_id}, "user_id": "grace"}}' \\
+    {bookings} boxoffice.bookings.v1.BookingsService/Reserve
+
+Ctrl-C stops everything; the data stays.
+"""

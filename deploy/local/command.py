@@ -1,0 +1,21 @@
+"""How every command of the development run ends: with an exit code, and a message if it failed."""
+
+import signal
+import sys
+from collections.abc import Callable
+
+from deploy.local.errors import LocalRunError
+
+
+def command(work: Callable[[], None]) -> int:
+    """Does the work and returns the exit code; being asked to stop counts as success."""
+    # Until somebody listens to it, SIGTERM ends the work as Ctrl-C does: by way of `finally`.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        work()
+    except (LocalRunError, PermissionError) as exc:
+        print(f"Boxoffice: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0

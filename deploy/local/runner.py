@@ -1,0 +1,175 @@
+"""Runs all of Boxoffice on one machine: database, services, gateway, sample data."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from deploy.local.banner import banner
+from deploy.local.changes import changed
+from deploy.local.children import Child
+from deploy.local.database import Database
+from deploy.local.errors import ChildEndedError, LocalRunError
+from deploy.local.logs import LogPrinter
+from deploy.local.readiness import wait_until_ready
+from deploy.local.seed import seed
+from deploy.local.settings import PROJECT, RunSettings
+
+GATEWAY = "gateway"
+MODULES = {"events": "services.events", "bookings": "services.bookings", GATEWAY: "gateway"}
+_OWNER_ONLY = ("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
+
+
+class Runner:
+    """One run, from the first process started to the last one stopped."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        database: Database,
+        printer: LogPrinter,
+        *,
+        modules: Mapping[str, str] = MODULES,
+        folder: Path = PROJECT,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._printer = printer
+        self._modules = modules
+        self._folder = folder
+        self._service_key = secrets.token_urlsafe(32)
+        self._children: list[Child] = []
+        self._announced = False
+        self._stopped = asyncio.Event()
+        self._forced = asyncio.Event()
+
+    async def run(self) -> None:
+        """Runs until asked to stop. Raises LocalRunError when something ends that should not.
+
+        Whatever happens, nothing that it started is running when it returns.
+        """
+        self._listen_to_signals()
+        try:
+            await first_of(self._work(), self._database_ended(), self._stopped.wait())
+        finally:
+            await self._stop_children()
+            if self._database.server is not None:
+                self._database.server.stop(force=self._forced.is_set())
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(signal.SIGHUP, self._stop)
+
+    def _stop(self) -> None:
+        if self._stopped.is_set():
+            self._forced.set()
+        else:
+            self._printer.say("Stopping. Once more to stop at once.")
+        self._stopped.set()
+
+    async def _work(self) -> None:
+        while True:
+            await first_of(self._serve(), changed(self._settings, self._folder))
+            self._printer.say("A file changed: starting again.")
+            await self._stop_children()
+
+    async def _serve(self) -> None:
+        """Starts and watches the processes; when reloading, a failure waits for the next change."""
+        try:
+            await self._start_children()
+            ended = (child.ended() for child in self._children)
+            await first_of(self._announce(), *ended)
+        except LocalRunError as exc:
+            if not self._settings.reload:
+                raise
+            self._printer.say(f"Boxoffice: {exc}. Waiting for a change.")
+            await self._stopped.wait()
+
+    async def _start_children(self) -> None:
+        dsns = await asyncio.to_thread(self._database.migrate)
+        for name, module in self._modules.items():
+            self._children.append(
+                await Child.start(
+                    name,
+                    module,
+                    environment=environment(self._settings, dsns, self._service_key),
+                    folder=self._folder,
+                    printer=self._printer,
+                )
+            )
+
+    async def _announce(self) -> None:
+        await wait_until_ready(self._settings.gateway_url)
+        if not self._announced:
+            self._printer.say(await self._first_words())
+            self._announced = True
+        await self._stopped.wait()
+
+    async def _first_words(self) -> str:
+        """Loads sample data where that needs no token, and returns the banner."""
+        event_id = None
+        if self._settings.open_access:
+            event_id = await asyncio.to_thread(seed, self._settings.gateway_url)
+        embedded = self._database.server is not None
+        where = self._settings.data_directory if embedded else "in a PostgreSQL of your own"
+        return banner(self._settings, event_id or 1, str(where))
+
+    async def _database_ended(self) -> None:
+        server = self._database.server
+        if server is None:
+            await self._stopped.wait()
+        else:
+            await asyncio.to_thread(server.wait)
+            raise ChildEndedError(f"PostgreSQL ended by itself:\n{server.log_tail()}")
+
+    async def _stop_children(self) -> None:
+        """Stops who calls before who is called."""
+        gateway = [child for child in self._children if child.name == GATEWAY]
+        services = [child for child in self._children if child.name != GATEWAY]
+        for group in (gateway, services):
+            await asyncio.gather(*(child.stop(self._forced) for child in group))
+        self._children.clear()
+
+
+def environment(settings: RunSettings, dsns: Mapping[str, str], service_key: str) -> dict[str, str]:
+    """Returns the environment of every process, which is ours without the owner's database."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _OWNER_ONLY}
+    events = f"127.0.0.1:{settings.events_port}"
+    bookings = f"127.0.0.1:{settings.bookings_port}"
+    return {
+        **inherited,
+        "BOXOFFICE_LOG_LEVEL": settings.log_level,
+        "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
+        "BOXOFFICE_REFLECTION": "true",
+        "BOXOFFICE_SERVICE_KEY": service_key,
+        "BOOKINGS_DATABASE_URL": dsns["bookings"],
+        "BOOKINGS_EVENTS_TARGET": events,
+        "BOOKINGS_LISTEN": bookings,
+        "EVENTS_BOOKINGS_TARGET": bookings,
+        "EVENTS_DATABASE_URL": dsns["events"],
+        "EVENTS_LISTEN": events,
+        "EXTRA_PORTS": ",".join(str(port) for port in settings.extra_ports),
+        "GATEWAY_BOOKINGS_TARGET": bookings,
+        "GATEWAY_EVENTS_TARGET": events,
+        "GATEWAY_HOST": settings.host,
+        "PORT": str(settings.port),
+    }
+
+
+async def first_of(*work: Coroutine[Any, Any, object]) -> None:
+    """Runs all until the first has ended, cancels the others, and raises what the first raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,124 @@
+"""Sample data, loaded through the REST contract: `python -m deploy.local.seed`.
+
+Each event carries a key of its own, so loading again changes nothing.
+"""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from deploy.local.command import command
+from deploy.local.errors import SampleDataError
+from deploy.local.settings import RunSettings
+
+_TIMEOUT_SECONDS = 10
+# A proxy of the environment must not come between us and our own machine.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def sample_events(now: datetime) -> list[dict[str, Any]]:
+    """Returns the events to create, all of them some weeks after `now`."""
+    evening = now.replace(hour=19, minute=30, second=0, microsecond=0)
+    return [
+        {
+            "key": "sample-chamber-music",
+            "name": "Chamber Music at the Old Mill",
+            "description": "A string quartet in a room of fifty seats.",
+            "total_seats": 50,
+            "starts_at": _rfc3339(evening + timedelta(days=60)),
+            "venue": "The Old Mill, Leiden",
+            "time_zone": "Europe/Amsterdam",
+        },
+        {
+            "key": "sample-python-conference",
+            "name": "Python Conference",
+            "description": "Two days of talks; lunch is included.",
+            "total_seats": 500,
+            "starts_at": _rfc3339(evening + timedelta(days=120)),
+            "venue": "Kongresshaus, Zurich",
+            "time_zone": "Europe/Zurich",
+            "price": {"amount_minor": 24900, "currency": "EUR"},
+        },
+        {
+            "key": "sample-chefs-table",
+            "name": "The Chef's Table",
+            "description": "Five places by the stove: sold out before you know it.",
+            "total_seats": 5,
+            "starts_at": _rfc3339(evening + timedelta(days=30)),
+            "venue": "Casa Lucia, Lisbon",
+            "time_zone": "Europe/Lisbon",
+        },
+        {
+            "key": "sample-stadium-night",
+            "name": "Stadium Night",
+            "description": "Everybody is coming; each may have as many seats as they like.",
+            "total_seats": 40_000,
+            "starts_at": _rfc3339(evening + timedelta(days=180)),
+            "venue": "National Stadium, Warsaw",
+            "time_zone": "Europe/Warsaw",
+            "one_booking_per_user": False,
+        },
+    ]
+
+
+def seed(gateway_url: str) -> int | None:
+    """Creates the sample events that are missing; returns the id of one that can be booked.
+
+    None when all of them were deleted. Raises SampleDataError when the gateway takes one amiss.
+    """
+    events = sample_events(datetime.now(UTC))
+    for event in events:
+        status, answer = _request(f"{gateway_url}/events", event)
+        known = status == HTTPStatus.CONFLICT and answer == {"error": "event_exists"}
+        if status != HTTPStatus.CREATED and not known:
+            raise SampleDataError(
+                f"the gateway answered {status} to the event {event['key']}: {answer}"
+            )
+    return _find(gateway_url, events[0]["key"])
+
+
+def _find(gateway_url: str, key: str) -> int | None:
+    _, events = _request(f"{gateway_url}/events?page_size=200")
+    return next((event["id"] for event in events if event["key"] == key), None)
+
+
+def _request(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+    """Sends `body` as POST, or nothing as GET, and returns status and answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, _json_or_text(refusal.read())
+    except urllib.error.URLError as exc:
+        raise SampleDataError(
+            f"nothing answers at {url}: {exc.reason}; start it with `make run`"
+        ) from exc
+
+
+def _json_or_text(answer: bytes) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return answer.decode(errors="replace")
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def main() -> None:
+    """Loads the sample data into a running Boxoffice."""
+    url = RunSettings.load().gateway_url
+    seed(url)
+    print(f"The sample events are in place: {url}/events")
+
+
+if __name__ == "__main__":
+    sys.exit(command(main))

@@ -1,0 +1,46 @@
+"""Stands in for the gateway: ready at once, and it remembers the keys of events."""
+
+import json
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+EVENTS: dict[str, int] = {}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as the REST contract says."""
+
+    def do_GET(self) -> None:
+        """Answers /ready, and /events with what was posted."""
+        self.answer(200, [{"id": number, "key": key} for key, number in EVENTS.items()])
+
+    def do_POST(self) -> None:
+        """Takes an event once."""
+        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if event["key"] in EVENTS:
+            self.answer(409, {"error": "event_exists"})
+        else:
+            EVENTS[event["key"]] = 7 + len(EVENTS)
+            self.answer(201, {**event, "id": EVENTS[event["key"]]})
+
+    def answer(self, status: int, body: object) -> None:
+        """Sends `body` as JSON."""
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing of each request."""
+
+
+def stop(*_: object) -> None:
+    """Ends with a last line."""
+    print('{"event": "stopped"}', flush=True)
+    sys.exit()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()

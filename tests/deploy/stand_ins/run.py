@@ -1,0 +1,35 @@
+"""Runs stand-ins in place of the services, in the folder given, on a real PostgreSQL."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from deploy.local.command import command
+from deploy.local.database import Database, open_database
+from deploy.local.logs import LogPrinter
+from deploy.local.runner import Runner
+from deploy.local.settings import RunSettings
+
+MODULES = {"events": "service", "bookings": "service", "gateway": "gateway"}
+
+
+class Unmigrated(Database):
+    """A database without schemas, which stand-ins have no use for."""
+
+    def migrate(self) -> dict[str, str]:
+        """Names the databases and does nothing to them."""
+        return {"events": "dbname=events", "bookings": "dbname=bookings"}
+
+
+def main() -> None:
+    """Runs until asked to stop."""
+    settings = RunSettings.load()
+    with open_database(settings) as opened:
+        database = Unmigrated("", settings.data_directory, opened.server)
+        printer = LogPrinter.for_stream(sys.stdout)
+        folder = Path(sys.argv[1])
+        asyncio.run(Runner(settings, database, printer, modules=MODULES, folder=folder).run())
+
+
+if __name__ == "__main__":
+    sys.exit(command(main))

@@ -1,0 +1,59 @@
+"""A port that is taken is reported before anything is started."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.errors import PortTakenError
+from deploy.local.ports import check_ports
+from deploy.local.settings import RunSettings
+
+SETTINGS = ("PORT", "EXTRA_PORTS", "EVENTS_PORT", "BOOKINGS_PORT")
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """Gives a port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield str(server.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the settings ask for ports that are free."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in SETTINGS]
+    for name, server in zip(SETTINGS, servers, strict=True):
+        monkeypatch.setenv(name, str(server.getsockname()[1]))
+        server.close()
+
+
+def test_free_ports_are_fine() -> None:
+    """A check leaves the ports free."""
+    check_ports(RunSettings.load())
+    check_ports(RunSettings.load())
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_names_the_port_and_its_setting(
+    setting: str, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says what to type in order to get on."""
+    monkeypatch.setenv(setting, taken)
+    with pytest.raises(PortTakenError, match=rf"port {taken} .* taken; .* {setting}=<port>"):
+        check_ports(RunSettings.load())
+
+
+def test_two_settings_cannot_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two would fail to start, long after the first."""
+    monkeypatch.setenv("EVENTS_PORT", "12345")
+    monkeypatch.setenv("BOOKINGS_PORT", "12345")
+    with pytest.raises(PortTakenError, match="EVENTS_PORT and BOOKINGS_PORT both ask"):
+        check_ports(RunSettings.load())
+
+
+def test_an_address_of_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that is not ours is no taken port, and the message does not say so."""
+    monkeypatch.setenv("GATEWAY_HOST", "192.0.2.1")
+    with pytest.raises(PortTakenError, match="not to be had"):
+        check_ports(RunSettings.load())
