@@ -1,7 +1,7 @@
 """Generates the Python code of the contract, and checks that what is committed is what it gives.
 
-`python protos/generate.py` writes, `--check` compares and fails on drift. The rules of protovalidate
-are the descriptor inside its wheel, Google's annotations come with googleapis-common-protos, so no
+`python protos/generate.py` writes, `--check` compares and fails on drift. protovalidate's rules
+are the descriptor in its wheel, Google's annotations come with googleapis-common-protos, so no
 foreign .proto file is kept here.
 """
 

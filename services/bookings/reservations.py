@@ -5,7 +5,7 @@ The rules themselves are in migrations/functions/reserve.sql, under the event's 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.rows import class_row
@@ -78,16 +78,12 @@ class Reservations:
 
         Raises Unavailable or OutcomeUnknown for all of them when the database gives no answer.
         """
-        owners = _owners(requests)
-        firsts = [index for index, owner in enumerate(owners) if index == owner]
+        firsts, twins = _split(requests)
         decided = await self._reserve_distinct([requests[index] for index in firsts])
-        outcomes = dict(zip(firsts, decided, strict=True))
-        return [
-            outcomes[index]
-            if index == owner
-            else _repeated(request, requests[owner], outcomes[owner])
-            for index, (request, owner) in enumerate(zip(requests, owners, strict=True))
-        ]
+        # The keys of the twins are stored by now, so they are answered as if they had come later.
+        repeated = await self.reserve([requests[index] for index in twins]) if twins else []
+        outcomes = dict(zip(firsts + twins, decided + repeated, strict=True))
+        return [outcomes[index] for index in range(len(requests))]
 
     async def forget_keys(self) -> bool:
         """Deletes a chunk of the answers whose time is over; tells whether there may be more."""
@@ -128,22 +124,18 @@ class Reservations:
         return [_outcome(request, decisions[i]) for i, request in enumerate(requests, start=1)]
 
 
-def _owners(requests: Sequence[Request]) -> list[int]:
-    """Tells for each request the index of the first one with its key: its own if it has none."""
-    first: dict[tuple[str, str], int] = {}
-    return [
-        index if request.key is None else first.setdefault((request.caller, request.key), index)
-        for index, request in enumerate(requests)
-    ]
-
-
-def _repeated(request: Request, first: Request, outcome: Outcome) -> Outcome:
-    """Answers a request whose key an earlier one of the same batch has."""
-    if request.fingerprint != first.fingerprint:
-        return IdempotencyKeyReused()
-    if isinstance(outcome, Reservation):
-        return replace(outcome, replayed=True)
-    return outcome
+def _split(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
+    """Splits the indices into those of distinct keys, or none, and those that repeat a key."""
+    firsts, twins = [], []
+    seen: set[tuple[str, str]] = set()
+    for index, request in enumerate(requests):
+        if request.key is not None and (request.caller, request.key) in seen:
+            twins.append(index)
+            continue
+        firsts.append(index)
+        if request.key is not None:
+            seen.add((request.caller, request.key))
+    return firsts, twins
 
 
 def _outcome(request: Request, decision: Decision) -> Outcome:

@@ -1,0 +1,117 @@
+"""Bookings on a database of their own, with a catalogue that the test scripts."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from services import bookings
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import EventNotFound
+from services.bookings.inventory import EventState, Inventory
+from services.bookings.reservations import Reservations
+from services.kit.errors import Refusal
+from services.kit.postgres import Pool, open_pool
+from tests.conftest import Database
+
+FUNCTION = Path(bookings.__file__).parent / "migrations/functions/reserve.sql"
+LOCK = """    PERFORM
+    FROM inventory
+    WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
+    ORDER BY event_id
+    FOR NO KEY UPDATE;
+"""
+
+SNAPSHOT = "        FROM unnest(wanted) AS i\n"
+
+
+@dataclass
+class ScriptedCatalogue:
+    """Answers for events: states by event id, or the refusal that it gives to all."""
+
+    states: dict[int, EventState] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    fetched: list[int] = field(default_factory=list)
+
+    async def fetch(self, event_id: int) -> EventState:
+        """Gives the state that was scripted; raises EventNotFound if there is none."""
+        self.fetched.append(event_id)
+        if self.refusal:
+            raise self.refusal
+        if event_id not in self.states:
+            raise EventNotFound
+        return self.states[event_id]
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """Opens a pool as the service's own role."""
+    async with open_pool(database.bookings_dsn, schema="bookings", size=8) as opened:
+        yield opened
+
+
+@pytest.fixture
+def scripted() -> ScriptedCatalogue:
+    """Gives a catalogue without any event."""
+    return ScriptedCatalogue()
+
+
+@pytest.fixture
+def inventory(pool: Pool) -> Inventory:
+    """Gives the inventory."""
+    return Inventory(pool)
+
+
+@pytest.fixture
+def catalogue(scripted: ScriptedCatalogue, inventory: Inventory) -> Catalogue:
+    """Gives the read-through to the scripted catalogue."""
+    return Catalogue(scripted.fetch, inventory)
+
+
+@pytest.fixture
+def reservations(pool: Pool, catalogue: Catalogue) -> Reservations:
+    """Gives reservations over the real function."""
+    return Reservations(pool, catalogue)
+
+
+def take_out_the_lock(database: Database) -> None:
+    """Breaks the function as somebody might: no lock, and nothing else that would catch it.
+
+    A pause between the snapshot and the writing stands for a slower machine.
+    """
+    text = FUNCTION.read_text(encoding="utf-8")
+    assert text.count(LOCK) == text.count(SNAPSHOT) == 1
+    text = text.replace(LOCK, "").replace(SNAPSHOT, f"{SNAPSHOT}        , pg_sleep(0.005)\n")
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        connection.execute(text.encode())
+        connection.execute("ALTER TABLE inventory DROP CONSTRAINT inventory_never_oversold")
+        connection.execute("ALTER TABLE ledger DROP CONSTRAINT ledger_pk")
+
+
+def drift(database: Database) -> list[tuple[object, ...]]:
+    """Lists the events whose counters, live rows and ledger disagree."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        return connection.execute("""
+            SELECT event_id, sold, held, live_bookings, rows.seats, rows.bookings, entries.seats
+            FROM inventory
+            CROSS JOIN LATERAL (
+                SELECT coalesce(sum(seat_count), 0) AS seats, count(*) AS bookings
+                FROM booking_details
+                WHERE booking_details.event_id = inventory.event_id
+                    AND status IN ('HELD', 'CONFIRMED')
+            ) AS rows
+            CROSS JOIN LATERAL (
+                SELECT sum(seats) AS seats, count(*) AS revs, max(rev) AS last_rev
+                FROM ledger
+                WHERE ledger.event_id = inventory.event_id
+            ) AS entries
+            WHERE sold + held <> rows.seats
+                OR live_bookings <> rows.bookings
+                OR sold + held <> entries.seats
+                OR rev <> entries.revs
+                OR rev <> entries.last_rev
+        """).fetchall()

@@ -1,0 +1,279 @@
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
+from services.bookings.inventory import EventState, Inventory
+from services.bookings.reservations import Outcome, Request, Reservation, Reservations
+from services.kit.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
+from services.kit.postgres import open_pool
+from tests.conftest import Database
+from tests.services.bookings.conftest import ScriptedCatalogue, drift, take_out_the_lock
+
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+
+
+def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState:
+    """Makes the state of an event that can be booked, unless the changes say otherwise."""
+    values: dict[str, Any] = {"rev": 1, "name": "Concert", "status": "PUBLISHED"} | changes
+    return EventState(event_id=event_id, capacity=capacity, **values)
+
+
+def kinds(outcomes: Sequence[Outcome]) -> Counter[str]:
+    """Counts outcomes by what they are."""
+    return Counter(type(outcome).__name__ for outcome in outcomes)
+
+
+async def rush(replicas: Sequence[Reservations], buyers: int) -> list[Outcome]:
+    """Lets buyers ask for a seat each, all at once and turn by turn at each replica."""
+    asked = (
+        replicas[number % len(replicas)].reserve([Request(1, f"user-{number}")])
+        for number in range(buyers)
+    )
+    return [outcome for [outcome] in await asyncio.gather(*asked)]
+
+
+async def test_a_seat_is_booked_with_its_revision(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """The answer says what was booked and which change of the inventory that was."""
+    await inventory.apply(concert())
+    [outcome] = await reservations.reserve([Request(1, "ada")])
+    assert isinstance(outcome, Reservation)
+    assert (outcome.event_id, outcome.user_id, outcome.rev) == (1, "ada", 2)
+    assert not outcome.replayed
+
+
+async def test_refusals_come_in_their_order(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """A user who has a seat is told so even when the event is full, a full event says so last."""
+    await inventory.apply(concert(capacity=1))
+    outcomes = await reservations.reserve([Request(1, "ada"), Request(1, "ada"), Request(1, "bob")])
+    assert list(map(type, outcomes)) == [Reservation, AlreadyBooked, SoldOut]
+    later = await reservations.reserve([Request(1, "ada"), Request(1, "bob")])
+    assert list(map(type, later)) == [AlreadyBooked, SoldOut]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"deleted": True}, EventNotFound),
+        ({"status": "DRAFT"}, EventNotFound),
+        ({"status": "CANCELLED"}, EventNotBookable),
+        ({"status": "COMPLETED"}, EventNotBookable),
+        ({"starts_at": NOW - HOUR}, EventNotBookable),
+        ({"sales_open_at": NOW + HOUR}, EventNotBookable),
+        ({"sales_close_at": NOW - HOUR}, EventNotBookable),
+    ],
+)
+async def test_an_event_that_is_not_on_sale_is_refused(
+    inventory: Inventory,
+    reservations: Reservations,
+    changes: dict[str, Any],
+    refusal: type[Exception],
+) -> None:
+    """Status, start and sales window each close an event; a hidden one does not exist."""
+    await inventory.apply(concert(**changes))
+    [outcome] = await reservations.reserve([Request(1, "ada")])
+    assert type(outcome) is refusal
+
+
+async def test_an_event_on_sale_is_booked_within_its_window(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """The window's own limits let a booking through."""
+    on_sale = concert(starts_at=NOW + HOUR, sales_open_at=NOW - HOUR, sales_close_at=NOW + HOUR)
+    await inventory.apply(on_sale)
+    [outcome] = await reservations.reserve([Request(1, "ada")])
+    assert isinstance(outcome, Reservation)
+
+
+async def test_several_bookings_where_the_event_allows_them(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """`one_booking_per_user` false lets a user book again, in one batch and in the next."""
+    await inventory.apply(concert(capacity=3, one_booking_per_user=False))
+    outcomes = await reservations.reserve([Request(1, "ada"), Request(1, "ada")])
+    outcomes += await reservations.reserve([Request(1, "ada"), Request(1, "ada")])
+    assert kinds(outcomes) == {"Reservation": 3, "SoldOut": 1}
+
+
+async def test_an_unknown_event_is_learned_of(
+    scripted: ScriptedCatalogue, reservations: Reservations
+) -> None:
+    """Reserving right after creating works, though nobody told bookings yet."""
+    scripted.states[7] = concert(7)
+    [outcome] = await reservations.reserve([Request(7, "ada")])
+    assert isinstance(outcome, Reservation)
+
+
+async def test_an_absent_event_is_asked_for_each_time(
+    scripted: ScriptedCatalogue, reservations: Reservations
+) -> None:
+    """Absence is never remembered."""
+    assert isinstance((await reservations.reserve([Request(7, "ada")]))[0], EventNotFound)
+    scripted.states[7] = concert(7)
+    assert isinstance((await reservations.reserve([Request(7, "ada")]))[0], Reservation)
+
+
+async def test_known_events_are_sold_while_the_catalogue_is_away(
+    inventory: Inventory, scripted: ScriptedCatalogue, reservations: Reservations
+) -> None:
+    """Only an unknown event needs events, and is unavailable then, not absent."""
+    await inventory.apply(concert())
+    scripted.refusal = Unavailable()
+    outcomes = await reservations.reserve([Request(1, "ada"), Request(2, "ada")])
+    assert isinstance(outcomes[0], Reservation)
+    assert isinstance(outcomes[1], Unavailable)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_200_buyers_of_50_seats_get_exactly_50(
+    database: Database, inventory: Inventory, reservations: Reservations, replicas: int
+) -> None:
+    """The heart of it: no seat twice, none left, and counters, rows and ledger agree."""
+    await inventory.apply(concert())
+    async with open_pool(database.bookings_dsn, schema="bookings", size=8) as other:
+        twin = Reservations(other, reservations._catalogue)
+        outcomes = await rush([reservations, twin][:replicas], 200)
+    assert kinds(outcomes) == {"Reservation": 50, "SoldOut": 150}
+    assert drift(database) == []
+
+
+async def test_without_the_lock_the_rush_oversells(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Negative control: if this fails, the test above proves nothing."""
+    await inventory.apply(concert())
+    take_out_the_lock(database)
+    outcomes = await rush([reservations], 200)
+    assert kinds(outcomes)["Reservation"] > 50
+
+
+async def test_one_of_many_equal_users_is_booked(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """A user who asks from many places at once has one seat."""
+    await inventory.apply(concert())
+    asked = (reservations.reserve([Request(1, "ada")]) for _ in range(64))
+    outcomes = [outcome for [outcome] in await asyncio.gather(*asked)]
+    assert kinds(outcomes) == {"Reservation": 1, "AlreadyBooked": 63}
+    assert drift(database) == []
+
+
+async def test_already_booked_names_the_booking(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """A client that lost the answer finds its booking again."""
+    await inventory.apply(concert())
+    [made] = await reservations.reserve([Request(1, "ada")])
+    [again] = await reservations.reserve([Request(1, "ada")])
+    assert isinstance(made, Reservation)
+    assert isinstance(again, AlreadyBooked)
+    assert again.metadata["booking_id"] == str(made.booking_id)
+
+
+async def test_a_key_has_one_effect_and_one_answer(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Of 64 equal requests one books; the others see its answer or that it is under way."""
+    await inventory.apply(concert(one_booking_per_user=False))
+    asked = (reservations.reserve([Request(1, "ada", key="k")]) for _ in range(64))
+    outcomes = [outcome for [outcome] in await asyncio.gather(*asked)]
+    made = [outcome for outcome in outcomes if isinstance(outcome, Reservation)]
+    assert len({outcome.booking_id for outcome in made}) == 1
+    assert sum(not outcome.replayed for outcome in made) == 1
+    assert all(isinstance(outcome, Reservation | RequestInProgress) for outcome in outcomes)
+    assert drift(database) == []
+
+
+async def test_a_refusal_is_replayed_too(inventory: Inventory, reservations: Reservations) -> None:
+    """A client that retries a sold-out request with its key never gets a seat unawares."""
+    await inventory.apply(concert(capacity=1))
+    await reservations.reserve([Request(1, "bob")])
+    [first] = await reservations.reserve([Request(1, "ada", key="k")])
+    await inventory.apply(concert(capacity=2, rev=2))
+    [again] = await reservations.reserve([Request(1, "ada", key="k")])
+    assert isinstance(first, SoldOut)
+    assert isinstance(again, SoldOut)
+    assert again.metadata == {**first.metadata, "replayed": "true"}
+
+
+async def test_a_key_belongs_to_its_caller_and_content(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """The same key means nothing to another caller, and cannot be used for something else."""
+    await inventory.apply(concert())
+    await reservations.reserve([Request(1, "ada", key="k")])
+    [other_content] = await reservations.reserve([Request(1, "bob", key="k")])
+    [other_caller] = await reservations.reserve([Request(1, "bob", caller="acct_1", key="k")])
+    assert isinstance(other_content, IdempotencyKeyReused)
+    assert isinstance(other_caller, Reservation)
+
+
+async def test_a_key_of_one_batch_twice_is_one_request(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """Twins within a batch are treated as if one had come after the other."""
+    await inventory.apply(concert())
+    same = Request(1, "ada", key="k")
+    first, twin, stranger = await reservations.reserve([same, same, Request(1, "bob", key="k")])
+    assert isinstance(first, Reservation)
+    assert isinstance(twin, Reservation)
+    assert (twin.booking_id, twin.replayed) == (first.booking_id, True)
+    assert isinstance(stranger, IdempotencyKeyReused)
+
+
+async def test_a_key_in_flight_is_refused_at_once(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Nobody waits for a key that another transaction owns."""
+    await inventory.apply(concert())
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT pg_advisory_xact_lock(hashtextextended(E'\\x1fk', 0))")
+        [outcome] = await reservations.reserve([Request(1, "ada", key="k")])
+    assert isinstance(outcome, RequestInProgress)
+
+
+async def test_keys_are_forgotten_after_a_day(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """A key past its time is new again, before and after the sweeper took it away."""
+    await inventory.apply(concert(one_booking_per_user=False))
+    await reservations.reserve([Request(1, "ada", key="k"), Request(1, "ada", key="l")])
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute(
+            "UPDATE bookings.idempotency SET decided_at = now() - interval '25 hours'"
+        )
+    [again] = await reservations.reserve([Request(1, "ada", key="k")])
+    assert isinstance(again, Reservation)
+    assert not again.replayed
+    assert await reservations.forget_keys() is False
+    with psycopg.connect(database.owner_dsn) as connection:
+        assert connection.execute("SELECT key FROM bookings.idempotency").fetchall() == [("k",)]
+
+
+async def test_batches_in_opposite_order_do_not_deadlock(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Locks are taken in the order of the events, whatever the order of the items."""
+    for event_id in (1, 2, 3):
+        await inventory.apply(concert(event_id, capacity=1_000))
+
+    def batch(number: int, order: Sequence[int]) -> list[Request]:
+        return [Request(event_id, f"user-{number}", key=f"{number}") for event_id in order]
+
+    asked = (
+        reservations.reserve(batch(number, (1, 2, 3) if number % 2 else (3, 2, 1)))
+        for number in range(100)
+    )
+    outcomes = await asyncio.gather(*asked)
+    assert all(isinstance(batch[0], Reservation) for batch in outcomes)
+    assert drift(database) == []

@@ -1,0 +1,159 @@
+"""The function `reserve` against what a page of Python says it should do."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import EventNotFound
+from services.bookings.inventory import EventState, Inventory
+from services.bookings.reservations import Request, Reservation, Reservations
+from services.kit.errors import Refusal
+from services.kit.postgres import Pool, open_pool
+from tests.conftest import Database
+from tests.services.bookings.conftest import drift
+
+EVENTS = 3
+Drawn = dict[str, Any]
+Answer = tuple[str, int | None, str | None]
+"""Outcome, revision, and who holds the booking that is named."""
+UNKNOWN: Answer = ("EVENT_NOT_FOUND", None, None)
+
+
+@dataclass
+class Reference:
+    """Decides one request after the other, as if nothing ever ran side by side."""
+
+    events: dict[int, EventState]
+    revs: dict[int, int] = field(default_factory=dict)
+    holders: dict[int, list[str]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[bytes, Answer]] = field(default_factory=dict)
+
+    def reserve(self, batch: list[Request]) -> list[Answer]:
+        """Decides a batch."""
+        return [self._answer(request) for request in batch]
+
+    def _answer(self, request: Request) -> Answer:
+        if request.key is None:
+            return self._decide(request)
+        known = self.answers.get((request.caller, request.key))
+        if known and known[0] != request.fingerprint:
+            return ("IDEMPOTENCY_KEY_REUSED", None, None)
+        if known:
+            return known[1]
+        answer = self._decide(request)
+        if answer != UNKNOWN:
+            self.answers[request.caller, request.key] = (request.fingerprint, answer)
+        return answer
+
+    def _decide(self, request: Request) -> Answer:
+        event = self.events.get(request.event_id)
+        if event is None:
+            return UNKNOWN
+        rev = self.revs.setdefault(event.event_id, 1)
+        holders = self.holders.setdefault(event.event_id, [])
+        if event.deleted or event.status == "DRAFT":
+            return ("EVENT_NOT_FOUND", rev, None)
+        if event.status != "PUBLISHED":
+            return ("EVENT_NOT_BOOKABLE", rev, None)
+        if request.user_id in holders and event.one_booking_per_user is not False:
+            return ("ALREADY_BOOKED", rev, request.user_id)
+        if len(holders) >= event.capacity:
+            return ("SOLD_OUT", rev, None)
+        holders.append(request.user_id)
+        self.revs[event.event_id] = rev + 1
+        return ("RESERVED", rev + 1, request.user_id)
+
+
+events = st.fixed_dictionaries(
+    {
+        "capacity": st.integers(0, 4),
+        "status": st.sampled_from(["PUBLISHED"] * 4 + ["DRAFT", "CANCELLED", "COMPLETED"]),
+        "deleted": st.sampled_from([False, False, False, True]),
+        "one_booking_per_user": st.sampled_from([None, True, False]),
+    }
+)
+requests: st.SearchStrategy[Drawn] = st.builds(
+    dict,
+    event=st.integers(1, EVENTS + 1),
+    user_id=st.sampled_from(["ada", "bob", "cy", "dé"]),
+    caller=st.sampled_from(["", "acct_1"]),
+    key=st.none() | st.sampled_from(["k1", "k2"]),
+)
+batches = st.lists(st.lists(requests, min_size=1, max_size=12), min_size=1, max_size=3)
+
+
+def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
+    """Thousands of random batches: repeated users, keys, events, full, closed and hidden ones."""
+    with asyncio.Runner() as runner:
+        pool = open_pool(database.bookings_dsn, schema="bookings", size=2)
+        runner.run(pool.open())
+        number = iter(range(0, 10**9, 10))
+
+        @settings(
+            max_examples=700,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+        @given(drawn_events=st.lists(events, min_size=EVENTS, max_size=EVENTS), drawn=batches)
+        def check(drawn_events: list[Drawn], drawn: list[list[Drawn]]) -> None:
+            base = next(number)
+            states = [
+                EventState(event_id=base + i, rev=1, name="", **event)
+                for i, event in enumerate(drawn_events, start=1)
+            ]
+            asked = [[_request(base, item) for item in batch] for batch in drawn]
+            runner.run(_compare(Inventory(pool), Reservations(pool, _nothing(pool)), states, asked))
+
+        check()
+        runner.run(pool.close())
+    assert drift(database) == []
+
+
+def _request(base: int, item: Drawn) -> Request:
+    """Makes the drawn request, its event and key apart from those of other examples.
+
+    Answers about the unknown event are not kept, so it has keys of its own.
+    """
+    event_id = base + item["event"]
+    space = event_id if item["event"] > EVENTS else base
+    key = f"{space} {item['key']}" if item["key"] else None
+    return Request(event_id, item["user_id"], caller=item["caller"], key=key)
+
+
+def _nothing(pool: Pool) -> Catalogue:
+    async def fetch(event_id: int) -> EventState:
+        raise EventNotFound
+
+    return Catalogue(fetch, Inventory(pool))
+
+
+async def _compare(
+    inventory: Inventory,
+    reservations: Reservations,
+    states: list[EventState],
+    batches: list[list[Request]],
+) -> None:
+    for state in states:
+        await inventory.apply(state)
+    reference = Reference({state.event_id: state for state in states})
+    owners: dict[int, str] = {}
+    for batch in batches:
+        outcomes = await reservations.reserve(batch)
+        owners |= {o.booking_id: o.user_id for o in outcomes if isinstance(o, Reservation)}
+        answers = [_answer(outcome, owners) for outcome in outcomes]
+        assert answers == reference.reserve(batch)
+
+
+def _answer(outcome: Reservation | Refusal, owners: dict[int, str]) -> Answer:
+    if isinstance(outcome, Reservation):
+        return ("RESERVED", outcome.rev, owners[outcome.booking_id])
+    rev, booking_id = outcome.metadata.get("inventory_revision"), outcome.metadata.get("booking_id")
+    if outcome.reason == "IDEMPOTENCY_KEY_REUSED":
+        return (outcome.reason, None, None)
+    holder = owners[int(booking_id)] if booking_id else None
+    return (outcome.reason, int(rev) if rev else None, holder)
