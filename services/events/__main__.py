@@ -1,0 +1,73 @@
+"""Runs events: `python -m services.events`. Wiring only."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
+from services.events import messages
+from services.events.changes import Changes
+from services.events.events import Events
+from services.events.idempotency import Idempotency
+from services.events.inventory import Inventory
+from services.events.servicer import CatalogueServicer, EventsServicer
+from services.events.settings import Settings
+from services.kit import interceptors, logging, metrics, postgres
+from services.kit.authentication import Authenticator
+from services.kit.channel import open_channel
+from services.kit.server import Server, running, terminated
+from services.kit.workers import repeat
+
+EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
+CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_name
+BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """Serves events while the block runs; gives the port."""
+    authenticator = Authenticator(
+        open_access=settings.open_access, service_key=settings.service_key
+    )
+    server = Server(
+        (EVENTS, CATALOGUE),
+        interceptors.layers(authenticator, log_sample=settings.log_sample),
+        reflect=settings.reflection,
+    )
+    port = server.listen(settings.listen)
+    pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
+    async with open_channel(settings.bookings_target, service=BOOKINGS) as channel, pool:
+        inventory = Inventory(channel, settings.service_key)
+        idempotency = Idempotency(pool, messages.encode)
+        events = Events(pool, inventory, idempotency)
+        changes = Changes(pool, inventory, idempotency)
+        events_pb2_grpc.add_EventsServiceServicer_to_server(
+            EventsServicer(events, changes, open_access=settings.open_access), server.grpc
+        )
+        catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
+            CatalogueServicer(events), server.grpc
+        )
+        await server.start()
+        async with running(
+            server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(changes.finish_pending, every_seconds=1),
+            repeat(idempotency.forget, every_seconds=3600),
+        ):
+            yield port
+            await server.stop()
+
+
+async def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    logging.configure("events", settings.log_level)
+    metrics.expose(settings.metrics_listen)
+    async with serving(settings):
+        await terminated()
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(Settings()))

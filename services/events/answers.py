@@ -1,0 +1,56 @@
+"""What a change is answered with, and what a key remembers of it."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.events.revisions import Event
+from services.kit.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event as a client sees it; `available_seats` is None when bookings cannot be asked."""
+
+    event: Event
+    available_seats: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An event is gone, and so many live bookings with it."""
+
+    event_id: int
+    cancelled_bookings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The stored answer of an earlier request with the same key."""
+
+    refused: bool
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The change is written down and waits for bookings.
+
+    `revision` is the one that it will have; None when an earlier request with the key made it.
+    """
+
+    revision: int | None = None
+
+
+Outcome = Shown | Deleted | Refusal
+"""What came of a request, for good."""
+
+AnswerT = TypeVar("AnswerT", Shown, Deleted)
+
+
+def answer(outcome: Outcome | Pending | Replay, expected: type[AnswerT]) -> AnswerT | Replay:
+    """Gives a success of the expected kind, or its replay; raises a refusal."""
+    if isinstance(outcome, Refusal):
+        raise outcome
+    if not isinstance(outcome, expected | Replay):
+        raise TypeError(f"no answer to this request: {outcome}")
+    return outcome

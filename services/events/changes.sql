@@ -1,0 +1,58 @@
+-- name: lock_event
+-- Waits for the event's row and keeps it, so that one change at a time is weighed.
+SELECT
+    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
+    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
+    organizer_id, created_at, updated_at, deleted_at
+FROM events
+WHERE id = %(event_id)s
+    AND deleted_at IS NULL
+FOR NO KEY UPDATE
+
+-- name: get_intent
+-- Tells whether the event has an open intent. Run after lock_event: its snapshot must be younger.
+SELECT 1
+FROM intents
+WHERE event_id = %(event_id)s
+
+-- name: create_intent
+-- Writes a change down before bookings hears of it; the primary key admits one for each event.
+INSERT INTO intents (event_id, revision, changes, caller, operation, request_id)
+VALUES (
+    %(event_id)s, %(revision)s, %(changes)s, %(caller)s, %(operation)s, %(request_id)s
+)
+
+-- name: get_targets
+-- Shows events as they will be once bookings agrees to their open intents.
+SELECT
+    target.id, intents.revision, target.key, target.name, target.description,
+    target.total_seats, target.status, target.starts_at, target.venue, target.time_zone,
+    target.sales_open_at, target.sales_close_at, target.price_amount_minor,
+    target.price_currency, target.one_booking_per_user, target.organizer_id,
+    target.created_at, target.updated_at, target.deleted_at
+FROM intents
+JOIN events ON events.id = intents.event_id
+CROSS JOIN LATERAL jsonb_populate_record(events, intents.changes) AS target
+WHERE intents.event_id = ANY (%(event_ids)s)
+
+-- name: take_intent
+-- Ends an intent. Of several finishers one gets the row, and writes the revision in the same
+-- transaction; the others get none.
+DELETE FROM intents
+WHERE event_id = %(event_id)s
+    AND revision = %(revision)s
+RETURNING changes, caller, operation, request_id
+
+-- name: lease_intents
+-- Picks intents that nobody has tried to finish lately, for as long as an attempt may take.
+UPDATE intents
+SET attempted_at = clock_timestamp()
+WHERE event_id IN (
+    SELECT event_id
+    FROM intents
+    WHERE attempted_at < clock_timestamp() - interval '2 seconds'
+    ORDER BY attempted_at
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING event_id

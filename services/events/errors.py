@@ -1,0 +1,61 @@
+"""What this service refuses with, besides what kit's tree has.
+
+Refusal
+├── EventNotFound            NOT_FOUND             EVENT_NOT_FOUND
+├── ChangePending            ABORTED               CHANGE_PENDING
+└── Decided                  the event's state decided: a repeated request hears it again
+    ├── EventExists          ALREADY_EXISTS        EVENT_EXISTS, with `event_id`
+    ├── VersionMismatch      ABORTED               VERSION_MISMATCH, with `version`
+    ├── CapacityBelowBooked  FAILED_PRECONDITION   CAPACITY_BELOW_BOOKED
+    └── InvalidTransition    FAILED_PRECONDITION   INVALID_TRANSITION
+"""
+
+import grpc
+
+from services.kit.errors import Refusal
+
+
+class EventNotFound(Refusal):
+    """No such event."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "EVENT_NOT_FOUND"
+
+
+class ChangePending(Refusal):
+    """An earlier change of this event is not finished yet."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = "CHANGE_PENDING"
+
+
+class Decided(Refusal):
+    """The event's state forbids it."""
+
+
+class EventExists(Decided):
+    """An event with this key exists, or existed."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "EVENT_EXISTS"
+
+
+class VersionMismatch(Decided):
+    """The event has another version now."""
+
+    code = grpc.StatusCode.ABORTED
+    reason = "VERSION_MISMATCH"
+
+
+class CapacityBelowBooked(Decided):
+    """More seats are booked than the event would have."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "CAPACITY_BELOW_BOOKED"
+
+
+class InvalidTransition(Decided):
+    """The event cannot change like this, as it stands."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "INVALID_TRANSITION"

@@ -1,0 +1,55 @@
+-- name: get_event
+-- Finds an event by its number, a deleted one too.
+SELECT
+    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
+    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
+    organizer_id, created_at, updated_at, deleted_at
+FROM events
+WHERE id = %(event_id)s
+
+-- name: get_event_of_key
+-- Finds whose key it is, a deleted event's too.
+SELECT id
+FROM events
+WHERE key = %(key)s
+
+-- name: list_events
+-- Lists what the viewer may see (access.py says who may), newest first.
+SELECT
+    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
+    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
+    organizer_id, created_at, updated_at, deleted_at
+FROM events
+WHERE deleted_at IS NULL
+    AND id < %(before)s
+    AND (
+        status <> 'DRAFT'
+        OR %(changes_all)s
+        OR CASE
+            WHEN organizer_id IS NULL THEN %(changes_ownerless)s
+            ELSE organizer_id = %(subject)s
+        END
+    )
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+    AND (%(organizer_id)s::text IS NULL OR organizer_id = %(organizer_id)s)
+    AND (%(query)s::text IS NULL OR text_search @@ search_query(%(query)s))
+ORDER BY id DESC
+LIMIT %(limit)s
+OFFSET %(offset)s
+
+-- name: count_events
+-- Counts what list_events lists on all its pages.
+SELECT count(*)
+FROM events
+WHERE deleted_at IS NULL
+    AND (
+        status <> 'DRAFT'
+        OR %(changes_all)s
+        OR CASE
+            WHEN organizer_id IS NULL THEN %(changes_ownerless)s
+            ELSE organizer_id = %(subject)s
+        END
+    )
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+    AND (%(organizer_id)s::text IS NULL OR organizer_id = %(organizer_id)s)
+    AND (%(query)s::text IS NULL OR text_search @@ search_query(%(query)s))
