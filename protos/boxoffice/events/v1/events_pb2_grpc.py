@@ -69,9 +69,8 @@ class EventsServiceServicer:
     """
 
     def CreateEvent(self, request, context):
-        """Creates an event, bookable at once if PUBLISHED.
-        Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken, and with
-        FAILED_PRECONDITION/INVALID_TRANSITION when it would start CANCELLED or COMPLETED.
+        """Creates an event in the status given, bookable at once if PUBLISHED.
+        Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,8 +94,10 @@ class EventsServiceServicer:
     def UpdateEvent(self, request, context):
         """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
         `one_booking_per_user`, are decided by bookings under the event's lock.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH, ABORTED/CHANGE_PENDING,
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+        ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
         FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
+        UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,7 +105,9 @@ class EventsServiceServicer:
 
     def DeleteEvent(self, request, context):
         """Deletes an event for good and cancels its live bookings.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH and ABORTED/CHANGE_PENDING.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+        ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+        UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

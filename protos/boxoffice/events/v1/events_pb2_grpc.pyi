@@ -36,9 +36,8 @@ class EventsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventsServiceAsyncStub: ...
     CreateEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]
-    """Creates an event, bookable at once if PUBLISHED.
-    Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken, and with
-    FAILED_PRECONDITION/INVALID_TRANSITION when it would start CANCELLED or COMPLETED.
+    """Creates an event in the status given, bookable at once if PUBLISHED.
+    Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
     """
     GetEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.GetEventRequest, _events_pb2.GetEventResponse]
     """Gets an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -49,12 +48,16 @@ class EventsServiceStub:
     UpdateEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.UpdateEventRequest, _events_pb2.UpdateEventResponse]
     """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
     `one_booking_per_user`, are decided by bookings under the event's lock.
-    Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH, ABORTED/CHANGE_PENDING,
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+    ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
     FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
+    UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
     """
     DeleteEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]
     """Deletes an event for good and cancels its live bookings.
-    Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH and ABORTED/CHANGE_PENDING.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+    ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+    UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
     """
 
 @_typing.type_check_only
@@ -65,9 +68,8 @@ class EventsServiceAsyncStub(EventsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]  # type: ignore[assignment]
-    """Creates an event, bookable at once if PUBLISHED.
-    Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken, and with
-    FAILED_PRECONDITION/INVALID_TRANSITION when it would start CANCELLED or COMPLETED.
+    """Creates an event in the status given, bookable at once if PUBLISHED.
+    Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
     """
     GetEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.GetEventRequest, _events_pb2.GetEventResponse]  # type: ignore[assignment]
     """Gets an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -78,12 +80,16 @@ class EventsServiceAsyncStub(EventsServiceStub):
     UpdateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.UpdateEventRequest, _events_pb2.UpdateEventResponse]  # type: ignore[assignment]
     """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
     `one_booking_per_user`, are decided by bookings under the event's lock.
-    Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH, ABORTED/CHANGE_PENDING,
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+    ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
     FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
+    UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
     """
     DeleteEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]  # type: ignore[assignment]
     """Deletes an event for good and cancels its live bookings.
-    Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH and ABORTED/CHANGE_PENDING.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+    ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+    UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
     """
 
 class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -97,9 +103,8 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.CreateEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.CreateEventResponse, _abc.Awaitable[_events_pb2.CreateEventResponse]]:
-        """Creates an event, bookable at once if PUBLISHED.
-        Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken, and with
-        FAILED_PRECONDITION/INVALID_TRANSITION when it would start CANCELLED or COMPLETED.
+        """Creates an event in the status given, bookable at once if PUBLISHED.
+        Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
         """
 
     @_abc_1.abstractmethod
@@ -128,8 +133,10 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_events_pb2.UpdateEventResponse, _abc.Awaitable[_events_pb2.UpdateEventResponse]]:
         """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
         `one_booking_per_user`, are decided by bookings under the event's lock.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH, ABORTED/CHANGE_PENDING,
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+        ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
         FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
+        UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
         """
 
     @_abc_1.abstractmethod
@@ -139,7 +146,9 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.DeleteEventResponse, _abc.Awaitable[_events_pb2.DeleteEventResponse]]:
         """Deletes an event for good and cancels its live bookings.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND, ABORTED/VERSION_MISMATCH and ABORTED/CHANGE_PENDING.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
+        ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+        UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
         """
 
 def add_EventsServiceServicer_to_server(servicer: EventsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
