@@ -136,8 +136,11 @@ class Received(Refusal):
         reason: str,
         metadata: Mapping[str, str] = NO_METADATA,
         violations: Sequence[Violation] = (),
+        message: str = "",
     ) -> None:
         super().__init__(violations=violations)
+        if message:
+            self.args = (message,)
         self.code = code
         self.reason = reason
         self.metadata = metadata
@@ -166,6 +169,7 @@ def refusal_from_status(status: status_pb2.Status) -> Received | None:
         info.reason,
         dict(info.metadata),
         [Violation(f.field, f.description) for f in fields.field_violations] if fields else (),
+        status.message,
     )
 
 
