@@ -64,9 +64,12 @@ class Inventory:
     async def push(self, event: Event) -> None:
         """Tells bookings of a revision that stands already; a failure is logged and only delays."""
         try:
-            await self._apply(event, PUSH_SECONDS)
+            response = await self._apply(event, PUSH_SECONDS)
         except Refusal as refusal:
             log.warning("bookings not told", event_id=event.id, reason=refusal.reason)
+            return
+        if response.verdict == inventory_pb2.VERDICT_REFUSED:
+            log.error("bookings refused what stands", event_id=event.id, reason=response.reason)
 
     async def seats(self, event_ids: Sequence[int]) -> Mapping[int, Seats]:
         """Counts the seats of at most 256 events; leaves out those that bookings cannot tell."""
