@@ -40,6 +40,11 @@ class InventoryServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.ApplyEventRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.ApplyEventResponse.FromString,
                 _registered_method=True)
+        self.CancelBooking = channel.unary_unary(
+                '/boxoffice.bookings.v1.InventoryService/CancelBooking',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.CancelBookingRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.CancelBookingResponse.FromString,
+                _registered_method=True)
 
 
 class InventoryServiceServicer:
@@ -49,6 +54,15 @@ class InventoryServiceServicer:
     def ApplyEvent(self, request, context):
         """Applies a state of an event, under the event's lock. Idempotent: the same revision gets the
         same verdict, a lower one changes nothing.
+        Refuses with UNAVAILABLE/UNAVAILABLE a state of an epoch that bookings does not follow yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBooking(self, request, context):
+        """Cancels a booking and frees its seats, for operators and tests.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +75,11 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.ApplyEvent,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.ApplyEventRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.ApplyEventResponse.SerializeToString,
+            ),
+            'CancelBooking': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBooking,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.CancelBookingRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.CancelBookingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +110,33 @@ class InventoryService:
             '/boxoffice.bookings.v1.InventoryService/ApplyEvent',
             boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.ApplyEventRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.ApplyEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelBooking(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.InventoryService/CancelBooking',
+            boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.CancelBookingRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_inventory__pb2.CancelBookingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,11 @@ class InventoryServiceStub:
     ApplyEvent: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.ApplyEventRequest, _inventory_pb2.ApplyEventResponse]
     """Applies a state of an event, under the event's lock. Idempotent: the same revision gets the
     same verdict, a lower one changes nothing.
+    Refuses with UNAVAILABLE/UNAVAILABLE a state of an epoch that bookings does not follow yet.
+    """
+    CancelBooking: _grpc.UnaryUnaryMultiCallable[_inventory_pb2.CancelBookingRequest, _inventory_pb2.CancelBookingResponse]
+    """Cancels a booking and frees its seats, for operators and tests.
+    Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED.
     """
 
 @_typing.type_check_only
@@ -46,6 +51,11 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     ApplyEvent: _aio.UnaryUnaryMultiCallable[_inventory_pb2.ApplyEventRequest, _inventory_pb2.ApplyEventResponse]  # type: ignore[assignment]
     """Applies a state of an event, under the event's lock. Idempotent: the same revision gets the
     same verdict, a lower one changes nothing.
+    Refuses with UNAVAILABLE/UNAVAILABLE a state of an epoch that bookings does not follow yet.
+    """
+    CancelBooking: _aio.UnaryUnaryMultiCallable[_inventory_pb2.CancelBookingRequest, _inventory_pb2.CancelBookingResponse]  # type: ignore[assignment]
+    """Cancels a booking and frees its seats, for operators and tests.
+    Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED.
     """
 
 class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,6 +69,17 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inventory_pb2.ApplyEventResponse, _abc.Awaitable[_inventory_pb2.ApplyEventResponse]]:
         """Applies a state of an event, under the event's lock. Idempotent: the same revision gets the
         same verdict, a lower one changes nothing.
+        Refuses with UNAVAILABLE/UNAVAILABLE a state of an epoch that bookings does not follow yet.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelBooking(
+        self,
+        request: _inventory_pb2.CancelBookingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_pb2.CancelBookingResponse, _abc.Awaitable[_inventory_pb2.CancelBookingResponse]]:
+        """Cancels a booking and frees its seats, for operators and tests.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED.
         """
 
 def add_InventoryServiceServicer_to_server(servicer: InventoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,9 +5,11 @@ What bookings must know of the catalogue."""
 
 from boxoffice.events.v1 import events_pb2 as _events_pb2
 from boxoffice.type.v1 import money_pb2 as _money_pb2
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -36,6 +38,7 @@ class EventState(_message.Message):
     SALES_CLOSE_AT_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
     ONE_BOOKING_PER_USER_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     revision: _builtins.int
@@ -50,6 +53,10 @@ class EventState(_message.Message):
     """Whether the event is deleted. Its bookings are cancelled then."""
     one_booking_per_user: _builtins.bool
     """Whether a user may have one live booking only; unset leaves it to each way of booking."""
+    epoch: _builtins.str
+    """Life of the catalogue that the revision counts in: one that was restored from a backup begins
+    another. Empty in a state that was made by hand.
+    """
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it starts."""
@@ -80,10 +87,11 @@ class EventState(_message.Message):
         sales_close_at: _timestamp_pb2.Timestamp | None = ...,
         price: _money_pb2.Money | None = ...,
         one_booking_per_user: _builtins.bool | None = ...,
+        epoch: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "one_booking_per_user", b"one_booking_per_user", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "event_id", b"event_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__one_booking_per_user: _TypeAlias = _typing.Literal["one_booking_per_user"]  # noqa: Y015
     _WhichOneofArgType__one_booking_per_user: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user"]  # noqa: Y015
@@ -153,3 +161,157 @@ class GetEventStateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetEventStateResponse: _TypeAlias = GetEventStateResponse  # noqa: Y015
+
+@_typing.final
+class ListChangesRequest(_message.Message):
+    """Request of CatalogueService.ListChanges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.str
+    """Epoch that `after_sequence` counts in; empty to begin."""
+    after_sequence: _builtins.int
+    """Sequence number of the last change that is known; 0 to begin."""
+    limit: _builtins.int
+    """Changes to give: 100 when 0, at most 500."""
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.str = ...,
+        after_sequence: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "epoch", b"epoch", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChangesRequest: _TypeAlias = ListChangesRequest  # noqa: Y015
+
+@_typing.final
+class ListChangesResponse(_message.Message):
+    """Response of CatalogueService.ListChanges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    HEAD_SEQUENCE_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.str
+    """Epoch of the catalogue."""
+    head_sequence: _builtins.int
+    """Sequence number of the last change there is."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventChange]:
+        """The changes, in the order of their commits."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___EventChange] | None = ...,
+        epoch: _builtins.str = ...,
+        head_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "epoch", b"epoch", "head_sequence", b"head_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListChangesResponse: _TypeAlias = ListChangesResponse  # noqa: Y015
+
+@_typing.final
+class EventChange(_message.Message):
+    """A change of an event."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Number of the change: gapless, and in the order of commits."""
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def state(self) -> Global___EventState:
+        """The event as it is now, which may be later than this change."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+        state: Global___EventState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "sequence", b"sequence", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventChange: _TypeAlias = EventChange  # noqa: Y015
+
+@_typing.final
+class ListEventStatesRequest(_message.Message):
+    """Request of CatalogueService.ListEventStates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_EVENT_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    after_event_id: _builtins.int
+    """Number of the last event that is known; 0 to begin."""
+    limit: _builtins.int
+    """States to give: 500 when 0, at most 1,000."""
+    def __init__(
+        self,
+        *,
+        after_event_id: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_event_id", b"after_event_id", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEventStatesRequest: _TypeAlias = ListEventStatesRequest  # noqa: Y015
+
+@_typing.final
+class ListEventStatesResponse(_message.Message):
+    """Response of CatalogueService.ListEventStates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATES_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    HEAD_SEQUENCE_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.str
+    """Epoch of the catalogue."""
+    head_sequence: _builtins.int
+    """Sequence number of the last change when the states were read."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventState]:
+        """The states, by number. Fewer than `limit` end the list."""
+
+    def __init__(
+        self,
+        *,
+        states: _abc.Iterable[Global___EventState] | None = ...,
+        epoch: _builtins.str = ...,
+        head_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "head_sequence", b"head_sequence", "states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEventStatesResponse: _TypeAlias = ListEventStatesResponse  # noqa: Y015

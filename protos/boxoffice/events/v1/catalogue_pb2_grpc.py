@@ -40,6 +40,16 @@ class CatalogueServiceStub:
                 request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventStateRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventStateResponse.FromString,
                 _registered_method=True)
+        self.ListChanges = channel.unary_unary(
+                '/boxoffice.events.v1.CatalogueService/ListChanges',
+                request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListChangesRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListChangesResponse.FromString,
+                _registered_method=True)
+        self.ListEventStates = channel.unary_unary(
+                '/boxoffice.events.v1.CatalogueService/ListEventStates',
+                request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogueServiceServicer:
@@ -54,6 +64,23 @@ class CatalogueServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChanges(self, request, context):
+        """Lists what has changed since a point, in the order of commits. An event that changed several
+        times may come once, in its newest state.
+        Refuses with OUT_OF_RANGE/HISTORY_GONE when the point is not in this epoch's history any more:
+        then ListEventStates tells all there is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEventStates(self, request, context):
+        """Lists the states of all events there ever were, deleted ones included, by number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogueServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +88,16 @@ def add_CatalogueServiceServicer_to_server(servicer, server):
                     servicer.GetEventState,
                     request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventStateRequest.FromString,
                     response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventStateResponse.SerializeToString,
+            ),
+            'ListChanges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChanges,
+                    request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListChangesRequest.FromString,
+                    response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'ListEventStates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEventStates,
+                    request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.FromString,
+                    response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +128,60 @@ class CatalogueService:
             '/boxoffice.events.v1.CatalogueService/GetEventState',
             boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventStateRequest.SerializeToString,
             boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.events.v1.CatalogueService/ListChanges',
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListChangesRequest.SerializeToString,
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEventStates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.events.v1.CatalogueService/ListEventStates',
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.SerializeToString,
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

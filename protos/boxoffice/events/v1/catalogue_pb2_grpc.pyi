@@ -37,6 +37,14 @@ class CatalogueServiceStub:
     """Gets the state of an event, a deleted one included.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was one.
     """
+    ListChanges: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.ListChangesRequest, _catalogue_pb2.ListChangesResponse]
+    """Lists what has changed since a point, in the order of commits. An event that changed several
+    times may come once, in its newest state.
+    Refuses with OUT_OF_RANGE/HISTORY_GONE when the point is not in this epoch's history any more:
+    then ListEventStates tells all there is.
+    """
+    ListEventStates: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.ListEventStatesRequest, _catalogue_pb2.ListEventStatesResponse]
+    """Lists the states of all events there ever were, deleted ones included, by number."""
 
 @_typing.type_check_only
 class CatalogueServiceAsyncStub(CatalogueServiceStub):
@@ -47,6 +55,14 @@ class CatalogueServiceAsyncStub(CatalogueServiceStub):
     """Gets the state of an event, a deleted one included.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was one.
     """
+    ListChanges: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.ListChangesRequest, _catalogue_pb2.ListChangesResponse]  # type: ignore[assignment]
+    """Lists what has changed since a point, in the order of commits. An event that changed several
+    times may come once, in its newest state.
+    Refuses with OUT_OF_RANGE/HISTORY_GONE when the point is not in this epoch's history any more:
+    then ListEventStates tells all there is.
+    """
+    ListEventStates: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.ListEventStatesRequest, _catalogue_pb2.ListEventStatesResponse]  # type: ignore[assignment]
+    """Lists the states of all events there ever were, deleted ones included, by number."""
 
 class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells bookings how events stand."""
@@ -60,5 +76,25 @@ class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets the state of an event, a deleted one included.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was one.
         """
+
+    @_abc_1.abstractmethod
+    def ListChanges(
+        self,
+        request: _catalogue_pb2.ListChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalogue_pb2.ListChangesResponse, _abc.Awaitable[_catalogue_pb2.ListChangesResponse]]:
+        """Lists what has changed since a point, in the order of commits. An event that changed several
+        times may come once, in its newest state.
+        Refuses with OUT_OF_RANGE/HISTORY_GONE when the point is not in this epoch's history any more:
+        then ListEventStates tells all there is.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEventStates(
+        self,
+        request: _catalogue_pb2.ListEventStatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalogue_pb2.ListEventStatesResponse, _abc.Awaitable[_catalogue_pb2.ListEventStatesResponse]]:
+        """Lists the states of all events there ever were, deleted ones included, by number."""
 
 def add_CatalogueServiceServicer_to_server(servicer: CatalogueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -73,6 +73,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The event cannot go from its status to that one."""
     REASON_CHANGE_PENDING: _Reason.ValueType  # 46
     """An earlier change of this event is not finished yet."""
+    REASON_ALREADY_CANCELLED: _Reason.ValueType  # 48
+    """The booking is cancelled or expired already."""
     REASON_REQUEST_IN_PROGRESS: _Reason.ValueType  # 47
     """A request with this idempotency key is being worked on."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
@@ -89,6 +91,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Certainly not done; try again."""
     REASON_OUTCOME_UNKNOWN: _Reason.ValueType  # 62
     """Done or not, nobody knows yet: ask again with the same idempotency key."""
+    REASON_HISTORY_GONE: _Reason.ValueType  # 70
+    """The feed of changes no longer reaches back that far, or not in this epoch."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason a refusal can have. `google.rpc.ErrorInfo.reason` is the value's name without
@@ -144,6 +148,8 @@ REASON_INVALID_TRANSITION: Reason.ValueType  # 45
 """The event cannot go from its status to that one."""
 REASON_CHANGE_PENDING: Reason.ValueType  # 46
 """An earlier change of this event is not finished yet."""
+REASON_ALREADY_CANCELLED: Reason.ValueType  # 48
+"""The booking is cancelled or expired already."""
 REASON_REQUEST_IN_PROGRESS: Reason.ValueType  # 47
 """A request with this idempotency key is being worked on."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50
@@ -160,6 +166,8 @@ REASON_UNAVAILABLE: Reason.ValueType  # 61
 """Certainly not done; try again."""
 REASON_OUTCOME_UNKNOWN: Reason.ValueType  # 62
 """Done or not, nobody knows yet: ask again with the same idempotency key."""
+REASON_HISTORY_GONE: Reason.ValueType  # 70
+"""The feed of changes no longer reaches back that far, or not in this epoch."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
@@ -171,7 +179,7 @@ class ReasonRule(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     status: _builtins.int
-    """HTTP status of the answer, 400 to 599."""
+    """HTTP status of the answer, 400 to 599; 0 for a reason that only services give each other."""
     retry_after_seconds: _builtins.int
     """Seconds that `Retry-After` carries; no header when 0."""
     def __init__(
