@@ -1,17 +1,14 @@
 """Waits until the gateway says that it and everything behind it is ready."""
 
 import asyncio
-import urllib.error
-import urllib.request
 from http import HTTPStatus
 
 from deploy.local.errors import NotReadyError
+from deploy.local.loopback import open_url
 
 READY_SECONDS = 30.0
 _PAUSE_SECONDS = 0.05
 _TIMEOUT_SECONDS = 2.0
-# A proxy of the environment must not come between us and our own machine.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 async def wait_until_ready(gateway_url: str) -> None:
@@ -28,7 +25,7 @@ async def wait_until_ready(gateway_url: str) -> None:
 
 def _is_ready(url: str) -> bool:
     try:
-        with _OPENER.open(url, timeout=_TIMEOUT_SECONDS) as response:
-            return bool(response.status == HTTPStatus.OK)
-    except (urllib.error.URLError, OSError):
+        with open_url(url, timeout_seconds=_TIMEOUT_SECONDS) as response:
+            return response.status == HTTPStatus.OK
+    except OSError:
         return False

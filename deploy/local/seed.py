@@ -10,14 +10,14 @@ import urllib.request
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from deploy.local.command import command
 from deploy.local.errors import SampleDataError
+from deploy.local.loopback import open_url
 from deploy.local.settings import RunSettings
 
 _TIMEOUT_SECONDS = 10
-# A proxy of the environment must not come between us and our own machine.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def sample_events(now: datetime) -> list[dict[str, Any]]:
@@ -78,12 +78,12 @@ def seed(gateway_url: str) -> int | None:
             raise SampleDataError(
                 f"the gateway answered {status} to the event {event['key']}: {answer}"
             )
-    return _find(gateway_url, events[0]["key"])
+    return _find(gateway_url, events[0])
 
 
-def _find(gateway_url: str, key: str) -> int | None:
-    _, events = _request(f"{gateway_url}/events?page_size=200")
-    return next((event["id"] for event in events if event["key"] == key), None)
+def _find(gateway_url: str, wanted: dict[str, Any]) -> int | None:
+    _, events = _request(f"{gateway_url}/events?{urlencode({'query': wanted['name']})}")
+    return next((event["id"] for event in events if event["key"] == wanted["key"]), None)
 
 
 def _request(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
@@ -91,7 +91,7 @@ def _request(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
     try:
-        with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as response:
+        with open_url(request, timeout_seconds=_TIMEOUT_SECONDS) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as refusal:
         with refusal:

@@ -9,5 +9,5 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.fixture
 def project() -> Path:
-    """Return the folder of the checkout."""
+    """Gives the folder of the checkout."""
     return PROJECT

@@ -12,8 +12,8 @@ from deploy.local import binaries
 from deploy.local.errors import ForeignFolderError
 from deploy.local.places import Account, home_for, private_folder, reachable, server_account
 
-SOMEBODY = Account(65_534, 65_534)
 OURSELVES = Account(os.geteuid(), os.getegid())
+SOMEBODY = Account(os.geteuid() + 1, os.getegid() + 1)
 
 
 @pytest.fixture

@@ -36,10 +36,17 @@ def ports() -> dict[str, str]:
         return {name: str(s.getsockname()[1]) for name, s in zip(PORTS, free, strict=True)}
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Gives the folder of PostgreSQL's data, which one run after another uses."""
+    directory = tmp_path_factory.mktemp("data")
+    yield directory
+    EmbeddedPostgres(directory).remove()
+
+
 @pytest.fixture
-def start(tmp_path: Path, project: Path, ports: dict[str, str]) -> Iterator[Start]:
+def start(data: Path, project: Path, ports: dict[str, str]) -> Iterator[Start]:
     """Starts runs of stand-ins with the settings given."""
-    data = tmp_path / "data"
     with contextlib.ExitStack() as stack:
 
         def start(folder: Path = STAND_INS, **settings: str) -> Run:
@@ -56,7 +63,6 @@ def start(tmp_path: Path, project: Path, ports: dict[str, str]) -> Iterator[Star
             return run
 
         yield start
-    EmbeddedPostgres(data).remove()
 
 
 def read_until(run: Run, text: str) -> list[str]:
