@@ -13,7 +13,7 @@ from deploy.local.errors import ChildEndedError
 from deploy.local.leash import leash
 from deploy.local.logs import LogPrinter
 
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 15.0
 
 
 class Child:

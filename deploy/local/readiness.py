@@ -1,4 +1,4 @@
-"""Waits until the gateway says that it and everything behind it is ready."""
+"""Waits until the gateway and everything behind it answers."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,23 +7,27 @@ from deploy.local.errors import NotReadyError
 from deploy.local.loopback import open_url
 
 READY_SECONDS = 30.0
+_PATHS = ("/ready", "/events?page_size=1")  # the first asks bookings, the second events
 _PAUSE_SECONDS = 0.05
 _TIMEOUT_SECONDS = 2.0
 
 
 async def wait_until_ready(gateway_url: str) -> None:
-    """Returns as soon as `GET /ready` answers 200. Raises NotReadyError when it never does."""
+    """Returns as soon as every service has answered. Raises NotReadyError when one never does."""
+    for path in _PATHS:
+        await _wait_for(gateway_url + path)
+
+
+async def _wait_for(url: str) -> None:
     try:
         async with asyncio.timeout(READY_SECONDS):
-            while not await asyncio.to_thread(_is_ready, f"{gateway_url}/ready"):  # noqa: ASYNC110
+            while not await asyncio.to_thread(_answers, url):  # noqa: ASYNC110
                 await asyncio.sleep(_PAUSE_SECONDS)  # another process: there is no event to await
     except TimeoutError as exc:
-        raise NotReadyError(
-            f"{gateway_url}/ready did not answer 200 within {READY_SECONDS:.0f} seconds"
-        ) from exc
+        raise NotReadyError(f"{url} did not answer 200 within {READY_SECONDS:.0f} seconds") from exc
 
 
-def _is_ready(url: str) -> bool:
+def _answers(url: str) -> bool:
     try:
         with open_url(url, timeout_seconds=_TIMEOUT_SECONDS) as response:
             return response.status == HTTPStatus.OK
