@@ -10,14 +10,17 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
+from services.bookings.cancellations import Cancellations
 from services.bookings.catalogue import Catalogue
 from services.bookings.events import EventsClient
+from services.bookings.following import Follower
 from services.bookings.inventory import Inventory
 from services.bookings.rankings import Rankings
+from services.bookings.reconciling import Reconciler
 from services.bookings.reservations import Reservations
 from services.bookings.servicer import BookingsServicer, InventoryServicer
 from services.bookings.settings import Settings
-from services.kit import interceptors, logging, metrics, postgres
+from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
 from services.kit.server import Server, running, terminated
@@ -46,6 +49,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key
         )
         inventory, rankings = Inventory(pool), Rankings(pool)
+        follower = Follower(pool, events)
+        reconciler = Reconciler(pool, inventory, follower, events)
         catalogue = Catalogue(events.get_state, inventory)
         reservations = Reservations(pool, catalogue)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(
@@ -59,11 +64,13 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             server.grpc,
         )
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
-            InventoryServicer(inventory), server.grpc
+            InventoryServicer(inventory, follower, Cancellations(pool)), server.grpc
         )
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(follower.follow, every_seconds=0.25),
+            repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(reservations.forget_keys, every_seconds=60),
@@ -75,6 +82,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
     logging.configure("bookings", settings.log_level)
+    failpoints.arm(settings.failpoints, environment=settings.environment)
     metrics.expose(settings.metrics_listen)
     async with serving(settings):
         await terminated()

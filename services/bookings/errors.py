@@ -5,7 +5,9 @@
     ├── EventNotBookable     FAILED_PRECONDITION  EVENT_NOT_BOOKABLE
     ├── AlreadyBooked        ALREADY_EXISTS       ALREADY_BOOKED, with `booking_id`
     ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT
-    └── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
+    ├── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
+    ├── AlreadyCancelled     FAILED_PRECONDITION  ALREADY_CANCELLED
+    └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, given by events
 
 Those about an event's inventory carry `inventory_revision`: the revision at which they were true.
 """
@@ -48,3 +50,17 @@ class BookingNotFound(Refusal):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "BOOKING_NOT_FOUND"
+
+
+class AlreadyCancelled(Refusal):
+    """The booking is over already."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "ALREADY_CANCELLED"
+
+
+class HistoryGone(Refusal):
+    """The catalogue's changes no longer reach back that far."""
+
+    code = grpc.StatusCode.OUT_OF_RANGE
+    reason = "HISTORY_GONE"

@@ -1,18 +1,25 @@
-"""Events, asked over gRPC."""
+"""Events, asked over gRPC with the services' own key."""
+
+from typing import TypeVar
 
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.bookings import messages
-from services.bookings.errors import EventNotFound
+from services.bookings.errors import EventNotFound, HistoryGone
+from services.bookings.following import Listing, News, Place
 from services.bookings.inventory import EventState
 from services.kit import channel
 from services.kit.authentication import SERVICE_SCHEME
 from services.kit.errors import Received
 
-TIMEOUT_SECONDS = 1.0
+STATE_SECONDS = 1.0
+LIST_SECONDS = 5.0
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
 
 
 class EventsClient:
-    """Asks events for the state of an event, with the services' own key."""
+    """Asks events how the catalogue stands; raises a Refusal where there is no answer."""
 
     def __init__(
         self, stub: catalogue_pb2_grpc.CatalogueServiceAsyncStub, service_key: str
@@ -21,16 +28,39 @@ class EventsClient:
         self._authorization = SERVICE_SCHEME + service_key
 
     async def get_state(self, event_id: int) -> EventState:
-        """Gets the state of an event; raises EventNotFound, or another Refusal for no answer."""
+        """Gets the state of an event; raises EventNotFound if there never was one."""
+        request = catalogue_pb2.GetEventStateRequest(event_id=event_id)
+        response = await self._call(self._stub.GetEventState, request, STATE_SECONDS)
+        return messages.event_state(response.state)
+
+    async def list_changes(self, place: Place, limit: int) -> News:
+        """Lists what changed since a place in the feed; raises HistoryGone."""
+        request = catalogue_pb2.ListChangesRequest(
+            epoch=place.epoch, after_sequence=place.sequence, limit=limit
+        )
+        response = await self._call(self._stub.ListChanges, request, LIST_SECONDS)
+        return messages.news(response, place)
+
+    async def list_states(self, after_event_id: int, limit: int) -> Listing:
+        """Lists the states of all events by number."""
+        request = catalogue_pb2.ListEventStatesRequest(after_event_id=after_event_id, limit=limit)
+        response = await self._call(self._stub.ListEventStates, request, LIST_SECONDS)
+        return Listing(
+            [messages.event_state(state) for state in response.states],
+            Place(response.epoch, response.head_sequence),
+        )
+
+    async def _call(
+        self, rpc: channel.Rpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float
+    ) -> ResponseT:
         try:
-            response = await channel.call(
-                self._stub.GetEventState,
-                catalogue_pb2.GetEventStateRequest(event_id=event_id),
-                timeout_seconds=TIMEOUT_SECONDS,
-                authorization=self._authorization,
+            return await channel.call(
+                rpc, request, timeout_seconds=timeout_seconds, authorization=self._authorization
             )
         except Received as refusal:
-            if refusal.reason == EventNotFound.reason:
-                raise EventNotFound from refusal
+            if known := _REFUSALS.get(refusal.reason):
+                raise known from refusal
             raise
-        return messages.event_state(response.state)
+
+
+_REFUSALS = {refusal.reason: refusal for refusal in (EventNotFound, HistoryGone)}

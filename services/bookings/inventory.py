@@ -1,6 +1,6 @@
 """The inventory of each event, and how a state of the catalogue comes into force there.
 
-`judge` is the whole rule, and pure; `Inventory.apply` gives it the event's lock.
+`judge` is the whole rule, and pure; `apply` gives it the event's lock.
 """
 
 from collections.abc import Collection
@@ -11,6 +11,7 @@ from enum import StrEnum
 from psycopg.rows import class_row
 
 from services.kit import queries
+from services.kit.failpoints import failpoint
 from services.kit.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
@@ -27,7 +28,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """An event as the catalogue has it at revision `rev`; times are aware, money is minor units."""
+    """An event as the catalogue has it at revision `rev` of its life `epoch`.
+
+    Times are aware, money is minor units for a seat.
+    """
 
     event_id: int
     rev: int
@@ -41,6 +45,7 @@ class EventState:
     price_amount_minor: int | None = None
     price_currency: str | None = None
     one_booking_per_user: bool | None = None
+    epoch: str = ""
 
     @property
     def closes(self) -> bool:
@@ -57,6 +62,7 @@ class Stock:
     sold: int
     held: int
     rev: int
+    epoch: str
     catalogue_rev: int
     verdict: str
     refusal: str
@@ -88,20 +94,28 @@ class Seats:
     is_visible: bool
 
 
-def judge(stock: Stock, state: EventState) -> Judgement:
+def judge(stock: Stock, state: EventState, *, begins_epoch: bool = False) -> Judgement:
     """Decides whether a state comes into force over what is booked.
 
     A later revision than the stored one wins, the same one gets the verdict it had, an earlier one
-    changes nothing, however late or often it arrives.
+    changes nothing, however late or often it arrives. Revisions of another epoch cannot be
+    compared: they change nothing, unless they are of the listing that begins the epoch.
     """
-    if state.rev < stock.catalogue_rev:
-        return Judgement(Verdict.STALE, inventory_rev=stock.rev)
-    if state.rev == stock.catalogue_rev:
+    if not is_news(stock, state, begins_epoch=begins_epoch):
+        if (state.epoch, state.rev) != (stock.epoch, stock.catalogue_rev):
+            return Judgement(Verdict.STALE, inventory_rev=stock.rev)
         verdict = Verdict(stock.verdict)
         return Judgement(verdict, stock.refusal, stock.cancelled_bookings, stock.rev)
     refusal = _objection(stock, state)
     verdict = Verdict.REFUSED if refusal else Verdict.APPLIED
     return Judgement(verdict, refusal, inventory_rev=stock.rev)
+
+
+def is_news(stock: Stock, state: EventState, *, begins_epoch: bool) -> bool:
+    """Tells whether a state is later than all that was judged of its event."""
+    if state.epoch != stock.epoch:
+        return begins_epoch
+    return state.rev > stock.catalogue_rev
 
 
 def _objection(stock: Stock, state: EventState) -> str:
@@ -129,19 +143,9 @@ class Inventory:
         Idempotent by `state.rev`, so it may be called late, twice and from several places.
         """
         async with self._pool.connection() as connection, connection.transaction():
-            values = asdict(state) | {"closes": state.closes}
-            opened = await (await connection.execute(SQL["open_inventory"], values)).fetchone()
-            if opened:
-                return Judgement(Verdict.APPLIED, inventory_rev=opened[0])
-            stock = await self._locked(connection, state.event_id)
-            judgement = judge(stock, state)
-            if state.rev <= stock.catalogue_rev:
-                return judgement
-            if judgement.verdict is Verdict.REFUSED:
-                values["refusal"] = judgement.refusal
-                await connection.execute(SQL["refuse_state"], values)
-                return judgement
-            return await self._put_in_force(connection, values)
+            judgement = await apply(connection, state)
+        failpoint("bookings.apply.committed")
+        return judgement
 
     async def count_seats(self, event_ids: Collection[int]) -> dict[int, Seats]:
         """Counts the seats of the events that are known here, all in one snapshot."""
@@ -157,18 +161,45 @@ class Inventory:
             row = await (await connection.execute(SQL["close_chunk"], chunk)).fetchone()
             return bool(row and row[0])
 
-    async def _locked(self, connection: Connection, event_id: int) -> Stock:
-        """Takes the event's lock and reads, in this order, what is booked."""
-        await connection.execute(SQL["lock_inventory"], {"event_id": event_id})
-        cursor = connection.cursor(row_factory=class_row(Stock))
-        await cursor.execute(SQL["get_inventory"], {"event_id": event_id})
-        stock = await cursor.fetchone()
-        if stock is None:
-            raise LookupError(f"the inventory of event {event_id} is gone")
-        return stock
 
-    async def _put_in_force(self, connection: Connection, values: dict[str, object]) -> Judgement:
-        row = await (await connection.execute(SQL["apply_state"], values)).fetchone()
-        if row is None:
-            raise LookupError(f"the inventory of event {values['event_id']} is gone")
-        return Judgement(Verdict.APPLIED, cancelled_bookings=row[1], inventory_rev=row[0])
+async def apply(
+    connection: Connection, state: EventState, *, begins_epoch: bool = False
+) -> Judgement:
+    """Applies a state within the caller's transaction; see `Inventory.apply` and `judge`.
+
+    A transaction that applies several states takes them in the order of their events, as everybody
+    does who locks more than one.
+    """
+    values = asdict(state) | {"closes": state.closes}
+    failpoint("bookings.apply.begun")
+    opened = await (await connection.execute(SQL["open_inventory"], values)).fetchone()
+    if opened:
+        return Judgement(Verdict.APPLIED, inventory_rev=opened[0])
+    stock = await _locked(connection, state.event_id)
+    judgement = judge(stock, state, begins_epoch=begins_epoch)
+    if not is_news(stock, state, begins_epoch=begins_epoch):
+        return judgement
+    if judgement.verdict is Verdict.REFUSED:
+        await connection.execute(SQL["refuse_state"], values | {"refusal": judgement.refusal})
+    else:
+        judgement = await _put_in_force(connection, values)
+    failpoint("bookings.apply.written")
+    return judgement
+
+
+async def _locked(connection: Connection, event_id: int) -> Stock:
+    """Takes the event's lock and reads, in this order, what is booked."""
+    await connection.execute(SQL["lock_inventory"], {"event_id": event_id})
+    cursor = connection.cursor(row_factory=class_row(Stock))
+    await cursor.execute(SQL["get_inventory"], {"event_id": event_id})
+    stock = await cursor.fetchone()
+    if stock is None:
+        raise LookupError(f"the inventory of event {event_id} is gone")
+    return stock
+
+
+async def _put_in_force(connection: Connection, values: dict[str, object]) -> Judgement:
+    row = await (await connection.execute(SQL["apply_state"], values)).fetchone()
+    if row is None:
+        raise LookupError(f"the inventory of event {values['event_id']} is gone")
+    return Judgement(Verdict.APPLIED, cancelled_bookings=row[1], inventory_rev=row[0])

@@ -2,12 +2,12 @@
 -- Stores the first state that is heard of an event, a tombstone too; gives no row if there was one.
 WITH opened AS (
     INSERT INTO inventory (
-        event_id, capacity, closed_at, catalogue_rev, verdict, name, status, deleted, starts_at,
+        event_id, capacity, closed_at, epoch, catalogue_rev, verdict, name, status, deleted, starts_at,
         sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user
     )
     VALUES (
-        %(event_id)s, %(capacity)s, CASE WHEN %(closes)s THEN clock_timestamp() END, %(rev)s,
-        'APPLIED', %(name)s, %(status)s, %(deleted)s, %(starts_at)s,
+        %(event_id)s, %(capacity)s, CASE WHEN %(closes)s THEN clock_timestamp() END, %(epoch)s,
+        %(rev)s, 'APPLIED', %(name)s, %(status)s, %(deleted)s, %(starts_at)s,
         %(sales_open_at)s, %(sales_close_at)s, %(price_amount_minor)s, %(price_currency)s,
         %(one_booking_per_user)s
     )
@@ -35,6 +35,7 @@ SELECT
     sold,
     held,
     rev,
+    epoch,
     catalogue_rev,
     verdict,
     refusal,
@@ -50,6 +51,7 @@ WHERE event_id = %(event_id)s
 -- Records that a revision was refused: it is never applied later, and the one before stays in force.
 UPDATE inventory
 SET
+    epoch = %(epoch)s,
     catalogue_rev = %(rev)s,
     verdict = 'REFUSED',
     refusal = %(refusal)s,
@@ -79,6 +81,8 @@ applied AS (
         next_expiry_at = CASE WHEN closes_now THEN NULL ELSE next_expiry_at END,
         closed_at = CASE WHEN closes_now THEN clock_timestamp() ELSE closed_at END,
         closing = closing OR closes_now AND before.live_bookings > 0,
+        frozen = CASE WHEN frozen = 'CATALOGUE' THEN '' ELSE frozen END,
+        epoch = %(epoch)s,
         catalogue_rev = %(rev)s,
         verdict = 'APPLIED',
         refusal = '',

@@ -8,6 +8,7 @@ from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
 from services.bookings.bookings import Booking
+from services.bookings.following import News, Place
 from services.bookings.inventory import EventState, Judgement, Seats
 from services.bookings.reservations import Reservation
 
@@ -87,6 +88,19 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
         one_booking_per_user=(
             state.one_booking_per_user if state.HasField("one_booking_per_user") else None
         ),
+        epoch=state.epoch,
+    )
+
+
+def news(response: catalogue_pb2.ListChangesResponse, place: Place) -> News:
+    """Reads the changes that follow a place in the feed."""
+    changes = response.changes
+    last = changes[-1].sequence if changes else place.sequence
+    return News(
+        [event_state(change.state) for change in changes],
+        Place(response.epoch, last),
+        _moment(changes[0].changed_at) if changes else None,
+        is_last=last >= response.head_sequence,
     )
 
 

@@ -23,14 +23,13 @@ last AS MATERIALIZED (
 ),
 rolled AS (
     INSERT INTO tallies (period, starts_on, user_id, bookings)
-    SELECT periods.period, periods.starts_on, ledger.user_id, count(*)
-    FROM ledger
-    CROSS JOIN LATERAL periods_of(ledger.at) AS periods
-    WHERE ledger.txid > (SELECT after_txid FROM cursor)
-        AND ledger.txid <= (SELECT txid FROM last)
-        AND ledger.kind = 'RESERVED'
-    GROUP BY periods.period, periods.starts_on, ledger.user_id
-    ORDER BY periods.period, periods.starts_on, ledger.user_id
+    SELECT periods.period, periods.starts_on, entries.user_id, sum(entries.bookings)
+    FROM ledger_bookings AS entries
+    CROSS JOIN LATERAL periods_of(entries.created_at) AS periods
+    WHERE entries.txid > (SELECT after_txid FROM cursor)
+        AND entries.txid <= (SELECT txid FROM last)
+    GROUP BY periods.period, periods.starts_on, entries.user_id
+    ORDER BY periods.period, periods.starts_on, entries.user_id
     ON CONFLICT ON CONSTRAINT tallies_pk DO UPDATE
     SET bookings = tallies.bookings + excluded.bookings
 )
@@ -43,17 +42,16 @@ RETURNING after_txid
 -- Ranks users by the tallies and what the ledger has on top of them. Only the first tallies by rank
 -- are read, and as many more as there are users whose count has moved since.
 WITH fresh AS (
-    SELECT ledger.user_id, count(*) AS bookings
-    FROM ledger
-    WHERE ledger.txid > (SELECT after_txid FROM tallied)
-        AND ledger.kind = 'RESERVED'
+    SELECT entries.user_id, sum(entries.bookings) AS bookings
+    FROM ledger_bookings AS entries
+    WHERE entries.txid > (SELECT after_txid FROM tallied)
         AND EXISTS (
             SELECT
-            FROM periods_of(ledger.at) AS periods
+            FROM periods_of(entries.created_at) AS periods
             WHERE periods.period = %(period)s
                 AND periods.starts_on = %(starts_on)s
         )
-    GROUP BY ledger.user_id
+    GROUP BY entries.user_id
 ),
 closing AS (
     SELECT bookings.user_id, -count(*) AS bookings

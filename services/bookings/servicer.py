@@ -10,6 +10,8 @@ from boxoffice.rest.v1 import rest_pb2
 from services.bookings import messages
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
+from services.bookings.cancellations import Cancellations
+from services.bookings.following import Follower
 from services.bookings.inventory import Inventory, Seats
 from services.bookings.rankings import Rankings
 from services.bookings.reservations import Outcome, Request, Reservations
@@ -151,15 +153,27 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
 class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
     """Serves boxoffice.bookings.v1.InventoryService."""
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(
+        self, inventory: Inventory, follower: Follower, cancellations: Cancellations
+    ) -> None:
         self._inventory = inventory
+        self._follower = follower
+        self._cancellations = cancellations
 
     async def ApplyEvent(
         self, request: inventory_pb2.ApplyEventRequest, _: Context
     ) -> inventory_pb2.ApplyEventResponse:
         """See inventory.proto."""
-        judgement = await self._inventory.apply(messages.event_state(request.state))
-        return messages.apply_response(judgement)
+        state = messages.event_state(request.state)
+        await self._follower.expect(state.epoch)
+        return messages.apply_response(await self._inventory.apply(state))
+
+    async def CancelBooking(
+        self, request: inventory_pb2.CancelBookingRequest, _: Context
+    ) -> inventory_pb2.CancelBookingResponse:
+        """See inventory.proto."""
+        rev = await self._cancellations.cancel(request.booking_id)
+        return inventory_pb2.CancelBookingResponse(inventory_revision=rev)
 
 
 def _request(request: bookings_pb2.ReserveRequest, caller: Caller) -> Request:

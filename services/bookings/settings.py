@@ -23,5 +23,8 @@ class Settings(settings.Settings):
     pool_size: int = Field(default=8, ge=2)
     """Connections to the database, at most."""
 
+    reconcile_seconds: float = Field(default=60, gt=0)
+    """Pause between two comparisons of everything with the catalogue and with itself."""
+
     metrics_listen: str = ""
     """Address to serve Prometheus metrics on, as host:port; none when empty."""

@@ -20,6 +20,12 @@ class Settings(BaseSettings):
     reflection: bool = Field(default=False, validation_alias="BOXOFFICE_REFLECTION")
     """Whether grpcurl may ask what there is to call."""
 
+    environment: str = Field(default="development", validation_alias="BOXOFFICE_ENV")
+    """Where this runs; `production` forbids what only tests may do."""
+
+    failpoints: str = Field(default="", validation_alias="BOXOFFICE_FAILPOINTS")
+    """Places to die at, for tests; see services/kit/failpoints.py."""
+
     log_level: str = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
     """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
 

@@ -18,7 +18,13 @@ CREATE TABLE inventory (
     -- Whether bookings of a closed event are still to be written as CANCELLED.
     closing boolean NOT NULL DEFAULT false,
 
-    -- Revision of the catalogue that was decided last, and what was decided.
+    -- Why nothing is sold although the event is on sale: its counters were found wrong, or it
+    -- differs from the catalogue. Empty while all is well.
+    frozen text NOT NULL DEFAULT '',
+
+    -- Revision of the catalogue that was decided last, the life of the catalogue that it counts
+    -- in, and what was decided.
+    epoch text NOT NULL,
     catalogue_rev bigint NOT NULL,
     verdict text NOT NULL,
     refusal text NOT NULL DEFAULT '',
@@ -40,6 +46,7 @@ CREATE TABLE inventory (
     CONSTRAINT inventory_live_bookings_not_negative CHECK (live_bookings >= 0),
     CONSTRAINT inventory_never_oversold CHECK (sold + held <= capacity),
     CONSTRAINT inventory_rev_positive CHECK (rev >= 1),
+    CONSTRAINT inventory_frozen_known CHECK (frozen IN ('', 'COUNTERS', 'CATALOGUE')),
     CONSTRAINT inventory_verdict_known CHECK (verdict IN ('APPLIED', 'REFUSED')),
     CONSTRAINT inventory_refusal_if_refused CHECK ((verdict = 'REFUSED') = (refusal <> '')),
     CONSTRAINT inventory_price_whole CHECK ((price_amount_minor IS NULL) = (price_currency IS NULL))
@@ -97,11 +104,13 @@ CREATE TABLE ledger (
     txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
 
     CONSTRAINT ledger_pk PRIMARY KEY (event_id, rev),
-    CONSTRAINT ledger_kind_known CHECK (kind IN ('OPENED', 'RESIZED', 'CLOSED', 'RESERVED')),
+    CONSTRAINT ledger_kind_known 
+        CHECK (kind IN ('OPENED', 'RESIZED', 'CLOSED', 'RESERVED', 'CANCELLED')),
     CONSTRAINT ledger_capacity_if_sized
         CHECK ((kind IN ('OPENED', 'RESIZED')) = (capacity IS NOT NULL)),
-    CONSTRAINT ledger_booking_if_reserved
-        CHECK ((kind = 'RESERVED') = (booking_id IS NOT NULL AND user_id IS NOT NULL))
+    CONSTRAINT ledger_booking_if_named
+        CHECK ((kind IN ('RESERVED', 'CANCELLED')) = (booking_id IS NOT NULL)),
+    CONSTRAINT ledger_user_if_booking CHECK ((booking_id IS NULL) = (user_id IS NULL))
 );
 
 CREATE INDEX ledger_by_txid ON ledger (txid);
@@ -147,3 +156,23 @@ CREATE TABLE tallied (
 );
 
 INSERT INTO tallied (after_txid) VALUES ('0');
+
+-- How far the catalogue's changes are applied; empty until the first is.
+CREATE TABLE following (
+    only_row boolean NOT NULL DEFAULT true,
+    epoch text NOT NULL,
+    sequence bigint NOT NULL,
+
+    CONSTRAINT following_pk PRIMARY KEY (only_row),
+    CONSTRAINT following_one_row CHECK (only_row)
+);
+
+INSERT INTO following (epoch, sequence) VALUES ('', 0);
+
+-- The revision at which an event's counters, bookings and ledger were last found to agree.
+CREATE TABLE audits (
+    event_id bigint NOT NULL,
+    rev bigint NOT NULL,
+
+    CONSTRAINT audits_pk PRIMARY KEY (event_id)
+);

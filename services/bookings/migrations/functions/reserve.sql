@@ -127,6 +127,7 @@ BEGIN
                 WHEN stock.event_id IS NULL THEN 'UNKNOWN_EVENT'
                 WHEN stock.deleted OR stock.status = 'DRAFT' THEN 'EVENT_NOT_FOUND'
                 WHEN stock.status <> 'PUBLISHED'
+                    OR stock.frozen <> ''
                     OR moment < stock.sales_open_at
                     OR moment >= stock.sales_close_at
                     OR moment >= stock.starts_at THEN 'EVENT_NOT_BOOKABLE'

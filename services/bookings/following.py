@@ -1,0 +1,175 @@
+"""Following the catalogue: every change of it is applied here, whatever got lost on the way.
+
+The place in the feed moves in the transaction of its effects. Where the feed does not reach back to
+it, or a restored catalogue has begun another epoch, everything is listed and applied anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from psycopg.rows import class_row
+
+from services.bookings import metrics
+from services.bookings.errors import HistoryGone
+from services.bookings.inventory import EventState, apply
+from services.kit import queries
+from services.kit.errors import Refusal, Unavailable
+from services.kit.failpoints import failpoint
+from services.kit.postgres import Pool
+
+SQL = queries.load(__file__)
+CHANGES_AT_ONCE = 100
+STATES_AT_ONCE = 500
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the feed: the last change that is applied. Empty at the very beginning."""
+
+    epoch: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Changes after a place, the place they lead to, and when the first of them was made."""
+
+    states: Sequence[EventState]
+    place: Place
+    oldest_at: datetime | None
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """States of all events after a number, and the place in the feed that they stand for."""
+
+    states: Sequence[EventState]
+    place: Place
+
+
+class Feed(Protocol):
+    """What there is to follow."""
+
+    async def list_changes(self, place: Place, limit: int) -> News:
+        """Lists what changed since; raises HistoryGone, or another Refusal for no answer."""
+
+    async def list_states(self, after_event_id: int, limit: int) -> Listing:
+        """Lists the states of all events; raises a Refusal for no answer."""
+
+
+class Follower:
+    """Keeps the inventory in step with the catalogue."""
+
+    def __init__(self, pool: Pool, feed: Feed) -> None:
+        self._pool = pool
+        self._feed = feed
+
+    async def place(self) -> Place:
+        """Tells how far the catalogue's changes are applied."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Place))
+            found = await (await cursor.execute(SQL["get_place"])).fetchone()
+        if found is None:
+            raise LookupError("the place in the feed is gone")
+        return found
+
+    async def expect(self, epoch: str) -> None:
+        """Raises Unavailable for an epoch that is not followed yet: nothing of it is decided."""
+        followed = (await self.place()).epoch
+        if followed not in ("", epoch):
+            raise Unavailable
+
+    async def follow(self) -> bool:
+        """Applies the next changes; tells whether there are more at once."""
+        place = await self.place()
+        try:
+            news = await self._feed.list_changes(place, CHANGES_AT_ONCE)
+            failpoint("bookings.follow.fetched")
+        except HistoryGone:
+            await self._start_over()
+            return True
+        except Refusal as refusal:
+            log.warning("catalogue cannot be followed", reason=refusal.reason)
+            return False
+        metrics.LAG_SECONDS.set(_age(news.oldest_at))
+        if news.place != place:
+            await self._advance(place, news)
+        return not news.is_last
+
+    async def _advance(self, place: Place, news: News) -> None:
+        """Applies news and moves the place, unless another replica was faster."""
+        async with self._pool.connection() as connection, connection.transaction():
+            cursor = connection.cursor(row_factory=class_row(Place))
+            if await (await cursor.execute(SQL["lock_place"])).fetchone() != place:
+                return
+            for state in _latest(news.states):
+                await apply(connection, state)
+            failpoint("bookings.follow.applied")
+            await connection.execute(SQL["move_place"], _values(news.place))
+        failpoint("bookings.follow.committed")
+
+    async def _start_over(self) -> None:
+        """Applies the listing of all events; if the catalogue fails meanwhile, nothing is lost."""
+        log.warning("catalogue is listed anew")
+        try:
+            place = await self._apply_listing()
+        except Refusal as refusal:
+            log.warning("catalogue cannot be listed", reason=refusal.reason)
+            return
+        await self._bury_left_over(place.epoch)
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["move_place"], _values(place))
+
+    async def _apply_listing(self) -> Place:
+        """Applies all there is, and gives the place from which to follow then."""
+        start: Place | None = None
+        after = 0
+        while True:
+            listing = await self._feed.list_states(after, STATES_AT_ONCE)
+            start = start or listing.place
+            if listing.place.epoch != start.epoch:
+                start, after = listing.place, 0
+                continue
+            for state in listing.states:
+                async with self._pool.connection() as connection, connection.transaction():
+                    await apply(connection, state, begins_epoch=True)
+            if len(listing.states) < STATES_AT_ONCE:
+                return start
+            after = listing.states[-1].event_id
+
+    async def _bury_left_over(self, epoch: str) -> None:
+        """Closes the events that the restored catalogue has never heard of."""
+        after = 0
+        while True:
+            values = {"epoch": epoch, "after": after, "limit": STATES_AT_ONCE}
+            async with self._pool.connection() as connection:
+                rows = await (await connection.execute(SQL["list_left_over"], values)).fetchall()
+                for event_id, name, capacity in rows:
+                    gone = EventState(
+                        event_id, 0, name, capacity, "CANCELLED", deleted=True, epoch=epoch
+                    )
+                    async with connection.transaction():
+                        await apply(connection, gone, begins_epoch=True)
+            if not rows:
+                return
+            after = rows[-1][0]
+
+
+def _latest(states: Sequence[EventState]) -> list[EventState]:
+    """Keeps the last state of each event, in the order in which events are locked."""
+    latest = {state.event_id: state for state in states}
+    return [latest[event_id] for event_id in sorted(latest)]
+
+
+def _values(place: Place) -> dict[str, object]:
+    return {"epoch": place.epoch, "sequence": place.sequence}
+
+
+def _age(moment: datetime | None) -> float:
+    return (datetime.now(UTC) - moment).total_seconds() if moment else 0.0

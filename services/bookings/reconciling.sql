@@ -1,0 +1,68 @@
+-- name: list_stocks
+-- Reads what is in force of some events, to be compared with the catalogue.
+SELECT
+    event_id,
+    epoch,
+    catalogue_rev,
+    capacity,
+    status,
+    deleted,
+    frozen
+FROM inventory
+WHERE event_id = ANY (%(event_ids)s::bigint[])
+
+-- name: freeze
+-- Stops the sale of an event until somebody has looked; gives no row if it is stopped already.
+UPDATE inventory
+SET frozen = %(reason)s
+WHERE event_id = %(event_id)s
+    AND frozen = ''
+RETURNING event_id
+
+-- name: audit
+-- Counts, for the next events that changed since their last audit, what the counters, the bookings
+-- and the ledger say, all in one snapshot.
+WITH due AS (
+    SELECT inventory.*
+    FROM inventory
+    LEFT JOIN audits USING (event_id)
+    WHERE inventory.event_id > %(after)s
+        AND audits.rev IS DISTINCT FROM inventory.rev
+    ORDER BY inventory.event_id
+    LIMIT %(limit)s
+)
+SELECT
+    due.event_id,
+    due.rev,
+    due.sold + due.held = live.seats
+        AND due.live_bookings = live.bookings
+        AND due.sold + due.held = entries.seats
+        AND due.rev = entries.revs
+        AND due.rev = entries.last_rev
+        AND due.capacity = entries.capacity AS agrees
+FROM due
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(seat_count), 0) AS seats, count(*) AS bookings
+    FROM bookings
+    WHERE bookings.event_id = due.event_id
+        AND bookings.status IN ('HELD', 'CONFIRMED')
+        AND due.closed_at IS NULL
+) AS live
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(sum(seats), 0) AS seats,
+        count(*) AS revs,
+        max(rev) AS last_rev,
+        (array_agg(capacity ORDER BY rev DESC) FILTER (WHERE capacity IS NOT NULL))[1] AS capacity
+    FROM ledger
+    WHERE ledger.event_id = due.event_id
+) AS entries
+ORDER BY due.event_id
+
+-- name: note_audits
+-- Remembers which revisions were found to agree.
+INSERT INTO audits (event_id, rev)
+SELECT event_id, rev
+FROM unnest(%(event_ids)s::bigint[], %(revs)s::bigint[]) AS found (event_id, rev)
+ON CONFLICT ON CONSTRAINT audits_pk DO UPDATE
+SET rev = excluded.rev
