@@ -21,6 +21,7 @@ _LEVEL_COLOURS = {
     "error": "\033[31m",
     "critical": "\033[31m",
 }
+_NOTHING = ("", "-", None)
 _SHOWN_FIRST = ("timestamp", "level", "event", "process", "exception")
 
 
@@ -68,7 +69,11 @@ class LogPrinter:
         return " ".join(words) + exception
 
     def _pairs(self, entry: dict[str, object]) -> list[str]:
-        shown = {key: value for key, value in entry.items() if key not in _SHOWN_FIRST}
+        shown = {
+            key: value
+            for key, value in entry.items()
+            if key not in _SHOWN_FIRST and value not in _NOTHING
+        }
         return [self._colour(_FAINT, f"{key}=") + str(value) for key, value in shown.items()]
 
     def _colour(self, colour: str, text: str) -> str:

@@ -12,6 +12,7 @@ ENTRY = {
     "event": "listening",
     "process": "events",
     "port": 50051,
+    "request_id": "-",
 }
 LINE = json.dumps(ENTRY)
 
