@@ -11,11 +11,12 @@ from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, e
 from services.events import messages
 from services.events.changes import Changes
 from services.events.events import Events
+from services.events.feed import Feed
 from services.events.idempotency import Idempotency
 from services.events.inventory import Inventory
 from services.events.servicer import CatalogueServicer, EventsServicer
 from services.events.settings import Settings
-from services.kit import interceptors, logging, metrics, postgres
+from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
 from services.kit.server import Server, running, terminated
@@ -44,16 +45,20 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         idempotency = Idempotency(pool, messages.encode)
         events = Events(pool, inventory, idempotency)
         changes = Changes(pool, inventory, idempotency)
+        feed = Feed(pool)
+        await feed.begin_epoch_if_restored()
         events_pb2_grpc.add_EventsServiceServicer_to_server(
             EventsServicer(events, changes, open_access=settings.open_access), server.grpc
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
-            CatalogueServicer(events), server.grpc
+            CatalogueServicer(events, feed), server.grpc
         )
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
             repeat(changes.finish_pending, every_seconds=1),
+            repeat(changes.count_pending, every_seconds=1),
+            repeat(feed.forget, every_seconds=3600),
             repeat(idempotency.forget, every_seconds=3600),
         ):
             yield port
@@ -63,6 +68,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
     logging.configure("events", settings.log_level)
+    failpoints.arm(settings.failpoints, environment=settings.environment)
     metrics.expose(settings.metrics_listen)
     async with serving(settings):
         await terminated()

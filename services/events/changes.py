@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from psycopg.rows import class_row
 
-from services.events import revisions, rules
+from services.events import metrics, revisions, rules
 from services.events.access import Viewer
 from services.events.answers import (
     AnswerT,
@@ -31,6 +31,7 @@ from services.events.inventory import Inventory, Seats, Verdict
 from services.events.revisions import Event, Fields
 from services.kit import queries
 from services.kit.errors import OutcomeUnknown
+from services.kit.failpoints import failpoint
 from services.kit.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
@@ -101,6 +102,13 @@ class Changes:
                 log.warning("change still pending", event_id=target.id, revision=target.revision)
         return False
 
+    async def count_pending(self) -> bool:
+        """Shows how many changes wait for bookings; there is no reason to come back at once."""
+        async with self._pool.connection() as connection:
+            [pending] = await (await connection.execute(SQL["count_intents"])).fetchone() or (0,)
+        metrics.PENDING_INTENTS.set(pending)
+        return False
+
     async def _make(self, change: Change, expected: type[AnswerT]) -> AnswerT | Replay:
         outcome = await self._begin(change)
         if isinstance(outcome, Pending):
@@ -113,6 +121,8 @@ class Changes:
         work = partial(_weigh, change=change, seats=seats)
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, change.request, work)
+            failpoint("events.change.written")
+        failpoint("events.change.committed")
         if isinstance(outcome, Shown):
             await self._inventory.push(outcome.event)
         return outcome
@@ -128,6 +138,7 @@ class Changes:
     async def _finish(self, target: Event) -> Outcome | None:
         """Has bookings decide, and writes what it said; None when somebody else wrote it first."""
         verdict = await self._inventory.apply(target)
+        failpoint("events.change.decided")
         seats = (await self._inventory.seats([target.id])).get(target.id)
         async with self._pool.connection() as connection, connection.transaction():
             intent = await _take(connection, target)
@@ -136,7 +147,9 @@ class Changes:
             outcome = await _conclude(connection, target, intent, verdict, seats)
             if intent.key:
                 await self._idempotency.store(connection, intent.key, outcome)
-            return outcome
+            failpoint("events.change.concluded")
+        failpoint("events.change.finished")
+        return outcome
 
     async def _targets(self, event_ids: Sequence[int]) -> Sequence[Event]:
         """Shows what the events with open intents are to become."""

@@ -3,7 +3,8 @@
 SELECT
     id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
     sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at
+    organizer_id, created_at, updated_at, deleted_at,
+    (SELECT epoch FROM head) AS epoch
 FROM events
 WHERE id = %(event_id)s
     AND deleted_at IS NULL
@@ -29,7 +30,8 @@ SELECT
     target.total_seats, target.status, target.starts_at, target.venue, target.time_zone,
     target.sales_open_at, target.sales_close_at, target.price_amount_minor,
     target.price_currency, target.one_booking_per_user, target.organizer_id,
-    target.created_at, target.updated_at, target.deleted_at
+    target.created_at, target.updated_at, target.deleted_at,
+    (SELECT epoch FROM head) AS epoch
 FROM intents
 JOIN events ON events.id = intents.event_id
 CROSS JOIN LATERAL jsonb_populate_record(events, intents.changes) AS target
@@ -56,3 +58,8 @@ WHERE event_id IN (
     FOR UPDATE SKIP LOCKED
 )
 RETURNING event_id
+
+-- name: count_intents
+-- Counts the changes that wait for bookings to decide.
+SELECT count(*)
+FROM intents

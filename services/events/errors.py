@@ -3,6 +3,7 @@
 Refusal
 ├── EventNotFound            NOT_FOUND             EVENT_NOT_FOUND
 ├── ChangePending            ABORTED               CHANGE_PENDING
+├── HistoryGone              OUT_OF_RANGE          HISTORY_GONE
 └── Decided                  the event's state decided: a repeated request hears it again
     ├── EventExists          ALREADY_EXISTS        EVENT_EXISTS, with `event_id`
     ├── VersionMismatch      ABORTED               VERSION_MISMATCH, with `version`
@@ -27,6 +28,13 @@ class ChangePending(Refusal):
 
     code = grpc.StatusCode.ABORTED
     reason = "CHANGE_PENDING"
+
+
+class HistoryGone(Refusal):
+    """The feed does not reach back that far, or not in this epoch."""
+
+    code = grpc.StatusCode.OUT_OF_RANGE
+    reason = "HISTORY_GONE"
 
 
 class Decided(Refusal):

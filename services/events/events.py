@@ -14,6 +14,7 @@ from services.events.idempotency import Idempotency, Request
 from services.events.inventory import Inventory, Seats
 from services.events.revisions import Event, Fields
 from services.kit import queries
+from services.kit.failpoints import failpoint
 from services.kit.paging import Page, cut
 from services.kit.postgres import Connection, Pool
 
@@ -54,6 +55,8 @@ class Events:
         insert = partial(_insert, fields=fields, organizer_id=viewer.caller.subject)
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, request, insert)
+            failpoint("events.create.written")
+        failpoint("events.create.committed")
         if isinstance(outcome, Shown):
             await self._inventory.push(outcome.event)
         return answer(outcome, Shown)

@@ -3,7 +3,8 @@
 SELECT
     id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
     sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at
+    organizer_id, created_at, updated_at, deleted_at,
+    (SELECT epoch FROM head) AS epoch
 FROM events
 WHERE id = %(event_id)s
 
@@ -18,7 +19,8 @@ WHERE key = %(key)s
 SELECT
     id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
     sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at
+    organizer_id, created_at, updated_at, deleted_at,
+    (SELECT epoch FROM head) AS epoch
 FROM events
 WHERE deleted_at IS NULL
     AND id < %(before)s

@@ -13,6 +13,7 @@ from google.rpc import status_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
 from services.events.answers import Deleted, Outcome, Replay, Shown
+from services.events.feed import Changed
 from services.events.revisions import Event, Fields
 from services.kit.errors import (
     ValidationFailed,
@@ -72,6 +73,23 @@ def state(found: Event) -> catalogue_pb2.EventState:
         sales_close_at=timestamp(found.sales_close_at),
         price=_money(found),
         one_booking_per_user=found.one_booking_per_user,
+        epoch=found.epoch,
+    )
+
+
+def changes(found: Changed) -> catalogue_pb2.ListChangesResponse:
+    """Writes a stretch of the feed."""
+    return catalogue_pb2.ListChangesResponse(
+        changes=(
+            catalogue_pb2.EventChange(
+                sequence=change.sequence,
+                changed_at=timestamp(change.changed_at),
+                state=state(change.event),
+            )
+            for change in found.changes
+        ),
+        epoch=found.head.epoch,
+        head_sequence=found.head.sequence,
     )
 
 

@@ -23,7 +23,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event at a revision. Times are aware UTC, the price is for one seat."""
+    """An event at a revision of the epoch. Times are aware UTC, the price is for one seat."""
 
     id: int
     revision: int
@@ -44,13 +44,17 @@ class Event:
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+    epoch: str
 
 
 async def create(connection: Connection, fields: Fields, organizer_id: str | None) -> Event | None:
     """Writes the first revision of a new event; None when its key is taken."""
     values = {"fields": as_json(fields), "organizer_id": organizer_id}
     cursor = connection.cursor(row_factory=class_row(Event))
-    return await (await cursor.execute(SQL["create_event"], values)).fetchone()
+    event = await (await cursor.execute(SQL["create_event"], values)).fetchone()
+    if event is not None:
+        await _publish(connection, event.id)
+    return event
 
 
 async def change(connection: Connection, event_id: int, revision: int, changes: Fields) -> Event:
@@ -60,12 +64,19 @@ async def change(connection: Connection, event_id: int, revision: int, changes: 
     event = await (await cursor.execute(SQL["change_event"], values)).fetchone()
     if event is None:
         raise LookupError(f"event {event_id} is past revision {revision}")
+    await _publish(connection, event_id)
     return event
 
 
 async def burn(connection: Connection, event_id: int, revision: int) -> None:
     """Uses a revision up for a change that was refused, so that no late copy of it is applied."""
     await connection.execute(SQL["burn_revision"], {"event_id": event_id, "revision": revision})
+    await _publish(connection, event_id)
+
+
+async def _publish(connection: Connection, event_id: int) -> None:
+    """Puts the event into the feed, in the transaction of its change."""
+    await connection.execute(SQL["publish"], {"event_id": event_id})
 
 
 def as_json(fields: Fields) -> Jsonb:

@@ -13,7 +13,8 @@ ON CONFLICT ON CONSTRAINT events_key_unique DO NOTHING
 RETURNING
     id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
     sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at
+    organizer_id, created_at, updated_at, deleted_at,
+    (SELECT epoch FROM head) AS epoch
 
 -- name: change_event
 -- Lays the changed columns over the event, under its next revision and no other.
@@ -32,7 +33,8 @@ WHERE id = %(event_id)s
 RETURNING
     id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
     sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at
+    organizer_id, created_at, updated_at, deleted_at,
+    (SELECT epoch FROM head) AS epoch
 
 -- name: burn_revision
 -- Takes the next revision and changes nothing else.
@@ -40,3 +42,15 @@ UPDATE events
 SET revision = %(revision)s
 WHERE id = %(event_id)s
     AND revision = %(revision)s - 1
+
+-- name: publish
+-- Gives a change the next number of the feed. The head's row stays locked until commit, so numbers
+-- follow each other in the order of commits and without gaps.
+WITH next AS (
+    UPDATE head
+    SET sequence = sequence + 1
+    RETURNING sequence
+)
+INSERT INTO outbox (sequence, event_id)
+SELECT sequence, %(event_id)s
+FROM next

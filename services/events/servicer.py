@@ -11,6 +11,7 @@ from services.events.access import Viewer
 from services.events.answers import Deleted, Replay, Shown
 from services.events.changes import Change, Changes
 from services.events.events import Events, Filter
+from services.events.feed import Feed
 from services.events.idempotency import Request
 from services.events.revisions import Fields
 from services.kit import context, paging
@@ -93,8 +94,9 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
 class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
     """Serves boxoffice.events.v1.CatalogueService."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, feed: Feed) -> None:
         self._events = events
+        self._feed = feed
 
     async def GetEventState(
         self, request: catalogue_pb2.GetEventStateRequest, _: Context
@@ -102,6 +104,23 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         """See catalogue.proto."""
         event = await self._events.get_state(request.event_id)
         return catalogue_pb2.GetEventStateResponse(state=messages.state(event))
+
+    async def ListChanges(
+        self, request: catalogue_pb2.ListChangesRequest, _: Context
+    ) -> catalogue_pb2.ListChangesResponse:
+        """See catalogue.proto."""
+        return messages.changes(
+            await self._feed.list_changes(request.epoch, request.after_sequence, request.limit)
+        )
+
+    async def ListEventStates(
+        self, request: catalogue_pb2.ListEventStatesRequest, _: Context
+    ) -> catalogue_pb2.ListEventStatesResponse:
+        """See catalogue.proto."""
+        found, head = await self._feed.list_states(request.after_event_id, request.limit)
+        return catalogue_pb2.ListEventStatesResponse(
+            states=map(messages.state, found), epoch=head.epoch, head_sequence=head.sequence
+        )
 
 
 def _keyed(request: messages.Keyed) -> Request | None:

@@ -1,0 +1,76 @@
+-- name: get_head
+-- Tells the last number of the feed, and where what is kept of it begins.
+SELECT
+    epoch,
+    sequence,
+    coalesce((SELECT min(outbox.sequence) FROM outbox), sequence + 1) AS oldest
+FROM head
+
+-- name: list_changes
+-- Lists changes after a number, each with the event as it is now.
+SELECT
+    outbox.sequence,
+    outbox.changed_at,
+    events.id, events.revision, events.key, events.name, events.description, events.total_seats,
+    events.status, events.starts_at, events.venue, events.time_zone, events.sales_open_at,
+    events.sales_close_at, events.price_amount_minor, events.price_currency,
+    events.one_booking_per_user, events.organizer_id, events.created_at, events.updated_at,
+    events.deleted_at,
+    (SELECT epoch FROM head) AS epoch
+FROM outbox
+JOIN events ON events.id = outbox.event_id
+WHERE outbox.sequence > %(after)s
+ORDER BY outbox.sequence
+LIMIT %(limit)s
+
+-- name: list_states
+-- Lists all events after a number, deleted ones too.
+SELECT
+    events.id, events.revision, events.key, events.name, events.description, events.total_seats,
+    events.status, events.starts_at, events.venue, events.time_zone, events.sales_open_at,
+    events.sales_close_at, events.price_amount_minor, events.price_currency,
+    events.one_booking_per_user, events.organizer_id, events.created_at, events.updated_at,
+    events.deleted_at,
+    (SELECT epoch FROM head) AS epoch
+FROM events
+WHERE events.id > %(after)s
+ORDER BY events.id
+LIMIT %(limit)s
+
+-- name: begin_epoch_if_restored
+-- Begins another epoch when this is not the database that the epoch began in: a dump that was
+-- loaded elsewhere, or a cluster that was recovered to a point in time.
+UPDATE head
+SET
+    epoch = CASE WHEN lineage = '' THEN epoch ELSE gen_random_uuid()::text END,
+    lineage = found.lineage
+FROM (
+    SELECT
+        system.system_identifier || '/' || pg_database.oid || '/' || checkpoint.timeline_id
+            AS lineage
+    FROM pg_control_system() AS system, pg_control_checkpoint() AS checkpoint, pg_database
+    WHERE pg_database.datname = current_database()
+) AS found
+WHERE head.lineage <> found.lineage
+RETURNING epoch
+
+-- name: begin_epoch_if_behind
+-- Begins another epoch when somebody has followed further than the feed reaches: what came after
+-- was lost. Of several who notice, one begins it.
+UPDATE head
+SET epoch = gen_random_uuid()::text
+WHERE epoch = %(epoch)s
+    AND sequence < %(after)s
+RETURNING epoch
+
+-- name: forget_changes
+-- Deletes a chunk of changes that are too old to be followed.
+DELETE FROM outbox
+WHERE sequence IN (
+    SELECT sequence
+    FROM outbox
+    WHERE changed_at < now() - %(keep)s::interval
+    ORDER BY sequence
+    LIMIT %(chunk)s
+    FOR UPDATE SKIP LOCKED
+)
