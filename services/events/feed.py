@@ -86,7 +86,7 @@ class Feed:
         async with self._pool.connection() as connection:
             begun = await connection.execute(SQL["begin_epoch_if_restored"])
             if epoch := await begun.fetchone():
-                log.warning("this database is new to the catalogue", epoch=epoch[0])
+                log.warning("the catalogue is in a new database", epoch=epoch[0])
 
     async def forget(self) -> bool:
         """Deletes a chunk of old changes; tells whether there may be more."""

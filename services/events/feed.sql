@@ -42,7 +42,7 @@ LIMIT %(limit)s
 -- loaded elsewhere, or a cluster that was recovered to a point in time.
 UPDATE head
 SET
-    epoch = CASE WHEN lineage = '' THEN epoch ELSE gen_random_uuid()::text END,
+    epoch = CASE WHEN head.lineage = '' THEN epoch ELSE gen_random_uuid()::text END,
     lineage = found.lineage
 FROM (
     SELECT
