@@ -22,7 +22,7 @@ class EventsClient:
     """Asks events how the catalogue stands; raises a Refusal where there is no answer."""
 
     def __init__(
-        self, stub: catalogue_pb2_grpc.CatalogueServiceAsyncStub, service_key: str
+        self, stub: "catalogue_pb2_grpc.CatalogueServiceAsyncStub", service_key: str
     ) -> None:
         self._stub = stub
         self._authorization = SERVICE_SCHEME + service_key
