@@ -1,0 +1,117 @@
+"""Runs the gateway: `python -m gateway`. Wiring only."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+import grpc
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.events.v1 import events_pb2
+from gateway import contract, health
+from gateway.app import App
+from gateway.calls import RetryBudget, UnaryCall
+from gateway.contract import Binding
+from gateway.endpoints import Endpoint
+from gateway.layers import layers
+from gateway.limits import LIMITS
+from gateway.routing import Route
+from gateway.server import listen, serving
+from gateway.settings import Settings
+from services.kit import logging
+from services.kit.authentication import Authenticator
+from services.kit.channel import open_channel
+from services.kit.server import terminated
+
+EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
+BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
+
+Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
+
+
+def application(settings: Settings, channels: Channels) -> App:
+    """Puts the gateway together: every route, inside every layer."""
+    bindings = contract.read(channels)
+    endpoints = _endpoints(settings, bindings, channels)
+    return App(
+        (*health.routes(channels[BOOKINGS]), *endpoints),
+        layers(log_sample=settings.log_sample, slow_seconds=settings.slow_seconds),
+    )
+
+
+async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    logging.configure("gateway", settings.log_level)
+    limits = replace(LIMITS, connections=settings.max_connections)
+    async with (
+        open_channels(settings) as channels,
+        serving(
+            application(settings, channels),
+            sockets,
+            limits,
+            drain_seconds=settings.drain_seconds,
+            grace_seconds=settings.grace_seconds,
+        ),
+    ):
+        await terminated()
+
+
+@contextlib.asynccontextmanager
+async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
+    """Opens a channel to each service of the contract."""
+    targets = {EVENTS: settings.events_target, BOOKINGS: settings.bookings_target}
+    async with contextlib.AsyncExitStack() as stack:
+        yield {
+            service: await stack.enter_async_context(
+                open_channel(target, service=service.full_name)
+            )
+            for service, target in targets.items()
+        }
+
+
+def main() -> int:
+    """Runs the gateway; returns the exit status."""
+    settings = Settings()
+    try:
+        sockets = listen(settings.host, settings.ports)
+    except OSError as error:
+        print(f"Boxoffice gateway: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        return 1
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(settings, sockets))
+    return 0
+
+
+def _endpoints(
+    settings: Settings, bindings: Sequence[Binding], channels: Channels
+) -> Sequence[Route]:
+    # Credentials are only read here; what they allow is for the services to say.
+    authenticator = Authenticator(open_access=True, service_key="")
+    budget = RetryBudget()
+    return [
+        Route(
+            binding.http_method,
+            binding.path,
+            Endpoint(
+                binding,
+                UnaryCall(
+                    binding,
+                    channels[binding.rpc.containing_service],
+                    budget,
+                    deadline_seconds=settings.deadline_seconds,
+                ),
+                authenticator,
+            ),
+            location=binding.rule.location,
+        )
+        for binding in bindings
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

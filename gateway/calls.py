@@ -1,0 +1,107 @@
+"""Calling an RPC: its deadline, and what is tried again."""
+
+import asyncio
+import random
+from typing import Any, NamedTuple, Protocol
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway import errors
+from gateway.contract import Binding
+
+MAX_ATTEMPTS = 3
+FIRST_PAUSE_SECONDS = 0.05
+
+
+class Asker(NamedTuple):
+    """On whose behalf a call is made."""
+
+    request_id: str
+    authorization: str
+
+
+class Call(Protocol):
+    """Asks a service something, alone or together with what others ask at the same time."""
+
+    async def __call__(self, request: Any, asker: Asker) -> Any:
+        """Gives the response. Raises Refusal."""
+
+
+class RetryBudget:
+    """Lets few enough calls be sent again that a service in trouble gets hardly more of them.
+
+    A call earns a tenth of a repetition; at most `capacity` are saved up.
+    """
+
+    def __init__(self, capacity: float = 10.0) -> None:
+        self._capacity = capacity
+        self._saved = capacity
+
+    def earn(self) -> None:
+        """Counts a call."""
+        self._saved = min(self._capacity, self._saved + 0.1)
+
+    def spend(self) -> bool:
+        """Tells whether a call may be sent again."""
+        if self._saved < 1:
+            return False
+        self._saved -= 1
+        return True
+
+
+class UnaryCall:
+    """One RPC per request.
+
+    What certainly was not sent is tried again. What may have arrived is sent again only when it is
+    a read or carries an idempotency key, within the budget.
+    """
+
+    def __init__(
+        self,
+        binding: Binding,
+        channel: grpc.aio.Channel,
+        budget: RetryBudget,
+        *,
+        deadline_seconds: float,
+    ) -> None:
+        self._rpc = channel.unary_unary(
+            binding.rpc_path,
+            request_serializer=GetMessageClass(binding.rpc.input_type).SerializeToString,
+            response_deserializer=GetMessageClass(binding.rpc.output_type).FromString,
+        )
+        self._is_read = binding.is_read
+        self._key_field = binding.key_field
+        self._budget = budget
+        self._deadline_seconds = deadline_seconds
+
+    async def __call__(self, request: Any, asker: Asker) -> Any:
+        """See Call."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._deadline_seconds
+        metadata = _metadata(asker)
+        self._budget.earn()
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                return await self._rpc(request, timeout=deadline - now(), metadata=metadata)
+            except grpc.aio.AioRpcError as error:
+                refusal = errors.refusal_of(error, is_read=self._is_read)
+                pause = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1)  # noqa: S311
+                is_last = attempt + 1 == MAX_ATTEMPTS or now() + pause >= deadline
+                if is_last or not self._may_repeat(request, error):
+                    raise refusal from error
+            await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _may_repeat(self, request: Any, error: grpc.aio.AioRpcError) -> bool:
+        if errors.was_not_sent(error):
+            return True
+        is_harmless = self._is_read or bool(self._key_field and getattr(request, self._key_field))
+        return is_harmless and errors.was_cut_short(error) and self._budget.spend()
+
+
+def _metadata(asker: Asker) -> tuple[tuple[str, str], ...]:
+    metadata: tuple[tuple[str, str], ...] = (("x-request-id", asker.request_id),)
+    if asker.authorization:
+        metadata += (("authorization", asker.authorization),)
+    return metadata

@@ -1,0 +1,203 @@
+"""From path, query, headers and JSON to the request message of an RPC.
+
+A decoder is compiled per binding at start. Whatever is wrong with the fields is collected, so that
+a client sees all of it at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway import contract, values
+from gateway.contract import Binding, Field
+from gateway.headers import field_value
+from gateway.queries import Pairs
+from services.kit.errors import ValidationFailed, Violation
+from services.kit.validation import violations
+
+Found: TypeAlias = list[Violation]
+Values: TypeAlias = dict[str, Any]
+Read: TypeAlias = Callable[[Any, str, Found], Any]
+Members: TypeAlias = Sequence[tuple[str, Any]]
+Accept: TypeAlias = Callable[[str, Any, Values, Found], None]
+
+
+class FieldSet:
+    """Fields that members may set, by every name that they go by.
+
+    `in_update` says that what only answers have comes back from an earlier one, and is ignored:
+    output-only fields, and the copy of a field beside the field itself. Otherwise it is refused.
+    """
+
+    def __init__(
+        self, fields: Sequence[Field], read: Callable[[Field], Read], *, in_update: bool
+    ) -> None:
+        self._by_name = {
+            name: _accept(field, read(field), in_update=in_update)
+            for field in fields
+            for name in field.request_names
+        }
+        copies = {copy: field.name for field in fields for copy in field.rule.copies}
+        self._echoes = copies if in_update else {}
+
+    def take(self, members: Members, path: str, found: Found) -> Values:
+        """Reads the members into constructor arguments; null is None.
+
+        `path` is what to put before the names of fields in `found`.
+        """
+        given: Values = {}
+        by_name = self._by_name
+        for name, value in self._without_echoes(members) if self._echoes else members:
+            accept = by_name.get(name)
+            if accept is None:
+                found.append(Violation(path + name, "unknown field"))
+            else:
+                accept(path, value, given, found)
+        return given
+
+    def _without_echoes(self, members: Members) -> Members:
+        names = {name for name, _ in members}
+        return [member for member in members if self._echoes.get(member[0]) not in names]
+
+
+class Decoder:
+    """Makes the request message of one binding."""
+
+    def __init__(self, binding: Binding) -> None:
+        request = binding.rpc.input_type
+        self._binding = binding
+        self._message = GetMessageClass(request)
+        self._path = [(name, _path_reader(request, name)) for name in binding.variables]
+        self._query = FieldSet(binding.query_fields, _query_reader, in_update=False)
+        self._body = FieldSet(binding.body_fields, _json_reader, in_update=binding.is_update)
+        self._resource = _resource_class(binding)
+
+    def decode(
+        self, variables: Mapping[str, str], carried: Values, query: Pairs, body: Members
+    ) -> Message:
+        """Makes the message; `carried` are the fields from headers. Raises ValidationFailed."""
+        found: Found = []
+        fields = {name: read(variables[name], name, found) for name, read in self._path}
+        fields |= self._query.take(query, "", found)
+        given = self._body.take(body, "", found)
+        if found:
+            raise ValidationFailed(violations=found)
+        message = self._message(**fields, **carried, **self._of_body(given))
+        if broken := violations(message):
+            raise ValidationFailed(violations=broken)
+        return message
+
+    def _of_body(self, given: Values) -> Values:
+        if self._resource is None:
+            return given
+        fields: Values = {self._binding.body: self._resource(**given)}
+        if self._binding.is_update:
+            fields["update_mask"] = FieldMask(paths=given)
+        return fields
+
+
+def carried(binding: Binding, headers: Mapping[bytes, bytes]) -> Values:
+    """Reads the fields that headers carry. Raises InvalidKey."""
+    fields: Values = {}
+    for field in binding.header_fields:
+        sent = headers.get(field.rule.request_header.lower().encode())
+        if sent is not None:
+            fields[field.name] = field_value(field.rule.request_header, sent)
+    return fields
+
+
+def _accept(field: Field, read: Read, *, in_update: bool) -> Accept:
+    own = field.name
+    if field.is_output_only:
+        return _ignore if in_update else _refuse(own)
+
+    def accept(path: str, value: Any, given: Values, found: Found) -> None:
+        if own in given:
+            found.append(Violation(path + own, "given more than once"))
+        else:
+            given[own] = None if value is None else read(value, path + own, found)
+
+    return accept
+
+
+def _ignore(path: str, value: Any, given: Values, found: Found) -> None:
+    """Leaves out what an earlier answer had."""
+
+
+def _refuse(own: str) -> Accept:
+    def accept(path: str, value: Any, given: Values, found: Found) -> None:
+        found.append(Violation(path + own, "cannot be set"))
+
+    return accept
+
+
+def _json_reader(field: Field) -> Read:
+    descriptor = field.descriptor
+    read = _one(descriptor)
+    return _many(read) if descriptor.is_repeated else read
+
+
+def _one(descriptor: FieldDescriptor) -> Read:
+    message = descriptor.message_type
+    if message is None or message.full_name == values.TIMESTAMP:
+        return _single(values.json_reader(descriptor))
+    return _nested(message)
+
+
+def _single(convert: values.Read) -> Read:
+    def read(value: Any, path: str, found: Found) -> Any:
+        try:
+            return convert(value)
+        except values.WrongValueError as error:
+            found.append(Violation(path, str(error)))
+            return None
+
+    return read
+
+
+def _nested(message: Descriptor) -> Read:
+    fields = FieldSet(contract.fields(message), _json_reader, in_update=False)
+    make = GetMessageClass(message)
+
+    def read(value: Any, path: str, found: Found) -> Any:
+        if type(value) is not tuple:
+            found.append(Violation(path, "must be an object"))
+            return None
+        given = fields.take(value, f"{path}.", found)
+        return None if found else make(**given)
+
+    return read
+
+
+def _many(read_one: Read) -> Read:
+    def read(value: Any, path: str, found: Found) -> Any:
+        if type(value) is not list:
+            found.append(Violation(path, "must be an array"))
+            return None
+        items: Sequence[Any] = value
+        return [_item(read_one, item, f"{path}[{i}]", found) for i, item in enumerate(items)]
+
+    return read
+
+
+def _item(read_one: Read, item: Any, path: str, found: Found) -> Any:
+    if item is None:
+        found.append(Violation(path, "must not be null"))
+        return None
+    return read_one(item, path, found)
+
+
+def _path_reader(request: Descriptor, name: str) -> Read:
+    return _single(values.text_reader(request.fields_by_name[name], is_id=True))
+
+
+def _query_reader(field: Field) -> Read:
+    return _single(values.text_reader(field.descriptor, is_id=False))
+
+
+def _resource_class(binding: Binding) -> type[Message] | None:
+    return None if binding.resource is None else GetMessageClass(binding.resource)

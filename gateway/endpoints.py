@@ -1,0 +1,64 @@
+"""One endpoint of the contract: a request is read, asked of its service, and answered."""
+
+from typing import Any
+
+import orjson
+
+from gateway import bodies, decoding, encoding, queries
+from gateway.calls import Asker, Call
+from gateway.contract import Binding
+from gateway.exchange import JSON_HEADERS, Answer, Header, Request
+from gateway.paging import Pages
+from services.kit.authentication import Authenticator
+from services.kit.errors import Refusal, Violation
+
+CREATED = 201
+
+
+class Endpoint:
+    """Serves one binding: decode, call, encode."""
+
+    def __init__(self, binding: Binding, call: Call, authenticator: Authenticator) -> None:
+        self._binding = binding
+        self._call = call
+        self._authenticator = authenticator
+        self._decoder = decoding.Decoder(binding)
+        self._pages = Pages(binding)
+        self._shown = encoding.body_encoder(binding)
+        self._headers = encoding.header_encoders(binding)
+        self._status = binding.rule.success_status or 200
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answers a request. Raises Refusal."""
+        try:
+            message, asker = await self._read(request)
+            response = await self._call(message, asker)
+        except Refusal as refusal:
+            self._say_in_words_of_the_client(refusal)
+            raise
+        return self._answer(request, message, response)
+
+    async def _read(self, request: Request) -> tuple[Any, Asker]:
+        """Reads in the order that the contract gives: what cannot be parsed, who calls, fields."""
+        carried = decoding.carried(self._binding, request.headers)
+        query = self._pages.ask(queries.parse(request.query))
+        body = await bodies.read(request) if self._binding.body else ()
+        authorization = request.headers.get(b"authorization", b"").decode("latin-1")
+        self._authenticator.authenticate(authorization)
+        message = self._decoder.decode(request.variables, carried, query, body)
+        return message, Asker(request.request_id, authorization)
+
+    def _answer(self, request: Request, message: Any, response: Any) -> Answer:
+        rows = self._shown(response)
+        shown = self._pages.shown(message, response, rows)
+        headers: list[Header] = [*JSON_HEADERS, *self._pages.headers(request, response)]
+        headers += filter(None, (header(response) for header in self._headers))
+        if self._status == CREATED and self._binding.rule.location:
+            headers.append((b"location", encoding.location(self._binding.rule.location, rows)))
+        return Answer(self._status, headers, orjson.dumps(shown))
+
+    def _say_in_words_of_the_client(self, refusal: Refusal) -> None:
+        refusal.violations = [
+            Violation(self._binding.shown(violation.path), violation.message)
+            for violation in refusal.violations
+        ]

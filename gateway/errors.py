@@ -1,0 +1,226 @@
+"""What the gateway refuses by itself, and the one table from a failed RPC to an HTTP answer.
+
+    kit.errors.Refusal
+    ├── HttpRefusal              what no service ever sees
+    │   ├── BadRequest           400  BAD_REQUEST
+    │   ├── MalformedJson        400  MALFORMED_JSON
+    │   ├── InvalidKey           400  INVALID_IDEMPOTENCY_KEY
+    │   ├── RouteNotFound        404  NOT_FOUND
+    │   ├── MethodNotAllowed     405  METHOD_NOT_ALLOWED, with `Allow`
+    │   ├── NotAcceptable        406  NOT_ACCEPTABLE
+    │   ├── BodyTooLarge         413  BODY_TOO_LARGE
+    │   ├── UriTooLong           414  URI_TOO_LONG
+    │   ├── UnsupportedMediaType 415  UNSUPPORTED_MEDIA_TYPE
+    │   └── HeadersTooLarge      431  HEADERS_TOO_LARGE
+    └── …                        those of the services, by their ErrorInfo
+
+Statuses and `Retry-After` come from the Reason enum of the contract.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+import grpc
+import orjson
+
+from boxoffice.rest.v1 import reasons_pb2
+from gateway.contract import VARIABLE, reason_name
+from gateway.exchange import JSON_HEADERS, Answer, Header
+from services.kit import errors
+
+MAX_DETAILS = 50
+MAX_SHOWN_CHARACTERS = 128
+
+
+class HttpRefusal(errors.Refusal):
+    """The HTTP request was refused before any service saw it."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    headers: tuple[Header, ...] = ()
+
+
+class BadRequest(HttpRefusal):
+    """The HTTP request cannot be parsed."""
+
+    reason = "BAD_REQUEST"
+
+
+class MalformedJson(HttpRefusal):
+    """The body is not one JSON object in UTF-8."""
+
+    reason = "MALFORMED_JSON"
+
+
+class InvalidKey(HttpRefusal):
+    """The idempotency key is not 1 to 255 visible ASCII characters."""
+
+    reason = "INVALID_IDEMPOTENCY_KEY"
+
+
+class RouteNotFound(HttpRefusal):
+    """There is no such route."""
+
+    reason = "NOT_FOUND"
+
+
+class MethodNotAllowed(HttpRefusal):
+    """The route does not have this method."""
+
+    reason = "METHOD_NOT_ALLOWED"
+
+    def __init__(self, allowed: bytes) -> None:
+        super().__init__()
+        self.headers = ((b"allow", allowed),)
+
+
+class NotAcceptable(HttpRefusal):
+    """The client accepts nothing that the route answers with."""
+
+    reason = "NOT_ACCEPTABLE"
+
+
+class BodyTooLarge(HttpRefusal):
+    """The body is too large."""
+
+    reason = "BODY_TOO_LARGE"
+
+
+class UriTooLong(HttpRefusal):
+    """The request target is too long."""
+
+    reason = "URI_TOO_LONG"
+
+
+class UnsupportedMediaType(HttpRefusal):
+    """The body is not plain JSON in UTF-8."""
+
+    reason = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class HeadersTooLarge(HttpRefusal):
+    """There are too many headers, or they are too large."""
+
+    reason = "HEADERS_TOO_LARGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a reason is answered: the status, its headers and the body without details."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+REPLIES: Mapping[str, Reply]
+"""The reply to each reason of the contract; an answer outside it is a defect."""
+
+
+def answer(refusal: errors.Refusal, location: str = "") -> Answer:
+    """Makes the HTTP answer to a refusal.
+
+    `location` is the template of the resource that a refusal may name by its metadata.
+    """
+    reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
+    headers = reply.headers + getattr(refusal, "headers", ())
+    if refusal.metadata:
+        headers += _metadata_headers(refusal.metadata, location)
+    body = reply.body
+    if refusal.reason == errors.ValidationFailed.reason:
+        body = _with_details(refusal)
+    return Answer(reply.status, headers, body)
+
+
+def refusal_of(error: grpc.aio.AioRpcError, *, is_read: bool) -> errors.Refusal:
+    """Tells what a failed RPC means for the client.
+
+    Without a verdict of the service a write that may have arrived is OUTCOME_UNKNOWN.
+    """
+    refusal = errors.refusal_of(error)
+    if refusal is not None:
+        return refusal
+    code = error.code()
+    if was_not_sent(error) or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return errors.Unavailable()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return errors.OutcomeUnknown()
+    if code in _CUT_SHORT:
+        return errors.Unavailable() if is_read else errors.OutcomeUnknown()
+    return errors.Internal()
+
+
+def was_not_sent(error: grpc.aio.AioRpcError) -> bool:
+    """Tells whether the request certainly never left: there was no connection to send it on.
+
+    grpc.aio says so in the text alone. Those here are of a call that found no backend; whatever
+    else it says may have been sent.
+    """
+    text = error.details() or ""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
+
+
+def was_cut_short(error: grpc.aio.AioRpcError) -> bool:
+    """Tells whether the transport failed, or the service lost sight of the outcome, half-way."""
+    refusal = errors.refusal_of(error)
+    if refusal is not None:
+        return refusal.reason == errors.OutcomeUnknown.reason
+    return error.code() in _CUT_SHORT
+
+
+_CUT_SHORT = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.INTERNAL,
+}
+_NO_BACKEND = (
+    "connections to all backends failing",
+    "failed to connect to all addresses",
+    "errors resolving ",
+)
+
+
+def _metadata_headers(metadata: Mapping[str, str], location: str) -> tuple[Header, ...]:
+    headers: tuple[Header, ...] = ()
+    if "inventory_revision" in metadata:
+        headers += ((b"x-inventory-revision", metadata["inventory_revision"].encode()),)
+    if metadata.get("replayed", "").lower() == "true":
+        headers += ((b"idempotent-replayed", b"true"),)
+    names = VARIABLE.findall(location)
+    if names and all(name in metadata for name in names):
+        path = VARIABLE.sub(lambda match: quote(metadata[match[1]], safe=""), location)
+        headers += ((b"content-location", path.encode()),)
+    return headers
+
+
+def _with_details(refusal: errors.Refusal) -> bytes:
+    details = [
+        {"path": printable(violation.path), "message": printable(violation.message)}
+        for violation in refusal.violations[:MAX_DETAILS]
+    ]
+    return orjson.dumps({"error": refusal.reason.lower(), "details": details})
+
+
+def printable(text: str) -> str:
+    """Makes text of a client fit to be shown: of bounded length and without lone surrogates."""
+    return text[:MAX_SHOWN_CHARACTERS].encode(errors="replace").decode()
+
+
+def _reply(value: reasons_pb2.Reason.ValueType) -> Reply:
+    rule = reasons_pb2.Reason.DESCRIPTOR.values_by_number[value].GetOptions()
+    reason = rule.Extensions[reasons_pb2.reason]
+    headers: tuple[Header, ...] = tuple(JSON_HEADERS)
+    if reason.retry_after_seconds:
+        headers += ((b"retry-after", str(reason.retry_after_seconds).encode()),)
+    if reason.status == HTTPStatus.UNAUTHORIZED:
+        headers += ((b"www-authenticate", b"Bearer"),)
+    return Reply(reason.status, headers, orjson.dumps({"error": reason_name(value).lower()}))
+
+
+REPLIES = {
+    reason_name(value): _reply(value)
+    for value in reasons_pb2.Reason.values()
+    if value != reasons_pb2.REASON_UNSPECIFIED
+}

@@ -1,0 +1,56 @@
+"""What comes in and what goes out: a request whose head was read, and its answer."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Event: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Event]]
+Send: TypeAlias = Callable[[Event], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+JSON = b"application/json"
+
+
+class Request(NamedTuple):
+    """A request whose body may still be on its way.
+
+    A named tuple, as making a frozen dataclass takes a microsecond more. `path` and `query` are as
+    sent; `variables` are the decoded parts of the path; a header that was sent several times is
+    joined with commas.
+    """
+
+    method: str
+    path: str
+    variables: Mapping[str, str]
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    request_id: str
+    receive: Receive
+
+
+class Answer(NamedTuple):
+    """A whole answer; the length, the request's id and the date are added when it is sent."""
+
+    status: int
+    headers: Sequence[Header]
+    body: bytes
+
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
+
+JSON_HEADERS: Sequence[Header] = (
+    (b"content-type", JSON),
+    (b"cache-control", b"no-store"),
+)
+
+
+def joined(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
+    """Maps each header's name, in lower case, to its value; repeated ones are joined (RFC 9110)."""
+    found = dict(headers)
+    if len(found) == len(headers):
+        return found
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value)
+    return {name: b", ".join(several) for name, several in values.items()}

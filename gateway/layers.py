@@ -1,0 +1,106 @@
+"""What happens around every route, outermost first: see `layers`. Each wraps a route once."""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from gateway import errors, metrics
+from gateway.exchange import Answer, Handler, Request
+from gateway.headers import accepts
+from gateway.routing import Route
+from services.kit.errors import Internal, Refusal
+from services.kit.logging import sampled
+
+log = structlog.get_logger()
+
+
+class Layer(Protocol):
+    """Something that happens around every route."""
+
+    def wrap(self, route: Route, handle: Handler) -> Handler:
+        """Makes the handler of a route out of that of the layers inside it."""
+
+
+def layers(*, log_sample: float, slow_seconds: float) -> Sequence[Layer]:
+    """Lists the layers, outermost first."""
+    return (AccessLog(log_sample, slow_seconds), Refusals(), Negotiation())
+
+
+class AccessLog:
+    """Counts and times every request; logs the failed, the slow, and a share of the others."""
+
+    def __init__(self, log_sample: float, slow_seconds: float) -> None:
+        self._log_sample = log_sample
+        self._slow_seconds = slow_seconds
+
+    def wrap(self, route: Route, handle: Handler) -> Handler:
+        """See Layer."""
+        method = route.method if route.method in metrics.METHODS else "other"
+        seconds = metrics.SECONDS.labels(route.template, method)
+        answered = {}
+
+        async def observed(request: Request) -> Answer:
+            started = time.perf_counter()
+            answer = await handle(request)
+            elapsed = time.perf_counter() - started
+            status = answer.status
+            if status not in answered:
+                answered[status] = metrics.REQUESTS.labels(route.template, method, status)
+            answered[status].inc()
+            seconds.observe(elapsed)
+            if self._is_worth_a_line(request, status, elapsed):
+                _write(request, route, status, elapsed)
+            return answer
+
+        return observed
+
+    def _is_worth_a_line(self, request: Request, status: int, elapsed: float) -> bool:
+        if status >= 500 or elapsed >= self._slow_seconds:
+            return True
+        return sampled(request.request_id, self._log_sample)
+
+
+class Refusals:
+    """Turns a refusal into its answer, and a defect of ours into one that tells nothing."""
+
+    def wrap(self, route: Route, handle: Handler) -> Handler:
+        """See Layer."""
+
+        async def refused(request: Request) -> Answer:
+            try:
+                return await handle(request)
+            except Refusal as refusal:
+                return errors.answer(refusal, route.location)
+            except Exception:
+                log.exception("failed", request_id=request.request_id, route=route.template)
+                return errors.answer(Internal())
+
+        return refused
+
+
+class Negotiation:
+    """Refuses a client that does not accept what the route answers with."""
+
+    def wrap(self, route: Route, handle: Handler) -> Handler:
+        """See Layer."""
+
+        async def negotiated(request: Request) -> Answer:
+            accept = request.headers.get(b"accept", b"*/*")
+            if accept != b"*/*" and not accepts(accept, route.media_type):
+                raise errors.NotAcceptable
+            return await handle(request)
+
+        return negotiated
+
+
+def _write(request: Request, route: Route, status: int, elapsed: float) -> None:
+    log.info(
+        "answered",
+        request_id=request.request_id,
+        method=request.method,
+        route=route.template,
+        status=status,
+        duration_ms=round(elapsed * 1000, 3),
+    )

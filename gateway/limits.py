@@ -1,0 +1,30 @@
+"""How large and how slow HTTP may be."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a connection, its requests and its answers.
+
+    `linger_seconds` is how long a client that is refused may take to read that.
+    """
+
+    url_bytes: int = 8 * 1024
+    header_bytes: int = 16 * 1024
+    header_count: int = 100
+    body_bytes: int = 64 * 1024
+    head_seconds: float = 5.0
+    body_seconds: float = 10.0
+    write_seconds: float = 10.0
+    idle_seconds: int = 30
+    linger_seconds: float = 1.0
+    connections: int = 900
+
+    @property
+    def head_bytes(self) -> int:
+        """Bytes to receive before a request's head must be complete."""
+        return self.url_bytes + self.header_bytes + 4 * self.header_count
+
+
+LIMITS = Limits()

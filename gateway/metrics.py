@@ -1,0 +1,15 @@
+"""What the gateway counts. Labels are templates and statuses, never what a client chose."""
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter(
+    "boxoffice_http_requests_total", "Requests answered", ["route", "method", "status"]
+)
+SECONDS = Histogram(
+    "boxoffice_http_seconds",
+    "Time from a request's head to its answer",
+    ["route", "method"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Methods that are told apart; all others are counted together."""

@@ -1,0 +1,76 @@
+"""How a list tells of its other pages: `Link` and `X-Total-Count`, or `meta` beside `data`.
+
+The names of the fields are those of AIP-158, and `page` and `total` besides.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from google.protobuf.message import Message
+
+from boxoffice.rest.v1 import rest_pb2
+from gateway.contract import Binding
+from gateway.exchange import Header, Request
+from gateway.queries import Pairs
+
+DEFAULT_SIZE = 50
+MAX_SIZE = 200
+
+
+class Pages:
+    """The paging of one binding."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._is_paged = binding.rule.paging != rest_pb2.PAGING_UNSPECIFIED
+        self._has_numbers = binding.rule.paging == rest_pb2.PAGING_TOKEN_OR_NUMBER
+        names = {field.name: field.request_names for field in binding.query_fields}
+        self._token_names = {name.encode() for name in names.get("page_token", ())}
+
+    def ask(self, query: Pairs) -> Pairs:
+        """Asks for the first page by its number where only `limit` says that numbers are meant."""
+        given = {name for name, _ in query}
+        if self._has_numbers and "limit" in given and "page" not in given:
+            return [*query, ("page", "1")]
+        return query
+
+    def shown(self, request: Any, response: Any, rows: Any) -> Any:
+        """Gives the body: the rows, in an envelope where pages were asked for by number."""
+        if not self._has_numbers or not request.HasField("page"):
+            return rows
+        limit = min(request.page_size or DEFAULT_SIZE, MAX_SIZE)
+        meta = {
+            "total": response.total,
+            "page": request.page,
+            "limit": limit,
+            "total_pages": math.ceil(response.total / limit),
+        }
+        return {"data": rows, "meta": meta}
+
+    def headers(self, request: Request, response: Any) -> Sequence[Header]:
+        """Gives the headers that lead to the next page and tell the total, if known."""
+        if not self._is_paged:
+            return ()
+        headers: list[Header] = []
+        if response.next_page_token:
+            headers.append((b"link", self._link(request, response.next_page_token)))
+        if _has(response, "total"):
+            headers.append((b"x-total-count", b"%d" % response.total))
+        return headers
+
+    def _link(self, request: Request, token: str) -> bytes:
+        pieces = [piece for piece in request.query.split(b"&") if piece]
+        others = b"&".join(piece for piece in pieces if not self._is_token(piece))
+        # What a client may send in a query (`>`, `"`) must not end the link.
+        query = quote_from_bytes(others, safe="&=%+:;,@/?!$'()*~").encode()
+        following = b"page_token=" + quote_from_bytes(token.encode(), safe="").encode()
+        target = request.path.encode() + b"?" + b"&".join(filter(None, (query, following)))
+        return b"<" + target + b'>; rel="next"'
+
+    def _is_token(self, piece: bytes) -> bool:
+        return unquote_to_bytes(piece.partition(b"=")[0]) in self._token_names
+
+
+def _has(response: Message, name: str) -> bool:
+    return name in response.DESCRIPTOR.fields_by_name and response.HasField(name)

@@ -1,0 +1,95 @@
+"""The HTTP server: its sockets, and its orderly end."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import uvicorn
+
+from gateway.app import App
+from gateway.limits import Limits
+from gateway.protocol import LimitedProtocol
+
+BACKLOG = 2048
+ALL_ANSWERS = [("x-content-type-options", "nosniff")]
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server inside a loop of ours, which listens to signals itself."""
+
+    def __init__(self, app: App, limits: Limits, *, grace_seconds: float) -> None:
+        protocol = type("Protocol", (LimitedProtocol,), {"limits": limits})
+        config = uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            headers=ALL_ANSWERS,
+            backlog=BACKLOG,
+            timeout_keep_alive=limits.idle_seconds,
+            timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        )
+        super().__init__(config)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to the loop."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: App,
+    sockets: Sequence[socket.socket],
+    limits: Limits,
+    *,
+    drain_seconds: float,
+    grace_seconds: float,
+) -> AsyncIterator[Server]:
+    """Serves while the block runs; afterwards lets requests in flight finish.
+
+    For `drain_seconds` it still accepts, but closes each connection after its answer, so that
+    balancers and clients have gone elsewhere when it stops accepting.
+    """
+    server = Server(app, limits, grace_seconds=grace_seconds)
+    task = asyncio.create_task(server.serve(list(sockets)))
+    try:
+        yield server
+        app.is_draining = True
+        await asyncio.sleep(drain_seconds)
+    finally:
+        server.should_exit = True
+        await task
+
+
+def listen(host: str, ports: Sequence[int]) -> Sequence[socket.socket]:
+    """Binds a socket per port. Raises OSError, naming the address, when one is taken."""
+    sockets: list[socket.socket] = []
+    try:
+        sockets.extend(_bind(host, port) for port in ports)
+    except OSError:
+        for opened in sockets:
+            opened.close()
+        raise
+    return sockets
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    opened = socket.socket(family, kind)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        # Listening already tells whether somebody else does.
+        opened.listen(BACKLOG)
+    except OSError as error:
+        opened.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return opened

@@ -1,0 +1,64 @@
+"""The settings of the gateway, read from the environment."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from services.kit.settings import MODEL_CONFIG
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """Settings of the gateway: `GATEWAY_…`, besides `PORT` and `EXTRA_PORTS`."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, **MODEL_CONFIG)
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+
+    port: Port = Field(default=3000, validation_alias="PORT")
+    """Port to listen on; 0 for any that is free."""
+
+    extra_ports: Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), validation_alias="EXTRA_PORTS"
+    )
+    """Further ports to listen on, separated by commas."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Every port to listen on, once."""
+        return tuple(dict.fromkeys((self.port, *self.extra_ports)))
+
+    events_target: str = "127.0.0.1:50051"
+    """Where events is, as a gRPC target."""
+
+    bookings_target: str = "127.0.0.1:50052"
+    """Where bookings is, as a gRPC target."""
+
+    deadline_seconds: float = Field(default=5.0, gt=0)
+    """How long a request may wait for its service, attempts and pauses together."""
+
+    max_connections: int = Field(default=900, ge=1)
+    """Connections that are served at once; further ones are refused."""
+
+    drain_seconds: float = Field(default=0.5, ge=0)
+    """How long to go on accepting after SIGTERM, so that balancers see it."""
+
+    grace_seconds: float = Field(default=10.0, gt=0)
+    """How long requests in flight may take after that."""
+
+    slow_seconds: float = Field(default=1.0, gt=0)
+    """Requests that take this long are logged."""
+
+    log_level: str = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
+    """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+    log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")
+    """Share of the answered requests that are logged; the same ones in every process."""
