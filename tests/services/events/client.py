@@ -1,0 +1,130 @@
+"""How a test calls events, and expects to be refused."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
+from services.kit.errors import Refusal, refusal_of
+from tests.conftest import Database
+from tests.services.events.scripted import SERVICE_KEY
+
+Metadata = tuple[tuple[str, str], ...]
+SERVICE: Metadata = (("authorization", f"Service {SERVICE_KEY}"),)
+DRAFT = events_pb2.EVENT_STATUS_DRAFT
+PUBLISHED = events_pb2.EVENT_STATUS_PUBLISHED
+CANCELLED = events_pb2.EVENT_STATUS_CANCELLED
+COMPLETED = events_pb2.EVENT_STATUS_COMPLETED
+
+
+class Client:
+    """Calls events, and turns what it refuses into the refusal it was."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.events = events_pb2_grpc.EventsServiceStub(channel)
+        self.catalogue = catalogue_pb2_grpc.CatalogueServiceStub(channel)
+        self.metadata: Metadata = ()
+
+    async def create(self, *, request_id: str = "", **fields: Any) -> events_pb2.Event:
+        """Creates an event of 100 seats unless told otherwise."""
+        fields = {"name": "Concert", "total_seats": 100} | fields
+        request = events_pb2.CreateEventRequest(
+            event=events_pb2.Event(**fields), request_id=request_id
+        )
+        return (await self.call(self.events.CreateEvent, request)).event
+
+    async def get(self, event_id: int) -> events_pb2.Event:
+        """Gets an event."""
+        request = events_pb2.GetEventRequest(event_id=event_id)
+        return (await self.call(self.events.GetEvent, request)).event
+
+    async def list(self, **wanted: Any) -> list[events_pb2.Event]:
+        """Lists a page of events."""
+        request = events_pb2.ListEventsRequest(**wanted)
+        return list((await self.call(self.events.ListEvents, request)).events)
+
+    async def update(self, event_id: int, **wanted: Any) -> events_pb2.Event:
+        """Changes the fields of an event; None clears one."""
+        return (await self.respond(event_id, **wanted)).event
+
+    async def respond(
+        self, event_id: int, *, if_match: str = "", request_id: str = "", **fields: Any
+    ) -> events_pb2.UpdateEventResponse:
+        """Changes the fields of an event, and gives the whole response."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        request = events_pb2.UpdateEventRequest(
+            event_id=event_id,
+            event=events_pb2.Event(**given),
+            update_mask={"paths": list(fields)},
+            if_match=if_match,
+            request_id=request_id,
+        )
+        response: events_pb2.UpdateEventResponse = await self.call(self.events.UpdateEvent, request)
+        return response
+
+    async def delete(self, event_id: int, **wanted: Any) -> events_pb2.DeleteEventResponse:
+        """Deletes an event, and gives the whole response."""
+        request = events_pb2.DeleteEventRequest(event_id=event_id, **wanted)
+        response: events_pb2.DeleteEventResponse = await self.call(self.events.DeleteEvent, request)
+        return response
+
+    async def state(self, event_id: int, *, as_service: bool = True) -> catalogue_pb2.EventState:
+        """Gets an event's state, as bookings does."""
+        request = catalogue_pb2.GetEventStateRequest(event_id=event_id)
+        metadata = SERVICE if as_service else ()
+        return (await self.call(self.catalogue.GetEventState, request, metadata)).state
+
+    def be_service(self) -> None:
+        """Calls as another service from now on."""
+        self.metadata = SERVICE
+
+    async def call(self, rpc: Any, request: Any, metadata: Metadata = ()) -> Any:
+        """Calls; raises the Refusal that the answer was."""
+        try:
+            return await rpc(request, timeout=10, metadata=metadata or self.metadata)
+        except grpc.aio.AioRpcError as error:
+            raise (refusal_of(error) or error) from None
+
+
+class Refused:
+    """What a call was refused with."""
+
+    metadata: dict[str, str]
+    paths: list[str]
+
+
+@contextlib.contextmanager
+def refused(reason: str) -> Iterator[Refused]:
+    """Expects the block to be refused for this reason, and tells more about it afterwards."""
+    told = Refused()
+    with pytest.raises(Refusal) as caught:
+        yield told
+    assert caught.value.reason == reason, caught.value.violations
+    told.metadata = dict(caught.value.metadata)
+    told.paths = [violation.path for violation in caught.value.violations]
+
+
+def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    """Reads straight from the schema of events."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO events")
+        return connection.execute(query.encode()).fetchall()
+
+
+def change_rows(database: Database, statement: str) -> None:
+    """Writes straight into the schema of events."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO events")
+        connection.execute(statement.encode())
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], *, within_seconds: float = 5) -> None:
+    """Waits until something holds, and fails when it does not in time."""
+    async with asyncio.timeout(within_seconds):
+        while not await holds():  # noqa: ASYNC110 - what is waited for is in the database
+            await asyncio.sleep(0.02)

@@ -1,0 +1,98 @@
+"""Events served on a database of its own, beside bookings that the test scripts."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import grpc
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2_grpc, inventory_pb2_grpc
+from services.events import messages
+from services.events.__main__ import serving
+from services.events.changes import Changes
+from services.events.events import Events
+from services.events.idempotency import Idempotency
+from services.events.inventory import Inventory
+from services.events.settings import Settings
+from services.kit import server
+from services.kit.postgres import Pool, open_pool
+from tests.conftest import Database
+from tests.services.events.client import Client
+from tests.services.events.scripted import SERVICE_KEY, ScriptedBookings
+
+Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def bookings() -> ScriptedBookings:
+    """Gives bookings that never heard of any event."""
+    return ScriptedBookings()  # type: ignore[abstract]
+
+
+@pytest.fixture
+async def bookings_target(bookings: ScriptedBookings) -> AsyncIterator[str]:
+    """Serves the scripted bookings and gives the target."""
+    served = grpc.aio.server()
+    inventory_pb2_grpc.add_InventoryServiceServicer_to_server(bookings, served)
+    bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, served)
+    port = served.add_insecure_port("127.0.0.1:0")
+    await served.start()
+    yield f"127.0.0.1:{port}"
+    await served.stop(None)
+
+
+@pytest.fixture
+def serve(database: Database, bookings_target: str, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Gives what serves events, under open access unless told otherwise."""
+    monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
+
+    @contextlib.asynccontextmanager
+    async def served(*, open_access: bool = True, target: str = "") -> AsyncIterator[Client]:
+        settings = Settings(
+            database_url=database.events_dsn,
+            listen="127.0.0.1:0",
+            bookings_target=target or bookings_target,
+            open_access=open_access,
+            service_key=SERVICE_KEY,
+        )
+        async with (
+            serving(settings) as port,
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+        ):
+            yield Client(channel)
+
+    return served
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[Client]:
+    """Serves events and gives a client without a token."""
+    async with serve() as served:
+        yield served
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """Opens a pool as the service's own role."""
+    async with open_pool(database.events_dsn, schema="events", size=4) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def inventory(bookings_target: str) -> AsyncIterator[Inventory]:
+    """Gives the port to the scripted bookings."""
+    async with grpc.aio.insecure_channel(bookings_target) as channel:
+        yield Inventory(channel, SERVICE_KEY)
+
+
+@pytest.fixture
+def events(pool: Pool, inventory: Inventory) -> Events:
+    """Gives the noun without a server around it."""
+    return Events(pool, inventory, Idempotency(pool, messages.encode))
+
+
+@pytest.fixture
+def changes(pool: Pool, inventory: Inventory) -> Changes:
+    """Gives the noun without a server around it."""
+    return Changes(pool, inventory, Idempotency(pool, messages.encode))

@@ -1,0 +1,230 @@
+import asyncio
+from types import MappingProxyType
+
+import pytest
+
+from boxoffice.events.v1 import events_pb2
+from services.events import idempotency as idempotency_module
+from services.events import messages
+from services.events.idempotency import Idempotency
+from services.kit.errors import Refusal
+from services.kit.postgres import Pool
+from tests.conftest import Database
+from tests.services.events.client import Client, change_rows, eventually, refused, rows
+from tests.services.events.conftest import Serve
+from tests.services.events.scripted import ScriptedBookings, crash
+
+
+async def post(client: Client, request_id: str, **fields: object) -> events_pb2.CreateEventResponse:
+    """Creates an event with a key, and gives the whole response."""
+    event = events_pb2.Event(**{"name": "Jazz", "total_seats": 10} | fields)  # type: ignore[arg-type]
+    request = events_pb2.CreateEventRequest(event=event, request_id=request_id)
+    response: events_pb2.CreateEventResponse = await client.call(client.events.CreateEvent, request)
+    return response
+
+
+async def test_a_repeated_request_gets_the_first_answer(client: Client, database: Database) -> None:
+    """To the byte, although the event has changed since; only `replayed` tells."""
+    first = await post(client, "key-1")
+    await client.update(first.event.id, name="Rock")
+    again = await post(client, "key-1")
+    assert (first.replayed, again.replayed) == (False, True)
+    assert again.event.SerializeToString() == first.event.SerializeToString()
+    assert rows(database, "SELECT count(*) FROM events") == [(1,)]
+
+
+async def test_a_key_used_in_parallel_has_one_effect(client: Client, database: Database) -> None:
+    """Of 32 at once one works; the others replay it or are told to wait."""
+    attempts = (post(client, "key-1") for _ in range(32))
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    answers = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
+    reasons = {o.reason for o in outcomes if isinstance(o, Refusal)}
+    assert len(answers) == 1
+    assert reasons <= {"REQUEST_IN_PROGRESS"}
+    assert rows(database, "SELECT count(*) FROM events") == [(1,)]
+
+
+async def test_without_the_claim_a_key_would_have_many_effects(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: the claim is what admits one."""
+    statements = {**idempotency_module.SQL, "claim_key": b"SELECT 1"}
+    monkeypatch.setattr(idempotency_module, "SQL", MappingProxyType(statements))
+    await asyncio.gather(*(post(client, "key-1") for _ in range(4)))
+    assert rows(database, "SELECT count(*) FROM events") == [(4,)]
+
+
+async def test_a_key_in_flight_elsewhere_is_told_at_once(
+    client: Client, database: Database, pool: Pool
+) -> None:
+    """Whoever holds it may be slow; the second does not wait for the work."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO idempotency (caller, operation, request_id, fingerprint)"
+            " VALUES ('', 'CreateEvent', 'key-1', '')"
+        )
+        async with asyncio.timeout(1):
+            with refused("REQUEST_IN_PROGRESS"):
+                await post(client, "key-1")
+        raise_nothing = rows(database, "SELECT count(*) FROM events")
+        await connection.execute("DELETE FROM idempotency")
+    assert raise_nothing == [(0,)]
+    assert not (await post(client, "key-1")).replayed
+
+
+async def test_a_key_with_another_content_is_refused(client: Client) -> None:
+    """Even when the first was refused itself."""
+    await post(client, "key-1", key="jazz")
+    with refused("IDEMPOTENCY_KEY_REUSED"):
+        await post(client, "key-1", key="rock")
+    with refused("EVENT_EXISTS"):
+        await post(client, "key-2", key="jazz")
+    with refused("IDEMPOTENCY_KEY_REUSED"):
+        await post(client, "key-2", key="jazz", name="Other")
+
+
+async def test_a_key_counts_for_its_operation_and_caller_alone(client: Client) -> None:
+    """The same key creates, updates and deletes, and is another one for a service."""
+    created = (await post(client, "key-1")).event
+    assert not (await client.respond(created.id, name="Rock", request_id="key-1")).replayed
+    client.be_service()
+    assert not (await post(client, "key-1")).replayed
+    assert not (await client.delete(created.id, request_id="key-1")).replayed
+
+
+async def test_the_order_of_the_mask_is_no_other_content(client: Client) -> None:
+    """A retry through another client may name the same fields differently."""
+    created = await client.create()
+    await client.respond(created.id, name="Rock", venue="Hall", request_id="key-1")
+    again = await client.respond(created.id, venue="Hall", name="Rock", request_id="key-1")
+    assert again.replayed
+
+
+async def test_refusals_are_remembered(client: Client) -> None:
+    """With their metadata, although the state that caused them is over."""
+    created = (await post(client, "key-1", key="jazz")).event
+    with refused("EVENT_EXISTS") as told:
+        await post(client, "key-2", key="jazz")
+    assert told.metadata == {"event_id": str(created.id)}
+    with refused("EVENT_EXISTS") as told:
+        await post(client, "key-2", key="jazz")
+    assert told.metadata == {"event_id": str(created.id), "replayed": "true"}
+    for replays in (False, True):
+        with refused("VERSION_MISMATCH") as told:
+            await client.update(created.id, name="Rock", if_match='"2"', request_id="key-3")
+        assert ("replayed" in told.metadata) == replays
+        await client.update(created.id, name="Blues")
+
+
+async def test_what_is_no_decision_is_not_remembered(client: Client) -> None:
+    """An invalid request, and one for no event, may be tried again with the same key."""
+    created = await client.create()
+    with refused("VALIDATION_ERROR"):
+        await client.update(created.id, key="x", request_id="key-1")
+    await client.update(created.id, name="Rock", request_id="key-1")
+    with refused("EVENT_NOT_FOUND"):
+        await client.delete(created.id + 1, request_id="key-2")
+    assert (await post(client, "")).event.id == created.id + 1
+    assert not (await client.delete(created.id + 1, request_id="key-2")).replayed
+
+
+async def test_a_deletion_is_answered_again(client: Client, bookings: ScriptedBookings) -> None:
+    """With its key the second gets the first one's answer, without it there is no such event."""
+    created = await client.create()
+    bookings.booked[created.id] = 4
+    await client.delete(created.id, request_id="key-1")
+    again = await client.delete(created.id, request_id="key-1")
+    assert (again.replayed, again.deleted_event.cancelled_bookings) == (True, 4)
+    with refused("EVENT_NOT_FOUND"):
+        await client.delete(created.id)
+
+
+async def test_a_refused_shrink_is_refused_again(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Although the seats have been given back since; a new attempt takes a new key."""
+    created = await client.create(total_seats=100)
+    bookings.booked[created.id] = 60
+    for _ in range(2):
+        with refused("CAPACITY_BELOW_BOOKED"):
+            await client.update(created.id, total_seats=50, request_id="key-1")
+        bookings.booked[created.id] = 0
+    assert (await client.get(created.id)).version == 2
+    await client.update(created.id, total_seats=50, request_id="key-2")
+
+
+async def test_a_shrink_in_parallel_with_one_key_has_one_effect(
+    client: Client, database: Database
+) -> None:
+    """Those who find it pending help to finish it, and all hear the same."""
+    created = await client.create(total_seats=100)
+    attempts = (client.respond(created.id, total_seats=50, request_id="key-1") for _ in range(16))
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    answers = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
+    reasons = {o.reason for o in outcomes if isinstance(o, Refusal)}
+    assert len(answers) == 1
+    assert reasons <= {"REQUEST_IN_PROGRESS"}
+    assert rows(database, "SELECT revision, total_seats FROM events") == [(2, 50)]
+
+
+async def test_a_retry_finishes_a_pending_change(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """It is unknown while bookings is away, and answered as soon as it is back."""
+    created = await client.create(total_seats=100)
+    bookings.trouble = crash
+    for _ in range(2):
+        with refused("OUTCOME_UNKNOWN"):
+            await client.update(created.id, total_seats=50, request_id="key-1")
+    bookings.trouble = None
+    answer = await client.respond(created.id, total_seats=50, request_id="key-1")
+    assert (answer.event.version, answer.event.total_seats) == (2, 50)
+    assert (await client.respond(created.id, total_seats=50, request_id="key-1")).replayed
+
+
+async def test_the_worker_answers_the_key_too(
+    client: Client, bookings: ScriptedBookings, database: Database
+) -> None:
+    """Who asks later hears how it ended."""
+    created = await client.create(total_seats=100)
+    bookings.booked[created.id] = 60
+    bookings.trouble = crash
+    with refused("OUTCOME_UNKNOWN"):
+        await client.update(created.id, total_seats=50, request_id="key-1")
+    bookings.trouble = None
+    change_rows(database, "UPDATE intents SET attempted_at = attempted_at - interval '1 minute'")
+
+    async def finished() -> bool:
+        return rows(database, "SELECT count(*) FROM intents") == [(0,)]
+
+    await eventually(finished)
+    with refused("CAPACITY_BELOW_BOOKED") as told:
+        await client.update(created.id, total_seats=50, request_id="key-1")
+    assert told.metadata == {"replayed": "true"}
+
+
+async def test_replicas_share_their_keys(serve: Serve) -> None:
+    """A retry may reach any of them."""
+    async with serve() as first, serve() as second:
+        await post(first, "key-1")
+        assert (await post(second, "key-1")).replayed
+
+
+async def test_a_key_is_new_again_after_a_day(
+    client: Client, database: Database, pool: Pool
+) -> None:
+    """Whether or not it has been deleted; one that still waits for bookings is kept."""
+    first = await post(client, "key-1")
+    await post(client, "key-2")
+    change_rows(database, "UPDATE idempotency SET created_at = created_at - interval '25 hours'")
+    again = await post(client, "key-1", name="Other content")
+    assert not again.replayed
+    assert again.event.id != first.event.id
+    change_rows(
+        database,
+        "INSERT INTO idempotency (caller, operation, request_id, fingerprint, created_at)"
+        " VALUES ('', 'DeleteEvent', 'pending', '', now() - interval '25 hours')",
+    )
+    assert not await Idempotency(pool, messages.encode).forget()
+    kept = rows(database, "SELECT request_id FROM idempotency ORDER BY request_id")
+    assert kept == [("key-1",), ("pending",)]
