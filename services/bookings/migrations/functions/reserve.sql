@@ -24,8 +24,10 @@ LANGUAGE plpgsql
 -- Plans are made once and while tables may still be empty: they must be those for full ones.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_material = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -75,23 +77,28 @@ BEGIN
                 stored.rev,
                 true
             FROM unnest(claimed) AS i
-            JOIN idempotency AS stored
-                ON stored.caller = callers[i]
-                AND stored.operation = 'reserve'
-                AND stored.key = keys[i]
-            WHERE stored.decided_at > clock_timestamp() - interval '24 hours';
+            CROSS JOIN LATERAL (
+                SELECT idempotency.*
+                FROM idempotency
+                WHERE caller = callers[i]
+                    AND operation = 'reserve'
+                    AND key = keys[i]
+                    AND idempotency.decided_at > clock_timestamp() - interval '24 hours'
+                -- Keeps this one look into the index for each item.
+                OFFSET 0
+            ) AS stored;
 
             SELECT array_agg(i ORDER BY i)
             INTO wanted
             FROM unnest(wanted || claimed) AS i
-            WHERE NOT EXISTS (
-                SELECT
-                FROM idempotency AS stored
-                WHERE stored.caller = callers[i]
-                    AND stored.operation = 'reserve'
-                    AND stored.key = keys[i]
-                    AND stored.decided_at > clock_timestamp() - interval '24 hours'
-            );
+            WHERE (
+                SELECT true
+                FROM idempotency
+                WHERE caller = callers[i]
+                    AND operation = 'reserve'
+                    AND key = keys[i]
+                    AND idempotency.decided_at > clock_timestamp() - interval '24 hours'
+            ) IS NULL;
         END;
     END IF;
 
@@ -114,15 +121,14 @@ BEGIN
             row_number() OVER (PARTITION BY event_ids[i], user_ids[i] ORDER BY i) AS turn
         FROM unnest(wanted) AS i
     ),
-    judged AS (
+    found AS MATERIALIZED (
         SELECT
             asked.*,
             stock.rev AS base_rev,
             stock.left,
-            coalesce(stock.one_booking_per_user, true) AS exclusive,
+            stock.exclusive,
             stock.price_amount_minor,
             stock.price_currency,
-            mine.id AS existing_id,
             CASE
                 WHEN stock.event_id IS NULL THEN 'UNKNOWN_EVENT'
                 WHEN stock.deleted OR stock.status = 'DRAFT' THEN 'EVENT_NOT_FOUND'
@@ -131,24 +137,37 @@ BEGIN
                     OR moment < stock.sales_open_at
                     OR moment >= stock.sales_close_at
                     OR moment >= stock.starts_at THEN 'EVENT_NOT_BOOKABLE'
-                WHEN mine.id IS NOT NULL THEN 'ALREADY_BOOKED'
-                WHEN asked.turn > 1 AND coalesce(stock.one_booking_per_user, true) THEN 'TWIN'
-            END AS objection
+            END AS objection_to_event,
+            -- A subquery of its own, so that it stays one look into the index for each item.
+            CASE
+                WHEN stock.exclusive THEN (
+                    SELECT bookings.id
+                    FROM bookings
+                    WHERE bookings.event_id = asked.event_id
+                        AND bookings.user_id = asked.user_id
+                        AND bookings.exclusive
+                        AND bookings.status IN ('HELD', 'CONFIRMED')
+                )
+            END AS existing_id
         FROM asked
         LEFT JOIN LATERAL (
-            SELECT inventory.*, capacity - sold - held AS left
+            SELECT
+                inventory.*,
+                capacity - sold - held AS left,
+                coalesce(one_booking_per_user, true) AS exclusive
             FROM inventory
             WHERE inventory.event_id = asked.event_id
         ) AS stock ON true
-        LEFT JOIN LATERAL (
-            SELECT bookings.id
-            FROM bookings
-            WHERE bookings.event_id = asked.event_id
-                AND bookings.user_id = asked.user_id
-                AND bookings.exclusive
-                AND bookings.status IN ('HELD', 'CONFIRMED')
-                AND coalesce(stock.one_booking_per_user, true)
-        ) AS mine ON true
+    ),
+    judged AS (
+        SELECT
+            found.*,
+            CASE
+                WHEN objection_to_event IS NOT NULL THEN objection_to_event
+                WHEN existing_id IS NOT NULL THEN 'ALREADY_BOOKED'
+                WHEN exclusive AND turn > 1 THEN 'TWIN'
+            END AS objection
+        FROM found
     ),
     queued AS (
         -- `place` counts those who may have a seat if there is one, up to and with this item.
