@@ -20,7 +20,8 @@ from protovalidate._gen.buf.validate import validate_pb  # pinned to 2.1: a priv
 ROOT = Path(__file__).resolve().parent
 VALIDATE = "buf/validate/validate.proto"
 PACKAGES = ("boxoffice", "buf")
-GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
+COMMENTED = "boxoffice/contract.binpb"
+GENERATED = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi", "contract.binpb")
 BIN = Path(sys.executable).parent
 
 
@@ -49,12 +50,18 @@ def generate(output: Path) -> None:
         f"--mypy_grpc_out={output}",
         *files,
     )
+    # Generated Python has no comments, and the REST documentation is made of them.
+    run(output, "--include_source_info", f"--descriptor_set_out={output / COMMENTED}", *own())
 
 
 def contract() -> list[str]:
     """Names every .proto file to generate code for, as imports name them."""
-    own = (path.relative_to(ROOT).as_posix() for path in ROOT.glob("boxoffice/**/*.proto"))
-    return [*sorted(own), VALIDATE]
+    return [*own(), VALIDATE]
+
+
+def own() -> list[str]:
+    """Names every .proto file of ours."""
+    return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("boxoffice/**/*.proto"))
 
 
 def run(scratch: Path, *arguments: str) -> None:
