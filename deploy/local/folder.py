@@ -80,6 +80,11 @@ class ServerFolder:
         finally:
             shown.unlink(missing_ok=True)
 
+    def new_log(self) -> IO[bytes]:
+        """Opens an empty log, closed to other users: failed statements show their values."""
+        self.log.touch(mode=0o600)
+        return self.log.open("wb")
+
     def log_tail(self) -> str:
         """Returns the last lines that PostgreSQL logged since its start."""
         lines = self.log.read_text(errors="replace").splitlines()

@@ -183,7 +183,7 @@ class EmbeddedPostgres:
         identity: dict[str, Any] = {}
         if account.uid != os.geteuid():
             identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
-        with self._folder.log.open("wb") as log:
+        with self._folder.new_log() as log:
             return psutil.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from deploy.local.loopback import open_url
 
 READY_SECONDS = 30.0
 _PATHS = ("/ready", "/events?page_size=1")  # the first asks bookings, the second events
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.1
 _TIMEOUT_SECONDS = 2.0
 
 

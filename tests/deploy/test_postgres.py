@@ -137,7 +137,7 @@ def test_files_are_closed_to_others(directory: Path) -> None:
     with EmbeddedPostgres(directory, durable=False) as server:
         home = (directory / "postgres").resolve()
         sockets = socket_folder(server)
-        for path in (home / "data", home / "password", sockets):
+        for path in (home / "data", home / "password", home / "server.log", sockets):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
         assert stat.S_IMODE(home.stat().st_mode) & 0o066 == 0
 
