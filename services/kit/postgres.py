@@ -3,7 +3,7 @@
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from services.kit.errors import OutcomeUnknown, Refusal, Unavailable
 
@@ -42,7 +42,9 @@ def open_pool(dsn: str, *, schema: str, size: int) -> Pool:
         open=False,
         timeout=0.5,
         max_waiting=size * 64,
-        reconnect_timeout=30,
+        # The pauses between attempts double until this long; whoever asks next starts anew. With
+        # more, the pool would sleep on for as long as an outage took.
+        reconnect_timeout=2,
         name=schema,
         kwargs={
             "autocommit": True,
@@ -52,6 +54,8 @@ def open_pool(dsn: str, *, schema: str, size: int) -> Pool:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
+            # Milliseconds. There are no keepalives while a statement is unacknowledged.
+            "tcp_user_timeout": 10_000,
             "connect_timeout": 2,
         },
     )
@@ -62,7 +66,7 @@ def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
 
     A lost connection leaves a write in doubt: it may have committed before the answer was lost.
     """
-    if isinstance(error, PoolTimeout | TooManyRequests):
+    if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed):
         return Unavailable()
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return Unavailable() if getattr(error, "sqlstate", None) in _ROLLED_BACK else None
@@ -82,7 +86,7 @@ async def is_reachable(pool: Pool) -> bool:
     try:
         async with pool.connection(timeout=1) as connection:
             await connection.execute("SELECT 1")
-    except (psycopg.Error, PoolTimeout, TooManyRequests):
+    except psycopg.Error:
         await pool.check()
         return False
     return True
