@@ -56,7 +56,8 @@ async def call(
     """Calls another service on behalf of the request at hand.
 
     Takes at most `timeout_seconds`, less when the caller's own deadline is nearer. Raises Received
-    for a refusal of the other service, OutcomeUnknown where there was no verdict.
+    for a refusal of the other service, Unavailable where it certainly did nothing, OutcomeUnknown
+    where there was no verdict.
     """
     metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id.get()),)
     if authorization:
@@ -65,4 +66,27 @@ async def call(
     try:
         return await rpc(request, timeout=timeout, metadata=metadata)
     except grpc.aio.AioRpcError as error:
-        raise (errors.refusal_of(error) or errors.OutcomeUnknown()) from error
+        raise (errors.refusal_of(error) or _without_verdict(error)) from error
+
+
+def was_not_sent(error: grpc.aio.AioRpcError) -> bool:
+    """Tells whether the request certainly never left: there was no connection to send it on.
+
+    grpc.aio says so in the text alone; with any other text it may have been sent.
+    """
+    text = error.details() or ""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
+
+
+def _without_verdict(error: grpc.aio.AioRpcError) -> errors.Refusal:
+    # A server with too much to do says so before it begins.
+    if was_not_sent(error) or error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return errors.Unavailable()
+    return errors.OutcomeUnknown()
+
+
+_NO_BACKEND = (
+    "connections to all backends failing",
+    "failed to connect to all addresses",
+    "errors resolving ",
+)
