@@ -9,6 +9,11 @@ SECONDS = Histogram(
     ["method"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+WORKER_FAILURES = Counter(
+    "boxoffice_worker_failures_total",
+    "Failures of work beside the serving of calls",
+    ["worker"],
+)
 
 
 def expose(listen: str) -> None:
