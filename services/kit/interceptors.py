@@ -3,6 +3,8 @@
 Each wraps a method once, when it is first called, so a call pays for no more than the functions.
 """
 
+import asyncio
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -62,7 +64,8 @@ class RequestContext:
 
         async def call(request: Any, call_context: ServicerContext) -> Message:
             metadata = _metadata(call_context)
-            context.request_id.set(metadata.get("x-request-id") or uuid.uuid4().hex)
+            given = metadata.get("x-request-id", "")
+            context.request_id.set(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
             context.set_deadline(call_context.time_remaining())
             return await behaviour(request, call_context)
 
@@ -78,6 +81,7 @@ class AccessLog:
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
         answered = metrics.CALLS.labels(method.path, "OK", "")
+        abandoned = metrics.CALLS.labels(method.path, "CANCELLED", "")
         seconds = metrics.SECONDS.labels(method.path)
 
         async def call(request: Any, call_context: ServicerContext) -> Message:
@@ -87,6 +91,9 @@ class AccessLog:
             except errors.Refusal as refusal:
                 self._refused(method, refusal, time.perf_counter() - started)
                 await errors.abort(call_context, refusal)
+                raise
+            except asyncio.CancelledError:
+                abandoned.inc()
                 raise
             elapsed = time.perf_counter() - started
             answered.inc()
@@ -99,6 +106,7 @@ class AccessLog:
 
     def _refused(self, method: Method, refusal: errors.Refusal, elapsed: float) -> None:
         metrics.CALLS.labels(method.path, refusal.code.name, refusal.reason).inc()
+        metrics.SECONDS.labels(method.path).observe(elapsed)
         if isinstance(refusal, _TROUBLE) or sampled(context.request_id.get(), self._log_sample):
             seconds = round(elapsed, 6)
             log.info("refused", method=method.path, reason=refusal.reason, seconds=seconds)
@@ -204,6 +212,8 @@ def describe(path: str) -> Method:
     return Method(path, rule.access, name.startswith(("Get", "List", "BatchGet")))
 
 
+# It goes into every log line, and into the metadata of calls to other services.
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)
 
 
