@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import structlog
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
@@ -56,7 +58,11 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
         if reflect:
             names = (*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
-            reflection.enable_server_reflection((*names, reflection.SERVICE_NAME), self.grpc)
+            # No pool, but it has what reflection asks of one.
+            symbols = cast(descriptor_pool.DescriptorPool, _Symbols())
+            reflection.enable_server_reflection(
+                (*names, reflection.SERVICE_NAME), self.grpc, symbols
+            )
 
     def listen(self, address: str) -> int:
         """Binds `host:port` and returns the port; raises OSError when it is taken."""
@@ -93,12 +99,11 @@ class Server:
 async def running(*workers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Runs workers beside the block and cancels them at its end; one that fails ends the block."""
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(worker) for worker in workers]
+        tasks = {group.create_task(worker) for worker in workers}
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
+            await _cancel(tasks)
 
 
 async def terminated() -> None:
@@ -109,3 +114,30 @@ async def terminated() -> None:
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
     log.info("stopping")
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: Python 3.11 loses a cancellation that meets a result."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1)
+
+
+class _Symbols:
+    """The pool of descriptors, which also finds a method by its full name.
+
+    Python's own does not, so grpcurl could list a method but not describe it.
+    """
+
+    def FindFileContainingSymbol(self, symbol: str) -> FileDescriptor:  # noqa: N802 - as the pool
+        """Finds the file of a symbol; raises KeyError."""
+        pool = descriptor_pool.Default()
+        try:
+            return pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            service, _, method = symbol.rpartition(".")
+            return pool.FindServiceByName(service).methods_by_name[method].containing_service.file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(descriptor_pool.Default(), name)
