@@ -69,7 +69,10 @@ async def change(connection: Connection, event_id: int, revision: int, changes: 
 
 
 async def burn(connection: Connection, event_id: int, revision: int) -> None:
-    """Uses a revision up for a change that was refused, so that no late copy of it is applied."""
+    """Uses a revision up for a change that was refused, and states the event anew under the next.
+
+    So no late copy of the change is ever applied, and what bookings may have missed before is.
+    """
     await connection.execute(SQL["burn_revision"], {"event_id": event_id, "revision": revision})
     await _publish(connection, event_id)
 

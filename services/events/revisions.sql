@@ -37,9 +37,11 @@ RETURNING
     (SELECT epoch FROM head) AS epoch
 
 -- name: burn_revision
--- Takes the next revision and changes nothing else.
+-- Takes the next revision for what was refused, and one more under which the event stands as it was.
+-- Bookings has decided the former and would take nothing under it any more: not even a growth that it
+-- had missed before.
 UPDATE events
-SET revision = %(revision)s
+SET revision = %(revision)s + 1
 WHERE id = %(event_id)s
     AND revision = %(revision)s - 1
 

@@ -149,7 +149,7 @@ async def test_a_refused_shrink_is_refused_again(
         with refused("CAPACITY_BELOW_BOOKED"):
             await client.update(created.id, total_seats=50, request_id="key-1")
         bookings.booked[created.id] = 0
-    assert (await client.get(created.id)).version == 2
+    assert (await client.get(created.id)).version == 3
     await client.update(created.id, total_seats=50, request_id="key-2")
 
 
