@@ -13,7 +13,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway import contract, health
+from gateway import contract, health, pages
 from gateway.app import App
 from gateway.calls import RetryBudget, UnaryCall
 from gateway.contract import Binding
@@ -39,7 +39,7 @@ def application(settings: Settings, channels: Channels) -> App:
     bindings = contract.read(channels)
     endpoints = _endpoints(settings, bindings, channels)
     return App(
-        (*health.routes(channels[BOOKINGS]), *endpoints),
+        (*health.routes(channels[BOOKINGS]), *pages.routes(bindings), *endpoints),
         layers(log_sample=settings.log_sample, slow_seconds=settings.slow_seconds),
     )
 

@@ -1,0 +1,165 @@
+"""The answers of an endpoint as its documentation tells them: the success, and each refusal."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import Descriptor
+
+from boxoffice.rest.v1 import reasons_pb2, rest_pb2
+from gateway import errors
+from gateway.contract import Binding, fields, reason_name
+from gateway.schemas import Schema, Schemas
+from services.kit.errors import ValidationFailed
+
+Reasons: TypeAlias = Sequence[reasons_pb2.Reason.ValueType]
+
+EVERYWHERE: Reasons = (
+    reasons_pb2.REASON_BAD_REQUEST,
+    reasons_pb2.REASON_INVALID_TOKEN,
+    reasons_pb2.REASON_NOT_ACCEPTABLE,
+    reasons_pb2.REASON_URI_TOO_LONG,
+    reasons_pb2.REASON_VALIDATION_ERROR,
+    reasons_pb2.REASON_HEADERS_TOO_LARGE,
+    reasons_pb2.REASON_INTERNAL,
+    reasons_pb2.REASON_UNAVAILABLE,
+    reasons_pb2.REASON_OUTCOME_UNKNOWN,
+)
+WITH_A_BODY: Reasons = (
+    reasons_pb2.REASON_MALFORMED_JSON,
+    reasons_pb2.REASON_BODY_TOO_LARGE,
+    reasons_pb2.REASON_UNSUPPORTED_MEDIA_TYPE,
+)
+HEADERS: dict[str, Schema] = {
+    "Content-Location": {"description": "What there is already.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "The stored answer of an earlier request with the same key.",
+        "schema": {"const": "true"},
+    },
+    "Link": {"description": "The next page.", "schema": {"type": "string"}},
+    "Location": {"description": "What was made.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "The scheme.", "schema": {"const": "Bearer"}},
+    "X-Inventory-Revision": {
+        "description": "Revision of the event's inventory at which this was true.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "X-Request-Id": {
+        "description": "Id of the request, the client's own if it sent one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    },
+    "X-Total-Count": {
+        "description": "Rows on all pages.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+}
+
+_DETAILS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["path", "message"],
+        "additionalProperties": False,
+    },
+}
+
+
+class Answers:
+    """The answers of all endpoints; refusals that several share are kept once."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+        self.components: dict[str, Schema] = {}
+
+    def of(self, binding: Binding) -> dict[str, Schema]:
+        """Describes the answers of a binding by their status."""
+        by_status: dict[int, list[str]] = defaultdict(list)
+        for reason in _reasons(binding):
+            by_status[errors.REPLIES[reason].status].append(reason)
+        success = {str(binding.rule.success_status or 200): self._success(binding)}
+        refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
+        return success | refusals
+
+    def _success(self, binding: Binding) -> Schema:
+        shown = binding.answer_type
+        if isinstance(shown, Descriptor):
+            schema = self._schemas.answered(shown)
+        else:
+            schema = self._schemas.answered_field(shown)
+        if binding.rule.paging == rest_pb2.PAGING_TOKEN_OR_NUMBER:
+            schema = {"oneOf": [schema, _envelope(schema)]}
+        return _response("Done.", schema, _success_headers(binding))
+
+    def _refusal(self, status: int, reasons: list[str]) -> Schema:
+        codes = [reason.lower() for reason in reasons]
+        key = ".".join((str(status), *codes))
+        comments = (self._schemas.comment(f"boxoffice.rest.v1.Reason.REASON_{r}") for r in reasons)
+        description = " ".join(f"`{c}`: {text}" for c, text in zip(codes, comments, strict=True))
+        headers = {name for reason in reasons for name in _refusal_headers(reason)}
+        self.components[key] = _response(description, _error(codes), sorted(headers))
+        return {"$ref": f"#/components/responses/{key}"}
+
+
+def _reasons(binding: Binding) -> Iterator[str]:
+    yield from map(reason_name, EVERYWHERE)
+    if binding.rule.access == rest_pb2.ACCESS_OPEN:
+        yield reason_name(reasons_pb2.REASON_UNAUTHENTICATED)
+    if binding.body:
+        yield from map(reason_name, WITH_A_BODY)
+    if binding.key_field:
+        yield reason_name(reasons_pb2.REASON_INVALID_IDEMPOTENCY_KEY)
+    yield from map(reason_name, binding.rule.refusals)
+
+
+def _success_headers(binding: Binding) -> list[str]:
+    response = fields(binding.rpc.output_type)
+    shown = binding.answer_type
+    if not isinstance(shown, Descriptor) and shown.message_type and not shown.is_repeated:
+        response = [*response, *fields(shown.message_type)]
+    headers = [f.rule.response_header for f in response if f.rule.response_header]
+    if binding.rule.location:
+        headers.append("Location")
+    if binding.rule.paging:
+        headers += ["Link", "X-Total-Count"]
+    return headers
+
+
+def _refusal_headers(reason: str) -> Iterator[str]:
+    sent = {name for name, _ in errors.REPLIES[reason].headers}
+    yield from (name for name in HEADERS if name.lower().encode() in sent)
+    if errors.REPLIES[reason].status == 409:
+        yield from ("Content-Location", "Idempotent-Replayed", "X-Inventory-Revision")
+
+
+def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:
+    names = ("X-Request-Id", *headers)
+    return {
+        "description": description,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _error(codes: list[str]) -> Schema:
+    schema = _object({"error": {"type": "string", "enum": codes}})
+    if ValidationFailed.reason.lower() not in codes:
+        return schema
+    schema["properties"]["details"] = _DETAILS
+    return schema
+
+
+def _envelope(rows: Schema) -> Schema:
+    numbers = ("total", "page", "limit", "total_pages")
+    meta = _object({name: {"type": "integer", "minimum": 0} for name in numbers})
+    return _object({"data": rows, "meta": meta})
+
+
+def _object(properties: dict[str, Any]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

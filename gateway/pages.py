@@ -1,0 +1,67 @@
+"""The API's documentation for people and machines, from files that the gateway has itself."""
+
+from collections.abc import Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+
+import orjson
+
+from gateway import comments, openapi
+from gateway.contract import Binding
+from gateway.exchange import JSON, Answer, Handler, Header, Request
+from gateway.routing import Route
+
+PAGES = ("/api", "/api-spec", "/docs")
+POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    b"frame-ancestors 'none'"
+)
+SECURITY: tuple[Header, ...] = (
+    (
+        b"content-security-policy",
+        POLICY,
+    ),
+    (b"referrer-policy", b"no-referrer"),
+)
+HOUR = ((b"cache-control", b"public, max-age=3600"),)
+MEDIA_TYPES = {
+    ".css": b"text/css",
+    ".html": b"text/html",
+    ".js": b"text/javascript",
+    ".json": JSON,
+    ".png": b"image/png",
+}
+
+
+def routes(bindings: Sequence[Binding]) -> Sequence[Route]:
+    """Lists the routes of the documentation."""
+    document = openapi.document(bindings, comments.load())
+    # Only its files are used: importing it would import FastAPI.
+    vendor = Path(str(distribution("fastapi-swagger").locate_file("fastapi_swagger/resources")))
+    own = Path(__file__).parent / "static"
+    scripts = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
+    return (
+        _route("/openapi.json", orjson.dumps(document)),
+        *(_file(path, own / "docs.html") for path in PAGES),
+        *(_file(f"/docs/{name}", vendor / name) for name in scripts),
+        _file("/docs/start.js", own / "start.js"),
+    )
+
+
+def _file(path: str, file: Path) -> Route:
+    return _route(path, file.read_bytes(), name=file.name)
+
+
+def _route(path: str, body: bytes, name: str = "openapi.json") -> Route:
+    media_type = MEDIA_TYPES[Path(name).suffix]
+    charset = b"; charset=utf-8" if media_type.startswith(b"text/") else b""
+    headers = ((b"content-type", media_type + charset), *SECURITY, *HOUR)
+    return Route("GET", path, _constant(Answer(200, headers, body)), media_type=media_type)
+
+
+def _constant(answer: Answer) -> Handler:
+    async def handle(_: Request) -> Answer:
+        return answer
+
+    return handle

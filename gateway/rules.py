@@ -1,0 +1,92 @@
+"""The rules of protovalidate as JSON Schema says them."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from buf.validate import validate_pb2
+from gateway import values
+from gateway.contract import ContractError, Field
+from gateway.patterns import portable
+
+Schema: TypeAlias = dict[str, Any]
+
+
+def plain(field: FieldDescriptor) -> Schema:
+    """Gives the schema of one value of a field that is no message, without its rules."""
+    if field.enum_type is not None:
+        return {"type": "string", "enum": list(values.enum_names(field.enum_type))}
+    if field.type in _INTEGERS:
+        return {"type": "integer", "format": _INTEGERS[field.type]}
+    if field.type not in _OTHERS:
+        raise ContractError(f"{field.full_name}: JSON Schema has nothing for values of this type")
+    return {"type": _OTHERS[field.type]}
+
+
+def scalar(field: FieldDescriptor) -> Schema:
+    """Gives the schema of one value of a field that is no message, with its rules."""
+    schema = plain(field)
+    if field.type in _INTEGERS:
+        schema |= _integer(field)
+    if field.type == FieldDescriptor.TYPE_STRING:
+        schema |= _string(_rules(field).string)
+    return schema
+
+
+def is_needed(field: Field) -> bool:
+    """Tells whether a request is refused without the field."""
+    if field.is_required or _rules(field.descriptor).required:
+        return True
+    if field.descriptor.has_presence or field.descriptor.is_repeated:
+        return False
+    schema = scalar(field.descriptor)
+    if schema["type"] == "integer":
+        return bool(schema["minimum"] > 0)
+    return schema["type"] == "string" and not _admits_empty(schema)
+
+
+def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
+    return field.GetOptions().Extensions[validate_pb2.field]
+
+
+def _integer(field: FieldDescriptor) -> Schema:
+    rules = getattr(_rules(field), _INTEGERS[field.type])
+    low, high = values.INTEGERS[field.type]
+    if rules.HasField("gte"):
+        low = rules.gte
+    if rules.HasField("lte"):
+        high = rules.lte
+    return {"minimum": low, "maximum": high}
+
+
+def _string(rules: validate_pb2.StringRules) -> Schema:
+    schema: Schema = {}
+    if rules.HasField("min_len"):
+        schema["minLength"] = rules.min_len
+    if rules.HasField("max_len"):
+        schema["maxLength"] = rules.max_len
+    if rules.HasField("pattern"):
+        schema["pattern"] = portable(rules.pattern)
+    chosen = [choice for choice in getattr(rules, "in") if choice]
+    return schema | ({"enum": chosen} if chosen else {})
+
+
+def _admits_empty(schema: Schema) -> bool:
+    is_long_enough = schema.get("minLength", 0) == 0
+    return is_long_enough and re.search(schema.get("pattern", ""), "") is not None
+
+
+_OTHERS: Mapping[int, str] = MappingProxyType(
+    {FieldDescriptor.TYPE_BOOL: "boolean", FieldDescriptor.TYPE_STRING: "string"}
+)
+_INTEGERS: Mapping[int, str] = MappingProxyType(
+    {
+        FieldDescriptor.TYPE_INT32: "int32",
+        FieldDescriptor.TYPE_INT64: "int64",
+        FieldDescriptor.TYPE_UINT32: "uint32",
+        FieldDescriptor.TYPE_UINT64: "uint64",
+    }
+)
