@@ -3,11 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
+import psycopg
+import structlog
+
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
+from services.kit import context
 from services.kit.errors import Refusal, Unavailable
 
 Fetch = Callable[[int], Awaitable[EventState]]
+
+log = structlog.get_logger()
 
 
 class Catalogue:
@@ -33,6 +39,15 @@ class Catalogue:
 
     async def _learn(self, event_id: int) -> Refusal | None:
         """Joins the flight that fetches this event, or starts it."""
+        joined = event_id in self._flights
+        refusal = await self._landed(event_id)
+        if joined and isinstance(refusal, EventNotFound):
+            # That flight may have asked before the event was made; the next one has not left yet.
+            return await self._landed(event_id)
+        return refusal
+
+    async def _landed(self, event_id: int) -> Refusal | None:
+        """Waits for the flight; a waiter who gives up leaves it to the others."""
         if event_id not in self._flights:
             flight = asyncio.create_task(self._fetch_and_apply(event_id))
             self._flights[event_id] = flight
@@ -43,7 +58,12 @@ class Catalogue:
             return refusal
         except Refusal:
             return Unavailable()
+        except psycopg.Error as error:
+            log.warning("event not learned of", event_id=event_id, error=str(error).strip())
+            return Unavailable()
         return None
 
     async def _fetch_and_apply(self, event_id: int) -> None:
+        # Others wait for it too, and longer than the caller who happened to start it.
+        context.set_deadline(None)
         await self._inventory.apply(await self._fetch(event_id))

@@ -4,20 +4,29 @@ The rules themselves are in migrations/functions/reserve.sql, under the event's 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from psycopg.rows import class_row
 
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.kit import queries
-from services.kit.errors import IdempotencyKeyReused, Refusal, RequestInProgress, Unavailable
-from services.kit.postgres import Pool
+from services.kit.errors import (
+    IdempotencyKeyReused,
+    Internal,
+    Refusal,
+    RequestInProgress,
+    Unavailable,
+)
+from services.kit.postgres import Pool, refusal_of
 
 SQL = queries.load(__file__)
 EXPIRY_CHUNK = 1_000
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,7 @@ class Decision:
 
 
 Outcome = Reservation | Refusal
+Decide = Callable[[Sequence[Request]], Awaitable[list[Outcome]]]
 
 
 class Reservations:
@@ -76,12 +86,12 @@ class Reservations:
     async def reserve(self, requests: Sequence[Request]) -> list[Outcome]:
         """Decides the requests in their order; each is booked or refused on its own.
 
-        Raises Unavailable or OutcomeUnknown for all of them when the database gives no answer.
+        Raises psycopg.Error when the database gives no answer to any of them.
         """
         firsts, twins = _split(requests)
         decided = await self._reserve_distinct([requests[index] for index in firsts])
         # The keys of the twins are stored by now, so they are answered as if they had come later.
-        repeated = await self.reserve([requests[index] for index in twins]) if twins else []
+        repeated = await _late(self.reserve, [requests[index] for index in twins])
         outcomes = dict(zip(firsts + twins, decided + repeated, strict=True))
         return [outcomes[index] for index in range(len(requests))]
 
@@ -95,16 +105,16 @@ class Reservations:
         """Decides requests of which no two share a key, learning of events not known here yet."""
         outcomes = await self._decide(requests)
         unknown = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, UnknownEvent)]
-        if not unknown:
-            return outcomes
-        missing = await self._catalogue.learn({requests[index].event_id for index in unknown})
-        for index in unknown:
-            outcomes[index] = missing.get(requests[index].event_id, outcomes[index])
-        learned = [index for index in unknown if requests[index].event_id not in missing]
-        decided = await self._decide([requests[index] for index in learned])
-        for index, outcome in zip(learned, decided, strict=True):
+        decided = await _late(self._learn_and_decide, [requests[index] for index in unknown])
+        for index, outcome in zip(unknown, decided, strict=True):
             outcomes[index] = outcome
         return outcomes
+
+    async def _learn_and_decide(self, requests: Sequence[Request]) -> list[Outcome]:
+        missing = await self._catalogue.learn({request.event_id for request in requests})
+        learned = [request for request in requests if request.event_id not in missing]
+        decided = iter(await self._decide(learned))
+        return [missing.get(request.event_id) or next(decided) for request in requests]
 
     async def _decide(self, requests: Sequence[Request]) -> list[Outcome]:
         """Runs the one statement that decides, and commits."""
@@ -122,6 +132,20 @@ class Reservations:
             await cursor.execute(SQL["reserve"], columns)
             decisions = {decision.item: decision for decision in await cursor.fetchall()}
         return [_outcome(request, decisions[i]) for i, request in enumerate(requests, start=1)]
+
+
+async def _late(decide: Decide, requests: Sequence[Request]) -> list[Outcome]:
+    """Decides what is left of a batch when the rest is committed.
+
+    If that fails, it fails for these alone: the rest must hear what became of it.
+    """
+    if not requests:
+        return []
+    try:
+        return await decide(requests)
+    except Exception as error:
+        log.exception("late items failed", items=len(requests))
+        return [refusal_of(error, is_read=False) or Internal()] * len(requests)
 
 
 def _split(requests: Sequence[Request]) -> tuple[list[int], list[int]]:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,14 +18,16 @@ from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 
 FUNCTION = Path(bookings.__file__).parent / "migrations/functions/reserve.sql"
-LOCK = """    PERFORM
-    FROM inventory
-    WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
-    ORDER BY event_id
-    FOR NO KEY UPDATE;
-"""
-
+LOCK = "        FOR NO KEY UPDATE\n"
 SNAPSHOT = "        FROM unnest(wanted) AS i\n"
+LOCKED = "    moment := clock_timestamp();\n"
+GATE = 1
+
+
+def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState:
+    """Makes the state of an event that can be booked, unless the changes say otherwise."""
+    values: dict[str, Any] = {"rev": 1, "name": "Concert", "status": "PUBLISHED"} | changes
+    return EventState(event_id=event_id, capacity=capacity, **values)
 
 
 @dataclass
@@ -81,14 +84,28 @@ def take_out_the_lock(database: Database) -> None:
 
     A pause between the snapshot and the writing stands for a slower machine.
     """
+    alter_reserve(database, {LOCK: "", SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"})
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        connection.execute("ALTER TABLE inventory DROP CONSTRAINT inventory_never_oversold")
+        connection.execute("ALTER TABLE ledger DROP CONSTRAINT ledger_pk")
+
+
+def put_a_gate_behind_the_lock(database: Database) -> None:
+    """Makes reserving wait, between its lock and its decision, for whoever holds lock GATE."""
+    gate = f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n"
+    alter_reserve(database, {LOCKED: gate + LOCKED})
+
+
+def alter_reserve(database: Database, changes: dict[str, str]) -> None:
+    """Replaces parts of the function, each of which must be there once."""
     text = FUNCTION.read_text(encoding="utf-8")
-    assert text.count(LOCK) == text.count(SNAPSHOT) == 1
-    text = text.replace(LOCK, "").replace(SNAPSHOT, f"{SNAPSHOT}        , pg_sleep(0.005)\n")
+    for part, other in changes.items():
+        assert text.count(part) == 1
+        text = text.replace(part, other)
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute(text.encode())
-        connection.execute("ALTER TABLE inventory DROP CONSTRAINT inventory_never_oversold")
-        connection.execute("ALTER TABLE ledger DROP CONSTRAINT ledger_pk")
 
 
 def drift(database: Database) -> list[tuple[object, ...]]:

@@ -7,22 +7,25 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.bookings.catalogue import Catalogue
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.reservations import Outcome, Request, Reservation, Reservations
-from services.kit.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
-from services.kit.postgres import open_pool
+from services.kit.errors import IdempotencyKeyReused, Internal, RequestInProgress, Unavailable
+from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
-from tests.services.bookings.conftest import ScriptedCatalogue, drift, take_out_the_lock
+from tests.services.bookings.conftest import (
+    GATE,
+    ScriptedCatalogue,
+    concert,
+    drift,
+    put_a_gate_behind_the_lock,
+    take_out_the_lock,
+)
+from tests.services.conditions import until_blocked
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
-
-
-def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState:
-    """Makes the state of an event that can be booked, unless the changes say otherwise."""
-    values: dict[str, Any] = {"rev": 1, "name": "Concert", "status": "PUBLISHED"} | changes
-    return EventState(event_id=event_id, capacity=capacity, **values)
 
 
 def kinds(outcomes: Sequence[Outcome]) -> Counter[str]:
@@ -215,6 +218,7 @@ async def test_a_key_belongs_to_its_caller_and_content(
     [other_content] = await reservations.reserve([Request(1, "bob", key="k")])
     [other_caller] = await reservations.reserve([Request(1, "bob", caller="acct_1", key="k")])
     assert isinstance(other_content, IdempotencyKeyReused)
+    assert not other_content.metadata, "what became of the first request is its caller's"
     assert isinstance(other_caller, Reservation)
 
 
@@ -277,3 +281,51 @@ async def test_batches_in_opposite_order_do_not_deadlock(
     outcomes = await asyncio.gather(*asked)
     assert all(isinstance(batch[0], Reservation) for batch in outcomes)
     assert drift(database) == []
+
+
+async def test_an_event_that_appears_behind_the_lock_is_not_sold_without_it(
+    database: Database,
+    inventory: Inventory,
+    scripted: ScriptedCatalogue,
+    reservations: Reservations,
+) -> None:
+    """Buyers who came before the event was known here do not get a seat without its lock."""
+    scripted.states[1] = concert(capacity=2)
+    put_a_gate_behind_the_lock(database)
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as gate:
+        await gate.execute("SELECT pg_advisory_lock(%s)", [GATE])
+        asked = asyncio.ensure_future(rush([reservations], 4))
+        await until_blocked(gate, 4)
+        await inventory.apply(concert(capacity=2))
+        await gate.execute("SELECT pg_advisory_unlock(%s)", [GATE])
+        outcomes = await asked
+    assert kinds(outcomes) == {"Reservation": 2, "SoldOut": 2}
+    assert drift(database) == []
+
+
+async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
+    inventory: Inventory, pool: Pool
+) -> None:
+    """A database that is lost between the parts of a batch is no reason to deny the first part."""
+
+    async def lose_connection(event_id: int) -> EventState:
+        raise psycopg.OperationalError("server closed the connection")
+
+    await inventory.apply(concert())
+    reservations = Reservations(pool, Catalogue(lose_connection, inventory))
+    booked, lost = await reservations.reserve([Request(1, "ada"), Request(2, "ada")])
+    assert isinstance(booked, Reservation)
+    assert isinstance(lost, Unavailable)
+
+
+async def test_a_defect_in_the_rest_of_a_batch_is_its_own(inventory: Inventory, pool: Pool) -> None:
+    """What nobody foresaw is a defect for those alone who met it."""
+
+    async def fail(event_id: int) -> EventState:
+        raise ValueError("a state that cannot be read")
+
+    await inventory.apply(concert())
+    reservations = Reservations(pool, Catalogue(fail, inventory))
+    booked, lost = await reservations.reserve([Request(1, "ada"), Request(2, "ada")])
+    assert isinstance(booked, Reservation)
+    assert isinstance(lost, Internal)

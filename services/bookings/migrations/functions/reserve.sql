@@ -33,6 +33,8 @@ AS $$
 DECLARE
     -- Items that are still to be decided.
     wanted integer[];
+    -- Events that have a row, and whose row is ours.
+    locked bigint[];
     moment timestamptz;
 BEGIN
     SELECT array_agg(i ORDER BY i)
@@ -68,17 +70,15 @@ BEGIN
             RETURN QUERY
             SELECT
                 i,
-                CASE
-                    WHEN stored.fingerprint = fingerprints[i] THEN stored.outcome
-                    ELSE 'IDEMPOTENCY_KEY_REUSED'
-                END,
-                stored.booking_id,
-                stored.decided_at,
-                stored.rev,
-                true
+                CASE WHEN stored.is_same THEN stored.outcome ELSE 'IDEMPOTENCY_KEY_REUSED' END,
+                -- The answer is for those alone who asked for the same: a key can be guessed.
+                CASE WHEN stored.is_same THEN stored.booking_id END,
+                CASE WHEN stored.is_same THEN stored.decided_at END,
+                CASE WHEN stored.is_same THEN stored.rev END,
+                stored.is_same
             FROM unnest(claimed) AS i
             CROSS JOIN LATERAL (
-                SELECT idempotency.*
+                SELECT idempotency.*, fingerprint = fingerprints[i] AS is_same
                 FROM idempotency
                 WHERE caller = callers[i]
                     AND operation = 'reserve'
@@ -103,11 +103,15 @@ BEGIN
     END IF;
 
     -- The lock: every change of these events waits here, and all batches come in the same order.
-    PERFORM
-    FROM inventory
-    WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
-    ORDER BY event_id
-    FOR NO KEY UPDATE;
+    SELECT array_agg(event_id)
+    INTO locked
+    FROM (
+        SELECT event_id
+        FROM inventory
+        WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
+        ORDER BY event_id
+        FOR NO KEY UPDATE
+    ) AS known;
 
     moment := clock_timestamp();
 
@@ -157,6 +161,8 @@ BEGIN
                 coalesce(one_booking_per_user, true) AS exclusive
             FROM inventory
             WHERE inventory.event_id = asked.event_id
+                -- A row that appeared since is not ours yet: its event is as unknown as before.
+                AND inventory.event_id = ANY (locked)
         ) AS stock ON true
     ),
     judged AS (
