@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import psycopg
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
 from services.kit.errors import Refusal, refusal_of
@@ -32,16 +33,17 @@ class Client:
 
     async def create(self, *, request_id: str = "", **fields: Any) -> events_pb2.Event:
         """Creates an event of 100 seats unless told otherwise."""
-        fields = {"name": "Concert", "total_seats": 100} | fields
-        request = events_pb2.CreateEventRequest(
-            event=events_pb2.Event(**fields), request_id=request_id
-        )
-        return (await self.call(self.events.CreateEvent, request)).event
+        usual: dict[str, Any] = {"name": "Concert", "total_seats": 100}
+        event = events_pb2.Event(**(usual | fields))
+        request = events_pb2.CreateEventRequest(event=event, request_id=request_id)
+        response: events_pb2.CreateEventResponse = await self.call(self.events.CreateEvent, request)
+        return response.event
 
     async def get(self, event_id: int) -> events_pb2.Event:
         """Gets an event."""
         request = events_pb2.GetEventRequest(event_id=event_id)
-        return (await self.call(self.events.GetEvent, request)).event
+        response: events_pb2.GetEventResponse = await self.call(self.events.GetEvent, request)
+        return response.event
 
     async def list(self, **wanted: Any) -> list[events_pb2.Event]:
         """Lists a page of events."""
@@ -60,7 +62,7 @@ class Client:
         request = events_pb2.UpdateEventRequest(
             event_id=event_id,
             event=events_pb2.Event(**given),
-            update_mask={"paths": list(fields)},
+            update_mask=FieldMask(paths=list(fields)),
             if_match=if_match,
             request_id=request_id,
         )
@@ -77,7 +79,10 @@ class Client:
         """Gets an event's state, as bookings does."""
         request = catalogue_pb2.GetEventStateRequest(event_id=event_id)
         metadata = SERVICE if as_service else ()
-        return (await self.call(self.catalogue.GetEventState, request, metadata)).state
+        response: catalogue_pb2.GetEventStateResponse = await self.call(
+            self.catalogue.GetEventState, request, metadata
+        )
+        return response.state
 
     def be_service(self) -> None:
         """Calls as another service from now on."""

@@ -53,8 +53,8 @@ def serve(database: Database, bookings_target: str, monkeypatch: pytest.MonkeyPa
             database_url=database.events_dsn,
             listen="127.0.0.1:0",
             bookings_target=target or bookings_target,
-            open_access=open_access,
-            service_key=SERVICE_KEY,
+            BOXOFFICE_OPEN_ACCESS=open_access,
+            BOXOFFICE_SERVICE_KEY=SERVICE_KEY,
         )
         async with (
             serving(settings) as port,

@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from boxoffice.events.v1 import events_pb2
 from services.events import changes as changes_module
@@ -102,7 +103,7 @@ async def test_an_unknown_path_of_the_mask_is_refused(client: Client, path: str)
     """A misspelt field is never silently left alone."""
     created = await client.create()
     request = events_pb2.UpdateEventRequest(
-        event_id=created.id, event=events_pb2.Event(), update_mask={"paths": [path]}
+        event_id=created.id, event=events_pb2.Event(), update_mask=FieldMask(paths=[path])
     )
     with refused("VALIDATION_ERROR") as told:
         await client.call(client.events.UpdateEvent, request)

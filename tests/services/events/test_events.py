@@ -24,26 +24,26 @@ ONE = datetime(2030, 5, 1, 13, tzinfo=UTC)
 
 async def test_what_a_client_sets_comes_back(client: Client) -> None:
     """Every field survives being stored, and being read."""
-    given = events_pb2.Event(
-        name="Jazz",
-        description="All night",
-        total_seats=7,
-        status=DRAFT,
-        starts_at=ONE,
-        venue="Hall",
-        time_zone="Europe/Berlin",
-        sales_open_at=NOON,
-        sales_close_at=ONE,
-        price={"amount_minor": 1250, "currency": "EUR"},
-        key="jazz-1",
-        one_booking_per_user=False,
-    )
-    created = await client.create(**{field.name: value for field, value in given.ListFields()})
+    fields: dict[str, Any] = {
+        "name": "Jazz",
+        "description": "All night",
+        "total_seats": 7,
+        "status": DRAFT,
+        "starts_at": ONE,
+        "venue": "Hall",
+        "time_zone": "Europe/Berlin",
+        "sales_open_at": NOON,
+        "sales_close_at": ONE,
+        "price": {"amount_minor": 1250, "currency": "EUR"},
+        "key": "jazz-1",
+        "one_booking_per_user": False,
+    }
+    created = await client.create(**fields)
     stored = events_pb2.Event()
     stored.CopyFrom(created)
     for computed in ("id", "version", "created_at", "updated_at", "available_seats"):
-        stored.ClearField(computed)  # type: ignore[arg-type]  # each is a field
-    assert stored == given
+        stored.ClearField(computed)
+    assert stored == events_pb2.Event(**fields)
     assert await client.get(created.id) == created
 
 
@@ -52,7 +52,7 @@ async def test_what_a_client_leaves_out_has_its_default(client: Client) -> None:
     created = await client.create(total_seats=9)
     assert (created.status, created.version, created.available_seats) == (PUBLISHED, 1, 9)
     for unset in ("price", "key", "organizer_id", "one_booking_per_user", "starts_at"):
-        assert not created.HasField(unset)  # type: ignore[arg-type]  # each is a field
+        assert not created.HasField(unset)
 
 
 @pytest.mark.parametrize("status", [DRAFT, PUBLISHED, CANCELLED, COMPLETED])
