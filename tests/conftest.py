@@ -1,5 +1,6 @@
 """What every test may ask for: a database of its own, cloned from one that was migrated once."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,13 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """Gives the test a fresh copy of the template."""
+    with cloned(postgres) as fresh:
+        yield fresh
+
+
+@contextlib.contextmanager
+def cloned(postgres: EmbeddedPostgres) -> Iterator[Database]:
+    """Makes a fresh copy of the template, which is dropped in the end."""
     name = f"test_{next(_numbers)}"
     owner_dsn = postgres.create_database(name, template=TEMPLATE)
     roles = {

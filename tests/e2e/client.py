@@ -1,0 +1,103 @@
+"""HTTP as a client of Boxoffice speaks it; whatever is answered, its form is checked."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+TIMEOUT_SECONDS = 20
+
+_numbers = itertools.count(1)
+
+
+def open_client(url: str) -> httpx.Client:
+    """Makes a client that fails on any answer that no answer may look like."""
+    return httpx.Client(
+        base_url=url,
+        timeout=TIMEOUT_SECONDS,
+        trust_env=False,
+        event_hooks={"response": [_read_and_check]},
+    )
+
+
+def open_async_client(url: str, connections: int) -> httpx.AsyncClient:
+    """Makes one for many requests at once, each on a connection of its own."""
+
+    async def read_and_check(response: httpx.Response) -> None:
+        await response.aread()
+        check_form(response)
+
+    return httpx.AsyncClient(
+        base_url=url,
+        timeout=TIMEOUT_SECONDS,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        event_hooks={"response": [read_and_check]},
+    )
+
+
+def check_form(response: httpx.Response) -> None:
+    """Checks what holds of every answer."""
+    assert response.headers["x-request-id"]
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.status_code != 500
+    is_ready = response.request.url.path == "/ready"
+    if response.status_code >= 400 and response.request.method != "HEAD" and not is_ready:
+        check_error(response.json())
+
+
+def check_error(body: Any) -> None:
+    """Checks the body of an error: its code, for fields their details, and nothing else."""
+    if body.get("error") != "validation_error":
+        assert body == {"error": body["error"]}
+        return
+    assert body.keys() == {"error", "details"}
+    assert body["details"]
+    for detail in body["details"]:
+        assert detail.keys() == {"path", "message"}
+
+
+def refusal(response: httpx.Response) -> tuple[int, str]:
+    """Gives status and code."""
+    return response.status_code, response.json()["error"]
+
+
+def named(response: httpx.Response) -> set[str]:
+    """Gives the fields that a 422 names."""
+    assert refusal(response) == (422, "validation_error")
+    return {detail["path"] for detail in response.json()["details"]}
+
+
+def new_user() -> str:
+    """Makes up a user that no other test knows."""
+    return f"user-{next(_numbers)}"
+
+
+def new_key() -> str:
+    """Makes up a key that no other test uses."""
+    return f"key-{next(_numbers)}"
+
+
+def create_event(client: httpx.Client, total_seats: int = 3, **fields: Any) -> dict[str, Any]:
+    """Creates an event."""
+    body = {"name": "Concert", "total_seats": total_seats} | fields
+    response = client.post("/events", json=body)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
+
+
+def reserve(
+    client: httpx.Client,
+    event_id: int,
+    user_id: str = "ada",
+    headers: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """Asks for a seat."""
+    body = {"event_id": event_id, "user_id": user_id}
+    return client.post("/api/bookings/reserve", json=body, headers=headers)
+
+
+def _read_and_check(response: httpx.Response) -> None:
+    response.read()
+    check_form(response)

@@ -1,0 +1,45 @@
+"""Running systems: one for all tests that leave it whole, and as many as needed for the others."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deploy.local.postgres import EmbeddedPostgres
+from tests.conftest import Database, cloned
+from tests.e2e.client import open_client
+from tests.e2e.system import System
+
+Start = Callable[..., System]
+
+
+@pytest.fixture(scope="session")
+def system(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """Runs a system under open access, for tests that stop nothing."""
+    with (
+        cloned(postgres) as database,
+        System(database, tmp_path_factory.mktemp("system"), BOXOFFICE_REFLECTION="true") as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[httpx.Client]:
+    """Gives a client of that system."""
+    with open_client(system.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def start(database: Database, tmp_path: Path) -> Iterator[Start]:
+    """Gives what starts a system of the test's own."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: object) -> System:
+            return stack.enter_context(System(database, tmp_path, **settings))  # type: ignore[arg-type]
+
+        yield start

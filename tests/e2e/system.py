@@ -1,0 +1,239 @@
+"""A whole Boxoffice: services and gateway, each a process, that tests start, break and stop."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from deploy.local.leash import leash
+from tests.conftest import Database
+
+PROJECT = Path(__file__).parents[2]
+START_SECONDS = 30
+STOP_SECONDS = 20
+SERVICE_KEY = "the-key-of-services"
+# Below those that the kernel gives to outgoing connections: a process that was stopped gets its
+# port back.
+PORTS = range(10_000, 30_000)
+
+
+class Process:
+    """One of the processes, whose log goes to a file."""
+
+    def __init__(self, name: str, module: str, environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self._module = module
+        self._environment = environment
+        self._log = log
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, or starts it again."""
+        with self._log.open("ab") as log:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                cwd=PROJECT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=leash(signal.SIGTERM),  # noqa: PLW1509 - it needs no lock
+            )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._popen is not None and self._popen.poll() is None
+
+    def terminate(self) -> None:
+        """Asks it to end."""
+        self._started.terminate()
+
+    def ended(self) -> int:
+        """Waits for its end and gives the exit status."""
+        return self._started.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """Ends it with no chance to say goodbye."""
+        self._started.kill()
+        self._started.wait()
+
+    def log(self) -> str:
+        """Gives all that it ever printed."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Gives its log lines."""
+        return [json.loads(line) for line in self.log().splitlines()]
+
+    @property
+    def _started(self) -> subprocess.Popen[bytes]:
+        assert self._popen is not None, f"{self.name} was never started"
+        return self._popen
+
+
+class System:
+    """Events, some replicas of bookings, and the gateway, on one database.
+
+    Leaving it stops whatever still runs, and fails unless each process ended in order and none met
+    a defect.
+    """
+
+    def __init__(
+        self, database: Database, folder: Path, *, replicas: int = 1, **settings: str
+    ) -> None:
+        self.database = database
+        port, events, *bookings = free_ports(2 + replicas)
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.events_target = f"127.0.0.1:{events}"
+        self.bookings_targets = [f"127.0.0.1:{port}" for port in bookings]
+        shared = {
+            "BOXOFFICE_LOG_SAMPLE": "1",
+            "BOXOFFICE_OPEN_ACCESS": "true",
+            "BOXOFFICE_SERVICE_KEY": SERVICE_KEY,
+            "GATEWAY_DRAIN_SECONDS": "0",
+            **settings,
+        }
+        target = f"ipv4:{','.join(self.bookings_targets)}"
+        self.events = Process(
+            "events",
+            "services.events",
+            shared
+            | {
+                "EVENTS_DATABASE_URL": database.events_dsn,
+                "EVENTS_LISTEN": self.events_target,
+                "EVENTS_BOOKINGS_TARGET": target,
+            },
+            folder / "events.log",
+        )
+        self.bookings = [
+            Process(
+                f"bookings {number}",
+                "services.bookings",
+                shared
+                | {
+                    "BOOKINGS_DATABASE_URL": database.bookings_dsn,
+                    "BOOKINGS_LISTEN": listen,
+                    "BOOKINGS_EVENTS_TARGET": self.events_target,
+                },
+                folder / f"bookings-{number}.log",
+            )
+            for number, listen in enumerate(self.bookings_targets)
+        ]
+        self.gateway = Process(
+            "gateway",
+            "gateway",
+            shared
+            | {
+                "GATEWAY_EVENTS_TARGET": self.events_target,
+                "GATEWAY_BOOKINGS_TARGET": target,
+                "PORT": str(port),
+            },
+            folder / "gateway.log",
+        )
+
+    def __enter__(self) -> Self:
+        for process in self.processes:
+            process.start()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self._kill()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stops who calls before who is called."""
+        try:
+            status = self.stop(self.gateway) | self.stop(self.events, *self.bookings)
+        finally:
+            self._kill()
+        if error is None:
+            assert set(status.values()) <= {0}, f"{status}\n{self.log()}"
+            assert not self.defects(), self.defects()
+
+    @property
+    def processes(self) -> list[Process]:
+        """All of them, in the order of their start."""
+        return [self.events, *self.bookings, self.gateway]
+
+    def wait_until_ready(self) -> None:
+        """Waits until everything behind the gateway answers."""
+        with httpx.Client(base_url=self.url, trust_env=False) as client:
+            for path in ("/ready", "/events?page_size=1"):
+                until(partial(self._answers, client, path), self.log)
+
+    def stop(self, *processes: Process) -> dict[str, int]:
+        """Asks those that run to end, and gives their exit statuses."""
+        running = [process for process in processes if process.is_running]
+        for process in running:
+            process.terminate()
+        return {process.name: process.ended() for process in running}
+
+    def log(self) -> str:
+        """Gives all that was printed, for the message of a failure."""
+        return "\n".join(f"--- {process.name}\n{process.log()}" for process in self.processes)
+
+    def defects(self) -> list[str]:
+        """Gives the lines that tell of a defect of ours: a failure that nobody foresaw."""
+        lines = [line for process in self.processes for line in process.log().splitlines()]
+        return [
+            line
+            for line in lines
+            if not line.startswith("{") or json.loads(line)["level"] in {"error", "critical"}
+        ]
+
+    def _answers(self, client: httpx.Client, path: str) -> bool:
+        assert all(process.is_running for process in self.processes), self.log()
+        try:
+            return client.get(path).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _kill(self) -> None:
+        for process in self.processes:
+            if process.is_running:
+                process.kill()
+
+
+def until(
+    condition: Callable[[], bool],
+    explain: Callable[[], str] = lambda: "",
+    *,
+    seconds: float = START_SECONDS,
+) -> None:
+    """Waits for what another process does; fails with the explanation when it never does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"nothing of it within {seconds} s\n{explain()}"
+        time.sleep(0.02)  # in another process: there is no event to wait for
+
+
+def free_ports(count: int) -> Iterable[int]:
+    """Finds ports that nobody listens on."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.choice(PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        found.add(port)
+    return found

@@ -1,0 +1,245 @@
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.client import create_event, named, new_key, new_user, refusal, reserve
+
+RESERVE = "/api/bookings/reserve"
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
+
+
+def revision(response: httpx.Response) -> int:
+    """Gives the revision of the inventory that an answer tells of."""
+    return int(response.headers["x-inventory-revision"])
+
+
+def test_a_seat_is_answered_with_exactly_its_four_fields(client: httpx.Client) -> None:
+    """Clients compare the body whole."""
+    event = create_event(client)
+    response = reserve(client, event["id"])
+    booked = response.json()
+    assert response.status_code == 201
+    assert booked == {
+        "booking_id": booked["booking_id"],
+        "event_id": event["id"],
+        "user_id": "ada",
+        "created_at": booked["created_at"],
+    }
+    assert type(booked["booking_id"]) is int
+    assert MOMENT.fullmatch(booked["created_at"])
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["location"] == f"/api/bookings/booking/{booked['booking_id']}"
+    assert "idempotent-replayed" not in response.headers
+
+
+def test_camel_case_is_as_good(client: httpx.Client) -> None:
+    """A client may write every field in either way."""
+    event = create_event(client)
+    response = client.post(RESERVE, json={"eventId": event["id"], "userId": "ada"})
+    assert response.status_code == 201
+    assert response.json()["user_id"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ({"user_id": "ada"}, {"event_id"}),
+        ({"event_id": 1}, {"user_id"}),
+        ({}, {"event_id", "user_id"}),
+        ({"event_id": None, "user_id": None}, {"event_id", "user_id"}),
+        ({"event_id": "1", "user_id": "ada"}, {"event_id"}),
+        ({"event_id": True, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": 1.0, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": [1], "user_id": "ada"}, {"event_id"}),
+        ({"event_id": {"id": 1}, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": 0, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": -1, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": 2**63, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": 1, "user_id": ""}, {"user_id"}),
+        ({"event_id": 1, "user_id": "a" * 129}, {"user_id"}),
+        ({"event_id": 1, "user_id": 7}, {"user_id"}),
+        ({"event_id": 1, "user_id": "a\u0000b"}, {"user_id"}),
+        ({"event_id": 1, "user_id": "a\u200bb"}, {"user_id"}),
+        ({"event_id": 1, "user_id": "ada", "seats": 2}, {"seats"}),
+        ({"event_id": 1, "eventId": 1, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": 1, "user_id": "ada", "request_id": "k"}, {"request_id"}),
+    ],
+)
+def test_wrong_fields_are_named(client: httpx.Client, body: Any, wrong: set[str]) -> None:
+    """Nothing is coerced, and all that is wrong is told at once."""
+    assert named(client.post(RESERVE, json=body)) == wrong
+
+
+def test_a_repeated_key_is_refused(client: httpx.Client) -> None:
+    """Two readers could take it differently."""
+    body = b'{"event_id": 1, "user_id": "ada", "user_id": "bob"}'
+    response = client.post(RESERVE, content=body, headers={"Content-Type": "application/json"})
+    assert named(response) == {"user_id"}
+
+
+def test_the_longest_user_is_taken(client: httpx.Client) -> None:
+    """128 characters are allowed, whatever they take in bytes."""
+    event = create_event(client)
+    assert reserve(client, event["id"], "\u00e9" * 128).status_code == 201
+
+
+def test_a_user_is_the_same_however_composed(client: httpx.Client) -> None:
+    """Keyboards write the same name in different code points."""
+    event = create_event(client)
+    assert reserve(client, event["id"], "Jos\u00e9").json()["user_id"] == "Jos\u00e9"
+    assert refusal(reserve(client, event["id"], "Jose\u0301")) == (409, "already_booked")
+
+
+def test_an_unknown_event_is_not_found(client: httpx.Client) -> None:
+    """No event has this number."""
+    assert refusal(reserve(client, 2**40)) == (404, "event_not_found")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"starts_at": PAST},
+        {"sales_open_at": FUTURE},
+        {"sales_close_at": PAST},
+        {"status": "CANCELLED"},
+        {"status": "COMPLETED"},
+    ],
+)
+def test_an_event_off_sale_is_not_bookable(client: httpx.Client, fields: dict[str, Any]) -> None:
+    """Status, start and sales window each close the sale."""
+    event = create_event(client, **fields)
+    assert refusal(reserve(client, event["id"])) == (409, "event_not_bookable")
+
+
+def test_an_event_within_its_window_is_bookable(client: httpx.Client) -> None:
+    """The window itself lets through."""
+    event = create_event(client, sales_open_at=PAST, sales_close_at=FUTURE, starts_at=FUTURE)
+    assert reserve(client, event["id"]).status_code == 201
+
+
+def test_a_draft_does_not_exist_for_buyers(client: httpx.Client) -> None:
+    """Publishing it is what brings it into the world."""
+    event = create_event(client, status="DRAFT")
+    assert refusal(reserve(client, event["id"])) == (404, "event_not_found")
+    assert client.patch(f"/events/{event['id']}", json={"status": "PUBLISHED"}).status_code == 200
+    assert reserve(client, event["id"]).status_code == 201
+
+
+def test_refusals_come_in_their_order(client: httpx.Client) -> None:
+    """Closed before already booked, already booked before sold out."""
+    event = create_event(client, 1)
+    assert reserve(client, event["id"], "ada").status_code == 201
+    assert refusal(reserve(client, event["id"], "ada")) == (409, "already_booked")
+    assert refusal(reserve(client, event["id"], "bob")) == (409, "sold_out")
+    client.patch(f"/events/{event['id']}", json={"status": "COMPLETED"})
+    assert refusal(reserve(client, event["id"], "ada")) == (409, "event_not_bookable")
+    client.delete(f"/events/{event['id']}")
+    assert refusal(reserve(client, event["id"], "ada")) == (404, "event_not_found")
+
+
+def test_no_seats_are_sold_out_at_once(client: httpx.Client) -> None:
+    """An event may have none."""
+    assert refusal(reserve(client, create_event(client, 0)["id"])) == (409, "sold_out")
+
+
+def test_a_second_booking_leads_to_the_first(client: httpx.Client) -> None:
+    """The body is exact, so the number of the booking is in a header."""
+    event = create_event(client)
+    first = reserve(client, event["id"])
+    again = reserve(client, event["id"])
+    assert again.json() == {"error": "already_booked"}
+    assert again.headers["content-location"] == first.headers["location"]
+
+
+def test_an_event_may_let_its_users_book_again(client: httpx.Client) -> None:
+    """The event's own word decides."""
+    event = create_event(client, 2, one_booking_per_user=False)
+    assert reserve(client, event["id"]).status_code == 201
+    assert reserve(client, event["id"]).status_code == 201
+    assert refusal(reserve(client, event["id"])) == (409, "sold_out")
+
+
+def test_every_answer_tells_the_revision_of_the_inventory(client: httpx.Client) -> None:
+    """Each booking makes one; a refusal tells at which one it was true."""
+    event = create_event(client, 1)
+    opened = revision(client.get(f"/api/events/{event['id']}/availability"))
+    assert revision(reserve(client, event["id"], "ada")) == opened + 1
+    assert revision(reserve(client, event["id"], "ada")) == opened + 1
+    assert revision(reserve(client, event["id"], "bob")) == opened + 1
+    client.patch(f"/events/{event['id']}", json={"status": "COMPLETED"})
+    assert revision(reserve(client, event["id"], "bob")) > opened
+
+
+def test_a_key_books_once_and_answers_alike(client: httpx.Client) -> None:
+    """A client that never saw the answer asks again."""
+    event = create_event(client)
+    headers = {"Idempotency-Key": new_key()}
+    first = reserve(client, event["id"], headers=headers)
+    again = reserve(client, event["id"], headers=headers)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again.headers["idempotent-replayed"] == "true"
+    for name in ("location", "x-inventory-revision"):
+        assert again.headers[name] == first.headers[name]
+    assert client.get(f"/api/events/{event['id']}/availability").json()["booked"] == 1
+
+
+def test_a_refusal_is_remembered_too(client: httpx.Client) -> None:
+    """A seat that is freed meanwhile goes to those who ask anew."""
+    event = create_event(client, 0)
+    headers = {"Idempotency-Key": new_key()}
+    first = reserve(client, event["id"], headers=headers)
+    assert refusal(first) == (409, "sold_out")
+    client.patch(f"/events/{event['id']}", json={"total_seats": 5})
+    again = reserve(client, event["id"], headers=headers)
+    assert (again.status_code, again.content) == (409, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert reserve(client, event["id"], headers={"Idempotency-Key": new_key()}).status_code == 201
+
+
+def test_a_refused_request_does_not_use_up_its_key(client: httpx.Client) -> None:
+    """What was wrong with the request or unknown can be set right under the same key."""
+    event = create_event(client)
+    headers = {"Idempotency-Key": new_key()}
+    assert reserve(client, event["id"], "", headers=headers).status_code == 422
+    assert reserve(client, 2**40, headers=headers).status_code == 404
+    response = reserve(client, event["id"], headers=headers)
+    assert response.status_code == 201
+    assert "idempotent-replayed" not in response.headers
+
+
+def test_a_key_belongs_to_what_was_asked(client: httpx.Client) -> None:
+    """The same key with another user or event is a mistake of the client's."""
+    event, other = create_event(client), create_event(client)
+    headers = {"Idempotency-Key": new_key()}
+    assert reserve(client, event["id"], "ada", headers=headers).status_code == 201
+    reused = (422, "idempotency_key_reused")
+    assert refusal(reserve(client, event["id"], "bob", headers=headers)) == reused
+    assert refusal(reserve(client, other["id"], "ada", headers=headers)) == reused
+
+
+def test_a_key_may_be_quoted(client: httpx.Client) -> None:
+    """The header is a structured string to some, bare text to others; both mean the same key."""
+    event, key = create_event(client), new_key()
+    first = reserve(client, event["id"], headers={"Idempotency-Key": key})
+    again = reserve(client, event["id"], headers={"Idempotency-Key": f'"{key}"'})
+    assert again.content == first.content
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_the_longest_key_is_taken(client: httpx.Client) -> None:
+    """255 characters are allowed."""
+    headers = {"Idempotency-Key": new_user().ljust(255, "k")}
+    assert reserve(client, create_event(client)["id"], headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", "k" * 256, '"half', "caf\u00e9", "a\tb"])
+def test_a_bad_key_is_refused(client: httpx.Client, key: str) -> None:
+    """One that nobody can send again exactly is no key."""
+    headers = {"Idempotency-Key": key.encode("latin-1")}
+    body = {"event_id": 1, "user_id": "ada"}
+    response = client.post(RESERVE, json=body, headers=headers)  # type: ignore[arg-type]
+    assert refusal(response) == (400, "invalid_idempotency_key")
