@@ -20,6 +20,8 @@ from tests.conftest import Database
 FUNCTION = Path(bookings.__file__).parent / "migrations/functions/reserve.sql"
 LOCK = "        FOR NO KEY UPDATE\n"
 SNAPSHOT = "        FROM unnest(wanted) AS i\n"
+# Between a snapshot and the writing: it stands for a slower machine.
+PAUSE = {SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"}
 LOCKED = "    moment := clock_timestamp();\n"
 GATE = 1
 
@@ -80,11 +82,8 @@ def reservations(pool: Pool, catalogue: Catalogue) -> Reservations:
 
 
 def take_out_the_lock(database: Database) -> None:
-    """Breaks the function as somebody might: no lock, and nothing else that would catch it.
-
-    A pause between the snapshot and the writing stands for a slower machine.
-    """
-    alter_reserve(database, {LOCK: "", SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"})
+    """Breaks the function as somebody might: no lock, and nothing else that would catch it."""
+    alter_reserve(database, {LOCK: ""} | PAUSE)
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute("ALTER TABLE inventory DROP CONSTRAINT inventory_never_oversold")
@@ -94,7 +93,7 @@ def take_out_the_lock(database: Database) -> None:
 def put_a_gate_behind_the_lock(database: Database) -> None:
     """Makes reserving wait, between its lock and its decision, for whoever holds lock GATE."""
     gate = f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n"
-    alter_reserve(database, {LOCKED: gate + LOCKED})
+    alter_reserve(database, {LOCKED: gate + LOCKED} | PAUSE)
 
 
 def alter_reserve(database: Database, changes: dict[str, str]) -> None:
