@@ -88,7 +88,7 @@ class Decoder:
             raise ValidationFailed(violations=found)
         message = self._message(**fields, **carried, **self._of_body(given))
         if broken := violations(message):
-            raise ValidationFailed(violations=broken)
+            raise ValidationFailed(violations=of_client(self._binding, broken))
         return message
 
     def _of_body(self, given: Values) -> Values:
@@ -98,6 +98,11 @@ class Decoder:
         if self._binding.is_update:
             fields["update_mask"] = FieldMask(paths=given)
         return fields
+
+
+def of_client(binding: Binding, named: Sequence[Violation]) -> list[Violation]:
+    """Names the fields of a request as its client does."""
+    return [Violation(binding.shown(violation.path), violation.message) for violation in named]
 
 
 def carried(binding: Binding, headers: Mapping[bytes, bytes]) -> Values:

@@ -10,7 +10,7 @@ from gateway.contract import Binding
 from gateway.exchange import JSON_HEADERS, Answer, Header, Request
 from gateway.paging import Pages
 from services.kit.authentication import Authenticator
-from services.kit.errors import Refusal, Violation
+from services.kit.errors import Refusal
 
 CREATED = 201
 
@@ -30,11 +30,11 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Answer:
         """Answers a request. Raises Refusal."""
+        message, asker = await self._read(request)
         try:
-            message, asker = await self._read(request)
             response = await self._call(message, asker)
         except Refusal as refusal:
-            self._say_in_words_of_the_client(refusal)
+            refusal.violations = decoding.of_client(self._binding, refusal.violations)
             raise
         return self._answer(request, message, response)
 
@@ -56,9 +56,3 @@ class Endpoint:
         if self._status == CREATED and self._binding.rule.location:
             headers.append((b"location", encoding.location(self._binding.rule.location, rows)))
         return Answer(self._status, headers, orjson.dumps(shown))
-
-    def _say_in_words_of_the_client(self, refusal: Refusal) -> None:
-        refusal.violations = [
-            Violation(self._binding.shown(violation.path), violation.message)
-            for violation in refusal.violations
-        ]
