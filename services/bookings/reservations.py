@@ -7,7 +7,9 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+import psycopg
 import structlog
 from psycopg.rows import class_row
 
@@ -25,6 +27,12 @@ from services.kit.postgres import Pool, refusal_of
 
 SQL = queries.load(__file__)
 EXPIRY_CHUNK = 1_000
+# What says something of the data (SQLSTATE 22, 23, 54): bad values, broken constraints, too much.
+_INDIGESTIBLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+)
 
 log = structlog.get_logger()
 
@@ -83,15 +91,22 @@ class Reservations:
         self._pool = pool
         self._catalogue = catalogue
 
-    async def reserve(self, requests: Sequence[Request]) -> list[Outcome]:
+    async def reserve(
+        self, requests: Sequence[Request], *, skips_locked: bool = False
+    ) -> list[Outcome]:
         """Decides the requests in their order; each is booked or refused on its own.
 
-        Raises psycopg.Error when the database gives no answer to any of them.
+        With `skips_locked` nobody waits for an event that somebody else has locked: its requests
+        are refused as Busy, to be asked again without. Raises psycopg.Error when the database gives
+        no answer to any of them.
         """
         firsts, twins = _split(requests)
-        decided = await self._reserve_distinct([requests[index] for index in firsts])
+        decided = await self._reserve_distinct(
+            [requests[index] for index in firsts], skips_locked=skips_locked
+        )
         # The keys of the twins are stored by now, so they are answered as if they had come later.
-        repeated = await _late(self.reserve, [requests[index] for index in twins])
+        decide = partial(self.reserve, skips_locked=skips_locked)
+        repeated = await _late(decide, [requests[index] for index in twins])
         outcomes = dict(zip(firsts + twins, decided + repeated, strict=True))
         return [outcomes[index] for index in range(len(requests))]
 
@@ -101,9 +116,11 @@ class Reservations:
             deleted = await connection.execute(SQL["forget_keys"], {"chunk": EXPIRY_CHUNK})
             return deleted.rowcount == EXPIRY_CHUNK
 
-    async def _reserve_distinct(self, requests: Sequence[Request]) -> list[Outcome]:
+    async def _reserve_distinct(
+        self, requests: Sequence[Request], *, skips_locked: bool
+    ) -> list[Outcome]:
         """Decides requests of which no two share a key, learning of events not known here yet."""
-        outcomes = await self._decide(requests)
+        outcomes = await self._decide(requests, skips_locked=skips_locked)
         unknown = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, UnknownEvent)]
         decided = await _late(self._learn_and_decide, [requests[index] for index in unknown])
         for index, outcome in zip(unknown, decided, strict=True):
@@ -116,16 +133,33 @@ class Reservations:
         decided = iter(await self._decide(learned))
         return [missing.get(request.event_id) or next(decided) for request in requests]
 
-    async def _decide(self, requests: Sequence[Request]) -> list[Outcome]:
+    async def _decide(
+        self, requests: Sequence[Request], *, skips_locked: bool = False
+    ) -> list[Outcome]:
+        """Decides in one transaction; a request that the database cannot digest fails alone.
+
+        Such an error has rolled everything back, so each half may be tried on its own.
+        """
+        try:
+            return await self._run(requests, skips_locked=skips_locked) if requests else []
+        except _INDIGESTIBLE:
+            if len(requests) == 1:
+                log.exception("request cannot be decided", event_id=requests[0].event_id)
+                return [Internal()]
+        middle = len(requests) // 2
+        former = await self._decide(requests[:middle], skips_locked=skips_locked)
+        decide = partial(self._decide, skips_locked=skips_locked)
+        return former + await _late(decide, requests[middle:])
+
+    async def _run(self, requests: Sequence[Request], *, skips_locked: bool) -> list[Outcome]:
         """Runs the one statement that decides, and commits."""
-        if not requests:
-            return []
         columns = {
             "event_ids": [request.event_id for request in requests],
             "user_ids": [request.user_id for request in requests],
             "callers": [request.caller for request in requests],
             "keys": [request.key for request in requests],
             "fingerprints": [request.fingerprint if request.key else None for request in requests],
+            "skips_locked": skips_locked,
         }
         async with self._pool.connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=class_row(Decision))
@@ -190,6 +224,10 @@ class UnknownEvent(Unavailable):
     """The event is not known here, and the catalogue could not be asked."""
 
 
+class Busy(Unavailable):
+    """Somebody else has the event's lock."""
+
+
 _REFUSALS: Mapping[str, type[Refusal]] = {
     refusal.reason: refusal
     for refusal in (
@@ -200,4 +238,4 @@ _REFUSALS: Mapping[str, type[Refusal]] = {
         IdempotencyKeyReused,
         RequestInProgress,
     )
-} | {"UNKNOWN_EVENT": UnknownEvent}
+} | {"UNKNOWN_EVENT": UnknownEvent, "BUSY": Busy}

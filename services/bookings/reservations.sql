@@ -13,7 +13,8 @@ FROM reserve(
     %(user_ids)s::text[],
     %(callers)s::text[],
     %(keys)s::text[],
-    %(fingerprints)s::bytea[]
+    %(fingerprints)s::bytea[],
+    %(skips_locked)s
 )
 
 -- name: forget_keys

@@ -14,7 +14,7 @@ from services.bookings.cancellations import Cancellations
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory, Seats
 from services.bookings.rankings import Rankings
-from services.bookings.reservations import Outcome, Request, Reservations
+from services.bookings.reservations import Busy, Outcome, Request, Reservations
 from services.kit import context, paging
 from services.kit.authentication import Authenticator, Caller
 from services.kit.errors import Refusal, ValidationFailed, status_of
@@ -55,7 +55,9 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         """See bookings.proto. An item that does not pass is refused without touching the others."""
         asked = [self._admitted(item) for item in request.items]
         admitted = [item for item in asked if isinstance(item, Request)]
-        decided = iter(await self._reservations.reserve(admitted))
+        decided = iter(
+            await self._reservations.reserve(admitted, skips_locked=request.skips_locked)
+        )
         outcomes = [next(decided) if isinstance(item, Request) else item for item in asked]
         return bookings_pb2.BatchReserveResponse(results=map(_reserve_result, outcomes))
 
@@ -191,6 +193,8 @@ def _normalised(user_id: str) -> str:
 
 
 def _reserve_result(outcome: Outcome) -> bookings_pb2.BatchReserveResult:
+    if isinstance(outcome, Busy):
+        return bookings_pb2.BatchReserveResult(busy=True)
     if isinstance(outcome, Refusal):
         return bookings_pb2.BatchReserveResult(error=status_of(outcome))
     return bookings_pb2.BatchReserveResult(response=messages.reserve_response(outcome))

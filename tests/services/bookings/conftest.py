@@ -18,7 +18,7 @@ from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 
 FUNCTION = Path(bookings.__file__).parent / "migrations/functions/reserve.sql"
-LOCK = "        FOR NO KEY UPDATE\n"
+LOCK = "            FOR NO KEY UPDATE\n"
 SNAPSHOT = "        FROM unnest(wanted) AS i\n"
 # Between a snapshot and the writing: it stands for a slower machine.
 PAUSE = {SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"}

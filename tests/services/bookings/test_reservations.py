@@ -10,7 +10,7 @@ import pytest
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import Outcome, Request, Reservation, Reservations
+from services.bookings.reservations import Busy, Outcome, Request, Reservation, Reservations
 from services.kit.errors import IdempotencyKeyReused, Internal, RequestInProgress, Unavailable
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
@@ -329,3 +329,49 @@ async def test_a_defect_in_the_rest_of_a_batch_is_its_own(inventory: Inventory, 
     booked, lost = await reservations.reserve([Request(1, "ada"), Request(2, "ada")])
     assert isinstance(booked, Reservation)
     assert isinstance(lost, Internal)
+
+
+async def test_a_locked_event_keeps_nobody_else_waiting(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """A batch that skips what is locked decides the free event and leaves the other undone."""
+    await inventory.apply(concert(1))
+    await inventory.apply(concert(2))
+    batch = [Request(1, "ada", key="k"), Request(2, "ada"), Request(1, "bob")]
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        outcomes = await reservations.reserve(batch, skips_locked=True)
+    assert list(map(type, outcomes)) == [Busy, Reservation, Busy]
+    later = await reservations.reserve(batch)
+    assert list(map(type, later)) == [Reservation, AlreadyBooked, Reservation]
+    assert drift(database) == []
+
+
+async def test_a_poisoned_item_fails_alone(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """What got past validation and the database cannot digest spoils no other item of its batch."""
+    await inventory.apply(concert(capacity=100))
+    batch = [Request(1, f"user-{number}") for number in range(63)]
+    batch.insert(40, Request(1, "a\0b"))
+    outcomes = await reservations.reserve(batch)
+    assert kinds(outcomes) == {"Reservation": 63, "Internal": 1}
+    assert isinstance(outcomes[40], Internal)
+    assert drift(database) == []
+
+
+async def test_a_full_event_refuses_without_its_lock_and_without_writing(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Nobody queues for what is not there, and a refusal costs no transaction id."""
+    await inventory.apply(concert(capacity=1))
+    await reservations.reserve([Request(1, "ada")])
+    count = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        before = await (await other.execute(count)).fetchone()
+        outcomes = await reservations.reserve([Request(1, "bob"), Request(1, "ada")])
+        after = await (await other.execute(count)).fetchone()
+    assert list(map(type, outcomes)) == [SoldOut, AlreadyBooked]
+    assert [outcome.metadata["inventory_revision"] for outcome in outcomes] == ["2", "2"]  # type: ignore[union-attr]
+    assert before == after

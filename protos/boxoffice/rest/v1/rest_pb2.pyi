@@ -86,6 +86,7 @@ class MethodRule(_message.Message):
     PAGING_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -97,7 +98,14 @@ class MethodRule(_message.Message):
     (`Content-Location`), with fields of the body or of the refusal's metadata in braces.
     """
     batch: _builtins.str
-    """RPC of the same service that decides many of these requests at once."""
+    """RPC of the same service that decides many of these requests at once. Its request has them in
+    `items`, bare or each as `request` beside its `authorization` and `caller_request_id`; its
+    response has as many `results`, each a `response` or an `error`.
+    """
+    lane: _builtins.str
+    """Field by which requests are told apart that a batch found `busy`: those of one value wait by
+    themselves. The batch's request has `skips_locked` then.
+    """
     @_builtins.property
     def refusals(self) -> _containers.RepeatedScalarFieldContainer[_reasons_pb2.Reason.ValueType]:
         """Reasons it can refuse with, besides those that every endpoint has."""
@@ -111,10 +119,11 @@ class MethodRule(_message.Message):
         paging: Global___Paging.ValueType = ...,
         location: _builtins.str = ...,
         batch: _builtins.str = ...,
+        lane: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "location", b"location", "paging", b"paging", "refusals", b"refusals", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "lane", b"lane", "location", b"location", "paging", b"paging", "refusals", b"refusals", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,14 +3,16 @@
 -- below sees what was committed before it began; that is what makes locking first correct.
 --
 -- The arrays run in parallel; a null key means none. No two items may share caller and key.
--- Gives one row for each item: RESERVED, or why not; UNKNOWN_EVENT where the inventory has no row.
+-- Gives one row for each item: RESERVED, or why not; UNKNOWN_EVENT where the inventory has no row;
+-- BUSY, if `skips_locked`, where somebody else has the event's lock and this call does not wait.
 -- `rev` is the revision of the inventory at which the outcome was true.
 CREATE OR REPLACE FUNCTION reserve(
     event_ids bigint[],
     user_ids text[],
     callers text[],
     keys text[],
-    fingerprints bytea[]
+    fingerprints bytea[],
+    skips_locked boolean
 )
 RETURNS TABLE (
     item integer,
@@ -33,6 +35,10 @@ AS $$
 DECLARE
     -- Items that are still to be decided.
     wanted integer[];
+    refused integer[];
+    refused_outcomes text[];
+    refused_booking_ids bigint[];
+    refused_revs bigint[];
     -- Events that have a row, and whose row is ours.
     locked bigint[];
     moment timestamptz;
@@ -102,16 +108,73 @@ BEGIN
         END;
     END IF;
 
-    -- The lock: every change of these events waits here, and all batches come in the same order.
-    SELECT array_agg(event_id)
-    INTO locked
+    -- A full event refuses without its lock, so without writing anything: the snapshot of this one
+    -- statement yields both the outcome and the revision at which it was true. An answer that has to
+    -- be kept for its key goes the long way.
+    SELECT array_agg(i), array_agg(outcome), array_agg(booking_id), array_agg(rev)
+    INTO refused, refused_outcomes, refused_booking_ids, refused_revs
     FROM (
-        SELECT event_id
-        FROM inventory
-        WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
-        ORDER BY event_id
-        FOR NO KEY UPDATE
-    ) AS known;
+        SELECT
+            i,
+            coalesce(
+                full_event.objection,
+                CASE WHEN existing_id IS NULL THEN 'SOLD_OUT' ELSE 'ALREADY_BOOKED' END
+            ) AS outcome,
+            CASE WHEN full_event.objection IS NULL THEN existing_id END AS booking_id,
+            full_event.rev
+        FROM unnest(wanted) AS asked (i)
+        CROSS JOIN LATERAL (
+            SELECT
+                inventory.rev,
+                event_objection(inventory, clock_timestamp()) AS objection,
+                coalesce(one_booking_per_user, true) AS exclusive
+            FROM inventory
+            WHERE inventory.event_id = event_ids[i]
+                AND sold + held >= capacity
+                AND coalesce(next_expiry_at > clock_timestamp(), true)
+            OFFSET 0
+        ) AS full_event
+        CROSS JOIN LATERAL (
+            SELECT live_booking(event_ids[i], user_ids[i], full_event.exclusive) AS existing_id
+        ) AS mine
+        WHERE keys[i] IS NULL
+    ) AS refusals;
+
+    IF refused IS NOT NULL THEN
+        RETURN QUERY
+        SELECT *, false
+        FROM unnest(
+            refused,
+            refused_outcomes,
+            refused_booking_ids,
+            array_fill(NULL::timestamptz, ARRAY[cardinality(refused)]),
+            refused_revs
+        );
+        wanted := ARRAY(SELECT unnest(wanted) EXCEPT SELECT unnest(refused) ORDER BY 1);
+    END IF;
+
+    -- The lock: every change of these events waits here, and all batches come in the same order.
+    IF skips_locked THEN
+        SELECT array_agg(event_id)
+        INTO locked
+        FROM (
+            SELECT event_id
+            FROM inventory
+            WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
+            ORDER BY event_id
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS known;
+    ELSE
+        SELECT array_agg(event_id)
+        INTO locked
+        FROM (
+            SELECT event_id
+            FROM inventory
+            WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
+            ORDER BY event_id
+            FOR NO KEY UPDATE
+        ) AS known;
+    END IF;
 
     moment := clock_timestamp();
 
@@ -134,34 +197,23 @@ BEGIN
             stock.price_amount_minor,
             stock.price_currency,
             CASE
-                WHEN stock.event_id IS NULL THEN 'UNKNOWN_EVENT'
-                WHEN stock.deleted OR stock.status = 'DRAFT' THEN 'EVENT_NOT_FOUND'
-                WHEN stock.status <> 'PUBLISHED'
-                    OR stock.frozen <> ''
-                    OR moment < stock.sales_open_at
-                    OR moment >= stock.sales_close_at
-                    OR moment >= stock.starts_at THEN 'EVENT_NOT_BOOKABLE'
+                WHEN stock.event_id IS NOT NULL THEN stock.objection
+                WHEN skips_locked
+                    AND EXISTS (SELECT FROM inventory WHERE inventory.event_id = asked.event_id)
+                    THEN 'BUSY'
+                ELSE 'UNKNOWN_EVENT'
             END AS objection_to_event,
-            -- A subquery of its own, so that it stays one look into the index for each item.
-            CASE
-                WHEN stock.exclusive THEN (
-                    SELECT bookings.id
-                    FROM bookings
-                    WHERE bookings.event_id = asked.event_id
-                        AND bookings.user_id = asked.user_id
-                        AND bookings.exclusive
-                        AND bookings.status IN ('HELD', 'CONFIRMED')
-                )
-            END AS existing_id
+            live_booking(asked.event_id, asked.user_id, stock.exclusive) AS existing_id
         FROM asked
         LEFT JOIN LATERAL (
             SELECT
                 inventory.*,
                 capacity - sold - held AS left,
-                coalesce(one_booking_per_user, true) AS exclusive
+                coalesce(one_booking_per_user, true) AS exclusive,
+                event_objection(inventory, moment) AS objection
             FROM inventory
             WHERE inventory.event_id = asked.event_id
-                -- A row that appeared since is not ours yet: its event is as unknown as before.
+                -- A row that is not ours was locked by somebody, or has appeared since.
                 AND inventory.event_id = ANY (locked)
         ) AS stock ON true
     ),
@@ -264,7 +316,7 @@ BEGIN
             moment
         FROM answered
         WHERE keys[i] IS NOT NULL
-            AND outcome <> 'UNKNOWN_EVENT'
+            AND outcome NOT IN ('BUSY', 'UNKNOWN_EVENT')
         ON CONFLICT ON CONSTRAINT idempotency_pk DO UPDATE
         -- Only a key past its 24 hours can be here already.
         SET
