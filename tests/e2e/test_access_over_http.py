@@ -1,0 +1,126 @@
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.client import create_event, new_user, open_client, refusal
+from tests.e2e.system import SERVICE_KEY, System
+
+EVENT = {"name": "Concert", "total_seats": 3}
+SEAT = {"event_id": 1, "user_id": "ada"}
+OPEN = [
+    ("POST", "/events", EVENT),
+    ("PATCH", "/events/1", {"name": "Gig"}),
+    ("PUT", "/events/1", {"name": "Gig"}),
+    ("DELETE", "/events/1", None),
+    ("POST", "/api/bookings/reserve", SEAT),
+    ("GET", "/api/bookings", None),
+    ("GET", "/api/bookings/user?user_id=ada", None),
+    ("GET", "/api/bookings/event/1", None),
+    ("GET", "/api/bookings/booking/1", None),
+    ("GET", "/api/bookings/top-users", None),
+]
+PUBLIC = ["/events", "/events/{id}", "/api/events/{id}/availability"]
+CREDENTIALS = [
+    "Bearer abc.def.ghi",
+    "Bearer",
+    "bearer abc",
+    "Basic YTpi",
+    "Service wrong",
+    "nonsense",
+    "Bearer caf\u00e9",
+]
+
+
+@pytest.fixture(scope="module")
+def closed(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Runs a system on the same database, without open access."""
+    folder = tmp_path_factory.mktemp("closed")
+    with System(system.database, folder, BOXOFFICE_OPEN_ACCESS="false") as running:
+        yield running
+
+
+@pytest.fixture
+def stranger(closed: System) -> Iterator[httpx.Client]:
+    """Gives a client of that system."""
+    with open_client(closed.url) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(("method", "path", "body"), OPEN)
+def test_without_open_access_a_token_is_needed(
+    stranger: httpx.Client, method: str, path: str, body: object
+) -> None:
+    """For everything that is not for the public."""
+    response = stranger.request(method, path, json=body)
+    assert refusal(response) == (401, "unauthenticated")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_what_is_public_needs_none(client: httpx.Client, stranger: httpx.Client, path: str) -> None:
+    """Whoever asks."""
+    event = create_event(client)
+    assert stranger.get(path.format(id=event["id"])).status_code == 200
+
+
+def test_a_draft_is_hidden_from_strangers(client: httpx.Client, stranger: httpx.Client) -> None:
+    """As if it did not exist, in lists too."""
+    word = new_user().replace("-", "")
+    draft = create_event(client, name=word, status="DRAFT")
+    where, found = f"/events/{draft['id']}", f"/events?query={word}"
+    assert client.get(where).status_code == 200
+    assert len(client.get(found).json()) == 1
+    assert refusal(stranger.get(where)) == (404, "event_not_found")
+    assert stranger.get(found).json() == []
+    assert stranger.get(f"{found}&page=1").json()["meta"]["total"] == 0
+
+
+def test_health_needs_no_token(stranger: httpx.Client) -> None:
+    """Balancers have none."""
+    for path in ("/health", "/ready", "/metrics", "/openapi.json", "/docs"):
+        assert stranger.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [*OPEN, ("GET", "/events", None)])
+def test_a_token_that_is_not_ours_is_refused_even_under_open_access(
+    client: httpx.Client, method: str, path: str, body: object
+) -> None:
+    """Whoever shows one wants to be somebody."""
+    headers = {"Authorization": "Bearer abc.def.ghi"}
+    response = client.request(method, path, json=body, headers=headers)
+    assert refusal(response) == (401, "invalid_token")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("credentials", CREDENTIALS)
+def test_no_made_up_credential_is_ours(client: httpx.Client, credentials: str) -> None:
+    """Whatever its form."""
+    headers = {b"Authorization": credentials.encode("latin-1")}
+    assert refusal(client.get("/events", headers=headers)) == (401, "invalid_token")
+
+
+def test_an_empty_authorization_is_none(client: httpx.Client) -> None:
+    """Some clients send it always."""
+    assert client.get("/events", headers={"Authorization": ""}).status_code == 200
+
+
+def test_checks_come_in_their_order(client: httpx.Client) -> None:
+    """What cannot be parsed, then the token, then the fields, then existence."""
+    token = {"Authorization": "Bearer abc", "Content-Type": "application/json"}
+    path = "/events/1099511627776"
+    assert refusal(client.patch(path, content=b"{", headers=token)) == (400, "malformed_json")
+    text = token | {"Content-Type": "text/plain"}
+    assert refusal(client.patch(path, content=b"{}", headers=text))[0] == 415
+    keyed = token | {"Idempotency-Key": "a b"}
+    assert refusal(client.patch(path, content=b"{}", headers=keyed))[0] == 400
+    wrong = {"seats": 1}
+    assert refusal(client.patch(path, json=wrong, headers=token)) == (401, "invalid_token")
+    assert refusal(client.patch(path, json=wrong)) == (422, "validation_error")
+    assert refusal(client.patch(path, json={"name": "Gig"})) == (404, "event_not_found")
+
+
+def test_the_key_of_services_opens_no_door_here(client: httpx.Client) -> None:
+    """The gateway has no such key, so it cannot be tried out on it."""
+    headers = {"Authorization": f"Service {SERVICE_KEY}"}
+    assert refusal(client.get("/events", headers=headers)) == (401, "invalid_token")
