@@ -1,9 +1,8 @@
 -- name: get_head
--- Tells the last number of the feed, and where what is kept of it begins.
+-- Tells the last number of the feed.
 SELECT
     epoch,
-    sequence,
-    coalesce((SELECT min(outbox.sequence) FROM outbox), sequence + 1) AS oldest
+    sequence
 FROM head
 
 -- name: list_changes
@@ -64,13 +63,22 @@ WHERE epoch = %(epoch)s
 RETURNING epoch
 
 -- name: forget_changes
--- Deletes a chunk of changes that are too old to be followed.
+-- Deletes a chunk of changes that are too old to be followed. Always the first there are, and
+-- replicas wait for each other, so that what is kept has no gap: a change may have a later number
+-- than one that began after it.
 DELETE FROM outbox
 WHERE sequence IN (
     SELECT sequence
     FROM outbox
-    WHERE changed_at < now() - %(keep)s::interval
+    WHERE sequence < coalesce(
+        (
+            SELECT min(young.sequence)
+            FROM outbox AS young
+            WHERE young.changed_at >= now() - %(keep)s::interval
+        ),
+        (SELECT head.sequence + 1 FROM head)
+    )
     ORDER BY sequence
     LIMIT %(chunk)s
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE
 )
