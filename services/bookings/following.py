@@ -4,7 +4,8 @@ The place in the feed moves in the transaction of its effects. Where the feed do
 it, or a restored catalogue has begun another epoch, everything is listed and applied anew.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,11 +19,12 @@ from services.bookings.inventory import EventState, apply
 from services.kit import queries
 from services.kit.errors import Refusal, Unavailable
 from services.kit.failpoints import failpoint
-from services.kit.postgres import Pool
+from services.kit.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
 CHANGES_AT_ONCE = 100
 STATES_AT_ONCE = 500
+APPLIED_AT_ONCE = 25
 
 log = structlog.get_logger()
 
@@ -87,78 +89,101 @@ class Follower:
 
     async def follow(self) -> bool:
         """Applies the next changes; tells whether there are more at once."""
-        place = await self.place()
         try:
-            news = await self._feed.list_changes(place, CHANGES_AT_ONCE)
-            failpoint("bookings.follow.fetched")
-        except HistoryGone:
-            await self._start_over()
+            return await self._follow_from(await self.place())
+        except _Overtaken:
             return True
         except Refusal as refusal:
             log.warning("catalogue cannot be followed", reason=refusal.reason)
             return False
+
+    async def _follow_from(self, place: Place) -> bool:
+        try:
+            news = await self._feed.list_changes(place, CHANGES_AT_ONCE)
+        except HistoryGone:
+            await self._start_over(place)
+            return True
         metrics.LAG_SECONDS.set(_age(news.oldest_at))
         if news.place != place:
             await self._advance(place, news)
         return not news.is_last
 
     async def _advance(self, place: Place, news: News) -> None:
-        """Applies news and moves the place, unless another replica was faster."""
-        async with self._pool.connection() as connection, connection.transaction():
-            cursor = connection.cursor(row_factory=class_row(Place))
-            if await (await cursor.execute(SQL["lock_place"])).fetchone() != place:
-                return
+        """Applies news and moves the place."""
+        failpoint("bookings.follow.fetched")
+        async with self._still_at(place) as connection:
             for state in _latest(news.states):
                 await apply(connection, state)
             failpoint("bookings.follow.applied")
             await connection.execute(SQL["move_place"], _values(news.place))
+            failpoint("bookings.follow.moved")
         failpoint("bookings.follow.committed")
 
-    async def _start_over(self) -> None:
+    async def _start_over(self, left: Place) -> None:
         """Applies the listing of all events; if the catalogue fails meanwhile, nothing is lost."""
         log.warning("catalogue is listed anew")
-        try:
-            place = await self._apply_listing()
-        except Refusal as refusal:
-            log.warning("catalogue cannot be listed", reason=refusal.reason)
-            return
-        await self._bury_left_over(place.epoch)
-        async with self._pool.connection() as connection:
+        place = await self._apply_listing(left)
+        failpoint("bookings.follow.listed")
+        await self._bury_left_over(left, place.epoch)
+        failpoint("bookings.follow.buried")
+        async with self._still_at(left) as connection:
             await connection.execute(SQL["move_place"], _values(place))
 
-    async def _apply_listing(self) -> Place:
+    async def _apply_listing(self, left: Place) -> Place:
         """Applies all there is, and gives the place from which to follow then."""
         start: Place | None = None
         after = 0
         while True:
             listing = await self._feed.list_states(after, STATES_AT_ONCE)
             start = start or listing.place
-            if listing.place.epoch != start.epoch:
-                start, after = listing.place, 0
+            if {listing.place.epoch, *(state.epoch for state in listing.states)} != {start.epoch}:
+                # Another epoch has begun meanwhile.
+                start, after = None, 0
                 continue
-            for state in listing.states:
-                async with self._pool.connection() as connection, connection.transaction():
-                    await apply(connection, state, begins_epoch=True)
+            for chunk in _chunks(listing.states):
+                async with self._still_at(left) as connection:
+                    for state in chunk:
+                        await apply(connection, state, begins_epoch=True)
             if len(listing.states) < STATES_AT_ONCE:
                 return start
             after = listing.states[-1].event_id
 
-    async def _bury_left_over(self, epoch: str) -> None:
+    async def _bury_left_over(self, left: Place, epoch: str) -> None:
         """Closes the events that the restored catalogue has never heard of."""
-        after = 0
+        values = {"epoch": epoch, "limit": APPLIED_AT_ONCE}
         while True:
-            values = {"epoch": epoch, "after": after, "limit": STATES_AT_ONCE}
-            async with self._pool.connection() as connection:
+            async with self._still_at(left) as connection:
                 rows = await (await connection.execute(SQL["list_left_over"], values)).fetchall()
                 for event_id, name, capacity in rows:
                     gone = EventState(
                         event_id, 0, name, capacity, "CANCELLED", deleted=True, epoch=epoch
                     )
-                    async with connection.transaction():
-                        await apply(connection, gone, begins_epoch=True)
+                    await apply(connection, gone, begins_epoch=True)
             if not rows:
                 return
-            after = rows[-1][0]
+
+    @contextlib.asynccontextmanager
+    async def _still_at(self, place: Place) -> AsyncIterator[Connection]:
+        """Runs the block in a transaction in which nobody else moves the place.
+
+        Raises _Overtaken when another replica has moved it before: what it has followed since must
+        not be undone.
+        """
+        async with self._pool.connection() as connection, connection.transaction():
+            cursor = connection.cursor(row_factory=class_row(Place))
+            if await (await cursor.execute(SQL["lock_place"])).fetchone() != place:
+                raise _Overtaken
+            yield connection
+
+
+class _Overtaken(Exception):  # noqa: N818 - good news
+    """Another replica was faster."""
+
+
+def _chunks(states: Sequence[EventState]) -> Iterator[Sequence[EventState]]:
+    """Splits states into as many as may keep their events locked at once."""
+    for first in range(0, len(states), APPLIED_AT_ONCE):
+        yield states[first : first + APPLIED_AT_ONCE]
 
 
 def _latest(states: Sequence[EventState]) -> list[EventState]:

@@ -19,6 +19,5 @@ SET epoch = %(epoch)s, sequence = %(sequence)s
 SELECT event_id, name, capacity
 FROM inventory
 WHERE epoch <> %(epoch)s
-    AND event_id > %(after)s
 ORDER BY event_id
 LIMIT %(limit)s
