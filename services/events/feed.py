@@ -84,10 +84,12 @@ class Feed:
 
     async def begin_epoch_if_restored(self) -> None:
         """Begins another epoch if this database is a restored one; called at start."""
-        async with self._pool.connection() as connection:
-            begun = await connection.execute(SQL["begin_epoch_if_restored"])
-            if epoch := await begun.fetchone():
-                log.warning("the catalogue is in a new database", epoch=epoch[0])
+        async with self._pool.connection() as connection, connection.transaction():
+            found = await connection.execute(SQL["begin_epoch_if_restored"])
+            epoch, was_restored = await found.fetchone() or ("", False)
+            if was_restored:
+                await connection.execute(SQL["skip_event_ids"])
+                log.warning("the catalogue is in a new database", epoch=epoch)
 
     async def forget(self) -> bool:
         """Deletes a chunk of old changes; tells whether there may be more."""
@@ -98,9 +100,12 @@ class Feed:
 
 
 async def _begin_epoch_if_behind(connection: Connection, epoch: str, after: int) -> None:
-    begun = await connection.execute(SQL["begin_epoch_if_behind"], {"epoch": epoch, "after": after})
-    if row := await begun.fetchone():
-        log.warning("the catalogue was restored", epoch=row[0], followed_to=after)
+    values = {"epoch": epoch, "after": after}
+    async with connection.transaction():
+        begun = await (await connection.execute(SQL["begin_epoch_if_behind"], values)).fetchone()
+        if begun:
+            await connection.execute(SQL["skip_event_ids"])
+            log.warning("the catalogue was restored", epoch=begun[0], followed_to=after)
 
 
 async def _head(connection: Connection) -> Head:

@@ -38,20 +38,23 @@ LIMIT %(limit)s
 
 -- name: begin_epoch_if_restored
 -- Begins another epoch when this is not the database that the epoch began in: a dump that was
--- loaded elsewhere, or a cluster that was recovered to a point in time.
+-- loaded here or elsewhere, or a cluster that was recovered to a point in time. The first start of
+-- all only notes where it is.
 UPDATE head
 SET
     epoch = CASE WHEN head.lineage = '' THEN epoch ELSE gen_random_uuid()::text END,
     lineage = found.lineage
 FROM (
     SELECT
-        system.system_identifier || '/' || pg_database.oid || '/' || checkpoint.timeline_id
-            AS lineage
-    FROM pg_control_system() AS system, pg_control_checkpoint() AS checkpoint, pg_database
+        concat_ws(
+            '/', system_identifier, timeline_id, pg_database.oid, 'head'::regclass::oid
+        ) AS lineage,
+        before.lineage <> '' AS was_restored
+    FROM pg_control_system(), pg_control_checkpoint(), pg_database, head AS before
     WHERE pg_database.datname = current_database()
 ) AS found
 WHERE head.lineage <> found.lineage
-RETURNING epoch
+RETURNING epoch, was_restored
 
 -- name: begin_epoch_if_behind
 -- Begins another epoch when somebody has followed further than the feed reaches: what came after
@@ -61,6 +64,12 @@ SET epoch = gen_random_uuid()::text
 WHERE epoch = %(epoch)s
     AND sequence < %(after)s
 RETURNING epoch
+
+-- name: skip_event_ids
+-- Leaves out more numbers than were given to events since any backup: clients hold some of them,
+-- and so does bookings, with what was booked; they must not come to mean other events.
+SELECT setval(numbers, nextval(numbers) + 1000000)
+FROM pg_get_serial_sequence('events', 'id') AS numbers
 
 -- name: forget_changes
 -- Deletes a chunk of changes that are too old to be followed. Always the first there are, and
