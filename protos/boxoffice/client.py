@@ -1,18 +1,13 @@
-"""A thin client for programs in Python: a channel that outlives replicas, and calls that repeat
-themselves where that is safe.
-
-    channel = connect("localhost:50052")
-    bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
-    request = bookings_pb2.ReserveRequest(event_id=1, user_id="ada")
-    response = await call(bookings.Reserve, request, timeout_seconds=5)
-"""
+"""A thin client: a channel that outlives replicas, and calls that are repeated where it is safe."""
 
 import asyncio
+import copy
 import json
 import random
 import uuid
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -26,15 +21,16 @@ RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT")
 DetailT = TypeVar("DetailT", bound=Message)
 
-_OPTIONS: list[tuple[str, str | int]] = [
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-]
+_OPTIONS = {
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 5_000,
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.min_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+}
 
 
+@dataclass(eq=False)
 class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
     """There is no response.
 
@@ -44,32 +40,24 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     breaks a rule to what is wrong with it.
     """
 
-    def __init__(
-        self, reason: str, metadata: Mapping[str, str], fields: Mapping[str, str], request_id: str
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.metadata = metadata
-        self.fields = fields
-        self.request_id = request_id
+    reason: str
+    metadata: Mapping[str, str]
+    fields: Mapping[str, str]
+    request_id: str
 
 
-def connect(
-    target: str, *, service: str = "", credentials: grpc.ChannelCredentials | None = None
-) -> grpc.aio.Channel:
+def connect(target: str, *, service: str = "") -> grpc.aio.Channel:
     """Opens a channel that spreads its calls over the healthy replicas behind `target`.
 
     `service` is the full name of the gRPC service whose health decides, by default the server as a
-    whole. Without `credentials` nothing is encrypted. Close it after use.
+    whole. Nothing is encrypted. Close it after use.
     """
     config = {
         "loadBalancingConfig": [{"round_robin": {}}],
         "healthCheckConfig": {"serviceName": service},
     }
-    options = [*_OPTIONS, ("grpc.service_config", json.dumps(config))]
-    if credentials is None:
-        return grpc.aio.insecure_channel(target, options=options)
-    return grpc.aio.secure_channel(target, credentials, options=options)
+    options = [*_OPTIONS.items(), ("grpc.service_config", json.dumps(config))]
+    return grpc.aio.insecure_channel(target, options=options)
 
 
 async def call(
@@ -86,8 +74,10 @@ async def call(
     for a failure that is none of Boxoffice's.
     """
     request, key = _keyed(request)
-    attempts = MAX_ATTEMPTS if key or _is_read(request) else 1
-    metadata = _metadata(token)
+    is_read = request.DESCRIPTOR.name.startswith(("Get", "List", "BatchGet"))
+    attempts = MAX_ATTEMPTS if key or is_read else 1
+    metadata = [("x-request-id", uuid.uuid4().hex)]
+    metadata += [("authorization", f"Bearer {token}")] if token else []
     now = asyncio.get_running_loop().time
     deadline = now() + timeout_seconds
     in_doubt = False
@@ -97,14 +87,14 @@ async def call(
         try:
             return await rpc(request, timeout=(deadline - now()) / share, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            refused = _refused(error, key)
+            refused = _refused(error, key, in_doubt=in_doubt)
             if refused is None:
                 raise
+            in_doubt = refused.reason == _OUTCOME_UNKNOWN
+            may_pass = in_doubt or refused.reason == _UNAVAILABLE
             pause = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1)  # noqa: S311
-            is_last = attempt == attempts or now() + pause >= deadline
-            if is_last or not _may_pass(refused.reason, in_doubt=in_doubt):
-                raise _in_the_end(refused, in_doubt=in_doubt) from error
-            in_doubt = in_doubt or refused.reason == _OUTCOME_UNKNOWN
+            if not may_pass or attempt == attempts or now() + pause >= deadline:
+                raise refused from error
         await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
@@ -113,64 +103,45 @@ def _keyed(request: RequestT) -> tuple[RequestT, str]:
     """Gives the request with an idempotency key, and the key; "" where it has no field for one."""
     if "request_id" not in request.DESCRIPTOR.fields_by_name:
         return request, ""
-    keyed = type(request)()
-    keyed.CopyFrom(request)
-    key: str = getattr(request, "request_id") or uuid.uuid4().hex  # noqa: B009 - for mypy
-    setattr(keyed, "request_id", key)  # noqa: B010 - ditto
-    return keyed, key
+    keyed: Any = copy.copy(request)
+    keyed.request_id = keyed.request_id or uuid.uuid4().hex
+    return keyed, keyed.request_id
 
 
-def _is_read(request: Message) -> bool:
-    return request.DESCRIPTOR.name.startswith(("Get", "List", "BatchGet"))
+def _refused(error: grpc.aio.AioRpcError, key: str, *, in_doubt: bool) -> Refused | None:
+    """Reads what the service said, or what it means that it said nothing; None for the foreign.
 
-
-def _metadata(token: str | None) -> tuple[tuple[str, str], ...]:
-    metadata: tuple[tuple[str, str], ...] = (("x-request-id", uuid.uuid4().hex),)
-    return metadata if token is None else (*metadata, ("authorization", f"Bearer {token}"))
-
-
-def _may_pass(reason: str, *, in_doubt: bool) -> bool:
-    """Tells whether asking again may help: an attempt that was given up may still be in flight."""
-    return reason in {_UNAVAILABLE, _OUTCOME_UNKNOWN} or (in_doubt and reason == _IN_PROGRESS)
-
-
-def _in_the_end(refused: Refused, *, in_doubt: bool) -> Refused:
-    """Keeps a last attempt that did nothing from hiding an earlier one that may have."""
-    if in_doubt and refused.reason in {_UNAVAILABLE, _IN_PROGRESS}:
-        refused.reason = _OUTCOME_UNKNOWN
-    return refused
-
-
-def _refused(error: grpc.aio.AioRpcError, key: str) -> Refused | None:
-    """Reads what the service said, or what it means that it said nothing; None for the foreign."""
+    An attempt that did nothing must not hide an earlier one that may have, and may be at it still.
+    """
     info = _detail(error, error_details_pb2.ErrorInfo())
-    if info is not None and info.domain == "boxoffice":
-        found = _detail(error, error_details_pb2.BadRequest())
-        fields = {f.field: f.description for f in found.field_violations} if found else {}
-        return Refused(info.reason, dict(info.metadata), fields, key)
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return Refused(_UNAVAILABLE, {}, {}, key)
-    was_sent = not (error.details() or "").startswith(_NO_BACKEND)
-    return Refused(_OUTCOME_UNKNOWN if was_sent else _UNAVAILABLE, {}, {}, key) if (
-        error.code() in _CUT_SHORT
-    ) else None
+    reason = info.reason if info.domain == "boxoffice" else _without_verdict(error)
+    if not reason:
+        return None
+    if in_doubt and reason in {_UNAVAILABLE, "REQUEST_IN_PROGRESS"}:
+        reason = _OUTCOME_UNKNOWN
+    found = _detail(error, error_details_pb2.BadRequest()).field_violations
+    fields = {violation.field: violation.description for violation in found}
+    return Refused(reason, dict(info.metadata), fields, key)
 
 
-def _detail(error: grpc.aio.AioRpcError, detail: DetailT) -> DetailT | None:
+def _without_verdict(error: grpc.aio.AioRpcError) -> str:
+    # A server with too much to do says so before it begins.
+    is_busy = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    if is_busy or (error.details() or "").startswith(_NO_BACKEND):
+        return _UNAVAILABLE
+    return _OUTCOME_UNKNOWN if error.code().name in _CUT_SHORT else ""
+
+
+def _detail(error: grpc.aio.AioRpcError, detail: DetailT) -> DetailT:
+    """Unpacks the first detail of its type into `detail`, which stays empty without one."""
     # A failed aio call tells what a call does, though its type does not say so.
     status = rpc_status.from_call(cast(grpc.Call, error))
-    packed = status.details if status else ()
-    return next((detail for candidate in packed if candidate.Unpack(detail)), None)
+    any(packed.Unpack(detail) for packed in (status.details if status else ()))
+    return detail
 
 
-_UNAVAILABLE, _OUTCOME_UNKNOWN, _IN_PROGRESS = "UNAVAILABLE", "OUTCOME_UNKNOWN", "REQUEST_IN_PROGRESS"
-_CUT_SHORT = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.INTERNAL,
-}
+_UNAVAILABLE, _OUTCOME_UNKNOWN = "UNAVAILABLE", "OUTCOME_UNKNOWN"
+_CUT_SHORT = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN", "CANCELLED", "INTERNAL"}
 # grpc.aio says in the text alone that a call found no connection to be sent on.
 _NO_BACKEND = (
     "connections to all backends failing",
