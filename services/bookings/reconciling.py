@@ -36,7 +36,6 @@ class InForce:
     capacity: int
     status: str
     deleted: bool
-    frozen: str
 
     def lacks(self, state: EventState) -> bool:
         """Tells whether a state has not arrived here yet."""
@@ -100,7 +99,8 @@ class Reconciler:
                 await self._inventory.apply(state)
             elif stock.differs(state):
                 differing += 1
-                await self._freeze(state.event_id, "CATALOGUE")
+                values = {"event_id": state.event_id, "epoch": state.epoch, "rev": state.rev}
+                await self._freeze("freeze_differing", values)
         return differing
 
     async def _stocks(self, event_ids: Sequence[int]) -> dict[int, InForce]:
@@ -116,7 +116,7 @@ class Reconciler:
             for audit in audits:
                 if not audit.agrees:
                     wrong += 1
-                    await self._freeze(audit.event_id, "COUNTERS")
+                    await self._freeze("freeze_miscounted", {"event_id": audit.event_id})
             after = audits[-1].event_id
         return wrong
 
@@ -134,8 +134,7 @@ class Reconciler:
             await connection.execute(SQL["note_audits"], values)
             return audits
 
-    async def _freeze(self, event_id: int, reason: str) -> None:
+    async def _freeze(self, statement: str, values: dict[str, object]) -> None:
         async with self._pool.connection() as connection:
-            values = {"event_id": event_id, "reason": reason}
-            frozen = await (await connection.execute(SQL["freeze"], values)).fetchone()
-        log.error("event drifts", event_id=event_id, drift=reason, newly_frozen=frozen is not None)
+            frozen = await (await connection.execute(SQL[statement], values)).fetchone()
+        log.error("event drifts", **values, statement=statement, newly_frozen=frozen is not None)
