@@ -21,22 +21,6 @@ def open_client(url: str) -> httpx.Client:
     )
 
 
-def open_async_client(url: str, connections: int) -> httpx.AsyncClient:
-    """Makes one for many requests at once, each on a connection of its own."""
-
-    async def read_and_check(response: httpx.Response) -> None:
-        await response.aread()
-        check_form(response)
-
-    return httpx.AsyncClient(
-        base_url=url,
-        timeout=TIMEOUT_SECONDS,
-        trust_env=False,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        event_hooks={"response": [read_and_check]},
-    )
-
-
 def check_form(response: httpx.Response) -> None:
     """Checks what holds of every answer."""
     assert response.headers["x-request-id"]

@@ -1,0 +1,144 @@
+"""HTTP/1.1 byte by byte: for many requests at one instant, and for what no library would send."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from tests.e2e.client import TIMEOUT_SECONDS, check_error
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came; `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        return json.loads(self.body)
+
+    @property
+    def outcome(self) -> tuple[int, str]:
+        """The status, and the code of an error or nothing."""
+        return self.status, self.json["error"] if self.status >= 400 else ""
+
+
+class Connection:
+    """A connection to the gateway."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        """Connects."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port))
+
+    async def ask(self, request: bytes) -> Answer:
+        """Sends a whole request, or what somebody takes for one, and waits for the answer."""
+        self.send(request)
+        return await self.answer()
+
+    def send(self, data: bytes) -> None:
+        """Sends some bytes."""
+        self._writer.write(data)
+
+    def send_end(self) -> None:
+        """Says that nothing more is to come."""
+        self._writer.write_eof()
+
+    async def answer(self) -> Answer:
+        """Reads an answer; raises IncompleteReadError or ConnectionError when none comes."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            status, *lines = head[:-4].decode("latin-1").split("\r\n")
+            fields = (line.partition(": ") for line in lines)
+            headers = {name.lower(): value for name, _, value in fields}
+            body = await self._reader.readexactly(int(headers["content-length"]))
+        answer = Answer(int(status.split(" ")[1]), headers, body)
+        _check_form(answer)
+        return answer
+
+    async def is_closed(self) -> bool:
+        """Waits until the other side has closed, and tells whether nothing came before that."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            try:
+                return await self._reader.read() == b""
+            except ConnectionError:
+                return True
+
+    async def close(self) -> None:
+        """Closes."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def connect(port: int) -> AsyncIterator[Connection]:
+    """Opens a connection for a while."""
+    connection = await Connection.open(port)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Crowd:
+    """Many connections that all ask at the same instant."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._connections = connections
+
+    async def rush(self, requests: Sequence[bytes]) -> list[Answer]:
+        """Sends a request on each connection, and gives the answers in their order."""
+        connections = self._connections[: len(requests)]
+        for connection, request in zip(connections, requests, strict=True):
+            connection.send(request)
+        return await asyncio.gather(*(connection.answer() for connection in connections))
+
+
+@contextlib.asynccontextmanager
+async def crowd(port: int, size: int) -> AsyncIterator[Crowd]:
+    """Opens many connections for a while."""
+    connections = await asyncio.gather(*(Connection.open(port) for _ in range(size)))
+    try:
+        yield Crowd(connections)
+    finally:
+        await asyncio.gather(*(connection.close() for connection in connections))
+
+
+def request(
+    method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """Writes a request; a body that is no bytes is sent as JSON."""
+    fields = {"Host": "boxoffice", **(headers or {})}
+    content = b""
+    if body is not None:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        fields = {"Content-Type": "application/json", "Content-Length": f"{len(content)}"} | fields
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + content
+
+
+def reservation(event_id: int, user_id: str, key: str = "") -> bytes:
+    """Writes the request of a seat."""
+    headers = {"Idempotency-Key": key} if key else None
+    body = {"event_id": event_id, "user_id": user_id}
+    return request("POST", "/api/bookings/reserve", body, headers)
+
+
+def _check_form(answer: Answer) -> None:
+    """Checks what holds of every answer."""
+    assert answer.headers["x-request-id"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.status != 500
+    if answer.status >= 400:
+        check_error(answer.json)
