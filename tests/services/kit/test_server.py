@@ -1,0 +1,260 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from boxoffice.bookings.v1 import bookings_pb2
+from services.kit.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
+from tests.services.conditions import until
+from tests.services.kit.serving import (
+    AVAILABILITY,
+    NAME,
+    RESERVE,
+    Context,
+    Served,
+    scripted,
+    serving,
+)
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Gate:
+    """Keeps calls in flight until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def wait(self, request: Any, context: Context) -> None:
+        """Lets a call wait."""
+        self.entered.set()
+        await self.opened.wait()
+
+
+async def health(served: Served, service: str = "") -> Any:
+    """Asks for the health of a service."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    stub: Any = health_pb2_grpc.HealthStub(served.channel)
+    return (await stub.Check(request)).status
+
+
+async def reflect(served: Served, **asked: Any) -> reflection_pb2.ServerReflectionResponse:
+    """Asks what there is, as grpcurl does."""
+
+    async def requests() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(**asked)
+
+    channel: Any = served.channel
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    async for response in stub.ServerReflectionInfo(requests()):
+        answer: reflection_pb2.ServerReflectionResponse = response
+        return answer
+    raise AssertionError("no answer")
+
+
+@pytest.mark.parametrize("service", ["", NAME])
+async def test_a_server_that_started_is_healthy(service: str) -> None:
+    """Balancers may send calls as soon as the server listens."""
+    async with serving() as served:
+        assert await health(served, service) == SERVING
+
+
+async def test_reflection_lists_the_services() -> None:
+    """`grpcurl list` shows what can be called."""
+    async with serving(reflect=True) as served:
+        listed = (await reflect(served, list_services="")).list_services_response
+    assert NAME in {service.name for service in listed.service}
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    [NAME, f"{NAME}.Reserve", "boxoffice.bookings.v1.Booking", "boxoffice.bookings.v1.Booking.id"],
+)
+async def test_reflection_describes_a_symbol_with_all_it_needs(symbol: str) -> None:
+    """`grpcurl describe` takes a service, a method, a message or a field."""
+    async with serving(reflect=True) as served:
+        found = await reflect(served, file_containing_symbol=symbol)
+    files = [
+        descriptor_pb2.FileDescriptorProto.FromString(file)
+        for file in found.file_descriptor_response.file_descriptor_proto
+    ]
+    names = {file.name for file in files}
+    assert "boxoffice/bookings/v1/bookings.proto" in names
+    assert {needed for file in files for needed in file.dependency} <= names
+
+
+@pytest.mark.parametrize("symbol", [f"{NAME}.Nothing", "nothing", "", "a.b.C", f"{NAME}.Reserve.x"])
+async def test_reflection_says_what_it_does_not_know(symbol: str) -> None:
+    """A wrong name is an answer, not the end of the stream."""
+    async with serving(reflect=True) as served:
+        found = await reflect(served, file_containing_symbol=symbol)
+    assert found.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+async def test_reflection_is_off_unless_wanted() -> None:
+    """Outside development nobody is told what there is."""
+    async with serving() as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await reflect(served, list_services="")
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_taken_port_is_said_at_once() -> None:
+    """Two processes on one port would share its calls unnoticed."""
+    async with serving() as first, serving() as second:
+        with pytest.raises(OSError, match=f"cannot listen on {first.target}"):
+            second.server.listen(first.target)
+
+
+async def test_stopping_lets_what_is_in_flight_finish() -> None:
+    """A rolling restart answers every call that it accepted."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        call = served.bookings.Reserve(RESERVE)
+        await gate.entered.wait()
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        gate.opened.set()
+        assert await call == bookings_pb2.ReserveResponse()
+        await stopping
+
+
+async def test_calls_are_accepted_while_balancers_learn_that_it_stops() -> None:
+    """Between NOT_SERVING and the end nobody who has not heard of it yet is turned away."""
+    gate = Gate()
+    gate.opened.set()
+    async with serving(gate.wait) as served:
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        assert await served.bookings.Reserve(RESERVE) == bookings_pb2.ReserveResponse()
+        await stopping
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(RESERVE)
+    assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def _is_not_serving(served: Served) -> bool:
+    return bool(await health(served, NAME) == NOT_SERVING)
+
+
+async def test_health_stays_down_while_stopping() -> None:
+    """The look at the database does not bring a server back that is on its way out."""
+    async with serving() as served:
+        await served.server.health.enter_graceful_shutdown()
+        await served.server.health.set(NAME, SERVING)
+        assert await health(served, NAME) == NOT_SERVING
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
+    """SIGTERM by an orchestrator and Ctrl-C by a person start the same orderly end."""
+    waiting = asyncio.create_task(terminated())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), number)
+    try:
+        await asyncio.wait_for(waiting, 5)
+    finally:
+        for handled in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(handled)
+
+
+async def test_a_request_that_is_too_large_is_refused() -> None:
+    """Nobody fills the memory with one message."""
+    servicer = scripted()
+    request = bookings_pb2.ReserveRequest(event_id=1, user_id="x" * MAX_MESSAGE_BYTES)
+    async with serving(servicer=servicer) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(request)
+    assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert servicer.requests == []
+
+
+async def test_the_excess_is_refused_at_once() -> None:
+    """A queue that only grows helps nobody: what cannot be worked on now is told so."""
+    gate = Gate()
+    async with serving(gate.wait, concurrency=1) as served:
+        first = served.bookings.GetAvailability(AVAILABILITY)
+        await gate.entered.wait()
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.GetAvailability(AVAILABILITY)
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        gate.opened.set()
+        await first
+        await served.bookings.GetAvailability(AVAILABILITY)
+
+
+async def test_the_health_of_the_database_is_kept_true() -> None:
+    """Whoever asks for "database" hears whether statements can be run."""
+    answers = [False]
+    looked = asyncio.Event()
+
+    async def is_reachable() -> bool:
+        looked.set()
+        return answers[-1]
+
+    async with serving() as served:
+        watching = asyncio.create_task(served.server.watch_database(is_reachable))
+        await looked.wait()
+        await until(lambda: _is_database(served, NOT_SERVING))
+        assert await health(served) == SERVING, "reads of what is known may still be served"
+        answers.append(True)
+        await until(lambda: _is_database(served, SERVING))
+        watching.cancel()
+
+
+async def _is_database(served: Served, status: int) -> bool:
+    return bool(await health(served, DATABASE) == status)
+
+
+async def test_workers_end_with_the_block() -> None:
+    """Nothing runs on when a process has stopped serving."""
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with running(work()):
+        await asyncio.sleep(0)
+    assert ended.is_set()
+
+
+async def test_a_worker_that_loses_a_cancellation_is_cancelled_again() -> None:
+    """Python 3.11 can lose one in `wait_for`; the process must end all the same."""
+    lost: list[int] = []
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(1)
+
+    async with asyncio.timeout(5), running(work()):
+        await asyncio.sleep(0)
+    assert lost == [1]
+
+
+async def test_a_worker_that_fails_ends_the_block() -> None:
+    """A process without one of its workers does not pretend to be well."""
+
+    async def fail() -> None:
+        raise ValueError
+
+    with pytest.raises(ExceptionGroup) as failure:
+        async with running(fail()):
+            await asyncio.Event().wait()
+    assert failure.group_contains(ValueError)

@@ -1,0 +1,155 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from deploy.local.postgres import EmbeddedPostgres
+from services.kit import migrations
+from services.kit.migrations import ChangedMigrationError, migrate
+from services.migrate import SERVICES, migrate_all
+from tests.conftest import PASSWORDS, Database
+
+REPLICAS = 4
+ROLE = "boxoffice_test"
+
+
+@pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Gives the owner's DSN of a database in which nothing was migrated yet."""
+    yield postgres.create_database("empty")
+    with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
+        connection.execute("DROP DATABASE empty WITH (FORCE)")
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(ROLE)))
+
+
+def read(dsn: str, statement: str) -> list[tuple[Any, ...]]:
+    """Reads rows."""
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def bring(dsn: str, directory: Path) -> None:
+    """Migrates the schema `test`."""
+    migrate(dsn, schema="test", directory=directory, role=ROLE, password="secret")
+
+
+def write(directory: Path, **files: str) -> Path:
+    """Writes migrations; `functions_x` is the repeatable file x."""
+    for name, text in files.items():
+        path = directory / f"{name.replace('functions_', 'functions/')}.sql"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return directory
+
+
+def test_replicas_that_start_together_migrate_once(empty: str) -> None:
+    """Each replica returns with the schema in place, and each file ran once."""
+    start = Barrier(REPLICAS)
+
+    def replica(_: int) -> dict[str, str]:
+        start.wait()
+        return migrate_all(empty, PASSWORDS)
+
+    with ThreadPoolExecutor(REPLICAS) as threads:
+        found = list(threads.map(replica, range(REPLICAS)))
+    for service in SERVICES:
+        files = Path(migrations.__file__).parents[1].joinpath(service, "migrations").rglob("*.sql")
+        assert len(read(empty, f"SELECT FROM {service}.schema_migrations")) == len(list(files))
+        assert all(read(dsns[service], "SELECT 1") == [(1,)] for dsns in found)
+
+
+def test_without_the_lock_replicas_collide(empty: str, tmp_path: Path) -> None:
+    """Negative control: the same steps without the lock fail for all replicas but one."""
+    slow = "SELECT pg_sleep(0.05); CREATE TABLE made ()"
+    directory = write(tmp_path, **{"0001_made": slow})
+    bring(empty, write(tmp_path / "nothing", functions_none="SELECT 1"))
+    start = Barrier(REPLICAS)
+
+    def replica(_: int) -> bool:
+        with psycopg.connect(empty, autocommit=True) as connection:
+            connection.execute("SET search_path TO test")
+            [migration] = migrations._pending(directory, migrations._done(connection))
+            start.wait()
+            try:
+                migrations._run(connection, migration)
+            except psycopg.Error:
+                return False
+            return True
+
+    with ThreadPoolExecutor(REPLICAS) as threads:
+        assert sum(threads.map(replica, range(REPLICAS))) == 1
+
+
+def test_migrating_again_does_nothing(database: Database) -> None:
+    """A restart leaves the schema as it is."""
+    ran = "SELECT name, run_at FROM bookings.schema_migrations ORDER BY name"
+    before = read(database.owner_dsn, ran)
+    migrate_all(database.owner_dsn, PASSWORDS)
+    assert read(database.owner_dsn, ran) == before
+
+
+def test_a_migration_that_was_run_must_not_change(empty: str, tmp_path: Path) -> None:
+    """History that was rewritten is refused before anything else is run."""
+    bring(empty, write(tmp_path, **{"0001_a": "CREATE TABLE a ()"}))
+    write(tmp_path, **{"0001_a": "CREATE TABLE a (x text)", "0002_b": "CREATE TABLE b ()"})
+    with pytest.raises(ChangedMigrationError, match="0001_a"):
+        bring(empty, tmp_path)
+    assert read(empty, "SELECT to_regclass('test.b')") == [(None,)]
+
+
+def test_a_repeatable_file_is_run_again_when_it_changes(empty: str, tmp_path: Path) -> None:
+    """Functions follow their files, in any order of versions."""
+    function = "CREATE OR REPLACE FUNCTION one() RETURNS integer RETURN {}"
+    for number in (1, 2, 1):
+        bring(empty, write(tmp_path, functions_one=function.format(number)))
+        assert read(empty, "SELECT test.one()") == [(number,)]
+
+
+def test_a_failing_migration_leaves_nothing_of_itself(empty: str, tmp_path: Path) -> None:
+    """What ran before stays, the rest can be run after it was mended."""
+    broken = "CREATE TABLE b (); SELECT 1 / 0"
+    write(tmp_path, **{"0001_a": "CREATE TABLE a ()", "0002_b": broken})
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        bring(empty, tmp_path)
+    assert read(empty, "SELECT name FROM test.schema_migrations") == [("0001_a.sql",)]
+    bring(empty, write(tmp_path, **{"0002_b": "CREATE TABLE b ()"}))
+    assert read(empty, "SELECT to_regclass('test.b') IS NOT NULL") == [(True,)]
+
+
+def test_a_new_password_holds_at_once(empty: str, tmp_path: Path) -> None:
+    """A secret can be rotated by a restart."""
+    directory = write(tmp_path, **{"0001_a": "CREATE TABLE a ()"})
+    bring(empty, directory)
+    migrate(empty, schema="test", directory=directory, role=ROLE, password="rotated")
+    with psycopg.connect(empty, user=ROLE, password="rotated") as connection:
+        assert connection.execute("SELECT count(*) FROM test.a").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("service", "other"), [SERVICES, SERVICES[::-1]])
+def test_a_role_reaches_the_rows_of_its_own_schema_alone(
+    database: Database, service: str, other: str
+) -> None:
+    """A service that was taken over reads no other service's rows and changes no schema."""
+    tables = {"events": "events", "bookings": "inventory"}
+    dsn = {"events": database.events_dsn, "bookings": database.bookings_dsn}[service]
+    own_table, others_table = f"{service}.{tables[service]}", f"{other}.{tables[other]}"
+    assert read(dsn, f"SELECT FROM {own_table}") == []
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in (
+            f"SELECT FROM {other}.schema_migrations",
+            f"SELECT FROM {others_table}",
+            f"INSERT INTO {service}.schema_migrations (name, sha256) VALUES ('x', 'y')",
+            f"DELETE FROM {service}.schema_migrations",
+            f"CREATE TABLE {service}.more ()",
+            "CREATE TABLE public.more ()",
+            f"TRUNCATE {own_table}",
+            f"DROP TABLE {own_table}",
+            "CREATE ROLE mallory",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
