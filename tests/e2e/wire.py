@@ -57,14 +57,17 @@ class Connection:
     async def answer(self) -> Answer:
         """Reads an answer; raises IncompleteReadError or ConnectionError when none comes."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            head = await self._reader.readuntil(b"\r\n\r\n")
-            status, *lines = head[:-4].decode("latin-1").split("\r\n")
+            status, *lines = (await self.head()).split("\r\n")
             fields = (line.partition(": ") for line in lines)
             headers = {name.lower(): value for name, _, value in fields}
             body = await self._reader.readexactly(int(headers["content-length"]))
         answer = Answer(int(status.split(" ")[1]), headers, body)
         _check_form(answer)
         return answer
+
+    async def head(self) -> str:
+        """Reads the status and the headers of an answer."""
+        return (await self._reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1")
 
     async def is_closed(self) -> bool:
         """Waits until the other side has closed, and tells whether nothing came before that."""
