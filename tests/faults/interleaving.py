@@ -1,0 +1,187 @@
+"""Runs sessions over one database in every order that its locks allow.
+
+A session is real code over connections of its own. It stops before each statement, or before each
+transaction and each commit; whose turn comes next is tried out one way after the other. A session
+whose statement waits for a lock has no turn until whoever holds the lock lets it go.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import psycopg
+from psycopg import AsyncConnection
+
+from services.kit.postgres import Pool
+
+SECONDS = 10
+BLOCKED = """
+    SELECT pid
+    FROM unnest(%s::integer[]) AS pid
+    WHERE cardinality(pg_blocking_pids(pid)) > 0
+"""
+
+
+class Turns:
+    """What a session asks before it goes on."""
+
+    def __init__(self, *, by_statement: bool = True) -> None:
+        self.by_statement = by_statement
+        self.waits = asyncio.Event()
+        self._granted = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Waits for a turn."""
+        self._granted.clear()
+        self.waits.set()
+        await self._granted.wait()
+
+    def grant(self) -> None:
+        """Gives the session its turn."""
+        self.waits.clear()
+        self._granted.set()
+
+
+class SteppedCursor(psycopg.AsyncCursor[Any]):
+    """Waits for a turn before each statement."""
+
+    async def execute(self, *arguments: Any, **options: Any) -> Any:
+        """See AsyncCursor."""
+        await cast(SteppedConnection, self.connection).step()
+        return await super().execute(*arguments, **options)
+
+
+class SteppedConnection(AsyncConnection[Any]):
+    """Waits for a turn before each statement or transaction, and before each commit."""
+
+    turns: Turns | None = None
+    depth = 0
+
+    async def step(self) -> None:
+        """Waits for a turn, if this is a place for one."""
+        if self.turns and (self.turns.by_statement or not self.depth):
+            await self.turns.wait()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
+        """See AsyncConnection."""
+        if self.turns and not self.turns.by_statement:
+            await self.turns.wait()
+        async with super().transaction(*arguments, **options) as transaction:
+            self.depth += 1
+            try:
+                yield transaction
+            finally:
+                self.depth -= 1
+            if self.turns:
+                await self.turns.wait()
+
+
+class Session:
+    """A session of the test, with a connection to each schema that it uses."""
+
+    def __init__(self, connections: dict[str, SteppedConnection]) -> None:
+        self._connections = connections
+        self.turns = Turns()
+        self.task: asyncio.Task[Any] | None = None
+
+    def pool(self, schema: str, *, transactions: bool = False) -> Pool:
+        """Gives what code takes for a pool; with `transactions` what it does alone is one too."""
+        return cast(Pool, _Pool(self._connections[schema], transactions=transactions))
+
+    def begin(self, work: Callable[["Session"], Awaitable[object]], *, by_statement: bool) -> None:
+        """Begins the work, which waits for its first turn."""
+        self.turns = Turns(by_statement=by_statement)
+        for connection in self._connections.values():
+            connection.turns = self.turns
+        self.task = asyncio.ensure_future(work(self))
+
+    @property
+    def pids(self) -> list[int]:
+        """The server processes of its connections."""
+        return [connection.info.backend_pid for connection in self._connections.values()]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its work has ended."""
+        return self.task is not None and self.task.done()
+
+
+class _Pool:
+    def __init__(self, connection: SteppedConnection, *, transactions: bool) -> None:
+        self._connection = connection
+        self._transactions = transactions
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[SteppedConnection]:
+        if not self._transactions:
+            yield self._connection
+            return
+        async with self._connection.transaction():
+            yield self._connection
+
+
+Work = Callable[[Session], Awaitable[object]]
+
+
+class Interleavings:
+    """Tries all orders. `monitor` is a connection that sees who is blocked."""
+
+    def __init__(self, monitor: AsyncConnection[Any], sessions: Sequence[Session]) -> None:
+        self._monitor = monitor
+        self._sessions = sessions
+
+    async def each(
+        self, stage: Callable[[], Awaitable[Sequence[Work]]], *, by_statement: bool = True
+    ) -> AsyncIterator[list[Any]]:
+        """Gives, order by order, what came of each of the works: a result, or what it raised.
+
+        Each order gets its works from `stage`, which makes what they work on.
+        """
+        left: list[list[int]] = [[]]
+        while left:
+            works = await stage()
+            left += await self._run(left.pop(), works, by_statement=by_statement)
+            yield [_result(session) for session in self._sessions[: len(works)]]
+
+    async def _run(
+        self, prefix: list[int], works: Sequence[Work], *, by_statement: bool
+    ) -> list[list[int]]:
+        """Runs the works in an order that begins with `prefix`; gives those that branch off it."""
+        sessions = self._sessions[: len(works)]
+        for session, work in zip(sessions, works, strict=True):
+            session.begin(work, by_statement=by_statement)
+        order: list[int] = []
+        others: list[list[int]] = []
+        async with asyncio.timeout(SECONDS):
+            await self._settle(sessions)
+            while not all(session.is_done for session in sessions):
+                ready = [i for i, session in enumerate(sessions) if session.turns.waits.is_set()]
+                assert ready, f"all are blocked after {order}"
+                if len(order) < len(prefix):
+                    ready = [prefix[len(order)]]
+                others += [[*order, other] for other in ready[1:]]
+                order.append(ready[0])
+                sessions[ready[0]].turns.grant()
+                await self._settle(sessions)
+        return others
+
+    async def _settle(self, sessions: Sequence[Session]) -> None:
+        """Waits until each session waits for its turn or for a lock, or is done."""
+        while True:
+            await asyncio.sleep(0)
+            moving = [s for s in sessions if not (s.is_done or s.turns.waits.is_set())]
+            if not moving:
+                return
+            cursor = await self._monitor.execute(
+                BLOCKED, [[pid for session in moving for pid in session.pids]]
+            )
+            blocked = {pid for (pid,) in await cursor.fetchall()}
+            if all(blocked.intersection(session.pids) for session in moving):
+                return
+
+
+def _result(session: Session) -> Any:
+    assert session.task is not None
+    return session.task.exception() or session.task.result()
