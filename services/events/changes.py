@@ -95,6 +95,8 @@ class Changes:
         async with self._pool.connection() as connection:
             leased = await connection.execute(SQL["lease_intents"], {"limit": INTENTS_AT_ONCE})
             event_ids = [event_id for (event_id,) in await leased.fetchall()]
+        if event_ids:
+            failpoint("events.change.leased")
         for target in await self._targets(event_ids):
             try:
                 await self._finish(target)
@@ -125,6 +127,7 @@ class Changes:
         failpoint("events.change.committed")
         if isinstance(outcome, Shown):
             await self._inventory.push(outcome.event)
+            failpoint("events.change.pushed")
         return outcome
 
     async def _settle(self, change: Change, pending: Pending) -> Outcome | Replay:
@@ -144,6 +147,7 @@ class Changes:
             intent = await _take(connection, target)
             if intent is None:
                 return None
+            failpoint("events.change.taken")
             outcome = await _conclude(connection, target, intent, verdict, seats)
             if intent.key:
                 await self._idempotency.store(connection, intent.key, outcome)

@@ -59,6 +59,7 @@ class Events:
         failpoint("events.create.committed")
         if isinstance(outcome, Shown):
             await self._inventory.push(outcome.event)
+            failpoint("events.create.pushed")
         return answer(outcome, Shown)
 
     async def get(self, event_id: int, viewer: Viewer) -> Shown:

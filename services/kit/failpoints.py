@@ -1,6 +1,6 @@
 """Places where a test makes a process die, to show that it may die there.
 
-`BOXOFFICE_FAILPOINTS=events.change.intended=kill@2` kills the process when it comes there for the
+`BOXOFFICE_FAILPOINTS=events.change.committed=kill@2` kills the process when it comes there for the
 second time. Without that setting a failpoint does nothing; in production it is refused at start.
 """
 
