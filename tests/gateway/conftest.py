@@ -1,0 +1,77 @@
+"""The gateway on a real port, in front of a gRPC server whose answers each test writes."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from gateway.__main__ import application, open_channels
+from gateway.app import App
+from gateway.limits import LIMITS, Limits
+from gateway.server import listen, serving
+from gateway.settings import Settings
+from tests.gateway.script import Script, ScriptedServer
+
+UNBATCHED = {"batch_size": 1, "log_sample": 0}
+"""Each request is an RPC of its own, so that a script sees it as the client sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway: where it listens, and its application."""
+
+    port: int
+    app: App
+
+    @property
+    def url(self) -> str:
+        """Its origin."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@contextlib.asynccontextmanager
+async def run_gateway(
+    target: str, limits: Limits = LIMITS, **named: object
+) -> AsyncIterator[Gateway]:
+    """Runs a gateway in front of one gRPC target for both services."""
+    targets = {"events_target": target, "bookings_target": target}
+    settings = Settings.model_validate(targets | UNBATCHED | named)
+    [socket] = listen("127.0.0.1", [0])
+    port: int = socket.getsockname()[1]
+    async with open_channels(settings) as channels:
+        app = application(settings, channels)
+        async with serving(app, [socket], limits, drain_seconds=0, grace_seconds=1):
+            yield Gateway(port, app)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[ScriptedServer]:
+    """Serves one script to all tests of a module."""
+    scripted = ScriptedServer(Script())
+    yield scripted
+    await scripted.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(server: ScriptedServer) -> AsyncIterator[Gateway]:
+    """Runs one gateway for all tests of a module."""
+    async with run_gateway(await server.start()) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks HTTP to the gateway."""
+    async with httpx.AsyncClient(base_url=gateway.url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def script(server: ScriptedServer) -> Script:
+    """Gives the test a blank script."""
+    server.script.answers.clear()
+    server.script.asked.clear()
+    return server.script

@@ -1,0 +1,94 @@
+"""Bodies that are not one JSON object in UTF-8, and what announces them."""
+
+import httpx
+import pytest
+
+from gateway import bodies
+from gateway.errors import MalformedJson
+from tests.gateway import messages
+from tests.gateway.script import Script
+
+JSON = "application/json"
+GOOD = b'{"event_id":5,"user_id":"alice"}'
+
+MALFORMED = {
+    "empty": b"",
+    "cut short": b'{"event_id":1',
+    "an array": b"[]",
+    "a string": b'"x"',
+    "null": b"null",
+    "two values": b"{}{}",
+    "trailing garbage": b"{} x",
+    "single quotes": b"{'a':1}",
+    "a comment": b'{"a":1/**/}',
+    "a trailing comma": b'{"a":1,}',
+    "NaN": b'{"event_id":NaN}',
+    "Infinity": b'{"event_id":Infinity}',
+    "-Infinity": b'{"event_id":-Infinity}',
+    "an overflowing float": b'{"event_id":1e400}',
+    "a 5,000-digit integer": b'{"event_id":' + b"9" * 5000 + b"}",
+    "a leading zero": b'{"event_id":01}',
+    "deep arrays": b'{"a":' + b"[" * 30_000,
+    "deep objects": b'{"a":' * 10_000,
+    "UTF-16": '{"event_id":1}'.encode("utf-16"),
+    "UTF-32": '{"event_id":1}'.encode("utf-32"),
+    "a byte order mark": b"\xef\xbb\xbf" + GOOD,
+    "invalid UTF-8": b'{"user_id":"\xff"}',
+    "overlong UTF-8": b'{"user_id":"\xc0\xaf"}',
+    "an encoded surrogate": b'{"user_id":"\xed\xa0\x80"}',
+    "a raw control character": b'{"user_id":"a\nb"}',
+    "a NUL outside": b"{}\x00",
+}
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_not_a_json_object_is_malformed(body: bytes) -> None:
+    """Nothing is guessed, and nothing but a refusal comes out."""
+    with pytest.raises(MalformedJson):
+        bodies.parse(body)
+
+
+def test_repeated_names_and_order_are_kept() -> None:
+    """A parser that keeps the last of two names hides what another reader would take."""
+    assert bodies.parse(b'{"a":1,"b":{"c":[{}]},"a":2}') == (
+        ("a", 1),
+        ("b", (("c", [()]),)),
+        ("a", 2),
+    )
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content-type": JSON}, 201),
+        ({"content-type": "Application/JSON; charset=UTF-8"}, 201),
+        ({"content-type": 'application/json;charset="utf-8"'}, 201),
+        ({"content-type": JSON, "content-encoding": "identity"}, 201),
+        ({}, 415),
+        ({"content-type": "text/plain"}, 415),
+        ({"content-type": "application/jsonx"}, 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, 415),
+        ({"content-type": "application/json; charset=latin-1"}, 415),
+        ({"content-type": "application/json; charset=utf-16"}, 415),
+        ({"content-type": "application/json, text/plain"}, 415),
+        ({"content-type": JSON, "content-encoding": "gzip"}, 415),
+    ],
+)
+async def test_a_body_must_be_announced_as_plain_json(
+    client: httpx.AsyncClient, script: Script, headers: dict[str, str], status: int
+) -> None:
+    """Compressed bodies are not unpacked, and other encodings than UTF-8 are not read."""
+    script.answers["Reserve"] = messages.reserved
+    answer = await client.post("/api/bookings/reserve", content=GOOD, headers=headers)
+    assert answer.status_code == status
+    assert len(script.asked) == (status == 201)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_body_that_nobody_declared_is_ignored(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """Some clients send one with DELETE or GET; it means nothing."""
+    answer = await client.request("GET", "/health", content=b"{")
+    assert answer.status_code == 200

@@ -1,0 +1,269 @@
+"""How fields are read: every accepted spelling, and every refusal by the name of its field."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.events.v1 import events_pb2
+from tests.gateway import messages
+from tests.gateway.script import Script
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+JSON = {"content-type": "application/json"}
+
+
+async def refused(client: httpx.AsyncClient, url: str, body: str) -> list[dict[str, str]]:
+    """Posts a body that must be refused, and gives the details."""
+    answer = await client.post(url, content=body.encode(), headers=JSON)
+    assert answer.status_code == 422, answer.text
+    assert answer.json().keys() == {"error", "details"}
+    assert answer.json()["error"] == "validation_error"
+    details: list[dict[str, str]] = answer.json()["details"]
+    return details
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ('{"event_id":true,"user_id":"a"}', "event_id"),
+        ('{"event_id":1.0,"user_id":"a"}', "event_id"),
+        ('{"event_id":"1","user_id":"a"}', "event_id"),
+        ('{"event_id":null,"user_id":"a"}', "event_id"),
+        ('{"event_id":[1],"user_id":"a"}', "event_id"),
+        ('{"event_id":{},"user_id":"a"}', "event_id"),
+        ('{"event_id":0,"user_id":"a"}', "event_id"),
+        ('{"event_id":-1,"user_id":"a"}', "event_id"),
+        ('{"event_id":9223372036854775808,"user_id":"a"}', "event_id"),
+        ('{"user_id":"a"}', "event_id"),
+        ('{"event_id":1}', "user_id"),
+        ('{"event_id":1,"user_id":""}', "user_id"),
+        ('{"event_id":1,"user_id":7}', "user_id"),
+        ('{"event_id":1,"user_id":"\\ud800"}', "user_id"),
+        ('{"event_id":1,"user_id":"a\\u0000b"}', "user_id"),
+        ('{"event_id":1,"user_id":"a\\u200bb"}', "user_id"),
+        (f'{{"event_id":1,"user_id":"{"x" * 129}"}}', "user_id"),
+        ('{"event_id":1,"event_id":1,"user_id":"a"}', "event_id"),
+        ('{"event_id":1,"eventId":1,"user_id":"a"}', "event_id"),
+        ('{"event_id":1,"user_id":"a","request_id":"k"}', "request_id"),
+        ('{"event_id":1,"user_id":"a","Idempotency-Key":"k"}', "Idempotency-Key"),
+        ('{"event_id":1,"user_id":"a","\\ud800":1}', "?"),
+    ],
+)
+async def test_a_wrong_reservation_names_its_field(
+    client: httpx.AsyncClient, script: Script, body: str, path: str
+) -> None:
+    """Nothing is coerced, and nothing that is unknown, repeated or bound elsewhere is accepted."""
+    details = await refused(client, "/api/bookings/reserve", body)
+    assert [detail["path"] for detail in details] == [path]
+    assert all(detail["message"] for detail in details)
+    assert not script.asked
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ('"id":4', "id"),
+        ('"available_seats":4', "available_seats"),
+        ('"availableSeats":4', "available_seats"),
+        ('"status":"published"', "status"),
+        ('"status":"EVENT_STATUS_PUBLISHED"', "status"),
+        ('"status":"UNSPECIFIED"', "status"),
+        ('"status":2', "status"),
+        ('"one_booking_per_user":"true"', "one_booking_per_user"),
+        ('"one_booking_per_user":1', "one_booking_per_user"),
+        ('"price":5', "price"),
+        ('"price":[]', "price"),
+        ('"price":{"amount_minor":1.5,"currency":"EUR"}', "price.amount_minor"),
+        ('"price":{"amount_minor":1}', "price.currency"),
+        ('"price":{"amount_minor":1,"currency":"eur"}', "price.currency"),
+        ('"price":{"amount_minor":1,"currency":"EUR","x":1}', "price.x"),
+        ('"price":{"amount_minor":1,"amountMinor":1,"currency":"EUR"}', "price.amount_minor"),
+        ('"title":"again"', "name"),
+        ('"starts_at":1760358896', "starts_at"),
+        ('"starts_at":"2025-10-13"', "starts_at"),
+        ('"starts_at":"2025-10-13T12:34:56"', "starts_at"),
+        ('"starts_at":"2025-10-13 12:34:56Z"', "starts_at"),
+        ('"starts_at":"2025-10-13T12:34:56+0200"', "starts_at"),
+        ('"starts_at":"2025-02-30T12:34:56Z"', "starts_at"),
+        ('"starts_at":"2025-10-13T24:00:00Z"', "starts_at"),
+        ('"starts_at":"2025-10-13T12:34:60Z"', "starts_at"),
+        ('"starts_at":"2025-10-13T12:34:56+24:00"', "starts_at"),
+        ('"starts_at":"0000-01-01T00:00:00Z"', "starts_at"),
+        ('"starts_at":"0001-01-01T00:00:00+01:00"', "starts_at"),
+        ('"starts_at":"9999-12-31T23:59:59-01:00"', "starts_at"),
+        ('"starts_at":"\\u0662025-10-13T12:34:56Z"', "starts_at"),
+        ('"eventDate":"2025-10-13T12:34:56Z","starts_at":"2025-10-13T12:34:56Z"', "starts_at"),
+    ],
+)
+async def test_a_wrong_event_names_its_field(
+    client: httpx.AsyncClient, script: Script, field: str, path: str
+) -> None:
+    """Paths are those of the body, by the fields' own names."""
+    details = await refused(client, "/events", f'{{"name":"x","total_seats":1,{field}}}')
+    assert [detail["path"] for detail in details] == [path]
+    assert not script.asked
+
+
+async def test_everything_that_is_wrong_is_told_at_once(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """A form can mark all its fields."""
+    body = '{"name":1,"totalSeats":"2","nope":3,"price":{"x":1},"version":2}'
+    details = await refused(client, "/events", body)
+    paths = {detail["path"] for detail in details}
+    assert paths == {"name", "total_seats", "nope", "price.x", "version"}
+
+
+async def test_details_are_bounded(client: httpx.AsyncClient, script: Script) -> None:
+    """A body full of nonsense does not get an answer that is as large."""
+    names = ",".join(f'"{"x" * 500}{number}":1' for number in range(100))
+    details = await refused(client, "/events", f"{{{names}}}")
+    assert len(details) == 50
+    assert max(len(detail["path"]) for detail in details) == 128
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "nanos"),
+    [
+        ("1970-01-01T00:00:00Z", 0, 0),
+        ("1970-01-01t01:00:00.25+01:00", 0, 250_000_000),
+        ("1969-12-31T23:59:59.999999999z", -1, 999_999_999),
+        ("0001-01-01T00:00:00Z", -62_135_596_800, 0),
+        ("9999-12-31T23:59:59.9Z", 253_402_300_799, 900_000_000),
+    ],
+)
+async def test_times_are_read_to_the_nanosecond(
+    client: httpx.AsyncClient, script: Script, sent: str, seconds: int, nanos: int
+) -> None:
+    """Any offset, from the year 1 to the year 9999."""
+    script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
+        event=messages.event()
+    )
+    body = {"name": "x", "total_seats": 0, "starts_at": sent}
+    assert (await client.post("/events", json=body)).status_code == 201
+    starts_at = script.asked[0].request.event.starts_at
+    assert (starts_at.seconds, starts_at.nanos) == (seconds, nanos)
+
+
+async def test_null_is_absent_when_something_is_made(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """There is nothing to clear yet."""
+    script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
+        event=messages.event()
+    )
+    body = {"name": "x", "total_seats": 0, "price": None, "status": None, "venue": None}
+    assert (await client.post("/events", json=body)).status_code == 201
+    event = script.asked[0].request.event
+    assert [field.name for field, _ in event.ListFields()] == ["name", "total_seats"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *("0", "01", "-1", "+1", "1.0", "1e3", "%201", "1%20", "1_000", "1%0A", "1%00", "abc"),
+        *("%EF%BC%91", "%D9%A3", "%C2%B2", "9223372036854775808", "99999999999999999999"),
+    ],
+)
+async def test_an_id_in_a_path_is_a_plain_number(
+    client: httpx.AsyncClient, script: Script, sent: str
+) -> None:
+    """Python's int() would take half of these."""
+    answer = await client.get(f"/events/{sent}")
+    assert answer.status_code == 422
+    assert [detail["path"] for detail in answer.json()["details"]] == ["event_id"]
+    assert not script.asked
+
+
+async def test_the_largest_id_is_an_id(client: httpx.AsyncClient, script: Script) -> None:
+    """2^63 - 1 is the end of the type, not of the check."""
+    script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
+    assert (await client.get("/events/9223372036854775807")).status_code == 200
+    assert script.asked[0].request.event_id == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "path"),
+    [
+        ("user_id=a&nope=1", 422, "nope"),
+        ("user_id=a&user_id=a", 422, "user_id"),
+        ("user_id=a&userId=a", 422, "user_id"),
+        ("", 422, "user_id"),
+        ("user_id=", 422, "user_id"),
+        ("user_id=a%00b", 422, "user_id"),
+        ("user_id=a&page_size=x", 422, "page_size"),
+        ("user_id=a&page_size=1.0", 422, "page_size"),
+        ("user_id=a&page_size=-1", 422, "page_size"),
+        ("user_id=a&page_size=%D9%A3", 422, "page_size"),
+        ("user_id=a&page_size=2147483648", 422, "page_size"),
+        ("user_id=a&page_size=", 422, "page_size"),
+        ("user_id=%ff", 400, None),
+        ("%ff=1", 400, None),
+        ("user_id=%c0%af", 400, None),
+    ],
+)
+async def test_a_wrong_query_is_refused(
+    client: httpx.AsyncClient, script: Script, query: str, status: int, path: str | None
+) -> None:
+    """A query is read as strictly as a body."""
+    answer = await client.get(f"/api/bookings/user?{query}")
+    assert answer.status_code == status
+    if path is None:
+        assert answer.json() == {"error": "bad_request"}
+    else:
+        assert [detail["path"] for detail in answer.json()["details"]] == [path]
+    assert not script.asked
+
+
+@pytest.mark.parametrize(
+    ("query", "user_id"),
+    [("user_id=a+b", "a b"), ("userId=a%2Bb", "a+b"), ("user_id=%C3%A9;x=1", "é;x=1")],
+)
+async def test_a_query_is_decoded_as_forms_are(
+    client: httpx.AsyncClient, script: Script, query: str, user_id: str
+) -> None:
+    """A semicolon separates nothing."""
+    script.answers["ListUserBookings"] = lambda _: bookings_pb2.ListUserBookingsResponse()
+    answer = await client.get(f"/api/bookings/user?{query}&page_size=3")
+    assert (answer.status_code, answer.json()) == (200, [])
+    request: Any = script.asked[0].request
+    assert (request.user_id, request.page_size) == (user_id, 3)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", '""', '"', '"a', "a b", '"a b"', "a\tb", "é", '"a";x=1', '"\\a"', "x" * 256, "a, b"],
+)
+async def test_a_wrong_idempotency_key_is_refused(
+    client: httpx.AsyncClient, script: Script, key: str
+) -> None:
+    """A key that one side reads differently would protect nothing."""
+    answer = await client.post(
+        "/api/bookings/reserve",
+        json={"event_id": 5, "user_id": "alice"},
+        headers=[(b"Idempotency-Key", key.encode())],
+    )
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_idempotency_key"})
+    assert not script.asked
+
+
+async def test_two_idempotency_keys_are_none(client: httpx.AsyncClient, script: Script) -> None:
+    """Nobody can say which of them counts."""
+    answer = await client.post(
+        "/api/bookings/reserve",
+        json={"event_id": 5, "user_id": "alice"},
+        headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "a")],
+    )
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_idempotency_key"})
+
+
+async def test_a_read_has_no_use_for_an_idempotency_key(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """Clients that send one with everything are not told off."""
+    script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
+    answer = await client.get("/events/5", headers={"Idempotency-Key": "a b"})
+    assert answer.status_code == 200

@@ -1,0 +1,78 @@
+"""What balancers and operators ask."""
+
+import asyncio
+
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2
+
+from tests.gateway import messages
+from tests.gateway.conftest import run_gateway
+from tests.gateway.script import SERVING, Script, ScriptedServer
+
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+BOOKINGS = "boxoffice.bookings.v1.BookingsService"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_health_is_exact(client: httpx.AsyncClient, script: Script) -> None:
+    """It says that the process answers, and asks nobody."""
+    answer = await client.get("/health")
+    assert (answer.status_code, answer.content) == (200, b'{"status":"ok"}')
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_readiness_is_that_of_bookings_and_its_database(
+    client: httpx.AsyncClient, server: ScriptedServer, script: Script
+) -> None:
+    """Each way of not being ready has its own reason."""
+    answers = [await client.get("/ready")]
+    await server.health.set("database", NOT_SERVING)
+    answers.append(await client.get("/ready"))
+    await server.health.set("", NOT_SERVING)
+    answers.append(await client.get("/ready"))
+    await server.health.set("", SERVING)
+    await server.health.set("database", SERVING)
+    answers.append(await client.get("/ready"))
+    assert [(answer.status_code, answer.content) for answer in answers] == [
+        (200, b'{"status":"ready"}'),
+        (503, b'{"status":"not_ready","reason":"db"}'),
+        (503, b'{"status":"not_ready","reason":"bookings"}'),
+        (200, b'{"status":"ready"}'),
+    ]
+
+
+async def test_unreachable_bookings_are_not_ready(unused_tcp_port: int) -> None:
+    """And that is known at once."""
+    async with (
+        run_gateway(f"127.0.0.1:{unused_tcp_port}") as gateway,
+        httpx.AsyncClient(base_url=gateway.url) as client,
+        asyncio.timeout(1),
+    ):
+        answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "bookings")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_metrics_have_no_label_that_a_client_chooses(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """Paths are counted by their template, and all that are not ours together."""
+    script.answers["Reserve"] = messages.reserved
+    await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
+    await client.get("/events/0")
+    await client.get("/some-chosen-path")
+    await client.request("QUERY", "/another-chosen-path")
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    counted = [
+        line.partition("} ")[0]
+        for line in answer.text.splitlines()
+        if line.startswith("boxoffice_http_requests_total{")
+    ]
+    prefix = "boxoffice_http_requests_total{"
+    assert f'{prefix}method="POST",route="/api/bookings/reserve",status="201"' in counted
+    assert f'{prefix}method="GET",route="/events/{{event_id}}",status="422"' in counted
+    assert f'{prefix}method="GET",route="unmatched",status="404"' in counted
+    assert f'{prefix}method="other",route="unmatched",status="404"' in counted
+    assert "chosen" not in answer.text

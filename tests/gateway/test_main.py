@@ -1,0 +1,116 @@
+"""The process: it listens where it is told, and ends in order."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway import messages
+from tests.gateway.script import Script, ScriptedServer
+
+
+@asynccontextmanager
+async def gateway_process(
+    ports: Sequence[int], target: str = "127.0.0.1:1"
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Runs `python -m gateway` on the ports."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        env=os.environ
+        | {
+            "PORT": str(ports[0]),
+            "EXTRA_PORTS": ", ".join(map(str, ports[1:])),
+            "GATEWAY_BATCH_SIZE": "1",
+            "GATEWAY_EVENTS_TARGET": target,
+            "GATEWAY_BOOKINGS_TARGET": target,
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def answers(client: httpx.AsyncClient, url: str) -> bool:
+    """Tells whether somebody answers there."""
+    try:
+        return (await client.get(url)).is_success
+    except httpx.TransportError:
+        return False
+
+
+async def started(client: httpx.AsyncClient, ports: Sequence[int]) -> None:
+    """Waits until every port answers."""
+    async with asyncio.timeout(20):
+        for port in ports:
+            while not await answers(client, f"http://127.0.0.1:{port}/health"):  # noqa: ASYNC110 - ports tell nobody
+                await asyncio.sleep(0.05)
+
+
+async def test_a_request_in_flight_is_finished_on_sigterm(
+    unused_tcp_port_factory: Callable[[], int],
+) -> None:
+    """The last answers ask their clients to go elsewhere, and the process ends well."""
+    ports = [unused_tcp_port_factory(), unused_tcp_port_factory()]
+    arrived, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Any) -> Any:
+        arrived.set()
+        await may_answer.wait()
+        return messages.reserved(request)
+
+    server = ScriptedServer(Script({"Reserve": slow}))
+    async with (
+        gateway_process(ports, await server.start()) as process,
+        httpx.AsyncClient() as client,
+    ):
+        await started(client, ports)
+        url = f"http://127.0.0.1:{ports[1]}"
+        body = {"event_id": 5, "user_id": "alice"}
+        reserving = asyncio.create_task(client.post(f"{url}/api/bookings/reserve", json=body))
+        await asyncio.wait_for(arrived.wait(), 5)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(5):
+            while await answers(client, f"{url}/health"):  # noqa: ASYNC110 - ports tell nobody
+                await asyncio.sleep(0.05)
+        may_answer.set()
+        answer = await reserving
+        assert (answer.status_code, answer.headers["connection"]) == (201, "close")
+        assert await asyncio.wait_for(process.wait(), 5) == 0
+    await server.stop()
+
+
+async def test_a_taken_port_is_named(unused_tcp_port: int) -> None:
+    """Nobody has to guess which of them, or read a traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with gateway_process([unused_tcp_port, port]) as process:
+            _, said = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode().startswith(f"Boxoffice gateway: cannot listen on 127.0.0.1:{port}")
+    assert "Traceback" not in said.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_idle_gateway_ends_at_once(unused_tcp_port: int, number: signal.Signals) -> None:
+    """Idle connections do not hold it up."""
+    async with gateway_process([unused_tcp_port]) as process, httpx.AsyncClient() as client:
+        await started(client, [unused_tcp_port])
+        process.send_signal(number)
+        async with asyncio.timeout(3):
+            assert await process.wait() == 0

@@ -1,0 +1,105 @@
+"""The documentation says what the gateway does."""
+
+import re
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from openapi_spec_validator import validate
+
+from gateway import comments, contract, openapi
+from gateway.__main__ import BOOKINGS, EVENTS
+from gateway.contract import Binding
+from gateway.errors import REPLIES
+from tests.gateway.script import Script
+
+BINDINGS = contract.read([EVENTS, BOOKINGS])
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """Gives the document as a client reads it."""
+    made = openapi.document(BINDINGS, comments.load())
+    parsed: dict[str, Any] = orjson.loads(orjson.dumps(made))
+    return parsed
+
+
+def operation(document: dict[str, Any], binding: Binding) -> dict[str, Any]:
+    """Finds the operation of a binding."""
+    found: dict[str, Any] = document["paths"][binding.path][binding.http_method.lower()]
+    return found
+
+
+def test_the_document_is_openapi(document: dict[str, Any]) -> None:
+    """A validator that knows the specification agrees."""
+    validate(document)
+
+
+def test_every_binding_is_an_operation_of_its_own(document: dict[str, Any]) -> None:
+    """Generated clients need a name for each."""
+    found = [operation(document, binding) for binding in BINDINGS]
+    assert len(found) == sum(len(path) for path in document["paths"].values())
+    assert len({one["operationId"] for one in found}) == len(found)
+    assert all(one["summary"] for one in found)
+
+
+def test_everything_is_described(document: dict[str, Any]) -> None:
+    """The comments of the contract arrive."""
+    schemas = document["components"]["schemas"]
+    assert all(schema["description"] for schema in schemas.values())
+    assert schemas["ReserveRequest"]["properties"]["user_id"]["description"].startswith("Who books")
+    parameters = [p for binding in BINDINGS for p in operation(document, binding)["parameters"]]
+    assert all(parameter["description"] for parameter in parameters)
+
+
+def test_a_request_is_described_as_strictly_as_it_is_read(document: dict[str, Any]) -> None:
+    """Rules, required fields, and that nothing else is accepted."""
+    schema = document["components"]["schemas"]["ReserveRequest"]
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["event_id", "user_id"]
+    event_id, user_id = schema["properties"]["event_id"], schema["properties"]["user_id"]
+    assert (event_id["minimum"], event_id["maximum"]) == (1, 2**63 - 1)
+    assert (user_id["minLength"], user_id["maxLength"]) == (1, 128)
+    assert document["components"]["schemas"]["EventInput"]["required"] == ["name", "total_seats"]
+    assert "required" not in document["components"]["schemas"]["EventUpdate"]
+    assert "id" not in document["components"]["schemas"]["EventUpdate"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_fine"),
+    [("alice", True), ("Ünïcødé 名前", True), ("a\u0085b", False), ("a\u200bb", False)],
+)
+def test_patterns_mean_what_the_contract_means(
+    document: dict[str, Any], text: str, is_fine: bool
+) -> None:
+    """Unicode categories are spelled out so that any reader of JSON Schema has them."""
+    schema = document["components"]["schemas"]["ReserveRequest"]["properties"]["user_id"]
+    assert bool(re.search(schema["pattern"], text)) == is_fine
+
+
+def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -> None:
+    """By its status and its code."""
+    for binding in BINDINGS:
+        responses = operation(document, binding)["responses"]
+        for reason in map(contract.reason_name, binding.rule.refusals):
+            reference = responses[str(REPLIES[reason].status)]["$ref"]
+            shared = document["components"]["responses"][reference.rpartition("/")[2]]
+            schema = shared["content"]["application/json"]["schema"]
+            assert reason.lower() in schema["properties"]["error"]["enum"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_examples_are_accepted(
+    client: httpx.AsyncClient, script: Script, document: dict[str, Any]
+) -> None:
+    """What the page offers to try is no 422."""
+    script.answers.clear()
+    for binding in BINDINGS:
+        if binding.body:
+            content = operation(document, binding)["requestBody"]["content"]
+            example = content["application/json"]["example"]
+            path = contract.VARIABLE.sub("1", binding.path)
+            answer = await client.request(binding.http_method, path, json=example)
+            assert answer.status_code >= 500, answer.text
+    assert len(script.asked) == sum(bool(binding.body) for binding in BINDINGS)

@@ -1,0 +1,35 @@
+"""The documentation's pages come from the gateway alone."""
+
+import re
+
+import httpx
+import pytest
+
+from tests.gateway.script import Script
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.mark.parametrize("path", ["/api", "/api-spec", "/docs"])
+async def test_a_page_needs_nothing_from_elsewhere(
+    client: httpx.AsyncClient, script: Script, path: str
+) -> None:
+    """Every file that it names is served here, and its policy allows no other."""
+    page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(named) == 4
+    for file in named:
+        assert (await client.get(file)).status_code == 200
+    assert "<script>" not in page.text
+
+
+async def test_the_document_is_served_as_json(client: httpx.AsyncClient, script: Script) -> None:
+    """Where every tool looks for it."""
+    answer = await client.get("/openapi.json", headers={"accept": "application/json"})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["openapi"] == "3.1.0"

@@ -1,0 +1,91 @@
+"""Lists: how a client gets from page to page."""
+
+import httpx
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.events.v1 import events_pb2
+from tests.gateway import messages
+from tests.gateway.script import Script
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_the_next_page_is_linked(client: httpx.AsyncClient, script: Script) -> None:
+    """With the same query, but for the token."""
+    script.answers["ListUserBookings"] = lambda _: bookings_pb2.ListUserBookingsResponse(
+        bookings=[messages.booking()], next_page_token="to/ken="
+    )
+    answer = await client.get("/api/bookings/user?user_id=a%26b&page_size=1&pageToken=old")
+    assert answer.headers["link"] == (
+        '</api/bookings/user?user_id=a%26b&page_size=1&page_token=to%2Fken%3D>; rel="next"'
+    )
+    assert [booking["booking_id"] for booking in answer.json()] == [7]
+    followed = answer.links["next"]["url"]
+    await client.get(followed)
+    assert script.asked[1].request.user_id == "a&b"
+    assert script.asked[1].request.page_token == "to/ken="
+
+
+async def test_the_last_page_links_nowhere(client: httpx.AsyncClient, script: Script) -> None:
+    """Nor does an empty one."""
+    script.answers["ListBookings"] = lambda _: bookings_pb2.ListBookingsResponse()
+    answer = await client.get("/api/bookings")
+    assert (answer.content, "link" in answer.headers) == (b"[]", False)
+
+
+async def test_a_query_cannot_end_its_own_link(client: httpx.AsyncClient, script: Script) -> None:
+    """A `>` in it is escaped."""
+    script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse(next_page_token="t")
+    answer = await client.send(
+        client.build_request("GET", httpx.URL(client.base_url, raw_path=b'/events?query=>",x'))
+    )
+    assert answer.headers["link"] == '</events?query=%3E%22,x&page_token=t>; rel="next"'
+
+
+@pytest.mark.parametrize(
+    ("query", "page", "limit", "total_pages"),
+    [
+        ("page=2&limit=10", 2, 10, 3),
+        ("page=2", 2, 50, 1),
+        ("limit=7", 1, 7, 4),
+        ("limit=1000", 1, 200, 1),
+        ("page=3&page_size=5", 3, 5, 5),
+    ],
+)
+async def test_pages_by_number_have_an_envelope(
+    client: httpx.AsyncClient,
+    script: Script,
+    query: str,
+    page: int,
+    limit: int,
+    total_pages: int,
+) -> None:
+    """Where a client asks for one by `page` or `limit`."""
+    script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse(
+        events=[messages.event()], total=25
+    )
+    answer = await client.get(f"/events?{query}")
+    meta = {"total": 25, "page": page, "limit": limit, "total_pages": total_pages}
+    assert answer.json()["meta"] == meta
+    assert len(answer.json()["data"]) == 1
+    assert answer.headers["x-total-count"] == "25"
+    assert script.asked[0].request.page == page
+
+
+async def test_a_page_size_alone_keeps_the_array(client: httpx.AsyncClient, script: Script) -> None:
+    """It belongs to paging by token."""
+    script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse()
+    assert (await client.get("/events?page_size=5")).json() == []
+
+
+@pytest.mark.parametrize(
+    "query", ["page=0", "page=-1", "page=x", "limit=-1", "limit=1&page_size=1"]
+)
+async def test_a_page_that_cannot_be_is_refused(
+    client: httpx.AsyncClient, script: Script, query: str
+) -> None:
+    """By the name of the field."""
+    answer = await client.get(f"/events?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["details"][0]["path"] in {"page", "page_size"}
