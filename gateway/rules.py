@@ -70,8 +70,8 @@ def _string(rules: validate_pb2.StringRules) -> Schema:
         schema["maxLength"] = rules.max_len
     if rules.HasField("pattern"):
         schema["pattern"] = portable(rules.pattern)
-    chosen = [choice for choice in getattr(rules, "in") if choice]
-    return schema | ({"enum": chosen} if chosen else {})
+    choices = list(getattr(rules, "in"))
+    return schema | ({"enum": choices} if choices else {})
 
 
 def _admits_empty(schema: Schema) -> bool:
