@@ -76,5 +76,5 @@ def time_zones() -> frozenset[str]:
 
 def _check_window(opens: object, closes: object) -> None:
     if isinstance(opens, datetime) and isinstance(closes, datetime) and closes <= opens:
-        after = Violation("event.sales_close_at", "must be after event.sales_open_at")
+        after = Violation("event.sales_close_at", "must be after sales_open_at")
         raise ValidationFailed(violations=[after])
