@@ -107,7 +107,7 @@ recorded AS (
         rev,
         CASE WHEN closes_now THEN 'CLOSED' ELSE 'RESIZED' END,
         CASE WHEN closes_now THEN -before.booked ELSE 0 END,
-        CASE WHEN closes_now THEN NULL ELSE applied.capacity END,
+        applied.capacity,
         clock_timestamp()
     FROM applied, before
     WHERE closes_now OR before.capacity <> applied.capacity

@@ -92,7 +92,7 @@ CREATE INDEX bookings_by_user ON bookings (user_id, id);
 CREATE TABLE ledger (
     event_id bigint NOT NULL,
     rev bigint NOT NULL,
-    -- OPENED and RESIZED carry the capacity; CLOSED frees all that is sold and held.
+    -- OPENED, RESIZED and CLOSED carry the capacity; CLOSED frees all that is sold and held.
     kind text NOT NULL,
     booking_id bigint,
     user_id text COLLATE "C",
@@ -107,7 +107,7 @@ CREATE TABLE ledger (
     CONSTRAINT ledger_kind_known 
         CHECK (kind IN ('OPENED', 'RESIZED', 'CLOSED', 'RESERVED', 'CANCELLED')),
     CONSTRAINT ledger_capacity_if_sized
-        CHECK ((kind IN ('OPENED', 'RESIZED')) = (capacity IS NOT NULL)),
+        CHECK ((kind IN ('OPENED', 'RESIZED', 'CLOSED')) = (capacity IS NOT NULL)),
     CONSTRAINT ledger_booking_if_named
         CHECK ((kind IN ('RESERVED', 'CANCELLED')) = (booking_id IS NOT NULL)),
     CONSTRAINT ledger_user_if_booking CHECK ((booking_id IS NULL) = (user_id IS NULL))
