@@ -75,8 +75,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(reservations.forget_keys, every_seconds=60),
         ):
-            yield port
-            await server.stop()
+            try:
+                yield port
+            finally:
+                await server.stop()
 
 
 async def run(settings: Settings) -> None:
