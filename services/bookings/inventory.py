@@ -132,10 +132,14 @@ def _objection(stock: Stock, state: EventState) -> str:
 
 
 class Inventory:
-    """Keeps the counters of every event in step with the catalogue."""
+    """Keeps the counters of every event in step with the catalogue.
 
-    def __init__(self, pool: Pool) -> None:
+    `closing_chunk` is how many bookings of a closed event are written at once.
+    """
+
+    def __init__(self, pool: Pool, *, closing_chunk: int = CLOSING_CHUNK) -> None:
         self._pool = pool
+        self._closing_chunk = closing_chunk
 
     async def apply(self, state: EventState) -> Judgement:
         """Judges a state under the event's lock and puts it in force, or records its refusal.
@@ -157,7 +161,7 @@ class Inventory:
     async def close_chunk(self) -> bool:
         """Writes a chunk of a closed event's bookings as CANCELLED; tells whether there was one."""
         async with self._pool.connection() as connection:
-            chunk = {"chunk": CLOSING_CHUNK}
+            chunk = {"chunk": self._closing_chunk}
             row = await (await connection.execute(SQL["close_chunk"], chunk)).fetchone()
             return bool(row and row[0])
 
@@ -176,6 +180,7 @@ async def apply(
     if opened:
         return Judgement(Verdict.APPLIED, inventory_rev=opened[0])
     stock = await _locked(connection, state.event_id)
+    failpoint("bookings.apply.locked")
     judgement = judge(stock, state, begins_epoch=begins_epoch)
     if not is_news(stock, state, begins_epoch=begins_epoch):
         return judgement

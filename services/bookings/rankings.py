@@ -25,10 +25,14 @@ class TopUser:
 
 
 class Rankings:
-    """Ranks users by their live bookings."""
+    """Ranks users by their live bookings.
 
-    def __init__(self, pool: Pool) -> None:
+    `roll_up_chunk` is about how many rows of the ledger are added to the tallies at once.
+    """
+
+    def __init__(self, pool: Pool, *, roll_up_chunk: int = ROLL_UP_CHUNK) -> None:
         self._pool = pool
+        self._roll_up_chunk = roll_up_chunk
 
     async def list_top_users(self, period: str, day: str) -> list[TopUser]:
         """Lists at most ten users.
@@ -45,7 +49,7 @@ class Rankings:
     async def roll_up(self) -> bool:
         """Adds a chunk of the ledger to the tallies; tells whether there was any."""
         async with self._pool.connection() as connection:
-            rolled = await connection.execute(SQL["roll_up"], {"chunk": ROLL_UP_CHUNK})
+            rolled = await connection.execute(SQL["roll_up"], {"chunk": self._roll_up_chunk})
             return rolled.rowcount > 0
 
 
