@@ -15,7 +15,8 @@ from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway import contract, health, pages
 from gateway.app import App
-from gateway.calls import RetryBudget, UnaryCall
+from gateway.batches import BatchedRpc
+from gateway.calls import RetryBudget, Rpc, UnaryCall, rpc
 from gateway.contract import Binding
 from gateway.endpoints import Endpoint
 from gateway.layers import layers
@@ -101,7 +102,7 @@ def _endpoints(
                 binding,
                 UnaryCall(
                     binding,
-                    channels[binding.rpc.containing_service],
+                    _rpc(settings, binding, channels[binding.rpc.containing_service]),
                     budget,
                     deadline_seconds=settings.deadline_seconds,
                 ),
@@ -111,6 +112,14 @@ def _endpoints(
         )
         for binding in bindings
     ]
+
+
+def _rpc(settings: Settings, binding: Binding, channel: grpc.aio.Channel) -> Rpc:
+    if binding.rule.batch and settings.batch_size > 1:
+        return BatchedRpc(
+            binding, channel, at_once=settings.batch_size, waiting=settings.max_waiting
+        )
+    return rpc(binding, channel)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable
 from typing import Any, NamedTuple, Protocol
 
 import grpc
@@ -28,6 +29,24 @@ class Call(Protocol):
         """Gives the response. Raises Refusal."""
 
 
+class Rpc(Protocol):
+    """An RPC of a stub, or what is called like one."""
+
+    def __call__(
+        self, request: Any, *, timeout: float, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[Any]:
+        """Starts a call. It raises AioRpcError or Refusal."""
+
+
+def rpc(binding: Binding, channel: grpc.aio.Channel) -> Rpc:
+    """Gives the binding's own RPC."""
+    return channel.unary_unary(
+        binding.rpc_path,
+        request_serializer=GetMessageClass(binding.rpc.input_type).SerializeToString,
+        response_deserializer=GetMessageClass(binding.rpc.output_type).FromString,
+    )
+
+
 class RetryBudget:
     """Lets few enough calls be sent again that a service in trouble gets hardly more of them.
 
@@ -51,7 +70,7 @@ class RetryBudget:
 
 
 class UnaryCall:
-    """One RPC per request.
+    """An RPC for a request, by itself or in a batch: see `rpc`.
 
     What certainly was not sent is tried again. What may have arrived is sent again only when it is
     a read or carries an idempotency key, within the budget.
@@ -60,16 +79,12 @@ class UnaryCall:
     def __init__(
         self,
         binding: Binding,
-        channel: grpc.aio.Channel,
+        rpc: Rpc,
         budget: RetryBudget,
         *,
         deadline_seconds: float,
     ) -> None:
-        self._rpc = channel.unary_unary(
-            binding.rpc_path,
-            request_serializer=GetMessageClass(binding.rpc.input_type).SerializeToString,
-            response_deserializer=GetMessageClass(binding.rpc.output_type).FromString,
-        )
+        self._rpc = rpc
         self._is_read = binding.is_read
         self._key_field = binding.key_field
         self._budget = budget

@@ -4,14 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, TypeAlias
-from urllib.parse import quote
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway import contract, values
-from gateway.contract import VARIABLE, Binding, ContractError, Field
+from gateway.contract import Binding, ContractError, Field
 from gateway.exchange import Header
 
 Encode: TypeAlias = Callable[[Any], Any]
@@ -62,12 +61,6 @@ def header_encoders(binding: Binding) -> Sequence[HeaderOf]:
         resource = contract.fields(shown.message_type)
         encoders += [_header(field, shown.name) for field in resource if _has_header(field)]
     return encoders
-
-
-def location(template: str, shown: dict[str, Any]) -> bytes:
-    """Fills the path of the resource that a success made with fields of the body."""
-    path = VARIABLE.sub(lambda match: quote(str(shown[match[1]]), safe=""), template)
-    return path.encode()
 
 
 def timestamp(value: Timestamp) -> str:

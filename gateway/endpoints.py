@@ -8,6 +8,7 @@ from gateway import bodies, decoding, encoding, queries
 from gateway.calls import Asker, Call
 from gateway.contract import Binding
 from gateway.exchange import JSON_HEADERS, Answer, Header, Request
+from gateway.locations import Location
 from gateway.paging import Pages
 from services.kit.authentication import Authenticator
 from services.kit.errors import Refusal
@@ -26,6 +27,7 @@ class Endpoint:
         self._pages = Pages(binding)
         self._shown = encoding.body_encoder(binding)
         self._headers = encoding.header_encoders(binding)
+        self._location = Location(binding.rule.location)
         self._status = binding.rule.success_status or 200
 
     async def __call__(self, request: Request) -> Answer:
@@ -34,7 +36,8 @@ class Endpoint:
         try:
             response = await self._call(message, asker)
         except Refusal as refusal:
-            refusal.violations = decoding.of_client(self._binding, refusal.violations)
+            if refusal.violations:
+                refusal.violations = decoding.of_client(self._binding, refusal.violations)
             raise
         return self._answer(request, message, response)
 
@@ -53,6 +56,6 @@ class Endpoint:
         shown = self._pages.shown(message, response, rows)
         headers: list[Header] = [*JSON_HEADERS, *self._pages.headers(request, response)]
         headers += filter(None, (header(response) for header in self._headers))
-        if self._status == CREATED and self._binding.rule.location:
-            headers.append((b"location", encoding.location(self._binding.rule.location, rows)))
+        if self._status == CREATED and (path := self._location.fill(rows)):
+            headers.append((b"location", path))
         return Answer(self._status, headers, orjson.dumps(shown))

@@ -20,18 +20,19 @@ Statuses and `Retry-After` come from the Reason enum of the contract.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import quote
 
 import grpc
 import orjson
 
 from boxoffice.rest.v1 import reasons_pb2
-from gateway.contract import VARIABLE, reason_name
+from gateway.contract import reason_name
 from gateway.exchange import JSON_HEADERS, Answer, Header
+from gateway.locations import Location
 from services.kit import errors
 
 MAX_DETAILS = 50
 MAX_SHOWN_CHARACTERS = 128
+NOWHERE = Location("")
 
 
 class HttpRefusal(errors.Refusal):
@@ -118,10 +119,10 @@ REPLIES: Mapping[str, Reply]
 """The reply to each reason of the contract; an answer outside it is a defect."""
 
 
-def answer(refusal: errors.Refusal, location: str = "") -> Answer:
+def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     """Makes the HTTP answer to a refusal.
 
-    `location` is the template of the resource that a refusal may name by its metadata.
+    `location` is that of the resource which a refusal may name by its metadata.
     """
     reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
     headers = reply.headers + getattr(refusal, "headers", ())
@@ -182,16 +183,14 @@ _NO_BACKEND = (
 )
 
 
-def _metadata_headers(metadata: Mapping[str, str], location: str) -> tuple[Header, ...]:
+def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[Header, ...]:
     headers: tuple[Header, ...] = ()
     if "inventory_revision" in metadata:
         headers += ((b"x-inventory-revision", metadata["inventory_revision"].encode()),)
     if metadata.get("replayed", "").lower() == "true":
         headers += ((b"idempotent-replayed", b"true"),)
-    names = VARIABLE.findall(location)
-    if names and all(name in metadata for name in names):
-        path = VARIABLE.sub(lambda match: quote(metadata[match[1]], safe=""), location)
-        headers += ((b"content-location", path.encode()),)
+    if path := location.fill(metadata):
+        headers += ((b"content-location", path),)
     return headers
 
 

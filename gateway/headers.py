@@ -1,7 +1,7 @@
 """The request headers that mean something: each is read strictly or not at all."""
 
+import random
 import re
-import uuid
 from functools import lru_cache
 
 from gateway.contract import KEY_HEADER
@@ -19,7 +19,8 @@ def request_id(sent: bytes | None) -> str:
     """Gives the client's own request id if it is fit to be logged, else a new one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent.decode()
-    return uuid.uuid4().hex
+    # Not a secret, and uuid4 takes three microseconds more.
+    return f"{random.getrandbits(128):032x}"
 
 
 def field_value(header: str, sent: bytes) -> str:

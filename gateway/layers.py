@@ -9,6 +9,7 @@ import structlog
 from gateway import errors, metrics
 from gateway.exchange import Answer, Handler, Request
 from gateway.headers import accepts
+from gateway.locations import Location
 from gateway.routing import Route
 from services.kit.errors import Internal, Refusal
 from services.kit.logging import sampled
@@ -67,12 +68,13 @@ class Refusals:
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
         """See Layer."""
+        location = Location(route.location)
 
         async def refused(request: Request) -> Answer:
             try:
                 return await handle(request)
             except Refusal as refusal:
-                return errors.answer(refusal, route.location)
+                return errors.answer(refusal, location)
             except Exception:
                 log.exception("failed", request_id=request.request_id, route=route.template)
                 return errors.answer(Internal())

@@ -11,5 +11,11 @@ SECONDS = Histogram(
     ["route", "method"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+BATCHED = Histogram(
+    "boxoffice_batch_items",
+    "Requests that shared a batch",
+    ["rpc"],
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are told apart; all others are counted together."""

@@ -83,7 +83,7 @@ class Routes:
 
     def _search(self, method: str, path: str) -> Match:
         try:
-            parts = [queries.decoded(part.encode()) for part in path.removeprefix("/").split("/")]
+            parts = _parts(path)
         except errors.BadRequest as refusal:
             return _refusing(method, refusal)
         allowed: set[str] = set()
@@ -96,6 +96,11 @@ class Routes:
             return _refusing(method, errors.RouteNotFound())
         allowed |= {"HEAD"} if "GET" in allowed else set()
         return _refusing(method, errors.MethodNotAllowed(", ".join(sorted(allowed)).encode()))
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.removeprefix("/").split("/")
+    return [queries.decoded(part.encode()) for part in parts] if "%" in path else parts
 
 
 def _ends(

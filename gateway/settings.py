@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(default=5.0, gt=0)
     """How long a request may wait for its service, attempts and pauses together."""
 
+    batch_size: int = Field(default=128, ge=1, le=256)
+    """Requests that may share a batch; 1 sends each by itself."""
+
+    max_waiting: int = Field(default=2048, ge=1)
+    """Requests of one kind that may wait for a batch; further ones are refused at once."""
+
     max_connections: int = Field(default=900, ge=1)
     """Connections that are served at once; further ones are refused."""
 

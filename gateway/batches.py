@@ -1,0 +1,128 @@
+"""RPCs that have a batch twin: called like any other, sent many at a time.
+
+What the twin's messages look like is said in rest.proto, at `MethodRule.batch`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway.combining import Combiner
+from gateway.contract import Binding
+from gateway.metrics import BATCHED
+from services.kit.errors import Internal, OutcomeUnknown, Unavailable, refusal_from_status
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class Item(NamedTuple):
+    """A request, the metadata of a call of its own, and when its caller stops waiting."""
+
+    request: Any
+    metadata: Metadata
+    deadline: float
+
+
+class Busy(Exception):  # noqa: N818 - it says where to ask again, and nobody else sees it
+    """Somebody else holds the lock that the item needs."""
+
+
+class BatchedRpc:
+    """An RPC whose concurrent calls share batches; it is called like that of a plain stub.
+
+    All share one lane, whose batches skip what is locked elsewhere. A request that comes back busy
+    waits in a lane of those with its own value of the lane field, where it delays nobody else.
+    """
+
+    def __init__(
+        self, binding: Binding, channel: grpc.aio.Channel, *, at_once: int, waiting: int
+    ) -> None:
+        self._is_read = binding.is_read
+        self._lane_field = binding.rule.lane
+        self._twin = Twin(binding.rpc, binding.rule.batch, channel)
+        self._new_lane = partial(Combiner[Item, Any], at_once=at_once, waiting=waiting)
+        self._shared = self._new_lane(partial(self._twin.send, skips_locked=bool(self._lane_field)))
+        self._lanes: dict[Any, Combiner[Item, Any]] = {}
+
+    async def __call__(self, request: Any, *, timeout: float, metadata: Metadata) -> Any:
+        """Gives the response. Raises Refusal, or AioRpcError when the whole batch failed."""
+        now = asyncio.get_running_loop().time
+        item = Item(request, metadata, now() + timeout)
+        try:
+            try:
+                return await self._shared.ask(item, timeout_seconds=timeout)
+            except Busy:
+                return await self._ask_apart(item, item.deadline - now())
+        except TimeoutError as error:
+            raise (Unavailable() if self._is_read else OutcomeUnknown()) from error
+
+    async def _ask_apart(self, item: Item, timeout_seconds: float) -> Any:
+        """Asks where only those wait who need the same lock."""
+        value = getattr(item.request, self._lane_field)
+        lane = self._lanes.setdefault(value, self._new_lane(self._twin.send))
+        try:
+            return await lane.ask(item, timeout_seconds=timeout_seconds)
+        finally:
+            if lane.is_idle and self._lanes.get(value) is lane:
+                del self._lanes[value]
+
+
+class Twin:
+    """The batch RPC: packs items, and takes the results apart."""
+
+    def __init__(self, rpc: MethodDescriptor, name: str, channel: grpc.aio.Channel) -> None:
+        twin = rpc.containing_service.methods_by_name[name]
+        self._request_class: Any = GetMessageClass(twin.input_type)
+        self._pack = _packer(rpc, twin)
+        self._batched = BATCHED.labels(twin.name)
+        self._call = channel.unary_unary(
+            f"/{rpc.containing_service.full_name}/{twin.name}",
+            request_serializer=self._request_class.SerializeToString,
+            response_deserializer=GetMessageClass(twin.output_type).FromString,
+        )
+
+    async def send(
+        self, items: Sequence[Item], *, skips_locked: bool = False
+    ) -> Sequence[Any | BaseException]:
+        """Gives a response for each item, or what to raise instead."""
+        self._batched.observe(len(items))
+        now = asyncio.get_running_loop().time()
+        # The last one to give up decides: who gives up earlier does so by himself.
+        timeout = max(item.deadline for item in items) - now
+        request = self._request_class(items=map(self._pack, items))
+        if skips_locked:
+            request.skips_locked = True
+        response: Any = await self._call(request, timeout=timeout, metadata=items[0].metadata[:1])
+        return [_unpacked(result) for result in response.results]
+
+
+def _packer(rpc: MethodDescriptor, twin: MethodDescriptor) -> Callable[[Item], Any]:
+    """Makes what puts an item into the twin's request."""
+    entry: Any = twin.input_type.fields_by_name["items"].message_type
+    if entry is rpc.input_type:
+        return lambda item: item.request
+    entry_class: Any = GetMessageClass(entry)
+
+    def pack(item: Item) -> Any:
+        carried = dict(item.metadata)
+        return entry_class(
+            request=item.request,
+            authorization=carried.get("authorization"),
+            caller_request_id=carried["x-request-id"],
+        )
+
+    return pack
+
+
+def _unpacked(result: Any) -> Any | BaseException:
+    kind = result.WhichOneof("result")
+    if kind == "response":
+        return result.response
+    if kind == "busy":
+        return Busy()
+    return refusal_from_status(result.error) or Internal()
