@@ -35,7 +35,7 @@ seed: .venv/run.stamp ## Load the sample data again into a running Boxoffice
 
 .PHONY: test
 test: .venv/dev.stamp ## Run every test, with coverage
-	$(PYTHON) -m pytest --cov --cov-report=term $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 .PHONY: lint
 lint: .venv/dev.stamp protos-check ## Check style, types, the contract and who imports whom
