@@ -1,0 +1,73 @@
+from typing import Any
+
+import pytest
+
+from services.bookings.availability import Availability
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import EventNotFound
+from services.bookings.inventory import Inventory, Seats
+from services.bookings.reservations import Request, Reservations
+from services.kit.errors import Unavailable
+from tests.services.bookings.conftest import ScriptedCatalogue, concert
+
+
+@pytest.fixture
+def availability(inventory: Inventory, catalogue: Catalogue) -> Availability:
+    """Gives availability over the scripted catalogue."""
+    return Availability(inventory, catalogue)
+
+
+async def test_seats_are_counted_with_their_revision(
+    inventory: Inventory, reservations: Reservations, availability: Availability
+) -> None:
+    """A client can tell which of two counts is the younger one."""
+    await inventory.apply(concert(capacity=3))
+    await reservations.reserve([Request(1, "ada"), Request(1, "bob")])
+    assert await availability.count([1]) == {
+        1: Seats(event_id=1, capacity=3, booked=2, rev=3, is_visible=True)
+    }
+
+
+async def test_an_event_that_was_just_made_has_all_its_seats(
+    scripted: ScriptedCatalogue, availability: Availability
+) -> None:
+    """Events that nobody told bookings of are learned of."""
+    scripted.states[1] = concert(capacity=3)
+    seats = (await availability.count([1]))[1]
+    assert isinstance(seats, Seats)
+    assert (seats.capacity, seats.booked) == (3, 0)
+
+
+@pytest.mark.parametrize("hidden", [{"deleted": True}, {"status": "DRAFT"}])
+async def test_what_one_may_not_see_does_not_exist(
+    inventory: Inventory, availability: Availability, hidden: dict[str, Any]
+) -> None:
+    """A draft and a deleted event are as absent as one that never was."""
+    await inventory.apply(concert(**hidden))
+    counted = await availability.count([1, 2])
+    assert [type(seats) for seats in counted.values()] == [EventNotFound, EventNotFound]
+    with pytest.raises(EventNotFound):
+        await availability.expect(1)
+
+
+async def test_each_event_succeeds_or_fails_alone(
+    inventory: Inventory, scripted: ScriptedCatalogue, availability: Availability
+) -> None:
+    """With events away, what is known is counted, and the rest is not said to be absent."""
+    await inventory.apply(concert())
+    scripted.refusal = Unavailable()
+    counted = await availability.count([1, 2])
+    assert isinstance(counted[1], Seats)
+    assert isinstance(counted[2], Unavailable)
+
+
+async def test_a_cancelled_event_has_its_seats_back(
+    inventory: Inventory, reservations: Reservations, availability: Availability
+) -> None:
+    """It can be seen, and nobody sits in it."""
+    await inventory.apply(concert(capacity=3))
+    await reservations.reserve([Request(1, "ada")])
+    await inventory.apply(concert(capacity=3, rev=2, status="CANCELLED"))
+    seats = (await availability.count([1]))[1]
+    assert isinstance(seats, Seats)
+    assert seats.booked == 0
