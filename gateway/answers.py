@@ -102,6 +102,14 @@ class Answers:
         return {"$ref": f"#/components/responses/{key}"}
 
 
+def status_answer(status: str, *reasons: str) -> Schema:
+    """Describes an answer of one word, with its reasons if it has any."""
+    properties: dict[str, Schema] = {"status": {"const": status}}
+    if reasons:
+        properties["reason"] = {"enum": list(reasons)}
+    return _response("Done." if not reasons else "Not now.", _object(properties), ())
+
+
 def _reasons(binding: Binding) -> Iterator[str]:
     yield from map(reason_name, EVERYWHERE)
     if binding.rule.access == rest_pb2.ACCESS_OPEN:

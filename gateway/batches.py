@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from gateway.combining import Combiner
 from gateway.contract import Binding
 from gateway.metrics import BATCHED
-from services.kit.errors import Internal, OutcomeUnknown, Unavailable, refusal_from_status
+from services.kit.errors import Internal, OutcomeUnknown, refusal_from_status
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -42,7 +42,6 @@ class BatchedRpc:
     def __init__(
         self, binding: Binding, channel: grpc.aio.Channel, *, at_once: int, waiting: int
     ) -> None:
-        self._is_read = binding.is_read
         self._lane_field = binding.rule.lane
         self._twin = Twin(binding.rpc, binding.rule.batch, channel)
         self._new_lane = partial(Combiner[Item, Any], at_once=at_once, waiting=waiting)
@@ -59,7 +58,7 @@ class BatchedRpc:
             except Busy:
                 return await self._ask_apart(item, item.deadline - now())
         except TimeoutError as error:
-            raise (Unavailable() if self._is_read else OutcomeUnknown()) from error
+            raise OutcomeUnknown from error
 
     async def _ask_apart(self, item: Item, timeout_seconds: float) -> Any:
         """Asks where only those wait who need the same lock."""

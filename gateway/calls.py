@@ -10,6 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway import errors
 from gateway.contract import Binding
+from services.kit.errors import Refusal
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
@@ -96,19 +97,21 @@ class UnaryCall:
         deadline = now() + self._deadline_seconds
         metadata = _metadata(asker)
         self._budget.earn()
-        for attempt in range(MAX_ATTEMPTS):
+        may_be_done = False
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return await self._rpc(request, timeout=deadline - now(), metadata=metadata)
+            except Refusal as refusal:
+                if attempt == MAX_ATTEMPTS or not self._may_repeat(request, refusal):
+                    raise
             except grpc.aio.AioRpcError as error:
-                refusal = errors.refusal_of(error, is_read=self._is_read)
-                pause = FIRST_PAUSE_SECONDS * 2**attempt * random.uniform(0.5, 1)  # noqa: S311
-                is_last = attempt + 1 == MAX_ATTEMPTS or now() + pause >= deadline
-                if is_last or not self._may_repeat(request, error):
-                    raise refusal from error
-            await asyncio.sleep(pause)
+                if attempt == MAX_ATTEMPTS or not self._may_repeat(request, error):
+                    raise errors.refusal_of(error, is_read=self._is_read) from error
+            pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
+            await asyncio.sleep(min(pause, max(0.0, deadline - now())))
         raise AssertionError("the last attempt returns or raises")
 
-    def _may_repeat(self, request: Any, error: grpc.aio.AioRpcError) -> bool:
+    def _may_repeat(self, request: Any, error: grpc.aio.AioRpcError | Refusal) -> bool:
         if errors.was_not_sent(error):
             return True
         is_harmless = self._is_read or bool(self._key_field and getattr(request, self._key_field))

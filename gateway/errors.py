@@ -23,12 +23,15 @@ from http import HTTPStatus
 
 import grpc
 import orjson
+import structlog
 
 from boxoffice.rest.v1 import reasons_pb2
 from gateway.contract import reason_name
 from gateway.exchange import JSON_HEADERS, Answer, Header
 from gateway.locations import Location
 from services.kit import errors
+
+log = structlog.get_logger()
 
 MAX_DETAILS = 50
 MAX_SHOWN_CHARACTERS = 128
@@ -134,14 +137,19 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     return Answer(reply.status, headers, body)
 
 
-def refusal_of(error: grpc.aio.AioRpcError, *, is_read: bool) -> errors.Refusal:
-    """Tells what a failed RPC means for the client.
+Failure = grpc.aio.AioRpcError | errors.Refusal
+"""How a call fails: as a call of its own, or as an item of a batch."""
+
+
+def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
+    """Tells what a failed call means for the client.
 
     Without a verdict of the service a write that may have arrived is OUTCOME_UNKNOWN.
     """
-    refusal = errors.refusal_of(error)
-    if refusal is not None:
-        return refusal
+    if isinstance(error, errors.Refusal):
+        return error
+    if (verdict := errors.refusal_of(error)) is not None:
+        return verdict
     code = error.code()
     if was_not_sent(error) or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return errors.Unavailable()
@@ -149,25 +157,33 @@ def refusal_of(error: grpc.aio.AioRpcError, *, is_read: bool) -> errors.Refusal:
         return errors.OutcomeUnknown()
     if code in _CUT_SHORT:
         return errors.Unavailable() if is_read else errors.OutcomeUnknown()
+    log.error("service failed without a verdict", code=code.name, details=error.details())
     return errors.Internal()
 
 
-def was_not_sent(error: grpc.aio.AioRpcError) -> bool:
+def was_not_sent(error: Failure) -> bool:
     """Tells whether the request certainly never left: there was no connection to send it on.
 
     grpc.aio says so in the text alone. Those here are of a call that found no backend; whatever
     else it says may have been sent.
     """
+    if isinstance(error, errors.Refusal):
+        return False
+    if isinstance(error, errors.Refusal):
+        return False
     text = error.details() or ""
     return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
 
 
-def was_cut_short(error: grpc.aio.AioRpcError) -> bool:
+def was_cut_short(error: Failure) -> bool:
     """Tells whether the transport failed, or the service lost sight of the outcome, half-way."""
-    refusal = errors.refusal_of(error)
-    if refusal is not None:
+    if (refusal := _verdict(error)) is not None:
         return refusal.reason == errors.OutcomeUnknown.reason
-    return error.code() in _CUT_SHORT
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _CUT_SHORT
+
+
+def _verdict(error: Failure) -> errors.Refusal | None:
+    return error if isinstance(error, errors.Refusal) else errors.refusal_of(error)
 
 
 _CUT_SHORT = {

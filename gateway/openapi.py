@@ -1,10 +1,11 @@
 """The OpenAPI 3.1 document, made from the same bindings as the routes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from gateway import rules
-from gateway.answers import HEADERS, Answers
+from gateway.answers import HEADERS, Answers, status_answer
 from gateway.comments import Comments
 from gateway.contract import KEY_HEADER, Binding, Field, fields
 from gateway.samples import sample
@@ -21,6 +22,22 @@ A write that is answered 503 was certainly not done; after 504 ask again with th
 `Idempotency-Key`."""
 
 
+SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
+    {
+        "/health": ("Tells that the process answers", {"200": status_answer("ok")}),
+        "/ready": (
+            "Tells whether reservations of known events can be made",
+            {"200": status_answer("ready"), "503": status_answer("not_ready", "db", "bookings")},
+        ),
+        "/metrics": (
+            "Gives the metrics in the text format of Prometheus",
+            {"200": {"description": "Done.", "content": {"text/plain": {}}}},
+        ),
+    }
+)
+"""The endpoints for operators, which no service declares: what they do, and their answers."""
+
+
 def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
     """Describes every binding of the contract."""
     schemas = Schemas(comments)
@@ -31,6 +48,7 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
         operation = {"operationId": name, **_operation(binding, schemas)}
         operation["responses"] = answers.of(binding)
         paths[binding.path][binding.http_method.lower()] = operation
+    paths |= {path: {"get": _service_operation(path, *said)} for path, said in SERVICE.items()}
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DIALECT,
@@ -43,6 +61,11 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _service_operation(path: str, summary: str, answers: dict[str, Schema]) -> Schema:
+    name = path.strip("/").capitalize()
+    return {"operationId": name, "tags": ["Service"], "summary": summary, "responses": answers}
 
 
 def _operation(binding: Binding, schemas: Schemas) -> Schema:
