@@ -1,0 +1,75 @@
+from typing import Any
+
+import httpx
+import schemathesis
+from hypothesis import HealthCheck, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis import Response
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from gateway import comments, contract, openapi
+from gateway.__main__ import BOOKINGS, EVENTS
+from tests.e2e.system import System
+
+EXAMPLES = 40
+DOCUMENT = openapi.document(contract.read((EVENTS, BOOKINGS)), comments.load())
+REFUSED_TOO = {412, 413, 414, 431}
+TIMES = ("starts_at", "sales_open_at", "sales_close_at")
+BY_STATE = {"idempotency_key_reused", "invalid_page_token", "version_mismatch"}
+BY_VALUE = {
+    *((name, "must be a time in the years 1 to 9999") for name in TIMES),
+    ("date", "is not a day"),
+    ("event_id", "must be an integer"),  # 1.0 is one to JSON Schema
+    ("key", "cannot change"),
+    ("price.amount_minor", "must be an integer"),
+    ("sales_close_at", "must be after sales_open_at"),
+    ("status", "must not be null"),  # in updates, where all else may be cleared
+    ("time_zone", "must be the name of an IANA time zone"),
+    ("total_seats", "must be an integer"),
+}
+
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def test_the_document_is_openapi() -> None:
+    """To the letter of its own specification."""
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_the_document_is_served(client: httpx.Client) -> None:
+    """The one that is tested here."""
+    assert client.get("/openapi.json").json() == DOCUMENT
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+def test_what_is_documented_is_what_happens(case: schemathesis.Case[Any], system: System) -> None:
+    """Requests made up from the document, right and wrong ones, get answers that are in it."""
+    response = case.call(base_url=system.url)
+    case.validate_response(response, excluded_checks=inapplicable_checks(response))
+
+
+def inapplicable_checks(response: Response) -> list[Any]:
+    """Lists the checks that would take a refusal amiss."""
+    inapplicable: list[Any] = []
+    if is_beyond_schemas(response):
+        inapplicable.append(positive_data_acceptance)
+    if response.status_code in REFUSED_TOO:
+        inapplicable.append(negative_data_rejection)
+    return inapplicable
+
+
+def is_beyond_schemas(response: Response) -> bool:
+    """Tells whether a request was refused for what no JSON Schema can say."""
+    if response.status_code not in {400, 412, 422}:
+        return False
+    body = response.json()
+    if body["error"] in BY_STATE:
+        return True
+    details = {(detail["path"], detail["message"]) for detail in body.get("details", ())}
+    return bool(details) and details <= BY_VALUE
