@@ -179,7 +179,11 @@ def was_cut_short(error: Failure) -> bool:
     """Tells whether the transport failed, or the service lost sight of the outcome, half-way."""
     if (refusal := _verdict(error)) is not None:
         return refusal.reason == errors.OutcomeUnknown.reason
-    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _CUT_SHORT
+    return (
+        isinstance(error, grpc.aio.AioRpcError)
+        and error.code() in _CUT_SHORT
+        and not was_not_sent(error)
+    )
 
 
 def _verdict(error: Failure) -> errors.Refusal | None:

@@ -7,8 +7,11 @@ import grpc
 import httpx
 import pytest
 
+from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway.calls import RetryBudget
+from gateway import contract
+from gateway.calls import Asker, RetryBudget, Rpc, UnaryCall
+from gateway.contract import Binding
 from services.kit.errors import OutcomeUnknown, Unavailable
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
@@ -172,3 +175,27 @@ async def test_a_service_that_never_answers_is_given_up_in_time() -> None:
         answer = await ask(client, WRITE, KEY)
     assert (answer.status_code, answer.json()) == (504, {"error": "outcome_unknown"})
     await server.stop()
+
+
+async def test_a_repeat_that_is_refused_does_not_hide_the_first_attempt() -> None:
+    """What may have been done is never called certainly not done."""
+    calls = UnaryCall(_reserve(), _failing_rpc(), RetryBudget(), deadline_seconds=5)
+    request = bookings_pb2.ReserveRequest(event_id=5, user_id="alice", request_id="k")
+    with pytest.raises(OutcomeUnknown):
+        await calls(request, Asker("r", ""))
+
+
+def _reserve() -> Binding:
+    service = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
+    [binding] = [b for b in contract.read([service]) if b.rpc.name == WRITE]
+    return binding
+
+
+def _failing_rpc() -> Rpc:
+    """Loses sight of the first attempt, and refuses the second for certain."""
+    failures = iter([OutcomeUnknown(), Unavailable()])
+
+    async def call(request: object, *, timeout: float, metadata: object) -> object:
+        raise next(failures)
+
+    return call
