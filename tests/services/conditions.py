@@ -17,7 +17,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def until_blocked(connection: psycopg.AsyncConnection, waiters: int) -> None:
-    """Returns when as many sessions of this database wait for a lock."""
+    """Returns when as many sessions of this database, or more, wait for a lock."""
 
     async def are_blocked() -> bool:
         cursor = await connection.execute("""
@@ -26,6 +26,7 @@ async def until_blocked(connection: psycopg.AsyncConnection, waiters: int) -> No
             WHERE datname = current_database()
                 AND wait_event_type = 'Lock'
         """)
-        return await cursor.fetchone() == (waiters,)
+        row = await cursor.fetchone()
+        return row is not None and row[0] >= waiters
 
     await until(are_blocked)

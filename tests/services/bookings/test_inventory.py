@@ -295,16 +295,12 @@ async def test_a_shrink_among_reservations_never_oversells(
 async def _shrink_while_booking(
     inventory: Inventory, reservations: Reservations, event_id: int
 ) -> tuple[list[Any], Judgement]:
-    async def shrink() -> Judgement:
-        await asyncio.sleep(0)
-        return await inventory.apply(concert(event_id, capacity=5, rev=2))
-
-    *batches, judged = await asyncio.gather(
-        *(book(reservations, f"user-{number}", event_id=event_id) for number in range(6)),
-        shrink(),
-    )
+    """Lets buyers and a shrink to half meet, and buyers who want all that is left come after."""
+    asked = (book(reservations, f"user-{number}", event_id=event_id) for number in range(6))
+    buying = asyncio.gather(*asked)
+    judged = await inventory.apply(concert(event_id, capacity=5, rev=2))
+    batches = await buying
     rest = await book(reservations, *(f"late-{n}" for n in range(10)), event_id=event_id)
-    assert isinstance(judged, Judgement)
     return [outcome for batch in batches for outcome in batch] + rest, judged
 
 
