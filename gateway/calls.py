@@ -10,7 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway import errors
 from gateway.contract import Binding
-from services.kit.errors import Refusal
+from services.kit.errors import OutcomeUnknown, Refusal, Unavailable
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
@@ -101,17 +101,22 @@ class UnaryCall:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return await self._rpc(request, timeout=deadline - now(), metadata=metadata)
-            except Refusal as refusal:
-                if attempt == MAX_ATTEMPTS or not self._may_repeat(request, refusal):
-                    raise
-            except grpc.aio.AioRpcError as error:
+            except (grpc.aio.AioRpcError, Refusal) as error:
+                may_be_done = may_be_done or errors.was_cut_short(error)
                 if attempt == MAX_ATTEMPTS or not self._may_repeat(request, error):
-                    raise errors.refusal_of(error, is_read=self._is_read) from error
+                    raise self._refusal(error, may_be_done=may_be_done) from error
             pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
             await asyncio.sleep(min(pause, max(0.0, deadline - now())))
         raise AssertionError("the last attempt returns or raises")
 
-    def _may_repeat(self, request: Any, error: grpc.aio.AioRpcError | Refusal) -> bool:
+    def _refusal(self, error: errors.Failure, *, may_be_done: bool) -> Refusal:
+        """Tells what the last attempt means; an earlier one may have been carried out."""
+        refusal = errors.refusal_of(error, is_read=self._is_read)
+        if may_be_done and not self._is_read and refusal.reason == Unavailable.reason:
+            return OutcomeUnknown()
+        return refusal
+
+    def _may_repeat(self, request: Any, error: errors.Failure) -> bool:
         if errors.was_not_sent(error):
             return True
         is_harmless = self._is_read or bool(self._key_field and getattr(request, self._key_field))

@@ -169,8 +169,6 @@ def was_not_sent(error: Failure) -> bool:
     """
     if isinstance(error, errors.Refusal):
         return False
-    if isinstance(error, errors.Refusal):
-        return False
     text = error.details() or ""
     return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
 
