@@ -1,0 +1,174 @@
+"""Events and bookings beside each other: processes of their own, and clients of both."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import grpc
+import psycopg
+from psycopg.rows import TupleRow
+
+from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from services.kit.errors import refusal_of
+from tests.conftest import Database
+from tests.e2e.system import free_ports
+from tests.faults.processes import Process
+from tests.services.bookings.conftest import drift
+from tests.services.events.client import SERVICE, Client, eventually
+from tests.services.events.scripted import SERVICE_KEY
+
+AGREEMENT_SECONDS = 10
+CALL_SECONDS = 10
+
+_IMPATIENT = [
+    ("grpc.initial_reconnect_backoff_ms", 20),
+    ("grpc.min_reconnect_backoff_ms", 20),
+    ("grpc.max_reconnect_backoff_ms", 20),
+    # Of its own: another test may have been waiting for this port.
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+class Buyer:
+    """Calls bookings, and turns what it refuses into the refusal it was."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
+        self.inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
+
+    async def reserve(self, event_id: int, user_id: str, request_id: str = "") -> int:
+        """Books a seat; gives the number of the booking."""
+        request = bookings_pb2.ReserveRequest(
+            event_id=event_id, user_id=user_id, request_id=request_id
+        )
+        response = await self._call(self.bookings.Reserve, request)
+        return int(response.reservation.booking_id)
+
+    async def cancel(self, booking_id: int) -> None:
+        """Cancels a booking."""
+        request = inventory_pb2.CancelBookingRequest(booking_id=booking_id)
+        await self._call(self.inventory.CancelBooking, request)
+
+    async def _call(self, rpc: Any, request: Any) -> Any:
+        try:
+            return await rpc(request, timeout=CALL_SECONDS, metadata=SERVICE)
+        except grpc.aio.AioRpcError as error:
+            raise (refusal_of(error) or error) from None
+
+
+class Pair:
+    """Events and bookings, on one database unless the catalogue has one of its own.
+
+    `settings` are environment variables for both, over those that they have anyway.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        catalogue: Database | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.database = database
+        self.catalogue = catalogue or database
+        ports = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        self.events_target, self.bookings_target = ports
+        shared = {
+            "BOXOFFICE_OPEN_ACCESS": "true",
+            "BOXOFFICE_SERVICE_KEY": SERVICE_KEY,
+            "BOOKINGS_RECONCILE_SECONDS": "3600",
+            "EVENTS_DATABASE_URL": self.catalogue.events_dsn,
+            "EVENTS_LISTEN": self.events_target,
+            "EVENTS_BOOKINGS_TARGET": self.bookings_target,
+            "BOOKINGS_DATABASE_URL": database.bookings_dsn,
+            "BOOKINGS_LISTEN": self.bookings_target,
+            "BOOKINGS_EVENTS_TARGET": self.events_target,
+            **(settings or {}),
+        }
+        self.events = Process("events", shared, folder / "events.log")
+        self.bookings = Process("bookings", shared, folder / "bookings.log")
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._stack.callback(self.bookings.kill)
+        self._stack.callback(self.events.kill)
+        for process in (self.events, self.bookings):
+            process.start()
+        self.organizer = Client(await self._channel(self.events_target))
+        self.buyer = Buyer(await self._channel(self.bookings_target))
+        await self.serve()
+        self.beacon = (await self.organizer.create(name="Beacon")).id
+        await self.meet()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def serve(self) -> None:
+        """Waits until both answer."""
+        for target in (self.events_target, self.bookings_target):
+            async with (
+                asyncio.timeout(CALL_SECONDS),
+                grpc.aio.insecure_channel(target, options=_IMPATIENT) as channel,
+            ):
+                await channel.channel_ready()
+
+    async def meet(self) -> None:
+        """Waits until both answer, and events has found bookings."""
+        await self.serve()
+        await eventually(self._counts_seats, within_seconds=AGREEMENT_SECONDS)
+
+    async def restart(self, process: Process, **settings: str) -> None:
+        """Kills one of them and starts it with these settings."""
+        process.kill()
+        process.start(**settings)
+        await self.meet()
+
+    async def agree(self, *, within_seconds: float = AGREEMENT_SECONDS) -> None:
+        """Waits until both sides say the same of every event, and nothing is pending."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within_seconds
+        while found := self.disagreements():
+            logs = f"{self.events.log()[-4000:]}\n{self.bookings.log()[-4000:]}"
+            assert loop.time() < deadline, f"{found}\n{logs}"
+            await asyncio.sleep(0.02)  # what is waited for is in another process
+        assert drift(self.database) == []
+
+    def disagreements(self) -> set[object]:
+        """Lists what is not the same on both sides, and what is still pending."""
+        catalogue = self.read_events("""
+            SELECT events.id, revision, total_seats, status, deleted_at IS NOT NULL, epoch
+            FROM events, head
+        """)
+        stock = self.read_bookings("""
+            SELECT event_id, catalogue_rev, capacity, status, deleted, epoch
+            FROM inventory
+            WHERE verdict = 'APPLIED'
+        """)
+        place = self.read_bookings("SELECT epoch, sequence FROM following")
+        pending = self.read_events("SELECT event_id, changes::text FROM intents")
+        head = self.read_events("SELECT epoch, sequence FROM head")
+        return {*catalogue} ^ {*stock} | {*place} ^ {*head} | {*pending}
+
+    def read_events(self, query: str, *values: object) -> list[TupleRow]:
+        """Reads straight from the schema of events."""
+        return _read(self.catalogue.owner_dsn, "events", query, values)
+
+    def read_bookings(self, query: str, *values: object) -> list[TupleRow]:
+        """Reads straight from the schema of bookings."""
+        return _read(self.database.owner_dsn, "bookings", query, values)
+
+    async def _counts_seats(self) -> bool:
+        return (await self.organizer.get(self.beacon)).HasField("available_seats")
+
+    async def _channel(self, target: str) -> grpc.aio.Channel:
+        channel = grpc.aio.insecure_channel(target, options=_IMPATIENT)
+        return await self._stack.enter_async_context(channel)
+
+
+def _read(dsn: str, schema: str, query: str, values: tuple[object, ...]) -> list[TupleRow]:
+    with psycopg.connect(dsn, options=f"-c search_path={schema}") as connection:
+        return connection.execute(query.encode(), values).fetchall()
