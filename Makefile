@@ -37,6 +37,10 @@ seed: .venv/run.stamp ## Load the sample data again into a running Boxoffice
 test: .venv/dev.stamp ## Run every test, with coverage
 	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
+.PHONY: bench
+bench: .venv/dev.stamp ## Measure everything under load, with its goals (needs wrk)
+	$(PYTHON) -m tests.bench $(ARGS)
+
 .PHONY: lint
 lint: .venv/dev.stamp protos-check ## Check style, types, the contract and who imports whom
 	$(PYTHON) -m ruff check

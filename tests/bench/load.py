@@ -1,0 +1,62 @@
+"""Load from wrk: a bounded number of connections for a bounded time, and what came of it."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+CONNECTIONS = 64
+
+
+class WrkMissingError(Exception):
+    """wrk is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a run of wrk saw; `refused` are answers other than 2xx, `failed` got no answer."""
+
+    requests: int
+    refused: int
+    failed: int
+    seconds: float
+    p50: float
+    p99: float
+
+    @property
+    def succeeded(self) -> int:
+        """Requests that were answered with 2xx."""
+        return self.requests - self.refused
+
+
+def drive(
+    url: str,
+    *,
+    seconds: float,
+    connections: int = CONNECTIONS,
+    script: str = "",
+    variables: Mapping[str, str] = {},
+) -> Load:
+    """Drives a URL, or what a Lua script asks for; raises WrkMissingError."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise WrkMissingError("the benchmark needs wrk (Debian package wrk)")
+    scripts = [FOLDER / name for name in (script, "report.lua") if name]
+    # wrk reads its script once for each thread, so it must be a file.
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as whole:
+        whole.write("\n".join(path.read_text(encoding="utf-8") for path in scripts))
+        whole.flush()
+        finished = subprocess.run(
+            [wrk, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", whole.name, url],
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=seconds + 30,
+        )
+    return Load(**json.loads(finished.stdout.strip().splitlines()[-1]))

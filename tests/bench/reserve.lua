@@ -1,0 +1,23 @@
+-- Reserves seats for wrk: each request is of another user, over the events FIRST to FIRST + EVENTS - 1.
+-- With KEYS each carries an idempotency key of its own.
+local threads = 0
+
+function setup(thread)
+  thread:set("number", threads)
+  threads = threads + 1
+end
+
+function init()
+  first, events = tonumber(os.getenv("FIRST")), tonumber(os.getenv("EVENTS"))
+  keys, run, count = os.getenv("KEYS") == "1", os.getenv("RUN"), 0
+end
+
+function request()
+  count = count + 1
+  local user = run .. "-" .. number .. "-" .. count
+  local headers = {["Host"] = wrk.headers["Host"], ["Content-Type"] = "application/json"}
+  if keys then headers["Idempotency-Key"] = user end
+  local event = first + count % events
+  local body = '{"event_id":' .. event .. ',"user_id":"' .. user .. '"}'
+  return wrk.format("POST", "/api/bookings/reserve", headers, body)
+end
