@@ -29,7 +29,7 @@ from boxoffice.rest.v1 import reasons_pb2
 from gateway.contract import reason_name
 from gateway.exchange import JSON_HEADERS, Answer, Header
 from gateway.locations import Location
-from services.kit import errors
+from services.kit import channel, errors
 
 log = structlog.get_logger()
 
@@ -162,15 +162,8 @@ def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
 
 
 def was_not_sent(error: Failure) -> bool:
-    """Tells whether the request certainly never left: there was no connection to send it on.
-
-    grpc.aio says so in the text alone. Those here are of a call that found no backend; whatever
-    else it says may have been sent.
-    """
-    if isinstance(error, errors.Refusal):
-        return False
-    text = error.details() or ""
-    return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
+    """Tells whether the request certainly never left; what a batch refuses did."""
+    return isinstance(error, grpc.aio.AioRpcError) and channel.was_not_sent(error)
 
 
 def was_cut_short(error: Failure) -> bool:
@@ -194,11 +187,6 @@ _CUT_SHORT = {
     grpc.StatusCode.UNKNOWN,
     grpc.StatusCode.INTERNAL,
 }
-_NO_BACKEND = (
-    "connections to all backends failing",
-    "failed to connect to all addresses",
-    "errors resolving ",
-)
 
 
 def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[Header, ...]:

@@ -61,8 +61,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(feed.forget, every_seconds=3600),
             repeat(idempotency.forget, every_seconds=3600),
         ):
-            yield port
-            await server.stop()
+            try:
+                yield port
+            finally:
+                await server.stop()
 
 
 async def run(settings: Settings) -> None:

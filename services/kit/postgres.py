@@ -1,5 +1,7 @@
 """The pool of connections to PostgreSQL, and what its errors mean to a caller."""
 
+import asyncio
+
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -15,6 +17,7 @@ Pool = AsyncConnectionPool[Connection]
 # idle_in_transaction_session_timeout, read_only_sql_transaction, cannot_connect_now.
 _ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25006", "57P03"}
 _OUT_OF_RESOURCES = "53"
+REACHABLE_SECONDS = 1.0
 
 _SESSION = {
     "statement_timeout": "2s",
@@ -84,8 +87,11 @@ def constraint_of(error: psycopg.IntegrityError) -> str:
 async def is_reachable(pool: Pool) -> bool:
     """Tells whether a statement can be run now; replaces connections that were lost."""
     try:
-        async with pool.connection(timeout=1) as connection:
+        # A server that is paused accepts statements, and never answers.
+        async with asyncio.timeout(REACHABLE_SECONDS), pool.connection() as connection:
             await connection.execute("SELECT 1")
+    except TimeoutError:
+        return False
     except psycopg.Error:
         await pool.check()
         return False
