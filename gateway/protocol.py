@@ -156,6 +156,14 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._write_deadline is not None:
             self._write_deadline.cancel()
 
+    def shutdown(self) -> None:
+        """Ends when idle; one that is new gets a moment for the request that it was opened for."""
+        is_new = cast(RequestResponseCycle | None, self.cycle) is None
+        if is_new and not self._is_refused:
+            self.loop.call_later(self.limits.linger_seconds, super().shutdown)
+        else:
+            super().shutdown()
+
     def timeout_keep_alive_handler(self) -> None:
         """Ends a connection that is idle, even where its last answer was never read."""
         if self.transport.get_write_buffer_size():

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, cast
 
 import uvicorn
 
@@ -38,6 +39,20 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops accepting, takes over what the kernel accepted by then, and lets all finish."""
+        accepted = [connection for listening in sockets or () for connection in _queue(listening)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: type[LimitedProtocol] = cast(Any, self.config.http_protocol_class)
+        return protocol(config=self.config, server_state=self.server_state, app_state={})
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leaves signals to the loop."""
@@ -67,6 +82,14 @@ async def serving(
     finally:
         server.should_exit = True
         await task
+
+
+def _queue(listening: socket.socket) -> Iterator[socket.socket]:
+    """Takes the connections that wait to be accepted."""
+    listening.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield listening.accept()[0]
 
 
 def listen(host: str, ports: Sequence[int]) -> Sequence[socket.socket]:
