@@ -1,0 +1,228 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import psycopg
+import pytest
+
+from tests.conftest import Database
+from tests.e2e.client import create_event, new_key, new_user, open_client
+from tests.e2e.conftest import Start
+from tests.e2e.system import Process, System, until
+from tests.e2e.wire import Answer, Connection, connect, request, reservation
+from tests.services.bookings.conftest import drift
+
+BUYERS = 32
+BEFORE, AFTER = 200, 200
+SERVED = "BookingsService/"
+
+
+@dataclass
+class Load:
+    """Buyers who reserve one seat after the other, and what became of that."""
+
+    port: int
+    event_id: int
+    answers: list[tuple[str, Answer]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    refused: int = 0
+    over: bool = False
+    progress: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, work: Callable[["Load"], Awaitable[None]]) -> None:
+        """Buys while the work goes on."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(BUYERS):
+                group.create_task(self._buy())
+            try:
+                await work(self)
+            finally:
+                self.over = True
+
+    async def reach(self, count: int) -> None:
+        """Waits until so many requests were answered."""
+        async with asyncio.timeout(20):
+            while len(self.answers) < count:
+                await self.progress.wait()
+                self.progress.clear()
+
+    async def _buy(self) -> None:
+        while not self.over:
+            try:
+                async with connect(self.port) as connection:
+                    await self._buy_on(connection)
+            except ConnectionRefusedError:
+                self.refused += 1
+                await asyncio.sleep(0.01)  # as a client waits before it tries again
+
+    async def _buy_on(self, connection: Connection) -> None:
+        """Buys until the connection ends; a request that is cut off on it is lost."""
+        closes = False
+        while not (self.over or closes):
+            user = new_user()
+            try:
+                answer = await connection.ask(reservation(self.event_id, user, new_key()))
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.lost.append(user)
+                return
+            self.answers.append((user, answer))
+            self.progress.set()
+            closes = answer.headers.get("connection") == "close"
+
+
+def new_event(system: System) -> int:
+    """Creates an event with seats for everybody."""
+    with open_client(system.url) as client:
+        return int(create_event(client, 1_000_000)["id"])
+
+
+def booked(database: Database, event_id: int) -> list[str]:
+    """Lists who has a booking, as often as they have."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        rows = connection.execute(
+            "SELECT user_id FROM bookings.bookings WHERE event_id = %s", [event_id]
+        )
+        return sorted(user for (user,) in rows.fetchall())
+
+
+def check_books(system: System, load: Load) -> None:
+    """Checks that every acknowledged seat is there once, and none that nobody asked for."""
+    acknowledged = sorted(user for user, answer in load.answers if answer.status == 201)
+    unknown = [user for user, answer in load.answers if answer.status == 504]
+    found = booked(system.database, load.event_id)
+    assert len(found) == len(set(found))
+    assert set(acknowledged) <= set(found)
+    assert set(found) <= {*acknowledged, *unknown}
+    assert drift(system.database) == []
+
+
+async def test_a_gateway_that_stops_answers_all_it_took(start: Start) -> None:
+    """Its clients are asked to leave, and none of them is cut off."""
+    system = start(GATEWAY_DRAIN_SECONDS="0.5")
+    load = Load(system.port, new_event(system))
+
+    async def stop(load: Load) -> None:
+        await load.reach(BEFORE)
+        system.gateway.terminate()
+        assert await asyncio.to_thread(system.gateway.ended) == 0
+
+    await load.run(stop)
+    assert load.lost == []
+    assert {answer.outcome for _, answer in load.answers} == {(201, "")}
+    assert load.refused > 0
+    check_books(system, load)
+
+
+async def test_a_replica_of_bookings_that_stops_is_not_noticed(start: Start) -> None:
+    """The other one takes over; the one that stopped comes back without notice, too."""
+    system = start(replicas=2)
+    load = Load(system.port, new_event(system))
+
+    async def stop_and_start(load: Load) -> None:
+        await load.reach(BEFORE)
+        for replica in system.bookings:
+            before = await _restart(replica)
+            await asyncio.to_thread(until, partial(_serves_again, replica, before))
+            await load.reach(len(load.answers) + AFTER)
+
+    await load.run(stop_and_start)
+    assert load.lost == []
+    assert {answer.outcome for _, answer in load.answers} == {(201, "")}
+    check_books(system, load)
+
+
+async def test_bookings_that_stops_loses_nothing_it_acknowledged(start: Start) -> None:
+    """Without another replica clients are told to come back, and all is well when it is."""
+    system = start()
+    load = Load(system.port, new_event(system))
+
+    async def stop_and_start(load: Load) -> None:
+        await load.reach(BEFORE)
+        await _restart(system.bookings[0])
+        await asyncio.to_thread(system.wait_until_ready)
+        await load.reach(len(load.answers) + AFTER)
+
+    await load.run(stop_and_start)
+    assert load.lost == []
+    allowed = {(201, ""), (503, "unavailable"), (504, "outcome_unknown")}
+    assert {answer.outcome for _, answer in load.answers} <= allowed
+    assert load.answers[-1][1].status == 201
+    check_books(system, load)
+
+
+async def test_events_that_stops_does_not_disturb_the_sale(start: Start) -> None:
+    """Only those who create events are told to come back."""
+    system = start()
+    load = Load(system.port, new_event(system))
+
+    async def stop_and_start(load: Load) -> None:
+        await load.reach(BEFORE)
+        await _restart(system.events)
+        await load.reach(len(load.answers) + AFTER)
+
+    await load.run(stop_and_start)
+    assert load.lost == []
+    assert {answer.outcome for _, answer in load.answers} == {(201, "")}
+    check_books(system, load)
+    await asyncio.to_thread(system.wait_until_ready)
+
+
+async def test_events_that_stops_answers_all_it_took(start: Start) -> None:
+    """A creation that was acknowledged is in the database once, and no other."""
+    system = start()
+    created: list[tuple[str, Answer]] = []
+    enough, over = asyncio.Event(), asyncio.Event()
+
+    async def create() -> None:
+        async with connect(system.port) as connection:
+            while not over.is_set():
+                name = new_user()
+                body = {"name": name, "total_seats": 1}
+                created.append((name, await connection.ask(request("POST", "/events", body))))
+                if len(created) == BEFORE // 4:
+                    enough.set()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(create())
+        async with asyncio.timeout(20):
+            await enough.wait()
+        system.events.terminate()
+        assert await asyncio.to_thread(system.events.ended) == 0
+        over.set()
+    acknowledged = {name for name, answer in created if answer.status == 201}
+    unknown = {name for name, answer in created if answer.status == 504}
+    assert {answer.status for _, answer in created} <= {201, 503, 504}
+    with psycopg.connect(system.database.owner_dsn) as connection:
+        rows = connection.execute("SELECT name FROM events.events").fetchall()
+    stored = [name for (name,) in rows]
+    assert len(stored) == len(set(stored))
+    assert acknowledged <= set(stored) <= acknowledged | unknown
+
+
+@pytest.mark.parametrize("name", ["gateway", "events", "bookings"])
+def test_a_process_ends_by_itself_soon_after_a_second_signal(start: Start, name: str) -> None:
+    """Whoever asks twice does not have to wait for ever."""
+    system = start()
+    process = {
+        "gateway": system.gateway,
+        "events": system.events,
+        "bookings": system.bookings[0],
+    }[name]
+    process.terminate()
+    process.terminate()
+    assert process.ended() == 0
+
+
+def _serves_again(process: Process, before: str) -> bool:
+    return SERVED in process.log()[len(before) :]
+
+
+async def _restart(process: Process) -> str:
+    """Stops it in order, gives what it had logged by then, and starts it again."""
+    process.terminate()
+    assert await asyncio.to_thread(process.ended) == 0
+    before = process.log()
+    process.start()
+    return before
