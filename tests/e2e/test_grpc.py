@@ -1,0 +1,131 @@
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from services.kit.errors import refusal_of
+from tests.e2e.client import create_event, new_key, new_user, refusal, reserve
+from tests.e2e.system import SERVICE_KEY, System
+
+SECONDS = 5
+SERVICE = (("authorization", f"Service {SERVICE_KEY}"),)
+BUF = Path(sys.executable).parent / "buf"
+
+
+@pytest.fixture
+async def channel(system: System) -> AsyncIterator[grpc.aio.Channel]:
+    """Opens a channel to bookings."""
+    async with grpc.aio.insecure_channel(system.bookings_targets[0]) as opened:
+        yield opened
+
+
+def find_bookings(client: httpx.Client, event_id: int) -> list[dict[str, Any]]:
+    """Lists the bookings of an event over HTTP."""
+    return list(client.get(f"/api/bookings/event/{event_id}").json())
+
+
+async def buf_curl(target: str, *arguments: str) -> Any:
+    """Calls an RPC as somebody with no stub does, by reflection."""
+    process = await asyncio.create_subprocess_exec(
+        BUF,
+        "curl",
+        "--protocol=grpc",
+        "--http2-prior-knowledge",
+        *arguments[:-1],
+        f"http://{target}{arguments[-1]}",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output.decode()
+
+
+async def test_a_seat_is_reserved_through_the_stub(
+    client: httpx.Client, channel: grpc.aio.Channel
+) -> None:
+    """And seen over HTTP; a key is one on both sides."""
+    event, user, key = create_event(client), new_user(), new_key()
+    stub = bookings_pb2_grpc.BookingsServiceStub(channel)
+    asked = bookings_pb2.ReserveRequest(event_id=event["id"], user_id=user, request_id=key)
+    made = await stub.Reserve(asked, timeout=SECONDS)
+    assert (made.reservation.user_id, made.replayed) == (user, False)
+    again = reserve(client, event["id"], user, headers={"Idempotency-Key": key})
+    assert again.json()["booking_id"] == made.reservation.booking_id
+    assert again.headers["idempotent-replayed"] == "true"
+    assert int(again.headers["x-inventory-revision"]) == made.inventory_revision
+
+
+async def test_a_refusal_names_its_reason(client: httpx.Client, channel: grpc.aio.Channel) -> None:
+    """The code of REST in upper case, beside the code of gRPC."""
+    event = create_event(client, 0)
+    stub = bookings_pb2_grpc.BookingsServiceStub(channel)
+    asked = bookings_pb2.ReserveRequest(event_id=event["id"], user_id="ada")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.Reserve(asked, timeout=SECONDS)
+    reason = refusal_of(refused.value)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert reason is not None
+    assert (reason.reason, dict(reason.metadata)) == ("SOLD_OUT", {"inventory_revision": "1"})
+
+
+async def test_what_breaks_a_rule_is_refused_by_the_service_too(
+    channel: grpc.aio.Channel,
+) -> None:
+    """Whoever does not come through the gateway meets the same rules."""
+    stub = bookings_pb2_grpc.BookingsServiceStub(channel)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.Reserve(bookings_pb2.ReserveRequest(user_id="a\0b"), timeout=SECONDS)
+    reason = refusal_of(refused.value)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason is not None
+    assert {violation.path for violation in reason.violations} == {"event_id", "user_id"}
+
+
+async def test_what_services_tell_each_other_is_not_for_strangers(
+    channel: grpc.aio.Channel, client: httpx.Client
+) -> None:
+    """Only their key opens it; a booking that is cancelled so reads as such over HTTP."""
+    event = create_event(client, 1)
+    made = reserve(client, event["id"], "ada")
+    stub = inventory_pb2_grpc.InventoryServiceStub(channel)
+    asked = inventory_pb2.CancelBookingRequest(booking_id=made.json()["booking_id"])
+    for metadata in ((), (("authorization", "Service wrong"),)):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.CancelBooking(asked, timeout=SECONDS, metadata=metadata)
+        assert refused.value.code() in {
+            grpc.StatusCode.PERMISSION_DENIED,
+            grpc.StatusCode.UNAUTHENTICATED,
+        }
+    assert refusal(reserve(client, event["id"], "bob")) == (409, "sold_out")
+    await stub.CancelBooking(asked, timeout=SECONDS, metadata=SERVICE)
+    [booking] = find_bookings(client, event["id"])
+    assert booking["status"] == "CANCELLED"
+    assert reserve(client, event["id"], "bob").status_code == 201
+    assert refusal(reserve(client, event["id"], "ada")) == (409, "sold_out")
+
+
+async def test_reflection_tells_what_there_is_to_call(system: System) -> None:
+    """Where the setting is on."""
+    listed = await buf_curl(system.bookings_targets[0], "--list-methods", "")
+    assert "boxoffice.bookings.v1.BookingsService/Reserve" in listed.split()
+    listed = await buf_curl(system.events_target, "--list-methods", "")
+    assert "boxoffice.events.v1.EventsService/CreateEvent" in listed.split()
+
+
+async def test_a_seat_is_reserved_without_a_stub(client: httpx.Client, system: System) -> None:
+    """From a shell, as the documentation shows."""
+    event = create_event(client)
+    data = json.dumps({"event_id": event["id"], "user_id": "ada"})
+    path = "/boxoffice.bookings.v1.BookingsService/Reserve"
+    made = json.loads(await buf_curl(system.bookings_targets[0], "--data", data, path))
+    assert made["reservation"]["userId"] == "ada"
+    assert refusal(reserve(client, event["id"], "ada")) == (409, "already_booked")

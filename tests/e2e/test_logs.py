@@ -1,0 +1,81 @@
+import json
+
+import httpx
+import pytest
+
+from tests.e2e.client import create_event, new_user, refusal, reserve
+from tests.e2e.system import Process, System, until
+
+
+def entry_of(process: Process, request_id: str) -> dict[str, object]:
+    """Waits for the line of a request in the log of a process."""
+
+    def found() -> list[dict[str, object]]:
+        return [
+            entry
+            for line in process.log().splitlines()
+            if request_id in line and (entry := json.loads(line))["request_id"] == request_id
+        ]
+
+    until(lambda: bool(found()), process.log, seconds=5)
+    return found()[-1]
+
+
+def test_a_reservation_can_be_followed_through_the_logs(
+    client: httpx.Client, system: System
+) -> None:
+    """The client's own id is in the line of every process that worked for it."""
+    event, request_id = create_event(client), f"follow-{new_user()}"
+    assert reserve(client, event["id"], headers={"X-Request-Id": request_id}).status_code == 201
+    asked = entry_of(system.gateway, request_id)
+    assert (asked["process"], asked["method"], asked["status"]) == ("gateway", "POST", 201)
+    assert asked["route"] == "/api/bookings/reserve"
+    assert entry_of(system.bookings[0], request_id)["process"] == "bookings"
+
+
+def test_a_creation_can_be_followed_to_bookings(client: httpx.Client, system: System) -> None:
+    """Through events, which tells bookings on its behalf."""
+    request_id = f"follow-{new_user()}"
+    body = {"name": "Concert", "total_seats": 1}
+    client.post("/events", json=body, headers={"X-Request-Id": request_id})
+    assert entry_of(system.gateway, request_id)["route"] == "/events"
+    assert "CreateEvent" in str(entry_of(system.events, request_id)["method"])
+    assert "ApplyEvent" in str(entry_of(system.bookings[0], request_id)["method"])
+
+
+def test_a_refusal_can_be_followed_through_the_logs(client: httpx.Client, system: System) -> None:
+    """By the id that the gateway made up for it and answered with."""
+    response = reserve(client, create_event(client, 0)["id"])
+    assert refusal(response) == (409, "sold_out")
+    request_id = response.headers["x-request-id"]
+    assert entry_of(system.gateway, request_id)["status"] == 409
+    assert entry_of(system.bookings[0], request_id)["process"] == "bookings"
+
+
+@pytest.mark.parametrize("name", ["gateway", "events", "bookings"])
+def test_every_line_of_a_log_is_json(system: System, name: str) -> None:
+    """Libraries' own lines included."""
+    processes = {
+        "gateway": system.gateway,
+        "events": system.events,
+        "bookings": system.bookings[0],
+    }
+    entries = processes[name].entries()
+    assert entries
+    assert {entry["process"] for entry in entries} == {name}
+    assert all(entry.keys() >= {"timestamp", "level", "event", "request_id"} for entry in entries)
+
+
+def test_no_log_tells_who_booked_or_with_which_key(client: httpx.Client, system: System) -> None:
+    """Names, texts, keys and credentials of clients are theirs."""
+    canary = f"canary-{new_user()}"
+    event = create_event(client, name=canary)
+    headers = {"Idempotency-Key": canary}
+    assert reserve(client, event["id"], canary, headers=headers).status_code == 201
+    client.get("/api/bookings/user", params={"user_id": canary})
+    client.get("/events", headers={"Authorization": f"Bearer {canary}"})
+    response = client.post("/events", json={"name": canary, "total_seats": "many", canary: 1})
+    assert response.status_code == 422
+    for process in system.processes:
+        entry_of(system.gateway, response.headers["x-request-id"])
+        assert canary not in process.log()
