@@ -5,6 +5,7 @@ it, or a restored catalogue has begun another epoch, everything is listed and ap
 """
 
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ class Follower:
     def __init__(self, pool: Pool, feed: Feed) -> None:
         self._pool = pool
         self._feed = feed
+        self._heard_at = time.monotonic()
 
     async def place(self) -> Place:
         """Tells how far the catalogue's changes are applied."""
@@ -94,6 +96,7 @@ class Follower:
         except _Overtaken:
             return True
         except Refusal as refusal:
+            metrics.LAG_SECONDS.set(time.monotonic() - self._heard_at)
             log.warning("catalogue cannot be followed", reason=refusal.reason)
             return False
 
@@ -103,6 +106,7 @@ class Follower:
         except HistoryGone:
             await self._start_over(place)
             return True
+        self._heard_at = time.monotonic()
         metrics.LAG_SECONDS.set(_age(news.oldest_at))
         if news.place != place:
             await self._advance(place, news)

@@ -3,7 +3,8 @@
 from prometheus_client import Gauge
 
 LAG_SECONDS = Gauge(
-    "boxoffice_catalogue_lag_seconds", "Age of the oldest change that was not applied when looked"
+    "boxoffice_catalogue_lag_seconds",
+    "Age of the oldest change that was not applied when looked, or of the last look that succeeded",
 )
 DRIFT = Gauge(
     "boxoffice_drift",
