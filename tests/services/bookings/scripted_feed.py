@@ -1,0 +1,59 @@
+"""The catalogue as bookings follows it, with troubles that a test scripts."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from services.bookings.errors import HistoryGone
+from services.bookings.following import Listing, News, Place
+from services.bookings.inventory import EventState
+from services.kit.errors import Refusal
+
+
+@dataclass
+class ScriptedFeed:
+    """Tells of changes as events does; `trouble` is what it refuses with, if anything.
+
+    What came before `oldest` is forgotten. `listed` counts the pages of states.
+    """
+
+    epoch: str = "first"
+    changes: list[EventState] = field(default_factory=list)
+    oldest: int = 1
+    trouble: Refusal | None = None
+    trouble_with_states: Refusal | None = None
+    listed: int = 0
+
+    def publish(self, state: EventState) -> EventState:
+        """Makes a change; gives it as it is told."""
+        told = replace(state, epoch=self.epoch)
+        self.changes.append(told)
+        return told
+
+    def restore(self, epoch: str, *states: EventState) -> None:
+        """Begins another epoch, in which there is nothing but these."""
+        self.epoch = epoch
+        self.changes = [replace(state, epoch=epoch) for state in states]
+
+    async def list_changes(self, place: Place, limit: int) -> News:
+        """See Feed."""
+        if self.trouble:
+            raise self.trouble
+        head = len(self.changes)
+        if place.epoch not in ("", self.epoch) or not self.oldest - 1 <= place.sequence <= head:
+            raise HistoryGone
+        states = [self._now(one) for one in self.changes[place.sequence :][:limit]]
+        last = place.sequence + len(states)
+        oldest_at = datetime.now(UTC) if states else None
+        return News(states, Place(self.epoch, last), oldest_at, is_last=last == head)
+
+    async def list_states(self, after_event_id: int, limit: int) -> Listing:
+        """See Feed."""
+        if self.trouble_with_states:
+            raise self.trouble_with_states
+        self.listed += 1
+        newest = {state.event_id: state for state in self.changes}
+        states = [newest[event_id] for event_id in sorted(newest) if event_id > after_event_id]
+        return Listing(states[:limit], Place(self.epoch, len(self.changes)))
+
+    def _now(self, change: EventState) -> EventState:
+        return next(s for s in reversed(self.changes) if s.event_id == change.event_id)
