@@ -1,5 +1,6 @@
 """A whole Boxoffice: services and gateway, each a process, that tests start, break and stop."""
 
+import itertools
 import json
 import os
 import random
@@ -84,19 +85,26 @@ class Process:
 
 
 class System:
-    """Events, some replicas of bookings, and the gateway, on one database.
+    """Events, some replicas of bookings, and some of the gateway, on one database.
 
     Leaving it stops whatever still runs, and fails unless each process ended in order and none met
     a defect.
     """
 
     def __init__(
-        self, database: Database, folder: Path, *, replicas: int = 1, **settings: str
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        replicas: int = 1,
+        gateways: int = 1,
+        **settings: str,
     ) -> None:
         self.database = database
-        port, events, *bookings = free_ports(2 + replicas)
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}"
+        events, *ports = free_ports(1 + replicas + gateways)
+        self.ports, bookings = ports[:gateways], ports[gateways:]
+        self.port = self.ports[0]
+        self.url = f"http://127.0.0.1:{self.port}"
         self.events_target = f"127.0.0.1:{events}"
         self.bookings_targets = [f"127.0.0.1:{port}" for port in bookings]
         shared = {
@@ -132,17 +140,21 @@ class System:
             )
             for number, listen in enumerate(self.bookings_targets)
         ]
-        self.gateway = Process(
-            "gateway",
-            "gateway",
-            shared
-            | {
-                "GATEWAY_EVENTS_TARGET": self.events_target,
-                "GATEWAY_BOOKINGS_TARGET": target,
-                "PORT": str(port),
-            },
-            folder / "gateway.log",
-        )
+        self.gateways = [
+            Process(
+                f"gateway {number}",
+                "gateway",
+                shared
+                | {
+                    "GATEWAY_EVENTS_TARGET": self.events_target,
+                    "GATEWAY_BOOKINGS_TARGET": target,
+                    "PORT": str(port),
+                },
+                folder / f"gateway-{number}.log",
+            )
+            for number, port in enumerate(self.ports)
+        ]
+        self.gateway = self.gateways[0]
 
     def __enter__(self) -> Self:
         for process in self.processes:
@@ -162,7 +174,7 @@ class System:
     ) -> None:
         """Stops who calls before who is called."""
         try:
-            status = self.stop(self.gateway) | self.stop(self.events, *self.bookings)
+            status = self.stop(*self.gateways) | self.stop(self.events, *self.bookings)
         finally:
             self._kill()
         if error is None:
@@ -172,13 +184,14 @@ class System:
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order of their start."""
-        return [self.events, *self.bookings, self.gateway]
+        return [self.events, *self.bookings, *self.gateways]
 
     def wait_until_ready(self) -> None:
         """Waits until everything behind the gateway answers."""
-        with httpx.Client(base_url=self.url, trust_env=False) as client:
-            for path in ("/ready", "/events?page_size=1"):
-                until(partial(self._answers, client, path), self.log)
+        with httpx.Client(trust_env=False) as client:
+            for port, path in itertools.product(self.ports, ("/ready", "/events?page_size=1")):
+                url = f"http://127.0.0.1:{port}{path}"
+                until(partial(self._answers, client, url), self.log)
 
     def stop(self, *processes: Process) -> dict[str, int]:
         """Asks those that run to end, and gives their exit statuses."""
@@ -200,10 +213,10 @@ class System:
             if not line.startswith("{") or json.loads(line)["level"] in {"error", "critical"}
         ]
 
-    def _answers(self, client: httpx.Client, path: str) -> bool:
+    def _answers(self, client: httpx.Client, url: str) -> bool:
         assert all(process.is_running for process in self.processes), self.log()
         try:
-            return client.get(path).status_code == 200
+            return client.get(url).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -91,7 +91,7 @@ async def test_a_cut_never_leaves_more_booked_than_seats(
     fragile: System, client: httpx.Client
 ) -> None:
     """Whoever comes first, what was acknowledged holds."""
-    async with crowd(fragile.port, 41) as buyers:
+    async with crowd(fragile.ports, 41) as buyers:
         for _ in range(ROUNDS):
             event_id = create_event(client, 40)["id"]
             cut = request("PATCH", path(event_id), {"total_seats": 20})
@@ -109,7 +109,7 @@ async def test_a_cut_never_leaves_more_booked_than_seats(
 
 async def test_a_deletion_leaves_no_live_booking(fragile: System, client: httpx.Client) -> None:
     """Those who were faster are counted and cancelled, those who were slower find no event."""
-    async with crowd(fragile.port, 41) as buyers:
+    async with crowd(fragile.ports, 41) as buyers:
         for _ in range(ROUNDS):
             event_id = create_event(client, 50)["id"]
             asked = [reservation(event_id, new_user()) for _ in range(40)]
@@ -205,7 +205,7 @@ async def test_lost_connections_to_the_database_lose_no_seat(
     event_id = create_event(client, 100)["id"]
     users = [new_user() for _ in range(100)]
     asked = [reservation(event_id, user, new_key()) for user in users]
-    async with crowd(fragile.port, 100) as buyers:
+    async with crowd(fragile.ports, 100) as buyers:
         rushing = asyncio.create_task(buyers.rush(asked))
         await asyncio.sleep(0)
         assert await asyncio.to_thread(end_connections, fragile.database) > 0

@@ -20,9 +20,9 @@ BUYERS, SEATS, ROUNDS = 200, 50, 10
 def replicated(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
-    """Runs a system with two replicas of bookings."""
+    """Runs a system with two replicas of bookings behind two of the gateway."""
     folder = tmp_path_factory.mktemp("replicated")
-    with cloned(postgres) as database, System(database, folder, replicas=2) as running:
+    with cloned(postgres) as database, System(database, folder, replicas=2, gateways=2) as running:
         yield running
 
 
@@ -36,7 +36,7 @@ def busy(request: pytest.FixtureRequest) -> System:
 @pytest.fixture
 async def buyers(busy: System) -> AsyncIterator[Crowd]:
     """Gives a connection for each buyer."""
-    async with crowd(busy.port, BUYERS) as opened:
+    async with crowd(busy.ports, BUYERS) as opened:
         yield opened
 
 
@@ -97,8 +97,8 @@ async def test_two_hundred_buyers_get_fifty_seats(busy: System, buyers: Crowd) -
 async def test_without_the_lock_it_would_be_more(start: Start, database: Database) -> None:
     """The test above would notice: with the lock taken out, it sells too many."""
     take_out_the_lock(database)
-    system = start()
-    async with crowd(system.port, BUYERS) as buyers:
+    system = start(replicas=2, gateways=2)
+    async with crowd(system.ports, BUYERS) as buyers:
         for _ in range(ROUNDS):
             event_id = new_event(system)
             answers = await rush(buyers, event_id, [new_user() for _ in range(BUYERS)])

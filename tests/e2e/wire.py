@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,9 +110,10 @@ class Crowd:
 
 
 @contextlib.asynccontextmanager
-async def crowd(port: int, size: int) -> AsyncIterator[Crowd]:
-    """Opens many connections for a while."""
-    connections = await asyncio.gather(*(Connection.open(port) for _ in range(size)))
+async def crowd(ports: Sequence[int], size: int) -> AsyncIterator[Crowd]:
+    """Opens many connections for a while, to each port in turn."""
+    turns = itertools.islice(itertools.cycle(ports), size)
+    connections = await asyncio.gather(*map(Connection.open, turns))
     try:
         yield Crowd(connections)
     finally:
