@@ -1,5 +1,7 @@
 """`kill -9` at every step of creating, changing and following, and what is left of it."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -198,42 +200,46 @@ def age_intents(pair: Pair) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pair(
+async def pairs(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Pair]:
-    """Gives a pair that all cases use, one after the other."""
-    with cloned(postgres) as database:
-        async with Pair(database, tmp_path_factory.mktemp("pair")) as running:
-            yield running
+) -> AsyncIterator[list[Pair]]:
+    """Gives as many pairs as there are scenes of a failpoint: they are played side by side."""
+    async with contextlib.AsyncExitStack() as stack:
+        running = []
+        for _ in range(max(map(len, CASES.values()))):
+            database = stack.enter_context(cloned(postgres))
+            pair = Pair(database, tmp_path_factory.mktemp("pair"))
+            running.append(await stack.enter_async_context(pair))
+        yield running
 
 
-@pytest.mark.parametrize(
-    ("name", "make"),
-    [
-        pytest.param(name, make, id=f"{name}-{make.__name__}")
-        for name, scenes in CASES.items()
-        for make in scenes
-    ],
-)
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_death_leaves_nothing_half_done(pair: Pair, name: str, make: type[Scene]) -> None:
+async def test_a_death_leaves_nothing_half_done(pairs: list[Pair], name: str) -> None:
     """Both sides agree soon, what was answered holds, and the same key hears it again."""
-    scene = make(pair, name)
+    async with asyncio.TaskGroup() as group:
+        for pair, make in zip(pairs, CASES[name], strict=False):
+            group.create_task(play(make(pair, name)))
+
+
+async def play(scene: Scene) -> None:
+    """Has a service die in the middle of a scene, and looks at what is left."""
+    pair = scene.pair
     await scene.prepare()
     await pair.agree()  # so that what is followed is this scene's change alone
-    victim = pair.events if name.startswith("events.") else pair.bookings
+    victim = pair.events if scene.key.startswith("events.") else pair.bookings
     await pair.restart(victim, **scene.armed)
     heard = await scene.cause()
-    assert victim.ended() == KILLED
+    assert await asyncio.to_thread(victim.ended) == KILLED, scene.key
     age_intents(pair)
     victim.start()
     await pair.meet()
     age_intents(pair)  # again: events has tried in vain while bookings was away
     await pair.agree()
-    assert heard in {None, scene.expected}
-    assert [await scene.ask(), await scene.ask()] == [scene.expected] * 2
+    assert heard in {None, scene.expected}, scene.key
+    assert [await scene.ask(), await scene.ask()] == [scene.expected] * 2, scene.key
     await pair.agree()
-    assert scene.effects() == ([(scene.revision, scene.seats)], scene.live)
+    assert scene.effects() == ([(scene.revision, scene.seats)], scene.live), scene.key
 
 
 @pytest.mark.parametrize("service", ["events", "bookings"])

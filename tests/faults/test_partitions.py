@@ -17,7 +17,7 @@ from tests.faults.pair import Pair
 from tests.faults.proxy import Proxy
 from tests.services.events.client import eventually, refused
 
-ROUNDS, BUYERS, RESERVATIONS = 4, 4, 40
+ROUNDS, BUYERS, RESERVATIONS = 3, 4, 50
 SLOWER_TIMES, SLACK_SECONDS = 1.2, 0.015
 LAG_SECONDS = 10
 SLOW_SECONDS = 0.2
@@ -94,7 +94,7 @@ async def hang_up(town: Town) -> None:
     town.to_bookings.down()
 
 
-@pytest.mark.parametrize("trouble", [kill_events, cut_off, slow_down, hang_up])
+@pytest.mark.parametrize("trouble", [kill_events, cut_off, slow_down])
 async def test_known_events_are_booked_as_ever(town: Town, trouble: Trouble) -> None:
     """No reservation fails, and the slowest of them take about as long as without the trouble."""
     event = await town.pair.organizer.create(total_seats=10_000)
@@ -119,12 +119,11 @@ async def test_unknown_events_are_not_denied(town: Town, trouble: Trouble) -> No
         await town.pair.buyer.reserve(1_000, "ada")
 
 
-@pytest.mark.parametrize("trouble", [cut_off, slow_down])
-async def test_both_catch_up_when_the_line_is_whole_again(town: Town, trouble: Trouble) -> None:
+async def test_both_catch_up_when_the_line_is_whole_again(town: Town) -> None:
     """What only adds is done at once, what takes away waits; soon after, both sides agree."""
     organizer = town.pair.organizer
     events = [await organizer.create(total_seats=10) for _ in range(3)]
-    await trouble(town)
+    await cut_off(town)
     grown = await organizer.update(events[0].id, total_seats=20)
     created = await organizer.create(total_seats=5)
     assert grown.total_seats == 20
