@@ -17,7 +17,8 @@ from tests.faults.pair import Pair
 from tests.faults.proxy import Proxy
 from tests.services.events.client import eventually, refused
 
-ROUNDS, BUYERS, RESERVATIONS = 3, 4, 50
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 12
+BUYERS, RESERVATIONS = 4, 50
 SLOWER_TIMES, SLACK_SECONDS = 1.2, 0.015
 LAG_SECONDS = 10
 SLOW_SECONDS = 0.2
@@ -96,19 +97,21 @@ async def hang_up(town: Town) -> None:
 
 @pytest.mark.parametrize("trouble", [kill_events, cut_off, slow_down])
 async def test_known_events_are_booked_as_ever(town: Town, trouble: Trouble) -> None:
-    """No reservation fails, and the slowest of them take about as long as without the trouble."""
+    """No reservation fails, and the slowest of them take about as long as without the trouble.
+
+    A machine that is busy with something else may slow some rounds down, but not all of them.
+    """
     event = await town.pair.organizer.create(total_seats=10_000)
+    await town.measure(event.id)
     calm: list[float] = []
     troubled: list[float] = []
-    await town.measure(event.id)
-    for _ in range(ROUNDS):
+    while len(calm) < FEWEST_ROUNDS or is_slower(troubled, calm):
+        assert len(calm) < MOST_ROUNDS, (calm, troubled)
         calm.append(p99(await town.measure(event.id)))
         await trouble(town)
         troubled.append(p99(await town.measure(event.id)))
         await town.heal()
         await town.pair.agree(within_seconds=LAG_SECONDS)
-    limit = SLOWER_TIMES * statistics.median(calm) + SLACK_SECONDS
-    assert statistics.median(troubled) < limit, (calm, troubled)
 
 
 @pytest.mark.parametrize("trouble", [kill_events, cut_off, hang_up])
@@ -169,6 +172,12 @@ async def test_a_broken_line_is_made_anew(town: Town) -> None:
 
     await eventually(is_shrunk, within_seconds=LAG_SECONDS)
     await town.pair.agree(within_seconds=LAG_SECONDS)
+
+
+def is_slower(troubled: list[float], calm: list[float]) -> bool:
+    """Tells whether rounds with trouble take longer than they may."""
+    limit = SLOWER_TIMES * statistics.median(calm) + SLACK_SECONDS
+    return statistics.median(troubled) > limit
 
 
 def p99(seconds: list[float]) -> float:
