@@ -33,7 +33,11 @@ def refusals() -> list[type[Refusal]]:
     for module in pkgutil.walk_packages(services.__path__, "services."):
         if not module.name.endswith(("__main__", ".migrate")):
             import_module(module.name)
-    return [refusal for refusal in _below(Refusal) if hasattr(refusal, "reason")]
+    return [
+        refusal
+        for refusal in _below(Refusal)
+        if hasattr(refusal, "reason") and refusal.__module__.startswith("services.")
+    ]
 
 
 def _below(parent: type[Refusal]) -> Iterator[type[Refusal]]:
