@@ -51,7 +51,7 @@ class Load:
             try:
                 async with connect(self.port) as connection:
                     await self._buy_on(connection)
-            except ConnectionRefusedError:
+            except ConnectionError:  # nobody took the connection
                 self.refused += 1
                 await asyncio.sleep(0.01)  # as a client waits before it tries again
 
