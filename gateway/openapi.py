@@ -11,7 +11,6 @@ from gateway.contract import KEY_HEADER, Binding, Field, fields
 from gateway.samples import sample
 from gateway.schemas import Schema, Schemas
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEY_PATTERN = r'^(?:[!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$'
 
 INTRODUCTION = """Books seats and never oversells.
@@ -51,7 +50,6 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
     paths |= {path: {"get": _service_operation(path, *said)} for path, said in SERVICE.items()}
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": DIALECT,
         "info": {"title": "Boxoffice", "version": "v1", "description": INTRODUCTION},
         "paths": dict(paths),
         "components": {
