@@ -27,6 +27,8 @@ SERVICE_KEY = "the-key-of-services"
 # Below those that the kernel gives to outgoing connections: a process that was stopped gets its
 # port back.
 PORTS = range(10_000, 30_000)
+# What gRPC says when somebody who watched a server's health leaves at the wrong moment.
+HARMLESS = ("Traceback (most recent call last):", "_schedule_rpc_coro", "exceptions.CancelledError")
 
 
 class Process:
@@ -207,11 +209,7 @@ class System:
     def defects(self) -> list[str]:
         """Gives the lines that tell of a defect of ours: a failure that nobody foresaw."""
         lines = [line for process in self.processes for line in process.log().splitlines()]
-        return [
-            line
-            for line in lines
-            if not line.startswith("{") or json.loads(line)["level"] in {"error", "critical"}
-        ]
+        return [line for line in lines if _tells_of_a_defect(line)]
 
     def _answers(self, client: httpx.Client, url: str) -> bool:
         assert all(process.is_running for process in self.processes), self.log()
@@ -250,3 +248,9 @@ def free_ports(count: int) -> Iterable[int]:
             continue
         found.add(port)
     return found
+
+
+def _tells_of_a_defect(line: str) -> bool:
+    if any(text in line for text in HARMLESS):
+        return False
+    return not line.startswith("{") or json.loads(line)["level"] in {"error", "critical"}
