@@ -27,7 +27,7 @@ from gateway.settings import Settings
 from services.kit import logging
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
-from services.kit.server import terminated
+from services.kit.server import collect_rarely, terminated
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
@@ -59,6 +59,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
             grace_seconds=settings.grace_seconds,
         ),
     ):
+        collect_rarely()
         await terminated()
 
 

@@ -23,7 +23,7 @@ from services.bookings.settings import Settings
 from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
-from services.kit.server import Server, running, terminated
+from services.kit.server import Server, collect_rarely, running, terminated
 from services.kit.workers import repeat
 
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
@@ -87,6 +87,7 @@ async def run(settings: Settings) -> None:
     failpoints.arm(settings.failpoints, environment=settings.environment)
     metrics.expose(settings.metrics_listen)
     async with serving(settings):
+        collect_rarely()
         await terminated()
 
 
