@@ -25,6 +25,7 @@ DATABASE = "database"
 MAX_MESSAGE_BYTES = 1 << 20
 DRAIN_SECONDS = 0.3
 GRACE_SECONDS = 5.0
+WATCH_SECONDS = 1.0
 
 log = structlog.get_logger()
 
@@ -93,7 +94,7 @@ class Server:
         while True:
             reachable = await is_reachable()
             await self.health.set(DATABASE, SERVING if reachable else NOT_SERVING)
-            await asyncio.sleep(1)
+            await asyncio.sleep(WATCH_SECONDS)
 
 
 @contextlib.asynccontextmanager

@@ -80,7 +80,7 @@ def _wait_until_ready(url: str) -> None:
             ready = httpx.get(f"{url}/ready").is_success
             if ready and len(httpx.get(f"{url}/events").json()) >= SAMPLES:
                 return
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # in other processes: there is no event to wait for
     raise TimeoutError("Boxoffice did not start")
 
 
