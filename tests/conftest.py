@@ -14,8 +14,8 @@ from psycopg.conninfo import make_conninfo
 from deploy.local.postgres import EmbeddedPostgres, temporary_postgres
 from services.migrate import SERVICES, migrate_all
 
-# Tests start processes while gRPC is at work in theirs. What is forked runs another program at once,
-# so gRPC must not prepare it for calls of its own: that can hold it up for good.
+# Tests start processes while gRPC is at work in theirs. What they fork runs another program at
+# once, so gRPC must not prepare it for calls of its own: that can hold it up for good.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 TEMPLATE = "boxoffice_template"
