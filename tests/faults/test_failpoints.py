@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -23,7 +24,7 @@ KILLED = -9
 Answer = tuple[str, object]
 
 
-class Scene:
+class Scene(ABC):
     """An event with some bookings, and a change that is asked for with a key, again and again."""
 
     expected: Answer
@@ -59,9 +60,9 @@ class Scene:
         except grpc.aio.AioRpcError:
             return None
 
+    @abstractmethod
     async def answer(self) -> Answer:
         """Asks; raises what it is refused with."""
-        raise NotImplementedError
 
     def effects(self) -> tuple[list[tuple[object, ...]], int]:
         """Reads what there is of the event, and how many of its bookings are live."""
