@@ -107,7 +107,8 @@ async def test_the_callers_deadline_is_noted() -> None:
     async with serving(look) as served:
         await served.bookings.GetAvailability(AVAILABILITY, timeout=5)
         await served.bookings.GetAvailability(AVAILABILITY)
-    assert 0 < seen[0] <= 5
+    # On the wire gRPC rounds a deadline up by some milliseconds.
+    assert 0 < seen[0] < 5.1
     assert seen[1] == 60
 
 
