@@ -162,7 +162,7 @@ def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
 
 
 def was_not_sent(error: Failure) -> bool:
-    """Tells whether the request certainly never left; what a batch refuses did."""
+    """Tells whether the request certainly never left, for want of a connection to send it on."""
     return isinstance(error, grpc.aio.AioRpcError) and channel.was_not_sent(error)
 
 

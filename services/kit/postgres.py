@@ -79,11 +79,6 @@ def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
     return OutcomeUnknown()
 
 
-def constraint_of(error: psycopg.IntegrityError) -> str:
-    """Names the constraint that a statement broke; code matches on this, never on a message."""
-    return error.diag.constraint_name or ""
-
-
 async def is_reachable(pool: Pool) -> bool:
     """Tells whether a statement can be run now; replaces connections that were lost."""
     try:
