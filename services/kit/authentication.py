@@ -4,7 +4,9 @@ What a caller may do with which row is decided by each service's domain code.
 """
 
 import hmac
+from collections.abc import Set
 from dataclasses import dataclass
+from enum import StrEnum
 
 from boxoffice.rest.v1 import rest_pb2
 from services.kit.errors import InvalidToken, PermissionDenied, Unauthenticated
@@ -12,12 +14,35 @@ from services.kit.errors import InvalidToken, PermissionDenied, Unauthenticated
 SERVICE_SCHEME = "Service "
 
 
+class Role(StrEnum):
+    """What an account is to Boxoffice."""
+
+    USER = "USER"
+    ORGANIZER = "ORGANIZER"
+    ADMIN = "ADMIN"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: an account (`subject`), another service of Boxoffice, or nobody in particular."""
+    """Who calls: an account (`subject`), another service of Boxoffice, or nobody in particular.
+
+    `scopes` limit an API key; None for whoever is there in person.
+    """
 
     subject: str | None = None
+    role: Role | None = None
+    scopes: Set[rest_pb2.Scope.ValueType] | None = None
     is_service: bool = False
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether everything is theirs to see and to change. No API key is an admin."""
+        return self.is_service or (self.role is Role.ADMIN and self.scopes is None)
+
+    @property
+    def acts_for_anyone(self) -> bool:
+        """Whether they may book, cancel and read in the name of any user."""
+        return self.is_admin or rest_pb2.SCOPE_BOOKINGS_ANY_USER in (self.scopes or ())
 
 
 ANONYMOUS = Caller()

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62oxoffice/rest/v1/reasons.proto\x12\x11\x62oxoffice.rest.v1\x1a google/protobuf/descriptor.proto\"9\n\nReasonRule\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x1b\n\x13retry_after_seconds\x18\x02 \x01(\x05*\xed\t\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x12REASON_BAD_REQUEST\x10\x01\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12\"\n\x15REASON_MALFORMED_JSON\x10\x02\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12&\n\x19REASON_INVALID_PAGE_TOKEN\x10\x03\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12+\n\x1eREASON_INVALID_IDEMPOTENCY_KEY\x10\x04\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12#\n\x16REASON_UNAUTHENTICATED\x10\n\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12!\n\x14REASON_INVALID_TOKEN\x10\x0b\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12%\n\x18REASON_PERMISSION_DENIED\x10\x0c\x1a\x07\xa2\xbb\x18\x03\x08\x93\x03\x12\x1d\n\x10REASON_NOT_FOUND\x10\x14\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12#\n\x16REASON_EVENT_NOT_FOUND\x10\x15\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12%\n\x18REASON_BOOKING_NOT_FOUND\x10\x16\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12&\n\x19REASON_METHOD_NOT_ALLOWED\x10\x1e\x1a\x07\xa2\xbb\x18\x03\x08\x95\x03\x12\"\n\x15REASON_NOT_ACCEPTABLE\x10\x1f\x1a\x07\xa2\xbb\x18\x03\x08\x96\x03\x12\"\n\x15REASON_BODY_TOO_LARGE\x10 \x1a\x07\xa2\xbb\x18\x03\x08\x9d\x03\x12 \n\x13REASON_URI_TOO_LONG\x10!\x1a\x07\xa2\xbb\x18\x03\x08\x9e\x03\x12*\n\x1dREASON_UNSUPPORTED_MEDIA_TYPE\x10\"\x1a\x07\xa2\xbb\x18\x03\x08\x9f\x03\x12%\n\x18REASON_HEADERS_TOO_LARGE\x10#\x1a\x07\xa2\xbb\x18\x03\x08\xaf\x03\x12\x1c\n\x0fREASON_SOLD_OUT\x10(\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12\"\n\x15REASON_ALREADY_BOOKED\x10)\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12&\n\x19REASON_EVENT_NOT_BOOKABLE\x10*\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12 \n\x13REASON_EVENT_EXISTS\x10+\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12)\n\x1cREASON_CAPACITY_BELOW_BOOKED\x10,\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12&\n\x19REASON_INVALID_TRANSITION\x10-\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12$\n\x15REASON_CHANGE_PENDING\x10.\x1a\t\xa2\xbb\x18\x05\x08\x99\x03\x10\x01\x12%\n\x18REASON_ALREADY_CANCELLED\x10\x30\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12)\n\x1aREASON_REQUEST_IN_PROGRESS\x10/\x1a\t\xa2\xbb\x18\x05\x08\x99\x03\x10\x01\x12$\n\x17REASON_VERSION_MISMATCH\x10\x32\x1a\x07\xa2\xbb\x18\x03\x08\x9c\x03\x12$\n\x17REASON_VALIDATION_ERROR\x10\x33\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12*\n\x1dREASON_IDEMPOTENCY_KEY_REUSED\x10\x34\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12\"\n\x13REASON_RATE_LIMITED\x10\x35\x1a\t\xa2\xbb\x18\x05\x08\xad\x03\x10\x01\x12\x1c\n\x0fREASON_INTERNAL\x10<\x1a\x07\xa2\xbb\x18\x03\x08\xf4\x03\x12!\n\x12REASON_UNAVAILABLE\x10=\x1a\t\xa2\xbb\x18\x05\x08\xf7\x03\x10\x01\x12%\n\x16REASON_OUTCOME_UNKNOWN\x10>\x1a\t\xa2\xbb\x18\x05\x08\xf8\x03\x10\x01\x12\x17\n\x13REASON_HISTORY_GONE\x10\x46:R\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.boxoffice.rest.v1.ReasonRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62oxoffice/rest/v1/reasons.proto\x12\x11\x62oxoffice.rest.v1\x1a google/protobuf/descriptor.proto\"9\n\nReasonRule\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x1b\n\x13retry_after_seconds\x18\x02 \x01(\x05*\xfd\n\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x12REASON_BAD_REQUEST\x10\x01\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12\"\n\x15REASON_MALFORMED_JSON\x10\x02\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12&\n\x19REASON_INVALID_PAGE_TOKEN\x10\x03\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12+\n\x1eREASON_INVALID_IDEMPOTENCY_KEY\x10\x04\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12#\n\x16REASON_UNAUTHENTICATED\x10\n\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12!\n\x14REASON_INVALID_TOKEN\x10\x0b\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12\'\n\x1aREASON_INVALID_CREDENTIALS\x10\r\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12%\n\x18REASON_PERMISSION_DENIED\x10\x0c\x1a\x07\xa2\xbb\x18\x03\x08\x93\x03\x12\x1d\n\x10REASON_NOT_FOUND\x10\x14\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12#\n\x16REASON_EVENT_NOT_FOUND\x10\x15\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12%\n\x18REASON_BOOKING_NOT_FOUND\x10\x16\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12\"\n\x15REASON_USER_NOT_FOUND\x10\x17\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12&\n\x19REASON_METHOD_NOT_ALLOWED\x10\x1e\x1a\x07\xa2\xbb\x18\x03\x08\x95\x03\x12\"\n\x15REASON_NOT_ACCEPTABLE\x10\x1f\x1a\x07\xa2\xbb\x18\x03\x08\x96\x03\x12\"\n\x15REASON_BODY_TOO_LARGE\x10 \x1a\x07\xa2\xbb\x18\x03\x08\x9d\x03\x12 \n\x13REASON_URI_TOO_LONG\x10!\x1a\x07\xa2\xbb\x18\x03\x08\x9e\x03\x12*\n\x1dREASON_UNSUPPORTED_MEDIA_TYPE\x10\"\x1a\x07\xa2\xbb\x18\x03\x08\x9f\x03\x12%\n\x18REASON_HEADERS_TOO_LARGE\x10#\x1a\x07\xa2\xbb\x18\x03\x08\xaf\x03\x12\x1c\n\x0fREASON_SOLD_OUT\x10(\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12\"\n\x15REASON_ALREADY_BOOKED\x10)\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12&\n\x19REASON_EVENT_NOT_BOOKABLE\x10*\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12 \n\x13REASON_EVENT_EXISTS\x10+\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12)\n\x1cREASON_CAPACITY_BELOW_BOOKED\x10,\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12&\n\x19REASON_INVALID_TRANSITION\x10-\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12$\n\x15REASON_CHANGE_PENDING\x10.\x1a\t\xa2\xbb\x18\x05\x08\x99\x03\x10\x01\x12%\n\x18REASON_ALREADY_CANCELLED\x10\x30\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12\x1f\n\x12REASON_EMAIL_TAKEN\x10\x31\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12)\n\x1aREASON_REQUEST_IN_PROGRESS\x10/\x1a\t\xa2\xbb\x18\x05\x08\x99\x03\x10\x01\x12$\n\x17REASON_VERSION_MISMATCH\x10\x32\x1a\x07\xa2\xbb\x18\x03\x08\x9c\x03\x12$\n\x17REASON_VALIDATION_ERROR\x10\x33\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12*\n\x1dREASON_IDEMPOTENCY_KEY_REUSED\x10\x34\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12 \n\x13REASON_INVALID_CODE\x10\x36\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12\"\n\x13REASON_RATE_LIMITED\x10\x35\x1a\t\xa2\xbb\x18\x05\x08\xad\x03\x10\x01\x12\x1c\n\x0fREASON_INTERNAL\x10<\x1a\x07\xa2\xbb\x18\x03\x08\xf4\x03\x12!\n\x12REASON_UNAVAILABLE\x10=\x1a\t\xa2\xbb\x18\x05\x08\xf7\x03\x10\x01\x12%\n\x16REASON_OUTCOME_UNKNOWN\x10>\x1a\t\xa2\xbb\x18\x05\x08\xf8\x03\x10\x01\x12\x17\n\x13REASON_HISTORY_GONE\x10\x46:R\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.boxoffice.rest.v1.ReasonRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASON'].values_by_name["REASON_UNAUTHENTICATED"]._serialized_options = b'\242\273\030\003\010\221\003'
   _globals['_REASON'].values_by_name["REASON_INVALID_TOKEN"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_INVALID_TOKEN"]._serialized_options = b'\242\273\030\003\010\221\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_CREDENTIALS"]._loaded_options = None
+  _globals['_REASON'].values_by_name["REASON_INVALID_CREDENTIALS"]._serialized_options = b'\242\273\030\003\010\221\003'
   _globals['_REASON'].values_by_name["REASON_PERMISSION_DENIED"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_PERMISSION_DENIED"]._serialized_options = b'\242\273\030\003\010\223\003'
   _globals['_REASON'].values_by_name["REASON_NOT_FOUND"]._loaded_options = None
@@ -52,6 +54,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASON'].values_by_name["REASON_EVENT_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
   _globals['_REASON'].values_by_name["REASON_BOOKING_NOT_FOUND"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_BOOKING_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
+  _globals['_REASON'].values_by_name["REASON_USER_NOT_FOUND"]._loaded_options = None
+  _globals['_REASON'].values_by_name["REASON_USER_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
   _globals['_REASON'].values_by_name["REASON_METHOD_NOT_ALLOWED"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_METHOD_NOT_ALLOWED"]._serialized_options = b'\242\273\030\003\010\225\003'
   _globals['_REASON'].values_by_name["REASON_NOT_ACCEPTABLE"]._loaded_options = None
@@ -80,6 +84,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASON'].values_by_name["REASON_CHANGE_PENDING"]._serialized_options = b'\242\273\030\005\010\231\003\020\001'
   _globals['_REASON'].values_by_name["REASON_ALREADY_CANCELLED"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_ALREADY_CANCELLED"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_EMAIL_TAKEN"]._loaded_options = None
+  _globals['_REASON'].values_by_name["REASON_EMAIL_TAKEN"]._serialized_options = b'\242\273\030\003\010\231\003'
   _globals['_REASON'].values_by_name["REASON_REQUEST_IN_PROGRESS"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_REQUEST_IN_PROGRESS"]._serialized_options = b'\242\273\030\005\010\231\003\020\001'
   _globals['_REASON'].values_by_name["REASON_VERSION_MISMATCH"]._loaded_options = None
@@ -88,6 +94,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASON'].values_by_name["REASON_VALIDATION_ERROR"]._serialized_options = b'\242\273\030\003\010\246\003'
   _globals['_REASON'].values_by_name["REASON_IDEMPOTENCY_KEY_REUSED"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_IDEMPOTENCY_KEY_REUSED"]._serialized_options = b'\242\273\030\003\010\246\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_CODE"]._loaded_options = None
+  _globals['_REASON'].values_by_name["REASON_INVALID_CODE"]._serialized_options = b'\242\273\030\003\010\246\003'
   _globals['_REASON'].values_by_name["REASON_RATE_LIMITED"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_RATE_LIMITED"]._serialized_options = b'\242\273\030\005\010\255\003\020\001'
   _globals['_REASON'].values_by_name["REASON_INTERNAL"]._loaded_options = None
@@ -97,7 +105,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASON'].values_by_name["REASON_OUTCOME_UNKNOWN"]._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_OUTCOME_UNKNOWN"]._serialized_options = b'\242\273\030\005\010\370\003\020\001'
   _globals['_REASON']._serialized_start=148
-  _globals['_REASON']._serialized_end=1409
+  _globals['_REASON']._serialized_end=1553
   _globals['_REASONRULE']._serialized_start=88
   _globals['_REASONRULE']._serialized_end=145
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The call needs a token and has none."""
     REASON_INVALID_TOKEN: _Reason.ValueType  # 11
     """The token is malformed, expired, revoked or not ours."""
+    REASON_INVALID_CREDENTIALS: _Reason.ValueType  # 13
+    """No account has this address and password."""
     REASON_PERMISSION_DENIED: _Reason.ValueType  # 12
     """The caller may not do this."""
     REASON_NOT_FOUND: _Reason.ValueType  # 20
@@ -47,6 +49,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """No such event, or one that the caller may not see."""
     REASON_BOOKING_NOT_FOUND: _Reason.ValueType  # 22
     """No such booking, or one that the caller may not see."""
+    REASON_USER_NOT_FOUND: _Reason.ValueType  # 23
+    """No such account."""
     REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 30
     """The route exists, but not with this method; `Allow` lists those it has."""
     REASON_NOT_ACCEPTABLE: _Reason.ValueType  # 31
@@ -75,6 +79,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """An earlier change of this event is not finished yet."""
     REASON_ALREADY_CANCELLED: _Reason.ValueType  # 48
     """The booking is cancelled or expired already."""
+    REASON_EMAIL_TAKEN: _Reason.ValueType  # 49
+    """An account with this address exists."""
     REASON_REQUEST_IN_PROGRESS: _Reason.ValueType  # 47
     """A request with this idempotency key is being worked on."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
@@ -83,6 +89,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """A field is missing, unknown or breaks its rule; `details` names it."""
     REASON_IDEMPOTENCY_KEY_REUSED: _Reason.ValueType  # 52
     """The idempotency key was used before with another content."""
+    REASON_INVALID_CODE: _Reason.ValueType  # 54
+    """The e-mailed code is wrong, used up or too old."""
     REASON_RATE_LIMITED: _Reason.ValueType  # 53
     """Too many requests."""
     REASON_INTERNAL: _Reason.ValueType  # 60
@@ -114,6 +122,8 @@ REASON_UNAUTHENTICATED: Reason.ValueType  # 10
 """The call needs a token and has none."""
 REASON_INVALID_TOKEN: Reason.ValueType  # 11
 """The token is malformed, expired, revoked or not ours."""
+REASON_INVALID_CREDENTIALS: Reason.ValueType  # 13
+"""No account has this address and password."""
 REASON_PERMISSION_DENIED: Reason.ValueType  # 12
 """The caller may not do this."""
 REASON_NOT_FOUND: Reason.ValueType  # 20
@@ -122,6 +132,8 @@ REASON_EVENT_NOT_FOUND: Reason.ValueType  # 21
 """No such event, or one that the caller may not see."""
 REASON_BOOKING_NOT_FOUND: Reason.ValueType  # 22
 """No such booking, or one that the caller may not see."""
+REASON_USER_NOT_FOUND: Reason.ValueType  # 23
+"""No such account."""
 REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 30
 """The route exists, but not with this method; `Allow` lists those it has."""
 REASON_NOT_ACCEPTABLE: Reason.ValueType  # 31
@@ -150,6 +162,8 @@ REASON_CHANGE_PENDING: Reason.ValueType  # 46
 """An earlier change of this event is not finished yet."""
 REASON_ALREADY_CANCELLED: Reason.ValueType  # 48
 """The booking is cancelled or expired already."""
+REASON_EMAIL_TAKEN: Reason.ValueType  # 49
+"""An account with this address exists."""
 REASON_REQUEST_IN_PROGRESS: Reason.ValueType  # 47
 """A request with this idempotency key is being worked on."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50
@@ -158,6 +172,8 @@ REASON_VALIDATION_ERROR: Reason.ValueType  # 51
 """A field is missing, unknown or breaks its rule; `details` names it."""
 REASON_IDEMPOTENCY_KEY_REUSED: Reason.ValueType  # 52
 """The idempotency key was used before with another content."""
+REASON_INVALID_CODE: Reason.ValueType  # 54
+"""The e-mailed code is wrong, used up or too old."""
 REASON_RATE_LIMITED: Reason.ValueType  # 53
 """Too many requests."""
 REASON_INTERNAL: Reason.ValueType  # 60

@@ -36,6 +36,12 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     """With a token, for oneself; without one only while open access is on."""
     ACCESS_SERVICE: _Access.ValueType  # 3
     """Other services of Boxoffice, by the service key. Has no REST endpoint."""
+    ACCESS_USER: _Access.ValueType  # 4
+    """Any account."""
+    ACCESS_ORGANIZER: _Access.ValueType  # 5
+    """Accounts that may make events, and admins."""
+    ACCESS_ADMIN: _Access.ValueType  # 6
+    """Admins."""
 
 class Access(_Access, metaclass=_AccessEnumTypeWrapper):
     """Who may call an RPC."""
@@ -48,7 +54,45 @@ ACCESS_OPEN: Access.ValueType  # 2
 """With a token, for oneself; without one only while open access is on."""
 ACCESS_SERVICE: Access.ValueType  # 3
 """Other services of Boxoffice, by the service key. Has no REST endpoint."""
+ACCESS_USER: Access.ValueType  # 4
+"""Any account."""
+ACCESS_ORGANIZER: Access.ValueType  # 5
+"""Accounts that may make events, and admins."""
+ACCESS_ADMIN: Access.ValueType  # 6
+"""Admins."""
 Global___Access: _TypeAlias = Access  # noqa: Y015
+
+class _Scope:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
+    """No scope."""
+    SCOPE_EVENTS_WRITE: _Scope.ValueType  # 1
+    """Make and change events."""
+    SCOPE_BOOKINGS_READ: _Scope.ValueType  # 2
+    """Read bookings: its account's own, and those of its account's events."""
+    SCOPE_BOOKINGS_WRITE: _Scope.ValueType  # 3
+    """Book and cancel for its account."""
+    SCOPE_BOOKINGS_ANY_USER: _Scope.ValueType  # 4
+    """Book, cancel and read for any user. Only an admin's key can have it."""
+
+class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+    """What an API key may do in the name of its account."""
+
+SCOPE_UNSPECIFIED: Scope.ValueType  # 0
+"""No scope."""
+SCOPE_EVENTS_WRITE: Scope.ValueType  # 1
+"""Make and change events."""
+SCOPE_BOOKINGS_READ: Scope.ValueType  # 2
+"""Read bookings: its account's own, and those of its account's events."""
+SCOPE_BOOKINGS_WRITE: Scope.ValueType  # 3
+"""Book and cancel for its account."""
+SCOPE_BOOKINGS_ANY_USER: Scope.ValueType  # 4
+"""Book, cancel and read for any user. Only an admin's key can have it."""
+Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 class _Paging:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -62,6 +106,8 @@ class _PagingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Paging.ValueTy
     """`page_size` and `page_token`; the next page is in `Link`, the total (if known) in `X-Total-Count`."""
     PAGING_TOKEN_OR_NUMBER: _Paging.ValueType  # 2
     """As PAGING_TOKEN; with `page` or `limit` `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
+    PAGING_NUMBER: _Paging.ValueType  # 3
+    """`page` and `limit`, always `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
 
 class Paging(_Paging, metaclass=_PagingEnumTypeWrapper):
     """How a list is paged."""
@@ -72,6 +118,8 @@ PAGING_TOKEN: Paging.ValueType  # 1
 """`page_size` and `page_token`; the next page is in `Link`, the total (if known) in `X-Total-Count`."""
 PAGING_TOKEN_OR_NUMBER: Paging.ValueType  # 2
 """As PAGING_TOKEN; with `page` or `limit` `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
+PAGING_NUMBER: Paging.ValueType  # 3
+"""`page` and `limit`, always `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
 Global___Paging: _TypeAlias = Paging  # noqa: Y015
 
 @_typing.final
@@ -87,6 +135,7 @@ class MethodRule(_message.Message):
     LOCATION_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     LANE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -106,6 +155,10 @@ class MethodRule(_message.Message):
     """Field by which requests are told apart that a batch found `busy`: those of one value wait by
     themselves. The batch's request has `skips_locked` then.
     """
+    scope: Global___Scope.ValueType
+    """Scope that an API key must have for it; without one no API key is admitted, unless the access
+    is public.
+    """
     @_builtins.property
     def refusals(self) -> _containers.RepeatedScalarFieldContainer[_reasons_pb2.Reason.ValueType]:
         """Reasons it can refuse with, besides those that every endpoint has."""
@@ -120,10 +173,11 @@ class MethodRule(_message.Message):
         location: _builtins.str = ...,
         batch: _builtins.str = ...,
         lane: _builtins.str = ...,
+        scope: Global___Scope.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "lane", b"lane", "location", b"location", "paging", b"paging", "refusals", b"refusals", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "lane", b"lane", "location", b"location", "paging", b"paging", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
