@@ -74,6 +74,7 @@ def state(found: Event) -> catalogue_pb2.EventState:
         price=_money(found),
         one_booking_per_user=found.one_booking_per_user,
         epoch=found.epoch,
+        organizer_id=found.organizer_id,
     )
 
 

@@ -1,3 +1,4 @@
+from services.events import messages
 from services.events.access import Viewer
 from services.events.answers import Shown
 from services.events.changes import Change, Changes
@@ -62,3 +63,11 @@ async def test_only_the_owner_changes_an_event(events: Events, changes: Changes)
         await changes.update(renaming(published, viewer))
     renamed = await events.get(published, NOBODY)
     assert (renamed.event.organizer_id, renamed.event.name) == ("acct_owner", "Rock")
+
+
+async def test_bookings_hears_whose_event_it_is(events: Events) -> None:
+    """Organizers may read who booked, and bookings decides that without asking."""
+    owned = await events.get_state(await make(events, OWNER, "PUBLISHED"))
+    ownerless = await events.get_state(await make(events, NOBODY, "PUBLISHED"))
+    assert messages.state(owned).organizer_id == "acct_owner"
+    assert not messages.state(ownerless).HasField("organizer_id")

@@ -39,6 +39,7 @@ class EventState(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     ONE_BOOKING_PER_USER_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    ORGANIZER_ID_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     revision: _builtins.int
@@ -57,6 +58,8 @@ class EventState(_message.Message):
     """Life of the catalogue that the revision counts in: one that was restored from a backup begins
     another. Empty in a state that was made by hand.
     """
+    organizer_id: _builtins.str
+    """Account that made the event; unset when it was made without a token."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it starts."""
@@ -88,13 +91,16 @@ class EventState(_message.Message):
         price: _money_pb2.Money | None = ...,
         one_booking_per_user: _builtins.bool | None = ...,
         epoch: _builtins.str = ...,
+        organizer_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "one_booking_per_user", b"one_booking_per_user", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__one_booking_per_user: _TypeAlias = _typing.Literal["one_booking_per_user"]  # noqa: Y015
     _WhichOneofArgType__one_booking_per_user: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user"]  # noqa: Y015
+    _WhichOneofReturnType__organizer_id: _TypeAlias = _typing.Literal["organizer_id"]  # noqa: Y015
+    _WhichOneofArgType__organizer_id: _TypeAlias = _typing.Literal["_organizer_id", b"_organizer_id"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
     _WhichOneofReturnType__sales_close_at: _TypeAlias = _typing.Literal["sales_close_at"]  # noqa: Y015
@@ -105,6 +111,8 @@ class EventState(_message.Message):
     _WhichOneofArgType__starts_at: _TypeAlias = _typing.Literal["_starts_at", b"_starts_at"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__one_booking_per_user) -> _WhichOneofReturnType__one_booking_per_user | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__organizer_id) -> _WhichOneofReturnType__organizer_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
     @_typing.overload
