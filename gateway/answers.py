@@ -90,6 +90,8 @@ class Answers:
             schema = self._schemas.answered_field(shown)
         if binding.rule.paging == rest_pb2.PAGING_TOKEN_OR_NUMBER:
             schema = {"oneOf": [schema, _envelope(schema)]}
+        elif binding.rule.paging == rest_pb2.PAGING_NUMBER:
+            schema = _envelope(schema)
         return _response("Done.", schema, _success_headers(binding))
 
     def _refusal(self, status: int, reasons: list[str]) -> Schema:
@@ -130,7 +132,9 @@ def _success_headers(binding: Binding) -> list[str]:
     if binding.rule.location:
         headers.append("Location")
     if binding.rule.paging:
-        headers += ["Link", "X-Total-Count"]
+        headers.append("X-Total-Count")
+    if binding.rule.paging not in {rest_pb2.PAGING_UNSPECIFIED, rest_pb2.PAGING_NUMBER}:
+        headers.append("Link")
     return headers
 
 

@@ -206,6 +206,15 @@ def _check(binding: Binding) -> None:
         raise ContractError(f"{binding.rpc_path}: {binding.path} names no field of the request")
     if binding.rule.access == rest_pb2.ACCESS_UNSPECIFIED:
         raise ContractError(f"{binding.rpc_path} does not say who may call it")
+    if binding.rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
+        raise ContractError(f"{binding.rpc_path} lacks `page`, `page_size` or `total`")
+
+
+def _has_numbers(rpc: MethodDescriptor) -> bool:
+    asked, answered = rpc.input_type.fields_by_name, rpc.output_type.fields_by_name
+    if not {"page", "page_size"} <= asked.keys() or "total" not in answered:
+        return False
+    return bool(asked["page"].has_presence and answered["total"].has_presence)
 
 
 def _is_update_mask(field: Field) -> bool:

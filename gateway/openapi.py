@@ -103,13 +103,15 @@ def _parameter(field: Field, name: str, place: str, schemas: Schemas) -> Schema:
         schema = {"type": "string", "pattern": KEY_PATTERN}
     if place == "path" and schema["type"] == "string":
         schema = {"minLength": 1, **schema}
+    is_in_query = place == "query"
+    comment = schemas.comment(field.descriptor.full_name)
     described = {
         "name": name,
         "in": place,
-        "description": schemas.comment(field.descriptor.full_name),
+        "description": schemas.sent_comment(field) if is_in_query else comment,
         "schema": schema,
     }
-    is_needed = place == "query" and rules.is_needed(field)
+    is_needed = is_in_query and rules.is_needed(field)
     return described | ({"required": True} if is_needed else {})
 
 

@@ -23,15 +23,22 @@ class Pages:
     """The paging of one binding."""
 
     def __init__(self, binding: Binding) -> None:
-        self._is_paged = binding.rule.paging != rest_pb2.PAGING_UNSPECIFIED
-        self._has_numbers = binding.rule.paging == rest_pb2.PAGING_TOKEN_OR_NUMBER
+        paging = binding.rule.paging
+        self._is_paged = paging != rest_pb2.PAGING_UNSPECIFIED
+        self._has_numbers = paging in {rest_pb2.PAGING_TOKEN_OR_NUMBER, rest_pb2.PAGING_NUMBER}
+        self._has_tokens = self._is_paged and paging != rest_pb2.PAGING_NUMBER
         names = {field.name: field.request_names for field in binding.query_fields}
         self._token_names = {name.encode() for name in names.get("page_token", ())}
 
     def ask(self, query: Pairs) -> Pairs:
-        """Asks for the first page by its number where only `limit` says that numbers are meant."""
+        """Asks for the first page by its number where numbers are meant and none is given.
+
+        They are meant where there is nothing else, and where `limit` is given.
+        """
+        if not self._has_numbers:
+            return query
         given = {name for name, _ in query}
-        if self._has_numbers and "limit" in given and "page" not in given:
+        if "page" not in given and ("limit" in given or not self._has_tokens):
             return [*query, ("page", "1")]
         return query
 
@@ -53,7 +60,7 @@ class Pages:
         if not self._is_paged:
             return ()
         headers: list[Header] = []
-        if response.next_page_token:
+        if self._has_tokens and response.next_page_token:
             headers.append((b"link", self._link(request, response.next_page_token)))
         if _has(response, "total"):
             headers.append((b"x-total-count", b"%d" % response.total))

@@ -51,6 +51,12 @@ class Schemas:
         """Gives what the contract says about an element."""
         return self._comments.get(full_name, "")
 
+    def sent_comment(self, field: Field) -> str:
+        """Gives what the contract says about a field, and its other names in requests."""
+        others = ", ".join(f"`{name}`" for name in field.request_names[1:])
+        comment = self.comment(field.descriptor.full_name)
+        return f"{comment} Also called {others}." if others else comment
+
     def _answered(self, message: Descriptor) -> Schema:
         properties: dict[str, Schema] = {}
         for field in contract.fields(message):
@@ -76,9 +82,7 @@ class Schemas:
         schema = self._one(field.descriptor, self._nested, rules.scalar)
         if field.descriptor.is_repeated:
             schema = {"type": "array", "items": schema}
-        others = ", ".join(f"`{name}`" for name in field.request_names[1:])
-        comment = self.comment(field.descriptor.full_name)
-        schema["description"] = f"{comment} Also called {others}." if others else comment
+        schema["description"] = self.sent_comment(field)
         return schema if rules.is_needed(field) else nullable(schema)
 
     def _one(

@@ -107,7 +107,10 @@ class _PagingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Paging.ValueTy
     PAGING_TOKEN_OR_NUMBER: _Paging.ValueType  # 2
     """As PAGING_TOKEN; with `page` or `limit` `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
     PAGING_NUMBER: _Paging.ValueType  # 3
-    """`page` and `limit`, always `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
+    """`page` and `limit`, always `{"data", "meta": {"total", "page", "limit", "total_pages"}}`. The
+    request has an optional `page` (the gateway sends 1 when none is asked for) and a `page_size`
+    with the alias `limit`, the response an optional `total`.
+    """
 
 class Paging(_Paging, metaclass=_PagingEnumTypeWrapper):
     """How a list is paged."""
@@ -119,7 +122,10 @@ PAGING_TOKEN: Paging.ValueType  # 1
 PAGING_TOKEN_OR_NUMBER: Paging.ValueType  # 2
 """As PAGING_TOKEN; with `page` or `limit` `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
 PAGING_NUMBER: Paging.ValueType  # 3
-"""`page` and `limit`, always `{"data", "meta": {"total", "page", "limit", "total_pages"}}`."""
+"""`page` and `limit`, always `{"data", "meta": {"total", "page", "limit", "total_pages"}}`. The
+request has an optional `page` (the gateway sends 1 when none is asked for) and a `page_size`
+with the alias `limit`, the response an optional `total`.
+"""
 Global___Paging: _TypeAlias = Paging  # noqa: Y015
 
 @_typing.final
