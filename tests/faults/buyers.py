@@ -23,6 +23,11 @@ class Purchase:
     settled_at: float = 0.0
 
     @property
+    def request(self) -> bytes:
+        """What is sent to ask for it."""
+        return reservation(self.event_id, self.user, self.key)
+
+    @property
     def outcome(self) -> tuple[int, str]:
         """What the last answer says."""
         last = self.answers[-1] if self.answers else None
@@ -40,10 +45,9 @@ class Purchase:
 
     async def ask(self, port: int) -> None:
         """Asks once, on a connection of its own."""
-        request = reservation(self.event_id, self.user, self.key)
         try:
             async with connect(port) as connection:
-                self.answers.append(await connection.ask(request))
+                self.answers.append(await connection.ask(self.request))
         except (ConnectionError, asyncio.IncompleteReadError):
             self.answers.append(None)
 

@@ -1,0 +1,96 @@
+import itertools
+import time
+
+import pytest
+
+from tests.bench.arrivals import Arrivals, arrive
+from tests.conftest import Database
+from tests.e2e.client import create_event, new_user, open_client, reserve
+from tests.e2e.conftest import Start
+from tests.e2e.system import System
+from tests.e2e.wire import reservation
+from tests.services.bookings.conftest import LOCKED, alter_reserve, drift
+
+# A batch takes this long, so that what the system can do is known, and little, on any machine.
+BATCH_SECONDS, BATCH_SIZE, WAITING = 0.03, 16, 64
+CAPACITY = BATCH_SIZE / BATCH_SECONDS
+PEAK, OVERLOAD = 1.0, 5.0
+SECONDS = 2.0
+# What is promised, and what a machine may add to it that is busy with other tests.
+GOODPUT, GOODPUT_SLACK = 0.8, 0.2
+REFUSED_SECONDS, SERVED_SECONDS, SLACK_SECONDS = 0.05, (WAITING + 2 * BATCH_SIZE) / CAPACITY, 0.45
+NORMAL_SECONDS = 10
+
+_users = itertools.count(1)
+
+
+@pytest.fixture
+def slow(database: Database) -> Database:
+    """Makes every batch take its time."""
+    pause = f"    PERFORM pg_sleep({BATCH_SECONDS});\n"
+    alter_reserve(database, {LOCKED: pause + LOCKED})
+    return database
+
+
+async def offer(system: System, event_id: int, times: float) -> Arrivals:
+    """Offers so many times what the system can do."""
+    first = next(_users)
+
+    def write(number: int) -> bytes:
+        return reservation(event_id, f"arrival-{first}-{number}")
+
+    return await arrive("127.0.0.1", system.port, write, rate=times * CAPACITY, seconds=SECONDS)
+
+
+def new_event(system: System) -> int:
+    """Creates an event with seats for everybody."""
+    with open_client(system.url) as client:
+        return int(create_event(client, 1_000_000)["id"])
+
+
+def seconds_to_normal(system: System, event_id: int) -> float:
+    """Buys until it goes as fast as on an idle system; tells how long that took."""
+    started = time.monotonic()
+    with open_client(system.url) as client:
+        while time.monotonic() < started + 2 * NORMAL_SECONDS:
+            asked = time.monotonic()
+            answer = reserve(client, event_id, new_user())
+            if answer.status_code == 201 and time.monotonic() < asked + 5 * BATCH_SECONDS:
+                break
+    return time.monotonic() - started
+
+
+async def test_what_is_too_much_is_refused_at_once_and_costs_the_others_nothing(
+    start: Start, slow: Database
+) -> None:
+    """At five times the capacity as much is sold as at the peak, and the rest knows it soon."""
+    system = start(
+        BOXOFFICE_LOG_SAMPLE="0",
+        GATEWAY_BATCH_SIZE=str(BATCH_SIZE),
+        GATEWAY_MAX_WAITING=str(WAITING),
+    )
+    event_id = new_event(system)
+    peak = await offer(system, event_id, PEAK)
+    over = await offer(system, event_id, OVERLOAD)
+    normal = seconds_to_normal(system, event_id)
+    goodput = over.rate(201) / peak.rate(201)
+    refused, served = over.wait(503, 99), over.wait(201, 99)
+    print(
+        f"sold {over.rate(201):.0f}/s, {goodput:.2f} of the peak; p99 of the served"
+        f" {1e3 * served:.0f} ms, of {over.statuses[503]} refused {1e3 * refused:.0f} ms;"
+        f" normal again in {normal:.1f} s"
+    )
+    assert over.statuses.keys() == {201, 503}
+    assert over.hinted == over.statuses[503]
+    assert goodput >= GOODPUT - GOODPUT_SLACK
+    assert refused < REFUSED_SECONDS + SLACK_SECONDS
+    assert served < SERVED_SECONDS + SLACK_SECONDS
+    assert normal < NORMAL_SECONDS
+    assert drift(system.database) == []
+
+
+async def test_without_a_bound_everybody_would_wait(start: Start, slow: Database) -> None:
+    """The test above would notice: where more may wait, all wait longer."""
+    system = start(BOXOFFICE_LOG_SAMPLE="0", GATEWAY_BATCH_SIZE=str(BATCH_SIZE))
+    over = await offer(system, new_event(system), OVERLOAD)
+    assert over.wait(201, 99) > SERVED_SECONDS + SLACK_SECONDS
