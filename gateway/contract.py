@@ -208,6 +208,10 @@ def _check(binding: Binding) -> None:
         raise ContractError(f"{binding.rpc_path} does not say who may call it")
     if binding.rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
         raise ContractError(f"{binding.rpc_path} lacks `page`, `page_size` or `total`")
+    sent = {field.name for field in binding.body_fields}
+    for quota in binding.rule.quotas:
+        if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
+            raise ContractError(f"{binding.rpc_path} has a quota that cannot be kept")
 
 
 def _has_numbers(rpc: MethodDescriptor) -> bool:

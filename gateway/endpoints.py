@@ -7,7 +7,7 @@ import orjson
 from gateway import bodies, decoding, encoding, queries
 from gateway.calls import Asker, Call
 from gateway.contract import Binding
-from gateway.exchange import JSON_HEADERS, Answer, Header, Request
+from gateway.exchange import Answer, Header, Request, json_headers
 from gateway.locations import Location
 from gateway.paging import Pages
 from services.kit.authentication import Authenticator
@@ -26,6 +26,7 @@ class Endpoint:
         self._decoder = decoding.Decoder(binding)
         self._pages = Pages(binding)
         self._shown = encoding.body_encoder(binding)
+        self._own_headers = json_headers(binding.rule.cache_seconds)
         self._headers = encoding.header_encoders(binding)
         self._location = Location(binding.rule.location)
         self._status = binding.rule.success_status or 200
@@ -54,7 +55,7 @@ class Endpoint:
     def _answer(self, request: Request, message: Any, response: Any) -> Answer:
         rows = self._shown(response)
         shown = self._pages.shown(message, response, rows)
-        headers: list[Header] = [*JSON_HEADERS, *self._pages.headers(request, response)]
+        headers: list[Header] = [*self._own_headers, *self._pages.headers(request, response)]
         headers += filter(None, (header(response) for header in self._headers))
         if self._status == CREATED and (path := self._location.fill(rows)):
             headers.append((b"location", path))

@@ -45,6 +45,13 @@ JSON_HEADERS: Sequence[Header] = (
 )
 
 
+def json_headers(cache_seconds: int) -> Sequence[Header]:
+    """Gives the headers of JSON that anybody may keep for so long; for 0 seconds nobody may."""
+    if not cache_seconds:
+        return JSON_HEADERS
+    return ((b"content-type", JSON), (b"cache-control", b"public, max-age=%d" % cache_seconds))
+
+
 def joined(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
     """Maps each header's name, in lower case, to its value; repeated ones are joined (RFC 9110)."""
     found = dict(headers)

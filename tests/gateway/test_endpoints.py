@@ -8,8 +8,14 @@ import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
+from boxoffice.rest.v1 import rest_pb2
+from gateway.calls import Asker
+from gateway.endpoints import Endpoint
+from services.kit.authentication import Authenticator
 from services.kit.errors import Received, Violation
 from tests.gateway import messages
+from tests.gateway.bindings import ruled
+from tests.gateway.requests import request
 from tests.gateway.script import Answer, Script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,6 +49,19 @@ async def test_a_reservation_is_answered_exactly(client: httpx.AsyncClient, scri
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "idempotent-replayed" not in answer.headers
+
+
+async def test_what_anybody_may_keep_says_for_how_long() -> None:
+    """Where the contract says so; everything else is `no-store`."""
+
+    async def call(request: Any, asker: Asker) -> Any:
+        return events_pb2.GetEventResponse(event=messages.event())
+
+    binding = ruled("GetEvent", rest_pb2.MethodRule(cache_seconds=60))
+    endpoint = Endpoint(binding, call, Authenticator(open_access=True, service_key=""))
+    answer = await endpoint(request("GET", "/events/5")._replace(variables={"event_id": "5"}))
+    assert (b"cache-control", b"public, max-age=60") in answer.headers
+    assert not {value for _, value in answer.headers} & {b"no-store"}
 
 
 @pytest.mark.parametrize("sent", ["key-1", '"key-1"'])

@@ -1,39 +1,21 @@
 """Lists: how a client gets from page to page."""
 
-from functools import cached_property
-
 import httpx
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import rest_pb2
-from gateway import contract, openapi
-from gateway.__main__ import BOOKINGS, EVENTS
-from gateway.contract import Binding
+from gateway import openapi
 from gateway.paging import Pages
 from tests.gateway import messages
+from tests.gateway.bindings import ruled
 from tests.gateway.requests import request
 from tests.gateway.script import Script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-
-class Numbered(Binding):
-    """A binding whose list has pages by number and no others."""
-
-    @cached_property
-    def rule(self) -> rest_pb2.MethodRule:
-        """What its RPC does not say."""
-        return rest_pb2.MethodRule(
-            access=rest_pb2.ACCESS_PUBLIC, success_status=200, paging=rest_pb2.PAGING_NUMBER
-        )
-
-
-def numbered(name: str) -> Numbered:
-    """Pages the list of an RPC by number."""
-    [binding] = (b for b in contract.read([EVENTS, BOOKINGS]) if b.rpc.name == name)
-    return Numbered(**{key: getattr(binding, key) for key in Binding.__dataclass_fields__})
+NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
 
 
 async def test_the_next_page_is_linked(client: httpx.AsyncClient, script: Script) -> None:
@@ -129,7 +111,7 @@ async def test_a_list_without_tokens_is_always_in_an_envelope(
     query: list[tuple[str, str]], asked: list[tuple[str, str]], meta: tuple[int, int, int]
 ) -> None:
     """The first page of fifty where nothing else is asked for, and never one of over 200."""
-    pages = Pages(numbered("ListEvents"))
+    pages = Pages(ruled("ListEvents", NUMBERED))
     assert pages.ask(query) == asked
     given = dict(asked)
     message = events_pb2.ListEventsRequest(
@@ -146,15 +128,8 @@ async def test_a_list_without_tokens_is_always_in_an_envelope(
 
 async def test_a_list_without_tokens_documents_its_envelope() -> None:
     """And no link to a next page."""
-    document = openapi.document([numbered("ListEvents")], {})
+    document = openapi.document([ruled("ListEvents", NUMBERED)], {})
     success = document["paths"]["/events"]["get"]["responses"]["200"]
     schema = success["content"]["application/json"]["schema"]
     assert schema["required"] == ["data", "meta"]
     assert success["headers"].keys() == {"X-Request-Id", "X-Total-Count"}
-
-
-async def test_a_list_that_lacks_what_numbers_need_is_no_contract() -> None:
-    """It is noticed at the start, not by the first who turns a page."""
-    contract._check(numbered("ListEvents"))
-    with pytest.raises(contract.ContractError, match="lacks `page`"):
-        contract._check(numbered("ListBookings"))

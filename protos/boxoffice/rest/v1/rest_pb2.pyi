@@ -142,6 +142,8 @@ class MethodRule(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     LANE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    QUOTAS_FIELD_NUMBER: _builtins.int
+    CACHE_SECONDS_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -165,9 +167,15 @@ class MethodRule(_message.Message):
     """Scope that an API key must have for it; without one no API key is admitted, unless the access
     is public.
     """
+    cache_seconds: _builtins.int
+    """Seconds for which anybody may keep a success; `no-store` when 0."""
     @_builtins.property
     def refusals(self) -> _containers.RepeatedScalarFieldContainer[_reasons_pb2.Reason.ValueType]:
         """Reasons it can refuse with, besides those that every endpoint has."""
+
+    @_builtins.property
+    def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]:
+        """Limits of its own, besides those of every caller and every address."""
 
     def __init__(
         self,
@@ -180,14 +188,54 @@ class MethodRule(_message.Message):
         batch: _builtins.str = ...,
         lane: _builtins.str = ...,
         scope: Global___Scope.ValueType = ...,
+        quotas: _abc.Iterable[Global___Quota] | None = ...,
+        cache_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "lane", b"lane", "location", b"location", "paging", b"paging", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MethodRule: _TypeAlias = MethodRule  # noqa: Y015
+
+@_typing.final
+class Quota(_message.Message):
+    """At most so many requests in so much time; further ones are refused with RATE_LIMITED."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
+    FAILURES_ONLY_FIELD_NUMBER: _builtins.int
+    requests: _builtins.int
+    """How many, 1 or more."""
+    seconds: _builtins.int
+    """In how many seconds, 1 or more."""
+    field: _builtins.str
+    """Field of the body whose values are counted apart, without regard to case; none when empty."""
+    shared: _builtins.bool
+    """Whether all clients share it. Otherwise each client's address has one of its own."""
+    failures_only: _builtins.bool
+    """Whether requests that succeed are not counted."""
+    def __init__(
+        self,
+        *,
+        requests: _builtins.int = ...,
+        seconds: _builtins.int = ...,
+        field: _builtins.str = ...,
+        shared: _builtins.bool = ...,
+        failures_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failures_only", b"failures_only", "field", b"field", "requests", b"requests", "seconds", b"seconds", "shared", b"shared"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
 
 @_typing.final
 class FieldRule(_message.Message):

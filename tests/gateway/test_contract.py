@@ -1,0 +1,36 @@
+"""What the gateway does not serve is noticed when it starts."""
+
+import pytest
+
+from boxoffice.rest.v1 import rest_pb2
+from gateway import contract
+from tests.gateway.bindings import ruled
+
+NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
+
+
+def test_a_list_needs_what_numbers_are_made_of() -> None:
+    """Not the first who turns a page finds out that there is no total."""
+    contract._check(ruled("ListEvents", NUMBERED))
+    with pytest.raises(contract.ContractError, match="lacks `page`"):
+        contract._check(ruled("ListBookings", NUMBERED))
+
+
+@pytest.mark.parametrize(
+    ("quota", "is_kept"),
+    [
+        (rest_pb2.Quota(requests=1, seconds=1), True),
+        (rest_pb2.Quota(requests=1, seconds=1, field="user_id"), True),
+        (rest_pb2.Quota(requests=1, seconds=1, field="userId"), False),
+        (rest_pb2.Quota(seconds=1), False),
+        (rest_pb2.Quota(requests=1), False),
+    ],
+)
+def test_a_quota_is_of_something_and_for_a_time(quota: rest_pb2.Quota, is_kept: bool) -> None:
+    """Its field is one of the body, by its own name."""
+    binding = ruled("Reserve", rest_pb2.MethodRule(quotas=[quota]))
+    if is_kept:
+        contract._check(binding)
+    else:
+        with pytest.raises(contract.ContractError, match="cannot be kept"):
+            contract._check(binding)
