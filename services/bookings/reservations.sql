@@ -14,6 +14,7 @@ FROM reserve(
     %(callers)s::text[],
     %(keys)s::text[],
     %(fingerprints)s::bytea[],
+    %(uuids)s::uuid[],
     %(skips_locked)s
 )
 

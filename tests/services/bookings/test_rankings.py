@@ -34,7 +34,7 @@ RESERVE_LATE = """
     SELECT *
     FROM reserve(
         ARRAY[1]::bigint[], ARRAY['late'], ARRAY[''], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[],
-        false
+        ARRAY[gen_random_uuid()], false
     )
 """
 

@@ -1,4 +1,5 @@
 import asyncio
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -375,3 +376,16 @@ async def test_a_full_event_refuses_without_its_lock_and_without_writing(
     assert list(map(type, outcomes)) == [SoldOut, AlreadyBooked]
     assert [outcome.metadata["inventory_revision"] for outcome in outcomes] == ["2", "2"]  # type: ignore[union-attr]
     assert before == after
+
+
+async def test_references_are_random_uuids(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Of version 4, and none like another."""
+    await inventory.apply(concert(capacity=100))
+    await reservations.reserve([Request(1, f"user-{number}") for number in range(100)])
+    with psycopg.connect(database.owner_dsn) as connection:
+        made = connection.execute("SELECT reference FROM bookings.bookings").fetchall()
+    references = {reference for (reference,) in made}
+    assert len(references) == 100
+    assert {(each.version, each.variant) for each in references} == {(4, uuid.RFC_4122)}

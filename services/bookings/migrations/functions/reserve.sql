@@ -5,13 +5,15 @@
 -- The arrays run in parallel; a null key means none. No two items may share caller and key.
 -- Gives one row for each item: RESERVED, or why not; UNKNOWN_EVENT where the inventory has no row;
 -- BUSY, if `skips_locked`, where somebody else has the event's lock and this call does not wait.
--- `rev` is the revision of the inventory at which the outcome was true.
+-- `rev` is the revision of the inventory at which the outcome was true; `uuids` are the public
+-- references for those who get a seat.
 CREATE OR REPLACE FUNCTION reserve(
     event_ids bigint[],
     user_ids text[],
     callers text[],
     keys text[],
     fingerprints bytea[],
+    uuids uuid[],
     skips_locked boolean
 )
 RETURNS TABLE (
@@ -39,14 +41,16 @@ DECLARE
     refused_outcomes text[];
     refused_booking_ids bigint[];
     refused_revs bigint[];
+    -- Events that are full.
+    full_events bigint[];
     -- Events that have a row, and whose row is ours.
     locked bigint[];
     moment timestamptz;
 BEGIN
-    SELECT array_agg(i ORDER BY i)
+    SELECT array_agg(i)
     INTO wanted
-    FROM generate_subscripts(event_ids, 1) AS i
-    WHERE keys[i] IS NULL;
+    FROM unnest(keys) WITH ORDINALITY AS asked (key, i)
+    WHERE key IS NULL;
 
     IF cardinality(wanted) IS DISTINCT FROM cardinality(event_ids) THEN
         DECLARE
@@ -108,49 +112,59 @@ BEGIN
         END;
     END IF;
 
+    -- Most batches ask for no full event, and find that out by one look for each event.
+    SELECT array_agg(event_id)
+    INTO full_events
+    FROM inventory
+    WHERE event_id = ANY (event_ids)
+        AND sold + held >= capacity;
+
     -- A full event refuses without its lock, so without writing anything: the snapshot of this one
     -- statement yields both the outcome and the revision at which it was true. An answer that has to
     -- be kept for its key goes the long way.
-    SELECT array_agg(i), array_agg(outcome), array_agg(booking_id), array_agg(rev)
-    INTO refused, refused_outcomes, refused_booking_ids, refused_revs
-    FROM (
-        SELECT
-            i,
-            coalesce(
-                full_event.objection,
-                CASE WHEN existing_id IS NULL THEN 'SOLD_OUT' ELSE 'ALREADY_BOOKED' END
-            ) AS outcome,
-            CASE WHEN full_event.objection IS NULL THEN existing_id END AS booking_id,
-            full_event.rev
-        FROM unnest(wanted) AS asked (i)
-        CROSS JOIN LATERAL (
+    IF full_events IS NOT NULL THEN
+        SELECT array_agg(i), array_agg(outcome), array_agg(booking_id), array_agg(rev)
+        INTO refused, refused_outcomes, refused_booking_ids, refused_revs
+        FROM (
             SELECT
-                inventory.rev,
-                event_objection(inventory, clock_timestamp()) AS objection,
-                coalesce(one_booking_per_user, true) AS exclusive
-            FROM inventory
-            WHERE inventory.event_id = event_ids[i]
-                AND sold + held >= capacity
-                AND coalesce(next_expiry_at > clock_timestamp(), true)
-            OFFSET 0
-        ) AS full_event
-        CROSS JOIN LATERAL (
-            SELECT live_booking(event_ids[i], user_ids[i], full_event.exclusive) AS existing_id
-        ) AS mine
-        WHERE keys[i] IS NULL
-    ) AS refusals;
+                i,
+                coalesce(
+                    full_event.objection,
+                    CASE WHEN existing_id IS NULL THEN 'SOLD_OUT' ELSE 'ALREADY_BOOKED' END
+                ) AS outcome,
+                CASE WHEN full_event.objection IS NULL THEN existing_id END AS booking_id,
+                full_event.rev
+            FROM unnest(wanted) AS asked (i)
+            CROSS JOIN LATERAL (
+                SELECT
+                    inventory.rev,
+                    event_objection(inventory, clock_timestamp()) AS objection,
+                    coalesce(one_booking_per_user, true) AS exclusive
+                FROM inventory
+                WHERE inventory.event_id = event_ids[i]
+                    AND sold + held >= capacity
+                    AND coalesce(next_expiry_at > clock_timestamp(), true)
+                OFFSET 0
+            ) AS full_event
+            CROSS JOIN LATERAL (
+                SELECT live_booking(event_ids[i], user_ids[i], full_event.exclusive) AS existing_id
+            ) AS mine
+            WHERE keys[i] IS NULL
+                AND event_ids[i] = ANY (full_events)
+        ) AS refusals;
 
-    IF refused IS NOT NULL THEN
-        RETURN QUERY
-        SELECT *, false
-        FROM unnest(
-            refused,
-            refused_outcomes,
-            refused_booking_ids,
-            array_fill(NULL::timestamptz, ARRAY[cardinality(refused)]),
-            refused_revs
-        );
-        wanted := ARRAY(SELECT unnest(wanted) EXCEPT SELECT unnest(refused) ORDER BY 1);
+        IF refused IS NOT NULL THEN
+            RETURN QUERY
+            SELECT *, false
+            FROM unnest(
+                refused,
+                refused_outcomes,
+                refused_booking_ids,
+                array_fill(NULL::timestamptz, ARRAY[cardinality(refused)]),
+                refused_revs
+            );
+            wanted := ARRAY(SELECT unnest(wanted) EXCEPT SELECT unnest(refused) ORDER BY 1);
+        END IF;
     END IF;
 
     -- The lock: every change of these events waits here, and all batches come in the same order.
@@ -180,42 +194,15 @@ BEGIN
 
     -- A statement of its own again: its snapshot is younger than the lock.
     RETURN QUERY
-    WITH asked AS MATERIALIZED (
+    WITH asked AS (
+        -- `first` is the first item that asks for the same user and event; the others are its twins.
         SELECT
             i,
             event_ids[i] AS event_id,
             user_ids[i] AS user_id,
-            row_number() OVER (PARTITION BY event_ids[i], user_ids[i] ORDER BY i) AS turn
+            first_value(i) OVER (PARTITION BY event_ids[i], user_ids[i] COLLATE "C" ORDER BY i)
+                AS first
         FROM unnest(wanted) AS i
-    ),
-    found AS MATERIALIZED (
-        SELECT
-            asked.*,
-            stock.rev AS base_rev,
-            stock.left,
-            stock.exclusive,
-            stock.price_amount_minor,
-            stock.price_currency,
-            CASE
-                WHEN stock.event_id IS NOT NULL THEN stock.objection
-                WHEN skips_locked
-                    AND EXISTS (SELECT FROM inventory WHERE inventory.event_id = asked.event_id)
-                    THEN 'BUSY'
-                ELSE 'UNKNOWN_EVENT'
-            END AS objection_to_event,
-            live_booking(asked.event_id, asked.user_id, stock.exclusive) AS existing_id
-        FROM asked
-        LEFT JOIN LATERAL (
-            SELECT
-                inventory.*,
-                capacity - sold - held AS left,
-                coalesce(one_booking_per_user, true) AS exclusive,
-                event_objection(inventory, moment) AS objection
-            FROM inventory
-            WHERE inventory.event_id = asked.event_id
-                -- A row that is not ours was locked by somebody, or has appeared since.
-                AND inventory.event_id = ANY (locked)
-        ) AS stock ON true
     ),
     judged AS (
         SELECT
@@ -223,21 +210,60 @@ BEGIN
             CASE
                 WHEN objection_to_event IS NOT NULL THEN objection_to_event
                 WHEN existing_id IS NOT NULL THEN 'ALREADY_BOOKED'
-                WHEN exclusive AND turn > 1 THEN 'TWIN'
+                WHEN exclusive AND i <> first THEN 'TWIN'
             END AS objection
-        FROM found
+        FROM (
+            SELECT
+                asked.*,
+                stock.rev AS base_rev,
+                stock.left,
+                stock.exclusive,
+                stock.price_amount_minor,
+                stock.price_currency,
+                CASE
+                    WHEN stock.event_id IS NOT NULL THEN stock.objection
+                    WHEN skips_locked
+                        AND EXISTS (SELECT FROM inventory WHERE inventory.event_id = asked.event_id)
+                        THEN 'BUSY'
+                    ELSE 'UNKNOWN_EVENT'
+                END AS objection_to_event,
+                CASE
+                    WHEN stock.exclusive THEN (
+                        SELECT bookings.id
+                        FROM bookings
+                        WHERE bookings.event_id = asked.event_id
+                            AND bookings.user_id = asked.user_id
+                            AND bookings.exclusive
+                            AND bookings.status IN ('HELD', 'CONFIRMED')
+                    )
+                END AS existing_id
+            FROM asked
+            LEFT JOIN LATERAL (
+                SELECT
+                    inventory.*,
+                    capacity - sold - held AS left,
+                    coalesce(one_booking_per_user, true) AS exclusive,
+                    event_objection(inventory, moment) AS objection
+                FROM inventory
+                WHERE inventory.event_id = asked.event_id
+                    -- A row that is not ours was locked by somebody, or has appeared since.
+                    AND inventory.event_id = ANY (locked)
+            ) AS stock ON true
+            OFFSET 0
+        ) AS found
     ),
-    queued AS (
+    queued AS MATERIALIZED (
         -- `place` counts those who may have a seat if there is one, up to and with this item.
         SELECT
             judged.*,
-            count(*) FILTER (WHERE objection IS NULL) OVER (PARTITION BY event_id ORDER BY i)
-                AS place
+            count(*) FILTER (WHERE objection IS NULL)
+                OVER (PARTITION BY event_id ORDER BY i ROWS UNBOUNDED PRECEDING) AS place
         FROM judged
     ),
     decided AS MATERIALIZED (
         SELECT
             i,
+            first,
             event_id,
             user_id,
             exclusive,
@@ -246,7 +272,12 @@ BEGIN
             base_rev + least(place, queued.left) AS rev,
             CASE
                 WHEN objection = 'TWIN' THEN
-                    CASE WHEN first_place <= queued.left THEN 'ALREADY_BOOKED' ELSE 'SOLD_OUT' END
+                    CASE
+                        WHEN (SELECT twin.place FROM queued AS twin WHERE twin.i = queued.first)
+                            <= queued.left
+                            THEN 'ALREADY_BOOKED'
+                        ELSE 'SOLD_OUT'
+                    END
                 WHEN objection IS NOT NULL THEN objection
                 WHEN place > queued.left THEN 'SOLD_OUT'
                 ELSE 'RESERVED'
@@ -255,13 +286,7 @@ BEGIN
                 WHEN objection IS NULL AND place <= queued.left THEN nextval('booking_id')
                 ELSE existing_id
             END AS booking_id
-        FROM (
-            SELECT
-                queued.*,
-                first_value(place) OVER (PARTITION BY event_id, user_id ORDER BY i) AS first_place
-            FROM queued
-            ORDER BY i
-        ) AS queued
+        FROM queued
     ),
     booked AS (
         INSERT INTO bookings (
@@ -269,7 +294,7 @@ BEGIN
             price_amount_minor, price_currency, created_at
         )
         SELECT
-            event_id, booking_id, gen_random_uuid(), user_id, 'CONFIRMED', exclusive, 1,
+            event_id, booking_id, uuids[i], user_id, 'CONFIRMED', exclusive, 1,
             price_amount_minor, price_currency, moment
         FROM decided
         WHERE outcome = 'RESERVED'
@@ -299,8 +324,8 @@ BEGIN
             i,
             outcome,
             CASE
-                WHEN outcome = 'ALREADY_BOOKED' THEN
-                    first_value(booking_id) OVER (PARTITION BY event_id, user_id ORDER BY i)
+                WHEN outcome = 'ALREADY_BOOKED' AND booking_id IS NULL THEN
+                    (SELECT twin.booking_id FROM decided AS twin WHERE twin.i = decided.first)
                 ELSE booking_id
             END AS booking_id,
             rev,
