@@ -11,6 +11,7 @@ import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 
+from boxoffice.accounts.v1 import identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway import contract, health, pages
@@ -31,6 +32,7 @@ from services.kit.server import collect_rarely, terminated
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
+IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
 
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
@@ -40,7 +42,7 @@ def application(settings: Settings, channels: Channels) -> App:
     bindings = contract.read(channels)
     endpoints = _endpoints(settings, bindings, channels)
     return App(
-        (*health.routes(channels[BOOKINGS]), *pages.routes(bindings), *endpoints),
+        (*health.routes(_by_name(channels)), *pages.routes(bindings), *endpoints),
         layers(log_sample=settings.log_sample, slow_seconds=settings.slow_seconds),
     )
 
@@ -66,7 +68,11 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
 @contextlib.asynccontextmanager
 async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     """Opens a channel to each service of the contract."""
-    targets = {EVENTS: settings.events_target, BOOKINGS: settings.bookings_target}
+    targets = {
+        EVENTS: settings.events_target,
+        BOOKINGS: settings.bookings_target,
+        IDENTITY: settings.accounts_target,
+    }
     async with contextlib.AsyncExitStack() as stack:
         yield {
             service: await stack.enter_async_context(
@@ -87,6 +93,11 @@ def main() -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, sockets))
     return 0
+
+
+def _by_name(channels: Channels) -> Mapping[str, grpc.aio.Channel]:
+    """Names each channel by the service behind it: boxoffice.`events`.v1.EventsService."""
+    return {service.full_name.split(".")[1]: channel for service, channel in channels.items()}
 
 
 def _endpoints(

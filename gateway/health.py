@@ -1,6 +1,7 @@
 """Whether the gateway lives, and whether it can reserve: /health, /ready and /metrics."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -9,12 +10,30 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from gateway.exchange import JSON_HEADERS, Answer, Request
+from gateway.metrics import SERVICE_UP
 from gateway.routing import Route
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 CHECK_SECONDS = 1.0
 WHOLE_SERVICE = ""
 DATABASE = "database"
+
+
+class Health:
+    """Asks the processes behind a channel how they are."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        self._check = stub.Check
+
+    async def is_serving(self, service: str) -> bool:
+        """Tells whether one of them says so in time."""
+        request = health_pb2.HealthCheckRequest(service=service)
+        try:
+            response = await self._check(request, timeout=CHECK_SECONDS)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(response.status == SERVING)
 
 
 class Readiness:
@@ -24,8 +43,7 @@ class Readiness:
     """
 
     def __init__(self, bookings: grpc.aio.Channel) -> None:
-        stub: Any = health_pb2_grpc.HealthStub(bookings)
-        self._check = stub.Check
+        self._bookings = Health(bookings)
 
     async def __call__(self, _: Request) -> Answer:
         """Answers /ready."""
@@ -36,17 +54,26 @@ class Readiness:
         return Answer(200, JSON_HEADERS, b'{"status":"ready"}')
 
     async def _obstacle(self) -> str:
-        if not await self._is_serving(WHOLE_SERVICE):
+        if not await self._bookings.is_serving(WHOLE_SERVICE):
             return "bookings"
-        return "" if await self._is_serving(DATABASE) else "db"
+        return "" if await self._bookings.is_serving(DATABASE) else "db"
 
-    async def _is_serving(self, service: str) -> bool:
-        request = health_pb2.HealthCheckRequest(service=service)
-        try:
-            response = await self._check(request, timeout=CHECK_SECONDS)
-        except grpc.aio.AioRpcError:
-            return False
-        return bool(response.status == SERVING)
+
+class Metrics:
+    """Shows what was counted, and which services are down at the moment."""
+
+    def __init__(self, services: Mapping[str, grpc.aio.Channel]) -> None:
+        self._services = {name: Health(channel) for name, channel in services.items()}
+
+    async def __call__(self, _: Request) -> Answer:
+        """Answers /metrics."""
+        await asyncio.gather(*(self._look(name) for name in self._services))
+        headers = ((b"content-type", CONTENT_TYPE_LATEST.encode()),)
+        return Answer(200, headers, generate_latest(REGISTRY))
+
+    async def _look(self, name: str) -> None:
+        serving = await self._services[name].is_serving(WHOLE_SERVICE)
+        SERVICE_UP.labels(name).set(serving)
 
 
 async def alive(_: Request) -> Answer:
@@ -54,16 +81,10 @@ async def alive(_: Request) -> Answer:
     return Answer(200, JSON_HEADERS, b'{"status":"ok"}')
 
 
-async def metrics(_: Request) -> Answer:
-    """Answers /metrics."""
-    headers = ((b"content-type", CONTENT_TYPE_LATEST.encode()),)
-    return Answer(200, headers, generate_latest(REGISTRY))
-
-
-def routes(bookings: grpc.aio.Channel) -> Sequence[Route]:
-    """Lists the routes of operators and balancers."""
+def routes(services: Mapping[str, grpc.aio.Channel]) -> Sequence[Route]:
+    """Lists the routes of operators and balancers, for the channels by the services' names."""
     return (
         Route("GET", "/health", alive),
-        Route("GET", "/ready", Readiness(bookings)),
-        Route("GET", "/metrics", metrics, media_type=b"text/plain"),
+        Route("GET", "/ready", Readiness(services["bookings"])),
+        Route("GET", "/metrics", Metrics(services), media_type=b"text/plain"),
     )

@@ -1,6 +1,6 @@
 """What the gateway counts. Labels are templates and statuses, never what a client chose."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter(
     "boxoffice_http_requests_total", "Requests answered", ["route", "method", "status"]
@@ -17,5 +17,6 @@ BATCHED = Histogram(
     ["rpc"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
+SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are told apart; all others are counted together."""

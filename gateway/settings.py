@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         """Every port to listen on, once."""
         return tuple(dict.fromkeys((self.port, *self.extra_ports)))
 
+    accounts_target: str = "127.0.0.1:50053"
+    """Where accounts is, as a gRPC target."""
+
     events_target: str = "127.0.0.1:50051"
     """Where events is, as a gRPC target."""
 

@@ -8,7 +8,7 @@ from psycopg.conninfo import make_conninfo
 
 from services.kit.migrations import migrate
 
-SERVICES = ("events", "bookings")
+SERVICES = ("accounts", "events", "bookings")
 
 
 def migrate_all(owner_dsn: str, passwords: Mapping[str, str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Database:
     owner_dsn: str
     events_dsn: str
     bookings_dsn: str
+    accounts_dsn: str
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,7 @@ def cloned(postgres: EmbeddedPostgres) -> Iterator[Database]:
         service: make_conninfo(owner_dsn, user=f"boxoffice_{service}", password=PASSWORDS[service])
         for service in SERVICES
     }
-    yield Database(owner_dsn, roles["events"], roles["bookings"])
+    yield Database(owner_dsn, roles["events"], roles["bookings"], roles["accounts"])
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
         connection.execute(drop.format(sql.Identifier(name)))

@@ -19,6 +19,7 @@ Boxoffice is ready.
   REST      {settings.gateway_url}{also}
   events    127.0.0.1:{settings.events_port} (gRPC)
   bookings  {bookings} (gRPC)
+  accounts  127.0.0.1:{settings.accounts_port} (gRPC)
   data      {database}
 
 {_OPEN if settings.open_access else _CLOSED}

@@ -16,6 +16,7 @@ def check_ports(settings: RunSettings) -> None:
         *((settings.host, port, "EXTRA_PORTS") for port in settings.extra_ports),
         (_LOOPBACK, settings.events_port, "EVENTS_PORT"),
         (_LOOPBACK, settings.bookings_port, "BOOKINGS_PORT"),
+        (_LOOPBACK, settings.accounts_port, "ACCOUNTS_PORT"),
     ]
     seen: dict[int, str] = {}
     for host, port, setting in wanted:

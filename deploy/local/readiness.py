@@ -7,7 +7,8 @@ from deploy.local.errors import NotReadyError
 from deploy.local.loopback import open_url
 
 READY_SECONDS = 30.0
-_PATHS = ("/ready", "/events?page_size=1")  # the first asks bookings, the second events
+# The first asks bookings, the second events, the third accounts.
+_PATHS = ("/ready", "/events?page_size=1", "/.well-known/jwks.json")
 _PAUSE_SECONDS = 0.1
 _TIMEOUT_SECONDS = 2.0
 

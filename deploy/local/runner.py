@@ -19,7 +19,12 @@ from deploy.local.seed import seed
 from deploy.local.settings import PROJECT, RunSettings
 
 GATEWAY = "gateway"
-MODULES = {"events": "services.events", "bookings": "services.bookings", GATEWAY: "gateway"}
+MODULES = {
+    "accounts": "services.accounts",
+    "events": "services.events",
+    "bookings": "services.bookings",
+    GATEWAY: "gateway",
+}
 _OWNER_ONLY = ("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
 
 
@@ -140,21 +145,27 @@ class Runner:
 def environment(settings: RunSettings, dsns: Mapping[str, str], service_key: str) -> dict[str, str]:
     """Returns the environment of every process, which is ours without the owner's database."""
     inherited = {name: value for name, value in os.environ.items() if name not in _OWNER_ONLY}
+    accounts = f"127.0.0.1:{settings.accounts_port}"
     events = f"127.0.0.1:{settings.events_port}"
     bookings = f"127.0.0.1:{settings.bookings_port}"
     return {
         **inherited,
+        "ACCOUNTS_DATABASE_URL": dsns["accounts"],
+        "ACCOUNTS_LISTEN": accounts,
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
         "BOXOFFICE_REFLECTION": "true",
         "BOXOFFICE_SERVICE_KEY": service_key,
+        "BOOKINGS_ACCOUNTS_TARGET": accounts,
         "BOOKINGS_DATABASE_URL": dsns["bookings"],
         "BOOKINGS_EVENTS_TARGET": events,
         "BOOKINGS_LISTEN": bookings,
+        "EVENTS_ACCOUNTS_TARGET": accounts,
         "EVENTS_BOOKINGS_TARGET": bookings,
         "EVENTS_DATABASE_URL": dsns["events"],
         "EVENTS_LISTEN": events,
         "EXTRA_PORTS": ",".join(str(port) for port in settings.extra_ports),
+        "GATEWAY_ACCOUNTS_TARGET": accounts,
         "GATEWAY_BOOKINGS_TARGET": bookings,
         "GATEWAY_EVENTS_TARGET": events,
         "GATEWAY_HOST": settings.host,

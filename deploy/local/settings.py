@@ -32,6 +32,7 @@ class RunSettings(BaseSettings):
     )
     events_port: Port = Field(default=50_051, validation_alias="EVENTS_PORT")
     bookings_port: Port = Field(default=50_052, validation_alias="BOOKINGS_PORT")
+    accounts_port: Port = Field(default=50_053, validation_alias="ACCOUNTS_PORT")
     database_url: str | None = Field(
         default=None, validation_alias=AliasChoices("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
     )

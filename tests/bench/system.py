@@ -18,6 +18,7 @@ import psutil
 from deploy.local.postgres import EmbeddedPostgres
 
 DATABASE = "boxoffice"
+PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.1
@@ -50,10 +51,8 @@ def running_system() -> Iterator[System]:
     """Runs Boxoffice while the block runs; everything is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-bench-", dir="/var/tmp") as name:
         Path(name).chmod(0o711)
-        ports = _free_ports(3)
-        environment = dict(
-            zip(("PORT", "EVENTS_PORT", "BOOKINGS_PORT"), map(str, ports), strict=True)
-        )
+        ports = _free_ports(len(PORTS))
+        environment = dict(zip(PORTS, map(str, ports), strict=True))
         url = f"http://127.0.0.1:{ports[0]}"
         runner = subprocess.Popen(
             [sys.executable, "-m", "deploy.local"],
@@ -85,12 +84,11 @@ def _wait_until_ready(url: str) -> None:
 
 
 def _processes(runner: psutil.Process) -> dict[str, psutil.Process]:
-    named = {"services.events": "events", "services.bookings": "bookings", "gateway": "gateway"}
     found = {}
     for child in runner.children():
         command = child.cmdline()
         module = command[command.index("-m") + 1] if "-m" in command else ""
-        found[named.get(module, "postgres")] = child
+        found[module.removeprefix("services.") or "postgres"] = child
     return found
 
 

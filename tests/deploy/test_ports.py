@@ -9,7 +9,7 @@ from deploy.local.errors import PortTakenError
 from deploy.local.ports import check_ports
 from deploy.local.settings import RunSettings
 
-SETTINGS = ("PORT", "EXTRA_PORTS", "EVENTS_PORT", "BOOKINGS_PORT")
+SETTINGS = ("PORT", "EXTRA_PORTS", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
 
 
 @pytest.fixture

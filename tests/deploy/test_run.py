@@ -62,9 +62,9 @@ def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
 def test_migrates_and_resets_without_a_run(start: Start) -> None:
     """`make migrate` and `make reset` need nothing that runs, and leave nothing running."""
     for command, expected in (
-        ("deploy.local.migrate", "The schemas are up to date: events, bookings"),
+        ("deploy.local.migrate", "The schemas are up to date: accounts, events, bookings"),
         ("deploy.local.reset", "The development database is gone"),
-        ("deploy.local.migrate", "The schemas are up to date: events, bookings"),
+        ("deploy.local.migrate", "The schemas are up to date: accounts, events, bookings"),
     ):
         run = start(command)
         said, _ = run.communicate(timeout=SECONDS)

@@ -40,7 +40,7 @@ def test_announces_itself_and_stops_when_asked(
     assert '"event_id": 7' in words
     assert "Open access is on" in words
     assert run.returncode == 0
-    assert len(started) > 3
+    assert len(started) > 4
     assert alive(started) == []
 
 
@@ -51,7 +51,7 @@ def test_stops_the_gateway_before_the_services(start_stand_ins: Start) -> None:
     run.send_signal(signal.SIGINT)
     rest, _ = run.communicate(timeout=SECONDS)
     stopped = [line for line in rest.splitlines() if '"stopped"' in line]
-    assert ["pid" in json.loads(line) for line in stopped] == [False, True, True]
+    assert ["pid" in json.loads(line) for line in stopped] == [False, True, True, True]
 
 
 def test_a_service_that_ends_ends_the_run(start_stand_ins: Start) -> None:
@@ -135,10 +135,8 @@ def test_the_services_do_not_see_the_owners_database(monkeypatch: pytest.MonkeyP
     """A service holds the key to its own schema, never the one to all of them."""
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", "dbname=owner")
     monkeypatch.setenv("DATABASE_URL", "dbname=owner")
-    dsns = {"events": "dbname=e", "bookings": "dbname=b"}
+    dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
     found = environment(RunSettings.load(), dsns, "key")
     assert "dbname=owner" not in found.values()
-    assert (found["EVENTS_DATABASE_URL"], found["BOOKINGS_DATABASE_URL"]) == (
-        "dbname=e",
-        "dbname=b",
-    )
+    for service, dsn in dsns.items():
+        assert found[f"{service.upper()}_DATABASE_URL"] == dsn

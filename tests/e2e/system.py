@@ -87,7 +87,7 @@ class Process:
 
 
 class System:
-    """Events, some replicas of bookings, and some of the gateway, on one database.
+    """Accounts, events, some replicas of bookings and of the gateway, on one database.
 
     Leaving it stops whatever still runs, and fails unless each process ended in order and none met
     a defect.
@@ -103,10 +103,11 @@ class System:
         **settings: str,
     ) -> None:
         self.database = database
-        events, *ports = free_ports(1 + replicas + gateways)
+        accounts, events, *ports = free_ports(2 + replicas + gateways)
         self.ports, bookings = ports[:gateways], ports[gateways:]
         self.port = self.ports[0]
         self.url = f"http://127.0.0.1:{self.port}"
+        self.accounts_target = f"127.0.0.1:{accounts}"
         self.events_target = f"127.0.0.1:{events}"
         self.bookings_targets = [f"127.0.0.1:{port}" for port in bookings]
         shared = {
@@ -117,6 +118,16 @@ class System:
             **settings,
         }
         target = f"ipv4:{','.join(self.bookings_targets)}"
+        self.accounts = Process(
+            "accounts",
+            "services.accounts",
+            shared
+            | {
+                "ACCOUNTS_DATABASE_URL": database.accounts_dsn,
+                "ACCOUNTS_LISTEN": self.accounts_target,
+            },
+            folder / "accounts.log",
+        )
         self.events = Process(
             "events",
             "services.events",
@@ -124,6 +135,7 @@ class System:
             | {
                 "EVENTS_DATABASE_URL": database.events_dsn,
                 "EVENTS_LISTEN": self.events_target,
+                "EVENTS_ACCOUNTS_TARGET": self.accounts_target,
                 "EVENTS_BOOKINGS_TARGET": target,
             },
             folder / "events.log",
@@ -136,6 +148,7 @@ class System:
                 | {
                     "BOOKINGS_DATABASE_URL": database.bookings_dsn,
                     "BOOKINGS_LISTEN": listen,
+                    "BOOKINGS_ACCOUNTS_TARGET": self.accounts_target,
                     "BOOKINGS_EVENTS_TARGET": self.events_target,
                 },
                 folder / f"bookings-{number}.log",
@@ -148,6 +161,7 @@ class System:
                 "gateway",
                 shared
                 | {
+                    "GATEWAY_ACCOUNTS_TARGET": self.accounts_target,
                     "GATEWAY_EVENTS_TARGET": self.events_target,
                     "GATEWAY_BOOKINGS_TARGET": target,
                     "PORT": str(port),
@@ -176,7 +190,8 @@ class System:
     ) -> None:
         """Stops who calls before who is called."""
         try:
-            status = self.stop(*self.gateways) | self.stop(self.events, *self.bookings)
+            services = (self.accounts, self.events, *self.bookings)
+            status = self.stop(*self.gateways) | self.stop(*services)
         finally:
             self._kill()
         if error is None:
@@ -186,12 +201,13 @@ class System:
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order of their start."""
-        return [self.events, *self.bookings, *self.gateways]
+        return [self.accounts, self.events, *self.bookings, *self.gateways]
 
     def wait_until_ready(self) -> None:
         """Waits until everything behind the gateway answers."""
         with httpx.Client(trust_env=False) as client:
-            for port, path in itertools.product(self.ports, ("/ready", "/events?page_size=1")):
+            paths = ("/ready", "/events?page_size=1", "/.well-known/jwks.json")
+            for port, path in itertools.product(self.ports, paths):
                 url = f"http://127.0.0.1:{port}{path}"
                 until(partial(self._answers, client, url), self.log)
 

@@ -1,7 +1,7 @@
 """The catalogue is restored from a backup: it begins another epoch, and all is listed anew."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import psycopg
@@ -40,8 +40,7 @@ class Backups:
         name = f"{self._names[0]}_restored"
         self._copy(self._backup, name)
         self._names.append(name)
-        dsns = (catalogue.owner_dsn, catalogue.events_dsn, catalogue.bookings_dsn)
-        return Database(*(make_conninfo(dsn, dbname=name) for dsn in dsns))
+        return Database(*(make_conninfo(dsn, dbname=name) for dsn in astuple(catalogue)))
 
     def drop(self) -> None:
         """Leaves nothing behind."""

@@ -36,8 +36,8 @@ class Gateway:
 async def run_gateway(
     target: str, limits: Limits = LIMITS, **named: object
 ) -> AsyncIterator[Gateway]:
-    """Runs a gateway in front of one gRPC target for both services."""
-    targets = {"events_target": target, "bookings_target": target}
+    """Runs a gateway in front of one gRPC target for every service."""
+    targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
     settings = Settings.model_validate(targets | UNBATCHED | named)
     [socket] = listen("127.0.0.1", [0])
     port: int = socket.getsockname()[1]

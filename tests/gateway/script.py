@@ -12,11 +12,12 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from gateway.__main__ import BOOKINGS, EVENTS
+from gateway.__main__ import BOOKINGS, EVENTS, IDENTITY
 from services.kit.errors import Refusal, abort
 
 Answer: TypeAlias = Callable[[Any], Any]
 SERVING = health_pb2.HealthCheckResponse.SERVING
+SERVICES = (BOOKINGS, EVENTS, IDENTITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ class Script(grpc.GenericRpcHandler):
     asked: list[Asked] = field(default_factory=list)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Serves every RPC of events and bookings."""
+        """Serves every RPC that has a REST endpoint."""
         service, _, name = handler_call_details.method.lstrip("/").partition("/")
-        declared = {EVENTS.full_name: EVENTS, BOOKINGS.full_name: BOOKINGS}.get(service)
+        declared = {known.full_name: known for known in SERVICES}.get(service)
         rpc = None if declared is None else declared.methods_by_name.get(name)
         return None if rpc is None else self._handler(rpc)
 
@@ -83,7 +84,7 @@ class ScriptedServer:
     async def start(self, port: int = 0) -> str:
         """Listens, and gives the address."""
         port = self._grpc.add_insecure_port(f"127.0.0.1:{port}")
-        for name in ("", "database", EVENTS.full_name, BOOKINGS.full_name):
+        for name in ("", "database", *(service.full_name for service in SERVICES)):
             await self.health.set(name, SERVING)
         await self._grpc.start()
         return f"127.0.0.1:{port}"

@@ -53,6 +53,22 @@ async def test_unreachable_bookings_are_not_ready(unused_tcp_port: int) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (503, "bookings")
 
 
+async def test_metrics_tell_which_service_is_down(unused_tcp_port: int) -> None:
+    """Which readiness does not, where reservations go on without it."""
+    server = ScriptedServer(Script())
+    target = await server.start()
+    nowhere = f"127.0.0.1:{unused_tcp_port}"
+    async with (
+        run_gateway(target, accounts_target=nowhere) as gateway,
+        httpx.AsyncClient(base_url=gateway.url) as client,
+    ):
+        ready, answer = await client.get("/ready"), await client.get("/metrics")
+    await server.stop()
+    assert ready.status_code == 200
+    assert 'boxoffice_service_up{service="accounts"} 0.0' in answer.text
+    assert 'boxoffice_service_up{service="events"} 1.0' in answer.text
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_metrics_have_no_label_that_a_client_chooses(
     client: httpx.AsyncClient, script: Script

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -130,13 +131,13 @@ def test_a_new_password_holds_at_once(empty: str, tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM test.a").fetchone() == (0,)
 
 
-@pytest.mark.parametrize(("service", "other"), [SERVICES, SERVICES[::-1]])
+@pytest.mark.parametrize(("service", "other"), list(permutations(SERVICES, 2)))
 def test_a_role_reaches_the_rows_of_its_own_schema_alone(
     database: Database, service: str, other: str
 ) -> None:
     """A service that was taken over reads no other service's rows and changes no schema."""
-    tables = {"events": "events", "bookings": "inventory"}
-    dsn = {"events": database.events_dsn, "bookings": database.bookings_dsn}[service]
+    tables = {"accounts": "signing_keys", "events": "events", "bookings": "inventory"}
+    dsn: str = getattr(database, f"{service}_dsn")
     own_table, others_table = f"{service}.{tables[service]}", f"{other}.{tables[other]}"
     assert read(dsn, f"SELECT FROM {own_table}") == []
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -10,7 +10,8 @@ from deploy.local.logs import LogPrinter
 from deploy.local.runner import Runner
 from deploy.local.settings import RunSettings
 
-MODULES = {"events": "service", "bookings": "service", "gateway": "gateway"}
+SERVICES = ("accounts", "events", "bookings")
+MODULES = {**dict.fromkeys(SERVICES, "service"), "gateway": "gateway"}
 
 
 class Unmigrated(Database):
@@ -18,7 +19,7 @@ class Unmigrated(Database):
 
     def migrate(self) -> dict[str, str]:
         """Names the databases and does nothing to them."""
-        return {"events": "dbname=events", "bookings": "dbname=bookings"}
+        return {service: f"dbname={service}" for service in SERVICES}
 
 
 def main() -> None:

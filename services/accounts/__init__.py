@@ -1,0 +1,1 @@
+"""Who is calling: accounts, their credentials, and the keys that tokens are signed with."""

@@ -1,0 +1,69 @@
+"""Runs accounts: `python -m services.accounts`. Wiring only."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
+from services.accounts.api_keys import ApiKeys
+from services.accounts.errors import StartError
+from services.accounts.revocations import Revocations
+from services.accounts.servicer import IdentityServicer
+from services.accounts.settings import Settings
+from services.accounts.signing_keys import SigningKeys
+from services.kit import failpoints, interceptors, logging, metrics, postgres
+from services.kit.authentication import Authenticator
+from services.kit.server import Server, running, terminated
+from services.kit.workers import repeat
+
+IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[int]:
+    """Serves accounts while the block runs; gives the port. Raises StartError."""
+    authenticator = Authenticator(
+        open_access=settings.open_access, service_key=settings.service_key
+    )
+    server = Server(
+        (IDENTITY,),
+        interceptors.layers(authenticator, log_sample=settings.log_sample),
+        reflect=settings.reflection,
+    )
+    port = server.listen(settings.listen)
+    pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
+    async with pool:
+        signing_keys = SigningKeys(pool)
+        await signing_keys.prepare(environment=settings.environment)
+        identity_pb2_grpc.add_IdentityServiceServicer_to_server(
+            IdentityServicer(signing_keys, ApiKeys(pool), Revocations(pool)), server.grpc
+        )
+        await server.start()
+        async with running(
+            server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(signing_keys.forget, every_seconds=3600),
+        ):
+            try:
+                yield port
+            finally:
+                await server.stop()
+
+
+async def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    logging.configure("accounts", settings.log_level)
+    failpoints.arm(settings.failpoints, environment=settings.environment)
+    metrics.expose(settings.metrics_listen)
+    try:
+        async with serving(settings):
+            await terminated()
+    except StartError as error:
+        sys.exit(f"Boxoffice accounts: {error}")
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(Settings()))

@@ -1,0 +1,24 @@
+"""The settings of this service, read from the environment."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.kit import settings
+
+
+class Settings(settings.Settings):
+    """`ACCOUNTS_DATABASE_URL` and the like, besides those that every process has."""
+
+    model_config = SettingsConfigDict(env_prefix="ACCOUNTS_", **settings.MODEL_CONFIG)
+
+    database_url: str
+    """Connection string of this service's own role."""
+
+    listen: str = "127.0.0.1:50053"
+    """Where to serve gRPC, as host:port."""
+
+    pool_size: int = Field(default=8, ge=2)
+    """Connections to PostgreSQL at most."""
+
+    metrics_listen: str = ""
+    """Where to serve Prometheus metrics, as host:port; nowhere when empty."""
