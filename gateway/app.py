@@ -1,14 +1,10 @@
-"""The ASGI application: finds the route of a request, lets it answer, and sends that."""
+"""The application: finds who answers a request, inside all layers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from gateway import headers
-from gateway.exchange import Header, Receive, Request, Scope, Send, joined
 from gateway.layers import Layer
 from gateway.routing import Match, Route, Routes
-
-CLOSE: Header = (b"connection", b"close")
 
 
 class App:
@@ -22,34 +18,8 @@ class App:
         self._routes = Routes(self._wrapped(route) for route in routes)
         self.is_draining = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI 3."""
-        fields = joined(scope["headers"])
-        request_id = headers.request_id(fields.get(b"x-request-id"))
-        path = scope["raw_path"].decode("ascii")
-        match = self._match(scope["method"], path)
-        answer = await match.route.handle(
-            Request(
-                scope["method"],
-                path,
-                match.variables,
-                scope["query_string"],
-                fields,
-                request_id,
-                receive,
-            )
-        )
-        sent = [
-            *answer.headers,
-            (b"content-length", b"%d" % len(answer.body)),
-            (b"x-request-id", request_id.encode()),
-        ]
-        if self.is_draining:
-            sent.append(CLOSE)
-        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
-        await send({"type": "http.response.body", "body": answer.body})
-
-    def _match(self, method: str, path: str) -> Match:
+    def find(self, method: str, path: str) -> Match:
+        """Finds the route of a request; what has none gets one that says so."""
         match = self._routes.find(method, path)
         if match.is_refusal:
             return Match(self._wrapped(match.route), match.variables)

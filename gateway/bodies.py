@@ -5,24 +5,18 @@ from json.decoder import JSONDecodeError
 from typing import Any, TypeAlias
 
 from gateway import headers
-from gateway.errors import BadRequest, BodyTooLarge, MalformedJson
-from gateway.exchange import Receive, Request
-from gateway.limits import LIMITS
+from gateway.errors import MalformedJson
+from gateway.exchange import Request
 
 Members: TypeAlias = tuple[tuple[str, Any], ...]
 """An object as its members in order, so that a repeated name can be seen; arrays are lists."""
 
-MAX_BYTES = LIMITS.body_bytes
 
-
-async def read(request: Request) -> Members:
-    """Reads the JSON object of a request.
-
-    Raises UnsupportedMediaType, MalformedJson, BodyTooLarge, and BadRequest when it never ends.
-    """
+def read(request: Request) -> Members:
+    """Reads the JSON object of a request. Raises UnsupportedMediaType or MalformedJson."""
     sent = request.headers
     headers.expect_json(sent.get(b"content-type"), sent.get(b"content-encoding"))
-    return parse(await _received(request.receive))
+    return parse(request.body)
 
 
 def parse(body: bytes) -> Members:
@@ -34,19 +28,6 @@ def parse(body: bytes) -> Members:
     if type(parsed) is not tuple:
         raise MalformedJson
     return parsed
-
-
-async def _received(receive: Receive) -> bytes:
-    event = await receive()
-    body: bytes = event.get("body", b"")
-    while event.get("more_body"):
-        event = await receive()
-        body += event.get("body", b"")
-        if len(body) > MAX_BYTES:
-            raise BodyTooLarge
-    if event["type"] == "http.disconnect":
-        raise BadRequest
-    return body
 
 
 def _finite(text: str) -> float:

@@ -1,19 +1,15 @@
-"""What comes in and what goes out: a request whose head was read, and its answer."""
+"""What comes in and what goes out: a request that was read whole, and its answer."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Event: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Event]]
-Send: TypeAlias = Callable[[Event], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
 
 JSON = b"application/json"
 
 
 class Request(NamedTuple):
-    """A request whose body may still be on its way.
+    """A request.
 
     A named tuple, as making a frozen dataclass takes a microsecond more. `path` and `query` are as
     sent; `variables` are the decoded parts of the path; a header that was sent several times is
@@ -26,7 +22,7 @@ class Request(NamedTuple):
     query: bytes
     headers: Mapping[bytes, bytes]
     request_id: str
-    receive: Receive
+    body: bytes
 
 
 class Answer(NamedTuple):

@@ -13,16 +13,15 @@ from gateway.limits import Limits
 from gateway.protocol import LimitedProtocol
 
 BACKLOG = 2048
-ALL_ANSWERS = [("x-content-type-options", "nosniff")]
 
 
 class Server(uvicorn.Server):
     """uvicorn's server inside a loop of ours, which listens to signals itself."""
 
     def __init__(self, app: App, limits: Limits, *, grace_seconds: float) -> None:
-        protocol = type("Protocol", (LimitedProtocol,), {"limits": limits})
+        protocol = type("Protocol", (LimitedProtocol,), {"app": app, "limits": limits})
         config = uvicorn.Config(
-            app,
+            cast(Any, app),
             http=protocol,
             ws="none",
             lifespan="off",
@@ -31,10 +30,9 @@ class Server(uvicorn.Server):
             log_level="warning",
             access_log=False,
             server_header=False,
+            date_header=False,
             proxy_headers=False,
-            headers=ALL_ANSWERS,
             backlog=BACKLOG,
-            timeout_keep_alive=limits.idle_seconds,
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
         )
         super().__init__(config)

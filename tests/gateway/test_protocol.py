@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from gateway.limits import LIMITS
+from gateway.protocol import CONTINUE
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
 from tests.gateway.script import Script
@@ -168,6 +169,23 @@ async def test_every_way_to_send_a_body_is_served(
                 await asyncio.sleep(0)
             assert (await connection.reply()).status == 201
     assert [asked.request.request_id for asked in script.asked] == ["", ""]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_client_that_waits_is_told_to_send_its_body(
+    gateway: Gateway, script: Script
+) -> None:
+    """Also where another request comes first, whose answer must not be mixed with that."""
+    script.answers["Reserve"] = messages.reserved
+    head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    async with connected(gateway) as connection:
+        for first in (b"", HEALTH):
+            connection.send(first + head)
+            if first:
+                assert (await connection.reply()).status == 200
+            assert await connection.reader.readuntil(b"\r\n\r\n") == CONTINUE
+            connection.send(BODY)
+            assert (await connection.reply()).status == 201
 
 
 @pytest.mark.asyncio(loop_scope="module")
