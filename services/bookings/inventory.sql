@@ -154,17 +154,15 @@ cancelled AS (
         AND bookings.id = live.id
         -- Looked at again once the row is ours: another worker may have been here since.
         AND bookings.status IN ('HELD', 'CONFIRMED')
-    RETURNING bookings.user_id, bookings.created_at
+    RETURNING bookings.user_id, (bookings.created_at AT TIME ZONE 'UTC')::date AS day
 ),
 untallied AS (
-    INSERT INTO tallies (period, starts_on, user_id, bookings)
-    SELECT period, starts_on, user_id, -count(*)
-    FROM cancelled
-    CROSS JOIN LATERAL periods_of(created_at) AS periods
-    GROUP BY period, starts_on, user_id
-    ORDER BY period, starts_on, user_id
-    ON CONFLICT ON CONSTRAINT tallies_pk DO UPDATE
-    SET bookings = tallies.bookings + excluded.bookings
+    SELECT tally(array_agg(user_id), array_agg(day), array_agg(change))
+    FROM (
+        SELECT user_id, day, -count(*)::integer AS change
+        FROM cancelled
+        GROUP BY user_id, day
+    ) AS changed
 ),
 finished AS (
     UPDATE inventory
@@ -174,4 +172,4 @@ finished AS (
         AND (SELECT count(*) FROM live) < %(chunk)s
 )
 SELECT count(*) AS events
-FROM closed
+FROM closed, untallied

@@ -22,77 +22,123 @@ last AS MATERIALIZED (
     LIMIT 1
 ),
 rolled AS (
-    INSERT INTO tallies (period, starts_on, user_id, bookings)
-    SELECT periods.period, periods.starts_on, entries.user_id, sum(entries.bookings)
-    FROM ledger_bookings AS entries
-    CROSS JOIN LATERAL periods_of(entries.created_at) AS periods
-    WHERE entries.txid > (SELECT after_txid FROM cursor)
-        AND entries.txid <= (SELECT txid FROM last)
-    GROUP BY periods.period, periods.starts_on, entries.user_id
-    ORDER BY periods.period, periods.starts_on, entries.user_id
-    ON CONFLICT ON CONSTRAINT tallies_pk DO UPDATE
-    SET bookings = tallies.bookings + excluded.bookings
+    SELECT tally(array_agg(user_id), array_agg(day), array_agg(change))
+    FROM (
+        SELECT
+            user_id,
+            (created_at AT TIME ZONE 'UTC')::date AS day,
+            sum(bookings)::integer AS change
+        FROM ledger_bookings AS entries
+        WHERE entries.txid > (SELECT after_txid FROM cursor)
+            AND entries.txid <= (SELECT txid FROM last)
+        GROUP BY user_id, day
+        HAVING sum(bookings) <> 0
+    ) AS changed
 )
 UPDATE tallied
 SET after_txid = last.txid
-FROM last
+FROM last, rolled
 RETURNING after_txid
 
 -- name: list_top_users
--- Ranks users by the tallies and what the ledger has on top of them. Only the first tallies by rank
--- are read, and as many more as there are users whose count has moved since.
-WITH fresh AS (
-    SELECT entries.user_id, sum(entries.bookings) AS bookings
-    FROM ledger_bookings AS entries
-    WHERE entries.txid > (SELECT after_txid FROM tallied)
-        AND EXISTS (
-            SELECT
-            FROM periods_of(entries.created_at) AS periods
-            WHERE periods.period = %(period)s
-                AND periods.starts_on = %(starts_on)s
-        )
-    GROUP BY entries.user_id
+-- Ranks users by the tallies and what the ledger has on top of them. Of those who are ranked, only
+-- the first are read, and as many more as there are users whose count has moved since; of those with
+-- one booking, only the first of each day, and none where there are enough with more.
+WITH RECURSIVE span AS MATERIALIZED (
+    SELECT
+        %(starts_on)s::date AS starts_on,
+        CASE %(period)s
+            WHEN 'all' THEN date 'infinity'
+            ELSE (%(starts_on)s::date + ('1 ' || %(period)s)::interval)::date
+        END AS ends_on
 ),
-closing AS (
-    SELECT bookings.user_id, -count(*) AS bookings
+changes AS (
+    SELECT user_id, created_at, bookings
+    FROM ledger_bookings
+    WHERE txid > (SELECT after_txid FROM tallied)
+    UNION ALL
+    SELECT lost.user_id, lost.created_at, -1
     FROM inventory
-    JOIN bookings USING (event_id)
+    CROSS JOIN LATERAL (
+        SELECT user_id, created_at
+        FROM bookings
+        WHERE bookings.event_id = inventory.event_id
+            AND status IN ('HELD', 'CONFIRMED')
+        -- Mostly no event is closing, and then nothing is looked at, whatever the planner knows.
+        OFFSET 0
+    ) AS lost
     WHERE inventory.closing
-        AND bookings.status IN ('HELD', 'CONFIRMED')
-        AND EXISTS (
-            SELECT
-            FROM periods_of(bookings.created_at) AS periods
-            WHERE periods.period = %(period)s
-                AND periods.starts_on = %(starts_on)s
-        )
-    GROUP BY bookings.user_id
 ),
 moved AS MATERIALIZED (
     SELECT user_id, sum(bookings) AS bookings
-    FROM (SELECT * FROM fresh UNION ALL SELECT * FROM closing) AS changes
+    FROM changes
+    WHERE (created_at AT TIME ZONE 'UTC')::date >= (SELECT starts_on FROM span)
+        AND (created_at AT TIME ZONE 'UTC')::date < (SELECT ends_on FROM span)
     GROUP BY user_id
 ),
 leaders AS MATERIALIZED (
     SELECT user_id, bookings
-    FROM tallies
+    FROM ranks
     WHERE period = %(period)s
         AND starts_on = %(starts_on)s
     ORDER BY bookings DESC, user_id
     LIMIT %(most)s + (SELECT count(*) FROM moved)
+),
+days AS (
+    (
+        SELECT day
+        FROM tallies
+        WHERE bookings > 0
+            AND day >= (SELECT starts_on FROM span)
+            AND day < (SELECT ends_on FROM span)
+        ORDER BY day
+        LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT tallies.day
+        FROM tallies
+        WHERE tallies.bookings > 0
+            AND tallies.day > days.day
+            AND tallies.day < (SELECT ends_on FROM span)
+        ORDER BY tallies.day
+        LIMIT 1
+    )
+    FROM days
+    WHERE days.day IS NOT NULL
+),
+singles AS (
+    SELECT DISTINCT first.user_id
+    FROM days
+    CROSS JOIN LATERAL (
+        SELECT user_id
+        FROM tallies
+        WHERE tallies.day = days.day
+            AND bookings > 0
+            AND user_id NOT IN (SELECT user_id FROM moved)
+            AND user_id NOT IN (SELECT user_id FROM leaders)
+        ORDER BY user_id
+        LIMIT %(most)s
+    ) AS first
+    WHERE (SELECT count(*) FROM leaders WHERE user_id NOT IN (SELECT user_id FROM moved))
+        < %(most)s
 ),
 totals AS (
     SELECT user_id, bookings
     FROM leaders
     WHERE user_id NOT IN (SELECT user_id FROM moved)
     UNION ALL
+    SELECT user_id, 1
+    FROM singles
+    UNION ALL
     SELECT
         moved.user_id,
         moved.bookings + coalesce((
-            SELECT tallies.bookings
+            SELECT sum(tallies.bookings)
             FROM tallies
-            WHERE tallies.period = %(period)s
-                AND tallies.starts_on = %(starts_on)s
-                AND tallies.user_id = moved.user_id
+            WHERE tallies.user_id = moved.user_id
+                AND tallies.day >= (SELECT starts_on FROM span)
+                AND tallies.day < (SELECT ends_on FROM span)
         ), 0)
     FROM moved
 )

@@ -133,20 +133,33 @@ CREATE TABLE idempotency (
 
 CREATE INDEX idempotency_by_decided_at ON idempotency (decided_at);
 
--- Live bookings of a user by the period they were made in, rolled up from the ledger.
+-- Live bookings of a user by the day (UTC) they were made on, rolled up from the ledger.
 CREATE TABLE tallies (
+    day date NOT NULL,
+    bookings integer NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+
+    CONSTRAINT tallies_pk PRIMARY KEY (user_id, day)
+);
+
+CREATE INDEX tallies_by_day ON tallies (day, user_id) WHERE bookings > 0;
+
+-- The tallies by period, of those alone who have more than one booking in it. The others, who are
+-- most, all share one place.
+CREATE TABLE ranks (
     period text COLLATE "C" NOT NULL,
     starts_on date NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     bookings integer NOT NULL,
 
-    CONSTRAINT tallies_pk PRIMARY KEY (period, starts_on, user_id),
-    CONSTRAINT tallies_period_known CHECK (period IN ('all', 'day', 'week', 'month'))
+    CONSTRAINT ranks_pk PRIMARY KEY (period, starts_on, user_id),
+    CONSTRAINT ranks_period_known CHECK (period IN ('all', 'day', 'week', 'month')),
+    CONSTRAINT ranks_of_several CHECK (bookings > 1)
 );
 
-CREATE INDEX tallies_by_rank ON tallies (period, starts_on, bookings DESC, user_id);
+CREATE INDEX ranks_by_bookings ON ranks (period, starts_on, bookings DESC, user_id);
 
--- The transactions of the ledger up to this one are in the tallies.
+-- The transactions of the ledger up to this one are in the tallies. The row is their lock.
 CREATE TABLE tallied (
     only_row boolean NOT NULL DEFAULT true,
     after_txid xid8 NOT NULL,

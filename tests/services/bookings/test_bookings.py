@@ -140,11 +140,12 @@ def _fill(connection: psycopg.Connection) -> None:
         FROM bookings
     """)
     connection.execute("""
-        INSERT INTO tallies (period, starts_on, user_id, bookings)
-        SELECT period, starts_on, user_id, count(*)
-        FROM bookings
-        CROSS JOIN LATERAL periods_of(created_at)
-        GROUP BY period, starts_on, user_id
+        SELECT tally(array_agg(user_id), array_agg(day), array_agg(bookings))
+        FROM (
+            SELECT user_id, created_at::date AS day, count(*)::integer AS bookings
+            FROM bookings
+            GROUP BY user_id, day
+        ) AS counted
     """)
     connection.execute("UPDATE tallied SET after_txid = (SELECT max(txid) FROM ledger)")
     connection.execute("VACUUM ANALYZE")

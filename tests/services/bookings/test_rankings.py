@@ -2,11 +2,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from services import bookings
 from services.bookings.cancellations import Cancellations
 from services.bookings.inventory import Inventory
 from services.bookings.rankings import SQL, Rankings, TopUser, first_day
@@ -15,7 +17,9 @@ from services.kit.errors import ValidationFailed
 from services.kit.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.conftest import concert
+from tests.services.conditions import until_blocked
 
+FUNCTION = Path(bookings.__file__).parent / "migrations/functions/tally.sql"
 PERIODS = ["", "day", "week", "month"]
 MOMENTS = [
     ("2024-02-29T23:59:59.999999Z", "day", "2024-02-29", True),
@@ -68,7 +72,7 @@ async def roll_up(rankings: Rankings) -> None:
 def tallies(database: Database) -> Counter[str]:
     """Reads what is rolled up for all time."""
     with psycopg.connect(database.owner_dsn) as connection:
-        counted = "SELECT user_id, bookings FROM bookings.tallies WHERE period = 'all'"
+        counted = "SELECT user_id, sum(bookings) FROM bookings.tallies GROUP BY user_id"
         return Counter(dict(connection.execute(counted).fetchall()))
 
 
@@ -219,6 +223,47 @@ async def book_in(
     """Books a seat of a new event for each user."""
     await inventory.apply(concert(event_id))
     return await reservations.reserve([Request(event_id, user) for user in users])
+
+
+async def test_one_booking_makes_no_rank(
+    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """Most people have no more, so what they cost is one tally."""
+    await book(inventory, reservations, {"ada": 2, "bob": 1})
+    await roll_up(rankings)
+    with psycopg.connect(database.owner_dsn) as connection:
+        ranked = connection.execute("SELECT period, user_id, bookings FROM bookings.ranks")
+        assert sorted(ranked) == [(period, "ada", 2) for period in ("all", "day", "month", "week")]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+async def test_tallies_of_one_user_are_changed_in_turn(database: Database, locks: bool) -> None:
+    """Two days at once make two bookings; without the lock neither would see the other."""
+    text = FUNCTION.read_text(encoding="utf-8")
+    lock = "    PERFORM FROM tallied FOR UPDATE;\n"
+    assert text.count(lock) == 1
+    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
+        connection.execute((text if locks else text.replace(lock, "")).encode())
+        connection.commit()
+    tally = "SELECT tally(ARRAY['ada'], ARRAY[%s::date], ARRAY[1])"
+    async with (
+        await psycopg.AsyncConnection.connect(database.owner_dsn) as former,
+        await psycopg.AsyncConnection.connect(database.owner_dsn) as latter,
+        await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
+    ):
+        for session in (former, latter):
+            await session.execute("SET search_path TO bookings")
+        await former.execute(tally, ["2024-03-05"])
+        waiting = asyncio.create_task(latter.execute(tally, ["2024-03-06"]))
+        if locks:
+            await until_blocked(watch, 1)
+        else:
+            await waiting
+        await former.commit()
+        await waiting
+        await latter.commit()
+        ranked = await watch.execute("SELECT bookings FROM bookings.ranks WHERE period = 'all'")
+        assert await ranked.fetchall() == ([(2,)] if locks else [])
 
 
 async def test_what_is_cancelled_counts_no_more(

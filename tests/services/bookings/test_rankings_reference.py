@@ -1,0 +1,152 @@
+"""The rankings against a count of every booking, whatever is rolled up by then."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.bookings.cancellations import Cancellations
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import EventNotFound
+from services.bookings.inventory import EventState, Inventory
+from services.bookings.rankings import MOST, Rankings, first_day
+from services.bookings.reservations import Request, Reservation, Reservations
+from services.kit.postgres import Pool, open_pool
+from tests.conftest import Database
+from tests.services.bookings.conftest import concert
+
+PERIODS = ("", "day", "week", "month")
+DAYS = [date(2024, 2, 28) + timedelta(days=number) for number in range(6)]
+"""Around a turn of month, with a Sunday and a Monday (3 and 4 March)."""
+EVENTS = 3
+Step = tuple[Any, ...]
+Ranking = list[tuple[int, str, int]]
+
+
+@dataclass
+class Made:
+    """A booking that was made, and whether it still counts."""
+
+    id: int
+    event_id: int
+    user_id: str
+    day: date
+    is_live: bool = True
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("book"),
+            st.integers(1, EVENTS),
+            st.lists(st.integers(0, 13), min_size=1, max_size=8),
+            st.sampled_from(DAYS),
+        ),
+        st.tuples(st.just("cancel"), st.integers(0, 99)),
+        st.tuples(st.just("delete"), st.integers(1, EVENTS)),
+        st.tuples(st.just("close")),
+        st.tuples(st.just("roll up")),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+def test_rankings_are_those_of_all_live_bookings(database: Database) -> None:
+    """Booked on any day, more than once, cancelled, of closed events; rolled up at any time."""
+    with asyncio.Runner() as runner:
+        pool = open_pool(database.bookings_dsn, schema="bookings", size=2)
+        runner.run(pool.open())
+
+        @settings(
+            max_examples=120,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+        @given(drawn=steps)
+        def check(drawn: list[Step]) -> None:
+            runner.run(_compare(pool, database.owner_dsn, drawn))
+
+        check()
+        runner.run(pool.close())
+
+
+async def _compare(pool: Pool, owner_dsn: str, drawn: list[Step]) -> None:
+    with psycopg.connect(owner_dsn, options="-c search_path=bookings", autocommit=True) as owner:
+        owner.execute("TRUNCATE inventory, bookings, ledger, tallies, ranks")
+        for event_id in range(1, EVENTS + 1):
+            several = concert(event_id, one_booking_per_user=False)
+            await Inventory(pool).apply(several)
+        made: list[Made] = []
+        for step in drawn:
+            await _do(pool, owner, made, step)
+            rankings = Rankings(pool)
+            for period in PERIODS:
+                for day in DAYS[::2]:
+                    assert await _listed(rankings, period, day) == _expected(made, period, day)
+
+
+async def _do(pool: Pool, owner: psycopg.Connection, made: list[Made], step: Step) -> None:
+    match step:
+        case "book", event_id, users, day:
+            made += await _booked(pool, owner, event_id, [f"user-{n:02}" for n in users], day)
+        case "cancel", number:
+            if live := [booking for booking in made if booking.is_live]:
+                booking = live[number % len(live)]
+                await Cancellations(pool).cancel(booking.id)
+                booking.is_live = False
+        case "delete", event_id:
+            state: EventState = concert(event_id, rev=2, deleted=True, one_booking_per_user=False)
+            await Inventory(pool).apply(state)
+            for booking in made:
+                booking.is_live = booking.is_live and booking.event_id != event_id
+        case ("close",):
+            await Inventory(pool, closing_chunk=2).close_chunk()
+        case ("roll up",):
+            await Rankings(pool, roll_up_chunk=3).roll_up()
+
+
+async def _booked(
+    pool: Pool, owner: psycopg.Connection, event_id: int, users: list[str], day: date
+) -> list[Made]:
+    """Books on a day, which is written into the rows afterwards; a deleted event takes nobody."""
+
+    async def fetch(event_id: int) -> EventState:
+        raise EventNotFound
+
+    reservations = Reservations(pool, Catalogue(fetch, Inventory(pool)))
+    outcomes = await reservations.reserve([Request(event_id, user) for user in users])
+    booked = [outcome for outcome in outcomes if isinstance(outcome, Reservation)]
+    moment = datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC)
+    ids = [outcome.booking_id for outcome in booked]
+    for statement in (
+        "UPDATE bookings SET created_at = %s WHERE id = ANY (%s)",
+        "UPDATE ledger SET at = %s WHERE booking_id = ANY (%s)",
+    ):
+        owner.execute(statement, [moment, ids])
+    return [Made(each.booking_id, event_id, each.user_id, day) for each in booked]
+
+
+async def _listed(rankings: Rankings, period: str, day: date) -> Ranking:
+    listed = await rankings.list_top_users(period, day.isoformat())
+    return [(user.place, user.user_id, user.bookings_count) for user in listed]
+
+
+def _expected(made: list[Made], period: str, day: date) -> Ranking:
+    first = first_day(period, day.isoformat())
+    counts = Counter(
+        booking.user_id
+        for booking in made
+        if booking.is_live and first_day(period, booking.day.isoformat()) == first
+    )
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        (1 + sum(other > count for other in counts.values()), user, count)
+        for user, count in ordered[:MOST]
+    ]
