@@ -11,7 +11,7 @@ from services.accounts.identifiers import account_id, random_text
 from services.kit.errors import refusal_of
 from tests.conftest import Database
 
-SERVICE_KEY = "the-key-of-services"
+SERVICE_KEY = "the-key-of-services-in-these-tests"
 SERVICE = (("authorization", f"Service {SERVICE_KEY}"),)
 CALL_SECONDS = 5
 
