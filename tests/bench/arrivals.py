@@ -24,12 +24,18 @@ Write = Callable[[int], bytes]
 class Arrivals:
     """What became of the requests: for each the status, and the seconds since it was due.
 
-    `hinted` counts the refusals that say when to come again.
+    `skipped` were not sent for want of a line, `in_time` are those answered while the load went on,
+    `hinted` the refusals that say when to come again. `late_seconds` is the longest that the
+    generator itself was late, which counts into the times.
     """
 
+    seconds: float
     offered: int = 0
+    skipped: int = 0
     hinted: int = 0
-    seconds: float = 0.0
+    late_seconds: float = 0.0
+    is_over: bool = False
+    in_time: Counter[int] = field(default_factory=Counter)
     waits: dict[int, list[float]] = field(default_factory=dict)
 
     @property
@@ -38,13 +44,13 @@ class Arrivals:
         return Counter({status: len(waits) for status, waits in self.waits.items()})
 
     @property
-    def answered(self) -> int:
-        """How many requests are over, one way or the other."""
-        return self.statuses.total()
+    def open(self) -> int:
+        """How many requests have no answer yet."""
+        return self.offered - self.statuses.total()
 
     def rate(self, status: int) -> float:
-        """Tells how many were answered with a status, per second of the load."""
-        return len(self.waits.get(status, ())) / self.seconds
+        """Tells how many were answered with a status, per second, while the load went on."""
+        return self.in_time[status] / self.seconds
 
     def wait(self, status: int, percent: float) -> float:
         """Tells the seconds that so many percent of those with a status waited at most."""
@@ -54,6 +60,7 @@ class Arrivals:
     def note(self, status: int, due: float, head: bytes = b"") -> None:
         """Notes an answer."""
         self.waits.setdefault(status, []).append(time.monotonic() - due)
+        self.in_time[status] += not self.is_over
         self.hinted += b"\r\nretry-after: " in head
 
 
@@ -102,52 +109,71 @@ class _Line(asyncio.Protocol):
             self._due = None
 
 
+class _Lines:
+    """The connections to a server: idle ones are used again, and new ones opened otherwise."""
+
+    def __init__(self, host: str, port: int, arrivals: Arrivals) -> None:
+        self._where = host, port
+        self._arrivals = arrivals
+        self._idle = deque[_Line]()
+        self._opened: list[_Line] = []
+        self._opening: set[asyncio.Task[None]] = set()
+
+    def ask(self, request: bytes, due: float) -> None:
+        """Sends a request."""
+        if self._idle:
+            self._idle.pop().ask(request, due)
+            return
+        task = asyncio.create_task(self._open(request, due))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    def close(self) -> None:
+        """Hangs up."""
+        for line in self._opened:
+            line.close()
+
+    async def _open(self, request: bytes, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            _, line = await loop.create_connection(
+                lambda: _Line(self._arrivals, self._idle), *self._where
+            )
+        except OSError:
+            self._arrivals.note(CUT_OFF, due)
+            return
+        self._opened.append(line)
+        line.ask(request, due)
+
+
 async def arrive(
-    host: str, port: int, write: Write, *, rate: float, seconds: float, lines: int = 4_000
+    host: str, port: int, write: Write, *, rate: float, seconds: float, most: int = 4_000
 ) -> Arrivals:
     """Sends requests at a rate for a while, and waits for all answers.
 
-    Each goes to a connection that is idle, or to a new one; at most `lines` are open, and where
-    that is not enough the rest waits here.
+    Each goes to a connection that is idle, or to a new one; where `most` are open already it is
+    skipped.
     """
-    loop = asyncio.get_running_loop()
-    arrivals, idle, opening = Arrivals(), deque[_Line](), set[asyncio.Task[None]]()
-    opened: list[_Line] = []
-    waiting: deque[tuple[bytes, float]] = deque()
-
-    async def open_line(request: bytes, due: float) -> None:
-        try:
-            _, line = await loop.create_connection(lambda: _Line(arrivals, idle), host, port)
-        except OSError:
-            arrivals.note(CUT_OFF, due)
-            return
-        opened.append(line)
-        line.ask(request, due)
-
-    def send() -> None:
-        while waiting and (idle or arrivals.offered - arrivals.answered - len(waiting) < lines):
-            request, due = waiting.popleft()
-            if idle:
-                idle.pop().ask(request, due)
+    arrivals = Arrivals(seconds)
+    lines = _Lines(host, port, arrivals)
+    started = looked = time.monotonic()
+    while (now := time.monotonic()) < started + seconds:
+        arrivals.late_seconds = max(arrivals.late_seconds, now - looked)
+        looked = now
+        room = most - arrivals.open
+        while (number := arrivals.offered + arrivals.skipped) < (now - started) * rate:
+            if room > 0:
+                arrivals.offered += 1
+                lines.ask(write(number), started + number / rate)
             else:
-                task = loop.create_task(open_line(request, due))
-                opening.add(task)
-                task.add_done_callback(opening.discard)
-
-    started = time.monotonic()
-    while (elapsed := time.monotonic() - started) < seconds:
-        while arrivals.offered < elapsed * rate:
-            waiting.append((write(arrivals.offered), started + arrivals.offered / rate))
-            arrivals.offered += 1
-        send()
+                arrivals.skipped += 1
+            room -= 1
         await asyncio.sleep(TICK_SECONDS)  # the rate is all that is waited for
-    arrivals.seconds = time.monotonic() - started
+    arrivals.is_over = True
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while arrivals.answered < arrivals.offered:
-            send()
-            await asyncio.sleep(TICK_SECONDS)  # answers come on many connections
-    for line in opened:
-        line.close()
+        while arrivals.open:  # noqa: ASYNC110 - an event would cost each answer something
+            await asyncio.sleep(TICK_SECONDS)
+    lines.close()
     return arrivals
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ import httpx
 import psutil
 
 from deploy.local.postgres import EmbeddedPostgres
+from tests.e2e.system import free_ports
 
 DATABASE = "boxoffice"
 PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
@@ -23,27 +23,64 @@ START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.1
 SAMPLES = 3
+POSTGRES, RUNNER = "postgres", "run"
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A running Boxoffice: its origin, its owner's DSN, and its processes by name."""
+    """A running Boxoffice: its ports by setting, its owner's DSN, and its processes by name."""
 
-    url: str
+    ports: Mapping[str, int]
     owner_dsn: str
     processes: Mapping[str, psutil.Process]
 
+    @property
+    def port(self) -> int:
+        """The port of the gateway."""
+        return self.ports["PORT"]
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def create_event(self, seats: int) -> int:
+        """Creates an event; gives its number."""
+        answer = httpx.post(f"{self.url}/events", json={"name": "Rush", "total_seats": seats})
+        event_id: int = answer.raise_for_status().json()["id"]
+        return event_id
+
+    def metrics(self) -> str:
+        """Reads the gateway's metrics."""
+        return httpx.get(f"{self.url}/metrics").raise_for_status().text
+
     def cpu_seconds(self) -> dict[str, float]:
         """Tells how much processor time each process has used; PostgreSQL's are one."""
-        return {name: _cpu_seconds(process) for name, process in self.processes.items()}
+        return {
+            name: _cpu_seconds(process, whole_tree=name == POSTGRES)
+            for name, process in self.processes.items()
+        }
 
     def memory_mb(self) -> dict[str, float]:
         """Tells how much memory each process holds, shared pages left out."""
         return {
             name: process.memory_full_info().uss / 2**20
             for name, process in self.processes.items()
-            if name != "postgres"
+            if name != POSTGRES
         }
+
+    @contextlib.contextmanager
+    def another_gateway(self, **settings: str) -> Iterator[int]:
+        """Runs one more gateway with settings of its own, and gives its port."""
+        [port] = free_ports(1)
+        targets = {
+            f"GATEWAY_{setting.removesuffix('_PORT')}_TARGET": f"127.0.0.1:{service}"
+            for setting, service in self.ports.items()
+            if setting != "PORT"
+        }
+        with _running("gateway", {"PORT": str(port)} | targets | settings):
+            _wait_until_ready(f"http://127.0.0.1:{port}")
+            yield port
 
 
 @contextlib.contextmanager
@@ -51,24 +88,24 @@ def running_system() -> Iterator[System]:
     """Runs Boxoffice while the block runs; everything is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-bench-", dir="/var/tmp") as name:
         Path(name).chmod(0o711)
-        ports = _free_ports(len(PORTS))
-        environment = dict(zip(PORTS, map(str, ports), strict=True))
-        url = f"http://127.0.0.1:{ports[0]}"
-        runner = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local"],
-            env=os.environ | environment | {"BOXOFFICE_DATA_DIRECTORY": name},
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            _wait_until_ready(url)
-            yield System(
-                url,
-                EmbeddedPostgres(Path(name)).dsn(DATABASE),
-                _processes(psutil.Process(runner.pid)),
-            )
-        finally:
-            runner.send_signal(signal.SIGTERM)
-            runner.wait(timeout=STOP_SECONDS)
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        settings = {setting: str(port) for setting, port in ports.items()}
+        with _running("deploy.local", settings | {"BOXOFFICE_DATA_DIRECTORY": name}) as runner:
+            _wait_until_ready(f"http://127.0.0.1:{ports['PORT']}")
+            processes = _processes(psutil.Process(runner.pid))
+            yield System(ports, EmbeddedPostgres(Path(name)).dsn(DATABASE), processes)
+
+
+@contextlib.contextmanager
+def _running(module: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", module], env=os.environ | settings, stdout=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=STOP_SECONDS)
 
 
 def _wait_until_ready(url: str) -> None:
@@ -88,21 +125,16 @@ def _processes(runner: psutil.Process) -> dict[str, psutil.Process]:
     for child in runner.children():
         command = child.cmdline()
         module = command[command.index("-m") + 1] if "-m" in command else ""
-        found[module.removeprefix("services.") or "postgres"] = child
-    return found
+        found[module.removeprefix("services.") or POSTGRES] = child
+    return found | {RUNNER: runner}
 
 
-def _cpu_seconds(process: psutil.Process) -> float:
+def _cpu_seconds(process: psutil.Process, *, whole_tree: bool) -> float:
     times = process.cpu_times()
+    own: float = times.user + times.system
+    if not whole_tree:
+        return own
     # Backends come and go, so their server counts those that have gone, too.
     ended = times.children_user + times.children_system
-    alive = sum(_cpu_seconds(child) for child in process.children())
-    return times.user + times.system + ended + alive
-
-
-def _free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
-        for opened in sockets:
-            opened.bind(("127.0.0.1", 0))
-        return [opened.getsockname()[1] for opened in sockets]
+    alive = sum(_cpu_seconds(child, whole_tree=True) for child in process.children())
+    return own + float(ended) + alive

@@ -51,12 +51,12 @@ class Purchase:
         except (ConnectionError, asyncio.IncompleteReadError):
             self.answers.append(None)
 
-    async def settle(self, port: int) -> None:
+    async def settle(self, port: int, *, pause_seconds: float = PAUSE_SECONDS) -> None:
         """Asks until it is settled."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.ask(port)
             while not self.is_settled:
-                await asyncio.sleep(PAUSE_SECONDS)  # as a client waits before it asks again
+                await asyncio.sleep(pause_seconds)  # as a client waits before it asks again
                 await self.ask(port)
         self.settled_at = time.monotonic()
 

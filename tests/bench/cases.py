@@ -1,0 +1,146 @@
+"""The cases that wrk drives as fast as the answers come."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tests.bench import database
+from tests.bench.database import ROOM
+from tests.bench.load import Load, drive
+from tests.bench.system import System
+
+EVENTS = 1_000
+
+NewEvent = Callable[[], int]
+
+
+class Case(Protocol):
+    """Something to measure; `goal` is per second, and `note` says what the figures do not."""
+
+    name: str
+    goal: int
+    note: str
+
+    def prepare(self) -> None:
+        """Makes what a round needs."""
+
+    def drive(self, seconds: float) -> Load:
+        """Drives it for a while."""
+
+    def counted(self, load: Load) -> int:
+        """Gives how many answers were of the kind that counts."""
+
+
+@dataclass(slots=True)
+class Reserving:
+    """Seats are reserved, each for another user, in one event or over several in a row."""
+
+    system: System
+    name: str
+    goal: int
+    new_event: NewEvent
+    events: int = 1
+    keys: bool = False
+    sold_out: bool = False
+    note: str = ""
+    first: int = 0
+
+    def prepare(self) -> None:
+        """See Case."""
+        self.first = self.new_event()
+
+    def drive(self, seconds: float) -> Load:
+        """See Case."""
+        variables = {
+            "FIRST": str(self.first),
+            "EVENTS": str(self.events),
+            "KEYS": "1" if self.keys else "0",
+            "RUN": str(time.time_ns()),
+        }
+        return drive(self.system.url, seconds=seconds, script="reserve.lua", variables=variables)
+
+    def counted(self, load: Load) -> int:
+        """See Case."""
+        return load.refused if self.sold_out else load.succeeded
+
+
+@dataclass(slots=True)
+class BesideLists:
+    """Another case, while one client reads lists without a pause."""
+
+    system: System
+    name: str
+    beside: Case
+    goal: int = 0
+    note: str = ""
+
+    def prepare(self) -> None:
+        """See Case."""
+        self.beside.prepare()
+
+    def drive(self, seconds: float) -> Load:
+        """See Case."""
+        with ThreadPoolExecutor(1) as executor:
+            reading = executor.submit(
+                drive, self.system.url, seconds=seconds, connections=1, script="lists.lua"
+            )
+            load = self.beside.drive(seconds)
+            lists = reading.result()
+        self.note = f"lists: {lists.succeeded / lists.seconds:.0f}/s, p99 {lists.p99:.1f} ms"
+        return load
+
+    def counted(self, load: Load) -> int:
+        """See Case."""
+        return self.beside.counted(load)
+
+
+@dataclass(slots=True)
+class Reading:
+    """The free seats of an event are asked for."""
+
+    system: System
+    name: str
+    goal: int
+    note: str = ""
+    url: str = field(default="", init=False)
+
+    def prepare(self) -> None:
+        """See Case."""
+        self.url = f"{self.system.url}/api/events/{self.system.create_event(ROOM)}/availability"
+
+    def drive(self, seconds: float) -> Load:
+        """See Case."""
+        return drive(self.url, seconds=seconds)
+
+    def counted(self, load: Load) -> int:
+        """See Case."""
+        return load.succeeded
+
+
+def cases(system: System) -> Iterator[Case]:
+    """Lists all cases. A further way to reserve, with a token say, is a line here."""
+
+    def empty() -> int:
+        return system.create_event(ROOM)
+
+    def full() -> int:
+        return system.create_event(0)
+
+    def many() -> int:
+        return min(system.create_event(ROOM) for _ in range(EVENTS))
+
+    def grown() -> int:
+        event_id = empty()
+        database.grow(system.owner_dsn, event_id, another=empty())
+        return event_id
+
+    yield Reserving(system, "HOT", 11_000, empty)
+    yield Reserving(system, "HOT, keys", 6_600, empty, keys=True)
+    yield BesideLists(system, "HOT beside lists", Reserving(system, "HOT", 0, empty))
+    yield Reserving(system, "SPREAD", 9_000, many, events=EVENTS)
+    yield Reserving(system, "SOLD-OUT", 11_000, full, sold_out=True)
+    yield Reserving(system, "SOLD-OUT, keys", 4_200, full, sold_out=True, keys=True)
+    yield Reading(system, "READ", 14_500)
+    yield Reserving(system, "GROWN", 10_000, grown)
