@@ -48,7 +48,8 @@ class Endpoint:
         query = self._pages.ask(queries.parse(request.query))
         body = bodies.read(request) if self._binding.body else ()
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
-        self._authenticator.authenticate(authorization)
+        if self._authenticator.known(authorization) is None:
+            await self._authenticator.authenticate(authorization)
         message = self._decoder.decode(request.variables, carried, query, body)
         return message, Asker(request.request_id, authorization)
 

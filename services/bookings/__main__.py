@@ -23,7 +23,9 @@ from services.bookings.settings import Settings
 from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
+from services.kit.identity import IDENTITY, Identity
 from services.kit.server import Server, collect_rarely, running, terminated
+from services.kit.trust import REFRESH_SECONDS
 from services.kit.workers import repeat
 
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
@@ -34,8 +36,11 @@ CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_n
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves bookings while the block runs; gives the port."""
+    accounts = open_channel(settings.accounts_target, service=IDENTITY)
     authenticator = Authenticator(
-        open_access=settings.open_access, service_key=settings.service_key
+        open_access=settings.open_access,
+        service_key=settings.service_key,
+        issuer=Identity(accounts, settings.service_key, environment=settings.environment),
     )
     server = Server(
         (BOOKINGS, INVENTORY),
@@ -44,7 +49,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     )
     port = server.listen(settings.listen)
     pool = postgres.open_pool(settings.database_url, schema="bookings", size=settings.pool_size)
-    async with open_channel(settings.events_target, service=CATALOGUE) as channel, pool:
+    async with accounts, open_channel(settings.events_target, service=CATALOGUE) as channel, pool:
         events = EventsClient(
             catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key
         )
@@ -69,6 +74,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),

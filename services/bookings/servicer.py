@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 import grpc
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
-from boxoffice.rest.v1 import rest_pb2
 from services.bookings import messages
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
@@ -17,10 +16,14 @@ from services.bookings.rankings import Rankings
 from services.bookings.reservations import Busy, Outcome, Request, Reservations
 from services.kit import context, paging
 from services.kit.authentication import Authenticator, Caller
+from services.kit.callers import rule_of
 from services.kit.errors import Refusal, ValidationFailed, status_of
 from services.kit.validation import violations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+RESERVE = rule_of(
+    bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].methods_by_name["Reserve"]
+)
 
 
 class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
@@ -53,7 +56,13 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self, request: bookings_pb2.BatchReserveRequest, _: Context
     ) -> bookings_pb2.BatchReserveResponse:
         """See bookings.proto. An item that does not pass is refused without touching the others."""
-        asked = [self._admitted(item) for item in request.items]
+        callers = await self._authenticator.authenticate_all(
+            [item.authorization for item in request.items]
+        )
+        asked = [
+            self._admitted(item, caller)
+            for item, caller in zip(request.items, callers, strict=True)
+        ]
         admitted = [item for item in asked if isinstance(item, Request)]
         decided = iter(
             await self._reservations.reserve(admitted, skips_locked=request.skips_locked)
@@ -140,11 +149,14 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             )
         )
 
-    def _admitted(self, item: bookings_pb2.BatchReserveItem) -> Request | Refusal:
+    def _admitted(
+        self, item: bookings_pb2.BatchReserveItem, caller: Caller | Refusal
+    ) -> Request | Refusal:
         """Puts an item through what the layers do for a call of its own."""
+        if isinstance(caller, Refusal):
+            return caller
         try:
-            caller = self._authenticator.authenticate(item.authorization)
-            self._authenticator.admit(caller, rest_pb2.ACCESS_OPEN)
+            self._authenticator.admit(caller, RESERVE)
         except Refusal as refusal:
             return refusal
         if found := violations(item.request):

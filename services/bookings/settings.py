@@ -20,6 +20,9 @@ class Settings(settings.Settings):
     events_target: str = "127.0.0.1:50051"
     """Where events is, as a gRPC target."""
 
+    accounts_target: str = "127.0.0.1:50053"
+    """Where accounts is, as a gRPC target."""
+
     pool_size: int = Field(default=8, ge=2)
     """Connections to the database, at most."""
 

@@ -19,7 +19,9 @@ from services.events.settings import Settings
 from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
+from services.kit.identity import IDENTITY, Identity
 from services.kit.server import Server, running, terminated
+from services.kit.trust import REFRESH_SECONDS
 from services.kit.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
@@ -30,8 +32,11 @@ BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves events while the block runs; gives the port."""
+    accounts = open_channel(settings.accounts_target, service=IDENTITY)
     authenticator = Authenticator(
-        open_access=settings.open_access, service_key=settings.service_key
+        open_access=settings.open_access,
+        service_key=settings.service_key,
+        issuer=Identity(accounts, settings.service_key, environment=settings.environment),
     )
     server = Server(
         (EVENTS, CATALOGUE),
@@ -40,7 +45,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     )
     port = server.listen(settings.listen)
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
-    async with open_channel(settings.bookings_target, service=BOOKINGS) as channel, pool:
+    async with accounts, open_channel(settings.bookings_target, service=BOOKINGS) as channel, pool:
         inventory = Inventory(channel, settings.service_key)
         idempotency = Idempotency(pool, messages.encode)
         events = Events(pool, inventory, idempotency)
@@ -56,6 +61,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
             repeat(changes.finish_pending, every_seconds=1),
             repeat(changes.count_pending, every_seconds=1),
             repeat(feed.forget, every_seconds=3600),

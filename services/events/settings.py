@@ -20,6 +20,9 @@ class Settings(settings.Settings):
     bookings_target: str = "127.0.0.1:50052"
     """Where bookings is, as a gRPC target."""
 
+    accounts_target: str = "127.0.0.1:50053"
+    """Where accounts is, as a gRPC target."""
+
     pool_size: int = Field(default=8, ge=2)
     """Connections to PostgreSQL at most."""
 

@@ -1,80 +1,77 @@
-"""Who is calling, and whether an RPC admits them at all.
+"""From an `authorization` to a caller: the one place where credentials are looked at."""
 
-What a caller may do with which row is decided by each service's domain code.
-"""
-
+import asyncio
 import hmac
-from collections.abc import Set
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
 
-from boxoffice.rest.v1 import rest_pb2
-from services.kit.errors import InvalidToken, PermissionDenied, Unauthenticated
+from services.kit import callers
+from services.kit.api_keys import PREFIX, ApiKeys
+from services.kit.callers import ANONYMOUS, SERVICE, SERVICE_SCHEME, Caller, Role, Rule
+from services.kit.errors import InvalidToken, Refusal
+from services.kit.issuing import NOBODY, Issuer
+from services.kit.known import Known
+from services.kit.trust import Trust
 
-SERVICE_SCHEME = "Service "
-
-
-class Role(StrEnum):
-    """What an account is to Boxoffice."""
-
-    USER = "USER"
-    ORGANIZER = "ORGANIZER"
-    ADMIN = "ADMIN"
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls: an account (`subject`), another service of Boxoffice, or nobody in particular.
-
-    `scopes` limit an API key; None for whoever is there in person.
-    """
-
-    subject: str | None = None
-    role: Role | None = None
-    scopes: Set[rest_pb2.Scope.ValueType] | None = None
-    is_service: bool = False
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether everything is theirs to see and to change. No API key is an admin."""
-        return self.is_service or (self.role is Role.ADMIN and self.scopes is None)
-
-    @property
-    def acts_for_anyone(self) -> bool:
-        """Whether they may book, cancel and read in the name of any user."""
-        return self.is_admin or rest_pb2.SCOPE_BOOKINGS_ANY_USER in (self.scopes or ())
-
-
-ANONYMOUS = Caller()
-SERVICE = Caller(is_service=True)
+__all__ = ["ANONYMOUS", "SERVICE", "SERVICE_SCHEME", "Authenticator", "Caller", "Role"]
 
 
 class Authenticator:
     """Turns an `authorization` into a caller.
 
-    `service_key` is the secret that the services share; empty admits no service. There is no
-    issuer of tokens yet, so every bearer token is refused.
+    `Bearer <token>` and `Bearer <api key>` are an account, as `issuer` vouches for it; `Service
+    <key>` is one of the services, which share `service_key`; empty admits none.
     """
 
-    def __init__(self, *, open_access: bool, service_key: str) -> None:
+    def __init__(self, *, open_access: bool, service_key: str, issuer: Issuer = NOBODY) -> None:
         self._open_access = open_access
         self._service_key = service_key.encode()
+        self._known = Known()
+        self._api_keys = ApiKeys(issuer)
+        self._trust = Trust(issuer, self._known)
+        self.refresh = self._trust.refresh
+        """Work to repeat each REFRESH_SECONDS: learns of new keys and of revocations."""
 
-    def authenticate(self, authorization: str | None) -> Caller:
-        """Tells who calls; raises InvalidToken for a credential that is not ours."""
+    def known(self, authorization: str | None) -> Caller | None:
+        """Tells at once who calls, if that was found out before; else None, and `authenticate`."""
         if not authorization:
             return ANONYMOUS
-        scheme, _, key = authorization.partition(" ")
-        if scheme == SERVICE_SCHEME.strip() and self._is_service_key(key):
-            return SERVICE
-        raise InvalidToken
+        return self._known.find(authorization)
 
-    def admit(self, caller: Caller, access: rest_pb2.Access.ValueType) -> None:
-        """Raises Unauthenticated or PermissionDenied unless the RPC's access admits the caller."""
-        if access == rest_pb2.ACCESS_SERVICE and not caller.is_service:
-            raise PermissionDenied
-        if access == rest_pb2.ACCESS_OPEN and caller == ANONYMOUS and not self._open_access:
-            raise Unauthenticated
+    async def authenticate(self, authorization: str | None) -> Caller:
+        """Tells who calls; raises InvalidToken, or Unavailable when only the issuer could tell."""
+        if caller := self.known(authorization):
+            return caller
+        scheme, _, credential = (authorization or "").partition(" ")
+        if scheme == _SERVICE and self._is_service_key(credential):
+            return SERVICE
+        if scheme.lower() != _BEARER:
+            raise InvalidToken
+        check = self._api_keys.check if credential.startswith(PREFIX) else self._trust.check
+        caller, until = await check(credential)
+        self._known.add(authorization or "", caller, until=until)
+        return caller
+
+    async def authenticate_all(self, authorizations: Sequence[str]) -> list[Caller | Refusal]:
+        """Tells who calls, for each of many calls at once, or why it is refused."""
+        known = {each: self.known(each) for each in authorizations}
+        unknown = [each for each, caller in known.items() if caller is None]
+        tried = await asyncio.gather(*map(self._tried, unknown)) if unknown else ()
+        found = dict(zip(unknown, tried, strict=True))
+        return [known[each] or found[each] for each in authorizations]
+
+    def admit(self, caller: Caller, rule: Rule) -> None:
+        """Raises Unauthenticated or PermissionDenied unless the rule admits the caller."""
+        callers.admit(caller, rule, open_access=self._open_access)
+
+    async def _tried(self, authorization: str) -> Caller | Refusal:
+        try:
+            return await self.authenticate(authorization)
+        except Refusal as refusal:
+            return refusal
 
     def _is_service_key(self, key: str) -> bool:
         return bool(self._service_key) and hmac.compare_digest(key.encode(), self._service_key)
+
+
+_SERVICE = SERVICE_SCHEME.strip()
+_BEARER = "bearer"

@@ -3,7 +3,7 @@
 import asyncio
 from contextvars import ContextVar
 
-from services.kit.authentication import ANONYMOUS, Caller
+from services.kit.callers import ANONYMOUS, Caller
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)

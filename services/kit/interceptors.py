@@ -16,9 +16,9 @@ import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 
-from boxoffice.rest.v1 import rest_pb2
 from services.kit import context, errors, metrics, postgres
 from services.kit.authentication import Authenticator
+from services.kit.callers import Rule, rule_of
 from services.kit.logging import sampled
 from services.kit.validation import violations
 
@@ -34,7 +34,7 @@ class Method:
     """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, who may call it, whether it reads."""
 
     path: str
-    access: rest_pb2.Access.ValueType
+    rule: Rule
     is_read: bool
 
 
@@ -145,8 +145,11 @@ class Authentication:
         authenticator = self._authenticator
 
         async def call(request: Any, call_context: ServicerContext) -> Message:
-            caller = authenticator.authenticate(_metadata(call_context).get("authorization"))
-            authenticator.admit(caller, method.access)
+            authorization = _metadata(call_context).get("authorization")
+            caller = authenticator.known(authorization)
+            if caller is None:
+                caller = await authenticator.authenticate(authorization)
+            authenticator.admit(caller, method.rule)
             context.caller.set(caller)
             return await behaviour(request, call_context)
 
@@ -206,10 +209,7 @@ def describe(path: str) -> Method:
     """
     service, _, name = path.lstrip("/").partition("/")
     descriptor = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
-    rule = descriptor.GetOptions().Extensions[rest_pb2.method]
-    if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
-        raise ValueError(f"{path} does not say who may call it")
-    return Method(path, rule.access, name.startswith(("Get", "List", "BatchGet")))
+    return Method(path, rule_of(descriptor), name.startswith(("Get", "List", "BatchGet")))
 
 
 # It goes into every log line, and into the metadata of calls to other services.

@@ -1,7 +1,12 @@
 """The settings that every process of Boxoffice has, read from the environment."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHORTEST_SECRET = 32
+"""Characters that a secret has in production, at least."""
 
 MODEL_CONFIG = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -31,3 +36,11 @@ class Settings(BaseSettings):
 
     log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")
     """Share of the answered requests that are logged; the same ones in every process."""
+
+    @model_validator(mode="after")
+    def _refuse_weak_secrets(self) -> Self:
+        """Production starts with the secrets of production, or not at all."""
+        if self.environment == "production" and len(self.service_key) < SHORTEST_SECRET:
+            wanted = f"{SHORTEST_SECRET} characters or more in production"
+            raise ValueError(f"BOXOFFICE_SERVICE_KEY must have {wanted}")
+        return self

@@ -250,7 +250,11 @@ def test_failpoints_are_refused_in_production(
     """The process does not start, and says why."""
     pair = Pair(database, tmp_path)
     process = getattr(pair, service)
-    process.start(BOXOFFICE_FAILPOINTS="events.create.written=kill", BOXOFFICE_ENV="production")
+    process.start(
+        BOXOFFICE_FAILPOINTS="events.create.written=kill",
+        BOXOFFICE_ENV="production",
+        BOXOFFICE_SERVICE_KEY="k" * 32,
+    )
     assert process.ended() == 1
     assert "failpoints are for tests, not for production" in process.log()
 

@@ -7,7 +7,7 @@ from services.bookings.settings import Settings
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes away what the shell of a developer may set."""
-    for name in ("OPEN_ACCESS", "SERVICE_KEY", "REFLECTION", "LOG_LEVEL", "LOG_SAMPLE"):
+    for name in ("ENV", "OPEN_ACCESS", "SERVICE_KEY", "REFLECTION", "LOG_LEVEL", "LOG_SAMPLE"):
         monkeypatch.delenv(f"BOXOFFICE_{name}", raising=False)
     monkeypatch.setenv("BOOKINGS_DATABASE_URL", "postgresql://nowhere")
 
@@ -56,3 +56,17 @@ def test_settings_cannot_be_changed() -> None:
     """What a process started with is what it has."""
     with pytest.raises(ValidationError):
         Settings().open_access = True
+
+
+@pytest.mark.parametrize("service_key", ["", "secret", "k" * 31])
+def test_production_starts_with_no_weak_secret(
+    monkeypatch: pytest.MonkeyPatch, service_key: str
+) -> None:
+    """Whoever guesses the key of services is every service."""
+    monkeypatch.setenv("BOXOFFICE_SERVICE_KEY", service_key)
+    Settings()
+    monkeypatch.setenv("BOXOFFICE_ENV", "production")
+    with pytest.raises(ValidationError, match="BOXOFFICE_SERVICE_KEY"):
+        Settings()
+    monkeypatch.setenv("BOXOFFICE_SERVICE_KEY", "k" * 32)
+    Settings()

@@ -1,0 +1,94 @@
+"""The keys and revocations that tokens are checked by, kept in memory and kept fresh."""
+
+import asyncio
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from services.kit import context, tokens
+from services.kit.callers import Caller
+from services.kit.errors import InvalidToken, Refusal, Unavailable
+from services.kit.issuing import Issuer, Trusted
+from services.kit.known import Known
+
+REFRESH_SECONDS = 10.0
+PAUSE_SECONDS = 2.0
+"""Least time between two questions that tokens with unknown keys make us ask."""
+
+log = structlog.get_logger()
+
+
+class Trust:
+    """Checks tokens. Uses the issuer for what it trusts, and tells `known` what to forget.
+
+    While the issuer is silent, what was learned before goes on: tokens of known keys are good, and
+    those of unknown ones cannot be told from good ones.
+    """
+
+    def __init__(self, issuer: Issuer, known: Known) -> None:
+        self._issuer = issuer
+        self._known = known
+        self._trusted = Trusted()
+        self._flight: asyncio.Task[None] | None = None
+        self._asked_at = -PAUSE_SECONDS
+        self._is_current = False
+
+    async def refresh(self) -> bool:
+        """Asks the issuer what is good now; there is no reason to come back at once."""
+        await self._landed()
+        return False
+
+    async def check(self, token: str) -> tuple[Caller, float]:
+        """Tells whom a token stands for, and until when (Unix).
+
+        Raises InvalidToken, or Unavailable where its key is not known and the issuer silent.
+        """
+        claims = tokens.verify(token, await self._key(tokens.key_id(token)))
+        if claims.generation < self._trusted.generations.get(claims.subject, 0):
+            raise InvalidToken
+        return Caller(claims.subject, claims.role), claims.expires_at
+
+    async def _key(self, key_id: str) -> Ed25519PublicKey:
+        if key_id not in self._trusted.keys and self._may_ask:
+            await self._landed()
+        if key := self._trusted.keys.get(key_id):
+            return key
+        raise InvalidToken if self._is_current else Unavailable
+
+    @property
+    def _may_ask(self) -> bool:
+        """Whether a question is on its way already, or the last one long enough ago."""
+        now = asyncio.get_running_loop().time()
+        return self._flight is not None or now >= self._asked_at + PAUSE_SECONDS
+
+    async def _landed(self) -> None:
+        """Joins the question that is on its way; a waiter who gives up leaves it to the others."""
+        if self._flight is None:
+            self._asked_at = asyncio.get_running_loop().time()
+            self._flight = asyncio.create_task(self._ask())
+        await asyncio.shield(self._flight)
+
+    async def _ask(self) -> None:
+        # Others wait for it too, and longer than the caller who happened to start it.
+        context.set_deadline(None)
+        try:
+            self._adopt(await self._issuer.trusted())
+            self._is_current = True
+        except Refusal as refusal:
+            self._is_current = False
+            log.warning("issuer not asked", reason=refusal.reason)
+        finally:
+            self._flight = None
+
+    def _adopt(self, trusted: Trusted) -> None:
+        """Trusts anew, and forgets whoever was found good by what is not so any more."""
+        before, self._trusted = self._trusted, trusted
+        if before.keys.keys() - trusted.keys.keys():
+            self._known.clear()
+        self._known.forget(
+            {
+                subject
+                for subject, generation in trusted.generations.items()
+                if generation > before.generations.get(subject, 0)
+            }
+        )
