@@ -50,9 +50,13 @@ class Events:
     async def create(
         self, fields: Fields, viewer: Viewer, request: Request | None
     ) -> Shown | Replay:
-        """Creates an event and tells bookings; raises ValidationFailed and EventExists."""
+        """Creates an event of the viewer's and tells bookings.
+
+        Raises ValidationFailed, PermissionDenied and EventExists.
+        """
         rules.check_new(fields)
-        insert = partial(_insert, fields=fields, organizer_id=viewer.caller.subject)
+        viewer.expect_to_create()
+        insert = partial(_insert, fields=fields, organizer_id=viewer.organizer_id)
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, request, insert)
             failpoint("events.create.written")
@@ -123,7 +127,7 @@ def _bounds(wanted: Filter, viewer: Viewer) -> dict[str, object]:
     return asdict(wanted) | {
         "changes_all": viewer.changes_all,
         "changes_ownerless": viewer.changes_ownerless,
-        "subject": viewer.caller.subject,
+        "subject": viewer.organizer_id,
     }
 
 

@@ -61,6 +61,18 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
             total=listing.total,
         )
 
+    async def ListOrganizerEvents(
+        self, request: events_pb2.ListOrganizerEventsRequest, _: Context
+    ) -> events_pb2.ListOrganizerEventsResponse:
+        """See events.proto."""
+        viewer = self._viewer()
+        wanted = Filter(_status(request), viewer.organizer_id, None)
+        page = paging.parse(request.page_size, "", scope="")
+        listing = await self._events.list_numbered(wanted, viewer, page, request.page or 1)
+        return events_pb2.ListOrganizerEventsResponse(
+            events=map(messages.event, listing.events), total=listing.total
+        )
+
     async def UpdateEvent(
         self, request: events_pb2.UpdateEventRequest, _: Context
     ) -> events_pb2.UpdateEventResponse:
@@ -146,10 +158,16 @@ _STRONG_TAG = re.compile(r'(?:^|,)\s*"([^"]*)"(?=\s*(?:,|$))')
 def _filter(request: events_pb2.ListEventsRequest) -> Filter:
     """Reads which events to list; a blank query is none."""
     return Filter(
-        status=messages.status_name(request.status) if request.HasField("status") else None,
+        status=_status(request),
         organizer_id=request.organizer_id if request.HasField("organizer_id") else None,
         query=request.query.strip() or None,
     )
+
+
+def _status(
+    request: events_pb2.ListEventsRequest | events_pb2.ListOrganizerEventsRequest,
+) -> str | None:
+    return messages.status_name(request.status) if request.HasField("status") else None
 
 
 def _event(answer: Shown | Replay) -> events_pb2.Event:

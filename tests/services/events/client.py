@@ -50,6 +50,14 @@ class Client:
         request = events_pb2.ListEventsRequest(**wanted)
         return list((await self.call(self.events.ListEvents, request)).events)
 
+    async def list_own(self, **wanted: Any) -> events_pb2.ListOrganizerEventsResponse:
+        """Lists a page of the events of who calls."""
+        request = events_pb2.ListOrganizerEventsRequest(**wanted)
+        response: events_pb2.ListOrganizerEventsResponse = await self.call(
+            self.events.ListOrganizerEvents, request
+        )
+        return response
+
     async def update(self, event_id: int, **wanted: Any) -> events_pb2.Event:
         """Changes the fields of an event; None clears one."""
         return (await self.respond(event_id, **wanted)).event

@@ -20,6 +20,7 @@ from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 from tests.services.events.client import Client
 from tests.services.events.scripted import SERVICE_KEY, ScriptedBookings
+from tests.services.issuer import ScriptedIssuer, serve_identity
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -43,7 +44,26 @@ async def bookings_target(bookings: ScriptedBookings) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def serve(database: Database, bookings_target: str, monkeypatch: pytest.MonkeyPatch) -> Serve:
+def issuer() -> ScriptedIssuer:
+    """Gives who vouches for tokens and keys."""
+    return ScriptedIssuer()
+
+
+@pytest.fixture
+async def accounts_target(issuer: ScriptedIssuer) -> AsyncIterator[str]:
+    """Serves the issuer and gives the target."""
+    served, target = await serve_identity(issuer)
+    yield target
+    await served.stop(None)
+
+
+@pytest.fixture
+def serve(
+    database: Database,
+    bookings_target: str,
+    accounts_target: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Serve:
     """Gives what serves events, under open access unless told otherwise."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
 
@@ -53,6 +73,7 @@ def serve(database: Database, bookings_target: str, monkeypatch: pytest.MonkeyPa
             database_url=database.events_dsn,
             listen="127.0.0.1:0",
             bookings_target=target or bookings_target,
+            accounts_target=accounts_target,
             BOXOFFICE_OPEN_ACCESS=open_access,
             BOXOFFICE_SERVICE_KEY=SERVICE_KEY,
         )

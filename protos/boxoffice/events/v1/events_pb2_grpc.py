@@ -51,6 +51,11 @@ class EventsServiceStub:
                 request_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListEventsRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListEventsResponse.FromString,
                 _registered_method=True)
+        self.ListOrganizerEvents = channel.unary_unary(
+                '/boxoffice.events.v1.EventsService/ListOrganizerEvents',
+                request_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListOrganizerEventsRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListOrganizerEventsResponse.FromString,
+                _registered_method=True)
         self.UpdateEvent = channel.unary_unary(
                 '/boxoffice.events.v1.EventsService/UpdateEvent',
                 request_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.UpdateEventRequest.SerializeToString,
@@ -69,8 +74,10 @@ class EventsServiceServicer:
     """
 
     def CreateEvent(self, request, context):
-        """Creates an event in the status given, bookable at once if PUBLISHED.
-        Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
+        """Creates an event in the status given, bookable at once if PUBLISHED. It belongs to the account
+        that makes it, which must be an organizer's; without a token it belongs to nobody.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+        key is taken; its metadata has `event_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,6 +93,13 @@ class EventsServiceServicer:
     def ListEvents(self, request, context):
         """Lists the events that the caller may see, newest first.
         Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOrganizerEvents(self, request, context):
+        """Lists the caller's own events, drafts included, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,6 +144,11 @@ def add_EventsServiceServicer_to_server(servicer, server):
                     servicer.ListEvents,
                     request_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListEventsRequest.FromString,
                     response_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'ListOrganizerEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrganizerEvents,
+                    request_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListOrganizerEventsRequest.FromString,
+                    response_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.ListOrganizerEventsResponse.SerializeToString,
             ),
             'UpdateEvent': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateEvent,
@@ -225,6 +244,33 @@ class EventsService:
             '/boxoffice.events.v1.EventsService/ListEvents',
             boxoffice_dot_events_dot_v1_dot_events__pb2.ListEventsRequest.SerializeToString,
             boxoffice_dot_events_dot_v1_dot_events__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrganizerEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.events.v1.EventsService/ListOrganizerEvents',
+            boxoffice_dot_events_dot_v1_dot_events__pb2.ListOrganizerEventsRequest.SerializeToString,
+            boxoffice_dot_events_dot_v1_dot_events__pb2.ListOrganizerEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,8 +36,10 @@ class EventsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventsServiceAsyncStub: ...
     CreateEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]
-    """Creates an event in the status given, bookable at once if PUBLISHED.
-    Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
+    """Creates an event in the status given, bookable at once if PUBLISHED. It belongs to the account
+    that makes it, which must be an organizer's; without a token it belongs to nobody.
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+    key is taken; its metadata has `event_id`.
     """
     GetEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.GetEventRequest, _events_pb2.GetEventResponse]
     """Gets an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -45,6 +47,8 @@ class EventsServiceStub:
     """Lists the events that the caller may see, newest first.
     Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
+    ListOrganizerEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListOrganizerEventsRequest, _events_pb2.ListOrganizerEventsResponse]
+    """Lists the caller's own events, drafts included, newest first."""
     UpdateEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.UpdateEventRequest, _events_pb2.UpdateEventResponse]
     """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
     `one_booking_per_user`, are decided by bookings under the event's lock.
@@ -68,8 +72,10 @@ class EventsServiceAsyncStub(EventsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]  # type: ignore[assignment]
-    """Creates an event in the status given, bookable at once if PUBLISHED.
-    Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
+    """Creates an event in the status given, bookable at once if PUBLISHED. It belongs to the account
+    that makes it, which must be an organizer's; without a token it belongs to nobody.
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+    key is taken; its metadata has `event_id`.
     """
     GetEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.GetEventRequest, _events_pb2.GetEventResponse]  # type: ignore[assignment]
     """Gets an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -77,6 +83,8 @@ class EventsServiceAsyncStub(EventsServiceStub):
     """Lists the events that the caller may see, newest first.
     Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
+    ListOrganizerEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListOrganizerEventsRequest, _events_pb2.ListOrganizerEventsResponse]  # type: ignore[assignment]
+    """Lists the caller's own events, drafts included, newest first."""
     UpdateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.UpdateEventRequest, _events_pb2.UpdateEventResponse]  # type: ignore[assignment]
     """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
     `one_booking_per_user`, are decided by bookings under the event's lock.
@@ -103,8 +111,10 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.CreateEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.CreateEventResponse, _abc.Awaitable[_events_pb2.CreateEventResponse]]:
-        """Creates an event in the status given, bookable at once if PUBLISHED.
-        Refuses with ALREADY_EXISTS/EVENT_EXISTS when the key is taken; its metadata has `event_id`.
+        """Creates an event in the status given, bookable at once if PUBLISHED. It belongs to the account
+        that makes it, which must be an organizer's; without a token it belongs to nobody.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+        key is taken; its metadata has `event_id`.
         """
 
     @_abc_1.abstractmethod
@@ -124,6 +134,14 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the events that the caller may see, newest first.
         Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
+
+    @_abc_1.abstractmethod
+    def ListOrganizerEvents(
+        self,
+        request: _events_pb2.ListOrganizerEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_events_pb2.ListOrganizerEventsResponse, _abc.Awaitable[_events_pb2.ListOrganizerEventsResponse]]:
+        """Lists the caller's own events, drafts included, newest first."""
 
     @_abc_1.abstractmethod
     def UpdateEvent(
