@@ -20,6 +20,7 @@ from gateway.batches import BatchedRpc
 from gateway.calls import RetryBudget, Rpc, UnaryCall, rpc
 from gateway.contract import Binding
 from gateway.endpoints import Endpoint
+from gateway.issuer import PublicIssuer
 from gateway.layers import layers
 from gateway.limits import LIMITS
 from gateway.routing import Route
@@ -28,7 +29,10 @@ from gateway.settings import Settings
 from services.kit import logging
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
-from services.kit.server import collect_rarely, terminated
+from services.kit.identity import Identity
+from services.kit.server import collect_rarely, running, terminated
+from services.kit.trust import REFRESH_SECONDS
+from services.kit.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
@@ -37,10 +41,10 @@ IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
 
-def application(settings: Settings, channels: Channels) -> App:
+def application(settings: Settings, channels: Channels, authenticator: Authenticator) -> App:
     """Puts the gateway together: every route, inside every layer."""
     bindings = contract.read(channels)
-    endpoints = _endpoints(settings, bindings, channels)
+    endpoints = _endpoints(settings, bindings, channels, authenticator)
     return App(
         (*health.routes(_by_name(channels)), *pages.routes(bindings), *endpoints),
         layers(log_sample=settings.log_sample, slow_seconds=settings.slow_seconds),
@@ -51,18 +55,27 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """Serves until SIGTERM or SIGINT."""
     logging.configure("gateway", settings.log_level)
     limits = replace(LIMITS, connections=settings.max_connections)
-    async with (
-        open_channels(settings) as channels,
-        serving(
-            application(settings, channels),
-            sockets,
-            limits,
-            drain_seconds=settings.drain_seconds,
-            grace_seconds=settings.grace_seconds,
-        ),
-    ):
-        collect_rarely()
-        await terminated()
+    async with open_channels(settings) as channels:
+        authenticator = credentials(channels)
+        async with (
+            running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
+            serving(
+                application(settings, channels, authenticator),
+                sockets,
+                limits,
+                drain_seconds=settings.drain_seconds,
+                grace_seconds=settings.grace_seconds,
+            ),
+        ):
+            collect_rarely()
+            await terminated()
+
+
+def credentials(channels: Channels) -> Authenticator:
+    """Makes what reads credentials; what they allow is for the services to say."""
+    # Which keys are good enough for production is also theirs to say.
+    identity = Identity(channels[IDENTITY], "", environment="development")
+    return Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")
 
 
 @contextlib.asynccontextmanager
@@ -101,10 +114,11 @@ def _by_name(channels: Channels) -> Mapping[str, grpc.aio.Channel]:
 
 
 def _endpoints(
-    settings: Settings, bindings: Sequence[Binding], channels: Channels
+    settings: Settings,
+    bindings: Sequence[Binding],
+    channels: Channels,
+    authenticator: Authenticator,
 ) -> Sequence[Route]:
-    # Credentials are only read here; what they allow is for the services to say.
-    authenticator = Authenticator(open_access=True, service_key="")
     budget = RetryBudget()
     return [
         Route(

@@ -33,7 +33,7 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Answer:
         """Answers a request. Raises Refusal."""
-        message, asker = self._read(request)
+        message, asker = await self._read(request)
         try:
             response = await self._call(message, asker)
         except Refusal as refusal:
@@ -42,7 +42,7 @@ class Endpoint:
             raise
         return self._answer(request, message, response)
 
-    def _read(self, request: Request) -> tuple[Any, Asker]:
+    async def _read(self, request: Request) -> tuple[Any, Asker]:
         """Reads in the order that the contract gives: what cannot be parsed, who calls, fields."""
         carried = decoding.carried(self._binding, request.headers)
         query = self._pages.ask(queries.parse(request.query))

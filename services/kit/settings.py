@@ -8,7 +8,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 SHORTEST_SECRET = 32
 """Characters that a secret has in production, at least."""
 
-MODEL_CONFIG = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+MODEL_CONFIG = SettingsConfigDict(
+    frozen=True,
+    extra="ignore",
+    populate_by_name=True,
+    # What is wrong with a secret is said, the secret is not.
+    hide_input_in_errors=True,
+)
 
 
 class Settings(BaseSettings):

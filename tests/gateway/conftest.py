@@ -8,7 +8,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.__main__ import application, open_channels
+from gateway.__main__ import application, credentials, open_channels
 from gateway.app import App
 from gateway.limits import LIMITS, Limits
 from gateway.server import listen, serving
@@ -42,7 +42,7 @@ async def run_gateway(
     [socket] = listen("127.0.0.1", [0])
     port: int = socket.getsockname()[1]
     async with open_channels(settings) as channels:
-        app = application(settings, channels)
+        app = application(settings, channels, credentials(channels))
         async with serving(app, [socket], limits, drain_seconds=0, grace_seconds=1):
             yield Gateway(port, app)
 

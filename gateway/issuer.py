@@ -1,0 +1,25 @@
+"""What the gateway knows of credentials: enough to tell whom to limit, and what is none of ours.
+
+It has no key of services, being next to the internet: what was revoked, and what an API key may do,
+only the services can ask. They look at every credential themselves.
+"""
+
+from services.kit.callers import Caller
+from services.kit.identity import Identity
+from services.kit.issuing import Trusted
+
+
+class PublicIssuer:
+    """The issuer as the public knows it; see issuing.Issuer."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    async def trusted(self) -> Trusted:
+        """Gives the published keys."""
+        return Trusted(await self._identity.keys())
+
+    async def resolve(self, api_key: str) -> Caller:
+        """Takes a key that is in form for one, under its public part: `box_<id>`."""
+        prefix, key_id, _ = api_key.split("_", 2)
+        return Caller(f"{prefix}_{key_id}", scopes=frozenset())
