@@ -38,7 +38,7 @@ test: .venv/dev.stamp ## Run every test, with coverage
 	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 .PHONY: bench
-bench: .venv/dev.stamp ## Measure everything under load, with its goals (needs wrk)
+bench: .venv/dev.stamp ## Measure everything under load, beside its goals (with wrk, if it is there)
 	$(PYTHON) -m tests.bench $(ARGS)
 
 .PHONY: lint

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.bench import batches, database, figures, idle, overload, profiles, references, rush
 from tests.bench.cases import Case, cases
 from tests.bench.figures import Figures
+from tests.bench.load import has_wrk
 from tests.bench.system import System, running_system
 
 WARM_UP_SECONDS = 2
@@ -34,6 +35,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="names of cases, separated by semicolons")
     parser.add_argument("--profile", action="store_true", help="draw a flame graph of each process")
     arguments = parser.parse_args()
+    if not has_wrk():
+        _tell("There is no wrk (Debian package wrk): the load comes from Python, and takes more.")
     with running_system() as system:
         return Bench(system, arguments).run()
 

@@ -65,19 +65,26 @@ class Arrivals:
 
 
 class _Line(asyncio.Protocol):
-    """A connection with at most one request on it; `idle` are those that wait for another."""
+    """A connection with at most one request on it; `idle` are those that wait for another.
 
-    def __init__(self, arrivals: Arrivals, idle: deque["_Line"]) -> None:
+    The first one is given at once, as a server with too many connections answers before it comes.
+    """
+
+    def __init__(
+        self, arrivals: Arrivals, idle: deque["_Line"], request: bytes, due: float
+    ) -> None:
         self._arrivals = arrivals
         self._idle = idle
-        self._due: float | None = None
+        self._first = request
+        self._due: float | None = due
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._first)
 
     def ask(self, request: bytes, due: float) -> None:
-        """Sends a request."""
+        """Sends another request."""
         self._due = due
         self._transport.write(request)
 
@@ -137,13 +144,12 @@ class _Lines:
         loop = asyncio.get_running_loop()
         try:
             _, line = await loop.create_connection(
-                lambda: _Line(self._arrivals, self._idle), *self._where
+                lambda: _Line(self._arrivals, self._idle, request, due), *self._where
             )
         except OSError:
             self._arrivals.note(CUT_OFF, due)
             return
         self._opened.append(line)
-        line.ask(request, due)
 
 
 async def arrive(

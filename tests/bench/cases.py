@@ -1,17 +1,19 @@
-"""The cases that wrk drives as fast as the answers come."""
+"""The cases that are driven as fast as the answers come."""
 
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from tests.bench import database
+from tests.bench import closed, database
 from tests.bench.database import ROOM
-from tests.bench.load import Load, drive
+from tests.bench.load import CONNECTIONS, Load, drive, has_wrk
 from tests.bench.system import System
+from tests.e2e.wire import request, reservation
 
 EVENTS = 1_000
+LISTS = ("/api/bookings", "/api/bookings/top-users", "/events")
 
 NewEvent = Callable[[], int]
 
@@ -53,13 +55,20 @@ class Reserving:
 
     def drive(self, seconds: float) -> Load:
         """See Case."""
+        run = str(time.time_ns())
+
+        def write(number: int) -> bytes:
+            user = f"{run}-{number}"
+            event_id = self.first + number % self.events
+            return reservation(event_id, user, user if self.keys else "")
+
         variables = {
             "FIRST": str(self.first),
             "EVENTS": str(self.events),
             "KEYS": "1" if self.keys else "0",
-            "RUN": str(time.time_ns()),
+            "RUN": run,
         }
-        return drive(self.system.url, seconds=seconds, script="reserve.lua", variables=variables)
+        return _drive(self.system, write, seconds, script="reserve.lua", variables=variables)
 
     def counted(self, load: Load) -> int:
         """See Case."""
@@ -84,7 +93,7 @@ class BesideLists:
         """See Case."""
         with ThreadPoolExecutor(1) as executor:
             reading = executor.submit(
-                drive, self.system.url, seconds=seconds, connections=1, script="lists.lua"
+                _drive, self.system, _list, seconds, connections=1, script="lists.lua"
             )
             load = self.beside.drive(seconds)
             lists = reading.result()
@@ -104,15 +113,15 @@ class Reading:
     name: str
     goal: int
     note: str = ""
-    url: str = field(default="", init=False)
+    path: str = ""
 
     def prepare(self) -> None:
         """See Case."""
-        self.url = f"{self.system.url}/api/events/{self.system.create_event(ROOM)}/availability"
+        self.path = f"/api/events/{self.system.create_event(ROOM)}/availability"
 
     def drive(self, seconds: float) -> Load:
         """See Case."""
-        return drive(self.url, seconds=seconds)
+        return _drive(self.system, lambda _: request("GET", self.path), seconds, path=self.path)
 
     def counted(self, load: Load) -> int:
         """See Case."""
@@ -144,3 +153,22 @@ def cases(system: System) -> Iterator[Case]:
     yield Reserving(system, "SOLD-OUT, keys", 4_200, full, sold_out=True, keys=True)
     yield Reading(system, "READ", 14_500)
     yield Reserving(system, "GROWN", 10_000, grown)
+
+
+def _list(number: int) -> bytes:
+    return request("GET", LISTS[number % len(LISTS)])
+
+
+def _drive(
+    system: System,
+    write: Callable[[int], bytes],
+    seconds: float,
+    *,
+    path: str = "",
+    connections: int = CONNECTIONS,
+    **wrk: Any,
+) -> Load:
+    """Drives with wrk, or writes the same requests itself where there is none."""
+    if has_wrk():
+        return drive(system.url + path, seconds=seconds, connections=connections, **wrk)
+    return closed.drive(system.port, write, seconds=seconds, connections=connections)

@@ -1,0 +1,50 @@
+"""The load of wrk where there is no wrk: each connection asks again as soon as it is answered.
+
+It takes several times wrk's processor time, which is missing to what it drives on the same cores.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from statistics import quantiles
+
+import uvloop
+
+from tests.bench.load import Load
+from tests.e2e.wire import Connection
+
+REFUSED = 400
+
+
+def drive(port: int, write: Callable[[int], bytes], *, seconds: float, connections: int) -> Load:
+    """Drives for a while; `write` gives the request of a number."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_drive(port, write, seconds=seconds, connections=connections))
+
+
+async def _drive(
+    port: int, write: Callable[[int], bytes], *, seconds: float, connections: int
+) -> Load:
+    numbers, statuses, waits = itertools.count(), list[int](), list[float]()
+    failed = 0
+    end = time.monotonic() + seconds
+
+    async def ask_on() -> None:
+        nonlocal failed
+        line = await Connection.open(port)
+        while (asked := time.monotonic()) < end:
+            try:
+                answer = await line.ask(write(next(numbers)))
+            except (OSError, asyncio.IncompleteReadError):
+                failed += 1
+                line = await Connection.open(port)
+                continue
+            statuses.append(answer.status)
+            waits.append(1e3 * (time.monotonic() - asked))
+        await line.close()
+
+    await asyncio.gather(*(ask_on() for _ in range(connections)))
+    refused = sum(status >= REFUSED for status in statuses)
+    centiles = quantiles(waits, n=100)
+    return Load(len(statuses), refused, failed, seconds, centiles[49], centiles[98])
