@@ -1,6 +1,7 @@
 """Protobuf messages out of what the nouns of bookings give, and back."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -34,16 +35,20 @@ def booking(found: Booking) -> bookings_pb2.Booking:
 
 def reserve_response(made: Reservation) -> bookings_pb2.ReserveResponse:
     """Writes a reservation."""
-    return bookings_pb2.ReserveResponse(
-        reservation=bookings_pb2.Reservation(
-            booking_id=made.booking_id,
-            event_id=made.event_id,
-            user_id=made.user_id,
-            created_at=timestamp(made.created_at),
-        ),
-        inventory_revision=made.rev,
-        replayed=made.replayed,
-    )
+    response = bookings_pb2.ReserveResponse()
+    write_reservation(made, response)
+    return response
+
+
+def write_reservation(made: Reservation, response: bookings_pb2.ReserveResponse) -> None:
+    """Writes a reservation in its place: a message is copied wherever it is put into another."""
+    reservation = response.reservation
+    reservation.booking_id = made.booking_id
+    reservation.event_id = made.event_id
+    reservation.user_id = made.user_id
+    reservation.created_at.CopyFrom(_shared_timestamp(made.created_at))
+    response.inventory_revision = made.rev
+    response.replayed = made.replayed
 
 
 def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
@@ -108,6 +113,14 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     """Writes an aware time; None stays unset."""
     if moment is None:
         return None
+    written = Timestamp()
+    written.FromDatetime(moment)
+    return written
+
+
+@lru_cache(maxsize=16)
+def _shared_timestamp(moment: datetime) -> Timestamp:
+    """Gives a time to copy from: all reservations of a batch have the same."""
     written = Timestamp()
     written.FromDatetime(moment)
     return written

@@ -8,7 +8,9 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from operator import attrgetter
+from typing import Any
 
 import psycopg
 import structlog
@@ -157,21 +159,23 @@ class Reservations:
         return former + await _late(decide, requests[middle:])
 
     async def _run(self, requests: Sequence[Request], *, skips_locked: bool) -> list[Outcome]:
-        """Runs the one statement that decides, and commits."""
-        columns = {
-            "event_ids": [request.event_id for request in requests],
-            "user_ids": [request.user_id for request in requests],
-            "callers": [request.caller for request in requests],
-            "keys": [request.key for request in requests],
-            "fingerprints": [request.fingerprint if request.key else None for request in requests],
-            "uuids": _random_uuids(len(requests)),
-            "skips_locked": skips_locked,
-        }
+        """Runs the one statement that decides, and commits.
+
+        Requests that are refused alike share their refusal: a full event has many of them.
+        """
+        columns = _columns(requests) | {"skips_locked": skips_locked}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=class_row(Decision))
             await cursor.execute(SQL["reserve"], columns)
-            decisions = {decision.item: decision for decision in await cursor.fetchall()}
-        return [_outcome(request, decisions[i]) for i, request in enumerate(requests, start=1)]
+            decisions = await cursor.fetchall()
+        decisions.sort(key=attrgetter("item"))
+        refused = cache(_refusal)
+        return [
+            _reservation(request, decision)
+            if decision.outcome == "RESERVED"
+            else refused(decision.outcome, decision.rev, decision.booking_id, decision.replayed)
+            for request, decision in zip(requests, decisions, strict=True)
+        ]
 
 
 async def _late(decide: Decide, requests: Sequence[Request]) -> list[Outcome]:
@@ -202,6 +206,17 @@ def _split(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
     return firsts, twins
 
 
+def _columns(requests: Sequence[Request]) -> dict[str, Any]:
+    return {
+        "event_ids": [request.event_id for request in requests],
+        "user_ids": [request.user_id for request in requests],
+        "callers": [request.caller if request.key else None for request in requests],
+        "keys": [request.key for request in requests],
+        "fingerprints": [request.fingerprint if request.key else None for request in requests],
+        "uuids": _random_uuids(len(requests)),
+    }
+
+
 def _random_uuids(count: int) -> list[str]:
     """Draws UUIDs of version 4 at once: one at a time they are a good part of what a seat costs."""
     drawn = bytearray(os.urandom(16 * count))
@@ -211,14 +226,11 @@ def _random_uuids(count: int) -> list[str]:
     return [written[start : start + 32] for start in range(0, len(written), 32)]
 
 
-def _outcome(request: Request, decision: Decision) -> Outcome:
-    if decision.outcome == "RESERVED":
-        return _reservation(request, decision)
-    refusal = _REFUSALS[decision.outcome]
-    return refusal(
-        inventory_revision=decision.rev,
-        booking_id=decision.booking_id,
-        replayed="true" if decision.replayed else None,
+def _refusal(outcome: str, rev: int | None, booking_id: int | None, replayed: bool) -> Refusal:
+    return _REFUSALS[outcome](
+        inventory_revision=rev,
+        booking_id=booking_id,
+        replayed="true" if replayed else None,
     )
 
 

@@ -1,9 +1,11 @@
 """The RPCs of bookings: each method reads its request, asks one noun, and writes its response."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import grpc
+from google.rpc import status_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from services.bookings import messages
@@ -68,7 +70,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             await self._reservations.reserve(admitted, skips_locked=request.skips_locked)
         )
         outcomes = [next(decided) if isinstance(item, Request) else item for item in asked]
-        return bookings_pb2.BatchReserveResponse(results=map(_reserve_result, outcomes))
+        return _batch_reserve_response(outcomes)
 
     async def GetAvailability(
         self, request: bookings_pb2.GetAvailabilityRequest, _: Context
@@ -204,12 +206,21 @@ def _normalised(user_id: str) -> str:
     return unicodedata.normalize("NFC", user_id)
 
 
-def _reserve_result(outcome: Outcome) -> bookings_pb2.BatchReserveResult:
-    if isinstance(outcome, Busy):
-        return bookings_pb2.BatchReserveResult(busy=True)
-    if isinstance(outcome, Refusal):
-        return bookings_pb2.BatchReserveResult(error=status_of(outcome))
-    return bookings_pb2.BatchReserveResult(response=messages.reserve_response(outcome))
+def _batch_reserve_response(outcomes: Sequence[Outcome]) -> bookings_pb2.BatchReserveResponse:
+    response = bookings_pb2.BatchReserveResponse()
+    statuses: dict[Refusal, status_pb2.Status] = {}
+    for outcome in outcomes:
+        result = response.results.add()
+        if isinstance(outcome, Busy):
+            result.busy = True
+        elif isinstance(outcome, Refusal):
+            # Items that are refused alike share their refusal.
+            if outcome not in statuses:
+                statuses[outcome] = status_of(outcome)
+            result.error.CopyFrom(statuses[outcome])
+        else:
+            messages.write_reservation(outcome, result.response)
+    return response
 
 
 def _availability_result(seats: Seats | Refusal) -> bookings_pb2.BatchGetAvailabilityResult:
