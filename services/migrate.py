@@ -9,6 +9,7 @@ from psycopg.conninfo import make_conninfo
 from services.kit.migrations import migrate
 
 SERVICES = ("accounts", "events", "bookings")
+PASSWORD = "{}_DATABASE_PASSWORD"  # noqa: S105 - where one is found
 
 
 def migrate_all(owner_dsn: str, passwords: Mapping[str, str]) -> dict[str, str]:
@@ -26,8 +27,13 @@ def _migrate(owner_dsn: str, service: str, password: str) -> str:
     return make_conninfo(owner_dsn, user=role, password=password)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Migrates what the environment names. Raises KeyError for a variable that is not set."""
     migrate_all(
         os.environ["BOXOFFICE_DATABASE_URL"],
-        {service: os.environ[f"{service.upper()}_DATABASE_PASSWORD"] for service in SERVICES},
+        {service: os.environ[PASSWORD.format(service.upper())] for service in SERVICES},
     )
+
+
+if __name__ == "__main__":
+    main()

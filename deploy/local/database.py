@@ -15,7 +15,7 @@ from deploy.local.settings import RunSettings
 from services.kit.migrations import ChangedMigrationError
 from services.migrate import SERVICES, migrate_all
 
-_NAME = "boxoffice"
+NAME = "boxoffice"
 
 
 class Database:
@@ -54,7 +54,7 @@ def open_database(settings: RunSettings) -> Iterator[Database]:
         yield Database(settings.database_url, directory, None)
         return
     with EmbeddedPostgres(directory) as server:
-        yield Database(server.create_database(_NAME), directory, server)
+        yield Database(server.create_database(NAME), directory, server)
 
 
 def _secret(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from services.accounts.errors import DevelopmentKeyError, NoSigningKeyError
 from services.accounts.identifiers import random_text
 from services.kit import queries
-from services.kit.postgres import Pool
+from services.kit.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
 DEVELOPMENT = "dev-"
@@ -89,7 +89,17 @@ class SigningKeys:
         Until then it is published, so that whoever checks tokens has it before it is used. The
         first key there is signs at once.
         """
-        return await self._make(f"{datetime.now(UTC):%Y-%m-%d}-{random_text(8)}", lead)
+        return await self._make(_new_kid(), lead)
+
+    async def replace(self) -> Successor:
+        """Makes a key that signs at once, and deletes all others: they are in wrong hands.
+
+        Every access token that was issued before is refused as soon as the services have heard of
+        it; people stay logged in and get new ones.
+        """
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(SQL["delete_keys"])
+            return await _add(connection, _new_kid(), timedelta())
 
     async def forget(self) -> bool:
         """Deletes the keys that are no longer published; there are never many."""
@@ -98,14 +108,22 @@ class SigningKeys:
         return False
 
     async def _make(self, kid: str, lead: timedelta) -> Successor:
-        private = Ed25519PrivateKey.generate()
-        values = {
-            "kid": kid,
-            "private_key": private.private_bytes_raw(),
-            "public_key": private.public_key().public_bytes_raw(),
-            "lead": lead,
-        }
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Successor))
-            [made] = await (await cursor.execute(SQL["add_key"], values)).fetchall()
-        return made
+            return await _add(connection, kid, lead)
+
+
+async def _add(connection: Connection, kid: str, lead: timedelta) -> Successor:
+    private = Ed25519PrivateKey.generate()
+    values = {
+        "kid": kid,
+        "private_key": private.private_bytes_raw(),
+        "public_key": private.public_key().public_bytes_raw(),
+        "lead": lead,
+    }
+    cursor = connection.cursor(row_factory=class_row(Successor))
+    [made] = await (await cursor.execute(SQL["add_key"], values)).fetchall()
+    return made
+
+
+def _new_kid() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}-{random_text(8)}"

@@ -26,6 +26,10 @@ SELECT
     END
 RETURNING kid, signs_from
 
+-- name: delete_keys
+-- Deletes all keys; whoever signs or lists meanwhile does so with those or with their successor.
+DELETE FROM signing_keys
+
 -- name: forget_former
 -- Deletes keys whose last token has expired.
 DELETE FROM signing_keys

@@ -98,6 +98,17 @@ async def test_tokens_of_the_former_key_stay_good_until_they_expire(
     assert await checked(client, after)
 
 
+async def test_keys_in_wrong_hands_end_their_tokens(
+    client: Client, tokens: Tokens, signing_keys: SigningKeys
+) -> None:
+    """Only what the new one signs is believed."""
+    before = await tokens.issue(Account())
+    await signing_keys.replace()
+    with pytest.raises(KeyError):
+        await checked(client, before)
+    assert await checked(client, await tokens.issue(Account()))
+
+
 async def test_a_rotation_under_traffic_fails_nobody(
     client: Client, tokens: Tokens, signing_keys: SigningKeys
 ) -> None:

@@ -1,0 +1,58 @@
+"""The commands of the operator: `boxoffice`, or `python -m deploy.operator`."""
+
+import click
+import psycopg
+
+from deploy.local.errors import LocalRunError
+from deploy.operator import keys, people, schemas
+from deploy.operator.errors import OperatorError
+from services.accounts.administration import AccountNotFoundError
+from services.kit.migrations import ChangedMigrationError
+
+_FAILURES = (
+    OperatorError,
+    LocalRunError,
+    AccountNotFoundError,
+    ChangedMigrationError,
+    psycopg.Error,
+)
+
+
+class Commands(click.Group):
+    """A group of commands whose foreseen failures are messages, not tracebacks."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """See click.Group."""
+        try:
+            return super().invoke(ctx)
+        except _FAILURES as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def boxoffice() -> None:
+    """Operate Boxoffice.
+
+    The database of accounts is ACCOUNTS_DATABASE_URL, else BOXOFFICE_DATABASE_URL, else the one of
+    `make run`, which must be running then.
+    """
+
+
+for command in (
+    schemas.migrate,
+    people.make_admin,
+    people.set_role,
+    people.ban,
+    people.unban,
+    keys.rotate_keys,
+):
+    boxoffice.add_command(command)
+
+
+def main() -> None:
+    """Runs the command that was typed."""
+    boxoffice(prog_name="boxoffice")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Where accounts keeps its data, as the operator's commands reach it."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+
+from psycopg_pool import PoolTimeout
+
+from deploy.local.database import NAME
+from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.settings import RunSettings
+from deploy.operator.errors import UnreachableError
+from services.kit.postgres import Pool, open_pool
+
+OPEN_SECONDS = 3
+
+
+def accounts_dsn() -> str:
+    """Finds the database: the service's own, the owner's, or that of the development run.
+
+    Raises UnreachableError when the last one was never made.
+    """
+    if dsn := os.environ.get("ACCOUNTS_DATABASE_URL"):
+        return dsn
+    settings = RunSettings.load()
+    if settings.database_url:
+        return settings.database_url
+    if not settings.data_directory.exists():
+        raise UnreachableError
+    return EmbeddedPostgres(settings.data_directory).dsn(NAME)
+
+
+@contextlib.asynccontextmanager
+async def accounts_pool() -> AsyncIterator[Pool]:
+    """Opens a pool for the schema of accounts. Raises UnreachableError."""
+    pool = open_pool(accounts_dsn(), schema="accounts", size=2)
+    try:
+        await pool.open(wait=True, timeout=OPEN_SECONDS)
+    except PoolTimeout as error:
+        await pool.close()
+        raise UnreachableError from error
+    async with pool:
+        yield pool

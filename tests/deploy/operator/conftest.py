@@ -1,0 +1,22 @@
+"""The operator's commands, on a database of their own."""
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import CliRunner, Result
+
+from deploy.operator.__main__ import boxoffice
+from tests.conftest import Database
+
+Type = Callable[..., Result]
+
+
+@pytest.fixture
+def type_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> Type:
+    """Gives what runs `boxoffice` with the arguments given."""
+    monkeypatch.setenv("ACCOUNTS_DATABASE_URL", database.accounts_dsn)
+
+    def type_in(*arguments: str) -> Result:
+        return CliRunner().invoke(boxoffice, arguments, prog_name="boxoffice")
+
+    return type_in

@@ -1,0 +1,42 @@
+"""Signing keys are replaced by a command, and nothing has to be restarted."""
+
+from tests.conftest import Database
+from tests.deploy.operator.conftest import Type
+from tests.services.accounts.client import read
+
+PERIODS = "SELECT kid, signs_from <= now() FROM signing_keys ORDER BY signs_from"
+
+
+def test_the_first_key_signs_at_once(type_in: Type, database: Database) -> None:
+    """There is no other that it could take over from."""
+    result = type_in("rotate-keys")
+    [(kid, signs)] = read(database, PERIODS)
+    assert result.output == f"The key {kid} signs now.\n"
+    assert signs
+
+
+def test_the_next_key_waits_to_be_known(type_in: Type, database: Database) -> None:
+    """Whoever checks tokens has it before the first one that it signed."""
+    type_in("rotate-keys")
+    result = type_in("rotate-keys")
+    [(former, signs), (kid, signs_yet)] = read(database, PERIODS)
+    assert (signs, signs_yet) == (True, False)
+    assert result.output.startswith(f"The key {kid} signs from ")
+    assert former not in result.output
+
+
+def test_keys_in_wrong_hands_are_deleted(type_in: Type, database: Database) -> None:
+    """The new one signs at once, and nobody believes the others any more."""
+    type_in("rotate-keys")
+    type_in("rotate-keys")
+    result = type_in("rotate-keys", "--compromised")
+    [(kid, signs)] = read(database, PERIODS)
+    assert result.output == f"The key {kid} signs now.\n"
+    assert signs
+
+
+def test_a_key_is_shown_by_its_name_only(type_in: Type, database: Database) -> None:
+    """No half of it is printed."""
+    printed = type_in("rotate-keys").output + type_in("rotate-keys", "--compromised").output
+    for (secret,) in read(database, "SELECT private_key FROM signing_keys"):
+        assert secret.hex() not in printed
