@@ -4,21 +4,25 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import grpc
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
+from limits.aio.strategies import RateLimiter
 
 from boxoffice.accounts.v1 import identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway import contract, health, pages
+from gateway.addresses import Addresses
+from gateway.admission import Admission, Gate, Limited, Unlimited
 from gateway.app import App
 from gateway.batches import BatchedRpc
 from gateway.calls import RetryBudget, Rpc, UnaryCall, rpc
 from gateway.contract import Binding
+from gateway.counters import open_counters
 from gateway.endpoints import Endpoint
 from gateway.issuer import PublicIssuer
 from gateway.layers import layers
@@ -41,10 +45,13 @@ IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
 
-def application(settings: Settings, channels: Channels, authenticator: Authenticator) -> App:
+def application(
+    settings: Settings, channels: Channels, authenticator: Authenticator, counters: RateLimiter
+) -> App:
     """Puts the gateway together: every route, inside every layer."""
     bindings = contract.read(channels)
-    endpoints = _endpoints(settings, bindings, channels, authenticator)
+    admission = _admissions(settings, authenticator, counters)
+    endpoints = _endpoints(settings, bindings, channels, admission)
     return App(
         (*health.routes(_by_name(channels)), *pages.routes(bindings), *endpoints),
         layers(log_sample=settings.log_sample, slow_seconds=settings.slow_seconds),
@@ -55,12 +62,15 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """Serves until SIGTERM or SIGINT."""
     logging.configure("gateway", settings.log_level)
     limits = replace(LIMITS, connections=settings.max_connections)
-    async with open_channels(settings) as channels:
+    async with (
+        open_channels(settings) as channels,
+        open_counters(settings.rate_limits_url) as counters,
+    ):
         authenticator = credentials(channels)
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
             serving(
-                application(settings, channels, authenticator),
+                application(settings, channels, authenticator, counters),
                 sockets,
                 limits,
                 drain_seconds=settings.drain_seconds,
@@ -117,7 +127,7 @@ def _endpoints(
     settings: Settings,
     bindings: Sequence[Binding],
     channels: Channels,
-    authenticator: Authenticator,
+    admission: Callable[[Binding], Admission],
 ) -> Sequence[Route]:
     budget = RetryBudget()
     return [
@@ -132,12 +142,27 @@ def _endpoints(
                     budget,
                     deadline_seconds=settings.deadline_seconds,
                 ),
-                authenticator,
+                admission(binding),
             ),
             location=binding.rule.location,
         )
         for binding in bindings
     ]
+
+
+def _admissions(
+    settings: Settings, authenticator: Authenticator, counters: RateLimiter
+) -> Callable[[Binding], Admission]:
+    if not settings.rate_limits:
+        return lambda _: Unlimited(authenticator)
+    gate = Gate(
+        authenticator,
+        Addresses(settings.trusted_proxies, settings.proxy_header),
+        counters,
+        caller_requests=settings.caller_requests_per_minute,
+        address_requests=settings.address_requests_per_minute,
+    )
+    return lambda binding: Limited(gate, binding, counters)
 
 
 def _rpc(settings: Settings, binding: Binding, channel: grpc.aio.Channel) -> Rpc:

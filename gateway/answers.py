@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor
@@ -20,6 +21,7 @@ EVERYWHERE: Reasons = (
     reasons_pb2.REASON_NOT_ACCEPTABLE,
     reasons_pb2.REASON_URI_TOO_LONG,
     reasons_pb2.REASON_VALIDATION_ERROR,
+    reasons_pb2.REASON_RATE_LIMITED,
     reasons_pb2.REASON_HEADERS_TOO_LARGE,
     reasons_pb2.REASON_INTERNAL,
     reasons_pb2.REASON_UNAVAILABLE,
@@ -39,6 +41,14 @@ HEADERS: dict[str, Schema] = {
     },
     "Link": {"description": "The next page.", "schema": {"type": "string"}},
     "Location": {"description": "What was made.", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "The limit that was reached, what remains of it and for how many seconds.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "How many requests it is of, in how many seconds.",
+        "schema": {"type": "string"},
+    },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "The scheme.", "schema": {"const": "Bearer"}},
     "X-Inventory-Revision": {
@@ -141,7 +151,9 @@ def _success_headers(binding: Binding) -> list[str]:
 def _refusal_headers(reason: str) -> Iterator[str]:
     sent = {name for name, _ in errors.REPLIES[reason].headers}
     yield from (name for name in HEADERS if name.lower().encode() in sent)
-    if errors.REPLIES[reason].status == 409:
+    if errors.REPLIES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
+        yield from ("RateLimit", "RateLimit-Policy")
+    if errors.REPLIES[reason].status == HTTPStatus.CONFLICT:
         yield from ("Content-Location", "Idempotent-Replayed", "X-Inventory-Revision")
 
 

@@ -1,16 +1,18 @@
 """One endpoint of the contract: a request is read, asked of its service, and answered."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from gateway import bodies, decoding, encoding, queries
+from gateway.admission import Admission
 from gateway.calls import Asker, Call
 from gateway.contract import Binding
 from gateway.exchange import Answer, Header, Request, json_headers
 from gateway.locations import Location
 from gateway.paging import Pages
-from services.kit.authentication import Authenticator
+from gateway.quotas import Taken
 from services.kit.errors import Refusal
 
 CREATED = 201
@@ -19,10 +21,10 @@ CREATED = 201
 class Endpoint:
     """Serves one binding: decode, call, encode."""
 
-    def __init__(self, binding: Binding, call: Call, authenticator: Authenticator) -> None:
+    def __init__(self, binding: Binding, call: Call, admission: Admission) -> None:
         self._binding = binding
         self._call = call
-        self._authenticator = authenticator
+        self._admission = admission
         self._decoder = decoding.Decoder(binding)
         self._pages = Pages(binding)
         self._shown = encoding.body_encoder(binding)
@@ -33,25 +35,28 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Answer:
         """Answers a request. Raises Refusal."""
-        message, asker = await self._read(request)
+        message, asker, taken = await self._read(request)
         try:
             response = await self._call(message, asker)
         except Refusal as refusal:
+            if taken:
+                await self._admission.settle(taken, refusal)
             if refusal.violations:
                 refusal.violations = decoding.of_client(self._binding, refusal.violations)
             raise
+        if taken:
+            await self._admission.settle(taken, None)
         return self._answer(request, message, response)
 
-    async def _read(self, request: Request) -> tuple[Any, Asker]:
-        """Reads in the order that the contract gives: what cannot be parsed, who calls, fields."""
+    async def _read(self, request: Request) -> tuple[Any, Asker, Sequence[Taken]]:
+        """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
         carried = decoding.carried(self._binding, request.headers)
         query = self._pages.ask(queries.parse(request.query))
         body = bodies.read(request) if self._binding.body else ()
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
-        if self._authenticator.known(authorization) is None:
-            await self._authenticator.authenticate(authorization)
+        taken = await self._admission.admit(request, authorization, body)
         message = self._decoder.decode(request.variables, carried, query, body)
-        return message, Asker(request.request_id, authorization)
+        return message, Asker(request.request_id, authorization), taken
 
     def _answer(self, request: Request, message: Any, response: Any) -> Answer:
         rows = self._shown(response)

@@ -11,6 +11,7 @@
     │   ├── BodyTooLarge         413  BODY_TOO_LARGE
     │   ├── UriTooLong           414  URI_TOO_LONG
     │   ├── UnsupportedMediaType 415  UNSUPPORTED_MEDIA_TYPE
+    │   ├── RateLimited          429  RATE_LIMITED, with `RateLimit` and `Retry-After`
     │   └── HeadersTooLarge      431  HEADERS_TOO_LARGE
     └── …                        those of the services, by their ErrorInfo
 
@@ -103,6 +104,21 @@ class UnsupportedMediaType(HttpRefusal):
     reason = "UNSUPPORTED_MEDIA_TYPE"
 
 
+class RateLimited(HttpRefusal):
+    """There were too many requests."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "RATE_LIMITED"
+
+    def __init__(self, quota: str, *, requests: int, seconds: int, wait_seconds: int) -> None:
+        super().__init__()
+        self.headers = (
+            (b"retry-after", b"%d" % wait_seconds),
+            (b"ratelimit", f'"{quota}";r=0;t={wait_seconds}'.encode()),
+            (b"ratelimit-policy", f'"{quota}";q={requests};w={seconds}'.encode()),
+        )
+
+
 class HeadersTooLarge(HttpRefusal):
     """There are too many headers, or they are too large."""
 
@@ -128,13 +144,21 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     `location` is that of the resource which a refusal may name by its metadata.
     """
     reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
-    headers = reply.headers + getattr(refusal, "headers", ())
+    headers = reply.headers
+    if own := getattr(refusal, "headers", ()):
+        headers = _without(headers, own) + own
     if refusal.metadata:
         headers += _metadata_headers(refusal.metadata, location)
     body = reply.body
     if refusal.reason == errors.ValidationFailed.reason:
         body = _with_details(refusal)
     return Answer(reply.status, headers, body)
+
+
+def is_verdict(refusal: errors.Refusal) -> bool:
+    """Tells whether it is the client that did something wrong, or asks for what cannot be."""
+    reply = REPLIES.get(refusal.reason)
+    return reply is not None and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 Failure = grpc.aio.AioRpcError | errors.Refusal
@@ -206,6 +230,12 @@ def _with_details(refusal: errors.Refusal) -> bytes:
         for violation in refusal.violations[:MAX_DETAILS]
     ]
     return orjson.dumps({"error": refusal.reason.lower(), "details": details})
+
+
+def _without(headers: tuple[Header, ...], others: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Leaves out the headers that others have better values of."""
+    names = {name for name, _ in others}
+    return tuple(header for header in headers if header[0] not in names)
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ class Request(NamedTuple):
 
     A named tuple, as making a frozen dataclass takes a microsecond more. `path` and `query` are as
     sent; `variables` are the decoded parts of the path; a header that was sent several times is
-    joined with commas.
+    joined with commas; `peer` is the address of the connection.
     """
 
     method: str
@@ -23,6 +23,7 @@ class Request(NamedTuple):
     headers: Mapping[bytes, bytes]
     request_id: str
     body: bytes
+    peer: str = ""
 
 
 class Answer(NamedTuple):

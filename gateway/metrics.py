@@ -18,5 +18,12 @@ BATCHED = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
 SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])
+LIMITED = Counter(
+    "boxoffice_rate_limited_total", "Requests refused, as there were too many", ["quota"]
+)
+STORE_FAILURES = Counter(
+    "boxoffice_rate_limit_store_failures_total",
+    "Requests counted by this process alone, as the shared store failed",
+)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods that are told apart; all others are counted together."""

@@ -57,6 +57,7 @@ class LimitedProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accepts a connection, or refuses it where there are too many."""
         self._transport = cast(asyncio.Transport, transport)
+        self._peer: str = (transport.get_extra_info("peername") or ("",))[0]
         connections = self._server_state.connections
         self._conversation = Conversation(
             self.app, self._transport, self._server_state.tasks, self._rested
@@ -164,6 +165,7 @@ class LimitedProtocol(asyncio.Protocol):
                 fields,
                 headers.request_id(fields.get(b"x-request-id")),
                 self._body,
+                self._peer,
             ),
             is_last=not keeps_alive or parser.should_upgrade(),
         )

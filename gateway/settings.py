@@ -1,8 +1,8 @@
 """The settings of the gateway, read from the environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.kit.settings import MODEL_CONFIG
@@ -12,6 +12,7 @@ def _split(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
+RedisUrl = Annotated[str, Field(pattern=r"^((redis|valkey)s?://.+)?$")]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -44,6 +45,24 @@ class Settings(BaseSettings):
 
     bookings_target: str = "127.0.0.1:50052"
     """Where bookings is, as a gRPC target."""
+
+    rate_limits: bool = True
+    """Whether too many requests are refused."""
+
+    rate_limits_url: RedisUrl = ""
+    """Redis or Valkey in which all gateways count together; without one each counts by itself."""
+
+    caller_requests_per_minute: int = Field(default=600, ge=1)
+    """Requests of one account."""
+
+    address_requests_per_minute: int = Field(default=6000, ge=1)
+    """Requests from one address, whoever makes them."""
+
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Networks whose word about the addresses of clients is believed, separated by commas."""
+
+    proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """Header that those proxies write, or add to."""
 
     deadline_seconds: float = Field(default=5.0, gt=0)
     """How long a request may wait for its service, attempts and pauses together."""

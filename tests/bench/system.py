@@ -99,7 +99,9 @@ def running_system() -> Iterator[System]:
 @contextlib.contextmanager
 def _running(module: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", module], env=os.environ | settings, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", module],
+        env={**os.environ, "GATEWAY_RATE_LIMITS": "off", **settings},
+        stdout=subprocess.DEVNULL,
     )
     try:
         yield process

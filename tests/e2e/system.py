@@ -115,6 +115,7 @@ class System:
             "BOXOFFICE_OPEN_ACCESS": "true",
             "BOXOFFICE_SERVICE_KEY": SERVICE_KEY,
             "GATEWAY_DRAIN_SECONDS": "0",
+            "GATEWAY_RATE_LIMITS": "off",
             **settings,
         }
         target = f"ipv4:{','.join(self.bookings_targets)}"

@@ -20,9 +20,12 @@ BUYERS, SEATS, ROUNDS = 200, 50, 10
 def replicated(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
-    """Runs a system with two replicas of bookings behind two of the gateway."""
+    """Runs two replicas of bookings behind two of the gateway, which keep the default limits."""
     folder = tmp_path_factory.mktemp("replicated")
-    with cloned(postgres) as database, System(database, folder, replicas=2, gateways=2) as running:
+    with (
+        cloned(postgres) as database,
+        System(database, folder, replicas=2, gateways=2, GATEWAY_RATE_LIMITS="on") as running,
+    ):
         yield running
 
 

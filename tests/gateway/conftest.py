@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from gateway.__main__ import application, credentials, open_channels
 from gateway.app import App
+from gateway.counters import open_counters
 from gateway.limits import LIMITS, Limits
 from gateway.server import listen, serving
 from gateway.settings import Settings
@@ -41,8 +42,11 @@ async def run_gateway(
     settings = Settings.model_validate(targets | UNBATCHED | named)
     [socket] = listen("127.0.0.1", [0])
     port: int = socket.getsockname()[1]
-    async with open_channels(settings) as channels:
-        app = application(settings, channels, credentials(channels))
+    async with (
+        open_channels(settings) as channels,
+        open_counters(settings.rate_limits_url) as counters,
+    ):
+        app = application(settings, channels, credentials(channels), counters)
         async with serving(app, [socket], limits, drain_seconds=0, grace_seconds=1):
             yield Gateway(port, app)
 
@@ -56,9 +60,15 @@ async def server() -> AsyncIterator[ScriptedServer]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(server: ScriptedServer) -> AsyncIterator[Gateway]:
+async def target(server: ScriptedServer) -> str:
+    """Gives the gRPC target of that server."""
+    return await server.start()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(target: str) -> AsyncIterator[Gateway]:
     """Runs one gateway for all tests of a module."""
-    async with run_gateway(await server.start()) as running:
+    async with run_gateway(target) as running:
         yield running
 
 

@@ -9,6 +9,7 @@ import pytest
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import rest_pb2
+from gateway.admission import Unlimited
 from gateway.calls import Asker
 from gateway.endpoints import Endpoint
 from services.kit.authentication import Authenticator
@@ -58,7 +59,7 @@ async def test_what_anybody_may_keep_says_for_how_long() -> None:
         return events_pb2.GetEventResponse(event=messages.event())
 
     binding = ruled("GetEvent", rest_pb2.MethodRule(cache_seconds=60))
-    endpoint = Endpoint(binding, call, Authenticator(open_access=True, service_key=""))
+    endpoint = Endpoint(binding, call, Unlimited(Authenticator(open_access=True, service_key="")))
     answer = await endpoint(request("GET", "/events/5")._replace(variables={"event_id": "5"}))
     assert (b"cache-control", b"public, max-age=60") in answer.headers
     assert not {value for _, value in answer.headers} & {b"no-store"}
