@@ -8,6 +8,7 @@ from gateway import rules
 from gateway.answers import HEADERS, Answers, status_answer
 from gateway.comments import Comments
 from gateway.contract import KEY_HEADER, Binding, Field, fields
+from gateway.quotas import described
 from gateway.samples import sample
 from gateway.schemas import Schema, Schemas
 
@@ -68,10 +69,11 @@ def _service_operation(path: str, summary: str, answers: dict[str, Schema]) -> S
 
 def _operation(binding: Binding, schemas: Schemas) -> Schema:
     summary, _, description = schemas.comment(binding.rpc.full_name).partition(". ")
+    quotas = map(described, binding.rule.quotas)
     operation: Schema = {
         "tags": [binding.rpc.containing_service.name.removesuffix("Service")],
         "summary": summary.removesuffix("."),
-        "description": description,
+        "description": "\n".join(filter(None, (description, *quotas))),
         "security": [{}, {"bearer": []}],
         "parameters": list(_parameters(binding, schemas)),
     }

@@ -98,6 +98,15 @@ class OwnQuotas:
             await self._counters.hit(item, key, cost=-1)
 
 
+def described(rule: rest_pb2.Quota) -> str:
+    """Says a quota of the contract in words."""
+    requests = "failed requests" if rule.failures_only else "requests"
+    counted = [f"each `{rule.field}`"] if rule.field else []
+    counted += [] if rule.shared else ["each address of a client"]
+    whose = f" for {' from '.join(counted)}" if counted else ""
+    return f"At most {rule.requests} {requests} in {rule.seconds} seconds{whose}."
+
+
 def digest(value: object) -> str:
     """Tells values apart without keeping them: they may be addresses of people."""
     return hashlib.sha256(str(value).strip().casefold().encode(errors="replace")).hexdigest()

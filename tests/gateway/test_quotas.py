@@ -6,7 +6,7 @@ from boxoffice.rest.v1 import rest_pb2
 from gateway.bodies import Members
 from gateway.counters import local_counters
 from gateway.errors import RateLimited
-from gateway.quotas import OwnQuotas, Taken
+from gateway.quotas import OwnQuotas, Taken, described
 from tests.gateway.bindings import ruled
 
 HERE, ELSEWHERE = "9.9.9.9", "9.9.9.8"
@@ -107,3 +107,20 @@ async def test_people_are_not_kept() -> None:
     """Keys may lie in a store for an hour, so an address of a person is not in them."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
     assert all("ada" not in place.key for place in await own.take(HERE, ADA))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (rest_pb2.Quota(), "requests in 0 seconds for each address of a client"),
+        (rest_pb2.Quota(shared=True, failures_only=True), "failed requests in 0 seconds"),
+        (rest_pb2.Quota(field="email", shared=True), "requests in 0 seconds for each `email`"),
+        (
+            rest_pb2.Quota(field="email"),
+            "requests in 0 seconds for each `email` from each address of a client",
+        ),
+    ],
+)
+def test_the_documentation_tells_of_them(rule: rest_pb2.Quota, words: str) -> None:
+    """In a sentence."""
+    assert described(rule) == f"At most 0 {words}."
