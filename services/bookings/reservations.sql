@@ -10,11 +10,11 @@ SELECT
     replayed
 FROM reserve(
     %(event_ids)s::bigint[],
-    %(user_ids)s::text[],
+    %(user_ids)b::text[],
     %(callers)s::text[],
     %(keys)s::text[],
     %(fingerprints)s::bytea[],
-    %(uuids)s::uuid[],
+    %(uuids)b::uuid[],
     %(skips_locked)s
 )
 
