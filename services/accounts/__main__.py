@@ -10,6 +10,7 @@ import uvloop
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
 from services.accounts.api_keys import ApiKeys
 from services.accounts.errors import StartError
+from services.accounts.issuer import OwnIssuer
 from services.accounts.revocations import Revocations
 from services.accounts.servicer import IdentityServicer
 from services.accounts.settings import Settings
@@ -17,6 +18,7 @@ from services.accounts.signing_keys import SigningKeys
 from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.server import Server, running, terminated
+from services.kit.trust import REFRESH_SECONDS
 from services.kit.workers import repeat
 
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
@@ -25,8 +27,12 @@ IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves accounts while the block runs; gives the port. Raises StartError."""
+    pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
+    signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
     authenticator = Authenticator(
-        open_access=settings.open_access, service_key=settings.service_key
+        open_access=settings.open_access,
+        service_key=settings.service_key,
+        issuer=OwnIssuer(signing_keys, api_keys, revocations),
     )
     server = Server(
         (IDENTITY,),
@@ -34,16 +40,15 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         reflect=settings.reflection,
     )
     port = server.listen(settings.listen)
-    pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
     async with pool:
-        signing_keys = SigningKeys(pool)
         await signing_keys.prepare(environment=settings.environment)
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-            IdentityServicer(signing_keys, ApiKeys(pool), Revocations(pool)), server.grpc
+            IdentityServicer(signing_keys, api_keys, revocations), server.grpc
         )
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
+            repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
             repeat(signing_keys.forget, every_seconds=3600),
         ):
             try:

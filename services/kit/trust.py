@@ -71,11 +71,11 @@ class Trust:
     async def _ask(self) -> None:
         # Others wait for it too, and longer than the caller who happened to start it.
         context.set_deadline(None)
+        self._is_current = False
         try:
             self._adopt(await self._issuer.trusted())
             self._is_current = True
         except Refusal as refusal:
-            self._is_current = False
             log.warning("issuer not asked", reason=refusal.reason)
         finally:
             self._flight = None
