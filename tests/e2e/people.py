@@ -1,0 +1,42 @@
+"""Accounts in a running system, with tokens that it issued and API keys, past registration."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.accounts.signing_keys import SigningKeys
+from services.accounts.tokens import Tokens
+from services.kit.postgres import open_pool
+from tests.conftest import Database
+from tests.services.accounts.client import add_account, add_api_key
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account, and what it sends as `authorization`."""
+
+    id: str
+    role: str
+    authorization: str
+    generation: int = 1
+
+
+def meet(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
+    """Makes an account of each role, under the names that the test gives them."""
+    return asyncio.run(_meet(database, roles))
+
+
+def key_of(database: Database, person: Person, *scopes: str) -> str:
+    """Makes an API key of a person; gives what its holder sends as `authorization`."""
+    return f"Bearer {add_api_key(database, person.id, scopes=list(scopes))}"
+
+
+async def _meet(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
+    people = {}
+    async with open_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
+        tokens = Tokens(SigningKeys(pool))
+        for name, role in roles.items():
+            person = Person(add_account(database, role=role), role, "")
+            issued = await tokens.issue(person)
+            people[name] = Person(person.id, role, f"Bearer {issued.token}")
+    return people

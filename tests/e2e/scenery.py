@@ -1,0 +1,182 @@
+"""What the table of authorisation is asked about: people, their events and bookings, and requests.
+
+Whatever a request changes is made for it alone, so no answer depends on an earlier one.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+import psycopg
+from google.protobuf.descriptor import MethodDescriptor
+
+from tests.e2e.client import new_user, open_client
+from tests.e2e.people import key_of, meet
+from tests.e2e.system import SERVICE_KEY, System
+
+ROLES = {
+    "user": "USER",
+    "other": "USER",
+    "organizer": "ORGANIZER",
+    "owner": "ORGANIZER",
+    "admin": "ADMIN",
+}
+EVENT = {"name": "Concert", "total_seats": 100}
+KEYS = {
+    "events": ("owner", ["EVENTS_WRITE"]),
+    "bookings": ("user", ["BOOKINGS_READ", "BOOKINGS_WRITE"]),
+    "anyone": ("admin", ["BOOKINGS_ANY_USER"]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who asks: a column of the table. `user_id` is who they book for."""
+
+    name: str
+    user_id: str
+    authorization: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The credential as a header, if there is one."""
+        return {"authorization": self.authorization} if self.authorization else {}
+
+
+class Scenery:
+    """Two systems on one database, of which one is under open access, and who and what is there."""
+
+    def __init__(self, opened: System, closed: System, stack: contextlib.ExitStack) -> None:
+        self._opened, self._closed = opened, closed
+        self._clients = {
+            system.url: stack.enter_context(open_client(system.url)) for system in (opened, closed)
+        }
+        self._channels = {
+            target: stack.enter_context(grpc.insecure_channel(target))
+            for system in (opened, closed)
+            for target in _targets(system).values()
+        }
+        people = meet(closed.database, ROLES)
+        self._user_id = people["user"].id
+        self.api_key = key_of(closed.database, people["user"], "BOOKINGS_READ")
+        self.actors = [
+            Actor("nobody", "guest"),
+            Actor("open", "guest"),
+            *(Actor(name, person.id, person.authorization) for name, person in people.items()),
+            *(
+                Actor(name, people[who].id, key_of(closed.database, people[who], *scopes))
+                for name, (who, scopes) in KEYS.items()
+            ),
+            Actor("service", "guest", f"Service {SERVICE_KEY}"),
+        ]
+        self.words: dict[str, str] = {row: new_user() for row in WITH_WORDS}
+        self.published: int = self.event()
+        self.draft: int = self.event(status="DRAFT")
+        self.draft_of_nobody: int = self.event_of_nobody(status="DRAFT")
+        for word in self.words.values():
+            self.event(name=word, status="DRAFT")
+        self.booking: int = self.new_booking()
+
+    def client(self, actor: Actor) -> httpx.Client:
+        """Gives what asks the gateway of the system that an actor uses."""
+        return self._clients[self._system(actor).url]
+
+    def channel(self, actor: Actor, method: MethodDescriptor) -> grpc.Channel:
+        """Gives a channel to the service of an RPC in the system that an actor uses."""
+        service = method.containing_service.full_name.split(".")[1]
+        return self._channels[_targets(self._system(actor))[service]]
+
+    def event(self, **fields: Any) -> int:
+        """Makes an event of the owner."""
+        return self._create("owner", **fields)
+
+    def event_of_nobody(self, **fields: Any) -> int:
+        """Makes an event without a token."""
+        return self._create("open", **fields)
+
+    def new_booking(self) -> int:
+        """Books a seat for the user, at an event of the owner."""
+        body = {"event_id": self.event(), "user_id": self._user_id}
+        return int(self._post("user", "/api/bookings/reserve", body)["booking_id"])
+
+    def state(self) -> dict[str, Any]:
+        """Gives the state of an event that bookings has heard of."""
+        with psycopg.connect(self._closed.database.owner_dsn) as connection:
+            [epoch] = connection.execute("SELECT epoch FROM events.head").fetchone() or ("",)
+        return {"event_id": self.published, "revision": 1, "epoch": epoch}
+
+    def _system(self, actor: Actor) -> System:
+        return self._opened if actor.name == "open" else self._closed
+
+    def _create(self, who: str, **fields: Any) -> int:
+        return int(self._post(who, "/events", EVENT | fields)["id"])
+
+    def _post(self, who: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        actor = next(actor for actor in self.actors if actor.name == who)
+        response = self.client(actor).post(path, json=body, headers=actor.headers)
+        assert response.status_code == 201, response.text
+        return dict(response.json())
+
+
+def _targets(system: System) -> dict[str, str]:
+    return {
+        "accounts": system.accounts_target,
+        "events": system.events_target,
+        "bookings": system.bookings_targets[0],
+    }
+
+
+Request = Callable[[Scenery, Actor], dict[str, Any]]
+
+RENAMED = {"event": {"name": "Gig"}, "update_mask": "name"}
+WITH_WORDS = ("EventsService.ListEvents with a draft", "EventsService.ListOrganizerEvents")
+
+
+def seat(scenery: Scenery, actor: Actor) -> dict[str, Any]:
+    """Asks for a seat of a new event, for oneself."""
+    return {"event_id": scenery.event(), "user_id": actor.user_id}
+
+
+REQUESTS: Mapping[str, Request] = {
+    "EventsService.CreateEvent": lambda s, a: {"event": {"name": "Gig", "total_seats": 1}},
+    "EventsService.GetEvent": lambda s, a: {"event_id": s.published},
+    "EventsService.GetEvent of a draft": lambda s, a: {"event_id": s.draft},
+    "EventsService.GetEvent of nobody's draft": lambda s, a: {"event_id": s.draft_of_nobody},
+    "EventsService.ListEvents": lambda s, a: {},
+    "EventsService.ListEvents with a draft": lambda s, a: {"query": s.words[WITH_WORDS[0]]},
+    "EventsService.ListOrganizerEvents": lambda s, a: {"page_size": 200},
+    "EventsService.UpdateEvent": lambda s, a: {"event_id": s.event(), **RENAMED},
+    "EventsService.UpdateEvent of a draft": lambda s, a: {
+        "event_id": s.event(status="DRAFT"),
+        **RENAMED,
+    },
+    "EventsService.UpdateEvent of nobody's": lambda s, a: {
+        "event_id": s.event_of_nobody(),
+        **RENAMED,
+    },
+    "EventsService.DeleteEvent": lambda s, a: {"event_id": s.event()},
+    "EventsService.DeleteEvent of a draft": lambda s, a: {"event_id": s.event(status="DRAFT")},
+    "EventsService.DeleteEvent of nobody's": lambda s, a: {"event_id": s.event_of_nobody()},
+    "CatalogueService.GetEventState": lambda s, a: {"event_id": s.draft},
+    "CatalogueService.ListChanges": lambda s, a: {},
+    "CatalogueService.ListEventStates": lambda s, a: {},
+    "BookingsService.Reserve": seat,
+    "BookingsService.BatchReserve": lambda s, a: {
+        "items": [{"request": seat(s, a), "authorization": a.authorization}]
+    },
+    "BookingsService.GetAvailability": lambda s, a: {"event_id": s.published},
+    "BookingsService.BatchGetAvailability": lambda s, a: {"items": [{"event_id": s.published}]},
+    "BookingsService.ListBookings": lambda s, a: {},
+    "BookingsService.ListUserBookings": lambda s, a: {"user_id": a.user_id},
+    "BookingsService.ListEventBookings": lambda s, a: {"event_id": s.published},
+    "BookingsService.GetBooking": lambda s, a: {"booking_id": s.booking},
+    "BookingsService.ListTopUsers": lambda s, a: {},
+    "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
+    "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
+    "IdentityService.GetSigningKeys": lambda s, a: {},
+    "IdentityService.ResolveApiKey": lambda s, a: {"api_key": s.api_key.removeprefix("Bearer ")},
+    "IdentityService.ListRevocations": lambda s, a: {},
+}
