@@ -132,11 +132,14 @@ def _processes(runner: psutil.Process) -> dict[str, psutil.Process]:
 
 
 def _cpu_seconds(process: psutil.Process, *, whole_tree: bool) -> float:
-    times = process.cpu_times()
+    try:
+        times, children = process.cpu_times(), process.children()
+    except psutil.NoSuchProcess:
+        return 0.0  # it has ended since it was listed, and its parent counts it
     own: float = times.user + times.system
     if not whole_tree:
         return own
     # Backends come and go, so their server counts those that have gone, too.
     ended = times.children_user + times.children_system
-    alive = sum(_cpu_seconds(child, whole_tree=True) for child in process.children())
+    alive = sum(_cpu_seconds(child, whole_tree=True) for child in children)
     return own + float(ended) + alive
