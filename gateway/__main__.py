@@ -12,7 +12,7 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from limits.aio.strategies import RateLimiter
 
-from boxoffice.accounts.v1 import identity_pb2
+from boxoffice.accounts.v1 import accounts_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway import contract, health, pages
@@ -40,6 +40,7 @@ from services.kit.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
+ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
 
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
@@ -94,6 +95,7 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     targets = {
         EVENTS: settings.events_target,
         BOOKINGS: settings.bookings_target,
+        ACCOUNTS: settings.accounts_target,
         IDENTITY: settings.accounts_target,
     }
     async with contextlib.AsyncExitStack() as stack:

@@ -93,6 +93,8 @@ class Answers:
         return success | refusals
 
     def _success(self, binding: Binding) -> Schema:
+        if binding.rule.success_status == HTTPStatus.NO_CONTENT:
+            return {"description": "Done.", "headers": _headers(())}
         shown = binding.answer_type
         if isinstance(shown, Descriptor):
             schema = self._schemas.answered(shown)
@@ -124,7 +126,7 @@ def status_answer(status: str, *reasons: str) -> Schema:
 
 def _reasons(binding: Binding) -> Iterator[str]:
     yield from map(reason_name, EVERYWHERE)
-    if binding.rule.access == rest_pb2.ACCESS_OPEN:
+    if binding.rule.access != rest_pb2.ACCESS_PUBLIC:
         yield reason_name(reasons_pb2.REASON_UNAUTHENTICATED)
     if binding.body:
         yield from map(reason_name, WITH_A_BODY)
@@ -158,12 +160,15 @@ def _refusal_headers(reason: str) -> Iterator[str]:
 
 
 def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:
-    names = ("X-Request-Id", *headers)
     return {
         "description": description,
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+        "headers": _headers(headers),
         "content": {"application/json": {"schema": schema}},
     }
+
+
+def _headers(names: Sequence[str]) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
 
 
 def _error(codes: list[str]) -> Schema:

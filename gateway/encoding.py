@@ -25,6 +25,8 @@ def message_encoder(message: Descriptor) -> Encode:
     Unset optional fields are None.
     """
     fields = contract.fields(message)
+    if not fields:
+        return _nothing
     shown_as = [(name, field.name) for field in fields for name in _printed_names(field)]
     names = tuple(name for name, _ in shown_as)
     # The first again, as an attrgetter of one name gives no tuple.
@@ -114,6 +116,10 @@ def _one(field: FieldDescriptor) -> Encode:
     if field.message_type.full_name == values.TIMESTAMP:
         return timestamp
     return message_encoder(field.message_type)
+
+
+def _nothing(message: Any) -> dict[str, Any]:
+    return {}
 
 
 def _as_is(value: Any) -> Any:

@@ -16,6 +16,8 @@ from gateway.quotas import Taken
 from services.kit.errors import Refusal
 
 CREATED = 201
+NO_CONTENT = 204
+NOTHING = Answer(NO_CONTENT, ((b"cache-control", b"no-store"),), b"")
 
 
 class Endpoint:
@@ -46,6 +48,8 @@ class Endpoint:
             raise
         if taken:
             await self._admission.settle(taken, None)
+        if self._status == NO_CONTENT:
+            return NOTHING
         return self._answer(request, message, response)
 
     async def _read(self, request: Request) -> tuple[Any, Asker, Sequence[Taken]]:

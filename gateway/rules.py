@@ -29,6 +29,9 @@ def plain(field: FieldDescriptor) -> Schema:
 def scalar(field: FieldDescriptor) -> Schema:
     """Gives the schema of one value of a field that is no message, with its rules."""
     schema = plain(field)
+    if field.enum_type is not None and (admitted := list(getattr(_rules(field).enum, "in"))):
+        names = values.enum_names(field.enum_type).items()
+        schema["enum"] = [name for name, number in names if number in admitted]
     if field.type in _INTEGERS:
         schema |= _integer(field)
     if field.type == FieldDescriptor.TYPE_STRING:
@@ -70,11 +73,15 @@ def _string(rules: validate_pb2.StringRules) -> Schema:
         schema["maxLength"] = rules.max_len
     if rules.HasField("pattern"):
         schema["pattern"] = portable(rules.pattern)
+    if rules.email:
+        schema |= {"format": "email", "minLength": 1}
     choices = list(getattr(rules, "in"))
     return schema | ({"enum": choices} if choices else {})
 
 
 def _admits_empty(schema: Schema) -> bool:
+    if "enum" in schema:
+        return "" in schema["enum"]
     is_long_enough = schema.get("minLength", 0) == 0
     return is_long_enough and re.search(schema.get("pattern", ""), "") is not None
 

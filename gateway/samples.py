@@ -12,9 +12,16 @@ from gateway.contract import Field
 _TEXTS: Mapping[str, str] = MappingProxyType(
     {
         "currency": "EUR",
+        "code": "123456",
         "description": "Doors open an hour before.",
+        "email": "alice@example.com",
+        "email_verification_code": "123456",
+        "firstname": "Alice",
         "key": "open-air-2027",
+        "lastname": "Liddell",
         "name": "Open-air concert",
+        "new_password": "correct horse battery staple",
+        "password": "correct horse battery staple",
         "time_zone": "Europe/Berlin",
         "user_id": "alice",
         "venue": "Castle yard",

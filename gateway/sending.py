@@ -19,10 +19,12 @@ def encoded(answer: Answer, request_id: str, *, has_body: bool = True, closes: b
     lines = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
     if not lines.count(b"\r") == lines.count(b"\n") == len(answer.headers):
         raise ValueError("a header has a line's end in it")
-    return b"%b%bcontent-length: %d\r\nx-request-id: %b\r\n%b\r\n%b" % (
+    # Where there never is a body, not even its length may be told (RFC 9110).
+    has_length = answer.status != HTTPStatus.NO_CONTENT
+    return b"%b%b%bx-request-id: %b\r\n%b\r\n%b" % (
         _first_lines(answer.status, int(time.time())),
         lines,
-        len(answer.body),
+        b"content-length: %d\r\n" % len(answer.body) if has_length else b"",
         request_id.encode(),
         b"connection: close\r\n" if closes else b"",
         answer.body if has_body else b"",

@@ -152,6 +152,7 @@ def environment(settings: RunSettings, dsns: Mapping[str, str], service_key: str
         **inherited,
         "ACCOUNTS_DATABASE_URL": dsns["accounts"],
         "ACCOUNTS_LISTEN": accounts,
+        "ACCOUNTS_ORGANIZER_SIGN_UP": os.environ.get("ACCOUNTS_ORGANIZER_SIGN_UP", "open"),
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
         "BOXOFFICE_REFLECTION": "true",

@@ -2,25 +2,38 @@
 
 import asyncio
 import contextlib
+import secrets
 import sys
 from collections.abc import AsyncIterator
 
 import uvloop
 
-from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
+from boxoffice.accounts.v1 import (
+    accounts_pb2,
+    accounts_pb2_grpc,
+    identity_pb2,
+    identity_pb2_grpc,
+)
+from services.accounts import smtp
 from services.accounts.api_keys import ApiKeys
-from services.accounts.errors import StartError
+from services.accounts.codes import Codes
+from services.accounts.errors import NoPepperError, StartError
 from services.accounts.issuer import OwnIssuer
+from services.accounts.mailing import Mailing
+from services.accounts.passwords import Passwords
+from services.accounts.people import People
 from services.accounts.revocations import Revocations
-from services.accounts.servicer import IdentityServicer
+from services.accounts.servicer import AccountsServicer, IdentityServicer
 from services.accounts.settings import Settings
 from services.accounts.signing_keys import SigningKeys
+from services.accounts.tokens import Tokens
 from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.server import Server, running, terminated
 from services.kit.trust import REFRESH_SECONDS
 from services.kit.workers import repeat
 
+ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"].full_name
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
 
 
@@ -35,26 +48,45 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         issuer=OwnIssuer(signing_keys, api_keys, revocations),
     )
     server = Server(
-        (IDENTITY,),
+        (ACCOUNTS, IDENTITY),
         interceptors.layers(authenticator, log_sample=settings.log_sample),
         reflect=settings.reflection,
     )
     port = server.listen(settings.listen)
-    async with pool:
+    codes = Codes(pool, _pepper(settings))
+    async with pool, Passwords() as passwords:
         await signing_keys.prepare(environment=settings.environment)
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(
             IdentityServicer(signing_keys, api_keys, revocations), server.grpc
+        )
+        people = People.of(pool, codes, passwords, settings.organizer_sign_up)
+        accounts_pb2_grpc.add_AccountsServiceServicer_to_server(
+            AccountsServicer(people, Tokens(signing_keys)), server.grpc
+        )
+        mailing = Mailing(
+            pool, codes, server=smtp.server_at(settings.smtp_url), sender=settings.mail_from
         )
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
             repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
             repeat(signing_keys.forget, every_seconds=3600),
+            repeat(people.sessions.forget, every_seconds=3600),
+            repeat(codes.forget, every_seconds=3600),
+            repeat(mailing.deliver, every_seconds=1),
+            repeat(mailing.give_up, every_seconds=3600),
         ):
             try:
                 yield port
             finally:
                 await server.stop()
+
+
+def _pepper(settings: Settings) -> bytes:
+    """Gives the secret that codes are stored with; any will do where there are no replicas."""
+    if not settings.code_pepper and settings.environment == "production":
+        raise NoPepperError
+    return settings.code_pepper.encode() or secrets.token_bytes(32)
 
 
 async def run(settings: Settings) -> None:

@@ -1,9 +1,20 @@
-"""What this service cannot do, besides refusing with what kit's tree has.
+"""What this service refuses with besides what kit's tree has, and what it cannot do at all.
+
+Refusal
+├── InvalidCredentials     UNAUTHENTICATED      INVALID_CREDENTIALS
+├── InvalidCode            INVALID_ARGUMENT     INVALID_CODE
+├── EmailTaken             ALREADY_EXISTS       EMAIL_TAKEN
+└── RateLimited            RESOURCE_EXHAUSTED   RATE_LIMITED, with `retry_after_seconds`
 
 StartError                 the service must not serve like this; the message is for the operator
 ├── NoSigningKeyError      in production, keys are made by the operator
-└── DevelopmentKeyError    in production, a generated key is as good as a published one
+├── DevelopmentKeyError    in production, a generated key is as good as a published one
+└── NoPepperError          in production, all replicas must know the same codes
 """
+
+import grpc
+
+from services.kit.errors import Refusal
 
 
 class StartError(Exception):
@@ -25,3 +36,38 @@ class DevelopmentKeyError(StartError):
             "a signing key was generated for development: "
             "replace it with `boxoffice rotate-keys --compromised`"
         )
+
+
+class NoPepperError(StartError):
+    """Codes that one replica mails would mean nothing to another."""
+
+    def __init__(self) -> None:
+        super().__init__("ACCOUNTS_CODE_PEPPER is not set: choose a long random secret")
+
+
+class InvalidCredentials(Refusal):
+    """No account has this address and password."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    reason = "INVALID_CREDENTIALS"
+
+
+class InvalidCode(Refusal):
+    """The e-mailed code is wrong, used up or too old."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_CODE"
+
+
+class EmailTaken(Refusal):
+    """An account with this address exists."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "EMAIL_TAKEN"
+
+
+class RateLimited(Refusal):
+    """Too many codes for this address."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "RATE_LIMITED"

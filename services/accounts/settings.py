@@ -3,6 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from services.accounts.registrations import OrganizerSignUp
 from services.kit import settings
 
 
@@ -22,3 +23,15 @@ class Settings(settings.Settings):
 
     metrics_listen: str = ""
     """Where to serve Prometheus metrics, as host:port; nowhere when empty."""
+
+    code_pepper: str = Field(default="", repr=False)
+    """Secret without which the codes in the database tell nothing; the same in all replicas."""
+
+    smtp_url: str = Field(default="", repr=False)
+    """Mail server: `smtp://`, `smtp+starttls://` or `smtps://`, `user:password@host:port`."""
+
+    mail_from: str = "Boxoffice <boxoffice@localhost>"
+    """Who letters are from."""
+
+    organizer_sign_up: OrganizerSignUp = OrganizerSignUp.APPROVAL
+    """Whether whoever registers as an organizer is one: `open`, `approval` or `closed`."""

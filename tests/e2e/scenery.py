@@ -25,6 +25,7 @@ ROLES = {
     "admin": "ADMIN",
 }
 EVENT = {"name": "Concert", "total_seats": 100}
+PASSWORD = {"password": "correct horse battery staple"}
 KEYS = {
     "events": ("owner", ["EVENTS_WRITE"]),
     "bookings": ("user", ["BOOKINGS_READ", "BOOKINGS_WRITE"]),
@@ -72,6 +73,9 @@ class Scenery:
             ),
             Actor("service", "guest", f"Service {SERVICE_KEY}"),
         ]
+        self.member = self._post(
+            "nobody", "/api/auth/register", {"name": "Member", **self.stranger(), **PASSWORD}
+        )["user"]
         self.words: dict[str, str] = {row: new_user() for row in WITH_WORDS}
         self.published: int = self.event()
         self.draft: int = self.event(status="DRAFT")
@@ -79,6 +83,26 @@ class Scenery:
         for word in self.words.values():
             self.event(name=word, status="DRAFT")
         self.booking: int = self.new_booking()
+
+    def expendable(self, actor: Actor) -> Actor:
+        """Gives somebody of the same role, for whom it does not matter what becomes of them."""
+        if actor.name not in ROLES:
+            return actor
+        person = meet(self._closed.database, {actor.name: ROLES[actor.name]})[actor.name]
+        return Actor(actor.name, person.id, person.authorization)
+
+    def stranger(self) -> dict[str, Any]:
+        """Gives an address that nobody has."""
+        return {"email": f"{new_user()}@example.com"}
+
+    def credentials(self) -> dict[str, Any]:
+        """Gives what a member logs in with."""
+        return {"email": self.member["email"], **PASSWORD}
+
+    def refresh_token(self) -> dict[str, Any]:
+        """Logs a member in, and gives what continues that."""
+        session = self._post("nobody", "/auth/login", self.credentials(), status=200)
+        return {"refresh_token": session["refresh_token"]}
 
     def client(self, actor: Actor) -> httpx.Client:
         """Gives what asks the gateway of the system that an actor uses."""
@@ -114,10 +138,12 @@ class Scenery:
     def _create(self, who: str, **fields: Any) -> int:
         return int(self._post(who, "/events", EVENT | fields)["id"])
 
-    def _post(self, who: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _post(
+        self, who: str, path: str, body: dict[str, Any], *, status: int = 201
+    ) -> dict[str, Any]:
         actor = next(actor for actor in self.actors if actor.name == who)
         response = self.client(actor).post(path, json=body, headers=actor.headers)
-        assert response.status_code == 201, response.text
+        assert response.status_code == status, response.text
         return dict(response.json())
 
 
@@ -132,6 +158,16 @@ def _targets(system: System) -> dict[str, str]:
 Request = Callable[[Scenery, Actor], dict[str, Any]]
 
 RENAMED = {"event": {"name": "Gig"}, "update_mask": "name"}
+CODE = {"code": "000000"}
+FORM = {
+    "firstname": "Ada",
+    "lastname": "Lovelace",
+    "email_verification_code": "000000",
+    **PASSWORD,
+}
+COUNTRY = {"profile": {"country": "England"}, "update_mask": "country"}
+EXPENDING = {"AccountsService.LogoutAll", "AccountsService.DeleteMe"}
+"""Rows after which whoever asked cannot ask again."""
 WITH_WORDS = ("EventsService.ListEvents with a draft", "EventsService.ListOrganizerEvents")
 
 
@@ -176,6 +212,23 @@ REQUESTS: Mapping[str, Request] = {
     "BookingsService.ListTopUsers": lambda s, a: {},
     "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
     "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
+    "AccountsService.SendCode": lambda s, a: {"type": "register", **s.stranger()},
+    "AccountsService.RegisterWithCode": lambda s, a: FORM | s.stranger(),
+    "AccountsService.Register": lambda s, a: {"name": "Ada", **PASSWORD, **s.stranger()},
+    "AccountsService.Login": lambda s, a: s.credentials(),
+    "AccountsService.RefreshSession": lambda s, a: s.refresh_token(),
+    "AccountsService.Logout": lambda s, a: s.refresh_token(),
+    "AccountsService.LogoutAll": lambda s, a: {},
+    "AccountsService.GetMe": lambda s, a: {},
+    "AccountsService.UpdateMe": lambda s, a: {**COUNTRY},
+    "AccountsService.DeleteMe": lambda s, a: {},
+    "AccountsService.ForgotPassword": lambda s, a: s.stranger(),
+    "AccountsService.ResetPassword": lambda s, a: {
+        "new_password": PASSWORD["password"],
+        **CODE,
+        **s.stranger(),
+    },
+    "AccountsService.ChangeEmail": lambda s, a: CODE | s.stranger(),
     "IdentityService.GetSigningKeys": lambda s, a: {},
     "IdentityService.ResolveApiKey": lambda s, a: {"api_key": s.api_key.removeprefix("Bearer ")},
     "IdentityService.ListRevocations": lambda s, a: {},

@@ -8,14 +8,14 @@ from schemathesis import Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from gateway import comments, contract, openapi
-from gateway.__main__ import BOOKINGS, EVENTS
+from gateway.__main__ import ACCOUNTS, BOOKINGS, EVENTS, IDENTITY
 from tests.e2e.system import System
 
 EXAMPLES = 40
-DOCUMENT = openapi.document(contract.read((EVENTS, BOOKINGS)), comments.load())
+DOCUMENT = openapi.document(contract.read((EVENTS, BOOKINGS, ACCOUNTS, IDENTITY)), comments.load())
 REFUSED_TOO = {412, 413, 414, 431}
 TIMES = ("starts_at", "sales_open_at", "sales_close_at")
-BY_STATE = {"idempotency_key_reused", "invalid_page_token", "version_mismatch"}
+BY_STATE = {"idempotency_key_reused", "invalid_code", "invalid_page_token", "version_mismatch"}
 BY_VALUE = {
     *((name, "must be a time in the years 1 to 9999") for name in TIMES),
     ("date", "is not a day"),

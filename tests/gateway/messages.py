@@ -2,12 +2,43 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from boxoffice.accounts.v1 import accounts_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.type.v1 import money_pb2
 
 MOMENT = Timestamp(seconds=1_760_358_896, nanos=789_654_321)
 PRINTED_MOMENT = "2025-10-13T12:34:56.789Z"
+
+
+PRINTED_SESSION = {
+    "access_token": "access",
+    "token_type": "Bearer",
+    "expires_in": 900,
+    "refresh_token": "refresh",
+    "user": {
+        "id": "acct_a",
+        "name": "Mallory",
+        "firstname": None,
+        "lastname": None,
+        "email": "a@example.com",
+        "role": "USER",
+        "email_verified": False,
+    },
+}
+
+
+def session() -> accounts_pb2.Session:
+    """Makes the log-in of somebody who gave one name."""
+    return accounts_pb2.Session(
+        access_token="access",
+        token_type="Bearer",
+        expires_in=900,
+        refresh_token="refresh",
+        user=accounts_pb2.User(
+            id="acct_a", name="Mallory", email="a@example.com", role=identity_pb2.ROLE_USER
+        ),
+    )
 
 
 def event(**fields: object) -> events_pb2.Event:

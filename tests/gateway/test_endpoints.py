@@ -6,6 +6,7 @@ import grpc
 import httpx
 import pytest
 
+from boxoffice.accounts.v1 import accounts_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import rest_pb2
@@ -80,6 +81,45 @@ async def test_an_idempotency_key_reaches_the_service_unquoted(
     )
     assert script.asked[0].request.request_id == "key-1"
     assert answer.headers["idempotent-replayed"] == "true"
+
+
+async def test_what_has_no_content_has_no_body(client: httpx.AsyncClient, script: Script) -> None:
+    """The connection goes on after it, as nobody waits for a body."""
+    script.answers["Logout"] = lambda _: accounts_pb2.LogoutResponse()
+    for _ in range(2):
+        answer = await client.post("/auth/logout", json={"refreshToken": "token"})
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["cache-control"] == "no-store"
+        assert not answer.headers.keys() & {"content-length", "content-type"}
+    assert script.asked[0].request.refresh_token == "token"
+
+
+async def test_a_session_is_answered_exactly(client: httpx.AsyncClient, script: Script) -> None:
+    """On both of its paths, and nobody on the way may keep it."""
+    script.answers["Login"] = lambda _: accounts_pb2.LoginResponse(session=messages.session())
+    for path in ("/auth/login", "/api/auth/login"):
+        answer = await client.post(path, json={"email": "a@example.com", "password": "secret"})
+        assert (answer.status_code, answer.json()) == (200, messages.PRINTED_SESSION)
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("role", ["ADMIN", "OWNER", 1])
+async def test_nobody_registers_with_a_role_of_their_own_choice(
+    client: httpx.AsyncClient, script: Script, role: object
+) -> None:
+    """Nothing but USER and ORGANIZER ever reaches the service."""
+    body = {
+        "firstname": "Ada",
+        "lastname": "Lovelace",
+        "email": "ada@example.com",
+        "password": "correct horse",
+        "emailVerificationCode": "123456",
+        "role": role,
+    }
+    answer = await client.post("/auth/register", json=body)
+    assert (answer.status_code, answer.json()["error"]) == (422, "validation_error")
+    assert [detail["path"] for detail in answer.json()["details"]] == ["role"]
+    assert not script.asked
 
 
 async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Script) -> None:

@@ -9,12 +9,12 @@ import pytest
 from openapi_spec_validator import validate
 
 from gateway import comments, contract, openapi
-from gateway.__main__ import BOOKINGS, EVENTS
+from gateway.__main__ import ACCOUNTS, BOOKINGS, EVENTS, IDENTITY
 from gateway.contract import Binding
 from gateway.errors import REPLIES
 from tests.gateway.script import Script
 
-BINDINGS = contract.read([EVENTS, BOOKINGS])
+BINDINGS = contract.read([EVENTS, BOOKINGS, ACCOUNTS, IDENTITY])
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +104,15 @@ async def test_examples_are_accepted(
             answer = await client.request(binding.http_method, path, json=example)
             assert answer.status_code >= 500, answer.text
     assert len(script.asked) == sum(bool(binding.body) for binding in BINDINGS)
+
+
+def test_what_has_no_content_is_documented_without(document: dict[str, Any]) -> None:
+    """No schema, no media type."""
+    assert "content" not in document["paths"]["/auth/logout"]["post"]["responses"]["204"]
+
+
+def test_what_nobody_may_choose_is_not_offered(document: dict[str, Any]) -> None:
+    """The roles that one can register with; and addresses are such by their format."""
+    fields = document["components"]["schemas"]["RegisterWithCodeRequest"]["properties"]
+    assert fields["role"]["enum"] == ["USER", "ORGANIZER", None]
+    assert fields["email"]["format"] == "email"

@@ -29,6 +29,13 @@ def test_head_is_told_the_length_of_what_it_does_not_get() -> None:
     )
 
 
+def test_where_there_is_no_body_there_is_no_length() -> None:
+    """RFC 9110 forbids one with 204."""
+    sent = encoded(Answer(204, (), b""), "mine", closes=False)
+    assert b"content-length" not in sent
+    assert sent.endswith(b"x-request-id: mine\r\n\r\n")
+
+
 @pytest.mark.parametrize("value", [b"a\nb", b"a\r\nset-cookie: b", b"a\r"])
 def test_a_header_cannot_become_two(value: bytes) -> None:
     """Whatever a service or a client put into it."""

@@ -20,6 +20,7 @@ class Client:
     """Calls accounts as another service, and turns what it refuses into the refusal it was."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
         self.identity = identity_pb2_grpc.IdentityServiceStub(channel)
         self.metadata: tuple[tuple[str, str], ...] = SERVICE
 
@@ -64,6 +65,22 @@ def add_api_key(database: Database, account: str, **fields: object) -> str:
     usual = {"name": "test", "scopes": ["BOOKINGS_READ"], "secret_sha256": sha256(secret)}
     insert(database, "api_keys", **{"id": id_, "account_id": account} | usual | fields)
     return f"box_{id_}_{secret}"
+
+
+def pass_time(database: Database, interval: str) -> None:
+    """Lets codes and log-ins grow older."""
+    execute(
+        database,
+        "UPDATE codes SET expires_at = expires_at - %(by)s::interval, asked_at ="
+        " (SELECT array_agg(at - %(by)s::interval ORDER BY at) FROM unnest(asked_at) AS at)",
+        by=interval,
+    )
+    execute(
+        database,
+        "UPDATE sessions SET expires_at = expires_at - %(by)s::interval,"
+        " rotated_at = rotated_at - %(by)s::interval",
+        by=interval,
+    )
 
 
 def insert(database: Database, table: str, **values: object) -> None:

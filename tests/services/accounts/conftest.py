@@ -7,14 +7,25 @@ from typing import Any
 
 import grpc
 import pytest
+from argon2 import PasswordHasher
 
+from boxoffice.accounts.v1 import accounts_pb2_grpc
 from services.accounts.__main__ import serving
+from services.accounts.codes import Codes
+from services.accounts.mailing import Mailing
+from services.accounts.passwords import Passwords
+from services.accounts.people import People
+from services.accounts.registrations import OrganizerSignUp
 from services.accounts.settings import Settings
 from services.accounts.signing_keys import SigningKeys
 from services.kit import server
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
+from tests.services.accounts import mailbox
 from tests.services.accounts.client import SERVICE_KEY, Client
+from tests.services.accounts.mailbox import Mailbox
+from tests.services.accounts.post import Post
+from tests.services.accounts.visitor import Visitor
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -59,3 +70,53 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 def signing_keys(pool: Pool) -> SigningKeys:
     """Gives the noun without a server around it."""
     return SigningKeys(pool)
+
+
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Hashes that guard nothing, for tests that are about something else."""
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Mailbox]:
+    """Serves a mailbox for everybody."""
+    async with mailbox.serving() as served:
+        yield served
+
+
+@pytest.fixture
+async def visitor(serve: Serve, inbox: Mailbox) -> AsyncIterator[Visitor]:
+    """Serves accounts, which anybody may join as an organizer, for somebody without a token."""
+    url = f"smtp://127.0.0.1:{inbox.port}"
+    async with serve(smtp_url=url, organizer_sign_up="open") as served:
+        yield Visitor(accounts_pb2_grpc.AccountsServiceStub(served.channel), inbox)
+
+
+@pytest.fixture
+def codes(pool: Pool) -> Codes:
+    """Gives the noun without a server around it."""
+    return Codes(pool, b"pepper")
+
+
+@pytest.fixture
+def mailing(pool: Pool, codes: Codes, inbox: Mailbox) -> Mailing:
+    """Gives the worker, which sends when the test says so."""
+    return Mailing(pool, codes, server=inbox.server, sender="Boxoffice <boxoffice@example.com>")
+
+
+@pytest.fixture
+def post(mailing: Mailing, inbox: Mailbox) -> Post:
+    """Gives who brings the codes."""
+    return Post(mailing, inbox)
+
+
+@pytest.fixture
+async def passwords() -> AsyncIterator[Passwords]:
+    """Gives passwords that cost next to nothing."""
+    async with Passwords(QUICK) as opened:
+        yield opened
+
+
+@pytest.fixture
+def people(pool: Pool, codes: Codes, passwords: Passwords) -> People:
+    """Gives the nouns without a server around them; whoever wants to be an organizer is one."""
+    return People.of(pool, codes, passwords, OrganizerSignUp.OPEN)

@@ -13,7 +13,7 @@ from tests.conftest import Database
 from tests.services.accounts.client import Client, execute, read
 from tests.services.accounts.conftest import Serve
 
-PRODUCTION = {"BOXOFFICE_ENV": "production"}
+PRODUCTION = {"BOXOFFICE_ENV": "production", "code_pepper": "a-secret-of-the-operator"}
 AT_ONCE = timedelta()
 
 

@@ -1,0 +1,75 @@
+-- name: ask_code
+-- Notes that a code is wanted, unless one was just now or too many were in 24 hours. The row's lock
+-- makes those who ask at once ask one after another.
+INSERT INTO codes AS held (canonical_email, purpose, account_id, asked_at)
+VALUES (%(canonical_email)s, %(purpose)s, %(account_id)s, ARRAY[clock_timestamp()])
+ON CONFLICT ON CONSTRAINT codes_pkey DO UPDATE
+SET
+    purpose = excluded.purpose,
+    account_id = excluded.account_id,
+    hmac = NULL,
+    tries = 0,
+    expires_at = NULL,
+    asked_at = held.asked_at[cardinality(held.asked_at) - 18:] || clock_timestamp()
+WHERE held.asked_at[cardinality(held.asked_at)] <= clock_timestamp() - interval '60 seconds'
+    AND (
+        cardinality(held.asked_at) < 20
+        OR held.asked_at[1] <= clock_timestamp() - interval '24 hours'
+    )
+RETURNING 1
+
+-- name: get_wait
+-- Tells in how many seconds a code can be asked for.
+SELECT greatest(1, ceil(extract(epoch FROM
+    greatest(
+        asked_at[cardinality(asked_at)] + interval '60 seconds',
+        CASE WHEN cardinality(asked_at) = 20 THEN asked_at[1] + interval '24 hours' END
+    ) - clock_timestamp()
+)))::integer
+FROM codes
+WHERE canonical_email = %(canonical_email)s
+
+-- name: lock_wanted
+-- Keeps an address's wish for a code as it is until the code is set.
+SELECT account_id
+FROM codes
+WHERE canonical_email = %(canonical_email)s
+    AND purpose = %(purpose)s
+FOR NO KEY UPDATE
+
+-- name: set_code
+-- Makes a code good for 10 minutes. The tries are those of the wish: a letter that is sent again
+-- brings no new ones.
+UPDATE codes
+SET hmac = %(hmac)s, expires_at = clock_timestamp() + interval '10 minutes'
+WHERE canonical_email = %(canonical_email)s
+
+-- name: try_code
+-- Counts a try before anything is compared. The row's lock makes those who try at once try one
+-- after another, and the sixth finds no row. A try is counted also where no code was mailed, as the
+-- address was not one to get it: the commit takes time, which would tell.
+UPDATE codes
+SET tries = tries + 1
+WHERE canonical_email = %(canonical_email)s
+    AND purpose = %(purpose)s
+    AND account_id IS NOT DISTINCT FROM %(account_id)s
+    AND tries < 5
+RETURNING CASE WHEN expires_at > clock_timestamp() THEN hmac END
+
+-- name: spend_code
+-- Uses a code up. Whoever waits here for another's transaction finds it gone.
+UPDATE codes
+SET hmac = NULL, expires_at = NULL
+WHERE canonical_email = %(canonical_email)s
+    AND hmac = %(hmac)s
+
+-- name: forget_codes
+-- Deletes what no longer limits anything.
+DELETE FROM codes
+WHERE canonical_email IN (
+    SELECT canonical_email
+    FROM codes
+    WHERE asked_at[cardinality(asked_at)] < clock_timestamp() - interval '25 hours'
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)

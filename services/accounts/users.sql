@@ -1,0 +1,137 @@
+-- name: get_user
+-- Gets who has an account.
+SELECT
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+FROM accounts
+WHERE id = %(id)s
+    AND deleted_at IS NULL
+    AND banned_at IS NULL
+
+-- name: lock_user
+-- Gets who has an account, and keeps the row as it is until the transaction ends.
+SELECT
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+FROM accounts
+WHERE id = %(id)s
+    AND deleted_at IS NULL
+    AND banned_at IS NULL
+FOR NO KEY UPDATE
+
+-- name: find_user
+-- Finds who has an address.
+SELECT
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+FROM accounts
+WHERE canonical_email = %(canonical_email)s
+    AND banned_at IS NULL
+
+-- name: add_user
+-- Adds an account; of several who register one address the unique constraint admits one.
+INSERT INTO accounts (
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    password_hash, organizer_asked_at
+)
+VALUES (
+    %(id)s, %(email)s, %(canonical_email)s, %(email_verified)s, %(name)s, %(firstname)s,
+    %(lastname)s, %(country)s, %(role)s, %(password_hash)s,
+    CASE WHEN %(asks_to_organize)s THEN now() END
+)
+ON CONFLICT ON CONSTRAINT accounts_email_unique DO NOTHING
+RETURNING
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+
+-- name: take_over_user
+-- Makes an unverified account the applicant's, and begins another generation of its tokens.
+UPDATE accounts
+SET
+    email = %(email)s,
+    email_verified = true,
+    name = %(name)s,
+    firstname = %(firstname)s,
+    lastname = %(lastname)s,
+    country = %(country)s,
+    role = %(role)s,
+    password_hash = %(password_hash)s,
+    organizer_asked_at = CASE WHEN %(asks_to_organize)s THEN now() END,
+    generation = generation + 1,
+    revoked_at = now(),
+    updated_at = now()
+WHERE canonical_email = %(canonical_email)s
+    AND NOT email_verified
+    AND banned_at IS NULL
+RETURNING
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+
+-- name: set_password
+-- Sets a password, and begins another generation of the account's tokens.
+UPDATE accounts
+SET
+    password_hash = %(password_hash)s,
+    email_verified = true,
+    generation = generation + 1,
+    revoked_at = now(),
+    updated_at = now()
+WHERE canonical_email = %(canonical_email)s
+    AND banned_at IS NULL
+RETURNING
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+
+-- name: rehash_password
+-- Stores another hash of a password, if it still is the password.
+UPDATE accounts
+SET password_hash = %(password_hash)s
+WHERE id = %(id)s
+    AND password_hash = %(known)s
+
+-- name: set_email
+-- Gives an account a verified address; accounts_email_unique refuses that of another one.
+UPDATE accounts
+SET
+    email = %(email)s,
+    canonical_email = %(canonical_email)s,
+    email_verified = true,
+    updated_at = now()
+WHERE id = %(id)s
+    AND deleted_at IS NULL
+    AND banned_at IS NULL
+RETURNING
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+
+-- name: set_person
+-- Stores what a user says of themselves.
+UPDATE accounts
+SET
+    name = %(name)s,
+    firstname = %(firstname)s,
+    lastname = %(lastname)s,
+    country = %(country)s,
+    updated_at = now()
+WHERE id = %(id)s
+RETURNING
+    id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
+    generation, password_hash
+
+-- name: erase_user
+-- Erases the person; what is left tells nothing of who it was.
+UPDATE accounts
+SET
+    email = NULL,
+    canonical_email = NULL,
+    email_verified = false,
+    name = '',
+    firstname = '',
+    lastname = '',
+    country = NULL,
+    role = 'USER',
+    password_hash = NULL,
+    organizer_asked_at = NULL,
+    deleted_at = now(),
+    updated_at = now()
+WHERE id = %(id)s

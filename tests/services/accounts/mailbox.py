@@ -1,0 +1,70 @@
+"""A mail server that keeps what it gets, and refuses what a test wants refused."""
+
+import asyncio
+import contextlib
+import email
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, cast
+
+from aiosmtpd.smtp import SMTP, Envelope
+
+from services.accounts.smtp import SmtpServer
+
+
+@dataclass
+class Mailbox:
+    """The letters that arrived; `answer` is what the server says to each."""
+
+    port: int = 0
+    answer: str = "250 OK"
+    letters: list[EmailMessage] = field(default_factory=list)
+
+    @property
+    def server(self) -> SmtpServer:
+        """Where it is, for who sends."""
+        return SmtpServer("smtp", "127.0.0.1", self.port)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
+        """Takes a letter; see aiosmtpd."""
+        if self.answer.startswith("250"):
+            content = cast(bytes, envelope.content)
+            letter = email.message_from_bytes(content, policy=default)
+            self.letters.append(letter)
+        return self.answer
+
+    def count(self, to: str) -> int:
+        """Counts the letters to an address."""
+        return sum(letter["To"] == to for letter in self.letters)
+
+    def last(self, to: str) -> EmailMessage:
+        """Gives the last letter to an address."""
+        return [letter for letter in self.letters if letter["To"] == to][-1]
+
+    def code(self, to: str) -> str:
+        """Reads the code in the last letter to an address."""
+        [code] = re.findall(r"\b\d{6}\b", text(self.last(to)))
+        return cast(str, code)
+
+
+def text(letter: EmailMessage, subtype: str = "plain") -> str:
+    """Reads the plain text or the HTML of a letter."""
+    part = letter.get_body((subtype,))
+    assert part is not None
+    return cast(str, part.get_content())
+
+
+@contextlib.asynccontextmanager
+async def serving() -> AsyncIterator[Mailbox]:
+    """Serves a mailbox on a free port."""
+    mailbox = Mailbox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(mailbox, hostname="localhost", enable_SMTPUTF8=True), "127.0.0.1", 0
+    )
+    mailbox.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield mailbox

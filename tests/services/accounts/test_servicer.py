@@ -1,0 +1,205 @@
+import re
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from boxoffice.accounts.v1 import accounts_pb2, identity_pb2
+from tests.conftest import Database
+from tests.services.accounts.client import pass_time, read
+from tests.services.accounts.visitor import ADA, PASSWORD, Visitor
+from tests.services.events.client import refused
+
+
+async def test_a_session_is_all_that_a_client_needs(visitor: Visitor) -> None:
+    """Tokens, for how long, and who is logged in; the token works at once."""
+    user = await visitor.register(role=identity_pb2.ROLE_ORGANIZER, country="England")
+    session = visitor.session
+    assert (session.token_type, session.expires_in) == ("Bearer", 900)
+    assert re.fullmatch("[A-Za-z0-9_-]{64}", session.refresh_token)
+    assert re.fullmatch("acct_[a-z2-7]{26}", user.id)
+    assert (user.name, user.firstname, user.lastname) == ("Ada Lovelace", "Ada", "Lovelace")
+    assert (user.email, user.role, user.email_verified) == (ADA, identity_pb2.ROLE_ORGANIZER, True)
+    profile = (await visitor.call("GetMe")).profile
+    assert (profile.id, profile.country) == (user.id, "England")
+
+
+async def test_a_code_is_answered_alike_for_every_address(visitor: Visitor) -> None:
+    """Known or not, to register or to reset."""
+    await visitor.register()
+    answers = [
+        await visitor.call("SendCode", email="nobody@example.com", type="register"),
+        await visitor.call("ForgotPassword", email="noone@example.com"),
+    ]
+    told = {(answer.expires_in_seconds, answer.resend_after_seconds) for answer in answers}
+    for rpc, fields in (("SendCode", {"type": "register"}), ("ForgotPassword", {})):
+        with refused("RATE_LIMITED") as refusal:
+            await visitor.call(rpc, email=ADA, **fields)
+        assert 1 <= int(refusal.metadata["retry_after_seconds"]) <= 60
+        with refused("RATE_LIMITED"):
+            await visitor.call(rpc, email="nobody@example.com", **fields)
+    assert told == {(600, 60)}
+
+
+async def test_a_short_registration_needs_no_code(visitor: Visitor) -> None:
+    """One name, no role, and an address that nobody vouched for."""
+    await visitor.call("Register", name="Grace Hopper", email=ADA, password=PASSWORD)
+    user = visitor.session.user
+    assert (user.name, user.email_verified) == ("Grace Hopper", False)
+    assert not user.HasField("firstname")
+    assert not user.HasField("lastname")
+    with refused("EMAIL_TAKEN"):
+        await visitor.call("Register", name="Grace", email=ADA.upper(), password=PASSWORD)
+
+
+async def test_logging_in_and_out(visitor: Visitor) -> None:
+    """A log-in that ended is not continued; ending one twice, or none at all, is no mistake."""
+    user = await visitor.register()
+    await visitor.call("Login", email=ADA.title(), password=PASSWORD)
+    assert visitor.session.user == user
+    refresh_token = visitor.session.refresh_token
+    for token in (refresh_token, refresh_token, "no token"):
+        await visitor.call("Logout", refresh_token=token)
+    with refused("INVALID_TOKEN"):
+        await visitor.call("RefreshSession", refresh_token=refresh_token)
+
+
+async def test_refreshing_gives_a_new_session(visitor: Visitor) -> None:
+    """For the same user, with tokens that work."""
+    user = await visitor.register()
+    before = visitor.session
+    await visitor.call("RefreshSession", refresh_token=before.refresh_token)
+    assert visitor.session.user == user
+    assert visitor.session.refresh_token != before.refresh_token
+    assert (await visitor.call("GetMe")).profile.id == user.id
+
+
+async def test_a_profile_is_changed_by_its_fields(visitor: Visitor) -> None:
+    """What is not named stays; what is cleared is gone; the name follows the others."""
+    await visitor.register(country="England")
+    profile = accounts_pb2.Profile(lastname="Byron")
+    mask = FieldMask(paths=["lastname", "country"])
+    changed = (await visitor.call("UpdateMe", profile=profile, update_mask=mask)).profile
+    assert (changed.name, changed.firstname, changed.lastname) == ("Ada Byron", "Ada", "Byron")
+    assert not changed.HasField("country")
+
+
+async def test_leaving_ends_everything(visitor: Visitor, database: Database) -> None:
+    """What is left is the id; the address is free for a new account."""
+    user = await visitor.register()
+    await visitor.call("DeleteMe")
+    refresh_token = visitor.session.refresh_token
+    for rpc, fields in (("GetMe", {}), ("RefreshSession", {"refresh_token": refresh_token})):
+        with refused("INVALID_TOKEN"):
+            await visitor.call(rpc, **fields)
+    with refused("INVALID_CREDENTIALS"):
+        await visitor.call("Login", email=ADA, password=PASSWORD)
+    [(id_, email, names)] = read(
+        database, "SELECT id, email, name || firstname || lastname FROM accounts"
+    )
+    assert (id_, email, names) == (user.id, None, "")
+    visitor.session.Clear()
+    await visitor.call("Register", name="Ada", email=ADA, password=PASSWORD)
+    assert visitor.session.user.id != user.id
+
+
+async def test_a_forgotten_password_is_replaced(visitor: Visitor, database: Database) -> None:
+    """By a code; whoever was logged in is so no more, and the owner is told."""
+    user = await visitor.register()
+    before = visitor.session.refresh_token
+    pass_time(database, "1 minute")
+    visitor.session.Clear()
+    await visitor.call("ForgotPassword", email=ADA)
+    code = await visitor.code(ADA, letters=2)
+    await visitor.call("ResetPassword", email=ADA, code=code, new_password="a new one, longer")
+    assert visitor.session.user == user
+    with refused("INVALID_CREDENTIALS"):
+        await visitor.call("Login", email=ADA, password=PASSWORD)
+    await visitor.call("Login", email=ADA, password="a new one, longer")
+    with refused("INVALID_TOKEN"):
+        await visitor.call("RefreshSession", refresh_token=before)
+    with refused("INVALID_CODE"):
+        await visitor.call("ResetPassword", email=ADA, code=code, new_password="and another")
+
+
+async def test_an_address_is_changed_in_two_steps(visitor: Visitor) -> None:
+    """With the password a code goes to the new one; the code changes it."""
+    await visitor.register()
+    new = "lovelace@example.com"
+    asked = await visitor.call("ChangeEmail", email=new, password=PASSWORD)
+    assert (asked.email, asked.changed, asked.expires_in_seconds) == (ADA, False, 600)
+    changed = await visitor.call("ChangeEmail", email=new, code=await visitor.code(new))
+    assert (changed.email, changed.changed) == (new, True)
+    assert not changed.HasField("expires_in_seconds")
+    await visitor.call("Login", email=new, password=PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [({}, "password"), ({"code": "12345"}, "code"), ({"email": "ada"}, "email")],
+)
+async def test_an_address_is_not_changed_by_less(
+    visitor: Visitor, fields: dict[str, str], path: str
+) -> None:
+    """A password or a code, and an address."""
+    await visitor.call("Register", name="Ada", email=ADA, password=PASSWORD)
+    with refused("VALIDATION_ERROR") as refusal:
+        await visitor.call("ChangeEmail", **{"email": "new@example.com"} | fields)
+    assert refusal.paths == [path]
+
+
+@pytest.mark.parametrize("rpc", ["GetMe", "UpdateMe", "DeleteMe", "LogoutAll", "ChangeEmail"])
+async def test_ones_own_account_needs_a_token(visitor: Visitor, rpc: str) -> None:
+    """Nobody has none of their own."""
+    with refused("UNAUTHENTICATED"):
+        await visitor.call(rpc)
+
+
+@pytest.mark.parametrize(
+    ("email", "is_one"),
+    [
+        ("a.b+c@example.com", True),
+        ("a@xn--mnchen-3ya.de", True),
+        ("a@example", False),
+        ("a@b@example.com", False),
+        ("\u0430da@example.com", False),
+        ("ada@ex\u00adample.com", False),
+        ("ada@example.com\n", False),
+        ("ada\u200b@example.com", False),
+        (f"{'a' * 65}@example.com", False),
+        (f"a@{'a.' * 126}com", False),
+    ],
+)
+async def test_addresses_are_such_as_no_two_look_alike(
+    visitor: Visitor, email: str, is_one: bool
+) -> None:
+    """ASCII, well-formed, of a bounded length."""
+    if is_one:
+        await visitor.call("Register", name="Ada", email=email, password=PASSWORD)
+        assert visitor.session.user.email == email
+    else:
+        with refused("VALIDATION_ERROR") as refusal:
+            await visitor.call("Register", name="Ada", email=email, password=PASSWORD)
+        assert refusal.paths == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("password", "is_one"),
+    [
+        ("1234567", False),
+        ("12345678", True),
+        ("p\u00e4ssw\u00f6rt \u0000\U0001f511", True),
+        ("x" * 128, True),
+        ("x" * 129, False),
+    ],
+)
+async def test_a_password_has_8_to_128_characters(
+    visitor: Visitor, password: str, is_one: bool
+) -> None:
+    """Of any kind."""
+    if is_one:
+        await visitor.call("Register", name="Ada", email=ADA, password=password)
+        await visitor.call("Login", email=ADA, password=password)
+    else:
+        with refused("VALIDATION_ERROR") as refusal:
+            await visitor.call("Register", name="Ada", email=ADA, password=password)
+        assert refusal.paths == ["password"]

@@ -1,0 +1,56 @@
+"""How a test calls accounts as a person would."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc
+from services.kit.errors import refusal_of
+from tests.services.accounts.mailbox import Mailbox
+
+ADA = "ada@example.com"
+PASSWORD = "correct horse battery staple"
+CALL_SECONDS = 10
+LETTER_SECONDS = 10
+
+
+@dataclass
+class Visitor:
+    """Calls with the access token that it got last, and reads its mail."""
+
+    stub: accounts_pb2_grpc.AccountsServiceStub
+    inbox: Mailbox
+    session: accounts_pb2.Session = field(default_factory=accounts_pb2.Session)
+
+    async def call(self, rpc: str, **fields: Any) -> Any:
+        """Makes a call; raises the Refusal that it was answered with."""
+        method = getattr(self.stub, rpc)
+        request = getattr(accounts_pb2, f"{rpc}Request")(**fields)
+        token = self.session.access_token
+        metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        try:
+            response = await method(request, timeout=CALL_SECONDS, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise (refusal_of(error) or error) from None
+        if "session" in response.DESCRIPTOR.fields_by_name:
+            self.session = response.session
+        return response
+
+    async def register(self, email: str = ADA, **fields: Any) -> accounts_pb2.User:
+        """Registers with a code from the mail."""
+        await self.call("SendCode", email=email, type="register")
+        usual = {"firstname": "Ada", "lastname": "Lovelace", "password": PASSWORD}
+        code = await self.code(email)
+        await self.call(
+            "RegisterWithCode", **usual | fields, email=email, email_verification_code=code
+        )
+        return self.session.user
+
+    async def code(self, email: str, *, letters: int = 1) -> str:
+        """Waits until so many letters have come to an address; reads the code in the last."""
+        async with asyncio.timeout(LETTER_SECONDS):
+            while self.inbox.count(email) < letters:  # noqa: ASYNC110 - the letter comes by itself
+                await asyncio.sleep(0.02)
+        return self.inbox.code(email)
