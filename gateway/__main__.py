@@ -168,11 +168,11 @@ def _admissions(
 
 
 def _rpc(settings: Settings, binding: Binding, channel: grpc.aio.Channel) -> Rpc:
-    if binding.rule.batch and settings.batch_size > 1:
-        return BatchedRpc(
-            binding, channel, at_once=settings.batch_size, waiting=settings.max_waiting
-        )
-    return rpc(binding, channel)
+    unary = rpc(binding, channel)
+    if not binding.rule.batch or settings.batch_size <= 1:
+        return unary
+    limits = {"at_once": settings.batch_size, "waiting": settings.max_waiting}
+    return BatchedRpc(binding, channel, unary, **limits)
 
 
 if __name__ == "__main__":

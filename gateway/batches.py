@@ -12,9 +12,11 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+from gateway.calls import Rpc
 from gateway.combining import Combiner
 from gateway.contract import Binding
 from gateway.metrics import BATCHED
+from services.kit.api_keys import is_api_key
 from services.kit.errors import Internal, OutcomeUnknown, refusal_from_status
 
 Metadata = tuple[tuple[str, str], ...]
@@ -36,12 +38,20 @@ class BatchedRpc:
     """An RPC whose concurrent calls share batches; it is called like that of a plain stub.
 
     All share one lane, whose batches skip what is locked elsewhere. A request that comes back busy
-    waits in a lane of those with its own value of the lane field, where it delays nobody else.
+    waits in a lane of those with its own value of the lane field, where it delays nobody else. Who
+    shows an API key goes by itself, with the `unary` RPC: accounts may have to be asked about it.
     """
 
     def __init__(
-        self, binding: Binding, channel: grpc.aio.Channel, *, at_once: int, waiting: int
+        self,
+        binding: Binding,
+        channel: grpc.aio.Channel,
+        unary: Rpc,
+        *,
+        at_once: int,
+        waiting: int,
     ) -> None:
+        self._unary = unary
         self._lane_field = binding.rule.lane
         self._twin = Twin(binding.rpc, binding.rule.batch, channel)
         self._new_lane = partial(Combiner[Item, Any], at_once=at_once, waiting=waiting)
@@ -50,6 +60,8 @@ class BatchedRpc:
 
     async def __call__(self, request: Any, *, timeout: float, metadata: Metadata) -> Any:
         """Gives the response. Raises Refusal, or AioRpcError when the whole batch failed."""
+        if _shows_api_key(metadata):
+            return await self._unary(request, timeout=timeout, metadata=metadata)
         now = asyncio.get_running_loop().time
         item = Item(request, metadata, now() + timeout)
         try:
@@ -69,6 +81,11 @@ class BatchedRpc:
         finally:
             if lane.is_idle and self._lanes.get(value) is lane:
                 del self._lanes[value]
+
+
+def _shows_api_key(metadata: Metadata) -> bool:
+    _, *rest = metadata
+    return bool(rest) and is_api_key(rest[0][1])
 
 
 class Twin:

@@ -14,6 +14,11 @@ CACHED_SECONDS = 25.0
 """How long an answer stands: a key that was revoked is refused within 30 s."""
 
 
+def is_api_key(authorization: str) -> bool:
+    """Tells whether a credential is meant to be an API key, by its look."""
+    return authorization.partition(" ")[2].startswith(PREFIX)
+
+
 class ApiKeys:
     """Resolves API keys, each once for all who show it at the same time."""
 

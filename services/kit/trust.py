@@ -10,10 +10,13 @@ from services.kit.callers import Caller
 from services.kit.errors import InvalidToken, Refusal, Unavailable
 from services.kit.issuing import Issuer, Trusted
 from services.kit.known import Known
+from services.kit.postgres import refusal_of
 
 REFRESH_SECONDS = 10.0
 PAUSE_SECONDS = 2.0
 """Least time between two questions that tokens with unknown keys make us ask."""
+WAIT_SECONDS = 0.3
+"""How long a token waits for an answer; others wait in the same batch."""
 
 log = structlog.get_logger()
 
@@ -35,7 +38,7 @@ class Trust:
 
     async def refresh(self) -> bool:
         """Asks the issuer what is good now; there is no reason to come back at once."""
-        await self._landed()
+        await asyncio.shield(self._flying())
         return False
 
     async def check(self, token: str) -> tuple[Caller, float]:
@@ -50,7 +53,7 @@ class Trust:
 
     async def _key(self, key_id: str) -> Ed25519PublicKey:
         if key_id not in self._trusted.keys and self._may_ask:
-            await self._landed()
+            await asyncio.wait({self._flying()}, timeout=WAIT_SECONDS)
         if key := self._trusted.keys.get(key_id):
             return key
         raise InvalidToken if self._is_current else Unavailable
@@ -61,12 +64,12 @@ class Trust:
         now = asyncio.get_running_loop().time()
         return self._flight is not None or now >= self._asked_at + PAUSE_SECONDS
 
-    async def _landed(self) -> None:
-        """Joins the question that is on its way; a waiter who gives up leaves it to the others."""
+    def _flying(self) -> asyncio.Task[None]:
+        """Gives the question that is on its way; a waiter who gives up leaves it to the others."""
         if self._flight is None:
             self._asked_at = asyncio.get_running_loop().time()
             self._flight = asyncio.create_task(self._ask())
-        await asyncio.shield(self._flight)
+        return self._flight
 
     async def _ask(self) -> None:
         # Others wait for it too, and longer than the caller who happened to start it.
@@ -75,7 +78,10 @@ class Trust:
         try:
             self._adopt(await self._issuer.trusted())
             self._is_current = True
-        except Refusal as refusal:
+        except Exception as error:
+            refusal = error if isinstance(error, Refusal) else refusal_of(error, is_read=True)
+            if refusal is None:
+                raise
             log.warning("issuer not asked", reason=refusal.reason)
         finally:
             self._flight = None

@@ -75,6 +75,29 @@ async def test_each_of_a_batch_gets_its_own_answer() -> None:
     assert ids == {"id-ada", "id-doubt", "id-never", "id-bob"}
 
 
+async def test_who_shows_an_api_key_goes_alone() -> None:
+    """Accounts may have to be asked about it, which nobody else waits for."""
+    arrived, told = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: bookings_pb2.ReserveRequest) -> bookings_pb2.ReserveResponse:
+        arrived.set()
+        await told.wait()
+        return messages.reserved(request)
+
+    script = Script({BATCH: granted, "Reserve": hang})
+    async with batching(script) as client:
+        client.headers["Authorization"] = "Bearer box_one_secret"
+        waiting = reserve(client, 1, "ada")
+        await arrived.wait()
+        del client.headers["Authorization"]
+        assert (await reserve(client, 1, "bob")).status_code == 201
+        assert not waiting.done()
+        told.set()
+        assert (await waiting).status_code == 201
+    assert [call.rpc for call in script.asked] == ["Reserve", BATCH]
+    assert script.asked[0].metadata["authorization"] == "Bearer box_one_secret"
+
+
 async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
     """A locked event's requests go to a lane of their own; a free one is sold meanwhile."""
     unlocked = asyncio.Event()

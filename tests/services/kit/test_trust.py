@@ -72,6 +72,21 @@ async def test_a_key_that_is_not_known_yet_is_asked_for_once(issuer: ScriptedIss
     assert gated.asked == 1
 
 
+async def test_a_silent_issuer_holds_nobody_up(
+    issuer: ScriptedIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cannot be checked in time is told to come again, and is known once it answers."""
+    monkeypatch.setattr(trust, "WAIT_SECONDS", 0.01)
+    gated = Gated(key=issuer.key)
+    trusting = Trust(gated, Known())
+    with pytest.raises(Unavailable):
+        await trusting.check(gated.token(ADA))
+    gated.gate.set()
+    await trusting.refresh()
+    assert (await trusting.check(gated.token(ADA)))[0].subject == ADA
+    assert gated.asked == 1
+
+
 async def test_made_up_keys_do_not_make_us_ask_all_the_time(
     issuer: ScriptedIssuer, trusting: Trust, monkeypatch: pytest.MonkeyPatch
 ) -> None:
