@@ -5,19 +5,26 @@ What the twin's messages look like is said in rest.proto, at `MethodRule.batch`.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
+from google.rpc.status_pb2 import Status
 
 from gateway.calls import Rpc
 from gateway.combining import Combiner
 from gateway.contract import Binding
 from gateway.metrics import BATCHED
 from services.kit.api_keys import is_api_key
-from services.kit.errors import Internal, OutcomeUnknown, refusal_from_status
+from services.kit.errors import (
+    Internal,
+    OutcomeUnknown,
+    Received,
+    Refusal,
+    refusal_from_status,
+)
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -94,7 +101,7 @@ class Twin:
     def __init__(self, rpc: MethodDescriptor, name: str, channel: grpc.aio.Channel) -> None:
         twin = rpc.containing_service.methods_by_name[name]
         self._request_class: Any = GetMessageClass(twin.input_type)
-        self._pack = _packer(rpc, twin)
+        self._add = _adder(rpc, twin)
         self._batched = BATCHED.labels(twin.name)
         self._call = channel.unary_unary(
             f"/{rpc.containing_service.full_name}/{twin.name}",
@@ -110,35 +117,50 @@ class Twin:
         now = asyncio.get_running_loop().time()
         # The last one to give up decides: who gives up earlier does so by himself.
         timeout = max(item.deadline for item in items) - now
-        request = self._request_class(items=map(self._pack, items))
+        request = self._request_class()
+        for item in items:
+            self._add(request.items, item)
         if skips_locked:
             request.skips_locked = True
         response: Any = await self._call(request, timeout=timeout, metadata=items[0].metadata[:1])
         return [_unpacked(result) for result in response.results]
 
 
-def _packer(rpc: MethodDescriptor, twin: MethodDescriptor) -> Callable[[Item], Any]:
-    """Makes what puts an item into the twin's request."""
-    entry: Any = twin.input_type.fields_by_name["items"].message_type
-    if entry is rpc.input_type:
-        return lambda item: item.request
-    entry_class: Any = GetMessageClass(entry)
+def _adder(rpc: MethodDescriptor, twin: MethodDescriptor) -> Callable[[Any, Item], None]:
+    """Makes what adds an item to those of the twin's request."""
+    if twin.input_type.fields_by_name["items"].message_type is rpc.input_type:
+        return lambda entries, item: entries.append(item.request)
 
-    def pack(item: Item) -> Any:
+    def add(entries: Any, item: Item) -> None:
         carried = dict(item.metadata)
-        return entry_class(
+        entries.add(
             request=item.request,
             authorization=carried.get("authorization"),
             caller_request_id=carried["x-request-id"],
         )
 
-    return pack
+    return add
 
 
 def _unpacked(result: Any) -> Any | BaseException:
-    kind = result.WhichOneof("result")
-    if kind == "response":
+    if result.HasField("response"):
         return result.response
-    if kind == "busy":
-        return Busy()
-    return refusal_from_status(result.error) or Internal()
+    if result.HasField("error"):
+        return _refusal(result.error.SerializeToString())
+    return Busy()
+
+
+def _refusal(status: bytes) -> Refusal:
+    """Makes a refusal for one item out of what all items with this status share."""
+    verdict = _verdict(status)
+    if verdict is None:
+        return Internal()
+    return Received(
+        verdict.code, verdict.reason, verdict.metadata, verdict.violations, str(verdict)
+    )
+
+
+@lru_cache(maxsize=256)
+def _verdict(status: bytes) -> Received | None:
+    """Reads a status; a sold out event answers all with the same one."""
+    return refusal_from_status(Status.FromString(status))

@@ -102,6 +102,8 @@ class UnaryCall:
             try:
                 return await self._rpc(request, timeout=deadline - now(), metadata=metadata)
             except (grpc.aio.AioRpcError, Refusal) as error:
+                if attempt == 1 and _is_verdict(error):
+                    raise
                 may_be_done = may_be_done or errors.was_cut_short(error)
                 if attempt == MAX_ATTEMPTS or not self._may_repeat(request, error):
                     raise self._refusal(error, may_be_done=may_be_done) from error
@@ -121,6 +123,11 @@ class UnaryCall:
             return True
         is_harmless = self._is_read or bool(self._key_field and getattr(request, self._key_field))
         return is_harmless and errors.was_cut_short(error) and self._budget.spend()
+
+
+def _is_verdict(error: errors.Failure) -> bool:
+    """Tells whether the service has decided."""
+    return isinstance(error, Refusal) and error.reason != OutcomeUnknown.reason
 
 
 def _metadata(asker: Asker) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from gateway.deadlines import Deadline
 from services.kit.errors import Unavailable
 
 ItemT = TypeVar("ItemT")
@@ -18,11 +19,12 @@ ResultT = TypeVar("ResultT")
 class _Waiter(Generic[ItemT, ResultT]):
     """An item and the answer that somebody waits for."""
 
-    __slots__ = ("answer", "item", "was_sent")
+    __slots__ = ("answer", "deadline", "item", "was_sent")
 
-    def __init__(self, item: ItemT, answer: "asyncio.Future[ResultT]") -> None:
+    def __init__(self, item: ItemT, answer: "asyncio.Future[ResultT]", deadline: float) -> None:
         self.item = item
         self.answer = answer
+        self.deadline = deadline
         self.was_sent = False
 
     def give_up(self) -> None:
@@ -50,6 +52,9 @@ class Combiner(Generic[ItemT, ResultT]):
         self._at_once = at_once
         self._limit = waiting
         self._waiting: deque[_Waiter[ItemT, ResultT]] = deque()
+        self._away: Sequence[_Waiter[ItemT, ResultT]] = ()
+        self._loop = asyncio.get_running_loop()
+        self._next_deadline = Deadline(self._loop, self._give_up)
         self._carrier: asyncio.Task[None] | None = None
 
     @property
@@ -66,24 +71,34 @@ class Combiner(Generic[ItemT, ResultT]):
         """
         if len(self._waiting) >= self._limit:
             raise Unavailable
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter[ItemT, ResultT](item, loop.create_future())
+        loop = self._loop
+        waiter: _Waiter[ItemT, ResultT] = _Waiter(
+            item, loop.create_future(), loop.time() + timeout_seconds
+        )
         self._waiting.append(waiter)
+        self._next_deadline.bring_forward(timeout_seconds)
         if self._carrier is None:
             self._carrier = loop.create_task(self._carry())
-        timer = loop.call_later(timeout_seconds, waiter.give_up)
-        try:
-            return await waiter.answer
-        finally:
-            timer.cancel()
+        return await waiter.answer
 
     async def _carry(self) -> None:
         """Sends batches until nothing waits."""
         try:
             while batch := self._next_batch():
+                self._away = batch
                 await self._deliver(batch)
         finally:
-            self._carrier = None
+            self._carrier, self._away = None, ()
+            self._next_deadline.close()
+
+    def _give_up(self) -> None:
+        """Lets all go whose time is up."""
+        now = self._loop.time()
+        for waiter in (*self._away, *self._waiting):
+            if waiter.deadline <= now:
+                waiter.give_up()
+            elif not waiter.answer.done():
+                self._next_deadline.bring_forward(waiter.deadline - now)
 
     def _next_batch(self) -> list[_Waiter[ItemT, ResultT]]:
         """Takes those who still wait, as they came."""

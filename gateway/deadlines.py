@@ -26,6 +26,11 @@ class Deadline:
         if self._at < self._timer_at:
             self._start_timer()
 
+    def bring_forward(self, seconds: float) -> None:
+        """Moves it to so many seconds from now unless it passes earlier."""
+        if self._loop.time() + seconds < self._at:
+            self.set(seconds)
+
     def clear(self) -> None:
         """Lets it never pass."""
         self._at = NEVER
@@ -35,6 +40,7 @@ class Deadline:
         self.clear()
         if self._timer is not None:
             self._timer.cancel()
+            self._timer, self._timer_at = None, NEVER
 
     def _start_timer(self) -> None:
         if self._timer is not None:

@@ -72,9 +72,21 @@ class Decoder:
         self._binding = binding
         self._message = GetMessageClass(request)
         self._path = [(name, _path_reader(request, name)) for name in binding.variables]
+        self._headers = [
+            (_as_sent(field.rule.request_header), field.rule.request_header, field.name)
+            for field in binding.header_fields
+        ]
         self._query = FieldSet(binding.query_fields, _query_reader, in_update=False)
         self._body = FieldSet(binding.body_fields, _json_reader, in_update=binding.is_update)
         self._resource = _resource_class(binding)
+
+    def carried(self, headers: Mapping[bytes, bytes]) -> Values:
+        """Reads the fields that headers carry. Raises InvalidKey."""
+        return {
+            name: field_value(header, headers[sent])
+            for sent, header, name in self._headers
+            if sent in headers
+        }
 
     def decode(
         self, variables: Mapping[str, str], carried: Values, query: Pairs, body: Members
@@ -82,7 +94,8 @@ class Decoder:
         """Makes the message; `carried` are the fields from headers. Raises ValidationFailed."""
         found: Found = []
         fields = {name: read(variables[name], name, found) for name, read in self._path}
-        fields |= self._query.take(query, "", found)
+        if query:
+            fields |= self._query.take(query, "", found)
         given = self._body.take(body, "", found)
         if found:
             raise ValidationFailed(violations=found)
@@ -105,14 +118,8 @@ def of_client(binding: Binding, named: Sequence[Violation]) -> list[Violation]:
     return [Violation(binding.shown(violation.path), violation.message) for violation in named]
 
 
-def carried(binding: Binding, headers: Mapping[bytes, bytes]) -> Values:
-    """Reads the fields that headers carry. Raises InvalidKey."""
-    fields: Values = {}
-    for field in binding.header_fields:
-        sent = headers.get(field.rule.request_header.lower().encode())
-        if sent is not None:
-            fields[field.name] = field_value(field.rule.request_header, sent)
-    return fields
+def _as_sent(header: str) -> bytes:
+    return header.lower().encode()
 
 
 def _accept(field: Field, read: Read, *, in_update: bool) -> Accept:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -67,8 +68,13 @@ def header_encoders(binding: Binding) -> Sequence[HeaderOf]:
 
 def timestamp(value: Timestamp) -> str:
     """Prints a time as RFC 3339 in UTC with milliseconds."""
-    since = timedelta(seconds=value.seconds, milliseconds=value.nanos // 1_000_000)
-    return (_EPOCH + since).isoformat(timespec="milliseconds") + "Z"
+    return f"{_second(value.seconds)}.{value.nanos // 1_000_000:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(since_epoch: int) -> str:
+    """Prints a second; what was made in the same one is often shown together."""
+    return (_EPOCH + timedelta(seconds=since_epoch)).isoformat()
 
 
 _Conversion: TypeAlias = tuple[str, Callable[[Any, str], bool], Encode, Sequence[str]]

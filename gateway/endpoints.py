@@ -54,7 +54,7 @@ class Endpoint:
 
     async def _read(self, request: Request) -> tuple[Any, Asker, Sequence[Taken]]:
         """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
-        carried = decoding.carried(self._binding, request.headers)
+        carried = self._decoder.carried(request.headers)
         query = self._pages.ask(queries.parse(request.query))
         body = bodies.read(request) if self._binding.body else ()
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")

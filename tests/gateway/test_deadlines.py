@@ -53,3 +53,13 @@ async def test_what_was_cleared_never_passes() -> None:
     deadline.set(0.01)
     deadline.clear()
     assert not await passed(deadline, event, seconds=0.05)
+
+
+async def test_what_passes_earlier_is_not_brought_forward() -> None:
+    """The earliest of many counts."""
+    event = asyncio.Event()
+    deadline = Deadline(asyncio.get_running_loop(), event.set)
+    deadline.bring_forward(60)
+    deadline.bring_forward(0.01)
+    deadline.bring_forward(60)
+    assert await passed(deadline, event, seconds=5)
