@@ -6,7 +6,7 @@ What the twin's messages look like is said in rest.proto, at `MethodRule.batch`.
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
@@ -37,8 +37,8 @@ class Item(NamedTuple):
     deadline: float
 
 
-class Busy(Exception):  # noqa: N818 - it says where to ask again, and nobody else sees it
-    """Somebody else holds the lock that the item needs."""
+BUSY: Final = object()
+"""What comes back of an item when somebody else holds the lock that it needs."""
 
 
 class BatchedRpc:
@@ -66,18 +66,18 @@ class BatchedRpc:
         self._lanes: dict[Any, Combiner[Item, Any]] = {}
 
     async def __call__(self, request: Any, *, timeout: float, metadata: Metadata) -> Any:
-        """Gives the response. Raises Refusal, or AioRpcError when the whole batch failed."""
+        """See Rpc; raises AioRpcError when the whole batch failed."""
         if _shows_api_key(metadata):
             return await self._unary(request, timeout=timeout, metadata=metadata)
         now = asyncio.get_running_loop().time
         item = Item(request, metadata, now() + timeout)
         try:
-            try:
-                return await self._shared.ask(item, timeout_seconds=timeout)
-            except Busy:
-                return await self._ask_apart(item, item.deadline - now())
+            outcome = await self._shared.ask(item, timeout_seconds=timeout)
+            if outcome is BUSY:
+                outcome = await self._ask_apart(item, item.deadline - now())
         except TimeoutError as error:
             raise OutcomeUnknown from error
+        return outcome
 
     async def _ask_apart(self, item: Item, timeout_seconds: float) -> Any:
         """Asks where only those wait who need the same lock."""
@@ -109,10 +109,8 @@ class Twin:
             response_deserializer=GetMessageClass(twin.output_type).FromString,
         )
 
-    async def send(
-        self, items: Sequence[Item], *, skips_locked: bool = False
-    ) -> Sequence[Any | BaseException]:
-        """Gives a response for each item, or what to raise instead."""
+    async def send(self, items: Sequence[Item], *, skips_locked: bool = False) -> Sequence[Any]:
+        """Gives for each item its response, its refusal, or BUSY."""
         self._batched.observe(len(items))
         now = asyncio.get_running_loop().time()
         # The last one to give up decides: who gives up earlier does so by himself.
@@ -142,12 +140,12 @@ def _adder(rpc: MethodDescriptor, twin: MethodDescriptor) -> Callable[[Any, Item
     return add
 
 
-def _unpacked(result: Any) -> Any | BaseException:
+def _unpacked(result: Any) -> Any:
     if result.HasField("response"):
         return result.response
     if result.HasField("error"):
         return _refusal(result.error.SerializeToString())
-    return Busy()
+    return BUSY
 
 
 def _refusal(status: bytes) -> Refusal:

@@ -27,7 +27,7 @@ class Call(Protocol):
     """Asks a service something, alone or together with what others ask at the same time."""
 
     async def __call__(self, request: Any, asker: Asker) -> Any:
-        """Gives the response. Raises Refusal."""
+        """Gives the response, or the refusal."""
 
 
 class Rpc(Protocol):
@@ -36,7 +36,7 @@ class Rpc(Protocol):
     def __call__(
         self, request: Any, *, timeout: float, metadata: tuple[tuple[str, str], ...]
     ) -> Awaitable[Any]:
-        """Starts a call. It raises AioRpcError or Refusal."""
+        """Starts a call. It gives the response or a refusal, or raises AioRpcError or Refusal."""
 
 
 def rpc(binding: Binding, channel: grpc.aio.Channel) -> Rpc:
@@ -100,13 +100,14 @@ class UnaryCall:
         may_be_done = False
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return await self._rpc(request, timeout=deadline - now(), metadata=metadata)
-            except (grpc.aio.AioRpcError, Refusal) as error:
-                if attempt == 1 and _is_verdict(error):
-                    raise
-                may_be_done = may_be_done or errors.was_cut_short(error)
-                if attempt == MAX_ATTEMPTS or not self._may_repeat(request, error):
-                    raise self._refusal(error, may_be_done=may_be_done) from error
+                outcome = await self._rpc(request, timeout=deadline - now(), metadata=metadata)
+            except errors.FAILURES as error:
+                outcome = error
+            if not isinstance(outcome, errors.FAILURES) or (attempt == 1 and _is_verdict(outcome)):
+                return outcome
+            may_be_done = may_be_done or errors.was_cut_short(outcome)
+            if attempt == MAX_ATTEMPTS or not self._may_repeat(request, outcome):
+                return self._refusal(outcome, may_be_done=may_be_done)
             pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
             await asyncio.sleep(min(pause, max(0.0, deadline - now())))
         raise AssertionError("the last attempt returns or raises")

@@ -36,14 +36,13 @@ class _Waiter(Generic[ItemT, ResultT]):
 class Combiner(Generic[ItemT, ResultT]):
     """Sends items in batches of at most `at_once`, and gives each its own result.
 
-    `send` gets the items in the order of their arrival and gives as many results; one that is an
-    exception is raised to its item's waiter, and what `send` raises to all. At most `waiting` items
-    wait; further ones are refused at once.
+    `send` gets the items in the order of their arrival and gives as many results; what it raises is
+    raised to all who wait for these. At most `waiting` items wait; any more are refused at once.
     """
 
     def __init__(
         self,
-        send: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT | BaseException]]],
+        send: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]],
         *,
         at_once: int,
         waiting: int,
@@ -114,11 +113,10 @@ class Combiner(Generic[ItemT, ResultT]):
         try:
             results = await self._send([waiter.item for waiter in batch])
         except Exception as error:  # noqa: BLE001 - it is for those who wait to handle
-            results = [error] * len(batch)
+            for waiter in batch:
+                if not waiter.answer.done():
+                    waiter.answer.set_exception(error)
+            return
         for waiter, result in zip(batch, results, strict=True):
-            if waiter.answer.done():
-                continue
-            if isinstance(result, BaseException):
-                waiter.answer.set_exception(result)
-            else:
+            if not waiter.answer.done():
                 waiter.answer.set_result(result)

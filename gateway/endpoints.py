@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gateway import bodies, decoding, encoding, queries
+from gateway import bodies, decoding, encoding, errors, queries
 from gateway.admission import Admission
 from gateway.calls import Asker, Call
 from gateway.contract import Binding
@@ -38,19 +38,15 @@ class Endpoint:
     async def __call__(self, request: Request) -> Answer:
         """Answers a request. Raises Refusal."""
         message, asker, taken = await self._read(request)
-        try:
-            response = await self._call(message, asker)
-        except Refusal as refusal:
-            if taken:
-                await self._admission.settle(taken, refusal)
-            if refusal.violations:
-                refusal.violations = decoding.of_client(self._binding, refusal.violations)
-            raise
+        outcome = await self._call(message, asker)
+        refusal = outcome if isinstance(outcome, Refusal) else None
         if taken:
-            await self._admission.settle(taken, None)
+            await self._admission.settle(taken, refusal)
+        if refusal:
+            return self._refused(refusal)
         if self._status == NO_CONTENT:
             return NOTHING
-        return self._answer(request, message, response)
+        return self._answer(request, message, outcome)
 
     async def _read(self, request: Request) -> tuple[Any, Asker, Sequence[Taken]]:
         """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
@@ -70,3 +66,8 @@ class Endpoint:
         if self._status == CREATED and (path := self._location.fill(rows)):
             headers.append((b"location", path))
         return Answer(self._status, headers, orjson.dumps(shown))
+
+    def _refused(self, refusal: Refusal) -> Answer:
+        if refusal.violations:
+            refusal.violations = decoding.of_client(self._binding, refusal.violations)
+        return errors.answer(refusal, self._location)

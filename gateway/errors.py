@@ -164,6 +164,8 @@ def is_verdict(refusal: errors.Refusal) -> bool:
 Failure = grpc.aio.AioRpcError | errors.Refusal
 """How a call fails: as a call of its own, or as an item of a batch."""
 
+FAILURES = (grpc.aio.AioRpcError, errors.Refusal)
+
 
 def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
     """Tells what a failed call means for the client.
