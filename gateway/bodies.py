@@ -4,6 +4,8 @@ import json
 from json.decoder import JSONDecodeError
 from typing import Any, TypeAlias
 
+import orjson
+
 from gateway import headers
 from gateway.errors import MalformedJson
 from gateway.exchange import Request
@@ -21,6 +23,33 @@ def read(request: Request) -> Members:
 
 def parse(body: bytes) -> Members:
     """Parses a JSON object in UTF-8. Raises MalformedJson."""
+    members = plain(body)
+    return strict(body) if members is None else members
+
+
+def plain(body: bytes) -> Members | None:
+    """Reads an object of plain values in half the time; None where only the strict way can tell.
+
+    Where nothing is escaped every string has two quotes. So a name that came twice, of which only
+    the last one is kept, leaves quotes over.
+    """
+    if b"\\" in body:
+        return None
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(parsed) is not dict:
+        return None
+    kinds = [*map(type, parsed.values())]
+    strings = len(parsed) + kinds.count(str)
+    if body.count(b'"') != 2 * strings or not _PLAIN.issuperset(kinds):
+        return None
+    return tuple(parsed.items())
+
+
+def strict(body: bytes) -> Members:
+    """Reads any object. Raises MalformedJson."""
     try:
         parsed = _DECODER.decode(body.decode())
     except (JSONDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
@@ -41,4 +70,5 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
 
 
+_PLAIN = {str, int, bool, type(None)}
 _DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_float=_finite, parse_constant=_refuse)

@@ -141,5 +141,7 @@ def _header(field: Field, resource: str) -> HeaderOf:
     read = attrgetter(f"{resource}.{field.name}" if resource else field.name)
     if field.descriptor.type == FieldDescriptor.TYPE_BOOL:
         return lambda response: (name, b"true") if read(response) else None
-    form = '"{}"' if name == b"etag" else "{}"
-    return lambda response: (name, form.format(read(response)).encode())
+    if field.descriptor.type not in values.INTEGERS:
+        raise ContractError(f"{field.descriptor.full_name}: no header is made of this type")
+    form = b'"%d"' if name == b"etag" else b"%d"
+    return lambda response: (name, form % read(response))

@@ -62,7 +62,7 @@ class Endpoint:
         rows = self._shown(response)
         shown = self._pages.shown(message, response, rows)
         headers: list[Header] = [*self._own_headers, *self._pages.headers(request, response)]
-        headers += filter(None, (header(response) for header in self._headers))
+        headers += filter(None, [header(response) for header in self._headers])
         if self._status == CREATED and (path := self._location.fill(rows)):
             headers.append((b"location", path))
         return Answer(self._status, headers, orjson.dumps(shown))
