@@ -103,7 +103,7 @@ class UnaryCall:
                 outcome = await self._rpc(request, timeout=deadline - now(), metadata=metadata)
             except errors.FAILURES as error:
                 outcome = error
-            if not isinstance(outcome, errors.FAILURES) or (attempt == 1 and _is_verdict(outcome)):
+            if not isinstance(outcome, errors.FAILURES) or (attempt == 1 and _is_decided(outcome)):
                 return outcome
             may_be_done = may_be_done or errors.was_cut_short(outcome)
             if attempt == MAX_ATTEMPTS or not self._may_repeat(request, outcome):
@@ -126,7 +126,7 @@ class UnaryCall:
         return is_harmless and errors.was_cut_short(error) and self._budget.spend()
 
 
-def _is_verdict(error: errors.Failure) -> bool:
+def _is_decided(error: errors.Failure) -> bool:
     """Tells whether the service has decided."""
     return isinstance(error, Refusal) and error.reason != OutcomeUnknown.reason
 
