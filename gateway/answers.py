@@ -86,7 +86,7 @@ class Answers:
     def of(self, binding: Binding) -> dict[str, Schema]:
         """Describes the answers of a binding by their status."""
         by_status: dict[int, list[str]] = defaultdict(list)
-        for reason in _reasons(binding):
+        for reason in dict.fromkeys(_reasons(binding)):
             by_status[errors.REPLIES[reason].status].append(reason)
         success = {str(binding.rule.success_status or 200): self._success(binding)}
         refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
@@ -128,6 +128,7 @@ def _reasons(binding: Binding) -> Iterator[str]:
     yield from map(reason_name, EVERYWHERE)
     if binding.rule.access != rest_pb2.ACCESS_PUBLIC:
         yield reason_name(reasons_pb2.REASON_UNAUTHENTICATED)
+        yield reason_name(reasons_pb2.REASON_PERMISSION_DENIED)
     if binding.body:
         yield from map(reason_name, WITH_A_BODY)
     if binding.key_field:

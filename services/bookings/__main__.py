@@ -57,19 +57,21 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         follower = Follower(pool, events)
         reconciler = Reconciler(pool, inventory, follower, events)
         catalogue = Catalogue(events.get_state, inventory)
-        reservations = Reservations(pool, catalogue)
+        reservations, cancellations = Reservations(pool, catalogue), Cancellations(pool)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(
             BookingsServicer(
                 reservations,
                 Availability(inventory, catalogue),
-                Bookings(pool),
+                Bookings(pool, catalogue),
+                cancellations,
                 rankings,
-                authenticator,
+                authenticator=authenticator,
+                open_access=settings.open_access,
             ),
             server.grpc,
         )
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
-            InventoryServicer(inventory, follower, Cancellations(pool)), server.grpc
+            InventoryServicer(inventory, follower, cancellations), server.grpc
         )
         await server.start()
         async with running(

@@ -27,12 +27,6 @@ class Availability:
             for event_id in event_ids
         }
 
-    async def expect(self, event_id: int) -> None:
-        """Raises the Refusal that there is for an event which cannot be seen."""
-        seats = (await self.count([event_id]))[event_id]
-        if isinstance(seats, Refusal):
-            raise seats
-
 
 def _visible(seats: Seats | None) -> Seats | Refusal:
     if seats is None:

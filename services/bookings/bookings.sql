@@ -1,14 +1,29 @@
 -- name: get_booking
--- Reads one booking by its number.
+-- Reads one booking by its number; nothing if the viewer may not see it.
 SELECT *
 FROM booking_details
 WHERE id = %(id)s
+    AND is_visible(
+        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )
+
+-- name: get_booking_by_reference
+-- Reads one booking by its reference; nothing if the viewer may not see it.
+SELECT *
+FROM booking_details
+WHERE reference = %(reference)s
+    AND is_visible(
+        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )
 
 -- name: list_bookings
--- Lists all bookings below a number, newest first.
+-- Lists the bookings below a number that the viewer may see, newest first.
 SELECT *
 FROM booking_details
 WHERE id < %(before)s
+    AND is_visible(
+        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )
 ORDER BY id DESC
 LIMIT %(limit)s
 
@@ -22,10 +37,39 @@ ORDER BY id DESC
 LIMIT %(limit)s
 
 -- name: list_event_bookings
--- Lists an event's bookings below a number, newest first.
+-- Lists an event's bookings below a number that the viewer may see, newest first.
 SELECT *
 FROM booking_details
 WHERE event_id = %(event_id)s
     AND id < %(before)s
+    AND is_visible(
+        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )
 ORDER BY id DESC
 LIMIT %(limit)s
+
+-- name: list_own_bookings
+-- Lists a page of a user's bookings by its offset, newest first.
+SELECT *
+FROM booking_details
+WHERE user_id = %(user_id)s
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+ORDER BY id DESC
+OFFSET %(offset)s
+LIMIT %(limit)s
+
+-- name: count_own_bookings
+-- Counts the bookings that list_own_bookings gives on all pages.
+SELECT count(*)
+FROM booking_details
+WHERE user_id = %(user_id)s
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+
+-- name: get_standing
+-- Tells whose an event is and who may know of it.
+SELECT
+    organizer_id,
+    status = 'DRAFT' AS is_draft,
+    deleted AS is_deleted
+FROM inventory
+WHERE event_id = %(event_id)s

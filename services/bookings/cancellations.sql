@@ -1,9 +1,20 @@
 -- name: lock_event_of_booking
 -- Waits for the row of the booking's event and keeps it; gives no row for an unknown booking.
-SELECT inventory.event_id
+SELECT inventory.event_id, bookings.id, inventory.rev
 FROM bookings
 JOIN inventory USING (event_id)
 WHERE bookings.id = %(booking_id)s
+FOR NO KEY UPDATE OF inventory
+
+-- name: lock_event_of_reference
+-- Does the same by the reference; gives no row either for a booking that the viewer may not see.
+SELECT inventory.event_id, bookings.id, inventory.rev
+FROM bookings
+JOIN inventory USING (event_id)
+WHERE bookings.reference = %(reference)s
+    AND is_visible(
+        bookings.user_id, inventory.organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )
 FOR NO KEY UPDATE OF inventory
 
 -- name: cancel_booking

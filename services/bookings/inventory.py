@@ -45,6 +45,7 @@ class EventState:
     price_amount_minor: int | None = None
     price_currency: str | None = None
     one_booking_per_user: bool | None = None
+    organizer_id: str | None = None
     epoch: str = ""
 
     @property

@@ -2,14 +2,15 @@
 -- Stores the first state that is heard of an event, a tombstone too; gives no row if there was one.
 WITH opened AS (
     INSERT INTO inventory (
-        event_id, capacity, closed_at, epoch, catalogue_rev, verdict, name, status, deleted, starts_at,
-        sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user
+        event_id, capacity, closed_at, epoch, catalogue_rev, verdict, organizer_id, name, status,
+        deleted, starts_at, sales_open_at, sales_close_at, price_amount_minor, price_currency,
+        one_booking_per_user
     )
     VALUES (
         %(event_id)s, %(capacity)s, CASE WHEN %(closes)s THEN clock_timestamp() END, %(epoch)s,
-        %(rev)s, 'APPLIED', %(name)s, %(status)s, %(deleted)s, %(starts_at)s,
-        %(sales_open_at)s, %(sales_close_at)s, %(price_amount_minor)s, %(price_currency)s,
-        %(one_booking_per_user)s
+        %(rev)s, 'APPLIED', %(organizer_id)s, %(name)s, %(status)s,
+        %(deleted)s, %(starts_at)s, %(sales_open_at)s, %(sales_close_at)s, %(price_amount_minor)s,
+        %(price_currency)s, %(one_booking_per_user)s
     )
     ON CONFLICT ON CONSTRAINT inventory_pk DO NOTHING
     RETURNING event_id, rev, capacity
@@ -87,6 +88,7 @@ applied AS (
         verdict = 'APPLIED',
         refusal = '',
         cancelled_bookings = CASE WHEN closes_now THEN before.live_bookings ELSE 0 END,
+        organizer_id = %(organizer_id)s,
         name = %(name)s,
         status = %(status)s,
         deleted = %(deleted)s,

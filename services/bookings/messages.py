@@ -9,6 +9,7 @@ from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
 from services.bookings.bookings import Booking
+from services.bookings.cancellations import Cancelled
 from services.bookings.following import News, Place
 from services.bookings.inventory import EventState, Judgement, Seats
 from services.bookings.reservations import Reservation
@@ -49,6 +50,24 @@ def write_reservation(made: Reservation, response: bookings_pb2.ReserveResponse)
     reservation.created_at.CopyFrom(_shared_timestamp(made.created_at))
     response.inventory_revision = made.rev
     response.replayed = made.replayed
+
+
+def create_response(made: Reservation) -> bookings_pb2.CreateBookingResponse:
+    """Writes a booking that was just made."""
+    return bookings_pb2.CreateBookingResponse(
+        booking=booking(made.booking) if made.booking else None,
+        inventory_revision=made.rev,
+        replayed=made.replayed,
+    )
+
+
+def cancel_response(cancelled: Cancelled) -> bookings_pb2.CancelBookingByReferenceResponse:
+    """Writes a booking that was just cancelled."""
+    return bookings_pb2.CancelBookingByReferenceResponse(
+        booking=booking(cancelled.booking),
+        inventory_revision=cancelled.rev,
+        replayed=cancelled.replayed,
+    )
 
 
 def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
@@ -93,6 +112,7 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
         one_booking_per_user=(
             state.one_booking_per_user if state.HasField("one_booking_per_user") else None
         ),
+        organizer_id=state.organizer_id if state.HasField("organizer_id") else None,
         epoch=state.epoch,
     )
 
@@ -107,6 +127,11 @@ def news(response: catalogue_pb2.ListChangesResponse, place: Place) -> News:
         _moment(changes[0].changed_at) if changes else None,
         is_last=last >= response.head_sequence,
     )
+
+
+def status_name(status: bookings_pb2.BookingStatus.ValueType) -> str:
+    """Gives a status as it is stored."""
+    return bookings_pb2.BookingStatus.Name(status).removeprefix("BOOKING_STATUS_")
 
 
 def timestamp(moment: datetime | None) -> Timestamp | None:

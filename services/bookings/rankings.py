@@ -34,13 +34,20 @@ class Rankings:
         self._pool = pool
         self._roll_up_chunk = roll_up_chunk
 
-    async def list_top_users(self, period: str, day: str) -> list[TopUser]:
-        """Lists at most ten users.
+    async def list_top_users(
+        self, period: str, day: str, *, with_accounts: bool = True
+    ) -> list[TopUser]:
+        """Lists at most ten users, those who have an account only `with_accounts`.
 
         `period` is day, week, month or "" for all time; `day` is an ISO date within it, "" for
         today (UTC). Raises ValidationFailed for a day that the calendar does not have.
         """
-        values = {"period": period or "all", "starts_on": first_day(period, day), "most": MOST}
+        values = {
+            "period": period or "all",
+            "starts_on": first_day(period, day),
+            "with_accounts": with_accounts,
+            "most": MOST,
+        }
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(TopUser))
             await cursor.execute(SQL["list_top_users"], values)

@@ -81,6 +81,7 @@ leaders AS MATERIALIZED (
     FROM ranks
     WHERE period = %(period)s
         AND starts_on = %(starts_on)s
+        AND (%(with_accounts)s OR NOT is_account(user_id))
     ORDER BY bookings DESC, user_id
     LIMIT %(most)s + (SELECT count(*) FROM moved)
 ),
@@ -117,6 +118,7 @@ singles AS (
             AND bookings > 0
             AND user_id NOT IN (SELECT user_id FROM moved)
             AND user_id NOT IN (SELECT user_id FROM leaders)
+            AND (%(with_accounts)s OR NOT is_account(user_id))
         ORDER BY user_id
         LIMIT %(most)s
     ) AS first
@@ -148,5 +150,6 @@ SELECT
     bookings::bigint AS bookings_count
 FROM totals
 WHERE bookings > 0
+    AND (%(with_accounts)s OR NOT is_account(user_id))
 ORDER BY place, user_id
 LIMIT %(most)s

@@ -3,10 +3,10 @@
 The rules themselves are in migrations/functions/reserve.sql, under the event's lock.
 """
 
-import hashlib
+import contextlib
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from operator import attrgetter
@@ -16,8 +16,11 @@ import psycopg
 import structlog
 from psycopg.rows import class_row
 
+from services.bookings import idempotency
+from services.bookings.bookings import Booking
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
+from services.bookings.idempotency import Key
 from services.kit import queries
 from services.kit.errors import (
     IdempotencyKeyReused,
@@ -26,7 +29,7 @@ from services.kit.errors import (
     RequestInProgress,
     Unavailable,
 )
-from services.kit.postgres import Pool, refusal_of
+from services.kit.postgres import Connection, Pool, refusal_of
 
 SQL = queries.load(__file__)
 EXPIRY_CHUNK = 1_000
@@ -45,27 +48,50 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One seat of an event for a user; `key` is the idempotency key, None for none.
+class Way:
+    """A way of booking: the operation that idempotency keys belong to.
 
-    `caller` is whose key it is: an account, or "" for all who have no token.
+    An exclusive one gives a user one live booking of an event, unless the event says otherwise.
+    One that shows bookings answers with the whole booking.
+    """
+
+    operation: str
+    is_exclusive: bool
+    shows_bookings: bool
+
+
+RESERVE = Way("reserve", is_exclusive=True, shows_bookings=False)
+CREATE = Way("create_booking", is_exclusive=False, shows_bookings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Seats of an event for a user, all or none; `key` is the idempotency key, None for none.
+
+    `caller` is whose key it is: an account, or "" for all who have no token. Those that are decided
+    together go one way.
     """
 
     event_id: int
     user_id: str
+    seat_count: int = 1
     caller: str = ""
     key: str | None = None
+    way: Way = RESERVE
 
     @property
     def fingerprint(self) -> bytes:
         """Digest of what is asked: the same key with another one is refused."""
-        asked = f"v1\x1freserve\x1f{self.event_id}\x1f{self.user_id}"
-        return hashlib.sha256(asked.encode()).digest()
+        asked = (self.event_id, self.user_id, self.seat_count)
+        return idempotency.fingerprint(self.way.operation, *asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A seat that was booked, and the revision of the inventory that it made."""
+    """Seats that were booked, and the revision of the inventory that it made.
+
+    `booking` is all of it as it was made, where the way of booking shows that.
+    """
 
     booking_id: int
     event_id: int
@@ -73,6 +99,7 @@ class Reservation:
     created_at: datetime
     rev: int
     replayed: bool
+    booking: Booking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +134,14 @@ class Reservations:
         are refused as Busy, to be asked again without. Raises psycopg.Error when the database gives
         no answer to any of them.
         """
+        decide = partial(self.reserve, skips_locked=skips_locked)
+        if alike := _alike(requests):
+            return await decide(requests[:alike]) + await _late(decide, requests[alike:])
         firsts, twins = _split(requests)
         decided = await self._reserve_distinct(
             [requests[index] for index in firsts], skips_locked=skips_locked
         )
         # The keys of the twins are stored by now, so they are answered as if they had come later.
-        decide = partial(self.reserve, skips_locked=skips_locked)
         repeated = await _late(decide, [requests[index] for index in twins])
         outcomes = dict(zip(firsts + twins, decided + repeated, strict=True))
         return [outcomes[index] for index in range(len(requests))]
@@ -163,19 +192,40 @@ class Reservations:
 
         Requests that are refused alike share their refusal: a full event has many of them.
         """
+        way = requests[0].way
         columns = _columns(requests) | {"skips_locked": skips_locked}
-        async with self._pool.connection() as connection:
+        async with self._pool.connection() as connection, _transaction(connection, way):
             cursor = connection.cursor(binary=True, row_factory=class_row(Decision))
             await cursor.execute(SQL["reserve"], columns)
             decisions = await cursor.fetchall()
-        decisions.sort(key=attrgetter("item"))
-        refused = cache(_refusal)
-        return [
-            _reservation(request, decision)
-            if decision.outcome == "RESERVED"
-            else refused(decision.outcome, decision.rev, decision.booking_id, decision.replayed)
-            for request, decision in zip(requests, decisions, strict=True)
-        ]
+            decisions.sort(key=attrgetter("item"))
+            if way.shows_bookings:
+                outcomes = _outcomes(requests, decisions)
+                pairs = zip(requests, outcomes, strict=True)
+                return [await _shown(connection, *pair) for pair in pairs]
+        return _outcomes(requests, decisions)
+
+
+def _transaction(
+    connection: Connection, way: Way
+) -> contextlib.AbstractAsyncContextManager[object]:
+    """One statement is its own transaction; what shows bookings reads them in that of deciding."""
+    return connection.transaction() if way.shows_bookings else contextlib.nullcontext()
+
+
+async def _shown(connection: Connection, request: Request, outcome: Outcome) -> Outcome:
+    """Adds the booking to an outcome: as it is now, or was when the key was first used."""
+    if isinstance(outcome, Refusal):
+        return outcome
+    key = request.key and Key(
+        request.caller, request.way.operation, request.key, request.fingerprint
+    )
+    if key and outcome.replayed:
+        booking = await idempotency.recalled(connection, key)
+    else:
+        place = (outcome.event_id, outcome.booking_id)
+        booking = await idempotency.shown(connection, place, key or None)
+    return replace(outcome, booking=booking)
 
 
 async def _late(decide: Decide, requests: Sequence[Request]) -> list[Outcome]:
@@ -190,6 +240,18 @@ async def _late(decide: Decide, requests: Sequence[Request]) -> list[Outcome]:
     except Exception as error:
         log.exception("late items failed", items=len(requests))
         return [refusal_of(error, is_read=False) or Internal()] * len(requests)
+
+
+def _alike(requests: Sequence[Request]) -> int:
+    """Counts the first requests up to one that wants other than they do of the same event.
+
+    Gives 0 if there is none, so that all may be decided together.
+    """
+    wanted: dict[int, int] = {}
+    for index, request in enumerate(requests):
+        if wanted.setdefault(request.event_id, request.seat_count) != request.seat_count:
+            return index
+    return 0
 
 
 def _split(requests: Sequence[Request]) -> tuple[list[int], list[int]]:
@@ -210,10 +272,13 @@ def _columns(requests: Sequence[Request]) -> dict[str, Any]:
     return {
         "event_ids": [request.event_id for request in requests],
         "user_ids": [request.user_id for request in requests],
+        "seat_counts": [request.seat_count for request in requests],
         "callers": [request.caller if request.key else None for request in requests],
         "keys": [request.key for request in requests],
         "fingerprints": [request.fingerprint if request.key else None for request in requests],
         "uuids": _random_uuids(len(requests)),
+        "way": requests[0].way.operation,
+        "exclusive_way": requests[0].way.is_exclusive,
     }
 
 
@@ -224,6 +289,16 @@ def _random_uuids(count: int) -> list[str]:
     drawn[8::16] = drawn[8::16].translate(_VARIANT)
     written = drawn.hex()
     return [written[start : start + 32] for start in range(0, len(written), 32)]
+
+
+def _outcomes(requests: Sequence[Request], decisions: Sequence[Decision]) -> list[Outcome]:
+    refused = cache(_refusal)
+    return [
+        _reservation(request, decision)
+        if decision.outcome == "RESERVED"
+        else refused(decision.outcome, decision.rev, decision.booking_id, decision.replayed)
+        for request, decision in zip(requests, decisions, strict=True)
+    ]
 
 
 def _refusal(outcome: str, rev: int | None, booking_id: int | None, replayed: bool) -> Refusal:

@@ -11,10 +11,13 @@ SELECT
 FROM reserve(
     %(event_ids)s::bigint[],
     %(user_ids)b::text[],
+    %(seat_counts)b::integer[],
     %(callers)s::text[],
     %(keys)s::text[],
     %(fingerprints)s::bytea[],
     %(uuids)b::uuid[],
+    %(way)s,
+    %(exclusive_way)s,
     %(skips_locked)s
 )
 

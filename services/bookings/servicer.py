@@ -3,23 +3,25 @@
 import unicodedata
 from collections.abc import Sequence
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import grpc
 from google.rpc import status_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from services.bookings import messages
+from services.bookings.access import Viewer
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
 from services.bookings.cancellations import Cancellations
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory, Seats
 from services.bookings.rankings import Rankings
-from services.bookings.reservations import Busy, Outcome, Request, Reservations
+from services.bookings.reservations import CREATE, Busy, Outcome, Request, Reservations
 from services.kit import context, paging
 from services.kit.authentication import Authenticator, Caller
 from services.kit.callers import rule_of
-from services.kit.errors import Refusal, ValidationFailed, status_of
+from services.kit.errors import Refusal, ValidationFailed, Violation, status_of
 from services.kit.validation import violations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -36,20 +38,25 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         reservations: Reservations,
         availability: Availability,
         bookings: Bookings,
+        cancellations: Cancellations,
         rankings: Rankings,
+        *,
         authenticator: Authenticator,
+        open_access: bool,
     ) -> None:
         self._reservations = reservations
         self._availability = availability
         self._bookings = bookings
+        self._cancellations = cancellations
         self._rankings = rankings
         self._authenticator = authenticator
+        self._open_access = open_access
 
     async def Reserve(
         self, request: bookings_pb2.ReserveRequest, _: Context
     ) -> bookings_pb2.ReserveResponse:
         """See bookings.proto."""
-        [outcome] = await self._reservations.reserve([_request(request, context.caller.get())])
+        [outcome] = await self._reservations.reserve([_request(request, self._viewer())])
         if isinstance(outcome, Refusal):
             raise outcome
         return messages.reserve_response(outcome)
@@ -71,6 +78,24 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         )
         outcomes = [next(decided) if isinstance(item, Request) else item for item in asked]
         return _batch_reserve_response(outcomes)
+
+    async def CreateBooking(
+        self, request: bookings_pb2.CreateBookingRequest, _: Context
+    ) -> bookings_pb2.CreateBookingResponse:
+        """See bookings.proto."""
+        viewer = self._viewer()
+        asked = Request(
+            request.event_id,
+            viewer.user(),
+            seat_count=request.seat_count,
+            caller=viewer.key_owner,
+            key=request.request_id or None,
+            way=CREATE,
+        )
+        [outcome] = await self._reservations.reserve([asked])
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return messages.create_response(outcome)
 
     async def GetAvailability(
         self, request: bookings_pb2.GetAvailabilityRequest, _: Context
@@ -101,7 +126,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     ) -> bookings_pb2.ListBookingsResponse:
         """See bookings.proto."""
         page = paging.parse(request.page_size, request.page_token, scope="bookings")
-        found, token = paging.cut(await self._bookings.list_all(page), page)
+        found, token = paging.cut(await self._bookings.list_all(page, self._viewer()), page)
         return bookings_pb2.ListBookingsResponse(
             bookings=map(messages.booking, found), next_page_token=token
         )
@@ -112,7 +137,8 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         """See bookings.proto."""
         user_id = _normalised(request.user_id)
         page = paging.parse(request.page_size, request.page_token, scope=f"user {user_id}")
-        found, token = paging.cut(await self._bookings.list_of_user(user_id, page), page)
+        listed = await self._bookings.list_of_user(user_id, page, self._viewer())
+        found, token = paging.cut(listed, page)
         return bookings_pb2.ListUserBookingsResponse(
             bookings=map(messages.booking, found), next_page_token=token
         )
@@ -124,8 +150,8 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         page = paging.parse(
             request.page_size, request.page_token, scope=f"event {request.event_id}"
         )
-        await self._availability.expect(request.event_id)
-        found, token = paging.cut(await self._bookings.list_of_event(request.event_id, page), page)
+        listed = await self._bookings.list_of_event(request.event_id, page, self._viewer())
+        found, token = paging.cut(listed, page)
         return bookings_pb2.ListEventBookingsResponse(
             bookings=map(messages.booking, found), next_page_token=token
         )
@@ -134,14 +160,46 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self, request: bookings_pb2.GetBookingRequest, _: Context
     ) -> bookings_pb2.GetBookingResponse:
         """See bookings.proto."""
-        found = await self._bookings.get(request.booking_id)
+        found = await self._bookings.get(request.booking_id, self._viewer())
         return bookings_pb2.GetBookingResponse(booking=messages.booking(found))
+
+    async def ListOwnBookings(
+        self, request: bookings_pb2.ListOwnBookingsRequest, _: Context
+    ) -> bookings_pb2.ListOwnBookingsResponse:
+        """See bookings.proto."""
+        status = messages.status_name(request.status) if request.HasField("status") else None
+        page = paging.parse(request.page_size, "", scope="")
+        found, total = await self._bookings.list_own(
+            self._viewer().user(), status, request.page or 1, page
+        )
+        return bookings_pb2.ListOwnBookingsResponse(
+            bookings=map(messages.booking, found), total=total
+        )
+
+    async def GetBookingByReference(
+        self, request: bookings_pb2.GetBookingByReferenceRequest, _: Context
+    ) -> bookings_pb2.GetBookingByReferenceResponse:
+        """See bookings.proto."""
+        found = await self._bookings.get_by_reference(UUID(request.reference), self._viewer())
+        return bookings_pb2.GetBookingByReferenceResponse(booking=messages.booking(found))
+
+    async def CancelBookingByReference(
+        self, request: bookings_pb2.CancelBookingByReferenceRequest, _: Context
+    ) -> bookings_pb2.CancelBookingByReferenceResponse:
+        """See bookings.proto."""
+        return messages.cancel_response(
+            await self._cancellations.cancel_by_reference(
+                UUID(request.reference), self._viewer(), request.request_id
+            )
+        )
 
     async def ListTopUsers(
         self, request: bookings_pb2.ListTopUsersRequest, _: Context
     ) -> bookings_pb2.ListTopUsersResponse:
         """See bookings.proto."""
-        users = await self._rankings.list_top_users(request.period, request.date)
+        users = await self._rankings.list_top_users(
+            request.period, request.date, with_accounts=self._viewer().sees_accounts
+        )
         return bookings_pb2.ListTopUsersResponse(
             users=(
                 bookings_pb2.TopUser(
@@ -159,11 +217,14 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             return caller
         try:
             self._authenticator.admit(caller, RESERVE)
+            if found := violations(item.request):
+                return ValidationFailed(violations=found)
+            return _request(item.request, Viewer(caller, self._open_access))
         except Refusal as refusal:
             return refusal
-        if found := violations(item.request):
-            return ValidationFailed(violations=found)
-        return _request(item.request, caller)
+
+    def _viewer(self) -> Viewer:
+        return Viewer(context.caller.get(), self._open_access)
 
 
 class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
@@ -192,11 +253,14 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         return inventory_pb2.CancelBookingResponse(inventory_revision=rev)
 
 
-def _request(request: bookings_pb2.ReserveRequest, caller: Caller) -> Request:
+def _request(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Request:
+    """Reads a reservation. Raises ValidationFailed, and PermissionDenied as Viewer does."""
+    if not request.HasField("user_id") and viewer.caller.subject is None:
+        raise ValidationFailed(violations=[Violation("user_id", "value is required")])
     return Request(
         request.event_id,
-        _normalised(request.user_id),
-        caller=caller.subject or "",
+        viewer.user(_normalised(request.user_id)),
+        caller=viewer.key_owner,
         key=request.request_id or None,
     )
 

@@ -61,7 +61,7 @@ class Scenery:
             for target in _targets(system).values()
         }
         people = meet(closed.database, ROLES)
-        self._user_id = people["user"].id
+        self.user_id = people["user"].id
         self.api_key = key_of(closed.database, people["user"], "BOOKINGS_READ")
         self.actors = [
             Actor("nobody", "guest"),
@@ -83,6 +83,7 @@ class Scenery:
         for word in self.words.values():
             self.event(name=word, status="DRAFT")
         self.booking: int = self.new_booking()
+        self.booking_of_guest: int = self.new_booking_of_guest()
 
     def expendable(self, actor: Actor) -> Actor:
         """Gives somebody of the same role, for whom it does not matter what becomes of them."""
@@ -123,8 +124,20 @@ class Scenery:
 
     def new_booking(self) -> int:
         """Books a seat for the user, at an event of the owner."""
-        body = {"event_id": self.event(), "user_id": self._user_id}
+        body = {"event_id": self.event(), "user_id": self.user_id}
         return int(self._post("user", "/api/bookings/reserve", body)["booking_id"])
+
+    def new_booking_of_guest(self) -> int:
+        """Books a seat without a token, at an event of the owner."""
+        body = {"event_id": self.event(), "user_id": "guest"}
+        return int(self._post("open", "/api/bookings/reserve", body)["booking_id"])
+
+    def reference(self, booking_id: int) -> dict[str, Any]:
+        """Gives the reference of a booking."""
+        with psycopg.connect(self._closed.database.owner_dsn) as connection:
+            asked = "SELECT reference FROM bookings.bookings WHERE id = %s"
+            [reference] = connection.execute(asked, [booking_id]).fetchone() or ("",)
+        return {"reference": str(reference)}
 
     def state(self) -> dict[str, Any]:
         """Gives the state of an event that bookings has heard of."""
@@ -176,6 +189,11 @@ def seat(scenery: Scenery, actor: Actor) -> dict[str, Any]:
     return {"event_id": scenery.event(), "user_id": actor.user_id}
 
 
+def seat_for_the_user(scenery: Scenery, actor: Actor) -> dict[str, Any]:
+    """Asks for a seat of a new event, for the user."""
+    return {"event_id": scenery.event(), "user_id": scenery.user_id}
+
+
 REQUESTS: Mapping[str, Request] = {
     "EventsService.CreateEvent": lambda s, a: {"event": {"name": "Gig", "total_seats": 1}},
     "EventsService.GetEvent": lambda s, a: {"event_id": s.published},
@@ -200,16 +218,33 @@ REQUESTS: Mapping[str, Request] = {
     "CatalogueService.ListChanges": lambda s, a: {},
     "CatalogueService.ListEventStates": lambda s, a: {},
     "BookingsService.Reserve": seat,
+    "BookingsService.Reserve for the user": seat_for_the_user,
     "BookingsService.BatchReserve": lambda s, a: {
         "items": [{"request": seat(s, a), "authorization": a.authorization}]
+    },
+    "BookingsService.BatchReserve for the user": lambda s, a: {
+        "items": [{"request": seat_for_the_user(s, a), "authorization": a.authorization}]
     },
     "BookingsService.GetAvailability": lambda s, a: {"event_id": s.published},
     "BookingsService.BatchGetAvailability": lambda s, a: {"items": [{"event_id": s.published}]},
     "BookingsService.ListBookings": lambda s, a: {},
     "BookingsService.ListUserBookings": lambda s, a: {"user_id": a.user_id},
+    "BookingsService.ListUserBookings of the user": lambda s, a: {"user_id": s.user_id},
     "BookingsService.ListEventBookings": lambda s, a: {"event_id": s.published},
+    "BookingsService.ListEventBookings of a draft": lambda s, a: {"event_id": s.draft},
     "BookingsService.GetBooking": lambda s, a: {"booking_id": s.booking},
+    "BookingsService.GetBooking of a guest": lambda s, a: {"booking_id": s.booking_of_guest},
     "BookingsService.ListTopUsers": lambda s, a: {},
+    "BookingsService.CreateBooking": lambda s, a: {"event_id": s.event(), "seat_count": 2},
+    "BookingsService.ListOwnBookings": lambda s, a: {},
+    "BookingsService.GetBookingByReference": lambda s, a: s.reference(s.booking),
+    "BookingsService.GetBookingByReference of a guest": lambda s, a: s.reference(
+        s.booking_of_guest
+    ),
+    "BookingsService.CancelBookingByReference": lambda s, a: s.reference(s.new_booking()),
+    "BookingsService.CancelBookingByReference of a guest": lambda s, a: s.reference(
+        s.new_booking_of_guest()
+    ),
     "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
     "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
     "AccountsService.SendCode": lambda s, a: {"type": "register", **s.stranger()},

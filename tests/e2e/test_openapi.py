@@ -22,10 +22,12 @@ BY_VALUE = {
     ("event_id", "must be an integer"),  # 1.0 is one to JSON Schema
     ("key", "cannot change"),
     ("price.amount_minor", "must be an integer"),
+    ("seat_count", "must be an integer"),
     ("sales_close_at", "must be after sales_open_at"),
     ("status", "must not be null"),  # in updates, where all else may be cleared
     ("time_zone", "must be the name of an IANA time zone"),
     ("total_seats", "must be an integer"),
+    ("user_id", "value is required"),  # of whom no token tells
 }
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)

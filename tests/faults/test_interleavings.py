@@ -1,7 +1,5 @@
 """Every order in which the steps of two or three sessions can meet, and what must hold after it."""
 
-import contextlib
-import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -9,13 +7,10 @@ import psycopg
 import pytest
 
 from services.bookings import inventory
-from services.bookings.cancellations import Cancellations
-from services.bookings.catalogue import Catalogue
 from services.bookings.errors import AlreadyCancelled, SoldOut
 from services.bookings.following import Feed, Follower, News, Place
-from services.bookings.inventory import EventState, Inventory, Verdict
+from services.bookings.inventory import Inventory, Verdict
 from services.bookings.messages import apply_response, event_state
-from services.bookings.reservations import Request, Reservation, Reservations
 from services.events import inventory as events_inventory
 from services.events import messages, revisions
 from services.events.access import Viewer
@@ -29,147 +24,20 @@ from services.events.inventory import Verdict as Heard
 from services.kit.authentication import ANONYMOUS
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
-from tests.faults.interleaving import Interleavings, Session, SteppedConnection, SteppedCursor, Work
-from tests.services.bookings.conftest import ScriptedCatalogue, drift, take_out_the_lock
+from tests.faults.interleaving import Interleavings, Session, Work
+from tests.faults.stage import (
+    CAPACITY,
+    Stage,
+    applying,
+    book,
+    cancelling,
+    concert,
+    reserved,
+    reserving,
+)
+from tests.services.bookings.conftest import drift, take_out_the_lock
 
-SCHEMAS = ("events", "bookings")
 VIEWER = Viewer(ANONYMOUS, open_access=True)
-CAPACITY = 2
-
-_numbers = itertools.count(1)
-
-
-@pytest.fixture
-async def interleavings(database: Database) -> AsyncIterator[Interleavings]:
-    """Gives three sessions to interleave."""
-    async with contextlib.AsyncExitStack() as stack:
-        dsns = {"events": database.events_dsn, "bookings": database.bookings_dsn}
-
-        async def connect(schema: str) -> SteppedConnection:
-            connection = await SteppedConnection.connect(
-                dsns[schema],
-                autocommit=True,
-                options=f"-c search_path={schema} -c timezone=UTC",
-                cursor_factory=SteppedCursor,
-            )
-            return await stack.enter_async_context(connection)
-
-        monitor = await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True)
-        await stack.enter_async_context(monitor)
-        yield Interleavings(
-            monitor,
-            [Session({schema: await connect(schema) for schema in SCHEMAS}) for _ in range(3)],
-        )
-
-
-@pytest.fixture
-def owner(database: Database) -> Any:
-    """Gives a connection that may do everything."""
-    with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
-        connection.execute("SET search_path TO bookings")
-        yield connection
-
-
-def concert(event_id: int, rev: int, capacity: int, **changes: Any) -> EventState:
-    """Makes a state of an event that can be booked, unless the changes say otherwise."""
-    return EventState(
-        event_id, rev, "Concert", capacity, changes.pop("status", "PUBLISHED"), **changes
-    )
-
-
-def applying(state: EventState) -> Work:
-    """Has a state arrive."""
-    return lambda session: Inventory(session.pool("bookings")).apply(state)
-
-
-def reserving(event_id: int, user_id: str = "ada") -> Work:
-    """Reserves a seat; its transaction stays open for a while."""
-
-    async def reserve(session: Session) -> object:
-        pool = session.pool("bookings", transactions=True)
-        catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
-        [outcome] = await Reservations(pool, catalogue).reserve([Request(event_id, user_id)])
-        return outcome
-
-    return reserve
-
-
-def cancelling(booking_id: int) -> Work:
-    """Cancels a booking."""
-    return lambda session: Cancellations(session.pool("bookings")).cancel(booking_id)
-
-
-async def book(pool: Pool, event_id: int, seats: int) -> list[int]:
-    """Books seats before the curtain rises; gives the numbers of the bookings."""
-    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
-    requests = [Request(event_id, f"early-{number}") for number in range(seats)]
-    made = await Reservations(pool, catalogue).reserve(requests)
-    return [one.booking_id for one in made if isinstance(one, Reservation)]
-
-
-class Stage:
-    """Makes an event for each order, and remembers which."""
-
-    def __init__(self, owner: psycopg.Connection[Any], pool: Pool) -> None:
-        self._owner = owner
-        self._pool = pool
-        self.orders = 0
-        self.event_id = 0
-        self.booking_ids: list[int] = []
-
-    async def open(self, *, capacity: int = CAPACITY, booked: int = 0) -> int:
-        """Makes an event of which some seats are booked."""
-        number = self.number()
-        await Inventory(self._pool).apply(concert(number, 1, capacity))
-        self.booking_ids = await book(self._pool, number, booked)
-        return number
-
-    def number(self) -> int:
-        """Gives the number of an event that bookings has not heard of."""
-        self.orders += 1
-        self.event_id = next(_numbers)
-        return self.event_id
-
-    def in_force(self) -> tuple[int, int, str, bool]:
-        """Tells capacity, seats taken, status and whether the event is closed."""
-        row = self._owner.execute(
-            "SELECT capacity, sold + held, status, closed_at IS NOT NULL FROM inventory"
-            " WHERE event_id = %s",
-            [self.event_id],
-        ).fetchone()
-        assert row is not None
-        capacity, taken, status, is_closed = row
-        return capacity, taken, status, is_closed
-
-    def live(self) -> int:
-        """Counts the bookings that read as live."""
-        row = self._owner.execute(
-            "SELECT count(*) FROM booking_details"
-            " WHERE event_id = %s AND status IN ('HELD', 'CONFIRMED')",
-            [self.event_id],
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-
-@pytest.fixture
-async def broken_stage(owner: psycopg.Connection[Any], database: Database) -> AsyncIterator[Stage]:
-    """Gives a stage on which things may go wrong."""
-    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
-        yield Stage(owner, pool)
-
-
-@pytest.fixture
-async def stage(broken_stage: Stage, database: Database) -> AsyncIterator[Stage]:
-    """Gives a stage; in the end all that was ever on it counts right."""
-    yield broken_stage
-    assert drift(database) == []
-    assert broken_stage.orders > 1
-
-
-def reserved(outcome: object) -> bool:
-    """Tells whether a seat was booked."""
-    return isinstance(outcome, Reservation)
 
 
 async def test_states_arrive_in_any_order(interleavings: Interleavings, stage: Stage) -> None:

@@ -58,7 +58,7 @@ def test_a_request_is_described_as_strictly_as_it_is_read(document: dict[str, An
     """Rules, required fields, and that nothing else is accepted."""
     schema = document["components"]["schemas"]["ReserveRequest"]
     assert schema["additionalProperties"] is False
-    assert schema["required"] == ["event_id", "user_id"]
+    assert schema["required"] == ["event_id"]
     event_id, user_id = schema["properties"]["event_id"], schema["properties"]["user_id"]
     assert (event_id["minimum"], event_id["maximum"]) == (1, 2**63 - 1)
     assert (user_id["minLength"], user_id["maxLength"]) == (1, 128)

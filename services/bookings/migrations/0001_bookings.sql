@@ -30,6 +30,8 @@ CREATE TABLE inventory (
     refusal text NOT NULL DEFAULT '',
     cancelled_bookings integer NOT NULL DEFAULT 0,
 
+    -- The account that made the event; null if somebody without a token did.
+    organizer_id text COLLATE "C",
     name text NOT NULL,
     status text NOT NULL,
     deleted boolean NOT NULL,
@@ -86,6 +88,7 @@ CREATE UNIQUE INDEX bookings_one_per_user ON bookings (event_id, user_id)
     WHERE exclusive AND status IN ('HELD', 'CONFIRMED');
 CREATE INDEX bookings_by_id ON bookings (id);
 CREATE INDEX bookings_by_user ON bookings (user_id, id);
+CREATE INDEX bookings_by_reference ON bookings (reference);
 
 -- One row for each change of an inventory, in the transaction of the change and never touched
 -- again: replayed from rev 1, it gives the counters and who holds a seat.
@@ -126,6 +129,8 @@ CREATE TABLE idempotency (
     event_id bigint NOT NULL,
     booking_id bigint,
     rev bigint NOT NULL,
+    -- The booking as the answer showed it, where it did.
+    snapshot jsonb,
     decided_at timestamptz NOT NULL,
 
     CONSTRAINT idempotency_pk PRIMARY KEY (caller, operation, key)

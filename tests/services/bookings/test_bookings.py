@@ -2,30 +2,37 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from boxoffice.rest.v1 import rest_pb2
 from services.bookings import bookings as bookings_module
 from services.bookings import inventory as inventory_module
 from services.bookings import rankings as rankings_module
+from services.bookings.access import Viewer
 from services.bookings.bookings import Booking, Bookings
-from services.bookings.errors import BookingNotFound
+from services.bookings.catalogue import Catalogue
+from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
 from services.bookings.reservations import Request, Reservation, Reservations
+from services.kit.authentication import ANONYMOUS, Caller, Role
+from services.kit.errors import PermissionDenied, Unavailable
 from services.kit.paging import FIRST, Page, cut, parse
 from services.kit.postgres import Pool
 from tests.conftest import Database
-from tests.services.bookings.conftest import concert
+from tests.services.bookings.conftest import ScriptedCatalogue, concert
 
+GUEST = Viewer(ANONYMOUS, open_access=True)
 USERS = ["ada", "bob", "cy", "dé"]
 List = Callable[[Page], Awaitable[list[Booking]]]
 
 
 @pytest.fixture
-def bookings(pool: Pool) -> Bookings:
+def bookings(pool: Pool, catalogue: Catalogue) -> Bookings:
     """Gives the reader of bookings."""
-    return Bookings(pool)
+    return Bookings(pool, catalogue)
 
 
 @pytest.fixture
@@ -57,9 +64,10 @@ async def test_pages_show_every_booking_once_newest_first(
 ) -> None:
     """All, a user's and an event's, whatever the size of the page."""
     newest = sorted(ids, reverse=True)
-    assert await walk(bookings.list_all, size) == newest
-    assert await walk(lambda page: bookings.list_of_user("bob", page), size) == newest[2::4]
-    assert await walk(lambda page: bookings.list_of_event(2, page), size) == newest[4:8]
+    assert await walk(lambda page: bookings.list_all(page, GUEST), size) == newest
+    of_bob = newest[2::4]
+    assert await walk(lambda page: bookings.list_of_user("bob", page, GUEST), size) == of_bob
+    assert await walk(lambda page: bookings.list_of_event(2, page, GUEST), size) == newest[4:8]
 
 
 async def test_a_booking_made_meanwhile_shifts_no_page(
@@ -67,15 +75,15 @@ async def test_a_booking_made_meanwhile_shifts_no_page(
 ) -> None:
     """A list that is walked while people book shows none twice and skips none."""
     page = parse(5, "", scope="")
-    first, token = cut(await bookings.list_all(page), page)
+    first, token = cut(await bookings.list_all(page, GUEST), page)
     await reservations.reserve([Request(1, "late")])
-    rest = await bookings.list_all(parse(100, token, scope=""))
+    rest = await bookings.list_all(parse(100, token, scope=""), GUEST)
     assert [booking.id for booking in [*first, *rest]] == sorted(ids, reverse=True)
 
 
 async def test_a_booking_tells_its_event(bookings: Bookings, ids: list[int]) -> None:
     """Name and price are those of the event."""
-    booking = await bookings.get(ids[0])
+    booking = await bookings.get(ids[0], GUEST)
     assert (booking.event_id, booking.user_id, booking.status) == (1, "ada", "CONFIRMED")
     assert (booking.event_name, booking.seat_count) == ("Concert", 1)
 
@@ -83,18 +91,155 @@ async def test_a_booking_tells_its_event(bookings: Bookings, ids: list[int]) -> 
 async def test_an_unknown_booking_is_not_found(bookings: Bookings) -> None:
     """A number that was never given is no booking."""
     with pytest.raises(BookingNotFound):
-        await bookings.get(2**63 - 1)
+        await bookings.get(2**63 - 1, GUEST)
+
+
+OWNER = "acct_owner"
+ACCOUNTS = {name: Viewer(Caller(f"acct_{name}"), open_access=False) for name in ("ada", "owner")}
+ADMIN = Viewer(Caller("acct_admin", Role.ADMIN), open_access=False)
+ANY_USER = Viewer(Caller("acct_key", scopes={rest_pb2.SCOPE_BOOKINGS_ANY_USER}), open_access=False)
+STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
+LOOKER = Viewer(Caller("acct_ada"), open_access=True)
+
+
+@pytest.fixture
+async def mixed(inventory: Inventory, reservations: Reservations) -> list[int]:
+    """Books an owned event for two accounts and a guest, and another one for the guest."""
+    await inventory.apply(concert(1, organizer_id=OWNER))
+    await inventory.apply(concert(2))
+    asked = [(1, "acct_ada"), (1, "acct_bob"), (1, "guest"), (2, "guest")]
+    made = await reservations.reserve([Request(event_id, user) for event_id, user in asked])
+    return [outcome.booking_id for outcome in made if isinstance(outcome, Reservation)]
+
+
+SEEN = {
+    "admin": (ADMIN, [0, 1, 2, 3]),
+    "key for any user": (ANY_USER, [0, 1, 2, 3]),
+    "owner of the event": (ACCOUNTS["owner"], [0, 1, 2]),
+    "one who booked": (ACCOUNTS["ada"], [0]),
+    "one who did not": (STRANGER, []),
+    "nobody under open access": (GUEST, [2, 3]),
+    "one who booked, under open access": (LOOKER, [0, 2, 3]),
+}
+
+
+@pytest.mark.parametrize(("viewer", "seen"), SEEN.values(), ids=SEEN)
+async def test_a_booking_exists_for_those_who_may_see_it(
+    bookings: Bookings, mixed: list[int], viewer: Viewer, seen: list[int]
+) -> None:
+    """Somebody else's is the same as none; a guest's reference opens it to all who know it."""
+    for index, booking_id in enumerate(mixed):
+        if index in seen:
+            assert (await bookings.get(booking_id, viewer)).id == booking_id
+        else:
+            with pytest.raises(BookingNotFound):
+                await bookings.get(booking_id, viewer)
+        reference = (await bookings.get(booking_id, ADMIN)).reference
+        if index in seen or index >= 2:
+            assert (await bookings.get_by_reference(reference, viewer)).id == booking_id
+        else:
+            with pytest.raises(BookingNotFound):
+                await bookings.get_by_reference(reference, viewer)
+
+
+@pytest.mark.parametrize(("viewer", "seen"), SEEN.values(), ids=SEEN)
+async def test_lists_show_what_one_may_see(
+    bookings: Bookings, mixed: list[int], viewer: Viewer, seen: list[int]
+) -> None:
+    """All bookings to whom they are all, or under open access; an event's to its owner, too."""
+    page = parse(0, "", scope="")
+    if viewer in (ADMIN, ANY_USER, GUEST, LOOKER):
+        listed = [booking.id for booking in await bookings.list_all(page, viewer)]
+        assert sorted(listed) == [mixed[index] for index in seen]
+    else:
+        with pytest.raises(PermissionDenied):
+            await bookings.list_all(page, viewer)
+    if viewer in (ACCOUNTS["ada"], STRANGER):
+        with pytest.raises(PermissionDenied):
+            await bookings.list_of_event(1, page, viewer)
+    else:
+        listed = [booking.id for booking in await bookings.list_of_event(1, page, viewer)]
+        assert sorted(listed) == [mixed[index] for index in seen if index < 3]
+
+
+async def test_an_ownerless_event_is_listed_to_admins_alone(
+    bookings: Bookings, mixed: list[int]
+) -> None:
+    """Nobody owns what was made without a token."""
+    page = parse(0, "", scope="")
+    assert len(await bookings.list_of_event(2, page, ADMIN)) == 1
+    for viewer in (ACCOUNTS["owner"], STRANGER):
+        with pytest.raises(PermissionDenied):
+            await bookings.list_of_event(2, page, viewer)
+
+
+async def test_a_hidden_event_has_no_list(bookings: Bookings, inventory: Inventory) -> None:
+    """A draft exists for its owner alone, a deleted event for nobody."""
+    page = parse(0, "", scope="")
+    await inventory.apply(concert(1, organizer_id=OWNER, status="DRAFT"))
+    await inventory.apply(concert(2, organizer_id=OWNER, deleted=True))
+    assert await bookings.list_of_event(1, page, ACCOUNTS["owner"]) == []
+    for event_id, viewer in ((1, STRANGER), (1, GUEST), (2, ACCOUNTS["owner"]), (2, ADMIN)):
+        with pytest.raises(EventNotFound):
+            await bookings.list_of_event(event_id, page, viewer)
+
+
+async def test_an_event_is_learned_of_before_its_list_is_denied(
+    bookings: Bookings, scripted: ScriptedCatalogue
+) -> None:
+    """Whose event it is, the catalogue tells; if it cannot, nobody is told that there is none."""
+    page = parse(0, "", scope="")
+    scripted.states[1] = concert(1, organizer_id=OWNER)
+    with pytest.raises(PermissionDenied):
+        await bookings.list_of_event(1, page, STRANGER)
+    with pytest.raises(EventNotFound):
+        await bookings.list_of_event(2, page, STRANGER)
+    scripted.refusal = Unavailable()
+    with pytest.raises(Unavailable):
+        await bookings.list_of_event(2, page, STRANGER)
+
+
+async def test_own_bookings_come_by_number(
+    bookings: Bookings, reservations: Reservations, inventory: Inventory
+) -> None:
+    """Pages that are full, the last one and one too far, with the total; by status as well."""
+    for event_id in range(1, 6):
+        await inventory.apply(concert(event_id))
+    made = await reservations.reserve([Request(event_id, "acct_ada") for event_id in range(1, 6)])
+    ids = [outcome.booking_id for outcome in made if isinstance(outcome, Reservation)]
+    await inventory.apply(concert(3, rev=2, status="CANCELLED"))
+    page = parse(2, "", scope="")
+    for number, expected in ((1, ids[:2:-1]), (2, ids[2:0:-1]), (3, ids[:1]), (4, [])):
+        found, total = await bookings.list_own("acct_ada", None, number, page)
+        assert ([booking.id for booking in found], total) == (expected, 5)
+    cancelled, total = await bookings.list_own("acct_ada", "CANCELLED", 1, page)
+    assert ([booking.id for booking in cancelled], total) == ([ids[2]], 1)
+    assert await bookings.list_own("acct_bob", None, 1, page) == ([], 0)
 
 
 READS: dict[str, tuple[bytes, dict[str, Any]]] = {
     name: (statement, values)
     for module, values in (
-        (bookings_module, {"id": 7, "user_id": "user-7", "event_id": 7}),
+        (
+            bookings_module,
+            {
+                "id": 7,
+                "user_id": "user-7",
+                "event_id": 7,
+                "reference": uuid4(),
+                "status": "HELD",
+                "offset": 10,
+                **STRANGER.rows(),
+            },
+        ),
         (inventory_module, {"event_ids": [7, 8]}),
-        (rankings_module, {"period": "all", "starts_on": date(1, 1, 1), "most": 10}),
+        (
+            rankings_module,
+            {"period": "all", "starts_on": date(1, 1, 1), "with_accounts": True, "most": 10},
+        ),
     )
     for name, statement in module.SQL.items()
-    if name.startswith(("get_b", "list_", "count_seats"))
+    if name.startswith(("get_b", "get_s", "list_", "count_"))
 }
 READ_VALUES = {"before": FIRST, "limit": 51}
 

@@ -6,7 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.bookings.access import Viewer
 from services.bookings.bookings import Bookings
+from services.bookings.catalogue import Catalogue
 from services.bookings.errors import EventNotFound, SoldOut
 from services.bookings.inventory import (
     SQL,
@@ -19,10 +21,11 @@ from services.bookings.inventory import (
     judge,
 )
 from services.bookings.reservations import Request, Reservation, Reservations
+from services.kit.authentication import ANONYMOUS
 from services.kit.paging import parse
 from services.kit.postgres import Connection, Pool
 from tests.conftest import Database
-from tests.services.bookings.conftest import concert, drift
+from tests.services.bookings.conftest import ScriptedCatalogue, concert, drift
 
 STOCK = Stock(
     event_id=1,
@@ -217,7 +220,9 @@ async def test_closing_cancels_every_booking_at_once(
 
 
 async def _statuses(pool: Pool) -> set[str]:
-    found = await Bookings(pool).list_all(parse(0, "", scope=""))
+    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
+    viewer = Viewer(ANONYMOUS, open_access=True)
+    found = await Bookings(pool, catalogue).list_all(parse(0, "", scope=""), viewer)
     assert all(booking.cancelled_at is not None for booking in found)
     return {booking.status for booking in found}
 

@@ -12,7 +12,7 @@ from services import bookings
 from services.bookings.cancellations import Cancellations
 from services.bookings.inventory import Inventory
 from services.bookings.rankings import SQL, Rankings, TopUser, first_day
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import CREATE, Request, Reservation, Reservations
 from services.kit.errors import ValidationFailed
 from services.kit.postgres import Pool
 from tests.conftest import Database
@@ -37,8 +37,8 @@ MOMENTS = [
 RESERVE_LATE = """
     SELECT *
     FROM reserve(
-        ARRAY[1]::bigint[], ARRAY['late'], ARRAY[''], ARRAY[NULL]::text[], ARRAY[NULL]::bytea[],
-        ARRAY[gen_random_uuid()], false
+        ARRAY[1]::bigint[], ARRAY['late'], ARRAY[1], ARRAY[''], ARRAY[NULL]::text[],
+        ARRAY[NULL]::bytea[], ARRAY[gen_random_uuid()], 'reserve', true, false
     )
 """
 
@@ -311,3 +311,27 @@ async def test_today_is_meant_when_no_day_is_named(
     for period in PERIODS:
         listed = await rankings.list_top_users(period, "")
         assert listed == [TopUser(1, "ada", 1)] or datetime.now(UTC).date().isoformat() != today
+
+
+async def test_accounts_are_hidden_from_who_has_none(
+    rankings: Rankings, inventory: Inventory, reservations: Reservations
+) -> None:
+    """The places are those among guests then, whether or not anything was rolled up."""
+    await book(inventory, reservations, {"acct_ada": 3, "bob": 2, "acct_cy": 2, "eve": 1})
+    for _ in range(2):
+        shown = await rankings.list_top_users("", "", with_accounts=False)
+        assert [(user.place, user.user_id) for user in shown] == [(1, "bob"), (2, "eve")]
+        assert len(await top(rankings)) == 4
+        await roll_up(rankings)
+
+
+async def test_a_booking_of_several_seats_counts_once(
+    rankings: Rankings, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Bookings are ranked, not seats."""
+    await inventory.apply(concert())
+    await reservations.reserve([Request(1, "acct_ada", 5, way=CREATE)])
+    await reservations.reserve([Request(1, "acct_bob", way=CREATE)] * 2)
+    for _ in range(2):
+        assert await top(rankings) == [(1, "acct_bob", 2), (2, "acct_ada", 1)]
+        await roll_up(rankings)

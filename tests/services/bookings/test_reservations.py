@@ -2,6 +2,7 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,15 @@ import pytest
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import Busy, Outcome, Request, Reservation, Reservations
+from services.bookings.reservations import (
+    CREATE,
+    RESERVE,
+    Busy,
+    Outcome,
+    Request,
+    Reservation,
+    Reservations,
+)
 from services.kit.errors import IdempotencyKeyReused, Internal, RequestInProgress, Unavailable
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
@@ -242,7 +251,9 @@ async def test_a_key_in_flight_is_refused_at_once(
     """Nobody waits for a key that another transaction owns."""
     await inventory.apply(concert())
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
-        await other.execute("SELECT pg_advisory_xact_lock(hashtextextended(E'\\x1fk', 0))")
+        await other.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(E'\\x1freserve\\x1fk', 0))"
+        )
         [outcome] = await reservations.reserve([Request(1, "ada", key="k")])
     assert isinstance(outcome, RequestInProgress)
 
@@ -389,3 +400,61 @@ async def test_references_are_random_uuids(
     references = {reference for (reference,) in made}
     assert len(references) == 100
     assert {(each.version, each.variant) for each in references} == {(4, uuid.RFC_4122)}
+
+
+async def test_a_party_gets_all_its_seats_or_none(
+    inventory: Inventory, reservations: Reservations, database: Database
+) -> None:
+    """One that is too large is refused, and a smaller one behind it may still fit."""
+    await inventory.apply(concert(capacity=5, price_amount_minor=1250, price_currency="EUR"))
+    outcomes = await reservations.reserve(
+        [Request(1, f"acct_{i}", seats, way=CREATE) for i, seats in enumerate((3, 3, 2, 1))]
+    )
+    assert [getattr(one, "reason", "RESERVED") for one in outcomes] == [
+        "RESERVED",
+        "SOLD_OUT",
+        "RESERVED",
+        "SOLD_OUT",
+    ]
+    made = [one.booking for one in outcomes if isinstance(one, Reservation) and one.booking]
+    assert [(one.seat_count, one.price_amount_minor, one.status) for one in made] == [
+        (3, 3750, "CONFIRMED"),
+        (2, 2500, "CONFIRMED"),
+    ]
+    assert (await inventory.count_seats([1]))[1].booked == 5
+    assert drift(database) == []
+
+
+RULES = {
+    None: ["RESERVED"] * 4,
+    False: ["RESERVED"] * 4,
+    True: ["RESERVED"] + ["ALREADY_BOOKED"] * 3,
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+async def test_the_event_decides_how_many_bookings_a_user_has(
+    inventory: Inventory, reservations: Reservations, rule: bool | None
+) -> None:
+    """Set, it holds for every way of booking; unset, parties come as often as they like."""
+    await inventory.apply(concert(one_booking_per_user=rule))
+    party = Request(1, "acct_ada", 2, way=CREATE)
+    outcomes = await reservations.reserve([party, party])
+    outcomes += await reservations.reserve([party])
+    outcomes += await reservations.reserve([Request(1, "acct_ada")])
+    assert [getattr(one, "reason", "RESERVED") for one in outcomes] == RULES[rule]
+
+
+async def test_keys_of_two_ways_of_booking_are_two(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """A key belongs to its operation; the same party asked for again is the same booking."""
+    await inventory.apply(concert())
+    party = Request(1, "acct_ada", 2, "acct_ada", "k", CREATE)
+    for asked in (replace(party, seat_count=1, way=RESERVE), party):
+        [first] = await reservations.reserve([asked])
+        [again] = await reservations.reserve([asked])
+        assert isinstance(first, Reservation)
+        assert again == replace(first, replayed=True)
+    [other] = await reservations.reserve([replace(party, seat_count=3)])
+    assert isinstance(other, IdempotencyKeyReused)

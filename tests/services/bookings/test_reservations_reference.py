@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import (
+    CREATE,
+    RESERVE,
+    Request,
+    Reservation,
+    Reservations,
+    Way,
+)
 from services.kit.errors import Refusal
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
@@ -29,8 +36,9 @@ class Reference:
 
     events: dict[int, EventState]
     revs: dict[int, int] = field(default_factory=dict)
+    taken: dict[int, int] = field(default_factory=dict)
     holders: dict[int, list[str]] = field(default_factory=dict)
-    answers: dict[tuple[str, str], tuple[bytes, Answer]] = field(default_factory=dict)
+    answers: dict[tuple[str, str, str], tuple[bytes, Answer]] = field(default_factory=dict)
 
     def reserve(self, batch: list[Request]) -> list[Answer]:
         """Decides a batch."""
@@ -39,14 +47,15 @@ class Reference:
     def _answer(self, request: Request) -> Answer:
         if request.key is None:
             return self._decide(request)
-        known = self.answers.get((request.caller, request.key))
+        place = (request.caller, request.way.operation, request.key)
+        known = self.answers.get(place)
         if known and known[0] != request.fingerprint:
             return ("IDEMPOTENCY_KEY_REUSED", None, None)
         if known:
             return known[1]
         answer = self._decide(request)
         if answer != UNKNOWN:
-            self.answers[request.caller, request.key] = (request.fingerprint, answer)
+            self.answers[place] = (request.fingerprint, answer)
         return answer
 
     def _decide(self, request: Request) -> Answer:
@@ -59,18 +68,23 @@ class Reference:
             return ("EVENT_NOT_FOUND", rev, None)
         if event.status != "PUBLISHED":
             return ("EVENT_NOT_BOOKABLE", rev, None)
-        if request.user_id in holders and event.one_booking_per_user is not False:
+        says = event.one_booking_per_user
+        exclusive = request.way.is_exclusive if says is None else says
+        if exclusive and request.user_id in holders:
             return ("ALREADY_BOOKED", rev, request.user_id)
-        if len(holders) >= event.capacity:
+        taken = self.taken.get(event.event_id, 0) + request.seat_count
+        if taken > event.capacity:
             return ("SOLD_OUT", rev, None)
-        holders.append(request.user_id)
+        self.taken[event.event_id] = taken
+        if exclusive:
+            holders.append(request.user_id)
         self.revs[event.event_id] = rev + 1
         return ("RESERVED", rev + 1, request.user_id)
 
 
 events = st.fixed_dictionaries(
     {
-        "capacity": st.integers(0, 4),
+        "capacity": st.integers(0, 7),
         "status": st.sampled_from(["PUBLISHED"] * 4 + ["DRAFT", "CANCELLED", "COMPLETED"]),
         "deleted": st.sampled_from([False, False, False, True]),
         "one_booking_per_user": st.sampled_from([None, True, False]),
@@ -80,14 +94,23 @@ requests: st.SearchStrategy[Drawn] = st.builds(
     dict,
     event=st.integers(1, EVENTS + 1),
     user_id=st.sampled_from(["ada", "bob", "cy", "dé"]),
+    seat_count=st.sampled_from([1, 1, 1, 2, 3]),
     caller=st.sampled_from(["", "acct_1"]),
     key=st.none() | st.sampled_from(["k1", "k2"]),
 )
-batches = st.lists(st.lists(requests, min_size=1, max_size=12), min_size=1, max_size=3)
+batches = st.lists(
+    st.tuples(st.sampled_from([RESERVE, CREATE]), st.lists(requests, min_size=1, max_size=12)),
+    min_size=1,
+    max_size=3,
+)
 
 
 def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
-    """Thousands of random batches: repeated users, keys, events, full, closed and hidden ones."""
+    """Thousands of random batches, either way of booking.
+
+    Repeated users, keys and events, parties too large and smaller ones behind them, full, closed
+    and hidden events.
+    """
     with asyncio.Runner() as runner:
         pool = open_pool(database.bookings_dsn, schema="bookings", size=2)
         runner.run(pool.open())
@@ -100,13 +123,13 @@ def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
             suppress_health_check=[HealthCheck.too_slow],
         )
         @given(drawn_events=st.lists(events, min_size=EVENTS, max_size=EVENTS), drawn=batches)
-        def check(drawn_events: list[Drawn], drawn: list[list[Drawn]]) -> None:
+        def check(drawn_events: list[Drawn], drawn: list[tuple[Way, list[Drawn]]]) -> None:
             base = next(number)
             states = [
                 EventState(event_id=base + i, rev=1, name="", **event)
                 for i, event in enumerate(drawn_events, start=1)
             ]
-            asked = [[_request(base, item) for item in batch] for batch in drawn]
+            asked = [[_request(base, way, item) for item in batch] for way, batch in drawn]
             runner.run(_compare(Inventory(pool), Reservations(pool, _nothing(pool)), states, asked))
 
         check()
@@ -114,7 +137,7 @@ def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
     assert drift(database) == []
 
 
-def _request(base: int, item: Drawn) -> Request:
+def _request(base: int, way: Way, item: Drawn) -> Request:
     """Makes the drawn request, its event and key apart from those of other examples.
 
     Answers about the unknown event are not kept, so it has keys of its own.
@@ -122,7 +145,9 @@ def _request(base: int, item: Drawn) -> Request:
     event_id = base + item["event"]
     space = event_id if item["event"] > EVENTS else base
     key = f"{space} {item['key']}" if item["key"] else None
-    return Request(event_id, item["user_id"], caller=item["caller"], key=key)
+    return Request(
+        event_id, item["user_id"], item["seat_count"], caller=item["caller"], key=key, way=way
+    )
 
 
 def _nothing(pool: Pool) -> Catalogue:

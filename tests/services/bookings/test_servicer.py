@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import psycopg
@@ -242,6 +243,57 @@ async def test_a_closed_bookings_admits_no_item_without_a_token(database: Databa
         )
         [result] = (await closed.bookings.BatchReserve(batch)).results
         assert reason(result.error) == "UNAUTHENTICATED"
+
+
+async def test_no_guest_uses_the_id_of_an_account(running: Running) -> None:
+    """Neither to book, alone or in a batch, nor to list."""
+    running.catalogue.put(1)
+    assert (await refused(running.reserve(user_id="acct_ada"))).reason == "PERMISSION_DENIED"
+    item = bookings_pb2.BatchReserveItem(
+        request=bookings_pb2.ReserveRequest(event_id=1, user_id="acct_ada")
+    )
+    batch = bookings_pb2.BatchReserveRequest(items=[item])
+    [result] = (await running.bookings.BatchReserve(batch)).results
+    assert reason(result.error) == "PERMISSION_DENIED"
+    listing = bookings_pb2.ListUserBookingsRequest(user_id="acct_ada")
+    assert (await refused(running.bookings.ListUserBookings(listing))).reason == "PERMISSION_DENIED"
+
+
+async def test_a_guest_says_who_books(running: Running) -> None:
+    """What a token would tell has to be in the request, alone or in a batch."""
+    item = bookings_pb2.BatchReserveItem(request=bookings_pb2.ReserveRequest(event_id=1))
+    batch = bookings_pb2.BatchReserveRequest(items=[item])
+    [result] = (await running.bookings.BatchReserve(batch)).results
+    missed = refusal_from_status(result.error)
+    assert missed is not None
+    assert [violation.path for violation in missed.violations] == ["user_id"]
+    nameless = running.bookings.Reserve(bookings_pb2.ReserveRequest(event_id=1))
+    assert [violation.path for violation in (await refused(nameless)).violations] == ["user_id"]
+
+
+async def test_a_guest_cancels_by_the_reference(running: Running) -> None:
+    """Whoever knows it looks the booking up and cancels it, once; another reference is none."""
+    running.catalogue.put(1)
+    made = (await running.reserve()).reservation
+    by_number = bookings_pb2.GetBookingRequest(booking_id=made.booking_id)
+    reference = (await running.bookings.GetBooking(by_number)).booking.reference
+    found = bookings_pb2.GetBookingByReferenceRequest(reference=reference.upper())
+    response = await running.bookings.GetBookingByReference(found)
+    assert response.booking.id == made.booking_id
+    asked = bookings_pb2.CancelBookingByReferenceRequest(reference=reference, request_id="k")
+    cancelled = await running.bookings.CancelBookingByReference(asked)
+    assert cancelled.booking.status == bookings_pb2.BOOKING_STATUS_CANCELLED
+    assert cancelled.booking.HasField("cancelled_at")
+    assert (cancelled.inventory_revision, cancelled.replayed) == (3, False)
+    again = await running.bookings.CancelBookingByReference(asked)
+    assert again.replayed
+    assert again.booking == cancelled.booking
+    asked.request_id = ""
+    refusal = await refused(running.bookings.CancelBookingByReference(asked))
+    assert (refusal.reason, refusal.metadata) == ("ALREADY_CANCELLED", {"inventory_revision": "3"})
+    asked.reference = str(uuid4())
+    none = await refused(running.bookings.CancelBookingByReference(asked))
+    assert none.reason == "BOOKING_NOT_FOUND"
 
 
 async def test_seats_are_counted_one_by_one_and_in_a_batch(running: Running) -> None:

@@ -290,7 +290,7 @@ class ReserveRequest(_message.Message):
     """Number of the event."""
     user_id: _builtins.str
     """Who books: 1 to 128 characters, no control or format characters; compared after Unicode
-    normalisation (NFC).
+    normalisation (NFC). A caller with a token may leave it out, one without must say it.
     """
     request_id: _builtins.str
     """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
@@ -298,14 +298,16 @@ class ReserveRequest(_message.Message):
         self,
         *,
         event_id: _builtins.int = ...,
-        user_id: _builtins.str = ...,
+        user_id: _builtins.str | None = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "event_id", b"event_id", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__user_id: _TypeAlias = _typing.Literal["user_id"]  # noqa: Y015
+    _WhichOneofArgType__user_id: _TypeAlias = _typing.Literal["_user_id", b"_user_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__user_id) -> _WhichOneofReturnType__user_id | None: ...
 
 Global___ReserveRequest: _TypeAlias = ReserveRequest  # noqa: Y015
 
@@ -858,3 +860,236 @@ class ListTopUsersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTopUsersResponse: _TypeAlias = ListTopUsersResponse  # noqa: Y015
+
+@_typing.final
+class CreateBookingRequest(_message.Message):
+    """Request of BookingsService.CreateBooking."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    SEAT_COUNT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.int
+    """Number of the event."""
+    seat_count: _builtins.int
+    """Seats to book together, 1 to 20."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.int = ...,
+        seat_count: _builtins.int = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "request_id", b"request_id", "seat_count", b"seat_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateBookingRequest: _TypeAlias = CreateBookingRequest  # noqa: Y015
+
+@_typing.final
+class CreateBookingResponse(_message.Message):
+    """Response of BookingsService.CreateBooking."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_FIELD_NUMBER: _builtins.int
+    INVENTORY_REVISION_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    inventory_revision: _builtins.int
+    """Revision of the inventory that it made."""
+    replayed: _builtins.bool
+    """Whether this is the stored answer of an earlier request with the same key."""
+    @_builtins.property
+    def booking(self) -> Global___Booking:
+        """The booking as it was made."""
+
+    def __init__(
+        self,
+        *,
+        booking: Global___Booking | None = ...,
+        inventory_revision: _builtins.int = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booking", b"booking"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking", b"booking", "inventory_revision", b"inventory_revision", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateBookingResponse: _TypeAlias = CreateBookingResponse  # noqa: Y015
+
+@_typing.final
+class ListOwnBookingsRequest(_message.Message):
+    """Request of BookingsService.ListOwnBookings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    status: Global___BookingStatus.ValueType
+    """Only bookings of this status."""
+    page_size: _builtins.int
+    """Bookings a page: 50 when 0, at most 200."""
+    page: _builtins.int
+    """Number of the page, the first one when unset."""
+    def __init__(
+        self,
+        *,
+        status: Global___BookingStatus.ValueType | None = ...,
+        page_size: _builtins.int = ...,
+        page: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_status", b"_status", "page", b"page", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page", b"_page", "_status", b"_status", "page", b"page", "page_size", b"page_size", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
+    _WhichOneofArgType__page: _TypeAlias = _typing.Literal["_page", b"_page"]  # noqa: Y015
+    _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+    _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page) -> _WhichOneofReturnType__page | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+
+Global___ListOwnBookingsRequest: _TypeAlias = ListOwnBookingsRequest  # noqa: Y015
+
+@_typing.final
+class ListOwnBookingsResponse(_message.Message):
+    """Response of BookingsService.ListOwnBookings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKINGS_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """Number of bookings on all pages."""
+    @_builtins.property
+    def bookings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Booking]:
+        """The bookings of this page."""
+
+    def __init__(
+        self,
+        *,
+        bookings: _abc.Iterable[Global___Booking] | None = ...,
+        total: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total", b"_total", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total", b"_total", "bookings", b"bookings", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total: _TypeAlias = _typing.Literal["total"]  # noqa: Y015
+    _WhichOneofArgType__total: _TypeAlias = _typing.Literal["_total", b"_total"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total) -> _WhichOneofReturnType__total | None: ...
+
+Global___ListOwnBookingsResponse: _TypeAlias = ListOwnBookingsResponse  # noqa: Y015
+
+@_typing.final
+class GetBookingByReferenceRequest(_message.Message):
+    """Request of BookingsService.GetBookingByReference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """Reference of the booking, a UUID."""
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBookingByReferenceRequest: _TypeAlias = GetBookingByReferenceRequest  # noqa: Y015
+
+@_typing.final
+class GetBookingByReferenceResponse(_message.Message):
+    """Response of BookingsService.GetBookingByReference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def booking(self) -> Global___Booking:
+        """The booking."""
+
+    def __init__(
+        self,
+        *,
+        booking: Global___Booking | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booking", b"booking"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking", b"booking"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBookingByReferenceResponse: _TypeAlias = GetBookingByReferenceResponse  # noqa: Y015
+
+@_typing.final
+class CancelBookingByReferenceRequest(_message.Message):
+    """Request of BookingsService.CancelBookingByReference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """Reference of the booking, a UUID."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBookingByReferenceRequest: _TypeAlias = CancelBookingByReferenceRequest  # noqa: Y015
+
+@_typing.final
+class CancelBookingByReferenceResponse(_message.Message):
+    """Response of BookingsService.CancelBookingByReference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_FIELD_NUMBER: _builtins.int
+    INVENTORY_REVISION_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    inventory_revision: _builtins.int
+    """Revision of the inventory that freed its seats."""
+    replayed: _builtins.bool
+    """Whether this is the stored answer of an earlier request with the same key."""
+    @_builtins.property
+    def booking(self) -> Global___Booking:
+        """The booking as it was cancelled."""
+
+    def __init__(
+        self,
+        *,
+        booking: Global___Booking | None = ...,
+        inventory_revision: _builtins.int = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booking", b"booking"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking", b"booking", "inventory_revision", b"inventory_revision", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelBookingByReferenceResponse: _TypeAlias = CancelBookingByReferenceResponse  # noqa: Y015

@@ -80,6 +80,26 @@ class BookingsServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListTopUsersRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListTopUsersResponse.FromString,
                 _registered_method=True)
+        self.CreateBooking = channel.unary_unary(
+                '/boxoffice.bookings.v1.BookingsService/CreateBooking',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CreateBookingRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CreateBookingResponse.FromString,
+                _registered_method=True)
+        self.ListOwnBookings = channel.unary_unary(
+                '/boxoffice.bookings.v1.BookingsService/ListOwnBookings',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListOwnBookingsRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListOwnBookingsResponse.FromString,
+                _registered_method=True)
+        self.GetBookingByReference = channel.unary_unary(
+                '/boxoffice.bookings.v1.BookingsService/GetBookingByReference',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetBookingByReferenceRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetBookingByReferenceResponse.FromString,
+                _registered_method=True)
+        self.CancelBookingByReference = channel.unary_unary(
+                '/boxoffice.bookings.v1.BookingsService/CancelBookingByReference',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CancelBookingByReferenceRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CancelBookingByReferenceResponse.FromString,
+                _registered_method=True)
 
 
 class BookingsServiceServicer:
@@ -88,7 +108,7 @@ class BookingsServiceServicer:
 
     def Reserve(self, request, context):
         """Books one seat of an event for a user.
-        Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
         Metadata `inventory_revision` tells at which revision of the inventory that was true.
         """
@@ -119,21 +139,27 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBookings(self, request, context):
-        """Lists all bookings, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """Lists all bookings, newest first: to admins, and under open access to anyone those of users
+        without an account and the caller's own. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+        INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUserBookings(self, request, context):
-        """Lists the bookings of a user, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """Lists the bookings of a user, newest first: to themselves and to admins, and under open access
+        to anyone if the user has no account. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+        INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEventBookings(self, request, context):
-        """Lists the bookings of an event, newest first. Refuses with NOT_FOUND/EVENT_NOT_FOUND and
+        """Lists the bookings of an event, newest first: to its organizer and to admins, and under open
+        access to anyone those of users without an account and the caller's own. Refuses with
+        NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
         INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -141,14 +167,51 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetBooking(self, request, context):
-        """Gets a booking by its number. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+        """Gets a booking by its number: one's own, one of one's events, and under open access one of a
+        user without an account. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTopUsers(self, request, context):
-        """Ranks the users by the live bookings they made in a period.
+        """Ranks the users by the live bookings they made in a period. A caller without a token does not
+        see those who have an account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateBooking(self, request, context):
+        """Books several seats of an event for the caller, all or none.
+        Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+        ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
+        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+        Metadata `inventory_revision` tells at which revision of the inventory that was true.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOwnBookings(self, request, context):
+        """Lists the caller's own bookings, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBookingByReference(self, request, context):
+        """Gets a booking by its reference: one's own, one of one's events, and one of a user without an
+        account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelBookingByReference(self, request, context):
+        """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
+        `inventory_revision` tells at which revision of the inventory the latter was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -201,6 +264,26 @@ def add_BookingsServiceServicer_to_server(servicer, server):
                     servicer.ListTopUsers,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListTopUsersRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListTopUsersResponse.SerializeToString,
+            ),
+            'CreateBooking': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateBooking,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CreateBookingRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CreateBookingResponse.SerializeToString,
+            ),
+            'ListOwnBookings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOwnBookings,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListOwnBookingsRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListOwnBookingsResponse.SerializeToString,
+            ),
+            'GetBookingByReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBookingByReference,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetBookingByReferenceRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetBookingByReferenceResponse.SerializeToString,
+            ),
+            'CancelBookingByReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelBookingByReference,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CancelBookingByReferenceRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CancelBookingByReferenceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -447,6 +530,114 @@ class BookingsService:
             '/boxoffice.bookings.v1.BookingsService/ListTopUsers',
             boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListTopUsersRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListTopUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateBooking(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.BookingsService/CreateBooking',
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CreateBookingRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CreateBookingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOwnBookings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.BookingsService/ListOwnBookings',
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListOwnBookingsRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ListOwnBookingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBookingByReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.BookingsService/GetBookingByReference',
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetBookingByReferenceRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetBookingByReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelBookingByReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.BookingsService/CancelBookingByReference',
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CancelBookingByReferenceRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.CancelBookingByReferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

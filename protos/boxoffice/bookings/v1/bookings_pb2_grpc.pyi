@@ -35,7 +35,7 @@ class BookingsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BookingsServiceAsyncStub: ...
     Reserve: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ReserveRequest, _bookings_pb2.ReserveResponse]
     """Books one seat of an event for a user.
-    Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
     Metadata `inventory_revision` tells at which revision of the inventory that was true.
     """
@@ -48,17 +48,47 @@ class BookingsServiceStub:
     BatchGetAvailability: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.BatchGetAvailabilityRequest, _bookings_pb2.BatchGetAvailabilityResponse]
     """Counts the seats of many events in one snapshot. Each succeeds or fails alone."""
     ListBookings: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListBookingsRequest, _bookings_pb2.ListBookingsResponse]
-    """Lists all bookings, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN."""
+    """Lists all bookings, newest first: to admins, and under open access to anyone those of users
+    without an account and the caller's own. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+    INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+    """
     ListUserBookings: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListUserBookingsRequest, _bookings_pb2.ListUserBookingsResponse]
-    """Lists the bookings of a user, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN."""
+    """Lists the bookings of a user, newest first: to themselves and to admins, and under open access
+    to anyone if the user has no account. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+    INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+    """
     ListEventBookings: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListEventBookingsRequest, _bookings_pb2.ListEventBookingsResponse]
-    """Lists the bookings of an event, newest first. Refuses with NOT_FOUND/EVENT_NOT_FOUND and
+    """Lists the bookings of an event, newest first: to its organizer and to admins, and under open
+    access to anyone those of users without an account and the caller's own. Refuses with
+    NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
     INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
     GetBooking: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.GetBookingRequest, _bookings_pb2.GetBookingResponse]
-    """Gets a booking by its number. Refuses with NOT_FOUND/BOOKING_NOT_FOUND."""
+    """Gets a booking by its number: one's own, one of one's events, and under open access one of a
+    user without an account. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+    """
     ListTopUsers: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListTopUsersRequest, _bookings_pb2.ListTopUsersResponse]
-    """Ranks the users by the live bookings they made in a period."""
+    """Ranks the users by the live bookings they made in a period. A caller without a token does not
+    see those who have an account.
+    """
+    CreateBooking: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.CreateBookingRequest, _bookings_pb2.CreateBookingResponse]
+    """Books several seats of an event for the caller, all or none.
+    Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+    ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
+    `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+    Metadata `inventory_revision` tells at which revision of the inventory that was true.
+    """
+    ListOwnBookings: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListOwnBookingsRequest, _bookings_pb2.ListOwnBookingsResponse]
+    """Lists the caller's own bookings, newest first."""
+    GetBookingByReference: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.GetBookingByReferenceRequest, _bookings_pb2.GetBookingByReferenceResponse]
+    """Gets a booking by its reference: one's own, one of one's events, and one of a user without an
+    account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+    """
+    CancelBookingByReference: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.CancelBookingByReferenceRequest, _bookings_pb2.CancelBookingByReferenceResponse]
+    """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+    Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
+    `inventory_revision` tells at which revision of the inventory the latter was true.
+    """
 
 @_typing.type_check_only
 class BookingsServiceAsyncStub(BookingsServiceStub):
@@ -67,7 +97,7 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Reserve: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ReserveRequest, _bookings_pb2.ReserveResponse]  # type: ignore[assignment]
     """Books one seat of an event for a user.
-    Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
     Metadata `inventory_revision` tells at which revision of the inventory that was true.
     """
@@ -80,17 +110,47 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
     BatchGetAvailability: _aio.UnaryUnaryMultiCallable[_bookings_pb2.BatchGetAvailabilityRequest, _bookings_pb2.BatchGetAvailabilityResponse]  # type: ignore[assignment]
     """Counts the seats of many events in one snapshot. Each succeeds or fails alone."""
     ListBookings: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListBookingsRequest, _bookings_pb2.ListBookingsResponse]  # type: ignore[assignment]
-    """Lists all bookings, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN."""
+    """Lists all bookings, newest first: to admins, and under open access to anyone those of users
+    without an account and the caller's own. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+    INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+    """
     ListUserBookings: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListUserBookingsRequest, _bookings_pb2.ListUserBookingsResponse]  # type: ignore[assignment]
-    """Lists the bookings of a user, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN."""
+    """Lists the bookings of a user, newest first: to themselves and to admins, and under open access
+    to anyone if the user has no account. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+    INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+    """
     ListEventBookings: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListEventBookingsRequest, _bookings_pb2.ListEventBookingsResponse]  # type: ignore[assignment]
-    """Lists the bookings of an event, newest first. Refuses with NOT_FOUND/EVENT_NOT_FOUND and
+    """Lists the bookings of an event, newest first: to its organizer and to admins, and under open
+    access to anyone those of users without an account and the caller's own. Refuses with
+    NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
     INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
     GetBooking: _aio.UnaryUnaryMultiCallable[_bookings_pb2.GetBookingRequest, _bookings_pb2.GetBookingResponse]  # type: ignore[assignment]
-    """Gets a booking by its number. Refuses with NOT_FOUND/BOOKING_NOT_FOUND."""
+    """Gets a booking by its number: one's own, one of one's events, and under open access one of a
+    user without an account. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+    """
     ListTopUsers: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListTopUsersRequest, _bookings_pb2.ListTopUsersResponse]  # type: ignore[assignment]
-    """Ranks the users by the live bookings they made in a period."""
+    """Ranks the users by the live bookings they made in a period. A caller without a token does not
+    see those who have an account.
+    """
+    CreateBooking: _aio.UnaryUnaryMultiCallable[_bookings_pb2.CreateBookingRequest, _bookings_pb2.CreateBookingResponse]  # type: ignore[assignment]
+    """Books several seats of an event for the caller, all or none.
+    Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+    ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
+    `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+    Metadata `inventory_revision` tells at which revision of the inventory that was true.
+    """
+    ListOwnBookings: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListOwnBookingsRequest, _bookings_pb2.ListOwnBookingsResponse]  # type: ignore[assignment]
+    """Lists the caller's own bookings, newest first."""
+    GetBookingByReference: _aio.UnaryUnaryMultiCallable[_bookings_pb2.GetBookingByReferenceRequest, _bookings_pb2.GetBookingByReferenceResponse]  # type: ignore[assignment]
+    """Gets a booking by its reference: one's own, one of one's events, and one of a user without an
+    account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+    """
+    CancelBookingByReference: _aio.UnaryUnaryMultiCallable[_bookings_pb2.CancelBookingByReferenceRequest, _bookings_pb2.CancelBookingByReferenceResponse]  # type: ignore[assignment]
+    """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+    Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
+    `inventory_revision` tells at which revision of the inventory the latter was true.
+    """
 
 class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Books seats and never oversells."""
@@ -102,7 +162,7 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.ReserveResponse, _abc.Awaitable[_bookings_pb2.ReserveResponse]]:
         """Books one seat of an event for a user.
-        Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
         Metadata `inventory_revision` tells at which revision of the inventory that was true.
         """
@@ -139,7 +199,10 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.ListBookingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.ListBookingsResponse, _abc.Awaitable[_bookings_pb2.ListBookingsResponse]]:
-        """Lists all bookings, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN."""
+        """Lists all bookings, newest first: to admins, and under open access to anyone those of users
+        without an account and the caller's own. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+        INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """
 
     @_abc_1.abstractmethod
     def ListUserBookings(
@@ -147,7 +210,10 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.ListUserBookingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.ListUserBookingsResponse, _abc.Awaitable[_bookings_pb2.ListUserBookingsResponse]]:
-        """Lists the bookings of a user, newest first. Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN."""
+        """Lists the bookings of a user, newest first: to themselves and to admins, and under open access
+        to anyone if the user has no account. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
+        INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """
 
     @_abc_1.abstractmethod
     def ListEventBookings(
@@ -155,7 +221,9 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.ListEventBookingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.ListEventBookingsResponse, _abc.Awaitable[_bookings_pb2.ListEventBookingsResponse]]:
-        """Lists the bookings of an event, newest first. Refuses with NOT_FOUND/EVENT_NOT_FOUND and
+        """Lists the bookings of an event, newest first: to its organizer and to admins, and under open
+        access to anyone those of users without an account and the caller's own. Refuses with
+        NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
         INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
 
@@ -165,7 +233,9 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.GetBookingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.GetBookingResponse, _abc.Awaitable[_bookings_pb2.GetBookingResponse]]:
-        """Gets a booking by its number. Refuses with NOT_FOUND/BOOKING_NOT_FOUND."""
+        """Gets a booking by its number: one's own, one of one's events, and under open access one of a
+        user without an account. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListTopUsers(
@@ -173,6 +243,50 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.ListTopUsersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.ListTopUsersResponse, _abc.Awaitable[_bookings_pb2.ListTopUsersResponse]]:
-        """Ranks the users by the live bookings they made in a period."""
+        """Ranks the users by the live bookings they made in a period. A caller without a token does not
+        see those who have an account.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateBooking(
+        self,
+        request: _bookings_pb2.CreateBookingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bookings_pb2.CreateBookingResponse, _abc.Awaitable[_bookings_pb2.CreateBookingResponse]]:
+        """Books several seats of an event for the caller, all or none.
+        Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+        ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
+        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+        Metadata `inventory_revision` tells at which revision of the inventory that was true.
+        """
+
+    @_abc_1.abstractmethod
+    def ListOwnBookings(
+        self,
+        request: _bookings_pb2.ListOwnBookingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bookings_pb2.ListOwnBookingsResponse, _abc.Awaitable[_bookings_pb2.ListOwnBookingsResponse]]:
+        """Lists the caller's own bookings, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetBookingByReference(
+        self,
+        request: _bookings_pb2.GetBookingByReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bookings_pb2.GetBookingByReferenceResponse, _abc.Awaitable[_bookings_pb2.GetBookingByReferenceResponse]]:
+        """Gets a booking by its reference: one's own, one of one's events, and one of a user without an
+        account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelBookingByReference(
+        self,
+        request: _bookings_pb2.CancelBookingByReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_bookings_pb2.CancelBookingByReferenceResponse, _abc.Awaitable[_bookings_pb2.CancelBookingByReferenceResponse]]:
+        """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
+        `inventory_revision` tells at which revision of the inventory the latter was true.
+        """
 
 def add_BookingsServiceServicer_to_server(servicer: BookingsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

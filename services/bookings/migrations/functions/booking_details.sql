@@ -21,6 +21,7 @@ SELECT
         ELSE bookings.cancelled_at
     END AS cancelled_at,
     inventory.name AS event_name,
-    inventory.starts_at AS event_starts_at
+    inventory.starts_at AS event_starts_at,
+    inventory.organizer_id AS event_organizer_id
 FROM bookings
 JOIN inventory USING (event_id);

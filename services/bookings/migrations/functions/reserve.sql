@@ -1,8 +1,10 @@
--- Decides a batch of reservations of one seat each, in the order given, and stores all that follows
--- from it. A single reservation is a batch of one. Called in READ COMMITTED, where every statement
+-- Decides a batch of bookings, in the order given, and stores all that follows from it: each gets all
+-- its seats or none. A single booking is a batch of one. Called in READ COMMITTED, where every statement
 -- below sees what was committed before it began; that is what makes locking first correct.
 --
--- The arrays run in parallel; a null key means none. No two items may share caller and key.
+-- The arrays run in parallel; a null key means none. No two items may share caller and key, or ask
+-- for different numbers of seats of one event. `way` is the operation that keys belong to, and
+-- `exclusive_way` whether it gives a user one live booking where the event does not say.
 -- Gives one row for each item: RESERVED, or why not; UNKNOWN_EVENT where the inventory has no row;
 -- BUSY, if `skips_locked`, where somebody else has the event's lock and this call does not wait.
 -- `rev` is the revision of the inventory at which the outcome was true; `uuids` are the public
@@ -10,10 +12,13 @@
 CREATE OR REPLACE FUNCTION reserve(
     event_ids bigint[],
     user_ids text[],
+    seat_counts integer[],
     callers text[],
     keys text[],
     fingerprints bytea[],
     uuids uuid[],
+    way text,
+    exclusive_way boolean,
     skips_locked boolean
 )
 RETURNS TABLE (
@@ -64,7 +69,9 @@ BEGIN
                 SELECT
                     i,
                     pg_try_advisory_xact_lock(
-                        hashtextextended(callers[i] || E'\x1f' || keys[i], 0)
+                        hashtextextended(
+                            callers[i] || E'\x1f' || way || E'\x1f' || keys[i], 0
+                        )
                     ) AS is_ours
                 FROM generate_subscripts(keys, 1) AS i
                 WHERE keys[i] IS NOT NULL
@@ -91,7 +98,7 @@ BEGIN
                 SELECT idempotency.*, fingerprint = fingerprints[i] AS is_same
                 FROM idempotency
                 WHERE caller = callers[i]
-                    AND operation = 'reserve'
+                    AND operation = way
                     AND key = keys[i]
                     AND idempotency.decided_at > clock_timestamp() - interval '24 hours'
                 -- Keeps this one look into the index for each item.
@@ -105,7 +112,7 @@ BEGIN
                 SELECT true
                 FROM idempotency
                 WHERE caller = callers[i]
-                    AND operation = 'reserve'
+                    AND operation = way
                     AND key = keys[i]
                     AND idempotency.decided_at > clock_timestamp() - interval '24 hours'
             ) IS NULL;
@@ -139,7 +146,7 @@ BEGIN
                 SELECT
                     inventory.rev,
                     event_objection(inventory, clock_timestamp()) AS objection,
-                    coalesce(one_booking_per_user, true) AS exclusive
+                    coalesce(one_booking_per_user, exclusive_way) AS exclusive
                 FROM inventory
                 WHERE inventory.event_id = event_ids[i]
                     AND sold + held >= capacity
@@ -200,6 +207,7 @@ BEGIN
             i,
             event_ids[i] AS event_id,
             user_ids[i] AS user_id,
+            seat_counts[i] AS seats,
             first_value(i) OVER (PARTITION BY event_ids[i], user_ids[i] COLLATE "C" ORDER BY i)
                 AS first
         FROM unnest(wanted) AS i
@@ -241,8 +249,8 @@ BEGIN
             LEFT JOIN LATERAL (
                 SELECT
                     inventory.*,
-                    capacity - sold - held AS left,
-                    coalesce(one_booking_per_user, true) AS exclusive,
+                    (capacity - sold - held) / asked.seats AS left,
+                    coalesce(one_booking_per_user, exclusive_way) AS exclusive,
                     event_objection(inventory, moment) AS objection
                 FROM inventory
                 WHERE inventory.event_id = asked.event_id
@@ -253,7 +261,8 @@ BEGIN
         ) AS found
     ),
     queued AS MATERIALIZED (
-        -- `place` counts those who may have a seat if there is one, up to and with this item.
+        -- `place` counts those who may have seats if there are any, up to and with this item; as
+        -- they all want as many, the first `left` of them get theirs.
         SELECT
             judged.*,
             count(*) FILTER (WHERE objection IS NULL)
@@ -267,6 +276,7 @@ BEGIN
             event_id,
             user_id,
             exclusive,
+            seats,
             price_amount_minor,
             price_currency,
             base_rev + least(place, queued.left) AS rev,
@@ -294,8 +304,8 @@ BEGIN
             price_amount_minor, price_currency, created_at
         )
         SELECT
-            event_id, booking_id, uuids[i], user_id, 'CONFIRMED', exclusive, 1,
-            price_amount_minor, price_currency, moment
+            event_id, booking_id, uuids[i], user_id, 'CONFIRMED', exclusive, seats,
+            price_amount_minor * seats, price_currency, moment
         FROM decided
         WHERE outcome = 'RESERVED'
     ),
@@ -303,10 +313,10 @@ BEGIN
         UPDATE inventory
         SET
             sold = sold + taken.seats,
-            live_bookings = live_bookings + taken.seats,
-            rev = inventory.rev + taken.seats
+            live_bookings = live_bookings + taken.bookings,
+            rev = inventory.rev + taken.bookings
         FROM (
-            SELECT event_id, count(*)::integer AS seats
+            SELECT event_id, sum(seats)::integer AS seats, count(*)::integer AS bookings
             FROM decided
             WHERE outcome = 'RESERVED'
             GROUP BY event_id
@@ -315,7 +325,7 @@ BEGIN
     ),
     recorded AS (
         INSERT INTO ledger (event_id, rev, kind, booking_id, user_id, seats, at)
-        SELECT event_id, rev, 'RESERVED', booking_id, user_id, 1, moment
+        SELECT event_id, rev, 'RESERVED', booking_id, user_id, seats, moment
         FROM decided
         WHERE outcome = 'RESERVED'
     ),
@@ -337,7 +347,7 @@ BEGIN
             caller, operation, key, fingerprint, outcome, event_id, booking_id, rev, decided_at
         )
         SELECT
-            callers[i], 'reserve', keys[i], fingerprints[i], outcome, event_id, booking_id, rev,
+            callers[i], way, keys[i], fingerprints[i], outcome, event_id, booking_id, rev,
             moment
         FROM answered
         WHERE keys[i] IS NOT NULL
@@ -350,6 +360,7 @@ BEGIN
             event_id = excluded.event_id,
             booking_id = excluded.booking_id,
             rev = excluded.rev,
+            snapshot = NULL,
             decided_at = excluded.decided_at
     )
     SELECT i, outcome, booking_id, moment, rev, false

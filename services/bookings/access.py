@@ -1,0 +1,88 @@
+"""Who may book for whom, and who sees which booking: the one place that says so.
+
+A guest is a user without an account: whoever calls without a token names one. Accounts have ids of
+a shape of their own, which no guest can use.
+"""
+
+from dataclasses import dataclass
+
+from services.kit.authentication import Caller
+from services.kit.errors import PermissionDenied
+
+ACCOUNT_PREFIX = "acct_"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody who books, and looks at bookings.
+
+    With `open_access` the bookings of guests are everybody's to see, but for their references.
+    """
+
+    caller: Caller
+    open_access: bool
+
+    @property
+    def key_owner(self) -> str:
+        """Whose idempotency keys theirs are: all who have no token share one range."""
+        return "service" if self.caller.is_service else self.caller.subject or ""
+
+    @property
+    def sees_accounts(self) -> bool:
+        """Whether they may know that an account books, where bookings are only counted."""
+        return self.caller.is_service or self.caller.subject is not None
+
+    def user(self, named: str = "") -> str:
+        """Gives the user they act for: themselves, unless they name one.
+
+        Raises PermissionDenied if that one is not theirs to act for, or if there is none.
+        """
+        user_id = named or self.caller.subject
+        if user_id is None or not self._may_act_for(user_id):
+            raise PermissionDenied
+        return user_id
+
+    def rows(self, *, guests: bool | None = None) -> dict[str, object]:
+        """Gives what the SQL function `is_visible` asks of a viewer.
+
+        `guests` says whether bookings of guests are seen, otherwise a matter of open access.
+        """
+        return {
+            "viewer": self.caller.subject,
+            "sees_guests": self.open_access if guests is None else guests,
+            "sees_all": self.caller.acts_for_anyone,
+        }
+
+    def expect_to_list(self) -> None:
+        """Raises PermissionDenied unless they may list bookings of all users, as far as seen."""
+        if not (self.open_access or self.caller.acts_for_anyone):
+            raise PermissionDenied
+
+    def expect_to_list_user(self, user_id: str) -> None:
+        """Raises PermissionDenied unless they may list a user's bookings."""
+        is_seen = self.open_access and not is_account(user_id)
+        if not (is_seen or self._may_act_for(user_id)):
+            raise PermissionDenied
+
+    def expect_to_list_event(self, organizer_id: str | None) -> None:
+        """Raises PermissionDenied unless they may list an event's bookings, as far as seen."""
+        if not (self.open_access or self.owns(organizer_id)):
+            raise PermissionDenied
+
+    def owns(self, organizer_id: str | None) -> bool:
+        """Tells whether an event is theirs."""
+        if self.caller.acts_for_anyone:
+            return True
+        return organizer_id is not None and organizer_id == self.caller.subject
+
+    def _may_act_for(self, user_id: str) -> bool:
+        if self.caller.acts_for_anyone:
+            return True
+        if self.caller.subject is None:
+            return self.open_access and not is_account(user_id)
+        return user_id == self.caller.subject
+
+
+def is_account(user_id: str) -> bool:
+    """Tells whether a user has an account; the SQL function `is_account` says the same."""
+    return user_id.startswith(ACCOUNT_PREFIX)

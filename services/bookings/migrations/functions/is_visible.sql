@@ -1,0 +1,19 @@
+-- Tells whether somebody may see a booking: users their own, organizers those of their events, and
+-- with `sees_guests` anyone those of users without an account.
+CREATE OR REPLACE FUNCTION is_visible(
+    user_id text,
+    organizer_id text,
+    viewer text,
+    sees_guests boolean,
+    sees_all boolean
+)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+AS $$
+    SELECT sees_all
+        OR coalesce(user_id = viewer, false)
+        OR coalesce(organizer_id = viewer, false)
+        OR (sees_guests AND NOT is_account(user_id))
+$$;

@@ -1,0 +1,62 @@
+"""Three sessions over one database, and the stage on which they meet."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.kit.postgres import open_pool
+from tests.conftest import Database
+from tests.faults.interleaving import Interleavings, Session, SteppedConnection, SteppedCursor
+from tests.faults.stage import Stage
+from tests.services.bookings.conftest import drift
+
+SCHEMAS = ("events", "bookings")
+
+
+@pytest.fixture
+async def interleavings(database: Database) -> AsyncIterator[Interleavings]:
+    """Gives three sessions to interleave."""
+    async with contextlib.AsyncExitStack() as stack:
+        dsns = {"events": database.events_dsn, "bookings": database.bookings_dsn}
+
+        async def connect(schema: str) -> SteppedConnection:
+            connection = await SteppedConnection.connect(
+                dsns[schema],
+                autocommit=True,
+                options=f"-c search_path={schema} -c timezone=UTC",
+                cursor_factory=SteppedCursor,
+            )
+            return await stack.enter_async_context(connection)
+
+        monitor = await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True)
+        await stack.enter_async_context(monitor)
+        yield Interleavings(
+            monitor,
+            [Session({schema: await connect(schema) for schema in SCHEMAS}) for _ in range(3)],
+        )
+
+
+@pytest.fixture
+def owner(database: Database) -> Any:
+    """Gives a connection that may do everything."""
+    with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
+        connection.execute("SET search_path TO bookings")
+        yield connection
+
+
+@pytest.fixture
+async def broken_stage(owner: psycopg.Connection[Any], database: Database) -> AsyncIterator[Stage]:
+    """Gives a stage on which things may go wrong."""
+    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
+        yield Stage(owner, pool)
+
+
+@pytest.fixture
+async def stage(broken_stage: Stage, database: Database) -> AsyncIterator[Stage]:
+    """Gives a stage; in the end all that was ever on it counts right."""
+    yield broken_stage
+    assert drift(database) == []
+    assert broken_stage.orders > 1

@@ -1,0 +1,234 @@
+"""Bookings over gRPC with tokens and API keys, as those call it who go past the gateway."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.rest.v1 import rest_pb2
+from services.kit.callers import Role
+from tests.conftest import Database
+from tests.services.bookings.test_servicer import (
+    Running,
+    bookings_serving,
+    reason,
+    refused,
+)
+from tests.services.issuer import ScriptedIssuer, account, serve_identity
+
+ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))
+
+
+@dataclass
+class Office:
+    """A running bookings, and who vouches for its callers."""
+
+    running: Running
+    issuer: ScriptedIssuer
+
+    async def call(self, name: str, request: Any, who: str = "", role: str = Role.USER) -> Any:
+        """Calls an RPC as an account; without a token if there is none."""
+        metadata = self.issuer.bearer(who, role) if who else None
+        return await getattr(self.running.bookings, name)(request, metadata=metadata)
+
+    async def call_with(self, name: str, request: Any, api_key: str) -> Any:
+        """Calls an RPC with an API key."""
+        metadata = (("authorization", f"Bearer {api_key}"),)
+        return await getattr(self.running.bookings, name)(request, metadata=metadata)
+
+    async def book(self, who: str = ADA, seats: int = 2, key: str = "") -> Any:
+        """Books seats of the event."""
+        request = bookings_pb2.CreateBookingRequest(event_id=1, seat_count=seats, request_id=key)
+        return await self.call("CreateBooking", request, who)
+
+
+@contextlib.asynccontextmanager
+async def opened(database: Database, **changes: Any) -> AsyncIterator[Office]:
+    """Opens bookings beside a scripted issuer, with an event that has an owner."""
+    issuer = ScriptedIssuer()
+    server, target = await serve_identity(issuer)
+    try:
+        async with bookings_serving(database, accounts_target=target, **changes) as running:
+            running.catalogue.put(
+                1,
+                total_seats=5,
+                organizer_id=OWNER,
+                price={"amount_minor": 1250, "currency": "EUR"},
+            )
+            yield Office(running, issuer)
+    finally:
+        await server.stop(None)
+
+
+@pytest.fixture
+async def office(database: Database) -> AsyncIterator[Office]:
+    """Opens bookings without open access."""
+    async with opened(database, open_access=False) as closed:
+        yield closed
+
+
+async def test_an_account_books_and_cancels_several_seats(office: Office) -> None:
+    """With a key each, answered again to the byte; by the reference that nobody can guess."""
+    made = await office.book(key="k")
+    booking = made.booking
+    assert (booking.user_id, booking.seat_count, booking.price.amount_minor) == (ADA, 2, 2500)
+    assert booking.status == bookings_pb2.BOOKING_STATUS_CONFIRMED
+    assert (made.inventory_revision, made.replayed) == (2, False)
+    cancelling = bookings_pb2.CancelBookingByReferenceRequest(reference=booking.reference)
+    cancelled = await office.call("CancelBookingByReference", cancelling, ADA)
+    assert cancelled.booking.status == bookings_pb2.BOOKING_STATUS_CANCELLED
+    again = await office.book(key="k")
+    made.replayed = True
+    assert again.SerializeToString(deterministic=True) == made.SerializeToString(deterministic=True)
+    assert (await refused(office.book(seats=3, key="k"))).reason == "IDEMPOTENCY_KEY_REUSED"
+    late = office.call("CancelBookingByReference", cancelling, OWNER)
+    assert (await refused(late)).reason == "ALREADY_CANCELLED"
+
+
+@pytest.mark.parametrize("seats", [0, 21, -1])
+async def test_a_party_is_of_one_to_twenty(office: Office, seats: int) -> None:
+    """Anything else breaks the field's rule."""
+    refusal = await refused(office.book(seats=seats))
+    assert [violation.path for violation in refusal.violations] == ["seat_count"]
+
+
+async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
+    """Though some seats are left, and a smaller one has them."""
+    await office.book(seats=4)
+    refusal = await refused(office.book(BOB, seats=2))
+    assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", {"inventory_revision": "2"})
+    assert (await office.book(BOB, seats=1)).booking.seat_count == 1
+
+
+async def test_a_reference_opens_nothing_to_others(office: Office) -> None:
+    """Somebody else's booking is refused as one that never was, to read and to cancel."""
+    reference = (await office.book()).booking.reference
+    found = bookings_pb2.GetBookingByReferenceRequest(reference=reference)
+    cancelling = bookings_pb2.CancelBookingByReferenceRequest(reference=reference)
+    for who, role in ((BOB, Role.USER), (BOB, Role.ORGANIZER)):
+        for name, request in (
+            ("GetBookingByReference", found),
+            ("CancelBookingByReference", cancelling),
+        ):
+            refusal = await refused(office.call(name, request, who, role))
+            assert (refusal.reason, refusal.metadata) == ("BOOKING_NOT_FOUND", {})
+    for who, role in ((ADA, Role.USER), (OWNER, Role.ORGANIZER), (ADMIN, Role.ADMIN)):
+        shown = await office.call("GetBookingByReference", found, who, role)
+        assert shown.booking.reference == reference
+    unknown = office.call("GetBookingByReference", found)
+    assert (await refused(unknown)).reason == "UNAUTHENTICATED"
+
+
+async def test_a_token_reserves_for_its_account(office: Office) -> None:
+    """Named or not; for nobody else, unless it is an admin's."""
+    reserve = bookings_pb2.ReserveRequest
+    made = await office.call("Reserve", reserve(event_id=1), ADA)
+    assert made.reservation.user_id == ADA
+    named = office.call("Reserve", reserve(event_id=1, user_id=ADA), ADA)
+    assert (await refused(named)).reason == "ALREADY_BOOKED"
+    for other in (BOB, "guest"):
+        asked = office.call("Reserve", reserve(event_id=1, user_id=other), ADA)
+        assert (await refused(asked)).reason == "PERMISSION_DENIED"
+    by_admin = await office.call("Reserve", reserve(event_id=1, user_id=BOB), ADMIN, Role.ADMIN)
+    assert by_admin.reservation.user_id == BOB
+
+
+async def test_each_item_of_a_batch_is_its_callers(office: Office) -> None:
+    """Tokens, keys with and without scope, and nobody, side by side."""
+    writes, reads, any_user = (
+        office.issuer.add_key(ADMIN, Role.ADMIN, scope, name=name)
+        for name, scope in (
+            ("writes", rest_pb2.SCOPE_BOOKINGS_WRITE),
+            ("reads", rest_pb2.SCOPE_BOOKINGS_READ),
+            ("any", rest_pb2.SCOPE_BOOKINGS_ANY_USER),
+        )
+    )
+    asked = [
+        (office.issuer.token(ADA), ""),
+        (office.issuer.token(BOB), ADA),
+        (office.issuer.token(BOB), BOB),
+        (writes, "guest"),
+        (writes, ""),
+        (reads, ""),
+        (any_user, "guest"),
+        ("", "guest"),
+        ("x.y.z", "guest"),
+    ]
+    items = [
+        bookings_pb2.BatchReserveItem(
+            request=bookings_pb2.ReserveRequest(event_id=1, user_id=user or None),
+            authorization=credential and f"Bearer {credential}",
+        )
+        for credential, user in asked
+    ]
+    batch = bookings_pb2.BatchReserveRequest(items=items)
+    results = (await office.running.bookings.BatchReserve(batch)).results
+    assert [
+        reason(each.error) if each.HasField("error") else each.response.reservation.user_id
+        for each in results
+    ] == [
+        ADA,
+        "PERMISSION_DENIED",
+        BOB,
+        "PERMISSION_DENIED",
+        ADMIN,
+        "PERMISSION_DENIED",
+        "guest",
+        "UNAUTHENTICATED",
+        "INVALID_TOKEN",
+    ]
+
+
+async def test_one_lists_what_is_ones_own(office: Office) -> None:
+    """A user themselves, an organizer their events, an admin everything."""
+    mine = (await office.book()).booking.id
+    theirs = (await office.book(BOB)).booking.id
+    lists = {
+        "ListOwnBookings": bookings_pb2.ListOwnBookingsRequest(),
+        "ListUserBookings": bookings_pb2.ListUserBookingsRequest(user_id=ADA),
+        "ListEventBookings": bookings_pb2.ListEventBookingsRequest(event_id=1),
+        "ListBookings": bookings_pb2.ListBookingsRequest(),
+    }
+    expected: dict[tuple[str, Role], list[list[int] | None]] = {
+        (ADA, Role.USER): [[mine], [mine], None, None],
+        (BOB, Role.ORGANIZER): [[theirs], None, None, None],
+        (OWNER, Role.ORGANIZER): [[], None, [theirs, mine], None],
+        (ADMIN, Role.ADMIN): [[], [mine], [theirs, mine], [theirs, mine]],
+    }
+    for (who, role), listed in expected.items():
+        for (name, request), ids in zip(lists.items(), listed, strict=True):
+            call = office.call(name, request, who, role)
+            if ids is None:
+                assert (await refused(call)).reason == "PERMISSION_DENIED"
+            else:
+                assert [booking.id for booking in (await call).bookings] == ids
+    numbered = bookings_pb2.ListOwnBookingsRequest(
+        page=1, page_size=1, status=bookings_pb2.BOOKING_STATUS_CANCELLED
+    )
+    listed = await office.call("ListOwnBookings", numbered, ADA)
+    assert (list(listed.bookings), listed.total) == ([], 0)
+
+
+async def test_accounts_are_hidden_from_guests(database: Database) -> None:
+    """Under open access as well: neither in lists, nor among the top users, nor by number."""
+    async with opened(database) as office:
+        booked = (await office.book()).booking.id
+        await office.running.reserve(user_id="guest")
+        for name, request in (
+            ("ListBookings", bookings_pb2.ListBookingsRequest()),
+            ("ListEventBookings", bookings_pb2.ListEventBookingsRequest(event_id=1)),
+        ):
+            listed = (await office.call(name, request)).bookings
+            assert [booking.user_id for booking in listed] == ["guest"]
+            listed = (await office.call(name, request, ADA)).bookings
+            assert [booking.user_id for booking in listed] == ["guest", ADA]
+        top = bookings_pb2.ListTopUsersRequest()
+        assert [user.user_id for user in (await office.call("ListTopUsers", top)).users] == [
+            "guest"
+        ]
+        assert len((await office.call("ListTopUsers", top, BOB)).users) == 2
+        by_number = bookings_pb2.GetBookingRequest(booking_id=booked)
+        assert (await refused(office.call("GetBooking", by_number))).reason == "BOOKING_NOT_FOUND"
