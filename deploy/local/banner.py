@@ -12,6 +12,8 @@ _CLOSED = "Open access is off: only callers with a token may book."
 def banner(settings: RunSettings, event_id: int, database: str) -> str:
     """Returns the text; `database` says in a word or two where the data is."""
     bookings = f"127.0.0.1:{settings.bookings_port}"
+    mailbox = f"http://localhost:{settings.mailbox_port} (nothing is sent; codes are logged, too)"
+    mail = "sent by ACCOUNTS_SMTP_URL" if settings.smtp_url else mailbox
     also = "".join(f", {port}" for port in settings.extra_ports)
     return f"""
 Boxoffice is ready.
@@ -20,6 +22,7 @@ Boxoffice is ready.
   events    127.0.0.1:{settings.events_port} (gRPC)
   bookings  {bookings} (gRPC)
   accounts  127.0.0.1:{settings.accounts_port} (gRPC)
+  mail      {mail}
   data      {database}
 
 {_OPEN if settings.open_access else _CLOSED}

@@ -49,8 +49,11 @@ class LogPrinter:
     async def follow(self, name: str, stream: asyncio.StreamReader) -> None:
         """Writes what the process `name` prints, until it closes the stream."""
         async for line in _lines(stream):
-            text = line.decode(errors="replace")
-            self.say(self._render(name, text) if self._readable else text)
+            self.write(name, line.decode(errors="replace"))
+
+    def write(self, name: str, line: str) -> None:
+        """Writes a line of the log of `name`."""
+        self.say(self._render(name, line) if self._readable else line)
 
     def _render(self, name: str, line: str) -> str:
         label = self._colour(_PROCESS_COLOURS.get(name, ""), f"{name:<8}")

@@ -17,6 +17,7 @@ def check_ports(settings: RunSettings) -> None:
         (_LOOPBACK, settings.events_port, "EVENTS_PORT"),
         (_LOOPBACK, settings.bookings_port, "BOOKINGS_PORT"),
         (_LOOPBACK, settings.accounts_port, "ACCOUNTS_PORT"),
+        (_LOOPBACK, settings.mailbox_port, "MAILBOX_PORT"),
     ]
     seen: dict[int, str] = {}
     for host, port, setting in wanted:

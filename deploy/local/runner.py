@@ -14,6 +14,7 @@ from deploy.local.children import Child
 from deploy.local.database import Database
 from deploy.local.errors import ChildEndedError, LocalRunError
 from deploy.local.logs import LogPrinter
+from deploy.local.mailbox import open_mailbox
 from deploy.local.readiness import wait_until_ready
 from deploy.local.seed import seed
 from deploy.local.settings import PROJECT, RunSettings
@@ -46,6 +47,7 @@ class Runner:
         self._modules = modules
         self._folder = folder
         self._service_key = secrets.token_urlsafe(32)
+        self._smtp_url = settings.smtp_url
         self._children: list[Child] = []
         self._announced = False
         self._stopped = asyncio.Event()
@@ -79,6 +81,13 @@ class Runner:
         self._stopped.set()
 
     async def _work(self) -> None:
+        if self._smtp_url:
+            await self._serve_always()
+        async with open_mailbox(self._printer, page_port=self._settings.mailbox_port) as url:
+            self._smtp_url = url
+            await self._serve_always()
+
+    async def _serve_always(self) -> None:
         while True:
             await first_of(self._serve(), changed(self._settings, self._folder))
             self._printer.say("A file changed: starting again.")
@@ -103,7 +112,9 @@ class Runner:
                 await Child.start(
                     name,
                     module,
-                    environment=environment(self._settings, dsns, self._service_key),
+                    environment=environment(
+                        self._settings, dsns, self._service_key, self._smtp_url
+                    ),
                     folder=self._folder,
                     printer=self._printer,
                 )
@@ -142,7 +153,9 @@ class Runner:
         self._children.clear()
 
 
-def environment(settings: RunSettings, dsns: Mapping[str, str], service_key: str) -> dict[str, str]:
+def environment(
+    settings: RunSettings, dsns: Mapping[str, str], service_key: str, smtp_url: str
+) -> dict[str, str]:
     """Returns the environment of every process, which is ours without the owner's database."""
     inherited = {name: value for name, value in os.environ.items() if name not in _OWNER_ONLY}
     accounts = f"127.0.0.1:{settings.accounts_port}"
@@ -152,6 +165,7 @@ def environment(settings: RunSettings, dsns: Mapping[str, str], service_key: str
         **inherited,
         "ACCOUNTS_DATABASE_URL": dsns["accounts"],
         "ACCOUNTS_LISTEN": accounts,
+        "ACCOUNTS_SMTP_URL": smtp_url,
         "ACCOUNTS_ORGANIZER_SIGN_UP": os.environ.get("ACCOUNTS_ORGANIZER_SIGN_UP", "open"),
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),

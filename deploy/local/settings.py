@@ -33,6 +33,8 @@ class RunSettings(BaseSettings):
     events_port: Port = Field(default=50_051, validation_alias="EVENTS_PORT")
     bookings_port: Port = Field(default=50_052, validation_alias="BOOKINGS_PORT")
     accounts_port: Port = Field(default=50_053, validation_alias="ACCOUNTS_PORT")
+    mailbox_port: Port = Field(default=8025, validation_alias="MAILBOX_PORT")
+    smtp_url: str = Field(default="", validation_alias="ACCOUNTS_SMTP_URL", repr=False)
     database_url: str | None = Field(
         default=None, validation_alias=AliasChoices("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
     )

@@ -18,7 +18,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from tests.e2e.system import free_ports
 
 DATABASE = "boxoffice"
-PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
+PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT", "MAILBOX_PORT")
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.1

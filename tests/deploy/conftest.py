@@ -14,7 +14,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from tests.deploy.runs import Run, Start
 
 PROJECT = Path(__file__).parents[2]
-PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
+PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT", "MAILBOX_PORT")
 
 
 @pytest.fixture

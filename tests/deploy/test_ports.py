@@ -9,7 +9,14 @@ from deploy.local.errors import PortTakenError
 from deploy.local.ports import check_ports
 from deploy.local.settings import RunSettings
 
-SETTINGS = ("PORT", "EXTRA_PORTS", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
+SETTINGS = (
+    "PORT",
+    "EXTRA_PORTS",
+    "EVENTS_PORT",
+    "BOOKINGS_PORT",
+    "ACCOUNTS_PORT",
+    "MAILBOX_PORT",
+)
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_the_services_do_not_see_the_owners_database(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", "dbname=owner")
     monkeypatch.setenv("DATABASE_URL", "dbname=owner")
     dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
-    found = environment(RunSettings.load(), dsns, "key")
+    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
     assert "dbname=owner" not in found.values()
     for service, dsn in dsns.items():
         assert found[f"{service.upper()}_DATABASE_URL"] == dsn

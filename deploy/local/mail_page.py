@@ -1,0 +1,113 @@
+"""The page that shows the letters of the development run."""
+
+import contextlib
+import html
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
+from socketserver import BaseServer
+
+LOOPBACK = "127.0.0.1"
+_CODE = re.compile(r"^\s*(\d{6})\s*$", re.MULTILINE)
+_PAGE = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta http-equiv="refresh" content="5">
+    <title>Mailbox of Boxoffice</title>
+    <style>body {{ font-family: sans-serif; max-width: 45em; margin: 2em auto }}</style>
+  </head>
+  <body>
+    <h1>Mailbox</h1>
+    {letters}
+  </body>
+</html>
+"""
+_LETTER = """<h2>{subject}</h2>
+    <p>to {to}, at {time}</p>
+    <pre>{text}</pre>"""
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter as a person reads it."""
+
+    arrived_at: datetime
+    to: str
+    subject: str
+    text: str
+
+    @property
+    def code(self) -> str | None:
+        """The code that the letter brings, if it brings one."""
+        found = _CODE.search(self.text)
+        return found[1] if found else None
+
+
+Letters = Callable[[], Sequence[Letter]]
+
+
+@contextlib.contextmanager
+def showing(letters: Letters, port: int) -> Iterator[int]:
+    """Serves the page at a port of this machine, in a thread; gives the port."""
+    with ThreadingHTTPServer((LOOPBACK, port), partial(_Handler, letters)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def page(letters: Sequence[Letter]) -> str:
+    """Writes the page; whatever a letter says stays text."""
+    written = (
+        _LETTER.format(
+            subject=html.escape(letter.subject),
+            to=html.escape(letter.to),
+            time=f"{letter.arrived_at:%H:%M:%S} UTC",
+            text=html.escape(letter.text),
+        )
+        for letter in letters
+    )
+    return _PAGE.format(letters="\n    ".join(written) or "<p>No letters yet.</p>")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers every path with the page."""
+
+    def __init__(
+        self, letters: Letters, request: socket, address: tuple[str, int], server: BaseServer
+    ) -> None:
+        self._letters = letters
+        super().__init__(request, address, server)
+
+    def do_GET(self) -> None:
+        """See BaseHTTPRequestHandler."""
+        # A page of somebody else could have its own name lead here, and then read ours.
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if host not in {"localhost", LOOPBACK}:
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+            return
+        body = page(self._letters()).encode()
+        self.send_response(HTTPStatus.OK)
+        for name, value in (*_HEADERS.items(), ("Content-Length", str(len(body)))):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing: the page asks for itself every few seconds."""
