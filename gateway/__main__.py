@@ -42,6 +42,7 @@ EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
+SERVICES = (EVENTS, BOOKINGS, ACCOUNTS, IDENTITY)
 
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 

@@ -55,7 +55,14 @@ class Endpoint:
         body = bodies.read(request) if self._binding.body else ()
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
         taken = await self._admission.admit(request, authorization, body)
-        message = self._decoder.decode(request.variables, carried, query, body)
+        try:
+            message = self._decoder.decode(request.variables, carried, query, body)
+        except Refusal:
+            if taken:
+                await self._admission.settle(
+                    taken, None
+                )  # No service is asked, so nothing is guessed.
+            raise
         return message, Asker(request.request_id, authorization), taken
 
     def _answer(self, request: Request, message: Any, response: Any) -> Answer:

@@ -145,10 +145,11 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     """
     reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
     headers = reply.headers
-    if own := getattr(refusal, "headers", ()):
-        headers = _without(headers, own) + own
+    own: tuple[Header, ...] = getattr(refusal, "headers", ())
     if refusal.metadata:
-        headers += _metadata_headers(refusal.metadata, location)
+        own += _metadata_headers(refusal.metadata, location)
+    if own:
+        headers = _without(headers, own) + own
     body = reply.body
     if refusal.reason == errors.ValidationFailed.reason:
         body = _with_details(refusal)
@@ -221,6 +222,9 @@ def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[
         headers += ((b"x-inventory-revision", metadata["inventory_revision"].encode()),)
     if metadata.get("replayed", "").lower() == "true":
         headers += ((b"idempotent-replayed", b"true"),)
+    if seconds := metadata.get("retry_after_seconds"):
+        headers += ((b"retry-after", seconds.encode()),)
+        headers += ((b"ratelimit", f'"service";r=0;t={seconds}'.encode()),)
     if path := location.fill(metadata):
         headers += ((b"content-location", path),)
     return headers

@@ -132,6 +132,20 @@ async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Sc
     assert answer.headers["idempotent-replayed"] == "true"
 
 
+async def test_a_service_knows_for_how_long_to_wait(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """Better than the contract, which says a second."""
+    script.answers["SendCode"] = raising(
+        Received(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", {"retry_after_seconds": "42"})
+    )
+    body = {"email": "alice@example.com", "type": "register"}
+    answer = await client.post("/auth/send-code", json=body)
+    assert (answer.status_code, answer.content) == (429, b'{"error":"rate_limited"}')
+    assert answer.headers.get_list("retry-after") == ["42"]
+    assert answer.headers["ratelimit"] == '"service";r=0;t=42'
+
+
 async def test_fields_that_a_service_refuses_are_named_as_in_the_body(
     client: httpx.AsyncClient, script: Script
 ) -> None:

@@ -90,6 +90,19 @@ def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -
             assert reason.lower() in schema["properties"]["error"]["enum"]
 
 
+def test_a_code_is_listed_once(document: dict[str, Any]) -> None:
+    """Also where the gateway and the service both refuse with it."""
+    for response in document["components"]["responses"].values():
+        codes = response["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
+        assert len(set(codes)) == len(codes)
+
+
+def test_quotas_are_told(document: dict[str, Any]) -> None:
+    """Where an endpoint has its own."""
+    login = document["paths"]["/auth/login"]["post"]["description"]
+    assert "At most 10 failed requests in 900 seconds for each `email` from each address" in login
+
+
 @pytest.mark.asyncio(loop_scope="module")
 async def test_examples_are_accepted(
     client: httpx.AsyncClient, script: Script, document: dict[str, Any]

@@ -1,0 +1,71 @@
+"""Who guesses passwords is stopped, and nobody else is."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import Start
+from tests.e2e.system import System
+
+PASSWORD = "correct horse battery staple"
+WRONG = "wrong horse battery staple"
+HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
+
+
+@pytest.fixture
+def system(start: Start) -> System:
+    """Runs a system with the default limits, behind a proxy that this test plays."""
+    running: System = start(GATEWAY_RATE_LIMITS="on", GATEWAY_TRUSTED_PROXIES="127.0.0.0/8")
+    return running
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[httpx.Client]:
+    """Speaks to it."""
+    with httpx.Client(base_url=system.url, trust_env=False) as opened:
+        yield opened
+
+
+def register(client: httpx.Client, address: str = HERE) -> str:
+    """Registers somebody, and gives the e-mail address."""
+    email = f"{uuid4()}@example.com"
+    body = {"name": "x", "email": email, "password": PASSWORD}
+    answer = client.post("/api/auth/register", json=body, headers={"x-forwarded-for": address})
+    assert answer.status_code == 201, answer.text
+    return email
+
+
+def log_in(client: httpx.Client, email: str, password: str, address: str = HERE) -> int:
+    """Tries to log in from an address, by the two paths in turn."""
+    path = "/auth/login" if password == WRONG else "/api/auth/login"
+    body = {"email": email, "password": password}
+    return client.post(path, json=body, headers={"x-forwarded-for": address}).status_code
+
+
+def test_who_guesses_is_stopped_and_nobody_is_locked_out(client: httpx.Client) -> None:
+    """After ten wrong passwords, for one account from one address; for an unknown one alike."""
+    ada, bob = register(client), register(client)
+    for email in (ada, "nobody@example.com"):
+        assert [log_in(client, email, WRONG) for _ in range(11)] == [401] * 10 + [429]
+    assert log_in(client, ada.upper(), PASSWORD) == 429
+    assert log_in(client, ada, PASSWORD, ELSEWHERE) == 200
+    assert log_in(client, bob, PASSWORD) == 200
+
+
+def test_who_knows_the_password_can_use_it_often(client: httpx.Client) -> None:
+    """Only failures are counted, and not what cannot be read."""
+    ada = register(client)
+    assert {log_in(client, ada, PASSWORD) for _ in range(15)} == {200}
+    unreadable = {"email": ada, "password": 7}
+    answers = [client.post("/auth/login", json=unreadable) for _ in range(15)]
+    assert {answer.status_code for answer in answers} == {422}
+    assert log_in(client, ada, PASSWORD) == 200
+
+
+def test_who_looks_for_addresses_is_stopped(client: httpx.Client) -> None:
+    """Registering without a code tells which are taken, so not often."""
+    body = {"name": "x", "email": register(client), "password": PASSWORD}
+    statuses = [client.post("/api/auth/register", json=body).status_code for _ in range(21)]
+    assert statuses == [409] * 20 + [429]
