@@ -42,7 +42,7 @@ bench: .venv/dev.stamp ## Measure everything under load, beside its goals (with 
 	$(PYTHON) -m tests.bench $(ARGS)
 
 .PHONY: lint
-lint: .venv/dev.stamp protos-check ## Check style, types, the contract and who imports whom
+lint: .venv/dev.stamp protos-check postman-check ## Check style, types, the contract and who imports whom
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
@@ -61,6 +61,14 @@ protos: .venv/dev.stamp ## Generate the Python of the contract
 .PHONY: protos-check
 protos-check: .venv/dev.stamp ## Fail where the generated Python is not that of the contract
 	$(PYTHON) protos/generate.py --check
+
+.PHONY: postman
+postman: .venv/run.stamp ## Make the Postman collection of the contract
+	$(PYTHON) -m gateway.postman
+
+.PHONY: postman-check
+postman-check: .venv/run.stamp ## Fail where the Postman collection is not that of the contract
+	$(PYTHON) -m gateway.postman --check
 
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)

@@ -59,9 +59,8 @@ class Endpoint:
             message = self._decoder.decode(request.variables, carried, query, body)
         except Refusal:
             if taken:
-                await self._admission.settle(
-                    taken, None
-                )  # No service is asked, so nothing is guessed.
+                # No service is asked, so nothing was guessed.
+                await self._admission.settle(taken, None)
             raise
         return message, Asker(request.request_id, authorization), taken
 

@@ -1,0 +1,52 @@
+"""The order in which one tries Boxoffice, from a code in the mail to a cancelled booking."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Step(NamedTuple):
+    """A request: what of its body is chosen, and what of its answer later ones need.
+
+    `{{name}}` stands for a variable. `before` are variables to set first, `keeps` those to take
+    from the answer, by the names of the fields they are in.
+    """
+
+    rpc: str
+    body: Mapping[str, Any] = NOTHING
+    before: Mapping[str, str] = NOTHING
+    keeps: Mapping[str, str] = NOTHING
+    hint: str = ""
+
+
+TOKENS = {"access_token": "access_token", "refresh_token": "refresh_token"}
+PERSON = {"email": "{{email}}", "password": "{{password}}"}
+
+STEPS: Sequence[Step] = (
+    Step(
+        "SendCode",
+        body={"email": "{{email}}"},
+        before={"email": "alice-{{$guid}}@example.com", "password": "{{$guid}}"},
+    ),
+    Step(
+        "RegisterWithCode",
+        body={
+            **PERSON,
+            "email_verification_code": "{{code}}",
+            "role": "ORGANIZER",
+        },
+        keeps=TOKENS,
+        hint="First copy the six digits of the letter into the variable `code`.",
+    ),
+    Step("Login", body=PERSON, keeps=TOKENS),
+    Step("CreateEvent", keeps={"event_id": "id"}),
+    Step(
+        "CreateBooking",
+        body={"event_id": "{{event_id}}", "seat_count": 2},
+        keeps={"reference": "reference", "booking_id": "booking_id"},
+    ),
+    Step("ListOwnBookings"),
+    Step("CancelBookingByReference"),
+)
