@@ -15,6 +15,8 @@ from services.kit.postgres import refusal_of
 REFRESH_SECONDS = 10.0
 PAUSE_SECONDS = 2.0
 """Least time between two questions that tokens with unknown keys make us ask."""
+RETRY_SECONDS = 0.25
+"""The same while the issuer is silent, as it is when everything starts at once."""
 WAIT_SECONDS = 0.3
 """How long a token waits for an answer; others wait in the same batch."""
 
@@ -34,11 +36,14 @@ class Trust:
         self._trusted = Trusted()
         self._flight: asyncio.Task[None] | None = None
         self._asked_at = -PAUSE_SECONDS
-        self._is_current = False
+        self._is_silent = False
 
     async def refresh(self) -> bool:
-        """Asks the issuer what is good now; there is no reason to come back at once."""
+        """Asks the issuer what is good now, until it answers; nothing is left to do at once."""
         await asyncio.shield(self._flying())
+        while self._is_silent:
+            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.shield(self._flying())
         return False
 
     async def check(self, token: str) -> tuple[Caller, float]:
@@ -56,13 +61,14 @@ class Trust:
             await asyncio.wait({self._flying()}, timeout=WAIT_SECONDS)
         if key := self._trusted.keys.get(key_id):
             return key
-        raise InvalidToken if self._is_current else Unavailable
+        raise Unavailable if self._is_silent or self._flight else InvalidToken
 
     @property
     def _may_ask(self) -> bool:
         """Whether a question is on its way already, or the last one long enough ago."""
+        pause = RETRY_SECONDS if self._is_silent else PAUSE_SECONDS
         now = asyncio.get_running_loop().time()
-        return self._flight is not None or now >= self._asked_at + PAUSE_SECONDS
+        return self._flight is not None or now >= self._asked_at + pause
 
     def _flying(self) -> asyncio.Task[None]:
         """Gives the question that is on its way; a waiter who gives up leaves it to the others."""
@@ -74,15 +80,16 @@ class Trust:
     async def _ask(self) -> None:
         # Others wait for it too, and longer than the caller who happened to start it.
         context.set_deadline(None)
-        self._is_current = False
         try:
             self._adopt(await self._issuer.trusted())
-            self._is_current = True
+            self._is_silent = False
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else refusal_of(error, is_read=True)
             if refusal is None:
                 raise
-            log.warning("issuer not asked", reason=refusal.reason)
+            if not self._is_silent:
+                log.warning("issuer silent", reason=refusal.reason)
+            self._is_silent = True
         finally:
             self._flight = None
 

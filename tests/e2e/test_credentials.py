@@ -1,0 +1,208 @@
+"""Credentials in a running system: what is one, what is none, and until when."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc, identity_pb2, identity_pb2_grpc
+from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
+from services.kit.errors import refusal_of
+from tests.e2e.client import create_event, new_user, open_client, refusal
+from tests.e2e.people import Person, key_of, meet
+from tests.e2e.system import SERVICE_KEY, System, until
+from tests.services.accounts.client import execute
+from tests.services.issuer import ScriptedIssuer
+
+KNOWN_SECONDS = 30
+PASSWORD = "correct horse battery"
+SPOOFED = {
+    "x-user-id": "admin",
+    "x-user": "admin",
+    "x-role": "ADMIN",
+    "x-roles": "ADMIN",
+    "x-scopes": "EVENTS_WRITE",
+    "x-forwarded-user": "admin",
+    "x-authenticated-user": "admin",
+    "x-remote-user": "admin",
+    "x-service-key": SERVICE_KEY,
+    "x-is-service": "true",
+    "x-caller": "service",
+    "proxy-authorization": f"Service {SERVICE_KEY}",
+    "grpc-metadata-authorization": f"Service {SERVICE_KEY}",
+    "cookie": "access_token=admin; user_id=admin; role=ADMIN",
+}
+
+
+@pytest.fixture(scope="module")
+def closed(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Runs a system on the same database, without open access."""
+    folder = tmp_path_factory.mktemp("closed")
+    with System(system.database, folder, BOXOFFICE_OPEN_ACCESS="false") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def people(closed: System) -> dict[str, Person]:
+    """Makes some accounts."""
+    roles = {"user": "USER", "owner": "ORGANIZER", "admin": "ADMIN", "leaver": "ORGANIZER"}
+    return meet(closed.database, roles)
+
+
+@pytest.fixture
+def stranger(closed: System) -> Iterator[httpx.Client]:
+    """Gives a client of the closed system."""
+    with open_client(closed.url) as opened:
+        yield opened
+
+
+def bearing(authorization: str) -> dict[str, str]:
+    """Writes the header of a credential."""
+    return {"Authorization": authorization}
+
+
+def test_no_header_but_one_says_who_calls(
+    stranger: httpx.Client, people: dict[str, Person]
+) -> None:
+    """Neither by itself nor beside a token."""
+    stranger.headers.update(SPOOFED)
+    assert refusal(stranger.get("/auth/me")) == (401, "unauthenticated")
+    assert refusal(stranger.get("/api/bookings")) == (401, "unauthenticated")
+    me = stranger.get("/auth/me", headers=bearing(people["user"].authorization))
+    assert (me.json()["id"], me.json()["role"]) == (people["user"].id, "USER")
+    event = {"name": "Concert", "total_seats": 1}
+    created = stranger.post("/events", json=event, headers=bearing(people["user"].authorization))
+    assert refusal(created) == (403, "permission_denied")
+
+
+@pytest.mark.parametrize("where", ["access_token", "token", "authorization", "user_id", "role"])
+def test_no_query_says_who_calls(
+    stranger: httpx.Client, people: dict[str, Person], where: str
+) -> None:
+    """A token in an address would be in every log on its way."""
+    token = people["admin"].authorization.removeprefix("Bearer ")
+    response = stranger.get("/api/bookings", params={where: token})
+    assert refusal(response) in {(401, "unauthenticated"), (422, "validation_error")}
+
+
+async def test_no_service_takes_a_call_on_trust(closed: System) -> None:
+    """Whoever reaches a port past the gateway needs a credential there, and no metadata is one."""
+    spoofed = tuple((name, value) for name, value in SPOOFED.items() if name != "cookie")
+    async with (
+        grpc.aio.insecure_channel(closed.accounts_target) as accounts,
+        grpc.aio.insecure_channel(closed.events_target) as events,
+        grpc.aio.insecure_channel(closed.bookings_targets[0]) as bookings,
+    ):
+        calls: list[tuple[Any, Any, str]] = [
+            (
+                events_pb2_grpc.EventsServiceStub(events).DeleteEvent,
+                events_pb2.DeleteEventRequest(event_id=1),
+                "UNAUTHENTICATED",
+            ),
+            (
+                catalogue_pb2_grpc.CatalogueServiceStub(events).ListEventStates,
+                catalogue_pb2.ListEventStatesRequest(),
+                "PERMISSION_DENIED",
+            ),
+            (
+                bookings_pb2_grpc.BookingsServiceStub(bookings).ListBookings,
+                bookings_pb2.ListBookingsRequest(),
+                "UNAUTHENTICATED",
+            ),
+            (
+                inventory_pb2_grpc.InventoryServiceStub(bookings).CancelBooking,
+                inventory_pb2.CancelBookingRequest(booking_id=1),
+                "PERMISSION_DENIED",
+            ),
+            (
+                accounts_pb2_grpc.AccountsServiceStub(accounts).GetMe,
+                accounts_pb2.GetMeRequest(),
+                "UNAUTHENTICATED",
+            ),
+            (
+                identity_pb2_grpc.IdentityServiceStub(accounts).ListRevocations,
+                identity_pb2.ListRevocationsRequest(),
+                "PERMISSION_DENIED",
+            ),
+        ]
+        for rpc, request, reason in calls:
+            assert await refused(rpc, request, spoofed) == reason
+            made_up = (*spoofed, ("authorization", f"Bearer {ScriptedIssuer().token('acct_1')}"))
+            assert await refused(rpc, request, made_up) == "INVALID_TOKEN"
+            wrong = (*spoofed, ("authorization", "Service wrong"))
+            assert await refused(rpc, request, wrong) == "INVALID_TOKEN"
+
+
+async def refused(rpc: Any, request: Any, metadata: Any) -> str:
+    """Makes a call that must be refused; gives the reason."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await rpc(request, timeout=10, metadata=metadata)
+    refusal = refusal_of(caught.value)
+    assert refusal is not None, caught.value
+    return refusal.reason
+
+
+def test_other_secrets_are_no_access_tokens(stranger: httpx.Client) -> None:
+    """A refresh token renews, a code verifies, a password logs in, and that is all they do."""
+    person = {"name": "Ada", "email": f"{new_user()}@example.com", "password": PASSWORD}
+    session = stranger.post("/api/auth/register", json=person).json()
+    token, refresh = session["access_token"], session["refresh_token"]
+    assert stranger.get("/auth/me", headers=bearing(f"Bearer {token}")).status_code == 200
+    for other in (refresh, "123456", PASSWORD.replace(" ", "-"), session["user"]["id"]):
+        answer = stranger.get("/auth/me", headers=bearing(f"Bearer {other}"))
+        assert refusal(answer) == (401, "invalid_token")
+    renewed = stranger.post("/api/auth/refresh", json={"refresh_token": token})
+    assert renewed.status_code == 401
+
+
+def test_a_role_is_not_for_the_asking(stranger: httpx.Client) -> None:
+    """Whoever registers or changes the own account says nothing of its role."""
+    person = {"name": "Eve", "email": f"{new_user()}@example.com", "password": PASSWORD}
+    for wish in ({"role": "ADMIN"}, {"is_admin": True}, {"scopes": ["EVENTS_WRITE"]}):
+        asked = stranger.post("/api/auth/register", json=person | wish)
+        assert refusal(asked) == (422, "validation_error")
+    session = stranger.post("/api/auth/register", json=person).json()
+    headers = bearing(f"Bearer {session['access_token']}")
+    stranger.patch("/auth/me", json={"role": "ADMIN"}, headers=headers)
+    assert stranger.get("/auth/me", headers=headers).json()["role"] == "USER"
+
+
+def test_a_token_of_one_system_is_good_in_its_twin(
+    client: httpx.Client, stranger: httpx.Client, people: dict[str, Person]
+) -> None:
+    """Both check it by the same published keys, and neither has ever seen it before."""
+    for each in (client, stranger):
+        me = each.get("/auth/me", headers=bearing(people["owner"].authorization))
+        assert me.json()["id"] == people["owner"].id
+
+
+@pytest.mark.slow
+def test_what_ends_is_known_everywhere_within_half_a_minute(
+    closed: System, stranger: httpx.Client, people: dict[str, Person]
+) -> None:
+    """Log-out everywhere, and a deleted API key: also where they were known as good."""
+    leaver = people["leaver"]
+    owner_key = key_of(closed.database, people["owner"], "EVENTS_WRITE")
+    stranger.headers["Authorization"] = people["owner"].authorization
+    draft = create_event(stranger, status="DRAFT")["id"]
+    del stranger.headers["Authorization"]
+    mine, hers = "/events/organizer/my-events", f"/events/{draft}"
+    assert stranger.get(mine, headers=bearing(leaver.authorization)).status_code == 200
+    assert stranger.get(hers, headers=bearing(owner_key)).status_code == 200
+    ended = stranger.post("/auth/logout-all", headers=bearing(leaver.authorization))
+    assert ended.status_code == 204
+    execute(
+        closed.database, "DELETE FROM api_keys WHERE account_id = %(id)s", id=people["owner"].id
+    )
+    began = time.monotonic()
+    for path, credential in ((mine, leaver.authorization), (hers, owner_key)):
+        until(
+            lambda path=path, credential=credential: (  # type: ignore[misc]
+                stranger.get(path, headers=bearing(credential)).status_code == 401
+            ),
+            seconds=KNOWN_SECONDS - (time.monotonic() - began),
+        )
