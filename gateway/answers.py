@@ -88,9 +88,13 @@ class Answers:
         by_status: dict[int, list[str]] = defaultdict(list)
         for reason in dict.fromkeys(_reasons(binding)):
             by_status[errors.REPLIES[reason].status].append(reason)
-        success = {str(binding.rule.success_status or 200): self._success(binding)}
         refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
-        return success | refusals
+        return self._successes(binding) | refusals
+
+    def _successes(self, binding: Binding) -> dict[str, Schema]:
+        usual, other = binding.rule.success_status or HTTPStatus.OK, binding.rule.other_success
+        statuses = {usual, other.status} if other.field else {usual}
+        return {str(int(status)): self._success(binding) for status in sorted(statuses)}
 
     def _success(self, binding: Binding) -> Schema:
         if binding.rule.success_status == HTTPStatus.NO_CONTENT:

@@ -25,6 +25,7 @@ VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 WHOLE = "*"
 FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
 KEY_HEADER = "Idempotency-Key"
+SUCCESSES = range(200, 300)
 
 
 class ContractError(ValueError):
@@ -212,6 +213,8 @@ def _check(binding: Binding) -> None:
     for quota in binding.rule.quotas:
         if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
             raise ContractError(f"{binding.rpc_path} has a quota that cannot be kept")
+    if binding.rule.HasField("other_success") and not _is_told(binding):
+        raise ContractError(f"{binding.rpc_path} has another success that nothing tells")
 
 
 def _has_numbers(rpc: MethodDescriptor) -> bool:
@@ -219,6 +222,15 @@ def _has_numbers(rpc: MethodDescriptor) -> bool:
     if "page" not in asked or "page_size" not in asked or "total" not in answered:
         return False
     return bool(asked["page"].has_presence and answered["total"].has_presence)
+
+
+def _is_told(binding: Binding) -> bool:
+    """Tells whether a bool of the response says which success it is."""
+    other = binding.rule.other_success
+    field = binding.rpc.output_type.fields_by_name.get(other.field)
+    if field is None or field.type != FieldDescriptor.TYPE_BOOL or field.is_repeated:
+        return False
+    return other.status in SUCCESSES
 
 
 def _is_update_mask(field: Field) -> bool:

@@ -1,10 +1,12 @@
 """One endpoint of the contract: a request is read, asked of its service, and answered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import orjson
 
+from boxoffice.rest.v1 import rest_pb2
 from gateway import bodies, decoding, encoding, errors, queries
 from gateway.admission import Admission
 from gateway.calls import Asker, Call
@@ -15,6 +17,7 @@ from gateway.paging import Pages
 from gateway.quotas import Taken
 from services.kit.errors import Refusal
 
+OK = 200
 CREATED = 201
 NO_CONTENT = 204
 NOTHING = Answer(NO_CONTENT, ((b"cache-control", b"no-store"),), b"")
@@ -33,7 +36,8 @@ class Endpoint:
         self._own_headers = json_headers(binding.rule.cache_seconds)
         self._headers = encoding.header_encoders(binding)
         self._location = Location(binding.rule.location)
-        self._status = binding.rule.success_status or 200
+        self._has_content = binding.rule.success_status != NO_CONTENT
+        self._status_of = _statuses(binding.rule)
 
     async def __call__(self, request: Request) -> Answer:
         """Answers a request. Raises Refusal."""
@@ -44,7 +48,7 @@ class Endpoint:
             await self._admission.settle(taken, refusal)
         if refusal:
             return self._refused(refusal)
-        if self._status == NO_CONTENT:
+        if not self._has_content:
             return NOTHING
         return self._answer(request, message, outcome)
 
@@ -69,11 +73,21 @@ class Endpoint:
         shown = self._pages.shown(message, response, rows)
         headers: list[Header] = [*self._own_headers, *self._pages.headers(request, response)]
         headers += filter(None, [header(response) for header in self._headers])
-        if self._status == CREATED and (path := self._location.fill(rows)):
+        status = self._status_of(response)
+        if status == CREATED and (path := self._location.fill(rows)):
             headers.append((b"location", path))
-        return Answer(self._status, headers, orjson.dumps(shown))
+        return Answer(status, headers, orjson.dumps(shown))
 
     def _refused(self, refusal: Refusal) -> Answer:
         if refusal.violations:
             refusal.violations = decoding.of_client(self._binding, refusal.violations)
         return errors.answer(refusal, self._location)
+
+
+def _statuses(rule: rest_pb2.MethodRule) -> Callable[[Any], int]:
+    """Makes the function that gives the status of a success by its response."""
+    usual, other = rule.success_status or OK, rule.other_success
+    if not other.field:
+        return lambda _: usual
+    is_other = attrgetter(other.field)
+    return lambda response: other.status if is_other(response) else usual

@@ -34,3 +34,24 @@ def test_a_quota_is_of_something_and_for_a_time(quota: rest_pb2.Quota, is_kept: 
     else:
         with pytest.raises(contract.ContractError, match="cannot be kept"):
             contract._check(binding)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_told"),
+    [
+        (rest_pb2.OtherSuccess(field="replayed", status=200), True),
+        (rest_pb2.OtherSuccess(field="replayed", status=404), False),
+        (rest_pb2.OtherSuccess(field="replayed"), False),
+        (rest_pb2.OtherSuccess(field="inventory_revision", status=200), False),
+        (rest_pb2.OtherSuccess(field="unknown", status=200), False),
+        (rest_pb2.OtherSuccess(status=200), False),
+    ],
+)
+def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told: bool) -> None:
+    """Of the response, and it has the status of a success."""
+    binding = ruled("Reserve", rest_pb2.MethodRule(other_success=other))
+    if is_told:
+        contract._check(binding)
+    else:
+        with pytest.raises(contract.ContractError, match="nothing tells"):
+            contract._check(binding)

@@ -66,6 +66,27 @@ async def test_what_anybody_may_keep_says_for_how_long() -> None:
     assert not {value for _, value in answer.headers} & {b"no-store"}
 
 
+@pytest.mark.parametrize(("is_other", "status"), [(False, 201), (True, 202)])
+async def test_a_success_may_have_another_status(is_other: bool, status: int) -> None:
+    """A field of the response decides; `Location` is of what was made, so of 201 alone."""
+
+    async def call(request: Any, asker: Asker) -> Any:
+        response = messages.reserved(request)
+        response.replayed = is_other
+        return response
+
+    other = rest_pb2.OtherSuccess(field="replayed", status=202)
+    rule = rest_pb2.MethodRule(other_success=other)
+    admission = Unlimited(Authenticator(open_access=True, service_key=""))
+    endpoint = Endpoint(ruled("Reserve", rule), call, admission)
+    asked = request("POST", "/api/bookings/reserve")._replace(
+        headers={b"content-type": b"application/json"}, body=b'{"event_id": 5, "user_id": "a"}'
+    )
+    answer = await endpoint(asked)
+    assert answer.status == status
+    assert (b"location" in dict(answer.headers)) == (status == 201)
+
+
 @pytest.mark.parametrize("sent", ["key-1", '"key-1"'])
 async def test_an_idempotency_key_reaches_the_service_unquoted(
     client: httpx.AsyncClient, script: Script, sent: str

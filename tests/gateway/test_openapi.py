@@ -8,10 +8,12 @@ import orjson
 import pytest
 from openapi_spec_validator import validate
 
+from boxoffice.rest.v1 import rest_pb2
 from gateway import comments, contract, openapi
 from gateway.__main__ import ACCOUNTS, BOOKINGS, EVENTS, IDENTITY
 from gateway.contract import Binding
 from gateway.errors import REPLIES
+from tests.gateway.bindings import ruled
 from tests.gateway.script import Script
 
 BINDINGS = contract.read([EVENTS, BOOKINGS, ACCOUNTS, IDENTITY])
@@ -122,6 +124,17 @@ async def test_examples_are_accepted(
 def test_what_has_no_content_is_documented_without(document: dict[str, Any]) -> None:
     """No schema, no media type."""
     assert "content" not in document["paths"]["/auth/logout"]["post"]["responses"]["204"]
+
+
+def test_every_success_is_documented() -> None:
+    """With its status; what it shows is the same."""
+    other = rest_pb2.OtherSuccess(field="replayed", status=200)
+    rule = rest_pb2.MethodRule(other_success=other)
+    made = openapi.document([ruled("Reserve", rule)], comments.load())
+    responses = made["paths"]["/api/bookings/reserve"]["post"]["responses"]
+    assert [status for status in responses if status < "300"] == ["200", "201"]
+    assert responses["200"] == responses["201"]
+    assert "$ref" in responses["409"]
 
 
 def test_what_nobody_may_choose_is_not_offered(document: dict[str, Any]) -> None:

@@ -144,6 +144,7 @@ class MethodRule(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     QUOTAS_FIELD_NUMBER: _builtins.int
     CACHE_SECONDS_FIELD_NUMBER: _builtins.int
+    OTHER_SUCCESS_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -177,6 +178,10 @@ class MethodRule(_message.Message):
     def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]:
         """Limits of its own, besides those of every caller and every address."""
 
+    @_builtins.property
+    def other_success(self) -> Global___OtherSuccess:
+        """A success of another kind, which has another status."""
+
     def __init__(
         self,
         *,
@@ -190,14 +195,41 @@ class MethodRule(_message.Message):
         scope: Global___Scope.ValueType = ...,
         quotas: _abc.Iterable[Global___Quota] | None = ...,
         cache_seconds: _builtins.int = ...,
+        other_success: Global___OtherSuccess | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["other_success", b"other_success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MethodRule: _TypeAlias = MethodRule  # noqa: Y015
+
+@_typing.final
+class OtherSuccess(_message.Message):
+    """A success that some field of the response tells from the usual one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """A bool of the response: it is true of this success and false of the usual one."""
+    status: _builtins.int
+    """HTTP status, 200 to 299."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        status: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OtherSuccess: _TypeAlias = OtherSuccess  # noqa: Y015
 
 @_typing.final
 class Quota(_message.Message):
