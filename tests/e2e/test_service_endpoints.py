@@ -33,6 +33,18 @@ def test_metrics_count_by_route_and_status(client: httpx.Client) -> None:
     assert "1099511627776" not in response.text
 
 
+def test_signing_keys_may_be_kept_and_nothing_else(client: httpx.Client) -> None:
+    """What is about people is in no cache, not even a refusal of it."""
+    kept = {
+        path: client.get(path).headers["cache-control"]
+        for path in ("/.well-known/jwks.json", "/auth/me", "/bookings", "/events")
+    }
+    assert kept.pop("/.well-known/jwks.json") == "public, max-age=60"
+    assert set(kept.values()) == {"no-store"}
+    refused = client.post("/auth/login", json={"email": "x@example.com", "password": "x"})
+    assert (refused.status_code, refused.headers["cache-control"]) == (401, "no-store")
+
+
 @pytest.mark.parametrize("path", UI)
 def test_the_documentation_needs_nothing_from_elsewhere(client: httpx.Client, path: str) -> None:
     """Every file of the page comes from the gateway itself."""

@@ -1,6 +1,7 @@
 """Too many requests: who is refused, in which words, and what does not count."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,8 +10,10 @@ import pytest_asyncio
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
+from gateway.limits import LIMITS
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
+from tests.gateway.redis_server import redis_server
 from tests.gateway.script import Script
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
 
@@ -116,6 +119,23 @@ async def test_made_up_tokens_count_for_their_address(target: str, answering: Sc
         token = {"authorization": "Bearer made-up"}
         assert await statuses(asking, 5, headers=token) == [401] * 3 + [429] * 2
         assert await statuses(asking, 1) == [429]
+
+
+async def test_gateways_with_a_common_store_have_common_limits(
+    target: str, answering: Script, unused_tcp_port: int, tmp_path: Path
+) -> None:
+    """Whichever of them one asks; the control is two without."""
+    async with redis_server(unused_tcp_port, tmp_path) as redis:
+        for url, expected in ((redis.url, [200, 429]), ("", [200, 200])):
+            named = {"address_requests_per_minute": 1, "rate_limits_url": url}
+            async with (
+                run_gateway(target, LIMITS, **named) as one,
+                run_gateway(target, LIMITS, **named) as other,
+                client(one.url) as asking,
+                client(other.url) as asking_other,
+            ):
+                found = [*await statuses(asking, 1), *await statuses(asking_other, 1)]
+                assert found == expected
 
 
 async def test_a_proxy_tells_clients_apart(target: str, answering: Script) -> None:
