@@ -39,11 +39,24 @@ def scalar(field: FieldDescriptor) -> Schema:
     return schema
 
 
+def array(field: FieldDescriptor, items: Schema) -> Schema:
+    """Gives the schema of a repeated field, with its rules."""
+    rules = _rules(field).repeated
+    schema: Schema = {"type": "array", "items": items}
+    if rules.HasField("min_items"):
+        schema["minItems"] = rules.min_items
+    if rules.HasField("max_items"):
+        schema["maxItems"] = rules.max_items
+    return schema | ({"uniqueItems": True} if rules.unique else {})
+
+
 def is_needed(field: Field) -> bool:
     """Tells whether a request is refused without the field."""
     if field.is_required or _rules(field.descriptor).required:
         return True
-    if field.descriptor.has_presence or field.descriptor.is_repeated:
+    if field.descriptor.is_repeated:
+        return bool(_rules(field.descriptor).repeated.min_items > 0)
+    if field.descriptor.has_presence:
         return False
     schema = scalar(field.descriptor)
     if schema["type"] == "integer":

@@ -81,7 +81,7 @@ class Schemas:
     def _sent_field(self, field: Field) -> Schema:
         schema = self._one(field.descriptor, self._nested, rules.scalar)
         if field.descriptor.is_repeated:
-            schema = {"type": "array", "items": schema}
+            schema = rules.array(field.descriptor, schema)
         schema["description"] = self.sent_comment(field)
         return schema if rules.is_needed(field) else nullable(schema)
 

@@ -11,6 +11,8 @@ import uvloop
 from boxoffice.accounts.v1 import (
     accounts_pb2,
     accounts_pb2_grpc,
+    api_keys_pb2,
+    api_keys_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
 )
@@ -23,7 +25,7 @@ from services.accounts.mailing import Mailing
 from services.accounts.passwords import Passwords
 from services.accounts.people import People
 from services.accounts.revocations import Revocations
-from services.accounts.servicer import AccountsServicer, IdentityServicer
+from services.accounts.servicer import AccountsServicer, ApiKeysServicer, IdentityServicer
 from services.accounts.settings import Settings
 from services.accounts.signing_keys import SigningKeys
 from services.accounts.tokens import Tokens
@@ -34,6 +36,7 @@ from services.kit.trust import REFRESH_SECONDS
 from services.kit.workers import repeat
 
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"].full_name
+API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"].full_name
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
 
 
@@ -48,7 +51,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         issuer=OwnIssuer(signing_keys, api_keys, revocations),
     )
     server = Server(
-        (ACCOUNTS, IDENTITY),
+        (ACCOUNTS, API_KEYS, IDENTITY),
         interceptors.layers(authenticator, log_sample=settings.log_sample),
         reflect=settings.reflection,
     )
@@ -58,6 +61,9 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         await signing_keys.prepare(environment=settings.environment)
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(
             IdentityServicer(signing_keys, api_keys, revocations), server.grpc
+        )
+        api_keys_pb2_grpc.add_ApiKeysServiceServicer_to_server(
+            ApiKeysServicer(api_keys), server.grpc
         )
         people = People.of(pool, codes, passwords, settings.organizer_sign_up)
         accounts_pb2_grpc.add_AccountsServiceServicer_to_server(

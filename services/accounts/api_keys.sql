@@ -1,3 +1,37 @@
+-- name: lock_owner
+-- Finds the role of an account whose tokens are of a generation, and keeps the row as it is: a ban,
+-- another role or another password either is seen here, or waits and then sees the key.
+SELECT role
+FROM accounts
+WHERE id = %(account_id)s
+    AND generation = %(generation)s
+    AND banned_at IS NULL
+    AND deleted_at IS NULL
+FOR SHARE
+
+-- name: add_api_key
+-- Adds a key.
+INSERT INTO api_keys (id, account_id, name, scopes, secret_sha256, expires_at)
+VALUES (
+    %(id)s, %(account_id)s, %(name)s, %(scopes)s, %(secret_sha256)s, %(expires_at)s
+)
+RETURNING number, id, name, scopes, created_at, expires_at, last_used_at
+
+-- name: list_api_keys
+-- Lists an account's keys, newest first.
+SELECT number, id, name, scopes, created_at, expires_at, last_used_at
+FROM api_keys
+WHERE account_id = %(account_id)s
+    AND number < %(before)s
+ORDER BY number DESC
+LIMIT %(limit)s
+
+-- name: delete_api_key
+-- Deletes a key, if it is the account's.
+DELETE FROM api_keys
+WHERE account_id = %(account_id)s
+    AND id = %(id)s
+
 -- name: resolve_api_key
 -- Finds whom a key acts for, and notes that it was used. That is written once a minute, and left
 -- out while somebody else is writing it. Whoever is no admin any more acts for nobody else.

@@ -1,6 +1,7 @@
 """What this service refuses with besides what kit's tree has, and what it cannot do at all.
 
 Refusal
+├── ApiKeyNotFound         NOT_FOUND            NOT_FOUND
 ├── InvalidCredentials     UNAUTHENTICATED      INVALID_CREDENTIALS
 ├── InvalidCode            INVALID_ARGUMENT     INVALID_CODE
 ├── EmailTaken             ALREADY_EXISTS       EMAIL_TAKEN
@@ -15,6 +16,13 @@ StartError                 the service must not serve like this; the message is 
 import grpc
 
 from services.kit.errors import Refusal
+
+
+class ApiKeyNotFound(Refusal):
+    """The account has no such API key."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "NOT_FOUND"
 
 
 class StartError(Exception):

@@ -2,11 +2,14 @@
 
 import base64
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from boxoffice.accounts.v1 import accounts_pb2, identity_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.rest.v1 import rest_pb2
 from services.accounts import addresses
-from services.accounts.api_keys import Holder
+from services.accounts.api_keys import ApiKey, Holder, NewApiKey, Wish
 from services.accounts.registrations import Form
 from services.accounts.revocations import Revocation
 from services.accounts.sessions import LogIn
@@ -36,6 +39,33 @@ def holder(found: Holder) -> identity_pb2.ResolveApiKeyResponse:
 def revocation(found: Revocation) -> identity_pb2.Revocation:
     """Writes a revocation."""
     return identity_pb2.Revocation(subject=found.account_id, generation=found.generation)
+
+
+def wish(request: api_keys_pb2.CreateApiKeyRequest) -> Wish:
+    """Reads what an API key shall be."""
+    scopes = [rest_pb2.Scope.Name(scope).removeprefix("SCOPE_") for scope in request.scopes]
+    has_end = request.HasField("expires_at")
+    expires_at = request.expires_at.ToDatetime(tzinfo=UTC) if has_end else None
+    return Wish(request.name, scopes, expires_at)
+
+
+def api_key(found: ApiKey) -> api_keys_pb2.ApiKey:
+    """Writes an API key without its secret."""
+    return api_keys_pb2.ApiKey(
+        id=found.id,
+        name=found.name,
+        scopes=[rest_pb2.Scope.Value(f"SCOPE_{scope}") for scope in found.scopes],
+        created_at=_timestamp(found.created_at),
+        expires_at=_timestamp(found.expires_at),
+        last_used_at=_timestamp(found.last_used_at),
+    )
+
+
+def new_api_key(made: NewApiKey) -> api_keys_pb2.ApiKey:
+    """Writes an API key with its secret, once and never again."""
+    written = api_key(made.api_key)
+    written.secret = made.secret
+    return written
 
 
 def form(request: accounts_pb2.RegisterWithCodeRequest) -> Form:
@@ -111,3 +141,11 @@ def _user(found: User) -> accounts_pb2.User:
 
 def _role(found: User) -> identity_pb2.Role.ValueType:
     return identity_pb2.Role.Value(f"ROLE_{found.role}")
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    written = Timestamp()
+    written.FromDatetime(moment)
+    return written

@@ -9,6 +9,8 @@ import grpc
 from boxoffice.accounts.v1 import (
     accounts_pb2,
     accounts_pb2_grpc,
+    api_keys_pb2,
+    api_keys_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
 )
@@ -20,7 +22,7 @@ from services.accounts.revocations import Revocations
 from services.accounts.sessions import LogIn
 from services.accounts.signing_keys import SigningKeys
 from services.accounts.tokens import Tokens
-from services.kit import context
+from services.kit import context, paging
 from services.kit.errors import Unauthenticated, ValidationFailed, Violation
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -171,6 +173,40 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
 
     async def _session(self, log_in: LogIn) -> accounts_pb2.Session:
         return messages.session(log_in, await self._tokens.issue(log_in.user))
+
+
+class ApiKeysServicer(api_keys_pb2_grpc.ApiKeysServiceServicer):
+    """Serves boxoffice.accounts.v1.ApiKeysService, to people alone: no RPC has a scope."""
+
+    def __init__(self, api_keys: ApiKeys) -> None:
+        self._api_keys = api_keys
+
+    async def CreateApiKey(
+        self, request: api_keys_pb2.CreateApiKeyRequest, _: Context
+    ) -> api_keys_pb2.CreateApiKeyResponse:
+        """See api_keys.proto."""
+        caller, wish = context.caller.get(), messages.wish(request)
+        made = await self._api_keys.create(_account_id(), caller.generation, wish)
+        return api_keys_pb2.CreateApiKeyResponse(api_key=messages.new_api_key(made))
+
+    async def ListApiKeys(
+        self, request: api_keys_pb2.ListApiKeysRequest, _: Context
+    ) -> api_keys_pb2.ListApiKeysResponse:
+        """See api_keys.proto."""
+        account_id = _account_id()
+        scope = f"api keys of {account_id}"
+        page = paging.parse(request.page_size, request.page_token, scope=scope)
+        shown, token = await self._api_keys.list(account_id, page)
+        return api_keys_pb2.ListApiKeysResponse(
+            api_keys=map(messages.api_key, shown), next_page_token=token
+        )
+
+    async def DeleteApiKey(
+        self, request: api_keys_pb2.DeleteApiKeyRequest, _: Context
+    ) -> api_keys_pb2.DeleteApiKeyResponse:
+        """See api_keys.proto."""
+        await self._api_keys.delete(_account_id(), request.api_key_id)
+        return api_keys_pb2.DeleteApiKeyResponse()
 
 
 _CODE_SENT: Mapping[str, Any] = MappingProxyType(

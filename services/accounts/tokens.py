@@ -9,12 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.accounts.signing_keys import SigningKeys
-
-ALGORITHM = "EdDSA"
-TYPE = "at+jwt"
-ISSUER = "boxoffice"
-AUDIENCE = "boxoffice"
-LIFETIME_SECONDS = 900
+from services.kit.tokens import ALGORITHM, AUDIENCE, ISSUER, LIFETIME_SECONDS, TYPE
 
 
 class Account(Protocol):

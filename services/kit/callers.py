@@ -4,7 +4,7 @@ What a caller may do with which row is decided by each service's domain code.
 """
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -30,13 +30,15 @@ class Role(StrEnum):
 class Caller:
     """Who calls: an account (`subject`), another service of Boxoffice, or nobody in particular.
 
-    `scopes` limit an API key; None for whoever is there in person.
+    `scopes` limit an API key; None for whoever is there in person. `generation` is that of their
+    token, which accounts compares once more before it gives anything that outlives the token.
     """
 
     subject: str | None = None
     role: Role | None = None
     scopes: Set[Scope] | None = None
     is_service: bool = False
+    generation: int = field(default=0, compare=False)
 
     @property
     def is_admin(self) -> bool:

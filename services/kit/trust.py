@@ -54,7 +54,8 @@ class Trust:
         claims = tokens.verify(token, await self._key(tokens.key_id(token)))
         if claims.generation < self._trusted.generations.get(claims.subject, 0):
             raise InvalidToken
-        return Caller(claims.subject, claims.role), claims.expires_at
+        caller = Caller(claims.subject, claims.role, generation=claims.generation)
+        return caller, claims.expires_at
 
     async def _key(self, key_id: str) -> Ed25519PublicKey:
         if key_id not in self._trusted.keys and self._may_ask:

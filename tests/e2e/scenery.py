@@ -16,6 +16,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from tests.e2e.client import new_user, open_client
 from tests.e2e.people import key_of, meet
 from tests.e2e.system import SERVICE_KEY, System
+from tests.services.accounts.client import add_account, add_api_key
 
 ROLES = {
     "user": "USER",
@@ -104,6 +105,15 @@ class Scenery:
         """Logs a member in, and gives what continues that."""
         session = self._post("nobody", "/auth/login", self.credentials(), status=200)
         return {"refresh_token": session["refresh_token"]}
+
+    def api_key_of(self, account_id: str) -> str:
+        """Makes an API key of an account, or of the user for who has none; gives its id."""
+        owner = account_id if account_id.startswith("acct_") else self.user_id
+        return add_api_key(self._closed.database, owner).split("_")[1]
+
+    def api_key_of_a_stranger(self) -> str:
+        """Makes an API key of an account that nobody here is; gives its id."""
+        return self.api_key_of(add_account(self._closed.database))
 
     def client(self, actor: Actor) -> httpx.Client:
         """Gives what asks the gateway of the system that an actor uses."""
@@ -264,6 +274,16 @@ REQUESTS: Mapping[str, Request] = {
         **s.stranger(),
     },
     "AccountsService.ChangeEmail": lambda s, a: CODE | s.stranger(),
+    "ApiKeysService.CreateApiKey": lambda s, a: {"name": "x", "scopes": ["SCOPE_EVENTS_WRITE"]},
+    "ApiKeysService.CreateApiKey for any user": lambda s, a: {
+        "name": "x",
+        "scopes": ["SCOPE_BOOKINGS_ANY_USER"],
+    },
+    "ApiKeysService.ListApiKeys": lambda s, a: {},
+    "ApiKeysService.DeleteApiKey": lambda s, a: {"api_key_id": s.api_key_of(a.user_id)},
+    "ApiKeysService.DeleteApiKey of another's": lambda s, a: {
+        "api_key_id": s.api_key_of_a_stranger()
+    },
     "IdentityService.GetSigningKeys": lambda s, a: {},
     "IdentityService.ResolveApiKey": lambda s, a: {"api_key": s.api_key.removeprefix("Bearer ")},
     "IdentityService.ListRevocations": lambda s, a: {},

@@ -132,7 +132,8 @@ def over_http(scenery: Scenery, actor: Actor, binding: Binding, row: str) -> str
         binding.http_method,
         path,
         params=None if binding.body == WHOLE else asked,
-        json=body if binding.body else None,
+        # REST leaves out what the names of an enum begin with.
+        json=json.loads(json.dumps(body).replace("SCOPE_", "")) if binding.body else None,
         headers=actor.headers,
     )
     if response.is_success:

@@ -58,6 +58,8 @@ FROM signing_keys;
 
 CREATE TABLE api_keys (
     id text NOT NULL,
+    -- The order in which they were made.
+    number bigint GENERATED ALWAYS AS IDENTITY,
     account_id text NOT NULL,
     name text NOT NULL,
     scopes text[] NOT NULL,
@@ -78,4 +80,4 @@ CREATE TABLE api_keys (
     )
 );
 
-CREATE INDEX api_keys_of_account ON api_keys (account_id, id);
+CREATE INDEX api_keys_of_account ON api_keys (account_id, number);

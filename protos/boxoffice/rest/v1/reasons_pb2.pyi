@@ -44,7 +44,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_PERMISSION_DENIED: _Reason.ValueType  # 12
     """The caller may not do this."""
     REASON_NOT_FOUND: _Reason.ValueType  # 20
-    """No such route."""
+    """No such route, or nothing of that id where it has no reason of its own."""
     REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 21
     """No such event, or one that the caller may not see."""
     REASON_BOOKING_NOT_FOUND: _Reason.ValueType  # 22
@@ -127,7 +127,7 @@ REASON_INVALID_CREDENTIALS: Reason.ValueType  # 13
 REASON_PERMISSION_DENIED: Reason.ValueType  # 12
 """The caller may not do this."""
 REASON_NOT_FOUND: Reason.ValueType  # 20
-"""No such route."""
+"""No such route, or nothing of that id where it has no reason of its own."""
 REASON_EVENT_NOT_FOUND: Reason.ValueType  # 21
 """No such event, or one that the caller may not see."""
 REASON_BOOKING_NOT_FOUND: Reason.ValueType  # 22
