@@ -144,7 +144,8 @@ def _print_ratios(rounds: Rounds, reference: Mapping[str, float]) -> None:
         return
     for way, rate in reference.items():
         print(f"HOT is {_rate(hot) / rate:.2f} of {way}, which has neither HTTP nor gRPC around it")
-    for name, goal in (("GROWN", " (goal 0.9)"), ("HOT beside lists", "")):
+    ratios = (("GROWN", " (goal 0.9)"), ("HOT, tokens", " (goal 0.75)"), ("HOT beside lists", ""))
+    for name, goal in ratios:
         if name in rounds:
             print(f"{name} is {_rate(rounds[name]) / _rate(hot):.2f} of HOT{goal}")
 

@@ -1,18 +1,20 @@
 """The cases that are driven as fast as the answers come."""
 
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tests.bench import closed, database
+from tests.bench import closed, database, tokens
 from tests.bench.database import ROOM
 from tests.bench.load import CONNECTIONS, Load, drive, has_wrk
 from tests.bench.system import System
 from tests.e2e.wire import request, reservation
 
 EVENTS = 1_000
+CALLERS = 1_000
 LISTS = ("/api/bookings", "/api/bookings/top-users", "/events")
 
 NewEvent = Callable[[], int]
@@ -46,12 +48,15 @@ class Reserving:
     events: int = 1
     keys: bool = False
     sold_out: bool = False
+    callers: int = 0
     note: str = ""
     first: int = 0
+    tokens: Sequence[str] = ()
 
     def prepare(self) -> None:
         """See Case."""
         self.first = self.new_event()
+        self.tokens = tokens.issue(self.system.owner_dsn, self.callers)
 
     def drive(self, seconds: float) -> Load:
         """See Case."""
@@ -60,7 +65,8 @@ class Reserving:
         def write(number: int) -> bytes:
             user = f"{run}-{number}"
             event_id = self.first + number % self.events
-            return reservation(event_id, user, user if self.keys else "")
+            token = self.tokens[number % self.callers] if self.callers else ""
+            return reservation(event_id, user, user if self.keys else "", token)
 
         variables = {
             "FIRST": str(self.first),
@@ -68,7 +74,11 @@ class Reserving:
             "KEYS": "1" if self.keys else "0",
             "RUN": run,
         }
-        return _drive(self.system, write, seconds, script="reserve.lua", variables=variables)
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+            file.writelines(f"{token}\n" for token in self.tokens)
+            file.flush()
+            variables["TOKENS"] = file.name
+            return _drive(self.system, write, seconds, script="reserve.lua", variables=variables)
 
     def counted(self, load: Load) -> int:
         """See Case."""
@@ -147,6 +157,7 @@ def cases(system: System) -> Iterator[Case]:
 
     yield Reserving(system, "HOT", 11_000, empty)
     yield Reserving(system, "HOT, keys", 6_600, empty, keys=True)
+    yield Reserving(system, "HOT, tokens", 8_300, empty, callers=CALLERS)
     yield BesideLists(system, "HOT beside lists", Reserving(system, "HOT", 0, empty))
     yield Reserving(system, "SPREAD", 9_000, many, events=EVENTS)
     yield Reserving(system, "SOLD-OUT", 11_000, full, sold_out=True)

@@ -133,9 +133,11 @@ def request(
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + content
 
 
-def reservation(event_id: int, user_id: str, key: str = "") -> bytes:
+def reservation(event_id: int, user_id: str, key: str = "", token: str = "") -> bytes:
     """Writes the request of a seat."""
-    headers = {"Idempotency-Key": key} if key else None
+    headers = {"Idempotency-Key": key} if key else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     body = {"event_id": event_id, "user_id": user_id}
     return request("POST", "/api/bookings/reserve", body, headers)
 
