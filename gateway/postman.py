@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from google.protobuf.descriptor import FieldDescriptor
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway import comments, contract
+from gateway import comments, contract, walkthrough
 from gateway.__main__ import SERVICES
 from gateway.comments import Comments
 from gateway.contract import VARIABLE, Binding, Field
@@ -44,8 +44,8 @@ def collection(bindings: Sequence[Binding], said: Comments, steps: Sequence[Step
         {"name": name.removesuffix("Service"), "item": [_item(one, said) for one in those]}
         for name, those in by_service
     ]
-    walk = [_step(_first(bindings, step.rpc), step, said) for step in steps]
-    operators = [_plain(path, summary) for path, (summary, _) in SERVICE.items()]
+    walk = [item for step in steps for item in _steps(_first(bindings, step.rpc), step, said)]
+    operators = [_plain(summary, "{{base_url}}", path) for path, (summary, _) in SERVICE.items()]
     return {
         "info": {"name": "Boxoffice", "description": INTRODUCTION, "schema": SCHEMA},
         "auth": BEARER,
@@ -76,6 +76,7 @@ def main() -> int:
 
 def _variables(bindings: Sequence[Binding]) -> Iterator[Json]:
     yield {"key": "base_url", "value": "http://localhost:3000"}
+    yield {"key": "mailbox_url", "value": "http://localhost:8025"}
     names = dict.fromkeys(name for binding in bindings for name in binding.variables)
     for name in (*SECRETS, *names):
         yield {"key": name, "value": ""}
@@ -83,6 +84,18 @@ def _variables(bindings: Sequence[Binding]) -> Iterator[Json]:
 
 def _first(bindings: Sequence[Binding], rpc: str) -> Binding:
     return next(binding for binding in bindings if binding.rpc.name == rpc)
+
+
+def _steps(binding: Binding, step: Step, said: Comments) -> Iterator[Json]:
+    yield _step(binding, step, said)
+    if step.rpc == walkthrough.READ_AFTER:
+        item = _plain(walkthrough.READ_NAME, "{{mailbox_url}}", "/")
+        item["request"]["description"] = walkthrough.READ_HINT
+        item["event"] = [
+            _event("prerequest", [walkthrough.READ_PREPARED]),
+            _event("test", [walkthrough.READ_TESTED]),
+        ]
+        yield item
 
 
 def _step(binding: Binding, step: Step, said: Comments) -> Json:
@@ -128,8 +141,8 @@ def _item(binding: Binding, said: Comments, chosen: Mapping[str, Any] = NOTHING)
     return {"name": summary.removesuffix("."), "request": request, "response": []}
 
 
-def _plain(path: str, name: str) -> Json:
-    url = {"raw": f"{{{{base_url}}}}{path}", "host": ["{{base_url}}"], "path": [path.strip("/")]}
+def _plain(name: str, origin: str, path: str) -> Json:
+    url = {"raw": f"{origin}{path}", "host": [origin], "path": [path.removeprefix("/")]}
     request = {"method": "GET", "header": [], "url": url, "auth": {"type": "noauth"}}
     return {"name": name, "request": request, "response": []}
 

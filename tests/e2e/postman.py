@@ -1,6 +1,7 @@
 """Runs requests of a Postman collection as Postman does: variables, requests, scripts.
 
-Of scripts it knows the two lines that ours consist of, and fails at any other.
+Of scripts it knows the lines that ours consist of, and fails at any other. It does not pause:
+whoever runs it waits for what is to happen.
 """
 
 import re
@@ -19,6 +20,11 @@ PREPARED = re.compile(
 )
 TESTED = re.compile(r'pm\.test\("\d+", \(\) => pm\.response\.to\.have\.status\((\d+)\)\);')
 KEPT = re.compile(r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.json\(\)\.(\w+)\);')
+READ = re.compile(
+    r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.text\(\)'
+    r'\.split\(pm\.collectionVariables\.get\("(\w+)"\)\)\[1\]\.match\(/(.*)/\)\[0\]\);'
+)
+PAUSE = re.compile(r"setTimeout\(\(\) => \{\}, \d+\);.*")
 VARIABLE = re.compile(r"\{\{([$\w]+)\}\}")
 
 
@@ -75,14 +81,19 @@ class Runner:
 
     def _prepare(self, item: Json) -> None:
         for line in _lines(item, "prerequest"):
-            match = PREPARED.fullmatch(line)
-            assert match, line
-            self.variables[match[1]] = self.filled(match[2])
+            if not PAUSE.fullmatch(line):
+                match = PREPARED.fullmatch(line)
+                assert match, line
+                self.variables[match[1]] = self.filled(match[2])
 
     def _test(self, item: Json, answer: httpx.Response) -> None:
         for line in _lines(item, "test"):
             if tested := TESTED.fullmatch(line):
                 assert answer.status_code == int(tested[1]), answer.text
+            elif read := READ.fullmatch(line):
+                found = re.search(read[3], answer.text.split(self.variables[read[2]])[1])
+                assert found, answer.text
+                self.variables[read[1]] = found[0]
             else:
                 kept = KEPT.fullmatch(line)
                 assert kept, line
