@@ -40,18 +40,9 @@ class Challenge:
     purpose: Purpose
     account_id: str | None = None
 
-    @property
-    def values(self) -> dict[str, object]:
-        """How statements call it."""
-        return {
-            "canonical_email": self.address.canonical,
-            "purpose": self.purpose,
-            "account_id": self.account_id,
-        }
-
 
 class Codes:
-    """Issues and checks codes. `pepper` is the secret without which a stored one tells nothing."""
+    """Issues and checks codes. Without the secret `pepper` what is stored tells nothing."""
 
     def __init__(self, pool: Pool, pepper: bytes) -> None:
         self._pool = pool
@@ -62,7 +53,7 @@ class Codes:
 
         Raises RateLimited within 60 seconds of the last time, and after 20 times in 24 hours.
         """
-        values = challenge.values
+        values = self._values(challenge)
         if not await (await connection.execute(SQL["ask_code"], values)).fetchone():
             [seconds] = await (await connection.execute(SQL["get_wait"], values)).fetchone() or (1,)
             raise RateLimited(retry_after_seconds=seconds)
@@ -71,7 +62,7 @@ class Codes:
         """Makes the code to be mailed now; None when it is no longer wanted."""
         code = f"{secrets.randbelow(1_000_000):06}"
         async with self._pool.connection() as connection, connection.transaction():
-            wanted = Challenge(address, purpose).values
+            wanted = self._values(Challenge(address, purpose))
             row = await (await connection.execute(SQL["lock_wanted"], wanted)).fetchone()
             if row is None:
                 return None
@@ -86,7 +77,7 @@ class Codes:
         """
         digest = self._digest(challenge, code)
         async with self._pool.connection() as connection:
-            tried = await connection.execute(SQL["try_code"], challenge.values)
+            tried = await connection.execute(SQL["try_code"], self._values(challenge))
             [known] = await tried.fetchone() or (None,)
         # As much is computed where there is no code.
         if not hmac.compare_digest(digest, known or bytes(len(digest))):
@@ -99,7 +90,7 @@ class Codes:
         Of several who bring the same one, the first to get here has it; raises InvalidCode for the
         others.
         """
-        values = challenge.values | {"hmac": digest}
+        values = self._values(challenge) | {"hmac": digest}
         if not (await connection.execute(SQL["spend_code"], values)).rowcount:
             raise InvalidCode
 
@@ -109,6 +100,16 @@ class Codes:
             deleted = await connection.execute(SQL["forget_codes"], {"limit": FORGOTTEN_AT_ONCE})
             return deleted.rowcount == FORGOTTEN_AT_ONCE
 
+    def _values(self, challenge: Challenge) -> dict[str, object]:
+        return {
+            "address_hmac": self._hmac(challenge.address.canonical),
+            "purpose": challenge.purpose,
+            "account_id": challenge.account_id,
+        }
+
     def _digest(self, challenge: Challenge, code: str) -> bytes:
-        bound = (challenge.purpose, challenge.address.canonical, challenge.account_id or "", code)
+        address, account_id = challenge.address.canonical, challenge.account_id or ""
+        return self._hmac(challenge.purpose, address, account_id, code)
+
+    def _hmac(self, *bound: str) -> bytes:
         return hmac.digest(self._pepper, "\x1f".join(bound).encode(), hashlib.sha256)

@@ -1,8 +1,8 @@
 -- name: ask_code
 -- Notes that a code is wanted, unless one was just now or too many were in 24 hours. The row's lock
 -- makes those who ask at once ask one after another.
-INSERT INTO codes AS held (canonical_email, purpose, account_id, asked_at)
-VALUES (%(canonical_email)s, %(purpose)s, %(account_id)s, ARRAY[clock_timestamp()])
+INSERT INTO codes AS held (address_hmac, purpose, account_id, asked_at)
+VALUES (%(address_hmac)s, %(purpose)s, %(account_id)s, ARRAY[clock_timestamp()])
 ON CONFLICT ON CONSTRAINT codes_pkey DO UPDATE
 SET
     purpose = excluded.purpose,
@@ -27,13 +27,13 @@ SELECT greatest(1, ceil(extract(epoch FROM
     ) - clock_timestamp()
 )))::integer
 FROM codes
-WHERE canonical_email = %(canonical_email)s
+WHERE address_hmac = %(address_hmac)s
 
 -- name: lock_wanted
 -- Keeps an address's wish for a code as it is until the code is set.
 SELECT account_id
 FROM codes
-WHERE canonical_email = %(canonical_email)s
+WHERE address_hmac = %(address_hmac)s
     AND purpose = %(purpose)s
 FOR NO KEY UPDATE
 
@@ -42,7 +42,7 @@ FOR NO KEY UPDATE
 -- brings no new ones.
 UPDATE codes
 SET hmac = %(hmac)s, expires_at = clock_timestamp() + interval '10 minutes'
-WHERE canonical_email = %(canonical_email)s
+WHERE address_hmac = %(address_hmac)s
 
 -- name: try_code
 -- Counts a try before anything is compared. The row's lock makes those who try at once try one
@@ -50,7 +50,7 @@ WHERE canonical_email = %(canonical_email)s
 -- address was not one to get it: the commit takes time, which would tell.
 UPDATE codes
 SET tries = tries + 1
-WHERE canonical_email = %(canonical_email)s
+WHERE address_hmac = %(address_hmac)s
     AND purpose = %(purpose)s
     AND account_id IS NOT DISTINCT FROM %(account_id)s
     AND tries < 5
@@ -60,14 +60,14 @@ RETURNING CASE WHEN expires_at > clock_timestamp() THEN hmac END
 -- Uses a code up. Whoever waits here for another's transaction finds it gone.
 UPDATE codes
 SET hmac = NULL, expires_at = NULL
-WHERE canonical_email = %(canonical_email)s
+WHERE address_hmac = %(address_hmac)s
     AND hmac = %(hmac)s
 
 -- name: forget_codes
 -- Deletes what no longer limits anything.
 DELETE FROM codes
-WHERE canonical_email IN (
-    SELECT canonical_email
+WHERE address_hmac IN (
+    SELECT address_hmac
     FROM codes
     WHERE asked_at[cardinality(asked_at)] < clock_timestamp() - interval '25 hours'
     LIMIT %(limit)s

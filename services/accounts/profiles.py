@@ -45,8 +45,8 @@ class Profiles:
     async def delete(self, account_id: str) -> None:
         """Erases the person; does nothing where that was done before.
 
-        How often the address was sent a code is kept for its day: whoever registers and leaves
-        again would have as many guesses as they like.
+        How often the address was sent a code is kept for its day, under its HMAC: whoever
+        registers and leaves again would have as many guesses as they like.
         """
         async with self._pool.connection() as connection, connection.transaction():
             user = await users.lock(connection, account_id)

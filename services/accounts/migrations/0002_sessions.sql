@@ -22,17 +22,17 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_of_account ON sessions (account_id);
 CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
--- The one code of an address, whatever it is for; only its HMAC is here, and none before the code
--- is mailed and after it is used. `asked_at` are the times it was asked for, the last 20 at most.
+-- The one code of an address, whatever it is for. Only HMACs of both are here, that of the code from
+-- when it is mailed until it is used. `asked_at` are the times it was asked for, the last 20 at most.
 CREATE TABLE codes (
-    canonical_email text NOT NULL,
+    address_hmac bytea NOT NULL,
     purpose text NOT NULL,
     account_id text,
     hmac bytea,
     tries integer NOT NULL DEFAULT 0,
     expires_at timestamptz,
     asked_at timestamptz[] NOT NULL,
-    CONSTRAINT codes_pkey PRIMARY KEY (canonical_email),
+    CONSTRAINT codes_pkey PRIMARY KEY (address_hmac),
     CONSTRAINT codes_purpose_known CHECK (purpose IN ('REGISTER', 'RESET', 'CHANGE_EMAIL')),
     CONSTRAINT codes_tries_range CHECK (tries BETWEEN 0 AND 5),
     CONSTRAINT codes_asked_at_range CHECK (cardinality(asked_at) BETWEEN 1 AND 20),
