@@ -12,7 +12,7 @@ ADA = account("ada")
 
 
 async def test_the_gateway_tells_whom_to_limit() -> None:
-    """Accounts by their tokens, keys by their public part; what is neither is turned away."""
+    """Accounts by their tokens, keys by all of them; what is neither is turned away."""
     issuer = ScriptedIssuer()
     server, target = await serve_identity(issuer)
     async with grpc.aio.insecure_channel(target) as channel:
@@ -21,7 +21,11 @@ async def test_the_gateway_tells_whom_to_limit() -> None:
         caller = await reader.authenticate(f"Bearer {issuer.token(ADA, Role.ADMIN)}")
         assert caller.subject == ADA
         key = await reader.authenticate("Bearer box_one_secret")
-        assert (key.subject, key.scopes, key.role) == ("box_one", frozenset(), None)
+        assert (key.scopes, key.role) == (frozenset(), None)
+        assert key.subject
+        assert "secret" not in key.subject
+        wrong = await reader.authenticate("Bearer box_one_wrong")
+        assert wrong.subject not in {None, key.subject}
         stranger = ScriptedIssuer().token(ADA)
         for authorization in ("Service ", "Bearer box_one", f"Bearer {stranger}"):
             with pytest.raises(InvalidToken):
