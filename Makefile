@@ -30,8 +30,8 @@ migrate: .venv/run.stamp ## Bring the database to the newest schema, and stop
 	@exec $(PYTHON) -m deploy.local.migrate
 
 .PHONY: seed
-seed: .venv/run.stamp ## Load the sample data again into a running Boxoffice
-	@exec $(PYTHON) -m deploy.local.seed
+seed: .venv/run.stamp ## Load sample accounts and events into a running Boxoffice
+	@exec $(PYTHON) -m deploy.operator seed
 
 .PHONY: test
 test: .venv/dev.stamp ## Run every test, with coverage

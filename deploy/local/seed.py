@@ -1,21 +1,19 @@
-"""Sample data, loaded through the REST contract: `python -m deploy.local.seed`.
+"""Sample events, loaded through the REST contract: at the start of a run, and by `boxoffice seed`.
 
 Each event carries a key of its own, so loading again changes nothing.
 """
 
 import json
-import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from deploy.local.command import command
 from deploy.local.errors import SampleDataError
 from deploy.local.loopback import open_url
-from deploy.local.settings import RunSettings
 
 _TIMEOUT_SECONDS = 10
 
@@ -65,20 +63,52 @@ def sample_events(now: datetime) -> list[dict[str, Any]]:
     ]
 
 
+def organized_events(now: datetime) -> list[dict[str, Any]]:
+    """Returns the events that an organizer keeps, one of them for no eyes but theirs."""
+    evening = now.replace(hour=20, minute=0, second=0, microsecond=0)
+    return [
+        {
+            "key": "sample-jazz-in-the-courtyard",
+            "name": "Jazz in the Courtyard",
+            "description": "Up to twenty seats in one booking.",
+            "total_seats": 120,
+            "starts_at": _rfc3339(evening + timedelta(days=45)),
+            "venue": "The Courtyard, Ghent",
+            "time_zone": "Europe/Brussels",
+        },
+        {
+            "key": "sample-secret-supper",
+            "name": "A Secret Supper",
+            "description": "Not announced yet.",
+            "total_seats": 24,
+            "status": "DRAFT",
+            "starts_at": _rfc3339(evening + timedelta(days=90)),
+        },
+    ]
+
+
 def seed(gateway_url: str) -> int | None:
     """Creates the sample events that are missing; returns the id of one that can be booked.
 
     None when all of them were deleted. Raises SampleDataError when the gateway takes one amiss.
     """
     events = sample_events(datetime.now(UTC))
+    create(gateway_url, events)
+    return _find(gateway_url, events[0])
+
+
+def create(gateway_url: str, events: Sequence[dict[str, Any]], *, authorization: str = "") -> None:
+    """Creates those events that are missing, in the name of whom the `authorization` is.
+
+    Raises SampleDataError when the gateway takes one amiss.
+    """
     for event in events:
-        status, answer = _request(f"{gateway_url}/events", event)
+        status, answer = _request(f"{gateway_url}/events", event, authorization)
         known = status == HTTPStatus.CONFLICT and answer == {"error": "event_exists"}
         if status != HTTPStatus.CREATED and not known:
             raise SampleDataError(
                 f"the gateway answered {status} to the event {event['key']}: {answer}"
             )
-    return _find(gateway_url, events[0])
 
 
 def _find(gateway_url: str, wanted: dict[str, Any]) -> int | None:
@@ -86,10 +116,15 @@ def _find(gateway_url: str, wanted: dict[str, Any]) -> int | None:
     return next((event["id"] for event in events if event["key"] == wanted["key"]), None)
 
 
-def _request(url: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+def _request(
+    url: str, body: dict[str, Any] | None = None, authorization: str = ""
+) -> tuple[int, Any]:
     """Sends `body` as POST, or nothing as GET, and returns status and answer."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
+    headers = {"Content-Type": "application/json"}
+    if authorization:
+        headers["Authorization"] = authorization
+    request = urllib.request.Request(url, data, headers)  # noqa: S310
     try:
         with open_url(request, timeout_seconds=_TIMEOUT_SECONDS) as response:
             return response.status, json.load(response)
@@ -111,14 +146,3 @@ def _json_or_text(answer: bytes) -> Any:
 
 def _rfc3339(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def main() -> None:
-    """Loads the sample data into a running Boxoffice."""
-    url = RunSettings.load().gateway_url
-    seed(url)
-    print(f"The sample events are in place: {url}/events")
-
-
-if __name__ == "__main__":
-    sys.exit(command(main))

@@ -1,10 +1,13 @@
 """The commands of the operator: `boxoffice`, or `python -m deploy.operator`."""
 
+import sys
+
 import click
 import psycopg
+import structlog
 
 from deploy.local.errors import LocalRunError
-from deploy.operator import keys, people, schemas
+from deploy.operator import api_keys, keys, people, sample, schemas
 from deploy.operator.errors import OperatorError
 from services.accounts.administration import AccountNotFoundError
 from services.kit.migrations import ChangedMigrationError
@@ -40,17 +43,20 @@ def boxoffice() -> None:
 
 for command in (
     schemas.migrate,
+    sample.seed,
     people.make_admin,
     people.set_role,
     people.ban,
     people.unban,
+    api_keys.api_key,
     keys.rotate_keys,
 ):
     boxoffice.add_command(command)
 
 
 def main() -> None:
-    """Runs the command that was typed."""
+    """Runs the command that was typed; what is logged goes where it is in nobody's way."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     boxoffice(prog_name="boxoffice")
 
 

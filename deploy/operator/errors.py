@@ -3,6 +3,8 @@
 OperatorError
 ├── UnreachableError   the database of accounts does not answer
 ├── UnsetError         a setting that the command needs is not there
+├── BannedError        the account is banned
+├── ScopeError         the account may not have a key with this scope
 └── ProductionError    the command is not for production
 """
 
@@ -28,5 +30,22 @@ class UnsetError(OperatorError):
         super().__init__(f"{name} must be set")
 
 
+class BannedError(OperatorError):
+    """The account is banned."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"{email} is banned")
+
+
+class ScopeError(OperatorError):
+    """The account may not have a key with this scope."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"only an admin's key may act for any user, and {email} is no admin")
+
+
 class ProductionError(OperatorError):
     """The command is not for production."""
+
+    def __init__(self) -> None:
+        super().__init__("this makes accounts whose password everybody knows: not in production")

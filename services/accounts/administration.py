@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
+from services.accounts import credentials
 from services.accounts.revocations import revoke
 from services.kit import queries
 from services.kit.postgres import Connection, Pool
@@ -52,12 +53,13 @@ class Administration:
         return found
 
     async def ban(self, email: str) -> Account:
-        """Keeps an account from doing anything; its API keys are refused, too."""
+        """Keeps an account from doing anything: log-ins end, API keys are refused meanwhile."""
         async with self._pool.connection() as connection, connection.transaction():
             found = await _lock(connection, email)
             if not found.is_banned:
                 await connection.execute(SQL["ban"], {"id": found.id})
                 await revoke(connection, found.id)
+                await credentials.end_log_ins(connection, found.id)
         return found
 
     async def unban(self, email: str) -> Account:

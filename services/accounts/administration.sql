@@ -6,9 +6,9 @@ WHERE canonical_email = %(canonical_email)s
 FOR NO KEY UPDATE
 
 -- name: set_role
--- Gives an account a role.
+-- Gives an account a role, which decides about what it asked for.
 UPDATE accounts
-SET role = %(role)s, updated_at = now()
+SET role = %(role)s, organizer_asked_at = NULL, updated_at = now()
 WHERE id = %(id)s
 
 -- name: ban

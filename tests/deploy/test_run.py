@@ -47,12 +47,14 @@ def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
     read_until(run, READY)
     in_use = f"Boxoffice already runs from this folder, as process {run.pid}"
     for command, expected, code in (
-        ("deploy.local.seed", "The sample events are in place", 0),
-        ("deploy.local.migrate", in_use, 1),
-        ("deploy.local.reset", in_use, 1),
-        (RUN, f"Boxoffice: port {ports['PORT']} on 127.0.0.1 is taken", 1),
+        (("deploy.operator", "seed"), "The sample accounts and events are in place", 0),
+        (("deploy.operator", "seed"), "organizer@example.com", 0),
+        (("deploy.operator", "make-admin", "ada@example.com"), "is ADMIN, and was USER", 0),
+        (("deploy.local.migrate",), in_use, 1),
+        (("deploy.local.reset",), in_use, 1),
+        ((RUN,), f"Boxoffice: port {ports['PORT']} on 127.0.0.1 is taken", 1),
     ):
-        second = start(command)
+        second = start(*command)
         said, _ = second.communicate(timeout=SECONDS)
         assert expected in said
         assert second.returncode == code

@@ -1,6 +1,8 @@
 """What the operator does holds against whoever acts at the same time."""
 
 import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,7 +10,7 @@ from services.accounts.administration import Administration
 from services.accounts.revocations import revoke
 from services.kit.postgres import Pool
 from tests.conftest import Database
-from tests.services.accounts.client import add_account, read
+from tests.services.accounts.client import add_account, execute, insert, read
 
 EMAIL = "ada@example.com"
 
@@ -40,3 +42,26 @@ async def test_no_generation_is_lost(
 
     await asyncio.gather(administration.set_role(EMAIL, "ADMIN"), *(log_out() for _ in range(3)))
     assert read(database, "SELECT role, generation FROM accounts") == [("ADMIN", 5)]
+
+
+async def test_a_ban_ends_every_log_in(administration: Administration, database: Database) -> None:
+    """When it is taken back, nobody is still logged in from before."""
+    insert(
+        database,
+        "sessions",
+        id=uuid.uuid4(),
+        account_id=(await administration.find(EMAIL)).id,
+        current_sha256=bytes(32),
+        expires_at=datetime.now(UTC) + timedelta(days=1),
+    )
+    await administration.ban(EMAIL)
+    assert read(database, "SELECT FROM sessions") == []
+
+
+async def test_a_role_answers_whoever_asked_for_one(
+    administration: Administration, database: Database
+) -> None:
+    """Whether it was given or not."""
+    execute(database, "UPDATE accounts SET organizer_asked_at = now()")
+    await administration.set_role(EMAIL, "ORGANIZER")
+    assert read(database, "SELECT organizer_asked_at FROM accounts") == [(None,)]
