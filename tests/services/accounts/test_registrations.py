@@ -14,7 +14,7 @@ from services.kit.errors import Refusal
 from services.kit.postgres import Pool
 from tests.conftest import Database
 from tests.services.accounts.client import add_api_key, execute, pass_time, read
-from tests.services.accounts.post import ADA, FORM, Post, registered, unverified
+from tests.services.accounts.post import ADA, BOB, FORM, Post, registered, unverified
 from tests.services.events.client import refused
 
 ORGANIZER = replace(FORM, role="ORGANIZER")
@@ -68,6 +68,22 @@ async def test_the_owner_of_an_account_is_told_by_mail_alone(
     assert letter["Subject"] == "You have an account at Boxoffice"
     with refused("INVALID_CODE"):
         await people.registrations.register_with_code(FORM, "000000")
+
+
+async def test_a_wrong_code_is_as_much_work_whoever_is_known(
+    people: People, post: Post, database: Database
+) -> None:
+    """The row that is written for a known address, which got no code, is written for any other."""
+    await registered(people, post)
+    pass_time(database, "1 minute")
+    for address in (ADA, BOB):
+        await people.registrations.send_code(address)
+    await post.deliver()
+    for address in (ADA, BOB):
+        with refused("INVALID_CODE"):
+            await people.registrations.register_with_code(replace(FORM, address=address), "000000")
+    found = read(database, "SELECT tries, hmac IS NULL FROM codes ORDER BY 2")
+    assert found == [(1, False), (1, True)]
 
 
 async def test_an_unverified_account_is_taken_over(
