@@ -10,7 +10,7 @@ from gateway.bodies import Members
 from gateway.contract import Binding
 from gateway.errors import is_verdict
 from gateway.exchange import Request
-from gateway.quotas import OwnQuotas, Quota, Taken, digest
+from gateway.quotas import OwnQuotas, Quota, Taken
 from services.kit.authentication import Authenticator
 from services.kit.callers import ANONYMOUS, Caller
 from services.kit.errors import Refusal, Unavailable
@@ -70,7 +70,7 @@ class Gate:
         if caller is None:
             caller = await _caller(self._authenticator, authorization)
         if caller.subject is not None:
-            await self._of_caller.take(_key(caller, caller.subject, authorization))
+            await self._of_caller.take(caller.subject)
         return address
 
 
@@ -98,11 +98,3 @@ async def _caller(authenticator: Authenticator, authorization: str) -> Caller:
         return await authenticator.authenticate(authorization)
     except Unavailable:
         return ANONYMOUS
-
-
-def _key(caller: Caller, subject: str, authorization: str) -> str:
-    """Gives what a caller is counted as; an API key only with its secret, which is not checked yet.
-
-    Or whoever knows its public part could use up what it has.
-    """
-    return subject if caller.scopes is None else digest(authorization)
