@@ -218,7 +218,8 @@ async def test_an_invalid_request_never_reaches_the_servicer() -> None:
     """A refusal names each field that breaks its rule."""
     servicer = scripted()
     async with serving(servicer=servicer) as served:
-        refusal = await refused(served.bookings.Reserve(bookings_pb2.ReserveRequest()))
+        invalid = bookings_pb2.ReserveRequest(user_id="\n")
+        refusal = await refused(served.bookings.Reserve(invalid))
     assert refusal.reason == "VALIDATION_ERROR"
     assert [violation.path for violation in refusal.violations] == ["event_id", "user_id"]
     assert servicer.requests == []

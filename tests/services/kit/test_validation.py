@@ -34,7 +34,7 @@ def test_a_request_within_its_limits_is_valid(request_: Message) -> None:
     [
         (Reserve(event_id=0, user_id="a"), "event_id"),
         (Reserve(event_id=-1, user_id="a"), "event_id"),
-        (Reserve(event_id=1), "user_id"),
+        (bookings_pb2.ListUserBookingsRequest(), "user_id"),
         (Reserve(event_id=1, user_id="a" * 129), "user_id"),
         (Reserve(event_id=1, user_id="a\x00"), "user_id"),
         (Reserve(event_id=1, user_id="a\n"), "user_id"),
@@ -63,7 +63,7 @@ def test_a_field_that_breaks_its_rule_is_named(request_: Message, path: str) -> 
 
 def test_every_field_that_is_wrong_is_named_at_once() -> None:
     """Nobody mends a form one field at a time."""
-    assert paths(Reserve(request_id=" ")) == ["event_id", "user_id", "request_id"]
+    assert paths(Reserve(user_id="\n", request_id=" ")) == ["event_id", "user_id", "request_id"]
 
 
 def test_an_item_of_a_batch_is_judged_by_itself() -> None:
