@@ -24,6 +24,16 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Initialized:
+    """An event is there, made just now or before; None where bookings cannot be asked."""
+
+    event: Event
+    is_new: bool
+    available_seats: int | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """The stored answer of an earlier request with the same key."""
 
@@ -41,10 +51,10 @@ class Pending:
     revision: int | None = None
 
 
-Outcome = Shown | Deleted | Refusal
+Outcome = Shown | Deleted | Initialized | Refusal
 """What came of a request, for good."""
 
-AnswerT = TypeVar("AnswerT", Shown, Deleted)
+AnswerT = TypeVar("AnswerT", Shown, Deleted, Initialized)
 
 
 def answer(outcome: Outcome | Pending | Replay, expected: type[AnswerT]) -> AnswerT | Replay:

@@ -8,9 +8,9 @@ from psycopg.rows import class_row
 
 from services.events import revisions, rules
 from services.events.access import Viewer
-from services.events.answers import Outcome, Replay, Shown, answer
+from services.events.answers import Initialized, Outcome, Pending, Replay, Shown, answer
 from services.events.errors import EventExists, EventNotFound
-from services.events.idempotency import Idempotency, Request
+from services.events.idempotency import Idempotency, Request, Work
 from services.events.inventory import Inventory, Seats
 from services.events.revisions import Event, Fields
 from services.kit import queries
@@ -39,6 +39,35 @@ class Listing:
     total: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A published event of this key, which is its name, that the viewer may change."""
+
+    key: str
+    total_seats: int
+    viewer: Viewer
+
+    @property
+    def fields(self) -> Fields:
+        """What it is created with."""
+        named = {"key": self.key, "name": self.key}
+        return {**named, "total_seats": self.total_seats, "status": "PUBLISHED"}
+
+    def is_met_by(self, event: Event) -> bool:
+        """Tells whether an event of the key is this one, whoever made it and by which request."""
+        is_live = event.deleted_at is None and event.status == "PUBLISHED"
+        is_equal = event.total_seats == self.total_seats
+        return is_live and is_equal and self.viewer.may_change(event)
+
+
+class _Known(Exception):  # noqa: N818 - good news
+    """There is the event that is wanted; only bookings knows how many of its seats are left."""
+
+    def __init__(self, event_id: int) -> None:
+        super().__init__(event_id)
+        self.event_id = event_id
+
+
 class Events:
     """Creates, finds and lists events. Asks bookings only how many seats are left."""
 
@@ -57,14 +86,24 @@ class Events:
         rules.check_new(fields)
         viewer.expect_to_create()
         insert = partial(_insert, fields=fields, organizer_id=viewer.organizer_id)
-        async with self._pool.connection() as connection, connection.transaction():
-            outcome = await self._idempotency.once(connection, request, insert)
-            failpoint("events.create.written")
-        failpoint("events.create.committed")
-        if isinstance(outcome, Shown):
-            await self._inventory.push(outcome.event)
-            failpoint("events.create.pushed")
-        return answer(outcome, Shown)
+        return answer(await self._store(request, insert), Shown)
+
+    async def initialize(
+        self, key: str, total_seats: int, viewer: Viewer, request: Request | None
+    ) -> Initialized | Replay:
+        """Creates a published event of this key, or finds the one that this made before.
+
+        Raises PermissionDenied, and EventExists when the key is that of any other event.
+        """
+        viewer.expect_to_create()
+        wanted = Wanted(key, total_seats, viewer)
+        try:
+            outcome = await self._store(request, partial(_initialize, wanted=wanted))
+        except _Known as known:
+            seats = await self._inventory.seats([known.event_id])
+            find = partial(_find, wanted=wanted, seats=seats.get(known.event_id))
+            outcome = await self._store(request, find)
+        return answer(outcome, Initialized)
 
     async def get(self, event_id: int, viewer: Viewer) -> Shown:
         """Finds an event; raises EventNotFound for one that the viewer may not see."""
@@ -80,6 +119,14 @@ class Events:
             cursor = connection.cursor(row_factory=class_row(Event))
             await cursor.execute(SQL["get_event"], {"event_id": event_id})
             event = await cursor.fetchone()
+        if event is None:
+            raise EventNotFound
+        return event
+
+    async def get_state_of_key(self, key: str) -> Event:
+        """Finds an event by its key, as `get_state` does by its number."""
+        async with self._pool.connection() as connection:
+            event = await _of_key(connection, key)
         if event is None:
             raise EventNotFound
         return event
@@ -103,6 +150,17 @@ class Events:
             [total] = await counted.fetchone() or (0,)
         return Listing(await self._show(found), total=total)
 
+    async def _store(self, request: Request | None, work: Work) -> Outcome | Pending | Replay:
+        """Works once for a request, and tells bookings of what that made."""
+        async with self._pool.connection() as connection, connection.transaction():
+            outcome = await self._idempotency.once(connection, request, work)
+            failpoint("events.create.written")
+        failpoint("events.create.committed")
+        if isinstance(outcome, Shown) or (isinstance(outcome, Initialized) and outcome.is_new):
+            await self._inventory.push(outcome.event)
+            failpoint("events.create.pushed")
+        return outcome
+
     async def _show(self, events: Sequence[Event]) -> Sequence[Shown]:
         seats = await self._inventory.seats([e.id for e in events if e.status != "DRAFT"])
         return [Shown(event, _left(event, seats.get(event.id))) for event in events]
@@ -111,10 +169,35 @@ class Events:
 async def _insert(connection: Connection, *, fields: Fields, organizer_id: str | None) -> Outcome:
     event = await revisions.create(connection, fields, organizer_id)
     if event is None:
-        found = await connection.execute(SQL["get_event_of_key"], {"key": fields["key"]})
-        [event_id] = await found.fetchone() or (None,)
-        raise EventExists(event_id=event_id)
+        known = await _of_key(connection, fields["key"])
+        raise EventExists(event_id=known and known.id)
     return Shown(event, event.total_seats)
+
+
+async def _initialize(connection: Connection, *, wanted: Wanted) -> Outcome:
+    """Creates the event; raises _Known, which undoes the transaction, if it is there already."""
+    event = await revisions.create(connection, wanted.fields, wanted.viewer.organizer_id)
+    if event is None:
+        raise _Known((await _find(connection, wanted=wanted, seats=None)).event.id)
+    return Initialized(event, is_new=True, available_seats=event.total_seats, waiting=0)
+
+
+async def _find(connection: Connection, *, wanted: Wanted, seats: Seats | None) -> Initialized:
+    """Finds the event if it is what is wanted; raises EventExists if it is another."""
+    event = await _of_key(connection, wanted.key)
+    if event is None or not wanted.is_met_by(event):
+        raise EventExists(event_id=event and event.id)
+    return Initialized(
+        event,
+        is_new=False,
+        available_seats=seats.left if seats else None,
+        waiting=seats.waiting if seats else None,
+    )
+
+
+async def _of_key(connection: Connection, key: str) -> Event | None:
+    cursor = connection.cursor(row_factory=class_row(Event))
+    return await (await cursor.execute(SQL["get_event_of_key"], {"key": key})).fetchone()
 
 
 async def _select(connection: Connection, values: Mapping[str, object]) -> Sequence[Event]:

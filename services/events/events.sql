@@ -9,8 +9,12 @@ FROM events
 WHERE id = %(event_id)s
 
 -- name: get_event_of_key
--- Finds whose key it is, a deleted event's too.
-SELECT id
+-- Finds an event by its key, a deleted one too.
+SELECT
+    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
+    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
+    organizer_id, created_at, updated_at, deleted_at,
+    (SELECT epoch FROM head) AS epoch
 FROM events
 WHERE key = %(key)s
 

@@ -36,10 +36,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """How many seats of an event are sold or held, and how many are not."""
+    """How many seats of an event are sold or held, how many are not, and how many people wait."""
 
     booked: int
     left: int
+    waiting: int
 
 
 class Inventory:
@@ -84,8 +85,8 @@ class Inventory:
         except Refusal as refusal:
             log.warning("seats not counted", reason=refusal.reason)
             return {}
-        found = (r.response.availability for r in response.results if r.HasField("response"))
-        return {seats.event_id: Seats(seats.booked, seats.left) for seats in found}
+        found = [r.response for r in response.results if r.HasField("response")]
+        return {counted.availability.event_id: _seats(counted) for counted in found}
 
     async def _apply(
         self, event: Event, timeout_seconds: float
@@ -96,6 +97,11 @@ class Inventory:
             timeout_seconds=timeout_seconds,
             authorization=self._authorization,
         )
+
+
+def _seats(counted: bookings_pb2.GetAvailabilityResponse) -> Seats:
+    seats = counted.availability
+    return Seats(seats.booked, seats.left, counted.waiting)
 
 
 def _verdict(response: inventory_pb2.ApplyEventResponse) -> Verdict:

@@ -12,7 +12,7 @@ from google.rpc import status_pb2
 
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
-from services.events.answers import Deleted, Outcome, Replay, Shown
+from services.events.answers import Deleted, Initialized, Outcome, Replay, Shown
 from services.events.feed import Changed
 from services.events.revisions import Event, Fields
 from services.kit.errors import (
@@ -23,7 +23,10 @@ from services.kit.errors import (
 )
 
 Keyed: TypeAlias = (
-    events_pb2.CreateEventRequest | events_pb2.UpdateEventRequest | events_pb2.DeleteEventRequest
+    events_pb2.CreateEventRequest
+    | events_pb2.InitializeEventRequest
+    | events_pb2.UpdateEventRequest
+    | events_pb2.DeleteEventRequest
 )
 
 
@@ -59,6 +62,19 @@ def deleted_event(deleted: Deleted) -> events_pb2.DeletedEvent:
     )
 
 
+def initialize_response(found: Initialized) -> events_pb2.InitializeEventResponse:
+    """Writes an event that was asked for by its key."""
+    return events_pb2.InitializeEventResponse(
+        event=events_pb2.InitializedEvent(
+            event_id=found.event.key or "",
+            total_tickets=found.event.total_seats,
+            available_tickets=found.available_seats,
+            waiting_list=found.waiting,
+        ),
+        created=found.is_new,
+    )
+
+
 def state(found: Event) -> catalogue_pb2.EventState:
     """Writes an event as bookings needs it."""
     return catalogue_pb2.EventState(
@@ -75,6 +91,7 @@ def state(found: Event) -> catalogue_pb2.EventState:
         one_booking_per_user=found.one_booking_per_user,
         epoch=found.epoch,
         organizer_id=found.organizer_id,
+        key=found.key,
     )
 
 
@@ -95,12 +112,17 @@ def changes(found: Changed) -> catalogue_pb2.ListChangesResponse:
 
 
 def encode(outcome: Outcome) -> bytes:
-    """Writes an answer as a key remembers it: an Event, a DeletedEvent or a google.rpc.Status."""
+    """Writes an answer as a key remembers it: a message of the response, or a google.rpc.Status.
+
+    It is the whole response where that says more than its message.
+    """
     message: Message
     if isinstance(outcome, Shown):
         message = event(outcome)
     elif isinstance(outcome, Deleted):
         message = deleted_event(outcome)
+    elif isinstance(outcome, Initialized):
+        message = initialize_response(outcome)
     else:
         message = status_of(outcome)
     return message.SerializeToString(deterministic=True)

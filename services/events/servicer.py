@@ -37,6 +37,19 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
             event=_event(answer), replayed=isinstance(answer, Replay)
         )
 
+    async def InitializeEvent(
+        self, request: events_pb2.InitializeEventRequest, _: Context
+    ) -> events_pb2.InitializeEventResponse:
+        """See events.proto."""
+        answer = await self._events.initialize(
+            request.event_id, request.total_tickets, self._viewer(), _keyed(request)
+        )
+        if not isinstance(answer, Replay):
+            return messages.initialize_response(answer)
+        response = events_pb2.InitializeEventResponse.FromString(messages.stored(answer))
+        response.replayed = True
+        return response
+
     async def GetEvent(
         self, request: events_pb2.GetEventRequest, _: Context
     ) -> events_pb2.GetEventResponse:
@@ -114,7 +127,10 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         self, request: catalogue_pb2.GetEventStateRequest, _: Context
     ) -> catalogue_pb2.GetEventStateResponse:
         """See catalogue.proto."""
-        event = await self._events.get_state(request.event_id)
+        if request.HasField("key"):
+            event = await self._events.get_state_of_key(request.key)
+        else:
+            event = await self._events.get_state(request.event_id)
         return catalogue_pb2.GetEventStateResponse(state=messages.state(event))
 
     async def ListChanges(

@@ -132,6 +132,12 @@ class Scenery:
         """Makes an event without a token."""
         return self._create("open", **fields)
 
+    def initialized(self) -> dict[str, Any]:
+        """Makes an event of the owner with a key, and gives what makes it."""
+        key = new_user()
+        self.event(key=key, total_seats=1)
+        return {"event_id": key, "total_tickets": 1}
+
     def new_booking(self) -> int:
         """Books a seat for the user, at an event of the owner."""
         body = {"event_id": self.event(), "user_id": self.user_id}
@@ -206,6 +212,8 @@ def seat_for_the_user(scenery: Scenery, actor: Actor) -> dict[str, Any]:
 
 REQUESTS: Mapping[str, Request] = {
     "EventsService.CreateEvent": lambda s, a: {"event": {"name": "Gig", "total_seats": 1}},
+    "EventsService.InitializeEvent": lambda s, a: {"event_id": new_user(), "total_tickets": 1},
+    "EventsService.InitializeEvent of the owner's": lambda s, a: s.initialized(),
     "EventsService.GetEvent": lambda s, a: {"event_id": s.published},
     "EventsService.GetEvent of a draft": lambda s, a: {"event_id": s.draft},
     "EventsService.GetEvent of nobody's draft": lambda s, a: {"event_id": s.draft_of_nobody},

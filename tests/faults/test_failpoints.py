@@ -79,7 +79,7 @@ class Scene(ABC):
 class Create(Scene):
     """An event is created."""
 
-    expected = "event", (1, SEATS)
+    expected: Answer = "event", (1, SEATS)
     revision = 1
     live = 0
 
@@ -92,6 +92,17 @@ class Create(Scene):
             total_seats=SEATS, name=self.key, request_id=self.key
         )
         return "event", (event.version, event.total_seats)
+
+
+class Initialize(Create):
+    """An event is created by its key."""
+
+    expected = "created", SEATS
+
+    async def answer(self) -> Answer:
+        """See Scene."""
+        response = await self.pair.organizer.initialize(self.key, SEATS, request_id=self.key)
+        return "created" if response.created else "found", response.event.total_tickets
 
 
 class Grow(Scene):
@@ -165,9 +176,9 @@ class Unfollowed(Create):
 
 DECIDED = (Shrink, RefusedShrink, Delete)
 CASES: Mapping[str, tuple[type[Scene], ...]] = {
-    "events.create.written": (Create,),
-    "events.create.committed": (Create,),
-    "events.create.pushed": (Create,),
+    "events.create.written": (Create, Initialize),
+    "events.create.committed": (Create, Initialize),
+    "events.create.pushed": (Create, Initialize),
     "events.change.written": (Grow, *DECIDED),
     "events.change.committed": (Grow, *DECIDED),
     "events.change.pushed": (Grow,),

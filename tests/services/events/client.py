@@ -39,6 +39,18 @@ class Client:
         response: events_pb2.CreateEventResponse = await self.call(self.events.CreateEvent, request)
         return response.event
 
+    async def initialize(
+        self, key: str, total_tickets: int = 100, *, request_id: str = ""
+    ) -> events_pb2.InitializeEventResponse:
+        """Creates an event of a key, or finds it."""
+        request = events_pb2.InitializeEventRequest(
+            event_id=key, total_tickets=total_tickets, request_id=request_id
+        )
+        response: events_pb2.InitializeEventResponse = await self.call(
+            self.events.InitializeEvent, request
+        )
+        return response
+
     async def get(self, event_id: int) -> events_pb2.Event:
         """Gets an event."""
         request = events_pb2.GetEventRequest(event_id=event_id)
@@ -83,9 +95,12 @@ class Client:
         response: events_pb2.DeleteEventResponse = await self.call(self.events.DeleteEvent, request)
         return response
 
-    async def state(self, event_id: int, *, as_service: bool = True) -> catalogue_pb2.EventState:
-        """Gets an event's state, as bookings does."""
-        request = catalogue_pb2.GetEventStateRequest(event_id=event_id)
+    async def state(self, event: int | str, *, as_service: bool = True) -> catalogue_pb2.EventState:
+        """Gets the state of an event by its number or its key, as bookings does."""
+        if isinstance(event, int):
+            request = catalogue_pb2.GetEventStateRequest(event_id=event)
+        else:
+            request = catalogue_pb2.GetEventStateRequest(key=event)
         metadata = SERVICE if as_service else ()
         response: catalogue_pb2.GetEventStateResponse = await self.call(
             self.catalogue.GetEventState, request, metadata

@@ -35,6 +35,7 @@ class ScriptedBookings(
     """
 
     booked: dict[int, int] = field(default_factory=dict)
+    waiting: dict[int, int] = field(default_factory=dict)
     trouble: Trouble | None = None
     trouble_after: Trouble | None = None
     seats_trouble: Trouble | None = None
@@ -117,7 +118,9 @@ class ScriptedBookings(
             event_id=event_id, total_seats=total, booked=booked, left=total - booked
         )
         return bookings_pb2.BatchGetAvailabilityResult(
-            response=bookings_pb2.GetAvailabilityResponse(availability=availability)
+            response=bookings_pb2.GetAvailabilityResponse(
+                availability=availability, waiting=self.waiting.get(event_id, 0)
+            )
         )
 
 

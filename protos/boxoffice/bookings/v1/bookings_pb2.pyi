@@ -495,8 +495,11 @@ class GetAvailabilityResponse(_message.Message):
 
     AVAILABILITY_FIELD_NUMBER: _builtins.int
     INVENTORY_REVISION_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     inventory_revision: _builtins.int
     """Revision of the inventory they were counted at."""
+    waiting: _builtins.int
+    """Number of entries on the waiting list."""
     @_builtins.property
     def availability(self) -> Global___Availability:
         """The seats."""
@@ -506,10 +509,11 @@ class GetAvailabilityResponse(_message.Message):
         *,
         availability: Global___Availability | None = ...,
         inventory_revision: _builtins.int = ...,
+        waiting: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "inventory_revision", b"inventory_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["availability", b"availability", "inventory_revision", b"inventory_revision", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/events/v1/catalogue.proto\x12\x13\x62oxoffice.events.v1\x1a boxoffice/events/v1/events.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1d\x62oxoffice/type/v1/money.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x04\n\nEventState\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x19\n\x08revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1c\n\x0btotal_seats\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x30\n\x06status\x18\x05 \x01(\x0e\x32 .boxoffice.events.v1.EventStatus\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x12\x32\n\tstarts_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x36\n\rsales_open_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x37\n\x0esales_close_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x12,\n\x05price\x18\n \x01(\x0b\x32\x18.boxoffice.type.v1.MoneyH\x03\x88\x01\x01\x12!\n\x14one_booking_per_user\x18\x0b \x01(\x08H\x04\x88\x01\x01\x12\r\n\x05\x65poch\x18\x0c \x01(\t\x12\x19\n\x0corganizer_id\x18\r \x01(\tH\x05\x88\x01\x01\x42\x0c\n\n_starts_atB\x10\n\x0e_sales_open_atB\x11\n\x0f_sales_close_atB\x08\n\x06_priceB\x17\n\x15_one_booking_per_userB\x0f\n\r_organizer_id\"1\n\x14GetEventStateRequest\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"G\n\x15GetEventStateResponse\x12.\n\x05state\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"e\n\x12ListChangesRequest\x12\x16\n\x05\x65poch\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"n\n\x13ListChangesResponse\x12\x31\n\x07\x63hanges\x18\x01 \x03(\x0b\x32 .boxoffice.events.v1.EventChange\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\"\x7f\n\x0b\x45ventChange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nchanged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05state\x18\x03 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"Q\n\x16ListEventStatesRequest\x12\x1f\n\x0e\x61\x66ter_event_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"p\n\x17ListEventStatesResponse\x12/\n\x06states\x18\x01 \x03(\x0b\x32\x1f.boxoffice.events.v1.EventState\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\x32\xe2\x02\n\x10\x43\x61talogueService\x12n\n\rGetEventState\x12).boxoffice.events.v1.GetEventStateRequest\x1a*.boxoffice.events.v1.GetEventStateResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12h\n\x0bListChanges\x12\'.boxoffice.events.v1.ListChangesRequest\x1a(.boxoffice.events.v1.ListChangesResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12t\n\x0fListEventStates\x12+.boxoffice.events.v1.ListEventStatesRequest\x1a,.boxoffice.events.v1.ListEventStatesResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/events/v1/catalogue.proto\x12\x13\x62oxoffice.events.v1\x1a boxoffice/events/v1/events.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1d\x62oxoffice/type/v1/money.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n\nEventState\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x19\n\x08revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1c\n\x0btotal_seats\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x30\n\x06status\x18\x05 \x01(\x0e\x32 .boxoffice.events.v1.EventStatus\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x12\x32\n\tstarts_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x36\n\rsales_open_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x37\n\x0esales_close_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x12,\n\x05price\x18\n \x01(\x0b\x32\x18.boxoffice.type.v1.MoneyH\x03\x88\x01\x01\x12!\n\x14one_booking_per_user\x18\x0b \x01(\x08H\x04\x88\x01\x01\x12\r\n\x05\x65poch\x18\x0c \x01(\t\x12\x19\n\x0corganizer_id\x18\r \x01(\tH\x05\x88\x01\x01\x12\x10\n\x03key\x18\x0e \x01(\tH\x06\x88\x01\x01\x42\x0c\n\n_starts_atB\x10\n\x0e_sales_open_atB\x11\n\x0f_sales_close_atB\x08\n\x06_priceB\x17\n\x15_one_booking_per_userB\x0f\n\r_organizer_idB\x06\n\x04_key\"q\n\x14GetEventStateRequest\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x12,\n\x03key\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$H\x00\x42\x0e\n\x05\x65vent\x12\x05\xbaH\x02\x08\x01\"G\n\x15GetEventStateResponse\x12.\n\x05state\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"e\n\x12ListChangesRequest\x12\x16\n\x05\x65poch\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"n\n\x13ListChangesResponse\x12\x31\n\x07\x63hanges\x18\x01 \x03(\x0b\x32 .boxoffice.events.v1.EventChange\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\"\x7f\n\x0b\x45ventChange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nchanged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05state\x18\x03 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"Q\n\x16ListEventStatesRequest\x12\x1f\n\x0e\x61\x66ter_event_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"p\n\x17ListEventStatesResponse\x12/\n\x06states\x18\x01 \x03(\x0b\x32\x1f.boxoffice.events.v1.EventState\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\x32\xe2\x02\n\x10\x43\x61talogueService\x12n\n\rGetEventState\x12).boxoffice.events.v1.GetEventStateRequest\x1a*.boxoffice.events.v1.GetEventStateResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12h\n\x0bListChanges\x12\'.boxoffice.events.v1.ListChangesRequest\x1a(.boxoffice.events.v1.ListChangesResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12t\n\x0fListEventStates\x12+.boxoffice.events.v1.ListEventStatesRequest\x1a,.boxoffice.events.v1.ListEventStatesResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +42,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENTSTATE'].fields_by_name['revision']._serialized_options = b'\272H\004\"\002(\001'
   _globals['_EVENTSTATE'].fields_by_name['total_seats']._loaded_options = None
   _globals['_EVENTSTATE'].fields_by_name['total_seats']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_GETEVENTSTATEREQUEST'].oneofs_by_name['event']._loaded_options = None
+  _globals['_GETEVENTSTATEREQUEST'].oneofs_by_name['event']._serialized_options = b'\272H\002\010\001'
   _globals['_GETEVENTSTATEREQUEST'].fields_by_name['event_id']._loaded_options = None
   _globals['_GETEVENTSTATEREQUEST'].fields_by_name['event_id']._serialized_options = b'\272H\004\"\002(\001'
+  _globals['_GETEVENTSTATEREQUEST'].fields_by_name['key']._loaded_options = None
+  _globals['_GETEVENTSTATEREQUEST'].fields_by_name['key']._serialized_options = b'\272H\032r\0302\026^[A-Za-z0-9._-]{1,64}$'
   _globals['_LISTCHANGESREQUEST'].fields_by_name['epoch']._loaded_options = None
   _globals['_LISTCHANGESREQUEST'].fields_by_name['epoch']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTCHANGESREQUEST'].fields_by_name['after_sequence']._loaded_options = None
@@ -61,21 +65,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGUESERVICE'].methods_by_name['ListEventStates']._loaded_options = None
   _globals['_CATALOGUESERVICE'].methods_by_name['ListEventStates']._serialized_options = b'\242\273\030\002\010\003'
   _globals['_EVENTSTATE']._serialized_start=218
-  _globals['_EVENTSTATE']._serialized_end=786
-  _globals['_GETEVENTSTATEREQUEST']._serialized_start=788
-  _globals['_GETEVENTSTATEREQUEST']._serialized_end=837
-  _globals['_GETEVENTSTATERESPONSE']._serialized_start=839
-  _globals['_GETEVENTSTATERESPONSE']._serialized_end=910
-  _globals['_LISTCHANGESREQUEST']._serialized_start=912
-  _globals['_LISTCHANGESREQUEST']._serialized_end=1013
-  _globals['_LISTCHANGESRESPONSE']._serialized_start=1015
-  _globals['_LISTCHANGESRESPONSE']._serialized_end=1125
-  _globals['_EVENTCHANGE']._serialized_start=1127
-  _globals['_EVENTCHANGE']._serialized_end=1254
-  _globals['_LISTEVENTSTATESREQUEST']._serialized_start=1256
-  _globals['_LISTEVENTSTATESREQUEST']._serialized_end=1337
-  _globals['_LISTEVENTSTATESRESPONSE']._serialized_start=1339
-  _globals['_LISTEVENTSTATESRESPONSE']._serialized_end=1451
-  _globals['_CATALOGUESERVICE']._serialized_start=1454
-  _globals['_CATALOGUESERVICE']._serialized_end=1808
+  _globals['_EVENTSTATE']._serialized_end=812
+  _globals['_GETEVENTSTATEREQUEST']._serialized_start=814
+  _globals['_GETEVENTSTATEREQUEST']._serialized_end=927
+  _globals['_GETEVENTSTATERESPONSE']._serialized_start=929
+  _globals['_GETEVENTSTATERESPONSE']._serialized_end=1000
+  _globals['_LISTCHANGESREQUEST']._serialized_start=1002
+  _globals['_LISTCHANGESREQUEST']._serialized_end=1103
+  _globals['_LISTCHANGESRESPONSE']._serialized_start=1105
+  _globals['_LISTCHANGESRESPONSE']._serialized_end=1215
+  _globals['_EVENTCHANGE']._serialized_start=1217
+  _globals['_EVENTCHANGE']._serialized_end=1344
+  _globals['_LISTEVENTSTATESREQUEST']._serialized_start=1346
+  _globals['_LISTEVENTSTATESREQUEST']._serialized_end=1427
+  _globals['_LISTEVENTSTATESRESPONSE']._serialized_start=1429
+  _globals['_LISTEVENTSTATESRESPONSE']._serialized_end=1541
+  _globals['_CATALOGUESERVICE']._serialized_start=1544
+  _globals['_CATALOGUESERVICE']._serialized_end=1898
 # @@protoc_insertion_point(module_scope)

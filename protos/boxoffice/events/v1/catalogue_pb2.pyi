@@ -40,6 +40,7 @@ class EventState(_message.Message):
     ONE_BOOKING_PER_USER_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     ORGANIZER_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     revision: _builtins.int
@@ -60,6 +61,8 @@ class EventState(_message.Message):
     """
     organizer_id: _builtins.str
     """Account that made the event; unset when it was made without a token."""
+    key: _builtins.str
+    """The client's own id of it; never given to another event."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it starts."""
@@ -92,11 +95,14 @@ class EventState(_message.Message):
         one_booking_per_user: _builtins.bool | None = ...,
         epoch: _builtins.str = ...,
         organizer_id: _builtins.str | None = ...,
+        key: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "key", b"key", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
+    _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
     _WhichOneofReturnType__one_booking_per_user: _TypeAlias = _typing.Literal["one_booking_per_user"]  # noqa: Y015
     _WhichOneofArgType__one_booking_per_user: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user"]  # noqa: Y015
     _WhichOneofReturnType__organizer_id: _TypeAlias = _typing.Literal["organizer_id"]  # noqa: Y015
@@ -109,6 +115,8 @@ class EventState(_message.Message):
     _WhichOneofArgType__sales_open_at: _TypeAlias = _typing.Literal["_sales_open_at", b"_sales_open_at"]  # noqa: Y015
     _WhichOneofReturnType__starts_at: _TypeAlias = _typing.Literal["starts_at"]  # noqa: Y015
     _WhichOneofArgType__starts_at: _TypeAlias = _typing.Literal["_starts_at", b"_starts_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__one_booking_per_user) -> _WhichOneofReturnType__one_booking_per_user | None: ...
     @_typing.overload
@@ -131,18 +139,24 @@ class GetEventStateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENT_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
-    """Number of the event."""
+    """Its number."""
+    key: _builtins.str
+    """Its key."""
     def __init__(
         self,
         *,
         event_id: _builtins.int = ...,
+        key: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "event_id", b"event_id", "key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "event_id", b"event_id", "key", b"key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["event_id", "key"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___GetEventStateRequest: _TypeAlias = GetEventStateRequest  # noqa: Y015
 

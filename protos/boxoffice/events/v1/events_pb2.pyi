@@ -272,6 +272,111 @@ class CreateEventResponse(_message.Message):
 Global___CreateEventResponse: _TypeAlias = CreateEventResponse  # noqa: Y015
 
 @_typing.final
+class InitializeEventRequest(_message.Message):
+    """Request of EventsService.InitializeEvent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    TOTAL_TICKETS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Key of the event, 1 to 64 of `A-Za-z0-9._-`."""
+    total_tickets: _builtins.int
+    """Number of seats, 0 to 1,000,000."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        total_tickets: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_total_tickets", b"_total_tickets", "total_tickets", b"total_tickets"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_total_tickets", b"_total_tickets", "event_id", b"event_id", "request_id", b"request_id", "total_tickets", b"total_tickets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__total_tickets: _TypeAlias = _typing.Literal["total_tickets"]  # noqa: Y015
+    _WhichOneofArgType__total_tickets: _TypeAlias = _typing.Literal["_total_tickets", b"_total_tickets"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__total_tickets) -> _WhichOneofReturnType__total_tickets | None: ...
+
+Global___InitializeEventRequest: _TypeAlias = InitializeEventRequest  # noqa: Y015
+
+@_typing.final
+class InitializeEventResponse(_message.Message):
+    """Response of EventsService.InitializeEvent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    created: _builtins.bool
+    """Whether it was created; otherwise it was there."""
+    replayed: _builtins.bool
+    """Whether this is the stored answer of an earlier request with the same key."""
+    @_builtins.property
+    def event(self) -> Global___InitializedEvent:
+        """The event as it stands."""
+
+    def __init__(
+        self,
+        *,
+        event: Global___InitializedEvent | None = ...,
+        created: _builtins.bool = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "event", b"event", "replayed", b"replayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InitializeEventResponse: _TypeAlias = InitializeEventResponse  # noqa: Y015
+
+@_typing.final
+class InitializedEvent(_message.Message):
+    """An event, its seats, and how many people wait for one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    TOTAL_TICKETS_FIELD_NUMBER: _builtins.int
+    AVAILABLE_TICKETS_FIELD_NUMBER: _builtins.int
+    WAITING_LIST_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Key of the event."""
+    total_tickets: _builtins.int
+    """Number of seats."""
+    available_tickets: _builtins.int
+    """Seats neither sold nor held; unset when bookings cannot be asked."""
+    waiting_list: _builtins.int
+    """Number of entries on the waiting list; unset when bookings cannot be asked."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        total_tickets: _builtins.int = ...,
+        available_tickets: _builtins.int | None = ...,
+        waiting_list: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_tickets", b"_available_tickets", "_waiting_list", b"_waiting_list", "available_tickets", b"available_tickets", "waiting_list", b"waiting_list"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_tickets", b"_available_tickets", "_waiting_list", b"_waiting_list", "available_tickets", b"available_tickets", "event_id", b"event_id", "total_tickets", b"total_tickets", "waiting_list", b"waiting_list"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__available_tickets: _TypeAlias = _typing.Literal["available_tickets"]  # noqa: Y015
+    _WhichOneofArgType__available_tickets: _TypeAlias = _typing.Literal["_available_tickets", b"_available_tickets"]  # noqa: Y015
+    _WhichOneofReturnType__waiting_list: _TypeAlias = _typing.Literal["waiting_list"]  # noqa: Y015
+    _WhichOneofArgType__waiting_list: _TypeAlias = _typing.Literal["_waiting_list", b"_waiting_list"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__available_tickets) -> _WhichOneofReturnType__available_tickets | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waiting_list) -> _WhichOneofReturnType__waiting_list | None: ...
+
+Global___InitializedEvent: _TypeAlias = InitializedEvent  # noqa: Y015
+
+@_typing.final
 class GetEventRequest(_message.Message):
     """Request of EventsService.GetEvent."""
 

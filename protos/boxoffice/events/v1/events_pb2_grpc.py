@@ -41,6 +41,11 @@ class EventsServiceStub:
                 request_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.CreateEventRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.CreateEventResponse.FromString,
                 _registered_method=True)
+        self.InitializeEvent = channel.unary_unary(
+                '/boxoffice.events.v1.EventsService/InitializeEvent',
+                request_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.InitializeEventRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.InitializeEventResponse.FromString,
+                _registered_method=True)
         self.GetEvent = channel.unary_unary(
                 '/boxoffice.events.v1.EventsService/GetEvent',
                 request_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.GetEventRequest.SerializeToString,
@@ -78,6 +83,16 @@ class EventsServiceServicer:
         that makes it, which must be an organizer's; without a token it belongs to nobody.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
         key is taken; its metadata has `event_id`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def InitializeEvent(self, request, context):
+        """Creates a published event of this key, which becomes its name as well. If there is one already
+        with as many seats, still published and the caller's to change, shows how it stands instead.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+        key is taken by any other; its metadata has `event_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,6 +150,11 @@ def add_EventsServiceServicer_to_server(servicer, server):
                     request_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.CreateEventRequest.FromString,
                     response_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.CreateEventResponse.SerializeToString,
             ),
+            'InitializeEvent': grpc.unary_unary_rpc_method_handler(
+                    servicer.InitializeEvent,
+                    request_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.InitializeEventRequest.FromString,
+                    response_serializer=boxoffice_dot_events_dot_v1_dot_events__pb2.InitializeEventResponse.SerializeToString,
+            ),
             'GetEvent': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEvent,
                     request_deserializer=boxoffice_dot_events_dot_v1_dot_events__pb2.GetEventRequest.FromString,
@@ -190,6 +210,33 @@ class EventsService:
             '/boxoffice.events.v1.EventsService/CreateEvent',
             boxoffice_dot_events_dot_v1_dot_events__pb2.CreateEventRequest.SerializeToString,
             boxoffice_dot_events_dot_v1_dot_events__pb2.CreateEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def InitializeEvent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.events.v1.EventsService/InitializeEvent',
+            boxoffice_dot_events_dot_v1_dot_events__pb2.InitializeEventRequest.SerializeToString,
+            boxoffice_dot_events_dot_v1_dot_events__pb2.InitializeEventResponse.FromString,
             options,
             channel_credentials,
             insecure,

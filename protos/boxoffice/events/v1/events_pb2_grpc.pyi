@@ -41,6 +41,12 @@ class EventsServiceStub:
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
     key is taken; its metadata has `event_id`.
     """
+    InitializeEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.InitializeEventRequest, _events_pb2.InitializeEventResponse]
+    """Creates a published event of this key, which becomes its name as well. If there is one already
+    with as many seats, still published and the caller's to change, shows how it stands instead.
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+    key is taken by any other; its metadata has `event_id`.
+    """
     GetEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.GetEventRequest, _events_pb2.GetEventResponse]
     """Gets an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
     ListEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListEventsRequest, _events_pb2.ListEventsResponse]
@@ -76,6 +82,12 @@ class EventsServiceAsyncStub(EventsServiceStub):
     that makes it, which must be an organizer's; without a token it belongs to nobody.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
     key is taken; its metadata has `event_id`.
+    """
+    InitializeEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.InitializeEventRequest, _events_pb2.InitializeEventResponse]  # type: ignore[assignment]
+    """Creates a published event of this key, which becomes its name as well. If there is one already
+    with as many seats, still published and the caller's to change, shows how it stands instead.
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+    key is taken by any other; its metadata has `event_id`.
     """
     GetEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.GetEventRequest, _events_pb2.GetEventResponse]  # type: ignore[assignment]
     """Gets an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -115,6 +127,18 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         that makes it, which must be an organizer's; without a token it belongs to nobody.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
         key is taken; its metadata has `event_id`.
+        """
+
+    @_abc_1.abstractmethod
+    def InitializeEvent(
+        self,
+        request: _events_pb2.InitializeEventRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_events_pb2.InitializeEventResponse, _abc.Awaitable[_events_pb2.InitializeEventResponse]]:
+        """Creates a published event of this key, which becomes its name as well. If there is one already
+        with as many seats, still published and the caller's to change, shows how it stands instead.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
+        key is taken by any other; its metadata has `event_id`.
         """
 
     @_abc_1.abstractmethod
