@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 KEPT = 32_768
 SHARED_CONNECTIONS = 32
-SHARED_SECONDS = 0.25
+PATIENCE_SECONDS = 0.25
 PAUSE_SECONDS = 1.0
 
 
@@ -157,8 +157,13 @@ def local_counters(clock: Clock = time.monotonic) -> RateLimiter:
 
 
 @contextlib.asynccontextmanager
-async def open_counters(url: str, clock: Clock = time.monotonic) -> AsyncIterator[RateLimiter]:
-    """Opens the counters at the URL of a Redis or a Valkey; without one, those of this process."""
+async def open_counters(
+    url: str, clock: Clock = time.monotonic, *, patience_seconds: float = PATIENCE_SECONDS
+) -> AsyncIterator[RateLimiter]:
+    """Opens the counters at the URL of a Redis or a Valkey; without one, those of this process.
+
+    A store that does not answer for `patience_seconds` counts as down.
+    """
     if not url:
         yield local_counters(clock)
         return
@@ -166,9 +171,9 @@ async def open_counters(url: str, clock: Clock = time.monotonic) -> AsyncIterato
     pool = BlockingConnectionPool.from_url(
         url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
         max_connections=SHARED_CONNECTIONS,
-        timeout=SHARED_SECONDS,
-        socket_timeout=SHARED_SECONDS,
-        socket_connect_timeout=SHARED_SECONDS,
+        timeout=patience_seconds,
+        socket_timeout=patience_seconds,
+        socket_connect_timeout=patience_seconds,
         # A connection that died while it was idle is opened again; what hangs is not asked twice.
         retry=Retry(NoBackoff(), 1, supported_errors=(NotConnectedError,)),
     )

@@ -44,7 +44,7 @@ async def run_gateway(
     port: int = socket.getsockname()[1]
     async with (
         open_channels(settings) as channels,
-        open_counters(settings.rate_limits_url) as counters,
+        open_counters(settings.rate_limits_url, patience_seconds=10) as counters,
     ):
         app = application(settings, channels, credentials(channels), counters)
         async with serving(app, [socket], limits, drain_seconds=0, grace_seconds=1):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from gateway.counters import PAUSE_SECONDS, LocalStorage, local_counters, open_c
 from gateway.metrics import STORE_FAILURES
 from tests.gateway.redis_server import RedisServer, redis_server
 
+PATIENT = 10.0
+"""For tests in which the store does not hang, however slow the machine is."""
 TEN = RateLimitItemPerSecond(10, 60)
 
 
@@ -34,6 +37,11 @@ async def redis(unused_tcp_port: int, tmp_path: Path) -> AsyncIterator[RedisServ
     """Runs a Redis."""
     async with redis_server(unused_tcp_port, tmp_path) as running:
         yield running
+
+
+def patient(url: str) -> AbstractAsyncContextManager[RateLimiter]:
+    """Opens counters that wait for their store."""
+    return open_counters(url, patience_seconds=PATIENT)
 
 
 async def admitted(counters: RateLimiter, number: int, key: str = "k") -> int:
@@ -110,7 +118,7 @@ async def test_another_client_costs_no_more() -> None:
 
 async def test_gateways_count_together(redis: RedisServer) -> None:
     """Where they share a store; the control is two that do not."""
-    async with open_counters(redis.url) as one, open_counters(redis.url) as other:
+    async with patient(redis.url) as one, patient(redis.url) as other:
         both = await asyncio.gather(admitted(one, 15), admitted(other, 15))
         assert sum(both) == 10
         await one.hit(TEN, "k", cost=-1)
@@ -124,16 +132,16 @@ async def test_gateways_count_together(redis: RedisServer) -> None:
 
 async def test_valkey_is_spoken_to_in_the_same_words(redis: RedisServer) -> None:
     """Its URL is all that differs."""
-    async with open_counters(redis.url.replace("redis", "valkey")) as counters:
+    async with patient(redis.url.replace("redis", "valkey")) as counters:
         assert await admitted(counters, 25) == 10
-    async with open_counters(redis.url) as counters:
+    async with patient(redis.url) as counters:
         assert await admitted(counters, 25) == 0
 
 
 async def test_without_the_store_each_gateway_counts_by_itself(redis: RedisServer) -> None:
     """It says so once, counts how often, and comes back when the store does."""
     clock = Clock()
-    async with open_counters(redis.url, clock) as counters:
+    async with open_counters(redis.url, clock, patience_seconds=PATIENT) as counters:
         assert await admitted(counters, 5) == 5
         await redis.stop()
         before = _failures()
