@@ -28,6 +28,7 @@ from services.kit.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
 LIFETIME = timedelta(days=30)
+MOST_OF_ACCOUNT = 100
 FORGOTTEN_AT_ONCE = 1_000
 
 log = structlog.get_logger()
@@ -147,7 +148,10 @@ class Sessions:
 
 
 async def begin(connection: Connection, user: User) -> LogIn | None:
-    """Begins a log-in within the caller's transaction; None when the user's tokens ended since."""
+    """Begins a log-in within the caller's transaction; None when the user's tokens ended since.
+
+    An account has a bounded number of them; the oldest ones end.
+    """
     token = RefreshToken(uuid.uuid4(), secrets.token_bytes(32))
     values = {
         "id": token.session_id,
@@ -157,6 +161,8 @@ async def begin(connection: Connection, user: User) -> LogIn | None:
         "lifetime": LIFETIME,
     }
     begun = await connection.execute(SQL["begin_session"], values)
+    bound = {"account_id": user.id, "most": MOST_OF_ACCOUNT}
+    await connection.execute(SQL["end_oldest_sessions"], bound)
     return LogIn(user, token) if begun.rowcount else None
 
 

@@ -10,6 +10,18 @@ WHERE accounts.id = %(account_id)s
     AND banned_at IS NULL
 FOR SHARE
 
+-- name: end_oldest_sessions
+-- Ends the log-ins of an account that are too many. Those that somebody is at are left alone.
+DELETE FROM sessions
+WHERE id IN (
+    SELECT id
+    FROM sessions
+    WHERE account_id = %(account_id)s
+    ORDER BY created_at DESC, id
+    OFFSET %(most)s
+    FOR UPDATE SKIP LOCKED
+)
+
 -- name: lock_session
 -- Keeps a log-in as it is, so that of several who refresh at once one rotates and the others find
 -- what it did.

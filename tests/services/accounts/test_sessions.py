@@ -148,6 +148,25 @@ async def test_a_log_in_lasts_for_thirty_days(
     assert read(database, "SELECT count(*) FROM sessions") == [(0,)]
 
 
+async def test_an_account_has_a_hundred_log_ins(
+    people: People, first: LogIn, database: Database
+) -> None:
+    """Whoever logs in for ever fills no table; the oldest end first."""
+    second = await people.log_ins.log_in(ADA, PASSWORD)
+    execute(
+        database,
+        "INSERT INTO sessions (id, account_id, current_sha256, created_at, expires_at)"
+        " SELECT gen_random_uuid(), account_id, current_sha256, now(), expires_at"
+        " FROM sessions, generate_series(1, 98) WHERE id = %(id)s",
+        id=second.refresh_token.session_id,
+    )
+    await people.log_ins.log_in(ADA, PASSWORD)
+    assert read(database, "SELECT count(*) FROM sessions") == [(100,)]
+    await refresh(people.sessions, second)
+    with refused("INVALID_TOKEN"):
+        await refresh(people.sessions, first)
+
+
 @pytest.mark.parametrize(
     "statement", ["banned_at = now()", "role = 'ORGANIZER', generation = 2, revoked_at = now()"]
 )
