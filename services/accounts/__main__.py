@@ -15,6 +15,8 @@ from boxoffice.accounts.v1 import (
     api_keys_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    notices_pb2,
+    notices_pb2_grpc,
 )
 from services.accounts import smtp
 from services.accounts.api_keys import ApiKeys
@@ -22,10 +24,16 @@ from services.accounts.codes import Codes
 from services.accounts.errors import NoPepperError, StartError
 from services.accounts.issuer import OwnIssuer
 from services.accounts.mailing import Mailing
+from services.accounts.notices import Notices
 from services.accounts.passwords import Passwords
 from services.accounts.people import People
 from services.accounts.revocations import Revocations
-from services.accounts.servicer import AccountsServicer, ApiKeysServicer, IdentityServicer
+from services.accounts.servicer import (
+    AccountsServicer,
+    ApiKeysServicer,
+    IdentityServicer,
+    NoticesServicer,
+)
 from services.accounts.settings import Settings
 from services.accounts.signing_keys import SigningKeys
 from services.accounts.tokens import Tokens
@@ -38,6 +46,7 @@ from services.kit.workers import repeat
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"].full_name
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"].full_name
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
+NOTICES = notices_pb2.DESCRIPTOR.services_by_name["NoticesService"].full_name
 
 
 @contextlib.asynccontextmanager
@@ -51,7 +60,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         issuer=OwnIssuer(signing_keys, api_keys, revocations),
     )
     server = Server(
-        (ACCOUNTS, API_KEYS, IDENTITY),
+        (ACCOUNTS, API_KEYS, IDENTITY, NOTICES),
         interceptors.layers(authenticator, log_sample=settings.log_sample),
         reflect=settings.reflection,
     )
@@ -69,6 +78,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         accounts_pb2_grpc.add_AccountsServiceServicer_to_server(
             AccountsServicer(people, Tokens(signing_keys)), server.grpc
         )
+        notices = Notices(pool)
+        notices_pb2_grpc.add_NoticesServiceServicer_to_server(NoticesServicer(notices), server.grpc)
         mailing = Mailing(
             pool, codes, server=smtp.server_at(settings.smtp_url), sender=settings.mail_from
         )
@@ -79,6 +90,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),
             repeat(codes.forget, every_seconds=3600),
+            repeat(notices.forget, every_seconds=3600),
             repeat(mailing.deliver, every_seconds=1),
             repeat(mailing.give_up, every_seconds=3600),
         ):

@@ -7,7 +7,7 @@ from services.accounts.addresses import Address
 from services.accounts.codes import Challenge, Codes, Purpose
 from services.accounts.errors import EmailTaken
 from services.accounts.logins import LogIns
-from services.accounts.outbox import Letter, post
+from services.accounts.outbox import Letter, forward, post
 from services.accounts.users import User
 from services.kit.errors import InvalidToken
 from services.kit.postgres import Connection, Pool
@@ -59,6 +59,7 @@ async def _change(connection: Connection, account_id: str, address: Address) -> 
     if former is None or changed is None:
         raise InvalidToken
     if former.canonical_email != changed.canonical_email:
+        await forward(connection, former.address, changed.address)
         await post(connection, Letter.EMAIL_CHANGED, former.address)
     return changed
 

@@ -1,9 +1,13 @@
 """What letters say: short plain text, and the same as HTML."""
 
 import html
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+
+from services.accounts.notices import Notice
 
 SIGNED = "Boxoffice"
 
@@ -101,6 +105,38 @@ def email_changed() -> Text:
     )
 
 
+def notice(news: Notice) -> Text:
+    """Tells somebody who waited for seats that there are some."""
+    event = one_line(news.event_name)
+    seats = "1 seat" if news.seat_count == 1 else f"{news.seat_count} seats"
+    starts = [f"The event starts on {_moment(news.starts_at)}."] if news.starts_at else []
+    booking = f"Your booking is {one_line(news.reference)}."
+    if news.kind == "PROMOTED":
+        return Text(
+            f"You have a seat: {event}",
+            (
+                f"You are off the waiting list for “{event}”: {seats} booked for you.",
+                *starts,
+                booking,
+                "If you cannot come, cancel it, and somebody else who waits gets your place.",
+            ),
+        )
+    until = f" until {_moment(news.offer_expires_at)}" if news.offer_expires_at else ""
+    return Text(
+        f"A seat is kept for you: {event}",
+        (
+            f"You are first on the waiting list for “{event}”: {seats} kept for you{until}.",
+            *starts,
+            f"{booking} Confirm it by then, or somebody else who waits gets your place.",
+        ),
+    )
+
+
+def one_line(text: str) -> str:
+    """Makes one line of what others wrote, without what would change how the rest is read."""
+    return " ".join(_UNFIT.sub(" ", text).split())
+
+
 def message(text: Text, *, sender: str, to: str) -> EmailMessage:
     """Makes the message that is sent."""
     made = EmailMessage()
@@ -114,3 +150,11 @@ def message(text: Text, *, sender: str, to: str) -> EmailMessage:
     made.set_content(text.plain)
     made.add_alternative(text.markup, subtype="html")
     return made
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%-d %B %Y at %H:%M} UTC"
+
+
+# Control characters, separators of lines, and what turns the direction of all that follows.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

@@ -1,10 +1,12 @@
 """Sending letters: each is written at the moment it is sent, and so is the code it brings."""
 
 import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import structlog
 
-from services.accounts import letters, users
+from services.accounts import letters, notices, users
 from services.accounts.codes import Codes, Purpose
 from services.accounts.letters import Text
 from services.accounts.outbox import Leased, Letter, Outbox
@@ -14,6 +16,14 @@ from services.kit.postgres import Pool
 AT_ONCE = 10
 
 log = structlog.get_logger()
+
+
+_ALWAYS_THE_SAME: Mapping[Letter, Callable[[], Text]] = MappingProxyType(
+    {
+        Letter.PASSWORD_CHANGED: letters.password_changed,
+        Letter.EMAIL_CHANGED: letters.email_changed,
+    }
+)
 
 
 class Mailing:
@@ -60,10 +70,10 @@ class Mailing:
         follows from that.
         """
         kind = Letter(letter.letter)
-        if kind is Letter.PASSWORD_CHANGED:
-            return letters.password_changed()
-        if kind is Letter.EMAIL_CHANGED:
-            return letters.email_changed()
+        if kind in _ALWAYS_THE_SAME:
+            return _ALWAYS_THE_SAME[kind]()
+        if kind is Letter.NOTICE:
+            return await self._write_notice(letter.notice_id)
         async with self._pool.connection() as connection:
             user = await users.find(connection, letter.address)
         if kind is Letter.RESET_CODE:
@@ -77,3 +87,8 @@ class Mailing:
             return letters.already_registered()
         code = await self._codes.issue(letter.address, Purpose.REGISTER)
         return letters.register_code(code) if code else None
+
+    async def _write_notice(self, notice_id: str) -> Text | None:
+        async with self._pool.connection() as connection:
+            notice = await notices.find(connection, notice_id)
+        return letters.notice(notice) if notice else None

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
+from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2, notices_pb2
 from boxoffice.rest.v1 import rest_pb2
 from services.accounts import addresses
 from services.accounts.api_keys import ApiKey, Holder, NewApiKey, Wish
+from services.accounts.notices import Notice
 from services.accounts.registrations import Form
 from services.accounts.revocations import Revocation
 from services.accounts.sessions import LogIn
@@ -66,6 +67,21 @@ def new_api_key(made: NewApiKey) -> api_keys_pb2.ApiKey:
     written = api_key(made.api_key)
     written.secret = made.secret
     return written
+
+
+def notice(sent: notices_pb2.Notice) -> Notice:
+    """Reads what somebody is to be told."""
+    expiry = sent.offer_expires_at if sent.HasField("offer_expires_at") else None
+    return Notice(
+        id=sent.id,
+        account_id=sent.account_id,
+        kind=notices_pb2.NoticeKind.Name(sent.kind).removeprefix("NOTICE_KIND_"),
+        event_name=sent.event_name,
+        starts_at=sent.starts_at.ToDatetime(UTC) if sent.HasField("starts_at") else None,
+        seat_count=sent.seat_count,
+        reference=sent.reference,
+        offer_expires_at=expiry.ToDatetime(UTC) if expiry else None,
+    )
 
 
 def form(request: accounts_pb2.RegisterWithCodeRequest) -> Form:

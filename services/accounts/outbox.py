@@ -22,6 +22,7 @@ class Letter(StrEnum):
     CHANGE_EMAIL_CODE = "CHANGE_EMAIL_CODE"
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - the name of a letter
     EMAIL_CHANGED = "EMAIL_CHANGED"
+    NOTICE = "NOTICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Leased:
     canonical_email: str
     email: str
     letter: str
+    notice_id: str
     asked_at: datetime
     attempts: int
 
@@ -75,6 +77,17 @@ async def post(connection: Connection, letter: Letter, address: Address) -> None
     """
     values = {"letter": letter, "canonical_email": address.canonical, "email": address.spelled}
     await connection.execute(SQL["post_letter"], values)
+
+
+async def forward(connection: Connection, former: Address, address: Address) -> None:
+    """Sends the notices that wait to another address, within the transaction that changes it."""
+    values = {
+        "former": former.canonical,
+        "canonical_email": address.canonical,
+        "email": address.spelled,
+        "letter": Letter.NOTICE,
+    }
+    await connection.execute(SQL["forward_letters"], values)
 
 
 async def withdraw(connection: Connection, canonical_email: str) -> None:

@@ -25,7 +25,7 @@ WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, canonical_email, email, letter, asked_at, attempts
+RETURNING id, canonical_email, email, letter, notice_id, asked_at, attempts
 
 -- name: delete_letter
 -- Ends a letter, unless it was asked for again in the meantime.
@@ -37,6 +37,13 @@ WHERE id = %(id)s
 -- Gives up on letters that nobody took for two days.
 DELETE FROM outbox
 WHERE asked_at < clock_timestamp() - interval '2 days'
+
+-- name: forward_letters
+-- Sends letters of a kind to another address.
+UPDATE outbox
+SET canonical_email = %(canonical_email)s, email = %(email)s
+WHERE canonical_email = %(former)s
+    AND letter = %(letter)s
 
 -- name: withdraw_letters
 -- Deletes all letters to an address.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from services.accounts import outbox, users
+from services.accounts import notices, outbox, users
 from services.accounts.users import Person, User
 from services.kit.errors import InvalidToken, ValidationFailed, Violation
 from services.kit.postgres import Pool
@@ -53,6 +53,7 @@ class Profiles:
             if user is not None:
                 await users.erase(connection, account_id)
                 await outbox.withdraw(connection, user.canonical_email)
+                await notices.withdraw(connection, account_id)
 
 
 def _person(user: User, fields: Mapping[str, Any]) -> Person:

@@ -13,10 +13,13 @@ from boxoffice.accounts.v1 import (
     api_keys_pb2_grpc,
     identity_pb2,
     identity_pb2_grpc,
+    notices_pb2,
+    notices_pb2_grpc,
 )
 from services.accounts import addresses, messages
 from services.accounts.api_keys import ApiKeys
 from services.accounts.codes import EXPIRES_IN_SECONDS, RESEND_AFTER_SECONDS
+from services.accounts.notices import Notices
 from services.accounts.people import People
 from services.accounts.revocations import Revocations
 from services.accounts.sessions import LogIn
@@ -57,6 +60,20 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         """See identity.proto."""
         found = await self._revocations.list(request.after_subject, request.limit)
         return identity_pb2.ListRevocationsResponse(revocations=map(messages.revocation, found))
+
+
+class NoticesServicer(notices_pb2_grpc.NoticesServiceServicer):
+    """Serves boxoffice.accounts.v1.NoticesService."""
+
+    def __init__(self, notices: Notices) -> None:
+        self._notices = notices
+
+    async def SendNotices(
+        self, request: notices_pb2.SendNoticesRequest, _: Context
+    ) -> notices_pb2.SendNoticesResponse:
+        """See notices.proto."""
+        await self._notices.accept(map(messages.notice, request.notices))
+        return notices_pb2.SendNoticesResponse()
 
 
 class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):

@@ -295,4 +295,14 @@ REQUESTS: Mapping[str, Request] = {
     "IdentityService.GetSigningKeys": lambda s, a: {},
     "IdentityService.ResolveApiKey": lambda s, a: {"api_key": s.api_key.removeprefix("Bearer ")},
     "IdentityService.ListRevocations": lambda s, a: {},
+    "NoticesService.SendNotices": lambda s, a: {
+        "notices": [
+            {
+                "id": new_user(),
+                "account_id": s.user_id,
+                "kind": "NOTICE_KIND_PROMOTED",
+                "seat_count": 1,
+            }
+        ]
+    },
 }
