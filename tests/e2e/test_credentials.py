@@ -1,9 +1,7 @@
 """Credentials in a running system: what is one, what is none, and until when."""
 
-import asyncio
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -13,10 +11,7 @@ import pytest
 from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc, identity_pb2, identity_pb2_grpc
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
-from services.accounts.signing_keys import SigningKeys
-from services.kit import tokens
 from services.kit.errors import refusal_of
-from services.kit.postgres import open_pool
 from tests.e2e.client import create_event, new_user, open_client, refusal
 from tests.e2e.people import Person, key_of, meet
 from tests.e2e.system import SERVICE_KEY, System, until
@@ -183,29 +178,6 @@ def test_a_token_of_one_system_is_good_in_its_twin(
     for each in (client, stranger):
         me = each.get("/auth/me", headers=bearing(people["owner"].authorization))
         assert me.json()["id"] == people["owner"].id
-
-
-def test_a_key_is_replaced_under_way(closed: System, stranger: httpx.Client) -> None:
-    """Tokens of the next key are soon good everywhere, and those of the former one all the time."""
-    [former] = meet(closed.database, {"former": "ORGANIZER"}).values()
-    asyncio.run(rotated(closed))
-    [latter] = meet(closed.database, {"latter": "ORGANIZER"}).values()
-
-    def is_good(person: Person) -> bool:
-        paths = ("/auth/me", "/events/organizer/my-events", "/bookings")
-        headers = bearing(person.authorization)
-        return all(stranger.get(path, headers=headers).status_code == 200 for path in paths)
-
-    until(lambda: is_good(former) and is_good(latter))
-    assert is_good(former)
-    key_ids = {tokens.key_id(p.authorization.removeprefix("Bearer ")) for p in (former, latter)}
-    assert len(key_ids) == 2
-
-
-async def rotated(system: System) -> None:
-    """Has another key sign from now on."""
-    async with open_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool:
-        await SigningKeys(pool).rotate(lead=timedelta())
 
 
 @pytest.mark.slow
