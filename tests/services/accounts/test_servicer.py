@@ -133,6 +133,20 @@ async def test_an_address_is_changed_in_two_steps(visitor: Visitor) -> None:
     await visitor.call("Login", email=new, password=PASSWORD)
 
 
+async def test_an_address_of_somebody_else_is_not_taken_over(visitor: Visitor) -> None:
+    """Its owner learns of it, and nobody else: without their code there is nothing to see."""
+    other = "other@example.com"
+    await visitor.call("Register", name="Other", email=other, password=PASSWORD)
+    await visitor.call("Register", name="Ada", email=ADA, password=PASSWORD)
+    await visitor.call("ChangeEmail", email=other, password=PASSWORD)
+    with refused("INVALID_CODE"):
+        await visitor.call("ChangeEmail", email=other, code="000000")
+    with refused("EMAIL_TAKEN"):
+        await visitor.call("ChangeEmail", email=other, code=await visitor.code(other))
+    with refused("INVALID_CREDENTIALS"):
+        await visitor.call("ChangeEmail", email="new@example.com", password="wrong")
+
+
 @pytest.mark.parametrize(
     ("fields", "path"),
     [({}, "password"), ({"code": "12345"}, "code"), ({"email": "ada"}, "email")],

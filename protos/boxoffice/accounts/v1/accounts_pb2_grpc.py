@@ -212,8 +212,8 @@ class AccountsServiceServicer:
         the new address; with `code` it changes the address. The present address is verified by that if
         it is given again.
         Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS for a wrong password,
-        INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when another account got the address
-        in the meantime, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
+        INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when the code is right and another
+        account has the address, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

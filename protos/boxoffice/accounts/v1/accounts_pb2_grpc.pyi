@@ -88,8 +88,8 @@ class AccountsServiceStub:
     the new address; with `code` it changes the address. The present address is verified by that if
     it is given again.
     Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS for a wrong password,
-    INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when another account got the address
-    in the meantime, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
+    INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when the code is right and another
+    account has the address, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
     """
 
 @_typing.type_check_only
@@ -152,8 +152,8 @@ class AccountsServiceAsyncStub(AccountsServiceStub):
     the new address; with `code` it changes the address. The present address is verified by that if
     it is given again.
     Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS for a wrong password,
-    INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when another account got the address
-    in the meantime, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
+    INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when the code is right and another
+    account has the address, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
     """
 
 class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -291,8 +291,8 @@ class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
         the new address; with `code` it changes the address. The present address is verified by that if
         it is given again.
         Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS for a wrong password,
-        INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when another account got the address
-        in the meantime, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
+        INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when the code is right and another
+        account has the address, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
         """
 
 def add_AccountsServiceServicer_to_server(servicer: AccountsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
