@@ -27,9 +27,12 @@ class EventsClient:
         self._stub = stub
         self._authorization = SERVICE_SCHEME + service_key
 
-    async def get_state(self, event_id: int) -> EventState:
-        """Gets the state of an event; raises EventNotFound if there never was one."""
-        request = catalogue_pb2.GetEventStateRequest(event_id=event_id)
+    async def get_state(self, event: int | str) -> EventState:
+        """Gets the state of an event by number or key; raises EventNotFound if there never was."""
+        if isinstance(event, int):
+            request = catalogue_pb2.GetEventStateRequest(event_id=event)
+        else:
+            request = catalogue_pb2.GetEventStateRequest(key=event)
         response = await self._call(self._stub.GetEventState, request, STATE_SECONDS)
         return messages.event_state(response.state)
 

@@ -46,6 +46,7 @@ class EventState:
     price_currency: str | None = None
     one_booking_per_user: bool | None = None
     organizer_id: str | None = None
+    key: str | None = None
     epoch: str = ""
 
     @property
@@ -86,11 +87,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The seats of an event at a revision of its inventory."""
+    """The seats of an event, and how many wait for them, at a revision of its inventory."""
 
     event_id: int
     capacity: int
     booked: int
+    waiting: int
     rev: int
     is_visible: bool
 

@@ -2,13 +2,13 @@
 -- Stores the first state that is heard of an event, a tombstone too; gives no row if there was one.
 WITH opened AS (
     INSERT INTO inventory (
-        event_id, capacity, closed_at, epoch, catalogue_rev, verdict, organizer_id, name, status,
+        event_id, capacity, closed_at, epoch, catalogue_rev, verdict, key, organizer_id, name, status,
         deleted, starts_at, sales_open_at, sales_close_at, price_amount_minor, price_currency,
         one_booking_per_user
     )
     VALUES (
         %(event_id)s, %(capacity)s, CASE WHEN %(closes)s THEN clock_timestamp() END, %(epoch)s,
-        %(rev)s, 'APPLIED', %(organizer_id)s, %(name)s, %(status)s,
+        %(rev)s, 'APPLIED', %(key)s, %(organizer_id)s, %(name)s, %(status)s,
         %(deleted)s, %(starts_at)s, %(sales_open_at)s, %(sales_close_at)s, %(price_amount_minor)s,
         %(price_currency)s, %(one_booking_per_user)s
     )
@@ -88,6 +88,7 @@ applied AS (
         verdict = 'APPLIED',
         refusal = '',
         cancelled_bookings = CASE WHEN closes_now THEN before.live_bookings ELSE 0 END,
+        key = %(key)s,
         organizer_id = %(organizer_id)s,
         name = %(name)s,
         status = %(status)s,
@@ -124,6 +125,7 @@ SELECT
     event_id,
     capacity,
     sold + held AS booked,
+    waiting,
     rev,
     NOT deleted AND status <> 'DRAFT' AS is_visible
 FROM inventory

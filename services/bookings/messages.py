@@ -80,6 +80,7 @@ def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
             left=seats.capacity - seats.booked,
         ),
         inventory_revision=seats.rev,
+        waiting=seats.waiting,
     )
 
 
@@ -113,6 +114,7 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
             state.one_booking_per_user if state.HasField("one_booking_per_user") else None
         ),
         organizer_id=state.organizer_id if state.HasField("organizer_id") else None,
+        key=state.key if state.HasField("key") else None,
         epoch=state.epoch,
     )
 

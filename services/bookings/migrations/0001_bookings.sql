@@ -9,6 +9,8 @@ CREATE TABLE inventory (
     sold integer NOT NULL DEFAULT 0,
     held integer NOT NULL DEFAULT 0,
     live_bookings integer NOT NULL DEFAULT 0,
+    -- How many wait for seats. While anybody does, whoever comes by gets none.
+    waiting integer NOT NULL DEFAULT 0,
     -- Number of the last change; the ledger has one row for each.
     rev bigint NOT NULL DEFAULT 1,
     -- When the first hold ends; null while nothing is held.
@@ -30,6 +32,8 @@ CREATE TABLE inventory (
     refusal text NOT NULL DEFAULT '',
     cancelled_bookings integer NOT NULL DEFAULT 0,
 
+    -- The client's own id of the event.
+    key text COLLATE "C",
     -- The account that made the event; null if somebody without a token did.
     organizer_id text COLLATE "C",
     name text NOT NULL,
@@ -46,6 +50,7 @@ CREATE TABLE inventory (
     CONSTRAINT inventory_sold_not_negative CHECK (sold >= 0),
     CONSTRAINT inventory_held_not_negative CHECK (held >= 0),
     CONSTRAINT inventory_live_bookings_not_negative CHECK (live_bookings >= 0),
+    CONSTRAINT inventory_waiting_not_negative CHECK (waiting >= 0),
     CONSTRAINT inventory_never_oversold CHECK (sold + held <= capacity),
     CONSTRAINT inventory_rev_positive CHECK (rev >= 1),
     CONSTRAINT inventory_frozen_known CHECK (frozen IN ('', 'COUNTERS', 'CATALOGUE')),
@@ -55,6 +60,8 @@ CREATE TABLE inventory (
 ) WITH (fillfactor = 50);
 
 CREATE INDEX inventory_closing ON inventory (event_id) WHERE closing;
+-- Not unique: a catalogue that lost an event in a restore may give its key to another one.
+CREATE INDEX inventory_by_key ON inventory (key, event_id) WHERE key IS NOT NULL;
 
 CREATE SEQUENCE booking_id AS bigint;
 

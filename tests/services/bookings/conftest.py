@@ -34,20 +34,21 @@ def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState
 
 @dataclass
 class ScriptedCatalogue:
-    """Answers for events: states by event id, or the refusal that it gives to all."""
+    """Answers for events: states by number and by key, or the refusal that it gives to all."""
 
     states: dict[int, EventState] = field(default_factory=dict)
     refusal: Refusal | None = None
-    fetched: list[int] = field(default_factory=list)
+    fetched: list[int | str] = field(default_factory=list)
 
-    async def fetch(self, event_id: int) -> EventState:
+    async def fetch(self, event: int | str) -> EventState:
         """Gives the state that was scripted; raises EventNotFound if there is none."""
-        self.fetched.append(event_id)
+        self.fetched.append(event)
         if self.refusal:
             raise self.refusal
-        if event_id not in self.states:
-            raise EventNotFound
-        return self.states[event_id]
+        for state in self.states.values():
+            if event in {state.event_id, state.key}:
+                return state
+        raise EventNotFound
 
 
 @pytest.fixture

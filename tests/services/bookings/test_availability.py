@@ -24,7 +24,7 @@ async def test_seats_are_counted_with_their_revision(
     await inventory.apply(concert(capacity=3))
     await reservations.reserve([Request(1, "ada"), Request(1, "bob")])
     assert await availability.count([1]) == {
-        1: Seats(event_id=1, capacity=3, booked=2, rev=3, is_visible=True)
+        1: Seats(event_id=1, capacity=3, booked=2, waiting=0, rev=3, is_visible=True)
     }
 
 

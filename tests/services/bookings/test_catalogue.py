@@ -20,12 +20,12 @@ class Runway:
         self.opened = asyncio.Event()
         self.left_seconds: list[float] = []
 
-    async def fetch(self, event_id: int) -> EventState:
+    async def fetch(self, event: int | str) -> EventState:
         """Gives the scripted state, as it is when the runway opens."""
         self.left_seconds.append(context.remaining_seconds(60))
         self.asked.set()
         await self.opened.wait()
-        return await self._scripted.fetch(event_id)
+        return await self._scripted.fetch(event)
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ async def test_who_joins_a_flight_that_left_too_early_is_not_misled(
     """An event that was made after the flight asked, and before its answer, is found."""
     asked, answered = asyncio.Event(), asyncio.Event()
 
-    async def fetch(event_id: int) -> EventState:
+    async def fetch(event: int | str) -> EventState:
         if not asked.is_set():
             asked.set()
             await answered.wait()
             raise EventNotFound
-        return await scripted.fetch(event_id)
+        return await scripted.fetch(event)
 
     catalogue = Catalogue(fetch, inventory)
     early = asyncio.create_task(catalogue.learn([1]))

@@ -117,7 +117,7 @@ async def _booked(
 ) -> list[Made]:
     """Books on a day, which is written into the rows afterwards; a deleted event takes nobody."""
 
-    async def fetch(event_id: int) -> EventState:
+    async def fetch(event: int | str) -> EventState:
         raise EventNotFound
 
     reservations = Reservations(pool, Catalogue(fetch, Inventory(pool)))

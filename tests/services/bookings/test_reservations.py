@@ -320,7 +320,7 @@ async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
 ) -> None:
     """A database that is lost between the parts of a batch is no reason to deny the first part."""
 
-    async def lose_connection(event_id: int) -> EventState:
+    async def lose_connection(event: int | str) -> EventState:
         raise psycopg.OperationalError("server closed the connection")
 
     await inventory.apply(concert())
@@ -333,7 +333,7 @@ async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
 async def test_a_defect_in_the_rest_of_a_batch_is_its_own(inventory: Inventory, pool: Pool) -> None:
     """What nobody foresaw is a defect for those alone who met it."""
 
-    async def fail(event_id: int) -> EventState:
+    async def fail(event: int | str) -> EventState:
         raise ValueError("a state that cannot be read")
 
     await inventory.apply(concert())

@@ -151,7 +151,7 @@ def _request(base: int, way: Way, item: Drawn) -> Request:
 
 
 def _nothing(pool: Pool) -> Catalogue:
-    async def fetch(event_id: int) -> EventState:
+    async def fetch(event: int | str) -> EventState:
         raise EventNotFound
 
     return Catalogue(fetch, Inventory(pool))

@@ -1,0 +1,95 @@
+"""POST /initialize: an event by the client's own id."""
+
+from collections import Counter
+
+import grpc
+import httpx
+import pytest
+
+from boxoffice.events.v1 import catalogue_pb2_grpc
+from services.bookings.errors import EventNotFound
+from services.bookings.events import EventsClient
+from tests.e2e.client import named, new_key, new_user, refusal, reserve
+from tests.e2e.system import SERVICE_KEY, System
+from tests.e2e.wire import crowd, request
+
+
+def initialize(
+    client: httpx.Client, key: str, total: int = 5, headers: dict[str, str] | None = None
+) -> httpx.Response:
+    """Asks for an event of this key."""
+    body = {"eventId": key, "totalTickets": total}
+    return client.post("/initialize", json=body, headers=headers)
+
+
+def number(client: httpx.Client, key: str) -> int:
+    """Finds the number of an event that has its key as its name."""
+    found = client.get("/events", params={"query": key}).json()
+    [event] = [one for one in found if one["key"] == key]
+    return int(event["id"])
+
+
+def test_an_event_is_made_once_and_found_again(client: httpx.Client) -> None:
+    """The body is the same in both cases, and only the status tells them apart."""
+    key = new_key()
+    made = initialize(client, key)
+    assert (made.status_code, made.json()) == (
+        201,
+        {"event_id": key, "total_tickets": 5, "available_tickets": 5, "waiting_list": 0},
+    )
+    assert reserve(client, number(client, key)).status_code == 201
+    again = client.post("/initialize", json={"event_id": key, "total_tickets": 5})
+    assert (again.status_code, again.json()) == (200, made.json() | {"available_tickets": 4})
+    assert refusal(initialize(client, key, total=6)) == (409, "event_exists")
+
+
+def test_a_replay_is_what_was_answered_first(client: httpx.Client) -> None:
+    """Its status too, although the event is there by now."""
+    key, header = new_key(), {"Idempotency-Key": new_user()}
+    first, again = (initialize(client, key, headers=header) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert again.headers["idempotent-replayed"] == "true"
+    assert refusal(initialize(client, key, 6, header)) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"totalTickets": 5}, "event_id"),
+        ({"eventId": "", "totalTickets": 5}, "event_id"),
+        ({"eventId": "a b", "totalTickets": 5}, "event_id"),
+        ({"eventId": 5, "totalTickets": 5}, "event_id"),
+        ({"eventId": "jazz"}, "total_tickets"),
+        ({"eventId": "jazz", "totalTickets": None}, "total_tickets"),
+        ({"eventId": "jazz", "totalTickets": -1}, "total_tickets"),
+        ({"eventId": "jazz", "totalTickets": "5"}, "total_tickets"),
+        ({"eventId": "jazz", "totalTickets": 5.0}, "total_tickets"),
+        ({"eventId": "jazz", "totalTickets": 5, "name": "Jazz"}, "name"),
+    ],
+)
+def test_bad_input_is_named(client: httpx.Client, body: dict[str, object], path: str) -> None:
+    """By the name that it has in the contract."""
+    assert named(client.post("/initialize", json=body)) == {path}
+
+
+async def test_of_many_at_once_one_makes_it(system: System) -> None:
+    """All others find it, and nobody is told that it is another."""
+    body = {"eventId": new_key(), "totalTickets": 5}
+    async with crowd(system.ports, 50) as organizers:
+        answers = await organizers.rush([request("POST", "/initialize", body)] * 50)
+    assert Counter(answer.status for answer in answers) == {201: 1, 200: 49}
+    assert {answer.json["available_tickets"] for answer in answers} == {5}
+
+
+async def test_bookings_learns_of_it_by_its_key(system: System, client: httpx.Client) -> None:
+    """The state that it gets is that of the number."""
+    key = new_key()
+    initialize(client, key)
+    async with grpc.aio.insecure_channel(system.events_target) as channel:
+        events = EventsClient(catalogue_pb2_grpc.CatalogueServiceStub(channel), SERVICE_KEY)
+        state = await events.get_state(key)
+        assert state.key == key
+        assert await events.get_state(state.event_id) == state
+        with pytest.raises(EventNotFound):
+            await events.get_state(new_key())
