@@ -27,6 +27,7 @@ BY_VALUE = {
     ("status", "must not be null"),  # in updates, where all else may be cleared
     ("time_zone", "must be the name of an IANA time zone"),
     ("total_seats", "must be an integer"),
+    ("total_tickets", "must be an integer"),
     ("user_id", "value is required"),  # of whom no token tells
 }
 
