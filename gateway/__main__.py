@@ -13,7 +13,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from limits.aio.strategies import RateLimiter
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway import contract, health, pages
 from gateway.addresses import Addresses
@@ -40,10 +40,11 @@ from services.kit.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
+WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
-SERVICES = (EVENTS, BOOKINGS, ACCOUNTS, API_KEYS, IDENTITY)
+SERVICES = (EVENTS, BOOKINGS, WAITING_LIST, ACCOUNTS, API_KEYS, IDENTITY)
 
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
@@ -97,6 +98,7 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     targets = {
         EVENTS: settings.events_target,
         BOOKINGS: settings.bookings_target,
+        WAITING_LIST: settings.bookings_target,
         ACCOUNTS: settings.accounts_target,
         API_KEYS: settings.accounts_target,
         IDENTITY: settings.accounts_target,

@@ -55,6 +55,10 @@ HEADERS: dict[str, Schema] = {
         "description": "Revision of the event's inventory at which this was true.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
+    "X-Waiting-Position": {
+        "description": "Position among those who wait, from 1 on.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
     "X-Request-Id": {
         "description": "Id of the request, the client's own if it sent one.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
@@ -162,6 +166,8 @@ def _refusal_headers(reason: str) -> Iterator[str]:
         yield from ("RateLimit", "RateLimit-Policy")
     if errors.REPLIES[reason].status == HTTPStatus.CONFLICT:
         yield from ("Content-Location", "Idempotent-Replayed", "X-Inventory-Revision")
+    if reason == reason_name(reasons_pb2.REASON_ALREADY_WAITING):
+        yield "X-Waiting-Position"
 
 
 def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:

@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, printed with a Z and never 
 def message_encoder(message: Descriptor) -> Encode:
     """Makes the function that turns a message into what JSON shows: every field, by its own name.
 
-    Unset optional fields are None.
+    Unset optional fields are None, unless their rule leaves them out.
     """
     fields = contract.fields(message)
     if not fields:
@@ -33,6 +33,7 @@ def message_encoder(message: Descriptor) -> Encode:
     # The first again, as an attrgetter of one name gives no tuple.
     read = attrgetter(*(own for _, own in shown_as), shown_as[0][1])
     conversions = _conversions(fields)
+    omitted = [field.name for field in fields if field.rule.omitted]
 
     def encode(message: Any) -> dict[str, Any]:
         shown = dict(zip(names, read(message), strict=False))
@@ -41,6 +42,9 @@ def message_encoder(message: Descriptor) -> Encode:
             shown[name] = value
             for copy in copies:
                 shown[copy] = value
+        for name in omitted:
+            if shown[name] is None:
+                del shown[name]
         return shown
 
     return encode

@@ -222,6 +222,8 @@ def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[
         headers += ((b"x-inventory-revision", metadata["inventory_revision"].encode()),)
     if metadata.get("replayed", "").lower() == "true":
         headers += ((b"idempotent-replayed", b"true"),)
+    if position := metadata.get("position"):
+        headers += ((b"x-waiting-position", position.encode()),)
     if seconds := metadata.get("retry_after_seconds"):
         headers += ((b"retry-after", seconds.encode()),)
         headers += ((b"ratelimit", f'"service";r=0;t={seconds}'.encode()),)

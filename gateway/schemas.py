@@ -64,7 +64,9 @@ class Schemas:
             properties[field.name] = schema
             same = {"description": f"The same as `{field.name}`."}
             properties |= dict.fromkeys(field.rule.copies, schema | same)
-        return self._object(message, properties, list(properties))
+        omitted = {field.name for field in contract.fields(message) if field.rule.omitted}
+        shown = [name for name in properties if name not in omitted]
+        return self._object(message, properties, shown)
 
     def _nested(self, message: Descriptor) -> Schema:
         fields = contract.fields(message)

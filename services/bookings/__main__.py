@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator
 
 import uvloop
 
-from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.bookings.v1 import (
+    bookings_pb2,
+    bookings_pb2_grpc,
+    inventory_pb2,
+    inventory_pb2_grpc,
+    waiting_list_pb2_grpc,
+)
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
@@ -15,11 +21,15 @@ from services.bookings.catalogue import Catalogue
 from services.bookings.events import EventsClient
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory
+from services.bookings.keys import Keys
 from services.bookings.rankings import Rankings
 from services.bookings.reconciling import Reconciler
 from services.bookings.reservations import Reservations
 from services.bookings.servicer import BookingsServicer, InventoryServicer
 from services.bookings.settings import Settings
+from services.bookings.waiting_list import WaitingList
+from services.bookings.waiting_list_servicer import SERVICE as WAITING_LIST
+from services.bookings.waiting_list_servicer import WaitingListServicer
 from services.kit import failpoints, interceptors, logging, metrics, postgres
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
@@ -43,7 +53,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         issuer=Identity(accounts, settings.service_key, environment=settings.environment),
     )
     server = Server(
-        (BOOKINGS, INVENTORY),
+        (BOOKINGS, INVENTORY, WAITING_LIST.full_name),
         interceptors.layers(authenticator, log_sample=settings.log_sample),
         reflect=settings.reflection,
     )
@@ -57,6 +67,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         follower = Follower(pool, events)
         reconciler = Reconciler(pool, inventory, follower, events)
         catalogue = Catalogue(events.get_state, inventory)
+        keys = Keys(pool, catalogue)
+        waiting_list = WaitingList(pool, keys)
         reservations, cancellations = Reservations(pool, catalogue), Cancellations(pool)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(
             BookingsServicer(
@@ -73,6 +85,16 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
             InventoryServicer(inventory, follower, cancellations), server.grpc
         )
+        waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(
+            WaitingListServicer(
+                reservations,
+                waiting_list,
+                keys,
+                authenticator=authenticator,
+                open_access=settings.open_access,
+            ),
+            server.grpc,
+        )
         await server.start()
         async with running(
             server.watch_database(lambda: postgres.is_reachable(pool)),
@@ -81,6 +103,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),
             repeat(inventory.close_chunk, every_seconds=1),
+            repeat(waiting_list.sweep, every_seconds=1),
             repeat(reservations.forget_keys, every_seconds=60),
         ):
             try:

@@ -4,10 +4,12 @@ A guest is a user without an account: whoever calls without a token names one. A
 a shape of their own, which no guest can use.
 """
 
+import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 from services.kit.authentication import Caller
-from services.kit.errors import PermissionDenied
+from services.kit.errors import PermissionDenied, ValidationFailed, Violation
 
 ACCOUNT_PREFIX = "acct_"
 
@@ -86,3 +88,18 @@ class Viewer:
 def is_account(user_id: str) -> bool:
     """Tells whether a user has an account; the SQL function `is_account` says the same."""
     return user_id.startswith(ACCOUNT_PREFIX)
+
+
+def user_of(request: Any, viewer: Viewer) -> str:
+    """Reads for whom a request is that may leave its `user_id` to the token.
+
+    Raises ValidationFailed if neither says so, PermissionDenied if it is not theirs to act for.
+    """
+    if not request.HasField("user_id") and viewer.caller.subject is None:
+        raise ValidationFailed(violations=[Violation("user_id", "value is required")])
+    return viewer.user(normalised(request.user_id))
+
+
+def normalised(user_id: str) -> str:
+    """Gives look-alikes that Unicode calls the same one spelling (NFC)."""
+    return unicodedata.normalize("NFC", user_id)

@@ -4,6 +4,7 @@
     ├── EventNotFound        NOT_FOUND            EVENT_NOT_FOUND
     ├── EventNotBookable     FAILED_PRECONDITION  EVENT_NOT_BOOKABLE
     ├── AlreadyBooked        ALREADY_EXISTS       ALREADY_BOOKED, with `booking_id`
+    ├── AlreadyWaiting       ALREADY_EXISTS       ALREADY_WAITING, with `position`
     ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT
     ├── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
     ├── AlreadyCancelled     FAILED_PRECONDITION  ALREADY_CANCELLED
@@ -36,6 +37,13 @@ class AlreadyBooked(Refusal):
 
     code = grpc.StatusCode.ALREADY_EXISTS
     reason = "ALREADY_BOOKED"
+
+
+class AlreadyWaiting(Refusal):
+    """The user is on the waiting list of this event already."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    reason = "ALREADY_WAITING"
 
 
 class SoldOut(Refusal):

@@ -64,9 +64,16 @@ async def claim(connection: Connection, key: Key) -> Stored | None:
 
 
 async def remember(
-    connection: Connection, key: Key | None, outcome: str, booking: tuple[int, int], rev: int
+    connection: Connection,
+    key: Key | None,
+    outcome: str,
+    booking: tuple[int, int | None],
+    rev: int,
 ) -> None:
-    """Stores what came of a request, in the transaction of the work; `booking` is its whole key."""
+    """Stores what came of a request, in the transaction of the work.
+
+    `booking` is the whole key of the one it was about, or only its event's.
+    """
     if key is None:
         return
     event_id, booking_id = booking

@@ -191,6 +191,8 @@ async def apply(
         await connection.execute(SQL["refuse_state"], values | {"refusal": judgement.refusal})
     else:
         judgement = await _put_in_force(connection, values)
+        # More seats, or a sale that opens again, are for those who wait.
+        await connection.execute(SQL["promote"], values)
     failpoint("bookings.apply.written")
     return judgement
 

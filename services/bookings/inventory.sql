@@ -67,6 +67,7 @@ WITH before AS (
         capacity,
         sold + held AS booked,
         live_bookings,
+        waiting,
         %(closes)s AND closed_at IS NULL AS closes_now
     FROM inventory
     WHERE event_id = %(event_id)s
@@ -79,9 +80,10 @@ applied AS (
         sold = CASE WHEN closes_now THEN 0 ELSE sold END,
         held = CASE WHEN closes_now THEN 0 ELSE held END,
         live_bookings = CASE WHEN closes_now THEN 0 ELSE inventory.live_bookings END,
+        waiting = CASE WHEN closes_now THEN 0 ELSE inventory.waiting END,
         next_expiry_at = CASE WHEN closes_now THEN NULL ELSE next_expiry_at END,
         closed_at = CASE WHEN closes_now THEN clock_timestamp() ELSE closed_at END,
-        closing = closing OR closes_now AND before.live_bookings > 0,
+        closing = closing OR closes_now AND before.live_bookings + before.waiting > 0,
         frozen = CASE WHEN frozen = 'CATALOGUE' THEN '' ELSE frozen END,
         epoch = %(epoch)s,
         catalogue_rev = %(rev)s,
@@ -118,6 +120,13 @@ recorded AS (
 SELECT rev, cancelled_bookings
 FROM applied
 
+-- name: promote
+-- Gives free seats to those who wait for them; the event is locked.
+SELECT promote(event_id)
+FROM inventory
+WHERE event_id = %(event_id)s
+    AND waiting > 0
+
 -- name: count_seats
 -- Counts the seats of the events that anybody may see, in one snapshot. `is_visible` tells a hidden
 -- or deleted event from one that is not known here, which gives no row.
@@ -132,8 +141,8 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: close_chunk
--- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies. They
--- read as CANCELLED already. Two workers never take the same event.
+-- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies, and ends
+-- the waiting of as many. They read as CANCELLED already. Two workers never take the same event.
 WITH closed AS (
     SELECT event_id, closed_at
     FROM inventory
@@ -168,12 +177,27 @@ untallied AS (
         GROUP BY user_id, day
     ) AS changed
 ),
+in_line AS (
+    SELECT waiting_list.event_id, waiting_list.place, closed.closed_at
+    FROM closed
+    JOIN waiting_list USING (event_id)
+    WHERE waiting_list.state IN ('WAITING', 'OFFERED')
+    LIMIT %(chunk)s
+),
+sent_home AS (
+    UPDATE waiting_list
+    SET state = 'EXPIRED', changed_at = in_line.closed_at
+    FROM in_line
+    WHERE waiting_list.event_id = in_line.event_id
+        AND waiting_list.place = in_line.place
+),
 finished AS (
     UPDATE inventory
     SET closing = false
     FROM closed
     WHERE inventory.event_id = closed.event_id
         AND (SELECT count(*) FROM live) < %(chunk)s
+        AND (SELECT count(*) FROM in_line) < %(chunk)s
 )
 SELECT count(*) AS events
 FROM closed, untallied

@@ -5,14 +5,16 @@ from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
+from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2, waiting_list_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
+from services.bookings import waiting_list
 from services.bookings.bookings import Booking
 from services.bookings.cancellations import Cancelled
+from services.bookings.decisions import Reservation, Waiting
 from services.bookings.following import News, Place
 from services.bookings.inventory import EventState, Judgement, Seats
-from services.bookings.reservations import Reservation
+from services.bookings.waiting_list import Entry, Given, Tickets
 
 
 def booking(found: Booking) -> bookings_pb2.Booking:
@@ -67,6 +69,71 @@ def cancel_response(cancelled: Cancelled) -> bookings_pb2.CancelBookingByReferen
         booking=booking(cancelled.booking),
         inventory_revision=cancelled.rev,
         replayed=cancelled.replayed,
+    )
+
+
+def ticket_response(
+    request: waiting_list_pb2.BookTicketRequest, made: Reservation | Waiting
+) -> waiting_list_pb2.BookTicketResponse:
+    """Writes a ticket, or a place in line."""
+    waits = isinstance(made, Waiting)
+    return waiting_list_pb2.BookTicketResponse(
+        ticket=waiting_list_pb2.BookedTicket(
+            status="waiting" if waits else "booked",
+            event_id=request.event_id,
+            user_id=made.user_id,
+            seat_count=request.seat_count or 1,
+            booking_id=None if isinstance(made, Waiting) else made.booking_id,
+            position=made.position if isinstance(made, Waiting) else None,
+        ),
+        waits=waits,
+        inventory_revision=made.rev,
+        replayed=made.replayed,
+    )
+
+
+def give_back_response(given: Given) -> waiting_list_pb2.CancelTicketResponse:
+    """Writes what giving a ticket back did."""
+    return waiting_list_pb2.CancelTicketResponse(
+        cancelled_ticket=waiting_list_pb2.CancelledTicket(
+            status="left_waiting_list" if given.outcome == "LEFT" else "cancelled",
+            promoted=given.promoted,
+        ),
+        inventory_revision=given.rev,
+        replayed=given.replayed,
+    )
+
+
+def status_response(
+    event: Tickets, place: waiting_list.Place | None
+) -> waiting_list_pb2.GetEventStatusResponse:
+    """Writes the tickets of an event, and where somebody stands if that was asked."""
+    you = place and waiting_list_pb2.Place(
+        status=place.status,
+        position=place.position,
+        offer_expires_at=timestamp(place.offer_expires_at),
+    )
+    return waiting_list_pb2.GetEventStatusResponse(
+        status=waiting_list_pb2.EventTickets(
+            event_id=event.key,
+            total_tickets=event.capacity,
+            available_tickets=event.available,
+            waiting_list=event.waiting,
+            you=you or None,
+        ),
+        inventory_revision=event.rev,
+    )
+
+
+def entry(found: Entry) -> waiting_list_pb2.WaitingListEntry:
+    """Writes an entry of a waiting list."""
+    return waiting_list_pb2.WaitingListEntry(
+        user_id=found.user_id,
+        seat_count=found.seat_count,
+        state=waiting_list_pb2.WaitingState.Value(f"WAITING_STATE_{found.state}"),
+        position=found.position,
+        booking_id=found.booking_id,
+        joined_at=timestamp(found.joined_at),
     )
 
 

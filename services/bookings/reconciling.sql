@@ -47,6 +47,7 @@ SELECT
     due.rev,
     due.sold + due.held = live.seats
         AND due.live_bookings = live.bookings
+        AND due.waiting = line.entries
         AND due.sold + due.held = entries.seats
         AND due.rev = entries.revs
         AND due.rev = entries.last_rev
@@ -59,6 +60,13 @@ CROSS JOIN LATERAL (
         AND bookings.status IN ('HELD', 'CONFIRMED')
         AND due.closed_at IS NULL
 ) AS live
+CROSS JOIN LATERAL (
+    SELECT count(*) AS entries
+    FROM waiting_list
+    WHERE waiting_list.event_id = due.event_id
+        AND waiting_list.state = 'WAITING'
+        AND due.closed_at IS NULL
+) AS line
 CROSS JOIN LATERAL (
     SELECT
         coalesce(sum(seats), 0) AS seats,

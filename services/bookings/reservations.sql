@@ -21,6 +21,30 @@ FROM reserve(
     %(skips_locked)s
 )
 
+-- name: book_tickets
+-- Decides a batch of tickets and stores what follows, all in one transaction of its own; the
+-- locks are taken and explained in migrations/functions/book_tickets.sql.
+SELECT
+    item,
+    outcome,
+    booking_id,
+    decided_at,
+    rev,
+    replayed,
+    queue_position AS position
+FROM book_tickets(
+    %(event_ids)s::bigint[],
+    %(user_ids)b::text[],
+    %(seat_counts)b::integer[],
+    %(callers)s::text[],
+    %(keys)s::text[],
+    %(fingerprints)s::bytea[],
+    %(uuids)b::uuid[],
+    %(way)s,
+    %(exclusive_way)s,
+    %(skips_locked)s
+)
+
 -- name: forget_keys
 -- Deletes a chunk of the answers whose 24 hours are over; a row at work elsewhere is left alone.
 DELETE FROM idempotency

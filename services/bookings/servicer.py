@@ -1,6 +1,5 @@
 """The RPCs of bookings: each method reads its request, asks one noun, and writes its response."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -10,18 +9,19 @@ from google.rpc import status_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from services.bookings import messages
-from services.bookings.access import Viewer
+from services.bookings.access import Viewer, normalised, user_of
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
 from services.bookings.cancellations import Cancellations
+from services.bookings.decisions import CREATE, Busy, Outcome, Request, booked
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory, Seats
 from services.bookings.rankings import Rankings
-from services.bookings.reservations import CREATE, Busy, Outcome, Request, Reservations
+from services.bookings.reservations import Reservations
 from services.kit import context, paging
 from services.kit.authentication import Authenticator, Caller
 from services.kit.callers import rule_of
-from services.kit.errors import Refusal, ValidationFailed, Violation, status_of
+from services.kit.errors import Refusal, ValidationFailed, status_of
 from services.kit.validation import violations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -57,9 +57,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     ) -> bookings_pb2.ReserveResponse:
         """See bookings.proto."""
         [outcome] = await self._reservations.reserve([_request(request, self._viewer())])
-        if isinstance(outcome, Refusal):
-            raise outcome
-        return messages.reserve_response(outcome)
+        return messages.reserve_response(booked(outcome))
 
     async def BatchReserve(
         self, request: bookings_pb2.BatchReserveRequest, _: Context
@@ -93,9 +91,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             way=CREATE,
         )
         [outcome] = await self._reservations.reserve([asked])
-        if isinstance(outcome, Refusal):
-            raise outcome
-        return messages.create_response(outcome)
+        return messages.create_response(booked(outcome))
 
     async def GetAvailability(
         self, request: bookings_pb2.GetAvailabilityRequest, _: Context
@@ -135,7 +131,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self, request: bookings_pb2.ListUserBookingsRequest, _: Context
     ) -> bookings_pb2.ListUserBookingsResponse:
         """See bookings.proto."""
-        user_id = _normalised(request.user_id)
+        user_id = normalised(request.user_id)
         page = paging.parse(request.page_size, request.page_token, scope=f"user {user_id}")
         listed = await self._bookings.list_of_user(user_id, page, self._viewer())
         found, token = paging.cut(listed, page)
@@ -254,20 +250,13 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
 
 
 def _request(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Request:
-    """Reads a reservation. Raises ValidationFailed, and PermissionDenied as Viewer does."""
-    if not request.HasField("user_id") and viewer.caller.subject is None:
-        raise ValidationFailed(violations=[Violation("user_id", "value is required")])
+    """Reads a reservation; raises ValidationFailed and PermissionDenied."""
     return Request(
         request.event_id,
-        viewer.user(_normalised(request.user_id)),
+        user_of(request, viewer),
         caller=viewer.key_owner,
         key=request.request_id or None,
     )
-
-
-def _normalised(user_id: str) -> str:
-    """Gives look-alikes that Unicode calls the same one spelling (NFC)."""
-    return unicodedata.normalize("NFC", user_id)
 
 
 def _batch_reserve_response(outcomes: Sequence[Outcome]) -> bookings_pb2.BatchReserveResponse:
@@ -283,7 +272,7 @@ def _batch_reserve_response(outcomes: Sequence[Outcome]) -> bookings_pb2.BatchRe
                 statuses[outcome] = status_of(outcome)
             result.error.CopyFrom(statuses[outcome])
         else:
-            messages.write_reservation(outcome, result.response)
+            messages.write_reservation(booked(outcome), result.response)
     return response
 
 

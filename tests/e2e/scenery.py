@@ -13,7 +13,7 @@ import httpx
 import psycopg
 from google.protobuf.descriptor import MethodDescriptor
 
-from tests.e2e.client import new_user, open_client
+from tests.e2e.client import new_key, new_user, open_client
 from tests.e2e.people import key_of, meet
 from tests.e2e.system import SERVICE_KEY, System
 from tests.services.accounts.client import add_account, add_api_key
@@ -148,6 +148,24 @@ class Scenery:
         body = {"event_id": self.event(), "user_id": "guest"}
         return int(self._post("open", "/api/bookings/reserve", body)["booking_id"])
 
+    def key(self, **fields: Any) -> str:
+        """Makes an event of the owner that goes by a key, and gives that."""
+        key = new_key()
+        self.event(key=key, **fields)
+        return key
+
+    def key_of_nobody(self, **fields: Any) -> str:
+        """Makes an event without a token that goes by a key, and gives that."""
+        key = new_key()
+        self.event_of_nobody(key=key, **fields)
+        return key
+
+    def waited_for(self, key: str) -> dict[str, Any]:
+        """Has the user wait for an event without seats."""
+        asked = {"event_id": key, "user_id": self.user_id}
+        self._post("user", "/book", asked, status=202)
+        return asked
+
     def reference(self, booking_id: int) -> dict[str, Any]:
         """Gives the reference of a booking."""
         with psycopg.connect(self._closed.database.owner_dsn) as connection:
@@ -212,7 +230,7 @@ def seat_for_the_user(scenery: Scenery, actor: Actor) -> dict[str, Any]:
 
 REQUESTS: Mapping[str, Request] = {
     "EventsService.CreateEvent": lambda s, a: {"event": {"name": "Gig", "total_seats": 1}},
-    "EventsService.InitializeEvent": lambda s, a: {"event_id": new_user(), "total_tickets": 1},
+    "EventsService.InitializeEvent": lambda s, a: {"event_id": new_key(), "total_tickets": 1},
     "EventsService.InitializeEvent of the owner's": lambda s, a: s.initialized(),
     "EventsService.GetEvent": lambda s, a: {"event_id": s.published},
     "EventsService.GetEvent of a draft": lambda s, a: {"event_id": s.draft},
@@ -263,6 +281,32 @@ REQUESTS: Mapping[str, Request] = {
     "BookingsService.CancelBookingByReference of a guest": lambda s, a: s.reference(
         s.new_booking_of_guest()
     ),
+    "WaitingListService.BookTicket": lambda s, a: {
+        "event_id": s.key_of_nobody(),
+        "user_id": a.user_id,
+    },
+    "WaitingListService.BookTicket for the user": lambda s, a: {
+        "event_id": s.key_of_nobody(),
+        "user_id": s.user_id,
+    },
+    "WaitingListService.BatchBookTicket": lambda s, a: {
+        "items": [
+            {
+                "request": {"event_id": s.key_of_nobody(), "user_id": a.user_id},
+                "authorization": a.authorization,
+            }
+        ]
+    },
+    "WaitingListService.CancelTicket": lambda s, a: s.waited_for(s.key_of_nobody(total_seats=0)),
+    "WaitingListService.GetEventStatus": lambda s, a: {"event_id": s.key_of_nobody()},
+    "WaitingListService.GetEventStatus of the user": lambda s, a: s.waited_for(
+        s.key_of_nobody(total_seats=0)
+    ),
+    "WaitingListService.GetEventStatus of a draft": lambda s, a: {
+        "event_id": s.key(status="DRAFT")
+    },
+    "WaitingListService.ListWaitingList": lambda s, a: {"event_id": s.key()},
+    "WaitingListService.GetWaitingListEntry": lambda s, a: s.waited_for(s.key(total_seats=0)),
     "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
     "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
     "AccountsService.SendCode": lambda s, a: {"type": "register", **s.stranger()},

@@ -10,7 +10,14 @@ import grpc
 import psycopg
 from psycopg.rows import TupleRow
 
-from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.bookings.v1 import (
+    bookings_pb2,
+    bookings_pb2_grpc,
+    inventory_pb2,
+    inventory_pb2_grpc,
+    waiting_list_pb2,
+    waiting_list_pb2_grpc,
+)
 from services.kit.errors import refusal_of
 from tests.conftest import Database
 from tests.e2e.system import free_ports
@@ -37,6 +44,7 @@ class Buyer:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
         self.inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
+        self.waiting_list = waiting_list_pb2_grpc.WaitingListServiceStub(channel)
 
     async def reserve(self, event_id: int, user_id: str, request_id: str = "") -> int:
         """Books a seat; gives the number of the booking."""
@@ -50,6 +58,32 @@ class Buyer:
         """Cancels a booking."""
         request = inventory_pb2.CancelBookingRequest(booking_id=booking_id)
         await self._call(self.inventory.CancelBooking, request)
+
+    async def reference(self, booking_id: int) -> str:
+        """Gives the reference of a booking."""
+        request = bookings_pb2.GetBookingRequest(booking_id=booking_id)
+        return str((await self._call(self.bookings.GetBooking, request)).booking.reference)
+
+    async def cancel_by_reference(self, reference: str, request_id: str) -> Any:
+        """Cancels a booking by its reference."""
+        request = bookings_pb2.CancelBookingByReferenceRequest(
+            reference=reference, request_id=request_id
+        )
+        return await self._call(self.bookings.CancelBookingByReference, request)
+
+    async def book_ticket(self, key: str, user_id: str, request_id: str = "") -> Any:
+        """Books a ticket of the event of a key, or waits for one."""
+        request = waiting_list_pb2.BookTicketRequest(
+            event_id=key, user_id=user_id, request_id=request_id
+        )
+        return await self._call(self.waiting_list.BookTicket, request)
+
+    async def cancel_ticket(self, key: str, user_id: str, request_id: str) -> Any:
+        """Gives a ticket back."""
+        request = waiting_list_pb2.CancelTicketRequest(
+            event_id=key, user_id=user_id, request_id=request_id
+        )
+        return await self._call(self.waiting_list.CancelTicket, request)
 
     async def _call(self, rpc: Any, request: Any) -> Any:
         try:

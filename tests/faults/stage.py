@@ -9,8 +9,9 @@ import psycopg
 from services.bookings.access import Viewer
 from services.bookings.cancellations import Cancellations
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import CREATE, Request, Reservation
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import CREATE, Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.authentication import SERVICE
 from services.kit.postgres import Pool
 from tests.faults.interleaving import Session, Work

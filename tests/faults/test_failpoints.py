@@ -174,6 +174,40 @@ class Unfollowed(Create):
         return answer
 
 
+class Return(Scene):
+    """A booking of a full event is cancelled by its reference, and somebody waits for the seat."""
+
+    expected: Answer = "cancelled", "user-0"
+    revision = 1
+    seats = BOOKED
+    reference = ""
+
+    async def prepare(self) -> None:
+        """Sells the event out, and has one more ask for a ticket."""
+        event = await self.pair.organizer.create(total_seats=BOOKED, name=self.key, key=self.key)
+        self.event_id = event.id
+        buyer = self.pair.buyer
+        made = [await buyer.reserve(event.id, f"user-{number}") for number in range(BOOKED)]
+        self.reference = await buyer.reference(made[0])
+        assert (await buyer.book_ticket(self.key, "late")).waits
+
+    async def answer(self) -> Answer:
+        """See Scene."""
+        response = await self.pair.buyer.cancel_by_reference(self.reference, self.key)
+        return "cancelled", response.booking.user_id
+
+
+class GiveBack(Return):
+    """The same by whoever has the ticket, who hears that somebody was served."""
+
+    expected = "cancelled", True
+
+    async def answer(self) -> Answer:
+        """See Scene."""
+        response = await self.pair.buyer.cancel_ticket(self.key, "user-0", self.key)
+        return response.cancelled_ticket.status, response.cancelled_ticket.promoted
+
+
 DECIDED = (Shrink, RefusedShrink, Delete)
 CASES: Mapping[str, tuple[type[Scene], ...]] = {
     "events.create.written": (Create, Initialize),
@@ -197,6 +231,13 @@ CASES: Mapping[str, tuple[type[Scene], ...]] = {
     "bookings.follow.committed": (Create, RefusedShrink),
     "bookings.follow.listed": (Unfollowed,),
     "bookings.follow.buried": (Unfollowed,),
+    "bookings.cancel.locked": (Return,),
+    "bookings.cancel.freed": (Return,),
+    "bookings.cancel.remembered": (Return,),
+    "bookings.cancel.committed": (Return,),
+    "bookings.give_back.promoted": (GiveBack,),
+    "bookings.give_back.remembered": (GiveBack,),
+    "bookings.give_back.committed": (GiveBack,),
 }
 
 

@@ -12,12 +12,11 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from gateway.__main__ import ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY
+from gateway.__main__ import SERVICES
 from services.kit.errors import Refusal, abort
 
 Answer: TypeAlias = Callable[[Any], Any]
 SERVING = health_pb2.HealthCheckResponse.SERVING
-SERVICES = (ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ CREATE TABLE inventory (
     live_bookings integer NOT NULL DEFAULT 0,
     -- How many wait for seats. While anybody does, whoever comes by gets none.
     waiting integer NOT NULL DEFAULT 0,
+    -- Place in the waiting list that was given last.
+    last_place bigint NOT NULL DEFAULT 0,
     -- Number of the last change; the ledger has one row for each.
     rev bigint NOT NULL DEFAULT 1,
     -- When the first hold ends; null while nothing is held.
@@ -31,6 +33,10 @@ CREATE TABLE inventory (
     verdict text NOT NULL,
     refusal text NOT NULL DEFAULT '',
     cancelled_bookings integer NOT NULL DEFAULT 0,
+
+    -- After how many seconds for which the head of the waiting list wants more seats than are free
+    -- smaller parties may pass it; null for never.
+    skip_fit_after_seconds integer,
 
     -- The client's own id of the event.
     key text COLLATE "C",
@@ -62,6 +68,8 @@ CREATE TABLE inventory (
 CREATE INDEX inventory_closing ON inventory (event_id) WHERE closing;
 -- Not unique: a catalogue that lost an event in a restore may give its key to another one.
 CREATE INDEX inventory_by_key ON inventory (key, event_id) WHERE key IS NOT NULL;
+CREATE INDEX inventory_waiting ON inventory (event_id) WHERE waiting > 0;
+CREATE INDEX inventory_expiring ON inventory (next_expiry_at) WHERE next_expiry_at IS NOT NULL;
 
 CREATE SEQUENCE booking_id AS bigint;
 
@@ -96,6 +104,38 @@ CREATE UNIQUE INDEX bookings_one_per_user ON bookings (event_id, user_id)
 CREATE INDEX bookings_by_id ON bookings (id);
 CREATE INDEX bookings_by_user ON bookings (user_id, id);
 CREATE INDEX bookings_by_reference ON bookings (reference);
+CREATE INDEX bookings_held ON bookings (event_id, expires_at) WHERE status = 'HELD';
+
+-- Who waits for seats of an event that is sold out, in the order of their places.
+CREATE TABLE waiting_list (
+    event_id bigint NOT NULL,
+    -- Counted under the event's lock, so in the order of commits and without gaps.
+    place bigint NOT NULL,
+    user_id text COLLATE "C" NOT NULL,
+    seat_count integer NOT NULL,
+    state text NOT NULL,
+    -- The booking that it was offered or served with.
+    booking_id bigint,
+    joined_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    -- Since when it is first in line and wants more seats than are free.
+    blocked_since timestamptz,
+
+    CONSTRAINT waiting_list_pk PRIMARY KEY (event_id, place),
+    CONSTRAINT waiting_list_state_known
+        CHECK (state IN ('WAITING', 'OFFERED', 'SERVED', 'LEFT', 'EXPIRED')),
+    CONSTRAINT waiting_list_seat_count_positive CHECK (seat_count > 0),
+    CONSTRAINT waiting_list_booking_if_had
+        CHECK (state NOT IN ('OFFERED', 'SERVED') OR booking_id IS NOT NULL)
+);
+
+-- Nobody waits twice, whatever the interleaving.
+CREATE UNIQUE INDEX waiting_list_one_per_user ON waiting_list (event_id, user_id)
+    WHERE state IN ('WAITING', 'OFFERED');
+CREATE INDEX waiting_list_by_user ON waiting_list (event_id, user_id, place);
+CREATE INDEX waiting_list_queue ON waiting_list (event_id, place) WHERE state = 'WAITING';
+-- Those who went from among the others; all before the first who waits have gone.
+CREATE INDEX waiting_list_gone ON waiting_list (event_id, place) WHERE state <> 'WAITING';
 
 -- One row for each change of an inventory, in the transaction of the change and never touched
 -- again: replayed from rev 1, it gives the counters and who holds a seat.
@@ -105,6 +145,8 @@ CREATE TABLE ledger (
     -- OPENED, RESIZED and CLOSED carry the capacity; CLOSED frees all that is sold and held.
     kind text NOT NULL,
     booking_id bigint,
+    -- Place in the waiting list, where it is about one.
+    place bigint,
     user_id text COLLATE "C",
     -- Seats taken (positive) or freed (negative).
     seats integer NOT NULL,
@@ -114,13 +156,24 @@ CREATE TABLE ledger (
     txid xid8 NOT NULL DEFAULT pg_current_xact_id(),
 
     CONSTRAINT ledger_pk PRIMARY KEY (event_id, rev),
-    CONSTRAINT ledger_kind_known 
-        CHECK (kind IN ('OPENED', 'RESIZED', 'CLOSED', 'RESERVED', 'CANCELLED')),
+    CONSTRAINT ledger_kind_known CHECK (
+        kind IN (
+            'OPENED', 'RESIZED', 'CLOSED', 'RESERVED', 'CANCELLED',
+            'JOINED', 'LEFT', 'SERVED', 'OFFERED', 'ACCEPTED', 'EXPIRED'
+        )
+    ),
     CONSTRAINT ledger_capacity_if_sized
         CHECK ((kind IN ('OPENED', 'RESIZED', 'CLOSED')) = (capacity IS NOT NULL)),
     CONSTRAINT ledger_booking_if_named
-        CHECK ((kind IN ('RESERVED', 'CANCELLED')) = (booking_id IS NOT NULL)),
-    CONSTRAINT ledger_user_if_booking CHECK ((booking_id IS NULL) = (user_id IS NULL))
+        CHECK ((capacity IS NULL AND kind NOT IN ('JOINED', 'LEFT')) = (booking_id IS NOT NULL)),
+    CONSTRAINT ledger_place_if_named CHECK (
+        CASE
+            WHEN kind IN ('JOINED', 'LEFT', 'SERVED', 'OFFERED', 'ACCEPTED') THEN place IS NOT NULL
+            WHEN kind IN ('CANCELLED', 'EXPIRED') THEN true
+            ELSE place IS NULL
+        END
+    ),
+    CONSTRAINT ledger_user_unless_sized CHECK ((capacity IS NULL) = (user_id IS NOT NULL))
 );
 
 CREATE INDEX ledger_by_txid ON ledger (txid);
@@ -136,7 +189,7 @@ CREATE TABLE idempotency (
     event_id bigint NOT NULL,
     booking_id bigint,
     rev bigint NOT NULL,
-    -- The booking as the answer showed it, where it did.
+    -- What the answer showed besides, as it was then: the booking, or the place in the queue.
     snapshot jsonb,
     decided_at timestamptz NOT NULL,
 

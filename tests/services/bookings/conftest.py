@@ -22,7 +22,7 @@ LOCK = "            FOR NO KEY UPDATE\n"
 SNAPSHOT = "        FROM unnest(wanted) AS i\n"
 # Between a snapshot and the writing: it stands for a slower machine.
 PAUSE = {SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"}
-LOCKED = "    moment := clock_timestamp();\n"
+LOCKED = "    moment := present();\n"
 GATE = 1
 
 
@@ -108,12 +108,24 @@ def alter_reserve(database: Database, changes: dict[str, str]) -> None:
         connection.execute(text.encode())
 
 
+def clock_forward(database: Database, *, seconds: float) -> None:
+    """Puts the clock forward that holds end by, as the owner of the schema may."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        connection.execute(f"""
+            CREATE OR REPLACE FUNCTION present() RETURNS timestamptz LANGUAGE sql VOLATILE
+            AS $$ SELECT clock_timestamp() + interval '{seconds} seconds' $$
+        """)
+
+
 def drift(database: Database) -> list[tuple[object, ...]]:
     """Lists the events whose counters, live rows and ledger disagree."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         return connection.execute("""
-            SELECT event_id, sold, held, live_bookings, rows.seats, rows.bookings, entries.seats
+            SELECT
+                event_id, sold, held, waiting, line.entries, live_bookings, rows.seats,
+                rows.bookings, entries.seats
             FROM inventory
             CROSS JOIN LATERAL (
                 SELECT coalesce(sum(seat_count), 0) AS seats, count(*) AS bookings
@@ -122,6 +134,13 @@ def drift(database: Database) -> list[tuple[object, ...]]:
                     AND status IN ('HELD', 'CONFIRMED')
             ) AS rows
             CROSS JOIN LATERAL (
+                SELECT count(*) AS entries
+                FROM waiting_list
+                WHERE waiting_list.event_id = inventory.event_id
+                    AND state = 'WAITING'
+                    AND closed_at IS NULL
+            ) AS line
+            CROSS JOIN LATERAL (
                 SELECT sum(seats) AS seats, count(*) AS revs, max(rev) AS last_rev
                 FROM ledger
                 WHERE ledger.event_id = inventory.event_id
@@ -129,6 +148,7 @@ def drift(database: Database) -> list[tuple[object, ...]]:
             WHERE sold + held <> rows.seats
                 OR live_bookings <> rows.bookings
                 OR sold + held <> entries.seats
+                OR waiting <> line.entries
                 OR rev <> entries.revs
                 OR rev <> entries.last_rev
         """).fetchall()

@@ -4,9 +4,10 @@ import pytest
 
 from services.bookings.availability import Availability
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import Request
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import Inventory, Seats
-from services.bookings.reservations import Request, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.errors import Unavailable
 from tests.services.bookings.conftest import ScriptedCatalogue, concert
 

@@ -14,9 +14,10 @@ from services.bookings import rankings as rankings_module
 from services.bookings.access import Viewer
 from services.bookings.bookings import Booking, Bookings
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.authentication import ANONYMOUS, Caller, Role
 from services.kit.errors import PermissionDenied, Unavailable
 from services.kit.paging import FIRST, Page, cut, parse

@@ -9,10 +9,11 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.bookings import Booking
 from services.bookings.cancellations import Cancellations, Cancelled
+from services.bookings.decisions import CREATE, Request, Reservation
 from services.bookings.errors import AlreadyCancelled, BookingNotFound
 from services.bookings.inventory import Inventory
 from services.bookings.rankings import Rankings
-from services.bookings.reservations import CREATE, Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.authentication import ANONYMOUS, Caller
 from services.kit.errors import IdempotencyKeyReused, RequestInProgress
 from services.kit.postgres import Pool

@@ -6,9 +6,10 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.bookings import following
+from services.bookings.decisions import Request, Reservation
 from services.bookings.following import Follower, Listing, Place
 from services.bookings.inventory import Inventory
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.errors import Unavailable
 from services.kit.postgres import Pool
 from tests.conftest import Database

@@ -9,6 +9,7 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.bookings import Bookings
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import EventNotFound, SoldOut
 from services.bookings.inventory import (
     SQL,
@@ -20,7 +21,7 @@ from services.bookings.inventory import (
     apply,
     judge,
 )
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.authentication import ANONYMOUS
 from services.kit.paging import parse
 from services.kit.postgres import Connection, Pool

@@ -10,9 +10,10 @@ import pytest
 
 from services import bookings
 from services.bookings.cancellations import Cancellations
+from services.bookings.decisions import CREATE, Request, Reservation
 from services.bookings.inventory import Inventory
 from services.bookings.rankings import SQL, Rankings, TopUser, first_day
-from services.bookings.reservations import CREATE, Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.errors import ValidationFailed
 from services.kit.postgres import Pool
 from tests.conftest import Database

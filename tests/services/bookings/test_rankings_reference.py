@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from services.bookings.cancellations import Cancellations
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.rankings import MOST, Rankings, first_day
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 from tests.services.bookings.conftest import concert

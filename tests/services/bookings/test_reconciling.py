@@ -7,11 +7,12 @@ from prometheus_client import REGISTRY
 from psycopg.rows import TupleRow
 
 from services.bookings.cancellations import Cancellations
+from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import EventNotBookable
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory
 from services.bookings.reconciling import Reconciler
-from services.bookings.reservations import Request, Reservation, Reservations
+from services.bookings.reservations import Reservations
 from services.kit.errors import Unavailable
 from services.kit.postgres import Pool
 from tests.conftest import Database

@@ -10,17 +10,10 @@ import psycopg
 import pytest
 
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import CREATE, RESERVE, Busy, Outcome, Request, Reservation
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import (
-    CREATE,
-    RESERVE,
-    Busy,
-    Outcome,
-    Request,
-    Reservation,
-    Reservations,
-)
+from services.bookings.reservations import Reservations
 from services.kit.errors import IdempotencyKeyReused, Internal, RequestInProgress, Unavailable
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database

@@ -8,16 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import CREATE, RESERVE, Outcome, Request, Reservation, Way
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import (
-    CREATE,
-    RESERVE,
-    Request,
-    Reservation,
-    Reservations,
-    Way,
-)
+from services.bookings.reservations import Reservations
 from services.kit.errors import Refusal
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
@@ -174,9 +168,10 @@ async def _compare(
         assert answers == reference.reserve(batch)
 
 
-def _answer(outcome: Reservation | Refusal, owners: dict[int, str]) -> Answer:
+def _answer(outcome: Outcome, owners: dict[int, str]) -> Answer:
     if isinstance(outcome, Reservation):
         return ("RESERVED", outcome.rev, owners[outcome.booking_id])
+    assert isinstance(outcome, Refusal)
     rev, booking_id = outcome.metadata.get("inventory_revision"), outcome.metadata.get("booking_id")
     if outcome.reason == "IDEMPOTENCY_KEY_REUSED":
         return (outcome.reason, None, None)

@@ -67,6 +67,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The event has no seat left."""
     REASON_ALREADY_BOOKED: _Reason.ValueType  # 41
     """The user already has a live booking of this event."""
+    REASON_ALREADY_WAITING: _Reason.ValueType  # 39
+    """The user is on the waiting list of this event already."""
     REASON_EVENT_NOT_BOOKABLE: _Reason.ValueType  # 42
     """The event is cancelled, completed, past, or outside its sales window."""
     REASON_EVENT_EXISTS: _Reason.ValueType  # 43
@@ -150,6 +152,8 @@ REASON_SOLD_OUT: Reason.ValueType  # 40
 """The event has no seat left."""
 REASON_ALREADY_BOOKED: Reason.ValueType  # 41
 """The user already has a live booking of this event."""
+REASON_ALREADY_WAITING: Reason.ValueType  # 39
+"""The user is on the waiting list of this event already."""
 REASON_EVENT_NOT_BOOKABLE: Reason.ValueType  # 42
 """The event is cancelled, completed, past, or outside its sales window."""
 REASON_EVENT_EXISTS: Reason.ValueType  # 43

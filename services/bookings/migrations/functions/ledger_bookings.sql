@@ -4,9 +4,9 @@ CREATE OR REPLACE VIEW ledger_bookings AS
 SELECT
     ledger.txid,
     ledger.user_id,
-    CASE ledger.kind WHEN 'RESERVED' THEN 1 ELSE -1 END AS bookings,
+    CASE WHEN ledger.kind IN ('CANCELLED', 'EXPIRED') THEN -1 ELSE 1 END AS bookings,
     CASE
-        WHEN ledger.kind = 'RESERVED' THEN ledger.at
+        WHEN ledger.kind NOT IN ('CANCELLED', 'EXPIRED') THEN ledger.at
         ELSE (
             SELECT bookings.created_at
             FROM bookings
@@ -15,4 +15,4 @@ SELECT
         )
     END AS created_at
 FROM ledger
-WHERE ledger.kind IN ('RESERVED', 'CANCELLED');
+WHERE ledger.kind IN ('RESERVED', 'SERVED', 'OFFERED', 'CANCELLED', 'EXPIRED');

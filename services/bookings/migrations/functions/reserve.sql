@@ -46,10 +46,12 @@ DECLARE
     refused_outcomes text[];
     refused_booking_ids bigint[];
     refused_revs bigint[];
-    -- Events that are full.
+    -- Events that are full, or for whose seats others wait.
     full_events bigint[];
     -- Events that have a row, and whose row is ours.
     locked bigint[];
+    -- When the first of their holds ends.
+    expiry timestamptz;
     moment timestamptz;
 BEGIN
     SELECT array_agg(i)
@@ -124,7 +126,7 @@ BEGIN
     INTO full_events
     FROM inventory
     WHERE event_id = ANY (event_ids)
-        AND sold + held >= capacity;
+        AND (sold + held >= capacity OR waiting > 0);
 
     -- A full event refuses without its lock, so without writing anything: the snapshot of this one
     -- statement yields both the outcome and the revision at which it was true. An answer that has to
@@ -145,12 +147,12 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT
                     inventory.rev,
-                    event_objection(inventory, clock_timestamp()) AS objection,
+                    event_objection(inventory, present()) AS objection,
                     coalesce(one_booking_per_user, exclusive_way) AS exclusive
                 FROM inventory
                 WHERE inventory.event_id = event_ids[i]
-                    AND sold + held >= capacity
-                    AND coalesce(next_expiry_at > clock_timestamp(), true)
+                    AND (sold + held >= capacity OR waiting > 0)
+                    AND coalesce(next_expiry_at > present(), true)
                 OFFSET 0
             ) AS full_event
             CROSS JOIN LATERAL (
@@ -176,20 +178,20 @@ BEGIN
 
     -- The lock: every change of these events waits here, and all batches come in the same order.
     IF skips_locked THEN
-        SELECT array_agg(event_id)
-        INTO locked
+        SELECT array_agg(event_id), min(next_expiry_at)
+        INTO locked, expiry
         FROM (
-            SELECT event_id
+            SELECT event_id, next_expiry_at
             FROM inventory
             WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
             ORDER BY event_id
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS known;
     ELSE
-        SELECT array_agg(event_id)
-        INTO locked
+        SELECT array_agg(event_id), min(next_expiry_at)
+        INTO locked, expiry
         FROM (
-            SELECT event_id
+            SELECT event_id, next_expiry_at
             FROM inventory
             WHERE event_id = ANY (ARRAY(SELECT event_ids[i] FROM unnest(wanted) AS i))
             ORDER BY event_id
@@ -197,7 +199,15 @@ BEGIN
         ) AS known;
     END IF;
 
-    moment := clock_timestamp();
+    moment := present();
+
+    -- What was held too long is free for those who wait before anybody else is asked.
+    IF expiry <= moment THEN
+        PERFORM promote(event_id)
+        FROM inventory
+        WHERE event_id = ANY (locked)
+            AND next_expiry_at <= moment;
+    END IF;
 
     -- A statement of its own again: its snapshot is younger than the lock.
     RETURN QUERY
@@ -249,7 +259,8 @@ BEGIN
             LEFT JOIN LATERAL (
                 SELECT
                     inventory.*,
-                    (capacity - sold - held) / asked.seats AS left,
+                    CASE WHEN waiting > 0 THEN 0 ELSE capacity - sold - held END / asked.seats
+                        AS left,
                     coalesce(one_booking_per_user, exclusive_way) AS exclusive,
                     event_objection(inventory, moment) AS objection
                 FROM inventory

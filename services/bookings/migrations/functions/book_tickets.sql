@@ -1,0 +1,115 @@
+-- Decides a batch of tickets as `reserve` decides seats, but whoever comes too late joins the waiting
+-- list, and whoever has an offer accepts it. The arrays, the locks and the outcomes are those of
+-- `reserve`; besides, WAITING and ALREADY_WAITING tell the position.
+CREATE OR REPLACE FUNCTION book_tickets(
+    event_ids bigint[],
+    user_ids text[],
+    seat_counts integer[],
+    callers text[],
+    keys text[],
+    fingerprints bytea[],
+    uuids uuid[],
+    way text,
+    exclusive_way boolean,
+    skips_locked boolean
+)
+RETURNS TABLE (
+    item integer,
+    outcome text,
+    booking_id bigint,
+    decided_at timestamptz,
+    rev bigint,
+    replayed boolean,
+    queue_position bigint
+)
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    decided record;
+    late integer[] := '{}';
+    locked bigint[];
+    i integer;
+BEGIN
+    -- All at once and in order, as later locks come in the order of the items.
+    IF NOT skips_locked THEN
+        PERFORM
+        FROM inventory
+        WHERE inventory.event_id = ANY (event_ids)
+        ORDER BY inventory.event_id
+        FOR NO KEY UPDATE;
+    END IF;
+
+    FOR decided IN
+        SELECT *
+        FROM reserve(
+            event_ids, user_ids, seat_counts, callers, keys, fingerprints, uuids, way,
+            exclusive_way, skips_locked
+        )
+    LOOP
+        IF NOT decided.replayed AND decided.outcome IN ('SOLD_OUT', 'ALREADY_BOOKED') THEN
+            late := late || decided.item;
+        ELSE
+            item := decided.item;
+            outcome := decided.outcome;
+            booking_id := decided.booking_id;
+            decided_at := decided.decided_at;
+            rev := decided.rev;
+            replayed := decided.replayed;
+            queue_position := NULL;
+            IF replayed THEN
+                SELECT (snapshot ->> 'position')::bigint
+                INTO queue_position
+                FROM idempotency
+                WHERE caller = callers[item]
+                    AND operation = way
+                    AND key = keys[item];
+            END IF;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+
+    -- What was refused without its lock is decided anew under it. Who has it is not waited for, unless
+    -- it is ours already.
+    SELECT array_agg(ours.event_id)
+    INTO locked
+    FROM (
+        SELECT inventory.event_id
+        FROM inventory
+        WHERE inventory.event_id = ANY (ARRAY(SELECT event_ids[l] FROM unnest(late) AS l))
+        ORDER BY inventory.event_id
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS ours;
+
+    FOR i IN SELECT l FROM unnest(late) AS l ORDER BY l LOOP
+        item := i;
+        replayed := false;
+        IF event_ids[i] = ANY (locked) THEN
+            SELECT ticket.outcome, ticket.booking_id, ticket.decided_at, ticket.rev, ticket.queue_position
+            INTO outcome, booking_id, decided_at, rev, queue_position
+            FROM book_late(
+                event_ids[i], user_ids[i], seat_counts[i], uuids[i], way, exclusive_way
+            ) AS ticket;
+            UPDATE idempotency
+            SET
+                outcome = book_tickets.outcome,
+                booking_id = book_tickets.booking_id,
+                rev = book_tickets.rev,
+                snapshot = jsonb_build_object('position', queue_position)
+            WHERE caller = callers[i]
+                AND operation = way
+                AND key = keys[i];
+        ELSE
+            outcome := 'BUSY';
+            booking_id := NULL;
+            decided_at := NULL;
+            rev := NULL;
+            queue_position := NULL;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END;
+$$;

@@ -1,0 +1,24 @@
+-- Tells how many wait up to and with a place, if somebody waits there. All before the first who waits
+-- have gone, so only those are counted who went from among the others.
+CREATE OR REPLACE FUNCTION waiting_position(event bigint, at_place bigint)
+RETURNS bigint
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT at_place - head.place + 1 - (
+        SELECT count(*)
+        FROM waiting_list
+        WHERE waiting_list.event_id = event
+            AND waiting_list.state <> 'WAITING'
+            AND waiting_list.place > head.place
+            AND waiting_list.place < at_place
+    )
+    FROM (
+        SELECT waiting_list.place
+        FROM waiting_list
+        WHERE waiting_list.event_id = event
+            AND waiting_list.state = 'WAITING'
+        ORDER BY waiting_list.place
+        LIMIT 1
+    ) AS head
+$$;

@@ -1,0 +1,138 @@
+-- name: count_tickets
+-- Counts the seats of an event and those who wait for them.
+SELECT
+    event_id,
+    key,
+    capacity,
+    capacity - sold - held AS available,
+    waiting,
+    rev,
+    status = 'DRAFT' AS is_draft,
+    deleted AS is_deleted,
+    organizer_id
+FROM inventory
+WHERE event_id = %(event_id)s
+
+-- name: get_place
+-- Tells where a user stands: in line, with an offer, or with a live booking. No row for none of these.
+SELECT status, position, offer_expires_at
+FROM (
+    SELECT
+        1 AS preference,
+        CASE entry.state WHEN 'WAITING' THEN 'waiting' ELSE 'offered' END AS status,
+        CASE entry.state
+            WHEN 'WAITING' THEN waiting_position(entry.event_id, entry.place)
+        END AS position,
+        offer.expires_at AS offer_expires_at
+    FROM waiting_list AS entry
+    JOIN inventory USING (event_id)
+    LEFT JOIN bookings AS offer ON offer.event_id = entry.event_id
+        AND offer.id = entry.booking_id
+    WHERE entry.event_id = %(event_id)s
+        AND entry.user_id = %(user_id)s
+        AND entry.state IN ('WAITING', 'OFFERED')
+        AND inventory.closed_at IS NULL
+        AND coalesce(offer.expires_at > present(), true)
+    UNION ALL
+    (
+        SELECT 2, 'booked', NULL, NULL
+        FROM booking_details
+        WHERE event_id = %(event_id)s
+            AND user_id = %(user_id)s
+            AND status = 'CONFIRMED'
+        LIMIT 1
+    )
+) AS places
+ORDER BY preference
+LIMIT 1
+
+-- name: get_entry
+-- Reads a user's last entry in the list of an event.
+SELECT
+    place AS id,
+    user_id,
+    seat_count,
+    CASE
+        WHEN state IN ('WAITING', 'OFFERED') AND inventory.closed_at IS NOT NULL THEN 'EXPIRED'
+        ELSE state
+    END AS state,
+    CASE
+        WHEN state = 'WAITING' AND inventory.closed_at IS NULL
+            THEN waiting_position(waiting_list.event_id, place)
+    END AS position,
+    booking_id,
+    joined_at
+FROM waiting_list
+JOIN inventory USING (event_id)
+WHERE waiting_list.event_id = %(event_id)s
+    AND user_id = %(user_id)s
+ORDER BY place DESC
+LIMIT 1
+
+-- name: list_waiting
+-- Lists those who wait behind a place, as far as the viewer may see them, in order.
+SELECT
+    place AS id,
+    user_id,
+    seat_count,
+    state,
+    waiting_position(waiting_list.event_id, place) AS position,
+    booking_id,
+    joined_at
+FROM waiting_list
+JOIN inventory USING (event_id)
+WHERE waiting_list.event_id = %(event_id)s
+    AND state = 'WAITING'
+    AND place > %(after)s
+    AND inventory.closed_at IS NULL
+    AND is_visible(
+        user_id, inventory.organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )
+ORDER BY place
+LIMIT %(limit)s
+
+-- name: cancel_ticket
+-- Cancels a user's booking or takes them off the list, and serves those who wait; the lock is taken
+-- and explained in migrations/functions/cancel_ticket.sql.
+SELECT outcome, booking_id, rev, promoted
+FROM cancel_ticket(%(event_id)s, %(user_id)s)
+
+-- name: keep_promoted
+-- Keeps with a claimed key whether somebody was served.
+UPDATE idempotency
+SET snapshot = jsonb_build_object('promoted', %(promoted)s::boolean)
+WHERE caller = %(caller)s
+    AND operation = %(operation)s
+    AND key = %(key)s
+
+-- name: get_promoted
+-- Reads whether somebody was served when the key was first used.
+SELECT (snapshot ->> 'promoted')::boolean
+FROM idempotency
+WHERE caller = %(caller)s
+    AND operation = %(operation)s
+    AND key = %(key)s
+
+-- name: sweep
+-- Goes over the next events with a hold that has ended or with free seats and people who wait, passing
+-- by those that somebody else has locked.
+SELECT event_id, promote(event_id)
+FROM (
+    SELECT event_id
+    FROM inventory
+    WHERE event_id > %(after)s
+        AND event_id IN (
+            SELECT event_id
+            FROM inventory
+            WHERE next_expiry_at <= present()
+            UNION
+            SELECT event_id
+            FROM inventory
+            WHERE waiting > 0
+                AND sold + held < capacity
+        )
+    ORDER BY event_id
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS due
+ORDER BY event_id

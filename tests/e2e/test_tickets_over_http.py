@@ -1,0 +1,140 @@
+"""Tickets with a waiting list, as clients of HTTP see them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.client import new_key, open_client, refusal
+from tests.e2e.system import System
+
+
+def initialize(client: httpx.Client, total: int) -> str:
+    """Makes an event of so many tickets; gives its key."""
+    key = new_key()
+    response = client.post("/initialize", json={"eventId": key, "totalTickets": total})
+    assert response.status_code == 201, response.text
+    return key
+
+
+def book(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Response:
+    """Asks for a ticket."""
+    return client.post("/book", json={"userId": user, "eventId": key}, headers=headers)
+
+
+def cancel(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Response:
+    """Gives a ticket back."""
+    return client.post("/cancel", json={"userId": user, "eventId": key}, headers=headers)
+
+
+def status(client: httpx.Client, key: str, **query: str) -> dict[str, Any]:
+    """Reads how an event stands."""
+    response = client.get(f"/status/{key}", params=query)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def test_the_walk_of_a_ticket(client: httpx.Client) -> None:
+    """Initialize, book, wait, cancel, be promoted: statuses and bodies to the letter."""
+    key = initialize(client, 1)
+    assert status(client, key) == {
+        "event_id": key,
+        "total_tickets": 1,
+        "available_tickets": 1,
+        "waiting_list": 0,
+    }
+    booked = book(client, key, "ada")
+    assert booked.status_code == 201
+    assert booked.json() == {
+        "status": "booked",
+        "event_id": key,
+        "user_id": "ada",
+        "seat_count": 1,
+        "booking_id": booked.json()["booking_id"],
+        "position": None,
+    }
+    assert booked.headers["location"] == f"/api/bookings/booking/{booked.json()['booking_id']}"
+    waiting = book(client, key, "bob")
+    assert (waiting.status_code, waiting.json()["status"], waiting.json()["position"]) == (
+        202,
+        "waiting",
+        1,
+    )
+    assert "location" not in waiting.headers
+    again = book(client, key, "bob")
+    assert refusal(again) == (409, "already_waiting")
+    assert again.headers["x-waiting-position"] == "1"
+    assert refusal(book(client, key, "ada")) == (409, "already_booked")
+    assert status(client, key, userId="bob")["you"] == {
+        "status": "waiting",
+        "position": 1,
+        "offer_expires_at": None,
+    }
+    assert status(client, key, userId="eve")["you"]["status"] == "none"
+    given = cancel(client, key, "ada")
+    assert (given.status_code, given.json()) == (200, {"status": "cancelled", "promoted": True})
+    assert status(client, key, userId="bob")["you"]["status"] == "booked"
+    assert refusal(cancel(client, key, "ada")) == (409, "already_cancelled")
+    assert refusal(cancel(client, key, "eve")) == (404, "booking_not_found")
+
+
+def test_leaving_the_list(client: httpx.Client) -> None:
+    """Whoever only waits leaves the list, and the others move up."""
+    key = initialize(client, 0)
+    for user in ("ada", "bob"):
+        assert book(client, key, user).status_code == 202
+    assert [entry["position"] for entry in client.get(f"/status/{key}/waiting-list").json()] == [
+        1,
+        2,
+    ]
+    left = cancel(client, key, "ada")
+    assert left.json() == {"status": "left_waiting_list", "promoted": False}
+    entry = client.get(f"/status/{key}/waiting-list/bob").json()
+    assert (entry["state"], entry["position"]) == ("WAITING", 1)
+
+
+@pytest.mark.parametrize("ask", [book, cancel])
+def test_an_event_goes_by_its_key_alone(client: httpx.Client, ask: Any) -> None:
+    """Never by its number, and one that nobody made is not found."""
+    key = initialize(client, 1)
+    booked = book(client, key, "ada").json()
+    number = client.get(f"/api/bookings/booking/{booked['booking_id']}").json()["event_id"]
+    for other in (str(number), new_key()):
+        assert refusal(ask(client, other, "bob")) == (404, "event_not_found")
+        assert refusal(client.get(f"/status/{other}")) == (404, "event_not_found")
+    assert ask(client, "no key at all", "bob").status_code == 422
+
+
+def test_a_repeated_request_is_answered_again(client: httpx.Client) -> None:
+    """To the byte, whatever became of it since."""
+    key = initialize(client, 1)
+    keys = {"Idempotency-Key": new_key()}
+    first = [book(client, key, "ada", **keys), book(client, key, "bob"), cancel(client, key, "ada")]
+    again = book(client, key, "ada", **keys)
+    assert (again.status_code, again.content) == (first[0].status_code, first[0].content)
+    assert again.headers["idempotent-replayed"] == "true"
+    keys = {"Idempotency-Key": new_key()}
+    waiting = book(client, key, "eve", **keys)
+    assert cancel(client, key, "bob").json()["promoted"] is True
+    assert book(client, key, "eve", **keys).content == waiting.content
+
+
+def test_500_people_for_100_tickets(system: System) -> None:
+    """100 have one, 400 wait at the positions 1 to 400."""
+    with open_client(system.url) as client:
+        key = initialize(client, 100)
+
+        def ask(number: int) -> httpx.Response:
+            while True:
+                response = book(client, key, f"user-{number}")
+                if response.status_code not in {429, 503}:
+                    return response
+
+        with ThreadPoolExecutor(50) as threads:
+            responses = list(threads.map(ask, range(500)))
+        assert sum(response.status_code == 201 for response in responses) == 100
+        positions = [r.json()["position"] for r in responses if r.status_code == 202]
+        assert sorted(positions) == list(range(1, 401))
+        shown = status(client, key)
+        assert (shown["available_tickets"], shown["waiting_list"]) == (0, 400)
