@@ -127,7 +127,7 @@ def notice(news: Notice) -> Text:
         (
             f"You are first on the waiting list for “{event}”: {seats} kept for you{until}.",
             *starts,
-            f"{booking} Confirm it by then, or somebody else who waits gets your place.",
+            f"{booking} Book again by then to take it, or somebody else who waits gets it.",
         ),
     )
 

@@ -14,6 +14,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2_grpc,
 )
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
+from services.bookings.accounts import AccountsClient
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
 from services.bookings.cancellations import Cancellations
@@ -22,6 +23,7 @@ from services.bookings.events import EventsClient
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory
 from services.bookings.keys import Keys
+from services.bookings.notices import Notices
 from services.bookings.rankings import Rankings
 from services.bookings.reconciling import Reconciler
 from services.bookings.reservations import Reservations
@@ -69,6 +71,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         catalogue = Catalogue(events.get_state, inventory)
         keys = Keys(pool, catalogue)
         waiting_list = WaitingList(pool, keys)
+        notices = Notices(pool, AccountsClient(accounts, settings.service_key))
         reservations, cancellations = Reservations(pool, catalogue), Cancellations(pool)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(
             BookingsServicer(
@@ -102,6 +105,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),
+            repeat(notices.send, every_seconds=1),
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(waiting_list.sweep, every_seconds=1),
             repeat(reservations.forget_keys, every_seconds=60),

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from boxoffice.accounts.v1 import notices_pb2
 from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2, waiting_list_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
@@ -14,6 +15,7 @@ from services.bookings.cancellations import Cancelled
 from services.bookings.decisions import Reservation, Waiting
 from services.bookings.following import News, Place
 from services.bookings.inventory import EventState, Judgement, Seats
+from services.bookings.notices import Notice
 from services.bookings.waiting_list import Entry, Given, Tickets
 
 
@@ -195,6 +197,21 @@ def news(response: catalogue_pb2.ListChangesResponse, place: Place) -> News:
         Place(response.epoch, last),
         _moment(changes[0].changed_at) if changes else None,
         is_last=last >= response.head_sequence,
+    )
+
+
+def notice(waiting: Notice) -> notices_pb2.Notice:
+    """Writes what accounts is to tell somebody."""
+    is_offer = waiting.offer_expires_at is not None
+    return notices_pb2.Notice(
+        id=str(waiting.id),
+        account_id=waiting.user_id,
+        kind=notices_pb2.NOTICE_KIND_OFFERED if is_offer else notices_pb2.NOTICE_KIND_PROMOTED,
+        event_name=waiting.event_name,
+        starts_at=timestamp(waiting.event_starts_at),
+        seat_count=waiting.seat_count,
+        reference=str(waiting.reference),
+        offer_expires_at=timestamp(waiting.offer_expires_at),
     )
 
 

@@ -31,7 +31,7 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     NOTICE_KIND_PROMOTED: _NoticeKind.ValueType  # 1
     """Whoever waited has a booking."""
     NOTICE_KIND_OFFERED: _NoticeKind.ValueType  # 2
-    """Seats are kept for whoever waited, who is asked to confirm."""
+    """Seats are kept for whoever waited, who is asked to take them."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """What a notice tells."""
@@ -41,7 +41,7 @@ NOTICE_KIND_UNSPECIFIED: NoticeKind.ValueType  # 0
 NOTICE_KIND_PROMOTED: NoticeKind.ValueType  # 1
 """Whoever waited has a booking."""
 NOTICE_KIND_OFFERED: NoticeKind.ValueType  # 2
-"""Seats are kept for whoever waited, who is asked to confirm."""
+"""Seats are kept for whoever waited, who is asked to take them."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
 
 @_typing.final

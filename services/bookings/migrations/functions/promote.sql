@@ -4,7 +4,8 @@
 --
 -- A free event books at once; a priced one makes an offer, which is a hold with a time of its own that
 -- ends at the latest with the sale. At most 1,000 are served at a time: while somebody waits nobody
--- else gets a seat, so the sweeper can serve the others. Gives how many were.
+-- else gets a seat, so the sweeper can serve the others. Gives how many were. Those with an account are
+-- told, see notices.
 CREATE OR REPLACE FUNCTION promote(event bigint)
 RETURNS integer
 LANGUAGE plpgsql
@@ -68,6 +69,12 @@ BEGIN
             coalesce(stock.one_booking_per_user, true), seat_count,
             stock.price_amount_minor * seat_count, stock.price_currency, moment, ends_at
         FROM served
+    ),
+    told AS (
+        INSERT INTO notices (event_id, booking_id)
+        SELECT event, booking_id
+        FROM served
+        WHERE is_account(user_id)
     ),
     moved AS (
         UPDATE waiting_list

@@ -1,0 +1,70 @@
+"""Somebody who waited is told by mail, through processes of which any may be away for a while."""
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from aiosmtpd.controller import Controller
+
+from tests.conftest import Database
+from tests.e2e.client import open_client
+from tests.e2e.conftest import Start
+from tests.e2e.people import meet
+from tests.e2e.system import free_ports, until
+from tests.e2e.test_tickets_over_http import book, cancel, initialize
+from tests.services.accounts.client import execute
+from tests.services.accounts.mailbox import Mailbox, text
+
+ROLES = {"ada": "USER", "bob": "USER"}
+
+
+@pytest.fixture
+def inbox() -> Iterator[Mailbox]:
+    """Serves a mailbox for everybody."""
+    [port] = free_ports(1)
+    inbox = Mailbox(port)
+    mail = Controller(inbox, hostname="127.0.0.1", port=port)
+    with contextlib.ExitStack() as stack:
+        mail.start()
+        stack.callback(mail.stop)
+        yield inbox
+
+
+def left(database: Database) -> int:
+    """Counts the notices and letters that are still on their way."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        [count] = connection.execute(
+            "SELECT (SELECT count(*) FROM bookings.notices)"
+            " + (SELECT count(*) FROM accounts.outbox)"
+        ).fetchone() or (-1,)
+        return int(count)
+
+
+def test_who_waited_is_told_once(start: Start, inbox: Mailbox) -> None:
+    """By two replicas of bookings; accounts is away when the second one gets a seat."""
+    system = start(replicas=2, ACCOUNTS_SMTP_URL=f"smtp://127.0.0.1:{inbox.port}")
+    ada, bob = meet(system.database, ROLES).values()
+    execute(system.database, "UPDATE accounts SET email_verified = true")
+    with open_client(system.url) as client:
+        key = initialize(client, 1)
+        book(client, key, "guest")
+        for person in (ada, bob):
+            waiting = book(client, key, person.id, authorization=person.authorization)
+            assert waiting.status_code == 202, waiting.text
+        cancel(client, key, "guest")
+        until(lambda: len(inbox.letters) == 1, system.log)
+        until(lambda: left(system.database) == 0, system.log)
+
+        system.stop(system.accounts)
+        gone = cancel(client, key, ada.id, authorization=ada.authorization)
+        assert gone.status_code == 200, gone.text
+    until(lambda: any("notices wait" in replica.log() for replica in system.bookings), system.log)
+    assert (len(inbox.letters), left(system.database)) == (1, 1)
+    system.accounts.start()
+    until(lambda: len(inbox.letters) == 2, system.log, seconds=60)
+    until(lambda: left(system.database) == 0, system.log)
+    assert [letter["To"] for letter in inbox.letters] == [
+        f"{person.id}@example.com" for person in (ada, bob)
+    ]
+    assert f"off the waiting list for “{key}”: 1 seat booked for you." in text(inbox.letters[0])
