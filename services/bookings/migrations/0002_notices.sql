@@ -8,8 +8,7 @@ CREATE TABLE notices (
     attempts integer NOT NULL DEFAULT 0,
     due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 
-    CONSTRAINT notices_pk PRIMARY KEY (event_id, booking_id),
-    CONSTRAINT notices_booking_fk FOREIGN KEY (event_id, booking_id) REFERENCES bookings
+    CONSTRAINT notices_pk PRIMARY KEY (event_id, booking_id)
 );
 
 CREATE INDEX notices_by_due_at ON notices (due_at);
