@@ -60,7 +60,12 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         reflect=settings.reflection,
     )
     port = server.listen(settings.listen)
-    pool = postgres.open_pool(settings.database_url, schema="bookings", size=settings.pool_size)
+    pool = postgres.open_pool(
+        settings.database_url,
+        schema="bookings",
+        size=settings.pool_size,
+        session={"bookings.offer_seconds": str(settings.offer_seconds)},
+    )
     async with accounts, open_channel(settings.events_target, service=CATALOGUE) as channel, pool:
         events = EventsClient(
             catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key

@@ -16,7 +16,7 @@ from services.bookings.decisions import Reservation, Waiting
 from services.bookings.following import News, Place
 from services.bookings.inventory import EventState, Judgement, Seats
 from services.bookings.notices import Notice
-from services.bookings.waiting_list import Entry, Given, Tickets
+from services.bookings.waiting_list import Entry, EntryChange, Given, Tickets
 
 
 def booking(found: Booking) -> bookings_pb2.Booking:
@@ -124,6 +124,20 @@ def status_response(
             you=you or None,
         ),
         inventory_revision=event.rev,
+    )
+
+
+def entry_change(change: EntryChange) -> waiting_list_pb2.WatchWaitingListResponse:
+    """Writes a change of an entry of a waiting list."""
+    return waiting_list_pb2.WatchWaitingListResponse(
+        change=waiting_list_pb2.WaitingListChange(
+            revision=change.rev,
+            user_id=change.user_id,
+            state=waiting_list_pb2.WaitingState.Value(f"WAITING_STATE_{change.state}"),
+            position=change.position,
+            booking_id=change.booking_id,
+            changed_at=timestamp(change.changed_at),
+        )
     )
 
 

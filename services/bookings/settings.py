@@ -29,5 +29,8 @@ class Settings(settings.Settings):
     reconcile_seconds: float = Field(default=60, gt=0)
     """Pause between two comparisons of everything with the catalogue and with itself."""
 
+    offer_seconds: int = Field(default=7200, ge=1)
+    """How long seats are kept for somebody from the waiting list who has to accept them."""
+
     metrics_listen: str = ""
     """Address to serve Prometheus metrics on, as host:port; none when empty."""

@@ -22,6 +22,7 @@ from services.kit.postgres import Connection, Pool
 SQL = queries.load(__file__)
 OPERATION = "cancel_ticket"
 SWEPT_AT_ONCE = 50
+CHANGES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,18 @@ class Entry:
     position: int | None
     booking_id: int | None
     joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChange:
+    """What became of an entry at a revision; `position` is that of now, if it still waits."""
+
+    rev: int
+    user_id: str
+    state: str
+    position: int | None
+    booking_id: int | None
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +137,19 @@ class WaitingList:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Entry))
             return await (await cursor.execute(SQL["list_waiting"], values)).fetchall()
+
+    async def changes(self, event_id: int, after: int) -> list[EntryChange]:
+        """Lists the next changes after a revision, in the order of commits."""
+        values = {"event_id": event_id, "after": after, "limit": CHANGES_AT_ONCE}
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(EntryChange))
+            return await (await cursor.execute(SQL["list_changes"], values)).fetchall()
+
+    async def set_skip_fit(self, event_id: int, seconds: int | None) -> None:
+        """Says after how long smaller parties may pass the head of an event's list."""
+        async with self._pool.connection() as connection:
+            values = {"event_id": event_id, "seconds": seconds}
+            await connection.execute(SQL["set_skip_fit"], values)
 
     async def give_back(self, key: str, user_id: str, viewer: Viewer, request_id: str) -> Given:
         """Cancels a user's ticket or takes them off the list, once for each idempotency key.

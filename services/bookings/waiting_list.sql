@@ -136,3 +136,34 @@ FROM (
     FOR NO KEY UPDATE SKIP LOCKED
 ) AS due
 ORDER BY event_id
+
+-- name: list_changes
+-- Lists what changed in the list of an event after a revision, in the order of commits.
+SELECT
+    ledger.rev,
+    ledger.user_id,
+    CASE ledger.kind
+        WHEN 'JOINED' THEN 'WAITING'
+        WHEN 'ACCEPTED' THEN 'SERVED'
+        WHEN 'CANCELLED' THEN 'LEFT'
+        ELSE ledger.kind
+    END AS state,
+    CASE
+        WHEN ledger.kind = 'JOINED' AND entry.state = 'WAITING' AND inventory.closed_at IS NULL
+            THEN waiting_position(ledger.event_id, ledger.place)
+    END AS position,
+    ledger.booking_id,
+    ledger.at AS changed_at
+FROM ledger
+JOIN waiting_list AS entry USING (event_id, place)
+JOIN inventory USING (event_id)
+WHERE ledger.event_id = %(event_id)s
+    AND ledger.rev > %(after)s
+ORDER BY ledger.rev
+LIMIT %(limit)s
+
+-- name: set_skip_fit
+-- Says when smaller parties may pass the head of an event's list.
+UPDATE inventory
+SET skip_fit_after_seconds = %(seconds)s
+WHERE event_id = %(event_id)s

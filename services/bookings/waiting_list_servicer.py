@@ -1,6 +1,7 @@
 """The RPCs of the waiting list: each reads its request, asks one noun, and writes its response."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeAlias
 
 import grpc
@@ -20,6 +21,8 @@ from services.kit.validation import violations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 SERVICE = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
+WATCH_SECONDS = 60
+LOOK_SECONDS = 0.25
 BOOK = rule_of(SERVICE.methods_by_name["BookTicket"])
 
 
@@ -115,6 +118,31 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
             viewer.user(user_id)
         found = await self._waiting_list.entry(event.event_id, user_id)
         return waiting_list_pb2.GetWaitingListEntryResponse(entry=messages.entry(found))
+
+    async def WatchWaitingList(
+        self, request: waiting_list_pb2.WatchWaitingListRequest, _: Context
+    ) -> AsyncIterator[waiting_list_pb2.WatchWaitingListResponse]:
+        """See waiting_list.proto."""
+        now = asyncio.get_running_loop().time
+        ends_at, after = now() + WATCH_SECONDS, request.after_revision
+        event_id = await self._keys.event_id(request.event_id)
+        while now() < ends_at:
+            changes = await self._waiting_list.changes(event_id, after)
+            for change in changes:
+                yield messages.entry_change(change)
+                after = change.rev
+            if not changes:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def SetSkipFit(
+        self, request: waiting_list_pb2.SetSkipFitRequest, _: Context
+    ) -> waiting_list_pb2.SetSkipFitResponse:
+        """See waiting_list.proto."""
+        named = request.HasField("skip_fit_after_seconds")
+        seconds = request.skip_fit_after_seconds if named else None
+        event_id = await self._keys.event_id(request.event_id)
+        await self._waiting_list.set_skip_fit(event_id, seconds)
+        return waiting_list_pb2.SetSkipFitResponse()
 
     async def _book(
         self,

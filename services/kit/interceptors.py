@@ -7,7 +7,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -23,7 +23,8 @@ from services.kit.logging import sampled
 from services.kit.validation import violations
 
 ServicerContext = grpc.aio.ServicerContext[Any, Any]
-Unary = Callable[[Any, ServicerContext], Awaitable[Message]]
+Unary = Callable[[Any, ServicerContext], Awaitable[Message | None]]
+Stream = Callable[[Any, ServicerContext], AsyncIterator[Message]]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 log = structlog.get_logger()
@@ -62,7 +63,7 @@ class RequestContext:
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
 
-        async def call(request: Any, call_context: ServicerContext) -> Message:
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
             metadata = _metadata(call_context)
             given = metadata.get("x-request-id", "")
             context.request_id.set(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
@@ -84,7 +85,7 @@ class AccessLog:
         abandoned = metrics.CALLS.labels(method.path, "CANCELLED", "")
         seconds = metrics.SECONDS.labels(method.path)
 
-        async def call(request: Any, call_context: ServicerContext) -> Message:
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
             started = time.perf_counter()
             try:
                 response = await behaviour(request, call_context)
@@ -118,7 +119,7 @@ class Errors:
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
 
-        async def call(request: Any, call_context: ServicerContext) -> Message:
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
             try:
                 return await behaviour(request, call_context)
             except errors.Refusal:
@@ -144,7 +145,7 @@ class Authentication:
         """See Layer."""
         authenticator = self._authenticator
 
-        async def call(request: Any, call_context: ServicerContext) -> Message:
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
             authorization = _metadata(call_context).get("authorization")
             caller = authenticator.known(authorization)
             if caller is None:
@@ -162,7 +163,7 @@ class Validation:
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
 
-        async def call(request: Any, call_context: ServicerContext) -> Message:
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
             if found := violations(request):
                 raise errors.ValidationFailed(violations=found)
             return await behaviour(request, call_context)
@@ -171,7 +172,10 @@ class Validation:
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
-    """Puts the layers around every unary RPC of Boxoffice; health and reflection pass untouched."""
+    """Puts the layers around every RPC of Boxoffice; health and reflection pass untouched.
+
+    A stream of responses is to the layers one call that takes its time.
+    """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self._layers = layers
@@ -192,14 +196,30 @@ class Interceptor(grpc.aio.ServerInterceptor):
         return self._handlers[path]
 
     def _wrapped(self, path: str, handler: Handler) -> Handler:
-        if handler.unary_unary is None:
-            raise TypeError(f"{path} is no unary method, and no layer guards it")
-        method, behaviour = describe(path), cast(Unary, handler.unary_unary)
+        if handler.request_streaming:
+            raise TypeError(f"{path} takes a stream, and no layer guards it")
+        if handler.response_streaming:
+            make: Any = grpc.unary_stream_rpc_method_handler
+            behaviour = _written(cast(Stream, handler.unary_stream))
+        else:
+            make = grpc.unary_unary_rpc_method_handler
+            behaviour = cast(Unary, handler.unary_unary)
+        method = describe(path)
         for layer in reversed(self._layers):
             behaviour = layer.wrap(method, behaviour)
-        return grpc.unary_unary_rpc_method_handler(
-            behaviour, handler.request_deserializer, handler.response_serializer
+        return cast(
+            Handler, make(behaviour, handler.request_deserializer, handler.response_serializer)
         )
+
+
+def _written(behaviour: Stream) -> Unary:
+    """Makes one call out of a stream: it writes the responses and gives none."""
+
+    async def call(request: Any, call_context: ServicerContext) -> None:
+        async for response in behaviour(request, call_context):
+            await call_context.write(response)
+
+    return call
 
 
 def describe(path: str) -> Method:
@@ -209,7 +229,7 @@ def describe(path: str) -> Method:
     """
     service, _, name = path.lstrip("/").partition("/")
     descriptor = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
-    return Method(path, rule_of(descriptor), name.startswith(("Get", "List", "BatchGet")))
+    return Method(path, rule_of(descriptor), name.startswith(("Get", "List", "BatchGet", "Watch")))
 
 
 # It goes into every log line, and into the metadata of calls to other services.

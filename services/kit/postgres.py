@@ -1,6 +1,8 @@
 """The pool of connections to PostgreSQL, and what its errors mean to a caller."""
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import psycopg
 from psycopg import AsyncConnection
@@ -18,6 +20,7 @@ Pool = AsyncConnectionPool[Connection]
 _ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25006", "57P03"}
 _OUT_OF_RESOURCES = "53"
 REACHABLE_SECONDS = 1.0
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 _SESSION = {
     "statement_timeout": "2s",
@@ -30,14 +33,18 @@ _SESSION = {
 }
 
 
-def open_pool(dsn: str, *, schema: str, size: int) -> Pool:
+def open_pool(
+    dsn: str, *, schema: str, size: int, session: Mapping[str, str] = NO_SETTINGS
+) -> Pool:
     """Makes a pool of at most `size` connections to one schema; enter it to open it.
+
+    `session` are settings of the service's own that its SQL reads.
 
     Connections are in autocommit: a use case of one statement is its own transaction, any other
     says `async with connection.transaction()`. A caller who finds no free connection within 0.5 s,
     or too many others waiting, is refused.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **session}.items())
     return AsyncConnectionPool(
         dsn,
         min_size=1,

@@ -307,6 +307,10 @@ REQUESTS: Mapping[str, Request] = {
     },
     "WaitingListService.ListWaitingList": lambda s, a: {"event_id": s.key()},
     "WaitingListService.GetWaitingListEntry": lambda s, a: s.waited_for(s.key(total_seats=0)),
+    "WaitingListService.WatchWaitingList": lambda s, a: {
+        "event_id": s.waited_for(s.key_of_nobody(total_seats=0))["event_id"]
+    },
+    "WaitingListService.SetSkipFit": lambda s, a: {"event_id": s.key_of_nobody()},
     "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
     "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
     "AccountsService.SendCode": lambda s, a: {"type": "register", **s.stranger()},

@@ -107,13 +107,17 @@ def over_grpc(scenery: Scenery, actor: Actor, method: MethodDescriptor, row: str
     is_batch = bool(getattr(asked, "items", ())) and hasattr(asked.items[0], "authorization")
     # Whose an item of a batch is, the item says.
     metadata = () if is_batch else tuple(actor.headers.items())
-    call: Any = scenery.channel(actor, method).unary_unary(
+    channel = scenery.channel(actor, method)
+    make: Any = channel.unary_stream if method.server_streaming else channel.unary_unary
+    call: Any = make(
         f"/{method.containing_service.full_name}/{method.name}",
         request_serializer=type(asked).SerializeToString,
         response_deserializer=GetMessageClass(method.output_type).FromString,
     )
     try:
         response = call(asked, timeout=SECONDS, metadata=metadata)
+        if method.server_streaming:
+            response = next(response)
     except grpc.RpcError as error:
         refusal = refusal_of(error)  # type: ignore[arg-type]
         return spelled(refusal) if refusal else str(error)

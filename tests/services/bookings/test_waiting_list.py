@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from services.bookings.waiting_list import Given, Place, WaitingList
 from services.kit.authentication import ANONYMOUS, Caller
 from services.kit.errors import IdempotencyKeyReused, PermissionDenied, Refusal, Unavailable
 from services.kit.paging import cut, parse
-from services.kit.postgres import Pool
+from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward, concert, drift
 
@@ -326,3 +327,47 @@ async def test_the_list_is_walked_in_order(
     stranger = Viewer(Caller("acct_ada"), open_access=False)
     with pytest.raises(PermissionDenied):
         await line.list_waiting(event, parse(0, "", scope=""), stranger)
+
+
+async def test_changes_are_told_in_order(
+    inventory: Inventory, reservations: Reservations, line: WaitingList
+) -> None:
+    """Who joined, left and was served, each once, from any revision on."""
+    await inventory.apply(show(capacity=1, **PRICED))
+    await book(reservations, "a", "b", "c", "d")
+    await line.give_back(KEY, "c", GUEST, "")
+    await line.give_back(KEY, "a", GUEST, "")
+    await book(reservations, "b")
+    changes = await line.changes(1, 0)
+    assert [(change.user_id, change.state, change.position) for change in changes] == [
+        ("b", "WAITING", None),
+        ("c", "WAITING", None),
+        ("d", "WAITING", 1),
+        ("c", "LEFT", None),
+        ("b", "OFFERED", None),
+        ("b", "SERVED", None),
+    ]
+    assert await line.changes(1, changes[2].rev) == changes[3:]
+    assert await line.changes(1, changes[-1].rev) == []
+
+
+async def test_offers_last_as_long_as_the_service_says(
+    inventory: Inventory, reservations: Reservations, database: Database
+) -> None:
+    """But never past the start of the event."""
+    starts_at = datetime.now(UTC) + timedelta(minutes=5)
+    await inventory.apply(show(capacity=2, starts_at=starts_at, **PRICED))
+    await book(reservations, "a", "b", "c", "d")
+    ends = {}
+    for seconds, giver, taker in ((60, "a", "c"), (3600, "b", "d")):
+        session = {"bookings.offer_seconds": str(seconds)}
+        async with open_pool(
+            database.bookings_dsn, schema="bookings", size=1, session=session
+        ) as pool:
+            catalogue = Catalogue(ScriptedCatalogue().fetch, inventory)
+            line = WaitingList(pool, Keys(pool, catalogue))
+            await line.give_back(KEY, giver, GUEST, "")
+            ends[taker] = (await line.place(1, taker)).offer_expires_at
+    assert ends["c"] is not None
+    assert ends["c"] - datetime.now(UTC) < timedelta(seconds=60)
+    assert ends["d"] == starts_at

@@ -9,9 +9,10 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from prometheus_client import REGISTRY
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2, waiting_list_pb2_grpc
 from services.kit import context
 from services.kit.authentication import ANONYMOUS, SERVICE
+from services.kit.callers import Caller
 from services.kit.errors import PermissionDenied, Refusal, RequestInProgress, refusal_of
 from services.kit.interceptors import describe
 from tests.services.kit.serving import (
@@ -278,15 +279,65 @@ def _forgetful_service() -> str:
     return f"{package}.Forgetful"
 
 
-async def test_a_stream_of_ours_is_never_run() -> None:
-    """The layers guard unary methods alone, so another kind must not slip past them."""
+async def watched(served: Served, request: Any, key: str = KEY) -> list[str]:
+    """Reads a stream to its end."""
+    stub: Any = waiting_list_pb2_grpc.WaitingListServiceStub(served.channel)
+    metadata = (("authorization", f"Service {key}"),)
+    return [
+        response.change.user_id
+        async for response in stub.WatchWaitingList(request, metadata=metadata)
+    ]
+
+
+class Watched(waiting_list_pb2_grpc.WaitingListServiceServicer):
+    """Streams two changes, and then fails if it was scripted to."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.callers: list[Caller] = []
+
+    async def WatchWaitingList(self, request: Any, call: Context) -> Any:  # noqa: N802
+        """See Watched."""
+        self.callers.append(context.caller.get())
+        for user_id in ("ada", "bob"):
+            change = waiting_list_pb2.WaitingListChange(user_id=user_id)
+            yield waiting_list_pb2.WatchWaitingListResponse(change=change)
+        if self.failure:
+            raise self.failure
+
+
+async def test_the_layers_guard_a_stream_of_responses() -> None:
+    """Who calls, what is asked and what goes wrong on the way, as with any call."""
+    watch = waiting_list_pb2.WatchWaitingListRequest
+    servicer: Any = Watched()  # type: ignore[abstract,unused-ignore]
+    async with serving() as served:
+        add = waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server
+        add(servicer, served.server.grpc)
+        assert await watched(served, watch(event_id="jazz")) == ["ada", "bob"]
+        denied = await refused(watched(served, watch(event_id="jazz"), key="wrong"))
+        assert denied.reason == "INVALID_TOKEN"
+        invalid = await refused(watched(served, watch(event_id="no key")))
+        assert [violation.path for violation in invalid.violations] == ["event_id"]
+        assert servicer.callers == [SERVICE]
+        for failure, reason in (
+            (RequestInProgress(), "REQUEST_IN_PROGRESS"),
+            (ValueError(SECRET), "INTERNAL"),
+        ):
+            servicer.failure = failure
+            refusal = await refused(watched(served, watch(event_id="jazz")))
+            assert refusal.reason == reason
+            assert SECRET not in str(refusal)
+
+
+async def test_a_stream_of_requests_is_never_run() -> None:
+    """No layer guards it, so it must not slip past them."""
     called = []
 
-    async def stream(request: bytes, call: Context) -> Any:
-        called.append(request)
-        yield b""
+    async def stream(requests: Any, call: Context) -> bytes:
+        called.append(requests)
+        return b""
 
-    handler: Any = grpc.unary_stream_rpc_method_handler(stream)
+    handler: Any = grpc.stream_unary_rpc_method_handler(stream)
     async with serving() as served:
         served.server.grpc.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler("boxoffice.streams.v1.S", {"Do": handler}),)

@@ -692,3 +692,151 @@ class GetWaitingListEntryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetWaitingListEntryResponse: _TypeAlias = GetWaitingListEntryResponse  # noqa: Y015
+
+@_typing.final
+class WatchWaitingListRequest(_message.Message):
+    """Request of WaitingListService.WatchWaitingList."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Key of the event."""
+    after_revision: _builtins.int
+    """Revision of the inventory after which changes are told; 0 to begin."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        after_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "event_id", b"event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchWaitingListRequest: _TypeAlias = WatchWaitingListRequest  # noqa: Y015
+
+@_typing.final
+class WatchWaitingListResponse(_message.Message):
+    """Response of WaitingListService.WatchWaitingList."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def change(self) -> Global___WaitingListChange:
+        """What has changed."""
+
+    def __init__(
+        self,
+        *,
+        change: Global___WaitingListChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchWaitingListResponse: _TypeAlias = WatchWaitingListResponse  # noqa: Y015
+
+@_typing.final
+class WaitingListChange(_message.Message):
+    """A change of an entry of a waiting list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision of the inventory that it made."""
+    user_id: _builtins.str
+    """Whose entry."""
+    state: Global___WaitingState.ValueType
+    """What became of it."""
+    position: _builtins.int
+    """Position when this was told, from 1 on; unset for who does not wait any more."""
+    booking_id: _builtins.int
+    """Number of the booking that it was offered or served with."""
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        user_id: _builtins.str = ...,
+        state: Global___WaitingState.ValueType = ...,
+        position: _builtins.int | None = ...,
+        booking_id: _builtins.int | None = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_position", b"_position", "booking_id", b"booking_id", "changed_at", b"changed_at", "position", b"position"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_position", b"_position", "booking_id", b"booking_id", "changed_at", b"changed_at", "position", b"position", "revision", b"revision", "state", b"state", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__booking_id: _TypeAlias = _typing.Literal["booking_id"]  # noqa: Y015
+    _WhichOneofArgType__booking_id: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id"]  # noqa: Y015
+    _WhichOneofReturnType__position: _TypeAlias = _typing.Literal["position"]  # noqa: Y015
+    _WhichOneofArgType__position: _TypeAlias = _typing.Literal["_position", b"_position"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__booking_id) -> _WhichOneofReturnType__booking_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__position) -> _WhichOneofReturnType__position | None: ...
+
+Global___WaitingListChange: _TypeAlias = WaitingListChange  # noqa: Y015
+
+@_typing.final
+class SetSkipFitRequest(_message.Message):
+    """Request of WaitingListService.SetSkipFit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    SKIP_FIT_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """Key of the event."""
+    skip_fit_after_seconds: _builtins.int
+    """Seconds for which a head that wants more seats than are free holds up all others; unset for as
+    long as it takes.
+    """
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        skip_fit_after_seconds: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_skip_fit_after_seconds", b"_skip_fit_after_seconds", "skip_fit_after_seconds", b"skip_fit_after_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_skip_fit_after_seconds", b"_skip_fit_after_seconds", "event_id", b"event_id", "skip_fit_after_seconds", b"skip_fit_after_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__skip_fit_after_seconds: _TypeAlias = _typing.Literal["skip_fit_after_seconds"]  # noqa: Y015
+    _WhichOneofArgType__skip_fit_after_seconds: _TypeAlias = _typing.Literal["_skip_fit_after_seconds", b"_skip_fit_after_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skip_fit_after_seconds) -> _WhichOneofReturnType__skip_fit_after_seconds | None: ...
+
+Global___SetSkipFitRequest: _TypeAlias = SetSkipFitRequest  # noqa: Y015
+
+@_typing.final
+class SetSkipFitResponse(_message.Message):
+    """Response of WaitingListService.SetSkipFit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetSkipFitResponse: _TypeAlias = SetSkipFitResponse  # noqa: Y015

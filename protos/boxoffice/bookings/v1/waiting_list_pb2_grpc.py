@@ -65,6 +65,16 @@ class WaitingListServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.GetWaitingListEntryRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.GetWaitingListEntryResponse.FromString,
                 _registered_method=True)
+        self.WatchWaitingList = channel.unary_stream(
+                '/boxoffice.bookings.v1.WaitingListService/WatchWaitingList',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.WatchWaitingListRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.WatchWaitingListResponse.FromString,
+                _registered_method=True)
+        self.SetSkipFit = channel.unary_unary(
+                '/boxoffice.bookings.v1.WaitingListService/SetSkipFit',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.SetSkipFitRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.SetSkipFitResponse.FromString,
+                _registered_method=True)
 
 
 class WaitingListServiceServicer:
@@ -128,6 +138,23 @@ class WaitingListServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchWaitingList(self, request, context):
+        """Tells what changes in the waiting list of an event, in the order of commits and without gaps, for
+        a minute at most: then it is asked again, after the last revision that was heard of.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetSkipFit(self, request, context):
+        """Says after how long smaller parties may pass the head of the waiting list of an event, for
+        operators. Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WaitingListServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -160,6 +187,16 @@ def add_WaitingListServiceServicer_to_server(servicer, server):
                     servicer.GetWaitingListEntry,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.GetWaitingListEntryRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.GetWaitingListEntryResponse.SerializeToString,
+            ),
+            'WatchWaitingList': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchWaitingList,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.WatchWaitingListRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.WatchWaitingListResponse.SerializeToString,
+            ),
+            'SetSkipFit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSkipFit,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.SetSkipFitRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.SetSkipFitResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -325,6 +362,60 @@ class WaitingListService:
             '/boxoffice.bookings.v1.WaitingListService/GetWaitingListEntry',
             boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.GetWaitingListEntryRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.GetWaitingListEntryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchWaitingList(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/boxoffice.bookings.v1.WaitingListService/WatchWaitingList',
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.WatchWaitingListRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.WatchWaitingListResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSkipFit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.WaitingListService/SetSkipFit',
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.SetSkipFitRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.SetSkipFitResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,15 @@ class WaitingListServiceStub:
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND and
     NOT_FOUND/BOOKING_NOT_FOUND.
     """
+    WatchWaitingList: _grpc.UnaryStreamMultiCallable[_waiting_list_pb2.WatchWaitingListRequest, _waiting_list_pb2.WatchWaitingListResponse]
+    """Tells what changes in the waiting list of an event, in the order of commits and without gaps, for
+    a minute at most: then it is asked again, after the last revision that was heard of.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+    """
+    SetSkipFit: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.SetSkipFitRequest, _waiting_list_pb2.SetSkipFitResponse]
+    """Says after how long smaller parties may pass the head of the waiting list of an event, for
+    operators. Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class WaitingListServiceAsyncStub(WaitingListServiceStub):
@@ -102,6 +111,15 @@ class WaitingListServiceAsyncStub(WaitingListServiceStub):
     """Gets the last entry of a user in the waiting list of an event.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND and
     NOT_FOUND/BOOKING_NOT_FOUND.
+    """
+    WatchWaitingList: _aio.UnaryStreamMultiCallable[_waiting_list_pb2.WatchWaitingListRequest, _waiting_list_pb2.WatchWaitingListResponse]  # type: ignore[assignment]
+    """Tells what changes in the waiting list of an event, in the order of commits and without gaps, for
+    a minute at most: then it is asked again, after the last revision that was heard of.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+    """
+    SetSkipFit: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.SetSkipFitRequest, _waiting_list_pb2.SetSkipFitResponse]  # type: ignore[assignment]
+    """Says after how long smaller parties may pass the head of the waiting list of an event, for
+    operators. Refuses with NOT_FOUND/EVENT_NOT_FOUND.
     """
 
 class WaitingListServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -173,6 +191,27 @@ class WaitingListServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets the last entry of a user in the waiting list of an event.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND and
         NOT_FOUND/BOOKING_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchWaitingList(
+        self,
+        request: _waiting_list_pb2.WatchWaitingListRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_waiting_list_pb2.WatchWaitingListResponse], _abc.AsyncIterator[_waiting_list_pb2.WatchWaitingListResponse]]:
+        """Tells what changes in the waiting list of an event, in the order of commits and without gaps, for
+        a minute at most: then it is asked again, after the last revision that was heard of.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def SetSkipFit(
+        self,
+        request: _waiting_list_pb2.SetSkipFitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_waiting_list_pb2.SetSkipFitResponse, _abc.Awaitable[_waiting_list_pb2.SetSkipFitResponse]]:
+        """Says after how long smaller parties may pass the head of the waiting list of an event, for
+        operators. Refuses with NOT_FOUND/EVENT_NOT_FOUND.
         """
 
 def add_WaitingListServiceServicer_to_server(servicer: WaitingListServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
