@@ -6,7 +6,10 @@ _OPEN = (
     "Open access is on: whoever has no token may book for anybody.\n"
     "  BOXOFFICE_OPEN_ACCESS=false turns it off."
 )
-_CLOSED = "Open access is off: only callers with a token may book."
+_CLOSED = (
+    "Open access is off: the lines below need -H 'Authorization: Bearer <access token>', and a\n"
+    "  token books for its own user alone. `.venv/bin/boxoffice seed` makes accounts."
+)
 
 
 def banner(settings: RunSettings, event_id: int, database: str) -> str:

@@ -41,7 +41,10 @@ class Database:
         }
         try:
             return migrate_all(self._owner_dsn, passwords)
-        except (psycopg.Error, ChangedMigrationError) as exc:
+        except ChangedMigrationError as exc:
+            remedy = "`make reset` removes the data of an older development run"
+            raise MigrationError(f"the database could not be migrated: {exc}; {remedy}") from exc
+        except psycopg.Error as exc:
             raise MigrationError(f"the database could not be migrated: {exc}") from exc
 
 

@@ -19,6 +19,9 @@ Connection = psycopg.Connection[tuple[object, ...]]
 class ChangedMigrationError(Exception):
     """A numbered migration was changed after it had been run."""
 
+    def __str__(self) -> str:
+        return f"{self.args[0]} was changed after it had been run"
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
