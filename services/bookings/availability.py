@@ -31,4 +31,4 @@ class Availability:
 def _visible(seats: Seats | None) -> Seats | Refusal:
     if seats is None:
         return Unavailable()
-    return seats if seats.is_visible else EventNotFound(inventory_revision=seats.rev)
+    return seats if seats.is_visible else EventNotFound()

@@ -169,6 +169,9 @@ def outcomes(requests: Sequence[Request], decisions: Sequence[Decision]) -> list
 def _refusal(
     outcome: str, rev: int | None, booking_id: int | None, position: int | None, replayed: bool
 ) -> Refusal:
+    if outcome == EventNotFound.reason:
+        # Not a word more: an event that one may not see must look like none at all.
+        return EventNotFound()
     return _REFUSALS[outcome](
         inventory_revision=rev,
         booking_id=booking_id,

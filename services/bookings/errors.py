@@ -11,6 +11,7 @@
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, given by events
 
 Those about an event's inventory carry `inventory_revision`: the revision at which they were true.
+EventNotFound carries nothing, so that nobody can tell an event that is hidden from none.
 """
 
 import grpc

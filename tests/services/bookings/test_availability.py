@@ -46,7 +46,9 @@ async def test_what_one_may_not_see_does_not_exist(
     """A draft and a deleted event are as absent as one that never was."""
     await inventory.apply(concert(**hidden))
     counted = await availability.count([1, 2])
-    assert [type(seats) for seats in counted.values()] == [EventNotFound, EventNotFound]
+    for seats in counted.values():
+        assert isinstance(seats, EventNotFound)
+        assert seats.metadata == {}
 
 
 async def test_each_event_succeeds_or_fails_alone(

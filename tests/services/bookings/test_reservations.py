@@ -10,7 +10,16 @@ import psycopg
 import pytest
 
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import CREATE, RESERVE, Busy, Outcome, Request, Reservation
+from services.bookings.decisions import (
+    CREATE,
+    RESERVE,
+    TICKET,
+    Busy,
+    Outcome,
+    Request,
+    Reservation,
+    Way,
+)
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.reservations import Reservations
@@ -89,6 +98,23 @@ async def test_an_event_that_is_not_on_sale_is_refused(
     await inventory.apply(concert(**changes))
     [outcome] = await reservations.reserve([Request(1, "ada")])
     assert type(outcome) is refusal
+
+
+@pytest.mark.parametrize("hidden", [{"deleted": True}, {"status": "DRAFT"}])
+@pytest.mark.parametrize("way", [RESERVE, CREATE, TICKET])
+async def test_nothing_tells_a_hidden_event_from_none(
+    inventory: Inventory, reservations: Reservations, hidden: dict[str, Any], way: Way
+) -> None:
+    """Neither a revision nor what a key remembers; full or not makes no difference either."""
+    await inventory.apply(concert(1, **hidden))
+    await inventory.apply(concert(2, capacity=0, **hidden))
+    for event_id in (1, 2, 3):
+        for user in ("ada", "ada", "bob"):
+            request = Request(event_id, user, key=f"key {event_id}", way=way)
+            for asked in (request, replace(request, key=None)):
+                [outcome] = await reservations.reserve([asked])
+                assert isinstance(outcome, EventNotFound)
+                assert outcome.metadata == {}
 
 
 async def test_an_event_on_sale_is_booked_within_its_window(

@@ -59,7 +59,7 @@ class Reference:
         rev = self.revs.setdefault(event.event_id, 1)
         holders = self.holders.setdefault(event.event_id, [])
         if event.deleted or event.status == "DRAFT":
-            return ("EVENT_NOT_FOUND", rev, None)
+            return UNKNOWN
         if event.status != "PUBLISHED":
             return ("EVENT_NOT_BOOKABLE", rev, None)
         says = event.one_booking_per_user
@@ -123,7 +123,8 @@ def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
                 EventState(event_id=base + i, rev=1, name="", **event)
                 for i, event in enumerate(drawn_events, start=1)
             ]
-            asked = [[_request(base, way, item) for item in batch] for way, batch in drawn]
+            hidden = {s.event_id for s in states if s.deleted or s.status == "DRAFT"}
+            asked = [[_request(base, hidden, way, item) for item in batch] for way, batch in drawn]
             runner.run(_compare(Inventory(pool), Reservations(pool, _nothing(pool)), states, asked))
 
         check()
@@ -131,13 +132,13 @@ def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
     assert drift(database) == []
 
 
-def _request(base: int, way: Way, item: Drawn) -> Request:
+def _request(base: int, hidden: set[int], way: Way, item: Drawn) -> Request:
     """Makes the drawn request, its event and key apart from those of other examples.
 
-    Answers about the unknown event are not kept, so it has keys of its own.
+    Answers about unknown and hidden events are not kept, so these have keys of their own.
     """
     event_id = base + item["event"]
-    space = event_id if item["event"] > EVENTS else base
+    space = event_id if item["event"] > EVENTS or event_id in hidden else base
     key = f"{space} {item['key']}" if item["key"] else None
     return Request(
         event_id, item["user_id"], item["seat_count"], caller=item["caller"], key=key, way=way

@@ -9,7 +9,7 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.cancellations import Cancellations
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import TICKET, Outcome, Request, Reservation, Waiting
+from services.bookings.decisions import CREATE, TICKET, Outcome, Request, Reservation, Waiting
 from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
 from services.bookings.keys import Keys
@@ -117,6 +117,20 @@ async def test_a_place_in_line_is_given_back(
     with pytest.raises(BookingNotFound):
         await line.give_back(KEY, "nobody", GUEST, "")
     assert told(await book(reservations, "c")) == [3]
+
+
+async def test_only_what_was_booked_for_oneself_is_given_back(
+    inventory: Inventory, reservations: Reservations, line: WaitingList
+) -> None:
+    """Bookings that a user may have any number of go by their references, live or not."""
+    await inventory.apply(show())
+    await reservations.reserve([Request(1, "a", way=CREATE)])
+    with pytest.raises(BookingNotFound):
+        await line.give_back(KEY, "a", GUEST, "")
+    await book(reservations, "a")
+    assert (await line.give_back(KEY, "a", GUEST, "")).outcome == "CANCELLED"
+    with pytest.raises(AlreadyCancelled):
+        await line.give_back(KEY, "a", GUEST, "")
 
 
 async def test_a_head_that_leaves_lets_the_next_one_in(

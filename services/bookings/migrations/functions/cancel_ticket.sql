@@ -67,6 +67,7 @@ BEGIN
                 FROM bookings
                 WHERE event_id = event
                     AND bookings.user_id = cancel_ticket.user_id
+                    AND (exclusive OR stock.one_booking_per_user IS NOT NULL)
             ) OR EXISTS (
                 SELECT
                 FROM waiting_list

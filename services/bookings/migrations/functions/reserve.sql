@@ -362,7 +362,8 @@ BEGIN
             moment
         FROM answered
         WHERE keys[i] IS NOT NULL
-            AND outcome NOT IN ('BUSY', 'UNKNOWN_EVENT')
+            -- A hidden event must look like none, which is not remembered either.
+            AND outcome NOT IN ('BUSY', 'UNKNOWN_EVENT', 'EVENT_NOT_FOUND')
         ON CONFLICT ON CONSTRAINT idempotency_pk DO UPDATE
         -- Only a key past its 24 hours can be here already.
         SET
