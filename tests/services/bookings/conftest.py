@@ -24,6 +24,7 @@ SNAPSHOT = "        FROM unnest(wanted) AS i\n"
 PAUSE = {SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"}
 LOCKED = "    moment := present();\n"
 GATE = 1
+POOL_SIZE = 8
 
 
 def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState:
@@ -54,7 +55,7 @@ class ScriptedCatalogue:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """Opens a pool as the service's own role."""
-    async with open_pool(database.bookings_dsn, schema="bookings", size=8) as opened:
+    async with open_pool(database.bookings_dsn, schema="bookings", size=POOL_SIZE) as opened:
         yield opened
 
 
