@@ -70,7 +70,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url) as counters,
     ):
-        authenticator = credentials(channels)
+        authenticator = credentials(channels, open_access=settings.open_access)
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
             serving(
@@ -85,11 +85,11 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
             await terminated()
 
 
-def credentials(channels: Channels) -> Authenticator:
-    """Makes what reads credentials; what they allow is for the services to say."""
+def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
+    """Makes what reads credentials; what those allow is for the services to say."""
     # Which keys are good enough for production is also theirs to say.
     identity = Identity(channels[IDENTITY], "", environment="development")
-    return Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")
+    return Authenticator(issuer=PublicIssuer(identity), open_access=open_access, service_key="")
 
 
 @contextlib.asynccontextmanager
@@ -161,7 +161,7 @@ def _admissions(
     settings: Settings, authenticator: Authenticator, counters: RateLimiter
 ) -> Callable[[Binding], Admission]:
     if not settings.rate_limits:
-        return lambda _: Unlimited(authenticator)
+        return lambda binding: Unlimited(authenticator, binding)
     gate = Gate(
         authenticator,
         Addresses(settings.trusted_proxies, settings.proxy_header),

@@ -12,8 +12,8 @@ from gateway.errors import is_verdict
 from gateway.exchange import Request
 from gateway.quotas import OwnQuotas, Quota, Taken
 from services.kit.authentication import Authenticator
-from services.kit.callers import ANONYMOUS, Caller
-from services.kit.errors import Refusal, Unavailable
+from services.kit.callers import ANONYMOUS, Caller, rule_of
+from services.kit.errors import Refusal, Unauthenticated, Unavailable
 
 NOTHING_TAKEN: Sequence[Taken] = ()
 
@@ -29,13 +29,16 @@ class Admission(Protocol):
 
 
 class Unlimited:
-    """Lets in whoever has a good credential, or none."""
+    """Lets in whoever has a good credential, or none where none is needed."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, binding: Binding) -> None:
         self._authenticator = authenticator
+        self._needs_token = needs_token(authenticator, binding)
 
     async def admit(self, request: Request, authorization: str, body: Members) -> Sequence[Taken]:
         """See Admission."""
+        if self._needs_token and not authorization:
+            raise Unauthenticated
         if self._authenticator.known(authorization) is None:
             await _caller(self._authenticator, authorization)
         return NOTHING_TAKEN
@@ -56,7 +59,7 @@ class Gate:
         caller_requests: int,
         address_requests: int,
     ) -> None:
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self._addresses = addresses
         self._of_caller = Quota(counters, "caller", caller_requests)
         self._of_address = Quota(counters, "address", address_requests)
@@ -66,9 +69,9 @@ class Gate:
         address = self._addresses.of(request.peer, request.headers)
         # Before the credential is looked at: made-up ones cost most, and have no caller to count.
         await self._of_address.take(address)
-        caller = self._authenticator.known(authorization)
+        caller = self.authenticator.known(authorization)
         if caller is None:
-            caller = await _caller(self._authenticator, authorization)
+            caller = await _caller(self.authenticator, authorization)
         if caller.subject is not None:
             await self._of_caller.take(caller.subject)
         return address
@@ -79,10 +82,13 @@ class Limited:
 
     def __init__(self, gate: Gate, binding: Binding, counters: RateLimiter) -> None:
         self._gate = gate
+        self._needs_token = needs_token(gate.authenticator, binding)
         self._own = OwnQuotas(binding, counters) if binding.rule.quotas else None
 
     async def admit(self, request: Request, authorization: str, body: Members) -> Sequence[Taken]:
         """See Admission."""
+        if self._needs_token and not authorization:
+            raise Unauthenticated
         address = await self._gate.admit(request, authorization)
         return NOTHING_TAKEN if self._own is None else await self._own.take(address, body)
 
@@ -90,6 +96,15 @@ class Limited:
         """Gives back what was taken, unless the client was told that it was wrong."""
         if self._own is not None and not (refusal and is_verdict(refusal)):
             await self._own.give_back(taken)
+
+
+def needs_token(authenticator: Authenticator, binding: Binding) -> bool:
+    """Tells whether the rule by which services admit callers refuses who shows nothing."""
+    try:
+        authenticator.admit(ANONYMOUS, rule_of(binding.rpc))
+    except Unauthenticated:
+        return True
+    return False
 
 
 async def _caller(authenticator: Authenticator, authorization: str) -> Caller:

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     """Header that those proxies write, or add to."""
 
+    open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
+    """Whether the services admit callers without a token; the others are told before anything."""
+
     deadline_seconds: float = Field(default=5.0, gt=0)
     """How long a request may wait for its service, attempts and pauses together."""
 

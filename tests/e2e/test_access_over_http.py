@@ -57,6 +57,13 @@ def test_without_open_access_a_token_is_needed(
     assert response.headers["www-authenticate"] == "Bearer"
 
 
+def test_a_missing_token_is_told_before_a_wrong_field(stranger: httpx.Client) -> None:
+    """The gateway asks the rule of the services before it looks at fields."""
+    for method, path, body in (("POST", "/bookings", {}), ("PATCH", "/auth/me", {"foo": 1})):
+        assert refusal(stranger.request(method, path, json=body)) == (401, "unauthenticated")
+    assert refusal(stranger.get("/api/bookings/user")) == (401, "unauthenticated")
+
+
 @pytest.mark.parametrize("path", PUBLIC)
 def test_what_is_public_needs_none(client: httpx.Client, stranger: httpx.Client, path: str) -> None:
     """Whoever asks."""

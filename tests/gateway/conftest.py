@@ -16,7 +16,7 @@ from gateway.server import listen, serving
 from gateway.settings import Settings
 from tests.gateway.script import Script, ScriptedServer
 
-UNBATCHED = {"batch_size": 1, "log_sample": 0}
+SCRIPTED = {"batch_size": 1, "log_sample": 0, "open_access": True}
 """Each request is an RPC of its own, so that a script sees it as the client sent it."""
 
 
@@ -39,14 +39,16 @@ async def run_gateway(
 ) -> AsyncIterator[Gateway]:
     """Runs a gateway in front of one gRPC target for every service."""
     targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
-    settings = Settings.model_validate(targets | UNBATCHED | named)
+    settings = Settings.model_validate(targets | SCRIPTED | named)
     [socket] = listen("127.0.0.1", [0])
     port: int = socket.getsockname()[1]
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url, patience_seconds=10) as counters,
     ):
-        app = application(settings, channels, credentials(channels), counters)
+        app = application(
+            settings, channels, credentials(channels, open_access=settings.open_access), counters
+        )
         async with serving(app, [socket], limits, drain_seconds=0, grace_seconds=1):
             yield Gateway(port, app)
 

@@ -110,6 +110,65 @@ async def test_the_order_of_checks_with_a_limit(target: str, answering: Script) 
         assert (await asking.post(url, content=b"{}")).status_code == 415
 
 
+NEEDING_A_TOKEN = [
+    ("POST", "/bookings", "{}"),
+    ("PATCH", "/auth/me", '{"foo":1}'),
+    ("POST", "/auth/api-keys", '{"x":1}'),
+    ("GET", "/bookings?limit=a", None),
+    ("GET", "/events/organizer/my-events?page=0", None),
+]
+OPEN_TO_ALL = [
+    ("POST", "/api/bookings/reserve", '{"event_id":"x"}'),
+    ("POST", "/events", "{}"),
+    ("GET", "/api/bookings/user", None),
+    ("GET", "/bookings/xyz", None),
+    ("DELETE", "/events/abc", None),
+]
+
+
+@pytest.mark.parametrize("rate_limits", ["on", "off"])
+async def test_a_missing_token_is_told_before_the_fields(
+    target: str, answering: Script, rate_limits: str
+) -> None:
+    """Where one is needed: the services' own rule says so, open access or not."""
+    named = {"rate_limits": rate_limits}
+    for open_access, expected in ((False, 401), (True, 422)):
+        async with (
+            run_gateway(target, LIMITS, open_access=open_access, **named) as gateway,
+            client(gateway.url) as asking,
+        ):
+            for method, url, content in NEEDING_A_TOKEN:
+                answer = await asking.request(method, url, content=content, headers=JSON)
+                assert (answer.status_code, answer.json()) == (401, {"error": "unauthenticated"})
+                assert answer.headers["www-authenticate"] == "Bearer"
+            for method, url, content in OPEN_TO_ALL:
+                answer = await asking.request(method, url, content=content, headers=JSON)
+                assert answer.status_code == expected, (method, url)
+    assert not answering.asked
+
+
+async def test_what_cannot_be_parsed_and_what_is_public_needs_no_token(
+    target: str, answering: Script
+) -> None:
+    """A malformed body is told first, and a wrong field of what anyone may ask is 422."""
+    async with run_gateway(target, open_access=False) as gateway, client(gateway.url) as asking:
+        answer = await asking.post("/bookings", content="{", headers=JSON)
+        assert (answer.status_code, answer.json()["error"]) == (400, "malformed_json")
+        assert (await asking.get("/events?limit=a")).status_code == 422
+        assert (await asking.get("/events/5")).status_code == 200
+
+
+async def test_who_shows_no_token_is_not_counted(target: str, answering: Script) -> None:
+    """The token comes before the limit, and to miss one costs nothing."""
+    async with (
+        run_gateway(target, open_access=False, address_requests_per_minute=1) as gateway,
+        client(gateway.url) as asking,
+    ):
+        for _ in range(3):
+            assert (await asking.get("/api/bookings")).status_code == 401
+        assert await statuses(asking, 2) == [200, 429]
+
+
 async def test_made_up_tokens_count_for_their_address(target: str, answering: Script) -> None:
     """Or looking at them would be for free; an address over its limit is not even asked whose."""
     async with (

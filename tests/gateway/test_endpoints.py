@@ -60,7 +60,8 @@ async def test_what_anybody_may_keep_says_for_how_long() -> None:
         return events_pb2.GetEventResponse(event=messages.event())
 
     binding = ruled("GetEvent", rest_pb2.MethodRule(cache_seconds=60))
-    endpoint = Endpoint(binding, call, Unlimited(Authenticator(open_access=True, service_key="")))
+    authenticator = Authenticator(open_access=True, service_key="")
+    endpoint = Endpoint(binding, call, Unlimited(authenticator, binding))
     answer = await endpoint(request("GET", "/events/5")._replace(variables={"event_id": "5"}))
     assert (b"cache-control", b"public, max-age=60") in answer.headers
     assert not {value for _, value in answer.headers} & {b"no-store"}
@@ -77,8 +78,9 @@ async def test_a_success_may_have_another_status(is_other: bool, status: int) ->
 
     other = rest_pb2.OtherSuccess(field="replayed", status=202)
     rule = rest_pb2.MethodRule(other_success=other)
-    admission = Unlimited(Authenticator(open_access=True, service_key=""))
-    endpoint = Endpoint(ruled("Reserve", rule), call, admission)
+    binding = ruled("Reserve", rule)
+    authenticator = Authenticator(open_access=True, service_key="")
+    endpoint = Endpoint(binding, call, Unlimited(authenticator, binding))
     asked = request("POST", "/api/bookings/reserve")._replace(
         headers={b"content-type": b"application/json"}, body=b'{"event_id": 5, "user_id": "a"}'
     )

@@ -29,6 +29,7 @@ async def gateway_process(
         | {
             "PORT": str(ports[0]),
             "EXTRA_PORTS": ", ".join(map(str, ports[1:])),
+            "BOXOFFICE_OPEN_ACCESS": "true",
             "GATEWAY_BATCH_SIZE": "1",
             "GATEWAY_ACCOUNTS_TARGET": target,
             "GATEWAY_EVENTS_TARGET": target,
