@@ -16,6 +16,9 @@ from services.kit.logging import sampled
 
 log = structlog.get_logger()
 
+# What goes wrong goes wrong often: more lines would tell nothing new, and cost what is scarce then.
+TROUBLE_LINES_PER_SECOND = 20
+
 
 class Layer(Protocol):
     """Something that happens around every route."""
@@ -30,11 +33,16 @@ def layers(*, log_sample: float, slow_seconds: float) -> Sequence[Layer]:
 
 
 class AccessLog:
-    """Counts and times every request; logs the failed, the slow, and a share of the others."""
+    """Counts and times every request; logs the failed, the slow, and a share of the others.
+
+    Of the failed and the slow no more than 20 a second are logged, and that share of the rest.
+    """
 
     def __init__(self, log_sample: float, slow_seconds: float) -> None:
         self._log_sample = log_sample
         self._slow_seconds = slow_seconds
+        self._second = 0
+        self._lines = 0
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
         """See Layer."""
@@ -58,9 +66,18 @@ class AccessLog:
         return observed
 
     def _is_worth_a_line(self, request: Request, status: int, elapsed: float) -> bool:
-        if status >= 500 or elapsed >= self._slow_seconds:
+        is_trouble = status >= 500 or elapsed >= self._slow_seconds
+        if is_trouble and self._has_room():
             return True
         return sampled(request.request_id, self._log_sample)
+
+    def _has_room(self) -> bool:
+        """Counts a line of trouble; tells whether this second may have one more."""
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._lines = second, 0
+        self._lines += 1
+        return self._lines <= TROUBLE_LINES_PER_SECOND
 
 
 class Refusals:
