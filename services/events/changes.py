@@ -150,7 +150,7 @@ class Changes:
             failpoint("events.change.taken")
             outcome = await _conclude(connection, target, intent, verdict, seats)
             if intent.key:
-                await self._idempotency.store(connection, intent.key, outcome)
+                await self._idempotency.settle(connection, intent.key, outcome)
             failpoint("events.change.concluded")
         failpoint("events.change.finished")
         return outcome

@@ -9,6 +9,8 @@ Refusal
     ├── VersionMismatch      ABORTED               VERSION_MISMATCH, with `version`
     ├── CapacityBelowBooked  FAILED_PRECONDITION   CAPACITY_BELOW_BOOKED
     └── InvalidTransition    FAILED_PRECONDITION   INVALID_TRANSITION
+
+What bookings decided carries `inventory_revision`: the one of the inventory at which it was true.
 """
 
 import grpc

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
-import psycopg
 from psycopg.rows import class_row
 
 from services.events.answers import Outcome, Pending, Replay
@@ -70,16 +69,13 @@ class Idempotency:
             return await self._recall(connection, request)
         outcome = await _decided(work, connection)
         if not isinstance(outcome, Pending):
-            await self.store(connection, request, outcome)
+            await self._store(connection, request, outcome)
         return outcome
 
-    async def store(self, connection: Connection, key: Key, outcome: Outcome) -> None:
-        """Stores the answer to a request that `once` let through."""
-        values = asdict(key) | {
-            "refused": isinstance(outcome, Refusal),
-            "answer": self._encode(outcome),
-        }
-        await connection.execute(SQL["store_answer"], values)
+    async def settle(self, connection: Connection, key: Key, outcome: Outcome) -> None:
+        """Stores the answer to a request that `once` let through, in a later transaction."""
+        await connection.execute(SQL["lock_key"], asdict(key))
+        await self._store(connection, key, outcome)
 
     async def replay(self, request: Request | None) -> Replay:
         """Finds a stored answer; raises OutcomeUnknown when there is none yet."""
@@ -98,14 +94,19 @@ class Idempotency:
             return cursor.rowcount == FORGOTTEN_AT_ONCE
 
     async def _claim(self, connection: Connection, request: Request) -> bool:
-        """Takes the key, unless it is taken; waits only briefly for one who is at it."""
-        await connection.execute(SQL["wait_briefly"])
-        try:
-            claimed = await (await connection.execute(SQL["claim_key"], asdict(request))).fetchone()
-        except psycopg.errors.LockNotAvailable as error:
-            raise RequestInProgress from error
-        await connection.execute(SQL["wait_as_usual"])
-        return claimed is not None
+        """Takes the key, unless it was used; raises RequestInProgress while somebody is at it."""
+        values = asdict(request)
+        tried = await (await connection.execute(SQL["try_key"], values)).fetchone()
+        if tried is None or not tried[0]:
+            raise RequestInProgress
+        return await (await connection.execute(SQL["claim_key"], values)).fetchone() is not None
+
+    async def _store(self, connection: Connection, key: Key, outcome: Outcome) -> None:
+        values = asdict(key) | {
+            "refused": isinstance(outcome, Refusal),
+            "answer": self._encode(outcome),
+        }
+        await connection.execute(SQL["store_answer"], values)
 
     async def _recall(self, connection: Connection, request: Request) -> Replay | Pending:
         cursor = connection.cursor(row_factory=class_row(Row))

@@ -1,14 +1,19 @@
--- name: wait_briefly
--- Limits how long claim_key waits for a transaction that works on the same key.
-SET LOCAL lock_timeout = '250ms'
+-- name: try_key
+-- Takes the lock of a key until the transaction ends, unless somebody else has it. Nobody waits for
+-- one: whoever writes its row has the lock, so claim_key never does either.
+SELECT pg_try_advisory_xact_lock(
+    hashtextextended(%(caller)s || E'\x1f' || %(operation)s || E'\x1f' || %(request_id)s, 0)
+)
 
--- name: wait_as_usual
--- Ends wait_briefly: the work itself may wait for an event as long as any other.
-SET LOCAL lock_timeout TO DEFAULT
+-- name: lock_key
+-- Waits for the lock of a key, where the answer to a request comes later than its work.
+SELECT pg_advisory_xact_lock(
+    hashtextextended(%(caller)s || E'\x1f' || %(operation)s || E'\x1f' || %(request_id)s, 0)
+)
 
 -- name: claim_key
--- Gives a row when the key is free, or was used a day ago. The primary key decides; whoever comes
--- second waits until the first has committed, then finds its answer, or has rolled back.
+-- Gives a row when the key is free, or was used a day ago. A statement of its own, after the lock: it
+-- sees what the owner before us committed.
 INSERT INTO idempotency (caller, operation, request_id, fingerprint)
 VALUES (%(caller)s, %(operation)s, %(request_id)s, %(fingerprint)s)
 ON CONFLICT ON CONSTRAINT idempotency_pkey DO UPDATE
@@ -18,7 +23,7 @@ WHERE idempotency.answer IS NOT NULL
 RETURNING 1
 
 -- name: get_answer
--- Finds what is stored for a key. Not part of claim_key, whose snapshot is older than its wait.
+-- Finds what is stored for a key.
 SELECT fingerprint, refused, answer
 FROM idempotency
 WHERE caller = %(caller)s

@@ -110,7 +110,8 @@ def _verdict(response: inventory_pb2.ApplyEventResponse) -> Verdict:
     if response.verdict == inventory_pb2.VERDICT_STALE:
         return Verdict(VersionMismatch(), 0)
     if response.verdict == inventory_pb2.VERDICT_REFUSED:
-        return Verdict(_REFUSALS.get(response.reason, InvalidTransition)(), 0)
+        refusal = _REFUSALS.get(response.reason, InvalidTransition)
+        return Verdict(refusal(inventory_revision=response.inventory_revision), 0)
     raise OutcomeUnknown
 
 

@@ -11,6 +11,7 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 
 SERVICE_KEY = "between-services"
+INVENTORY_REVISION = 7
 Trouble = Callable[[], Awaitable[object]]
 
 
@@ -87,7 +88,9 @@ class ScriptedBookings(
             assert stored is not None
             stored.revision = state.revision
             return inventory_pb2.ApplyEventResponse(
-                verdict=inventory_pb2.VERDICT_REFUSED, reason=reason
+                verdict=inventory_pb2.VERDICT_REFUSED,
+                reason=reason,
+                inventory_revision=INVENTORY_REVISION,
             )
         self.states[state.event_id] = state
         if closes:

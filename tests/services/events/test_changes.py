@@ -18,7 +18,7 @@ from tests.services.events.client import (
     refused,
     rows,
 )
-from tests.services.events.scripted import ScriptedBookings, crash
+from tests.services.events.scripted import INVENTORY_REVISION, ScriptedBookings, crash
 
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 ONE = datetime(2030, 5, 1, 13, tzinfo=UTC)
@@ -164,8 +164,9 @@ async def test_a_refused_shrink_changes_nothing_but_the_revision(
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 30
     before = await client.get(created.id)
-    with refused("CAPACITY_BELOW_BOOKED"):
+    with refused("CAPACITY_BELOW_BOOKED") as told:
         await client.update(created.id, total_seats=29)
+    assert told.metadata == {"inventory_revision": str(INVENTORY_REVISION)}
     after = await client.get(created.id)
     assert after.version == 3
     after.version = 1

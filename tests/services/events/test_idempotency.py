@@ -1,18 +1,24 @@
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from types import MappingProxyType
 
+import psycopg
 import pytest
 
 from boxoffice.events.v1 import events_pb2
 from services.events import idempotency as idempotency_module
 from services.events import messages
-from services.events.idempotency import Idempotency
+from services.events.answers import Pending
+from services.events.errors import EventExists
+from services.events.idempotency import Idempotency, Request
 from services.kit.errors import Refusal
-from services.kit.postgres import Pool
+from services.kit.postgres import Connection, Pool
 from tests.conftest import Database
+from tests.services.conditions import until_blocked
 from tests.services.events.client import Client, change_rows, eventually, refused, rows
 from tests.services.events.conftest import Serve
-from tests.services.events.scripted import ScriptedBookings, crash
+from tests.services.events.scripted import INVENTORY_REVISION, ScriptedBookings, crash
 
 
 async def post(client: Client, request_id: str, **fields: object) -> events_pb2.CreateEventResponse:
@@ -48,28 +54,66 @@ async def test_without_the_claim_a_key_would_have_many_effects(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: the claim is what admits one."""
-    statements = {**idempotency_module.SQL, "claim_key": b"SELECT 1"}
+    taken_out = {"try_key": b"SELECT true", "claim_key": b"SELECT 1"}
+    statements = {**idempotency_module.SQL, **taken_out}
     monkeypatch.setattr(idempotency_module, "SQL", MappingProxyType(statements))
     await asyncio.gather(*(post(client, "key-1") for _ in range(4)))
     assert rows(database, "SELECT count(*) FROM events") == [(4,)]
 
 
-async def test_a_key_in_flight_elsewhere_is_told_at_once(
-    client: Client, database: Database, pool: Pool
-) -> None:
-    """Whoever holds it may be slow; the second does not wait for the work."""
-    async with pool.connection() as connection, connection.transaction():
-        await connection.execute(
+@contextlib.asynccontextmanager
+async def at_work(pool: Pool, database: Database, *, is_late: bool) -> AsyncIterator[None]:
+    """Holds a key as the first request with it does, or whoever finishes its change later."""
+    idempotency = Idempotency(pool, messages.encode)
+    key = Request("", "CreateEvent", "key-1", b"")
+
+    async def work(_: Connection) -> Pending:
+        return Pending()
+
+    if is_late:
+        change_rows(
+            database,
             "INSERT INTO idempotency (caller, operation, request_id, fingerprint)"
-            " VALUES ('', 'CreateEvent', 'key-1', '')"
+            " VALUES ('', 'CreateEvent', 'key-1', '')",
         )
-        async with asyncio.timeout(1):
-            with refused("REQUEST_IN_PROGRESS"):
-                await post(client, "key-1")
-        raise_nothing = rows(database, "SELECT count(*) FROM events")
-        await connection.execute("DELETE FROM idempotency")
-    assert raise_nothing == [(0,)]
-    assert not (await post(client, "key-1")).replayed
+    async with pool.connection() as connection, connection.transaction(force_rollback=True):
+        if is_late:
+            await idempotency.settle(connection, key, EventExists())
+        else:
+            await idempotency.once(connection, key, work)
+        yield
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_key_in_flight_elsewhere_is_told_at_once(
+    client: Client, database: Database, pool: Pool, is_late: bool
+) -> None:
+    """Whoever holds it may be slow; the second does not wait for the end of that."""
+    async with at_work(pool, database, is_late=is_late):
+        with refused("REQUEST_IN_PROGRESS"):
+            await post(client, "key-1")
+        assert rows(database, "SELECT count(*) FROM events") == [(0,)]
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_without_trying_first_the_second_would_wait(
+    client: Client,
+    database: Database,
+    pool: Pool,
+    is_late: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control of the test above: the row of the key alone makes the second wait."""
+    async with at_work(pool, database, is_late=is_late):
+        statements = {**idempotency_module.SQL, "try_key": b"SELECT true"}
+        monkeypatch.setattr(idempotency_module, "SQL", MappingProxyType(statements))
+        second = asyncio.create_task(post(client, "key-1"))
+        async with await psycopg.AsyncConnection.connect(
+            database.owner_dsn, autocommit=True
+        ) as looking:
+            await until_blocked(looking, 1)
+        assert not second.done()
+    await asyncio.wait({second})
 
 
 async def test_a_key_with_another_content_is_refused(client: Client) -> None:
@@ -200,7 +244,8 @@ async def test_the_worker_answers_the_key_too(
     await eventually(finished)
     with refused("CAPACITY_BELOW_BOOKED") as told:
         await client.update(created.id, total_seats=50, request_id="key-1")
-    assert told.metadata == {"replayed": "true"}
+    revision = str(INVENTORY_REVISION)
+    assert told.metadata == {"inventory_revision": revision, "replayed": "true"}
 
 
 async def test_replicas_share_their_keys(serve: Serve) -> None:
