@@ -29,8 +29,9 @@ Accept: TypeAlias = Callable[[str, Any, Values, Found], None]
 class FieldSet:
     """Fields that members may set, by every name that they go by.
 
-    `in_update` says that what only answers have comes back from an earlier one, and is ignored:
-    output-only fields, and the copy of a field beside the field itself. Otherwise it is refused.
+    `in_update` says that output-only fields come back from an earlier answer and are ignored;
+    otherwise they are refused. The copy of a field beside the field itself must be like it: nobody
+    could say which of the two was edited.
     """
 
     def __init__(
@@ -41,8 +42,7 @@ class FieldSet:
             for field in fields
             for name in field.request_names
         }
-        copies = {copy: field.name for field in fields for copy in field.rule.copies}
-        self._echoes = copies if in_update else {}
+        self._originals = {copy: field.name for field in fields for copy in field.rule.copies}
 
     def take(self, members: Members, path: str, found: Found) -> Values:
         """Reads the members into constructor arguments; null is None.
@@ -51,7 +51,7 @@ class FieldSet:
         """
         given: Values = {}
         by_name = self._by_name
-        for name, value in self._without_echoes(members) if self._echoes else members:
+        for name, value in self._without_copies(members, path, found):
             accept = by_name.get(name)
             if accept is None:
                 found.append(Violation(path + name, "unknown field"))
@@ -59,9 +59,17 @@ class FieldSet:
                 accept(path, value, given, found)
         return given
 
-    def _without_echoes(self, members: Members) -> Members:
-        names = {name for name, _ in members}
-        return [member for member in members if self._echoes.get(member[0]) not in names]
+    def _without_copies(self, members: Members, path: str, found: Found) -> Members:
+        """Leaves out each copy, once, of a field that is there, too."""
+        if not self._originals:
+            return members
+        sent, rest = dict(members), [*members]
+        for copy, original in self._originals.items():
+            if copy in sent and original in sent:
+                if sent[copy] != sent[original]:
+                    found.append(Violation(path + copy, _differs(original)))
+                rest.remove((copy, sent[copy]))
+        return rest
 
 
 class Decoder:
@@ -116,6 +124,10 @@ class Decoder:
 def of_client(binding: Binding, named: Sequence[Violation]) -> list[Violation]:
     """Names the fields of a request as its client does."""
     return [Violation(binding.shown(violation.path), violation.message) for violation in named]
+
+
+def _differs(original: str) -> str:
+    return f"differs from `{original}`, which it repeats: send one of them, or both alike"
 
 
 def _as_sent(header: str) -> bytes:

@@ -244,16 +244,46 @@ async def test_an_update_names_the_fields_that_are_present(
 async def test_a_fetched_event_can_be_edited_and_put(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """What only answers have is ignored: output-only fields, and the copy of `name`."""
+    """What only answers have is ignored, and the copy of `name` is like it."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     script.answers["UpdateEvent"] = lambda request: events_pb2.UpdateEventResponse(
         event=request.event
     )
     fetched = (await client.get("/events/5")).json()
-    answer = await client.put("/events/5", json=fetched | {"name": "Opera"})
+    edited = fetched | {"name": "Opera", "title": "Opera"}
+    answer = await client.put("/events/5", json=edited)
     assert answer.status_code == 200
     assert script.asked[1].request.event.name == "Opera"
     assert not {"id", "version", "created_at"} & set(script.asked[1].request.update_mask.paths)
+
+
+@pytest.mark.parametrize("edited", ["name", "title"])
+async def test_a_field_that_differs_from_its_copy_is_refused(
+    client: httpx.AsyncClient, script: Script, edited: str
+) -> None:
+    """Whichever of the two was edited, neither edit is lost in silence."""
+    script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
+    fetched = (await client.get("/events/5")).json()
+    for method in ("PUT", "PATCH"):
+        answer = await client.request(method, "/events/5", json=fetched | {edited: "Opera"})
+        assert (answer.status_code, answer.json()["error"]) == (422, "validation_error")
+        [detail] = answer.json()["details"]
+        assert detail["path"] == "title"
+        assert "`name`" in detail["message"]
+    assert [asked.rpc for asked in script.asked] == ["GetEvent"]
+
+
+async def test_a_field_and_its_copy_alike_make_an_event(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """As an answer has them, whichever comes first."""
+    script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
+        event=request.event
+    )
+    for names in (("name", "title"), ("title", "name")):
+        body = dict.fromkeys(names, "Opera") | {"total_seats": 1}
+        answer = await client.post("/events", json=body)
+        assert (answer.status_code, answer.json()["name"]) == (201, "Opera")
 
 
 async def test_a_title_alone_changes_the_name(client: httpx.AsyncClient, script: Script) -> None:
