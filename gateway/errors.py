@@ -146,6 +146,8 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
     headers = reply.headers
     own: tuple[Header, ...] = getattr(refusal, "headers", ())
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not own:
+        own = _limit_headers(refusal.metadata)
     if refusal.metadata:
         own += _metadata_headers(refusal.metadata, location)
     if own:
@@ -224,12 +226,19 @@ def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[
         headers += ((b"idempotent-replayed", b"true"),)
     if position := metadata.get("position"):
         headers += ((b"x-waiting-position", position.encode()),)
-    if seconds := metadata.get("retry_after_seconds"):
-        headers += ((b"retry-after", seconds.encode()),)
-        headers += ((b"ratelimit", f'"service";r=0;t={seconds}'.encode()),)
     if path := location.fill(metadata):
         headers += ((b"content-location", path),)
     return headers
+
+
+def _limit_headers(metadata: Mapping[str, str]) -> tuple[Header, ...]:
+    """Says what a service limits, which counts nothing: there is one request in so much time."""
+    seconds = metadata.get("retry_after_seconds", "1")
+    return (
+        (b"retry-after", seconds.encode()),
+        (b"ratelimit", f'"service";r=0;t={seconds}'.encode()),
+        (b"ratelimit-policy", f'"service";q=1;w={seconds}'.encode()),
+    )
 
 
 def _with_details(refusal: errors.Refusal) -> bytes:

@@ -167,6 +167,7 @@ async def test_a_service_knows_for_how_long_to_wait(
     assert (answer.status_code, answer.content) == (429, b'{"error":"rate_limited"}')
     assert answer.headers.get_list("retry-after") == ["42"]
     assert answer.headers["ratelimit"] == '"service";r=0;t=42'
+    assert answer.headers["ratelimit-policy"] == '"service";q=1;w=42'
 
 
 async def test_fields_that_a_service_refuses_are_named_as_in_the_body(
