@@ -137,7 +137,7 @@ def _reasons(binding: Binding) -> Iterator[str]:
     if binding.rule.access != rest_pb2.ACCESS_PUBLIC:
         yield reason_name(reasons_pb2.REASON_UNAUTHENTICATED)
         yield reason_name(reasons_pb2.REASON_PERMISSION_DENIED)
-    if binding.body:
+    if binding.reads_body:
         yield from map(reason_name, WITH_A_BODY)
     if binding.key_field:
         yield reason_name(reasons_pb2.REASON_INVALID_IDEMPOTENCY_KEY)

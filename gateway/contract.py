@@ -95,6 +95,11 @@ class Binding:
         return self.http_method == "GET"
 
     @property
+    def reads_body(self) -> bool:
+        """Whether a body means anything, if only that it must be empty."""
+        return bool(self.body) or not self.is_read
+
+    @property
     def is_update(self) -> bool:
         """Whether it changes those fields that are present, named by an `update_mask`."""
         return "update_mask" in self.rpc.input_type.fields_by_name

@@ -28,6 +28,8 @@ class Endpoint:
 
     def __init__(self, binding: Binding, call: Call, admission: Admission) -> None:
         self._binding = binding
+        self._needs_body = bool(binding.body)
+        self._reads_body = binding.reads_body
         self._call = call
         self._admission = admission
         self._decoder = decoding.Decoder(binding)
@@ -56,7 +58,7 @@ class Endpoint:
         """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
         carried = self._decoder.carried(request.headers)
         query = self._pages.ask(queries.parse(request.query))
-        body = bodies.read(request) if self._binding.body else ()
+        body = bodies.read(request) if self._has_body(request) else ()
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
         taken = await self._admission.admit(request, authorization, body)
         try:
@@ -67,6 +69,10 @@ class Endpoint:
                 await self._admission.settle(taken, None)
             raise
         return message, Asker(request.request_id, authorization), taken
+
+    def _has_body(self, request: Request) -> bool:
+        # Where none is needed one without fields may come all the same.
+        return self._needs_body or (self._reads_body and bool(request.body))
 
     def _answer(self, request: Request, message: Any, response: Any) -> Answer:
         rows = self._shown(response)

@@ -5,6 +5,7 @@ import random
 import httpx
 import pytest
 
+from boxoffice.events.v1 import events_pb2
 from gateway import bodies
 from gateway.errors import MalformedJson
 from tests.gateway import messages
@@ -109,9 +110,37 @@ async def test_a_body_must_be_announced_as_plain_json(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_body_that_nobody_declared_is_ignored(
-    client: httpx.AsyncClient, script: Script
+@pytest.mark.parametrize(
+    ("content", "announced", "status", "error"),
+    [
+        (b"", {}, 200, None),
+        (b"{}", {"content-type": JSON}, 200, None),
+        (b'{"x":1}', {"content-type": JSON}, 422, "validation_error"),
+        (b"{bad", {"content-type": JSON}, 400, "malformed_json"),
+        (b"[]", {"content-type": JSON}, 400, "malformed_json"),
+        (b"x=1", {}, 415, "unsupported_media_type"),
+    ],
+)
+async def test_a_request_that_takes_no_fields_gets_none(
+    client: httpx.AsyncClient,
+    script: Script,
+    content: bytes,
+    announced: dict[str, str],
+    status: int,
+    error: str | None,
 ) -> None:
-    """Some clients send one with DELETE or GET; it means nothing."""
-    answer = await client.request("GET", "/health", content=b"{")
-    assert answer.status_code == 200
+    """Who sends one believes that it means something."""
+    script.answers["DeleteEvent"] = lambda _: events_pb2.DeleteEventResponse()
+    answer = await client.request("DELETE", "/events/5", content=content, headers=announced)
+    assert answer.status_code == status
+    assert answer.json().get("error") == error
+    assert len(script.asked) == (status == 200)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_body_of_a_read_is_ignored(client: httpx.AsyncClient, script: Script) -> None:
+    """HTTP gives it no meaning."""
+    script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(event=messages.event())
+    for path in ("/health", "/events/5"):
+        answer = await client.request("GET", path, content=b"{")
+        assert answer.status_code == 200
