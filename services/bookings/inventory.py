@@ -200,6 +200,7 @@ async def apply(
 async def _locked(connection: Connection, event_id: int) -> Stock:
     """Takes the event's lock and reads, in this order, what is booked."""
     await connection.execute(SQL["lock_inventory"], {"event_id": event_id})
+    await connection.execute(SQL["expire"], {"event_id": event_id})
     cursor = connection.cursor(row_factory=class_row(Stock))
     await cursor.execute(SQL["get_inventory"], {"event_id": event_id})
     stock = await cursor.fetchone()

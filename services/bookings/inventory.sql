@@ -27,6 +27,13 @@ FROM inventory
 WHERE event_id = %(event_id)s
 FOR NO KEY UPDATE
 
+-- name: expire
+-- Frees what was held too long, so that nothing is judged by it; the event is locked.
+SELECT promote(event_id)
+FROM inventory
+WHERE event_id = %(event_id)s
+    AND next_expiry_at <= present()
+
 -- name: get_inventory
 -- Reads what a new state is judged by. A statement of its own, after the lock: a snapshot from
 -- before it would not see the last booking.

@@ -133,6 +133,7 @@ CREATE TABLE waiting_list (
 CREATE UNIQUE INDEX waiting_list_one_per_user ON waiting_list (event_id, user_id)
     WHERE state IN ('WAITING', 'OFFERED');
 CREATE INDEX waiting_list_by_user ON waiting_list (event_id, user_id, place);
+CREATE INDEX waiting_list_offered ON waiting_list (event_id, booking_id) WHERE state = 'OFFERED';
 CREATE INDEX waiting_list_queue ON waiting_list (event_id, place) WHERE state = 'WAITING';
 -- Those who went from among the others; all before the first who waits have gone.
 CREATE INDEX waiting_list_gone ON waiting_list (event_id, place) WHERE state <> 'WAITING';

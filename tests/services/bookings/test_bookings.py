@@ -11,6 +11,7 @@ from boxoffice.rest.v1 import rest_pb2
 from services.bookings import bookings as bookings_module
 from services.bookings import inventory as inventory_module
 from services.bookings import rankings as rankings_module
+from services.bookings import waiting_list as waiting_list_module
 from services.bookings.access import Viewer
 from services.bookings.bookings import Booking, Bookings
 from services.bookings.catalogue import Catalogue
@@ -235,12 +236,16 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
         ),
         (inventory_module, {"event_ids": [7, 8]}),
         (
+            waiting_list_module,
+            {"event_id": 7, "user_id": "user-7", "after": 3, **STRANGER.rows()},
+        ),
+        (
             rankings_module,
             {"period": "all", "starts_on": date(1, 1, 1), "with_accounts": True, "most": 10},
         ),
     )
     for name, statement in module.SQL.items()
-    if name.startswith(("get_b", "get_s", "list_", "count_"))
+    if name.startswith(("get_b", "get_s", "get_place", "get_entry", "list_", "count_"))
 }
 READ_VALUES = {"before": FIRST, "limit": 51}
 
@@ -284,6 +289,13 @@ def _fill(connection: psycopg.Connection) -> None:
         INSERT INTO ledger (event_id, rev, kind, booking_id, user_id, seats, at)
         SELECT event_id, id, 'RESERVED', id, user_id, 1, created_at
         FROM bookings
+    """)
+    connection.execute("""
+        INSERT INTO waiting_list (
+            event_id, place, user_id, seat_count, state, joined_at, changed_at
+        )
+        SELECT n / 20 + 1, n, 'user-' || n % 4000, 1, 'WAITING', now(), now()
+        FROM generate_series(1, 7999) AS n
     """)
     connection.execute("""
         SELECT tally(array_agg(user_id), array_agg(day), array_agg(bookings))

@@ -1,9 +1,10 @@
 import asyncio
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from services.bookings.access import Viewer
@@ -385,3 +386,58 @@ async def test_offers_last_as_long_as_the_service_says(
     assert ends["c"] is not None
     assert ends["c"] - datetime.now(UTC) < timedelta(seconds=60)
     assert ends["d"] == starts_at
+
+
+async def test_400_cancel_while_400_book(
+    inventory: Inventory,
+    reservations: Reservations,
+    line: WaitingList,
+    database: Database,
+) -> None:
+    """Replayed from the ledger: never oversold, each seat freed once, all served in order."""
+    await inventory.apply(show(capacity=400))
+    await book(reservations, *(f"holder-{n}" for n in range(200)))
+    await book(reservations, *(f"holder-{n}" for n in range(200, 400)))
+    at_once = asyncio.Semaphore(4)
+
+    async def cancel(number: int) -> Given:
+        async with at_once:
+            return await line.give_back(KEY, f"holder-{number}", GUEST, "")
+
+    async def come(batch: int) -> list[Outcome]:
+        async with at_once:
+            return await book(reservations, *(f"late-{batch}-{n}" for n in range(10)))
+
+    cancelled, came = await asyncio.gather(
+        asyncio.gather(*map(cancel, range(400))), asyncio.gather(*map(come, range(40)))
+    )
+    assert {given.outcome for given in cancelled} == {"CANCELLED"}
+    assert set(map(type, itertools.chain.from_iterable(came))) <= {Reservation, Waiting}
+    tickets = await line.tickets(KEY, GUEST)
+    assert (tickets.available, tickets.waiting) == (0, 0)
+    _replay(database, capacity=400)
+    assert drift(database) == []
+
+
+def _replay(database: Database, *, capacity: int) -> None:
+    """Goes through the ledger of event 1 as whoever doubts the counters would."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        rows = connection.execute(
+            "SELECT rev, kind, booking_id, place, seats FROM bookings.ledger"
+            " WHERE event_id = 1 ORDER BY rev"
+        ).fetchall()
+    taken, line, freed = 0, deque[int](), set[int]()
+    for expected, (rev, kind, booking_id, place, seats) in enumerate(rows, start=1):
+        assert rev == expected
+        taken += seats
+        assert 0 <= taken <= capacity
+        if kind == "JOINED":
+            line.append(place)
+        if kind == "SERVED":
+            assert line.popleft() == place
+        if kind == "RESERVED":
+            assert not line, "somebody was overtaken"
+        if kind == "CANCELLED":
+            assert booking_id not in freed
+            freed.add(booking_id)
+    assert (taken, len(line)) == (capacity, 0)

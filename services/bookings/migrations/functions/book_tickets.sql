@@ -23,9 +23,12 @@ RETURNS TABLE (
     queue_position bigint
 )
 LANGUAGE plpgsql
+-- Plans are made once and while tables may still be empty: they must be those for full ones.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 #variable_conflict use_variable
 DECLARE

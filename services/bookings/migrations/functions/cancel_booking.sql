@@ -5,6 +5,12 @@
 CREATE OR REPLACE FUNCTION cancel_booking(event bigint, booking bigint)
 RETURNS TABLE (rev bigint, promoted integer)
 LANGUAGE plpgsql
+-- Plans are made once and while tables may still be empty: they must be those for full ones.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -34,9 +40,8 @@ BEGIN
         SET state = 'LEFT', changed_at = moment
         FROM cancelled
         WHERE waiting_list.event_id = event
-            AND waiting_list.user_id = cancelled.user_id
-            AND waiting_list.state = 'OFFERED'
             AND waiting_list.booking_id = booking
+            AND waiting_list.state = 'OFFERED'
         RETURNING waiting_list.place
     ),
     freed AS (

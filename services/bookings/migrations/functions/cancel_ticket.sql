@@ -10,6 +10,12 @@ RETURNS TABLE (
     promoted integer
 )
 LANGUAGE plpgsql
+-- Plans are made once and while tables may still be empty: they must be those for full ones.
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -24,15 +30,20 @@ BEGIN
         PERFORM promote(event);
     END IF;
 
-    SELECT id
-    INTO booking_id
-    FROM bookings
-    WHERE event_id = event
-        AND bookings.user_id = cancel_ticket.user_id
-        AND status IN ('HELD', 'CONFIRMED')
-        AND (exclusive OR stock.one_booking_per_user IS NOT NULL)
-    ORDER BY id DESC
-    LIMIT 1;
+    booking_id := live_booking(event, cancel_ticket.user_id, true);
+    IF booking_id IS NULL AND stock.one_booking_per_user IS NOT NULL THEN
+        -- They may have several: the last one.
+        SELECT max(own.id)
+        INTO booking_id
+        FROM (
+            SELECT id
+            FROM bookings
+            WHERE event_id = event
+                AND bookings.user_id = cancel_ticket.user_id
+                AND status IN ('HELD', 'CONFIRMED')
+            OFFSET 0
+        ) AS own;
+    END IF;
     IF booking_id IS NOT NULL THEN
         SELECT made.rev, made.promoted
         INTO rev, promoted

@@ -17,7 +17,7 @@ AS $$
         SET state = 'EXPIRED', changed_at = moment
         FROM expired
         WHERE waiting_list.event_id = event
-            AND waiting_list.user_id = expired.user_id
+            AND waiting_list.booking_id = expired.id
             AND waiting_list.state = 'OFFERED'
         RETURNING waiting_list.booking_id, waiting_list.place
     ),
