@@ -212,6 +212,24 @@ async def test_an_offer_ends_just_when_it_is_accepted(
     clock_forward(database, seconds=0)
 
 
+async def test_without_the_lock_somebody_is_served_and_told_that_it_is_over(
+    interleavings: Interleavings, broken_line: Line, owner: Owner
+) -> None:
+    """Negative control: who leaves while they are promoted keeps the seat, and does not know it."""
+    lock = "    PERFORM FROM inventory WHERE event_id = event FOR NO KEY UPDATE;\n"
+    _replace(owner, "cancel_ticket.sql", {lock: ""})
+
+    async def works() -> list[Work]:
+        number = await broken_line.open("holder", "first", "second")
+        return [giving_back(number, "holder"), giving_back(number, "first")]
+
+    deceived = [
+        "first" in broken_line.live() and not isinstance(left, Given)
+        async for _, left in interleavings.each(works)
+    ]
+    assert any(deceived)
+
+
 async def test_without_the_lock_a_seat_stays_free_while_somebody_waits(
     broken_line: Line, owner: Owner, database: Database
 ) -> None:
