@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
+import psycopg
 import structlog
 from psycopg.rows import class_row
 
@@ -27,7 +28,7 @@ from services.events.answers import (
 )
 from services.events.errors import ChangePending, EventNotFound, VersionMismatch
 from services.events.idempotency import Idempotency, Key, Request
-from services.events.inventory import Inventory, Seats, Verdict
+from services.events.inventory import Inventory, Verdict, shown
 from services.events.revisions import Event, Fields
 from services.kit import queries
 from services.kit.errors import OutcomeUnknown
@@ -119,16 +120,29 @@ class Changes:
 
     async def _begin(self, change: Change) -> Outcome | Pending | Replay:
         """Commits a change that bookings need not agree to, or else the intent to make it."""
-        seats = (await self._inventory.seats([change.event_id])).get(change.event_id)
-        work = partial(_weigh, change=change, seats=seats)
+        work = partial(_weigh, change=change)
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, change.request, work)
             failpoint("events.change.written")
         failpoint("events.change.committed")
         if isinstance(outcome, Shown):
-            await self._inventory.push(outcome.event)
+            is_told = await self._inventory.push(outcome.event)
             failpoint("events.change.pushed")
+            return await self._counted(outcome, change.request) if is_told else outcome
         return outcome
+
+    async def _counted(self, stored: Shown, request: Request | None) -> Shown:
+        """Adds how many seats are left since the change; with a key only what that remembers."""
+        [counted] = await self._inventory.show([stored.event])
+        if request is None:
+            return counted
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                await self._idempotency.settle(connection, request, counted)
+        except psycopg.Error as error:
+            log.warning("seats not added", event_id=stored.event.id, error=str(error).strip())
+            return stored
+        return counted
 
     async def _settle(self, change: Change, pending: Pending) -> Outcome | Replay:
         """Finishes the event's open intent, and finds what came of the change."""
@@ -142,13 +156,13 @@ class Changes:
         """Has bookings decide, and writes what it said; None when somebody else wrote it first."""
         verdict = await self._inventory.apply(target)
         failpoint("events.change.decided")
-        seats = (await self._inventory.seats([target.id])).get(target.id)
+        [counted] = await self._inventory.show([target])
         async with self._pool.connection() as connection, connection.transaction():
             intent = await _take(connection, target)
             if intent is None:
                 return None
             failpoint("events.change.taken")
-            outcome = await _conclude(connection, target, intent, verdict, seats)
+            outcome = await _conclude(connection, counted, intent, verdict)
             if intent.key:
                 await self._idempotency.settle(connection, intent.key, outcome)
             failpoint("events.change.concluded")
@@ -163,19 +177,17 @@ class Changes:
             return await cursor.fetchall()
 
 
-async def _weigh(
-    connection: Connection, *, change: Change, seats: Seats | None
-) -> Outcome | Pending:
-    """Locks the event, and makes the change or writes the intent down."""
+async def _weigh(connection: Connection, *, change: Change) -> Outcome | Pending:
+    """Locks the event, and makes the change, its seats not counted, or writes the intent down."""
     event = await _lock(connection, change)
     changes = rules.changes_of(event, change.fields)
     if not changes:
-        return _shown(event, seats)
+        return shown(event, None)
     revision = event.revision + 1
     if rules.needs_verdict(event, changes):
         await _intend(connection, event.id, revision, changes, change.request)
         return Pending(revision)
-    return _shown(await revisions.change(connection, event.id, revision, changes), seats)
+    return shown(await revisions.change(connection, event.id, revision, changes), None)
 
 
 async def _lock(connection: Connection, change: Change) -> Event:
@@ -214,20 +226,14 @@ async def _take(connection: Connection, target: Event) -> Intent | None:
 
 
 async def _conclude(
-    connection: Connection, target: Event, intent: Intent, verdict: Verdict, seats: Seats | None
+    connection: Connection, target: Shown, intent: Intent, verdict: Verdict
 ) -> Outcome:
     """Writes the revision that bookings decided on: the change, or nothing but its number."""
+    event_id, revision = target.event.id, target.event.revision
     if verdict.refusal:
-        await revisions.burn(connection, target.id, target.revision)
+        await revisions.burn(connection, event_id, revision)
         return verdict.refusal
-    event = await revisions.change(connection, target.id, target.revision, intent.changes)
+    event = await revisions.change(connection, event_id, revision, intent.changes)
     if event.deleted_at is not None:
         return Deleted(event.id, verdict.cancelled_bookings)
-    return _shown(event, seats)
-
-
-def _shown(event: Event, seats: Seats | None) -> Shown:
-    """Shows an event by what was booked before it changed; nothing of a draft is ever booked."""
-    if event.status == "DRAFT":
-        return Shown(event, event.total_seats)
-    return Shown(event, max(0, event.total_seats - seats.booked) if seats else None)
+    return Shown(event, target.available_seats)

@@ -110,7 +110,7 @@ class Events:
         event = await self.get_state(event_id)
         if event.deleted_at is not None or not viewer.may_see(event):
             raise EventNotFound
-        [shown] = await self._show([event])
+        [shown] = await self._inventory.show([event])
         return shown
 
     async def get_state(self, event_id: int) -> Event:
@@ -136,7 +136,7 @@ class Events:
         values = _bounds(wanted, viewer) | {"before": page.before, "limit": page.limit, "offset": 0}
         async with self._pool.connection() as connection:
             found, token = cut(await _select(connection, values), page)
-        return Listing(await self._show(found), next_page_token=token)
+        return Listing(await self._inventory.show(found), next_page_token=token)
 
     async def list_numbered(
         self, wanted: Filter, viewer: Viewer, page: Page, number: int
@@ -148,7 +148,7 @@ class Events:
             found = await _select(connection, bounds | {"before": page.before} | position)
             counted = await connection.execute(SQL["count_events"], bounds, prepare=False)
             [total] = await counted.fetchone() or (0,)
-        return Listing(await self._show(found), total=total)
+        return Listing(await self._inventory.show(found), total=total)
 
     async def _store(self, request: Request | None, work: Work) -> Outcome | Pending | Replay:
         """Works once for a request, and tells bookings of what that made."""
@@ -160,10 +160,6 @@ class Events:
             await self._inventory.push(outcome.event)
             failpoint("events.create.pushed")
         return outcome
-
-    async def _show(self, events: Sequence[Event]) -> Sequence[Shown]:
-        seats = await self._inventory.seats([e.id for e in events if e.status != "DRAFT"])
-        return [Shown(event, _left(event, seats.get(event.id))) for event in events]
 
 
 async def _insert(connection: Connection, *, fields: Fields, organizer_id: str | None) -> Outcome:
@@ -212,10 +208,3 @@ def _bounds(wanted: Filter, viewer: Viewer) -> dict[str, object]:
         "changes_ownerless": viewer.changes_ownerless,
         "subject": viewer.organizer_id,
     }
-
-
-def _left(event: Event, seats: Seats | None) -> int | None:
-    """Tells how many seats are left; nothing of a draft is ever booked."""
-    if event.status == "DRAFT":
-        return event.total_seats
-    return seats.left if seats else None

@@ -8,6 +8,7 @@ import structlog
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from services.events import messages
+from services.events.answers import Shown
 from services.events.errors import (
     CapacityBelowBooked,
     Decided,
@@ -62,15 +63,25 @@ class Inventory:
             raise OutcomeUnknown from refusal
         return _verdict(response)
 
-    async def push(self, event: Event) -> None:
-        """Tells bookings of a revision that stands already; a failure is logged and only delays."""
+    async def push(self, event: Event) -> bool:
+        """Tells bookings of a revision that stands already, and whether that is in force there now.
+
+        A failure is logged and only delays.
+        """
         try:
             response = await self._apply(event, PUSH_SECONDS)
         except Refusal as refusal:
             log.warning("bookings not told", event_id=event.id, reason=refusal.reason)
-            return
+            return False
         if response.verdict == inventory_pb2.VERDICT_REFUSED:
             log.error("bookings refused what stands", event_id=event.id, reason=response.reason)
+            return False
+        return True
+
+    async def show(self, events: Sequence[Event]) -> Sequence[Shown]:
+        """Shows at most 256 events with the seats that are left of them now."""
+        seats = await self.seats([event.id for event in events if event.status != "DRAFT"])
+        return [shown(event, seats.get(event.id)) for event in events]
 
     async def seats(self, event_ids: Sequence[int]) -> Mapping[int, Seats]:
         """Counts the seats of at most 256 events; leaves out those that bookings cannot tell."""
@@ -97,6 +108,13 @@ class Inventory:
             timeout_seconds=timeout_seconds,
             authorization=self._authorization,
         )
+
+
+def shown(event: Event, seats: Seats | None) -> Shown:
+    """Shows an event with the seats that were counted; nothing of a draft is ever booked."""
+    if event.status == "DRAFT":
+        return Shown(event, event.total_seats)
+    return Shown(event, seats.left if seats else None)
 
 
 def _seats(counted: bookings_pb2.GetAvailabilityResponse) -> Seats:

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.client import new_key, open_client, refusal
+from tests.e2e.client import create_event, new_key, open_client, refusal
 from tests.e2e.system import System
 
 
@@ -33,6 +33,22 @@ def status(client: httpx.Client, key: str, **query: str) -> dict[str, Any]:
     response = client.get(f"/status/{key}", params=query)
     assert response.status_code == 200, response.text
     return dict(response.json())
+
+
+def test_added_tickets_are_counted_when_those_who_wait_have_theirs(client: httpx.Client) -> None:
+    """Who adds one hears that none is left, and so does whoever asks with the same key again."""
+    event = create_event(client, total_seats=1, key=new_key())
+    for user in ("ada", "bob"):
+        book(client, event["key"], user)
+    for seats, left in ((2, 0), (4, 2)):
+        for _ in range(2):
+            grown = client.patch(
+                f"/events/{event['id']}",
+                json={"total_seats": seats},
+                headers={"Idempotency-Key": f"{event['key']}-{seats}"},
+            )
+            assert grown.json()["available_seats"] == left
+    assert client.get(f"/events/{event['id']}").json()["available_seats"] == 2
 
 
 def test_the_walk_of_a_ticket(client: httpx.Client) -> None:

@@ -19,7 +19,6 @@ from services.events.changes import Change, Changes
 from services.events.errors import CapacityBelowBooked, ChangePending, EventNotFound
 from services.events.events import Events
 from services.events.idempotency import Idempotency
-from services.events.inventory import Seats
 from services.events.inventory import Verdict as Heard
 from services.kit.authentication import ANONYMOUS
 from services.kit.postgres import Pool, open_pool
@@ -180,13 +179,13 @@ class Direct:
         judgement = await self._inventory.apply(event_state(messages.state(event)))
         return events_inventory._verdict(apply_response(judgement))
 
-    async def push(self, event: revisions.Event) -> None:
+    async def push(self, event: revisions.Event) -> bool:
         """Tells of what stands already."""
-        await self.apply(event)
+        return (await self.apply(event)).refusal is None
 
-    async def seats(self, event_ids: Sequence[int]) -> dict[int, Seats]:
-        """Knows of none."""
-        return {}
+    async def show(self, events: Sequence[revisions.Event]) -> list[Shown]:
+        """Counts no seats."""
+        return [events_inventory.shown(event, None) for event in events]
 
 
 def organizing(pool: Pool, direct: Direct) -> tuple[Events, Changes]:

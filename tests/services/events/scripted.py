@@ -114,9 +114,10 @@ class ScriptedBookings(
         return "INVALID_TRANSITION" if becomes_draft or rule_changes else ""
 
     def _count(self, event_id: int) -> bookings_pb2.BatchGetAvailabilityResult:
-        if event_id not in self.states:
+        state = self.states.get(event_id)
+        if state is None or state.status == events_pb2.EVENT_STATUS_DRAFT:
             return bookings_pb2.BatchGetAvailabilityResult(error={"code": 5})
-        total, booked = self.states[event_id].total_seats, self.booked.get(event_id, 0)
+        total, booked = state.total_seats, self.booked.get(event_id, 0)
         availability = bookings_pb2.Availability(
             event_id=event_id, total_seats=total, booked=booked, left=total - booked
         )

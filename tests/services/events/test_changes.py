@@ -139,9 +139,38 @@ async def test_growing_and_telling_need_no_bookings(
     bookings.trouble = bookings.seats_trouble = crash
     grown = await client.update(created.id, total_seats=20, status=PUBLISHED)
     assert (grown.version, grown.total_seats, grown.status) == (2, 20, PUBLISHED)
+    assert not grown.HasField("available_seats")
     bookings.trouble = None
     await client.update(created.id, total_seats=20)
     assert bookings.states[created.id].revision == 2
+
+
+async def test_seats_are_counted_when_the_change_is_in_force(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Added ones may be gone already, to those who waited; a key remembers the same number."""
+    created = await client.create(total_seats=1)
+    bookings.booked[created.id] = 1
+
+    async def serve_who_waits() -> None:
+        bookings.booked[created.id] = 2
+
+    bookings.trouble_after = serve_who_waits
+    for _ in range(2):
+        grown = await client.update(created.id, total_seats=2, request_id="key-1")
+        assert (grown.total_seats, grown.HasField("available_seats")) == (2, True)
+        assert grown.available_seats == 0
+        bookings.booked[created.id] = 1
+    assert (await client.update(created.id, name="Rock")).available_seats == 0
+
+
+async def test_seats_of_an_event_that_opens_are_counted(client: Client) -> None:
+    """Bookings shows nobody a draft, so it is asked once the event is open."""
+    created = await client.create(total_seats=10, status=DRAFT)
+    assert (await client.update(created.id, name="Rock")).available_seats == 10
+    opened = await client.update(created.id, status=PUBLISHED)
+    assert opened.available_seats == 10
+    assert await client.get(created.id) == opened
 
 
 async def test_a_shrink_that_bookings_allows_is_done(

@@ -163,10 +163,7 @@ async def test_who_is_overtaken_by_another_finisher_hears_no_guess(
         [target] = await changes._targets([created.id])
         await changes._finish(target)
 
-    async def count_first_then_finish_elsewhere() -> None:
-        bookings.seats_trouble = finish_elsewhere
-
-    bookings.seats_trouble = count_first_then_finish_elsewhere
+    bookings.seats_trouble = finish_elsewhere
     with refused("OUTCOME_UNKNOWN"):
         await client.update(created.id, total_seats=50)
     assert (await client.get(created.id)).version == 2
