@@ -21,6 +21,7 @@ from services.kit import queries
 from services.kit.errors import Refusal, Unavailable
 from services.kit.failpoints import failpoint
 from services.kit.postgres import Connection, Pool
+from services.kit.silence import Silence
 
 SQL = queries.load(__file__)
 CHANGES_AT_ONCE = 100
@@ -73,6 +74,7 @@ class Follower:
         self._pool = pool
         self._feed = feed
         self._heard_at = time.monotonic()
+        self._silence = Silence("catalogue cannot be followed")
 
     async def place(self) -> Place:
         """Tells how far the catalogue's changes are applied."""
@@ -97,7 +99,7 @@ class Follower:
             return True
         except Refusal as refusal:
             metrics.LAG_SECONDS.set(time.monotonic() - self._heard_at)
-            log.warning("catalogue cannot be followed", reason=refusal.reason)
+            self._silence.go_on(refusal.reason)
             return False
 
     async def _follow_from(self, place: Place) -> bool:
@@ -107,6 +109,7 @@ class Follower:
             await self._start_over(place)
             return True
         self._heard_at = time.monotonic()
+        self._silence.end()
         metrics.LAG_SECONDS.set(_age(news.oldest_at))
         if news.place != place:
             await self._advance(place, news)

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.kit import context, tokens
@@ -11,6 +10,7 @@ from services.kit.errors import InvalidToken, Refusal, Unavailable
 from services.kit.issuing import Issuer, Trusted
 from services.kit.known import Known
 from services.kit.postgres import refusal_of
+from services.kit.silence import Silence
 
 REFRESH_SECONDS = 10.0
 PAUSE_SECONDS = 2.0
@@ -19,8 +19,6 @@ RETRY_SECONDS = 0.25
 """The same while the issuer is silent, as it is when everything starts at once."""
 WAIT_SECONDS = 0.3
 """How long a token waits for an answer; others wait in the same batch."""
-
-log = structlog.get_logger()
 
 
 class Trust:
@@ -36,12 +34,12 @@ class Trust:
         self._trusted = Trusted()
         self._flight: asyncio.Task[None] | None = None
         self._asked_at = -PAUSE_SECONDS
-        self._is_silent = False
+        self._silence = Silence("issuer silent")
 
     async def refresh(self) -> bool:
         """Asks the issuer what is good now, until it answers; nothing is left to do at once."""
         await asyncio.shield(self._flying())
-        while self._is_silent:
+        while self._silence:
             await asyncio.sleep(RETRY_SECONDS)
             await asyncio.shield(self._flying())
         return False
@@ -62,12 +60,12 @@ class Trust:
             await asyncio.wait({self._flying()}, timeout=WAIT_SECONDS)
         if key := self._trusted.keys.get(key_id):
             return key
-        raise Unavailable if self._is_silent or self._flight else InvalidToken
+        raise Unavailable if self._silence or self._flight else InvalidToken
 
     @property
     def _may_ask(self) -> bool:
         """Whether a question is on its way already, or the last one long enough ago."""
-        pause = RETRY_SECONDS if self._is_silent else PAUSE_SECONDS
+        pause = RETRY_SECONDS if self._silence else PAUSE_SECONDS
         now = asyncio.get_running_loop().time()
         return self._flight is not None or now >= self._asked_at + pause
 
@@ -83,14 +81,12 @@ class Trust:
         context.set_deadline(None)
         try:
             self._adopt(await self._issuer.trusted())
-            self._is_silent = False
+            self._silence.end()
         except Exception as error:
             refusal = error if isinstance(error, Refusal) else refusal_of(error, is_read=True)
             if refusal is None:
                 raise
-            if not self._is_silent:
-                log.warning("issuer silent", reason=refusal.reason)
-            self._is_silent = True
+            self._silence.go_on(refusal.reason)
         finally:
             self._flight = None
 
