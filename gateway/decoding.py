@@ -4,6 +4,7 @@ A decoder is compiled per binding at start. Whatever is wrong with the fields is
 a client sees all of it at once.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -12,18 +13,24 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway import contract, values
+from gateway import contract, rules, values
 from gateway.contract import Binding, Field
 from gateway.headers import field_value
 from gateway.queries import Pairs
+from gateway.wording import readable
 from services.kit.errors import ValidationFailed, Violation
 from services.kit.validation import violations
+
+MISSING = "value is required"
 
 Found: TypeAlias = list[Violation]
 Values: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Any, str, Found], Any]
 Members: TypeAlias = Sequence[tuple[str, Any]]
 Accept: TypeAlias = Callable[[str, Any, Values, Found], None]
+
+
+_WITHIN = re.compile(r"[.[]")
 
 
 class FieldSet:
@@ -38,10 +45,12 @@ class FieldSet:
         self, fields: Sequence[Field], read: Callable[[Field], Read], *, in_update: bool
     ) -> None:
         self._by_name = {
-            name: _accept(field, read(field), in_update=in_update)
+            name: _accept(field, name, read(field), in_update=in_update)
             for field in fields
             for name in field.request_names
         }
+        self._own_names = {name: field.name for field in fields for name in field.request_names}
+        self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
         self._originals = {copy: field.name for field in fields for copy in field.rule.copies}
 
     def take(self, members: Members, path: str, found: Found) -> Values:
@@ -58,6 +67,15 @@ class FieldSet:
             else:
                 accept(path, value, given, found)
         return given
+
+    def missing(self, given: Values, path: str) -> Found:
+        """Lists the fields that are needed and were not given at all."""
+        return [Violation(path + name, MISSING) for name in self._needed if name not in given]
+
+    def sent_names(self, members: Members) -> Mapping[str, str]:
+        """Maps the own name of each field to the one that its client used."""
+        own_names = self._own_names
+        return {own_names[name]: name for name, _ in members if name in own_names}
 
     def _without_copies(self, members: Members, path: str, found: Found) -> Members:
         """Leaves out each copy, once, of a field that is there, too."""
@@ -105,12 +123,27 @@ class Decoder:
         if query:
             fields |= self._query.take(query, "", found)
         given = self._body.take(body, "", found)
+        missing = self._query.missing(fields, "") + self._body.missing(given, "")
         if found:
-            raise ValidationFailed(violations=found)
+            raise ValidationFailed(violations=found + missing)
         message = self._message(**fields, **carried, **self._of_body(given))
         if broken := violations(message):
-            raise ValidationFailed(violations=of_client(self._binding, broken))
+            named = self.of_client(broken, query, body)
+            absent = {violation.path for violation in missing}
+            missing += [violation for violation in named if violation.path not in absent]
+        if missing:
+            raise ValidationFailed(violations=missing)
         return message
+
+    def of_client(self, named: Sequence[Violation], query: Pairs, body: Members) -> Found:
+        """Names the fields of a request as its client does."""
+        sent = {**self._query.sent_names(query), **self._body.sent_names(body)}
+        return [Violation(self._shown(v.path, sent), readable(v.message)) for v in named]
+
+    def _shown(self, path: str, sent: Mapping[str, str]) -> str:
+        shown = self._binding.shown(path)
+        name, *_ = _WITHIN.split(shown, maxsplit=1)
+        return sent.get(name, name) + shown[len(name) :]
 
     def _of_body(self, given: Values) -> Values:
         if self._resource is None:
@@ -121,11 +154,6 @@ class Decoder:
         return fields
 
 
-def of_client(binding: Binding, named: Sequence[Violation]) -> list[Violation]:
-    """Names the fields of a request as its client does."""
-    return [Violation(binding.shown(violation.path), violation.message) for violation in named]
-
-
 def _differs(original: str) -> str:
     return f"differs from `{original}`, which it repeats: send one of them, or both alike"
 
@@ -134,27 +162,35 @@ def _as_sent(header: str) -> bytes:
     return header.lower().encode()
 
 
-def _accept(field: Field, read: Read, *, in_update: bool) -> Accept:
+def _accept(field: Field, name: str, read: Read, *, in_update: bool) -> Accept:
     own = field.name
     if field.is_output_only:
-        return _ignore if in_update else _refuse(own)
+        return _ignore if in_update else _refuse(name)
+    on_null = _refuse(name, MISSING) if _is_needed(field) and not in_update else _ignore
 
     def accept(path: str, value: Any, given: Values, found: Found) -> None:
         if own in given:
-            found.append(Violation(path + own, "given more than once"))
+            found.append(Violation(path + name, "given more than once"))
+        elif value is None:
+            given[own] = None
+            on_null(path, value, given, found)
         else:
-            given[own] = None if value is None else read(value, path + own, found)
+            given[own] = read(value, path + name, found)
 
     return accept
 
 
+def _is_needed(field: Field) -> bool:
+    return not field.is_output_only and rules.is_needed(field)
+
+
 def _ignore(path: str, value: Any, given: Values, found: Found) -> None:
-    """Leaves out what an earlier answer had."""
+    """Says nothing, as of what comes back from an earlier answer."""
 
 
-def _refuse(own: str) -> Accept:
+def _refuse(name: str, message: str = "cannot be set") -> Accept:
     def accept(path: str, value: Any, given: Values, found: Found) -> None:
-        found.append(Violation(path + own, "cannot be set"))
+        found.append(Violation(path + name, message))
 
     return accept
 
@@ -192,6 +228,7 @@ def _nested(message: Descriptor) -> Read:
             found.append(Violation(path, "must be an object"))
             return None
         given = fields.take(value, f"{path}.", found)
+        found += fields.missing(given, f"{path}.")
         return None if found else make(**given)
 
     return read

@@ -49,7 +49,7 @@ class Endpoint:
         if taken:
             await self._admission.settle(taken, refusal)
         if refusal:
-            return self._refused(refusal)
+            return self._refused(request, refusal)
         if not self._has_content:
             return NOTHING
         return self._answer(request, message, outcome)
@@ -57,12 +57,13 @@ class Endpoint:
     async def _read(self, request: Request) -> tuple[Any, Asker, Sequence[Taken]]:
         """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
         carried = self._decoder.carried(request.headers)
-        query = self._pages.ask(queries.parse(request.query))
+        query = queries.parse(request.query)
         body = bodies.read(request) if self._has_body(request) else ()
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
         taken = await self._admission.admit(request, authorization, body)
         try:
-            message = self._decoder.decode(request.variables, carried, query, body)
+            asked = self._pages.ask(query)
+            message = self._decoder.decode(request.variables, carried, asked, body)
         except Refusal:
             if taken:
                 # No service is asked, so nothing was guessed.
@@ -84,9 +85,11 @@ class Endpoint:
             headers.append((b"location", path))
         return Answer(status, headers, orjson.dumps(shown))
 
-    def _refused(self, refusal: Refusal) -> Answer:
+    def _refused(self, request: Request, refusal: Refusal) -> Answer:
         if refusal.violations:
-            refusal.violations = decoding.of_client(self._binding, refusal.violations)
+            query = queries.parse(request.query)
+            body = bodies.read(request) if self._has_body(request) else ()
+            refusal.violations = self._decoder.of_client(refusal.violations, query, body)
         return errors.answer(refusal, self._location)
 
 

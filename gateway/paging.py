@@ -4,7 +4,7 @@ The names of the fields are those of AIP-158, and `page` and `total` besides.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -14,6 +14,7 @@ from boxoffice.rest.v1 import rest_pb2
 from gateway.contract import Binding
 from gateway.exchange import Header, Request
 from gateway.queries import Pairs
+from services.kit.errors import ValidationFailed, Violation
 
 DEFAULT_SIZE = 50
 MAX_SIZE = 200
@@ -28,19 +29,28 @@ class Pages:
         self._has_numbers = paging in {rest_pb2.PAGING_TOKEN_OR_NUMBER, rest_pb2.PAGING_NUMBER}
         self._has_tokens = self._is_paged and paging != rest_pb2.PAGING_NUMBER
         names = {field.name: field.request_names for field in binding.query_fields}
-        self._token_names = {name.encode() for name in names.get("page_token", ())}
+        self._token_names = names.get("page_token", ())
 
     def ask(self, query: Pairs) -> Pairs:
         """Asks for the first page by its number where numbers are meant and none is given.
 
-        They are meant where there is nothing else, and where `limit` is given.
+        They are meant where there is nothing else, and where `limit` is given. Raises
+        ValidationFailed for a number and a token, as they are two different pages.
         """
         if not self._has_numbers:
             return query
-        given = {name for name, _ in query}
+        given = dict(query)
+        if "page" in given or "limit" in given:
+            self._expect_no_token(given)
         if "page" not in given and ("limit" in given or not self._has_tokens):
             return [*query, ("page", "1")]
         return query
+
+    def _expect_no_token(self, given: Mapping[str, str]) -> None:
+        for name in self._token_names:
+            if given.get(name):
+                message = "cannot be given beside `page` or `limit`"
+                raise ValidationFailed(violations=[Violation(name, message)])
 
     def shown(self, request: Any, response: Any, rows: Any) -> Any:
         """Gives the body: the rows, in an envelope where pages were asked for by number."""
@@ -76,7 +86,7 @@ class Pages:
         return b"<" + target + b'>; rel="next"'
 
     def _is_token(self, piece: bytes) -> bool:
-        return unquote_to_bytes(piece.partition(b"=")[0]) in self._token_names
+        return unquote_to_bytes(piece.partition(b"=")[0]).decode() in self._token_names
 
 
 def _has(response: Message, name: str) -> bool:

@@ -29,9 +29,8 @@ def plain(field: FieldDescriptor) -> Schema:
 def scalar(field: FieldDescriptor) -> Schema:
     """Gives the schema of one value of a field that is no message, with its rules."""
     schema = plain(field)
-    if field.enum_type is not None and (admitted := list(getattr(_rules(field).enum, "in"))):
-        names = values.enum_names(field.enum_type).items()
-        schema["enum"] = [name for name, number in names if number in admitted]
+    if field.enum_type is not None:
+        schema["enum"] = list(values.admitted(field, field.enum_type))
     if field.type in _INTEGERS:
         schema |= _integer(field)
     if field.type == FieldDescriptor.TYPE_STRING:

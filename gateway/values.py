@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
+from buf.validate import validate_pb2
 from gateway.contract import ContractError
 
 Read: TypeAlias = Callable[[Any], Any]
@@ -44,7 +45,7 @@ def json_reader(field: FieldDescriptor) -> Read:
     if field.type in INTEGERS:
         return _integer(*INTEGERS[field.type])
     if field.enum_type is not None:
-        return _enum(field.enum_type)
+        return _enum(admitted(field, field.enum_type))
     if field.message_type is not None and field.message_type.full_name == TIMESTAMP:
         return _timestamp
     if field.type not in _PLAIN:
@@ -56,8 +57,8 @@ def text_reader(field: FieldDescriptor, *, is_id: bool) -> Read:
     """Makes the reader of a field's text in a path (`is_id`) or a query."""
     read = json_reader(field)
     if field.type in INTEGERS:
-        form, expected = (_ID, "a positive integer") if is_id else (_DECIMAL, "an integer")
-        return lambda text: read(_number(text, form, expected))
+        low, high = (1 if is_id else INTEGERS[field.type][0]), INTEGERS[field.type][1]
+        return _number(_ID if is_id else _DECIMAL, low, high)
     if field.type == FieldDescriptor.TYPE_BOOL:
         return _truth
     return read
@@ -67,6 +68,15 @@ def enum_names(enum: EnumDescriptor) -> Mapping[str, int]:
     """Maps the JSON names of an enum, which lack its prefix, to numbers; without UNSPECIFIED."""
     prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", enum.name).upper() + "_"
     return {value.name.removeprefix(prefix): value.number for value in enum.values if value.number}
+
+
+def admitted(field: FieldDescriptor, enum: EnumDescriptor) -> Mapping[str, int]:
+    """Maps the JSON names of those values of an enum to numbers that the field's rule admits."""
+    names = enum_names(enum)
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    rule = rules.repeated.items.enum if field.is_repeated else rules.enum
+    numbers = frozenset(getattr(rule, "in")) or frozenset(names.values())
+    return {name: number for name, number in names.items() if number in numbers}
 
 
 def _integer(low: int, high: int) -> Read:
@@ -80,8 +90,7 @@ def _integer(low: int, high: int) -> Read:
     return read
 
 
-def _enum(enum: EnumDescriptor) -> Read:
-    names = enum_names(enum)
+def _enum(names: Mapping[str, int]) -> Read:
     expected = f"must be one of {', '.join(names)}"
 
     def read(value: Any) -> int:
@@ -123,10 +132,15 @@ def _timestamp(value: Any) -> timestamp_pb2.Timestamp:
     return timestamp_pb2.Timestamp(seconds=int(moment.timestamp()), nanos=nanos)
 
 
-def _number(text: str, form: re.Pattern[str], expected: str) -> int:
-    if not form.fullmatch(text):
-        raise WrongValueError(f"must be {expected}")
-    return int(text)
+def _number(form: re.Pattern[str], low: int, high: int) -> Read:
+    expected = f"must be an integer from {low} to {high}"
+
+    def read(text: str) -> int:
+        if not form.fullmatch(text) or not low <= int(text) <= high:
+            raise WrongValueError(expected)
+        return int(text)
+
+    return read
 
 
 def _truth(text: str) -> bool:

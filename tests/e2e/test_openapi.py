@@ -21,6 +21,7 @@ BY_VALUE = {
     ("date", "is not a day"),
     ("event_id", "must be an integer"),  # 1.0 is one to JSON Schema
     ("key", "cannot change"),
+    ("page_token", "cannot be given beside `page` or `limit`"),
     ("price.amount_minor", "must be an integer"),
     ("seat_count", "must be an integer"),
     ("sales_close_at", "must be after sales_open_at"),

@@ -64,7 +64,7 @@ def test_camel_case_is_as_good(client: httpx.Client) -> None:
         ({"event_id": 1, "user_id": "a\u0000b"}, {"user_id"}),
         ({"event_id": 1, "user_id": "a\u200bb"}, {"user_id"}),
         ({"event_id": 1, "user_id": "ada", "seats": 2}, {"seats"}),
-        ({"event_id": 1, "eventId": 1, "user_id": "ada"}, {"event_id"}),
+        ({"event_id": 1, "eventId": 1, "user_id": "ada"}, {"eventId"}),
         ({"event_id": 1, "user_id": "ada", "request_id": "k"}, {"request_id"}),
     ],
 )

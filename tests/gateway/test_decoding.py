@@ -45,7 +45,7 @@ async def refused(client: httpx.AsyncClient, url: str, body: str) -> list[dict[s
         ('{"event_id":1,"user_id":"a\\u200bb"}', "user_id"),
         (f'{{"event_id":1,"user_id":"{"x" * 129}"}}', "user_id"),
         ('{"event_id":1,"event_id":1,"user_id":"a"}', "event_id"),
-        ('{"event_id":1,"eventId":1,"user_id":"a"}', "event_id"),
+        ('{"event_id":1,"eventId":1,"user_id":"a"}', "eventId"),
         ('{"event_id":1,"user_id":"a","request_id":"k"}', "request_id"),
         ('{"event_id":1,"user_id":"a","Idempotency-Key":"k"}', "Idempotency-Key"),
         ('{"event_id":1,"user_id":"a","\\ud800":1}', "?"),
@@ -66,7 +66,7 @@ async def test_a_wrong_reservation_names_its_field(
     [
         ('"id":4', "id"),
         ('"available_seats":4', "available_seats"),
-        ('"availableSeats":4', "available_seats"),
+        ('"availableSeats":4', "availableSeats"),
         ('"status":"published"', "status"),
         ('"status":"EVENT_STATUS_PUBLISHED"', "status"),
         ('"status":"UNSPECIFIED"', "status"),
@@ -79,10 +79,10 @@ async def test_a_wrong_reservation_names_its_field(
         ('"price":{"amount_minor":1}', "price.currency"),
         ('"price":{"amount_minor":1,"currency":"eur"}', "price.currency"),
         ('"price":{"amount_minor":1,"currency":"EUR","x":1}', "price.x"),
-        ('"price":{"amount_minor":1,"amountMinor":1,"currency":"EUR"}', "price.amount_minor"),
+        ('"price":{"amount_minor":1,"amountMinor":1,"currency":"EUR"}', "price.amountMinor"),
         ('"title":"again"', "title"),
         ('"title":1', "title"),
-        ('"title":"x","title":"x"', "name"),
+        ('"title":"x","title":"x"', "title"),
         ('"starts_at":1760358896', "starts_at"),
         ('"starts_at":"2025-10-13"', "starts_at"),
         ('"starts_at":"2025-10-13T12:34:56"', "starts_at"),
@@ -102,7 +102,7 @@ async def test_a_wrong_reservation_names_its_field(
 async def test_a_wrong_event_names_its_field(
     client: httpx.AsyncClient, script: Script, field: str, path: str
 ) -> None:
-    """Paths are those of the body, by the fields' own names."""
+    """Paths are those of the body, by the names that it uses."""
     details = await refused(client, "/events", f'{{"name":"x","total_seats":1,{field}}}')
     assert [detail["path"] for detail in details] == [path]
     assert not script.asked
@@ -115,7 +115,84 @@ async def test_everything_that_is_wrong_is_told_at_once(
     body = '{"name":1,"totalSeats":"2","nope":3,"price":{"x":1},"version":2}'
     details = await refused(client, "/events", body)
     paths = {detail["path"] for detail in details}
-    assert paths == {"name", "total_seats", "nope", "price.x", "version"}
+    assert paths == {"name", "totalSeats", "nope", "price.x", "price.currency", "version"}
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "path"),
+    [
+        ("GET", "/events?limit=a", None, "limit"),
+        ("GET", "/events?limit=-1", None, "limit"),
+        ("GET", "/events?pageSize=-1", None, "pageSize"),
+        ("POST", "/events", '{"title":"","total_seats":1}', "title"),
+        ("POST", "/events", '{"name":"x","total_seats":1,"eventDate":"x"}', "eventDate"),
+        ("POST", "/api/bookings/reserve", '{"eventId":0,"userId":"a"}', "eventId"),
+    ],
+)
+async def test_a_wrong_field_has_the_name_that_was_sent(
+    client: httpx.AsyncClient, script: Script, method: str, url: str, body: str, path: str
+) -> None:
+    """Its client may never have heard of another one."""
+    answer = await client.request(method, url, content=body, headers=JSON)
+    assert answer.status_code == 422
+    assert {detail["path"] for detail in answer.json()["details"]} == {path}
+
+
+LONGEST = "must be an integer from 1 to 9223372036854775807"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "messages"),
+    [
+        ("POST", "/api/bookings/reserve", "{}", ["value is required"]),
+        ("POST", "/api/bookings/reserve", '{"event_id":null}', ["value is required"]),
+        ("POST", "/auth/login", "{}", ["value is required"] * 2),
+        (
+            "POST",
+            "/auth/login",
+            '{"email":""}',
+            ["value is required", "value is empty, which is not a valid email address"],
+        ),
+        ("GET", "/api/bookings/user", None, ["value is required"]),
+        ("GET", "/events/99999999999999999999", None, [LONGEST]),
+        ("GET", "/events/9223372036854775808", None, [LONGEST]),
+        (
+            "POST",
+            "/events",
+            '{"name":" ","total_seats":1}',
+            ["must not be blank or have control characters or line breaks"],
+        ),
+        (
+            "POST",
+            "/api/bookings/reserve",
+            '{"event_id":1,"user_id":"a\\u0000"}',
+            ["must not have control characters, invisible characters or line breaks"],
+        ),
+        (
+            "POST",
+            "/auth/send-code",
+            '{"email":"a@example.com","type":"other"}',
+            ["must be in list [register]"],
+        ),
+    ],
+)
+async def test_what_is_wrong_is_said_in_words(
+    client: httpx.AsyncClient, script: Script, method: str, url: str, body: str, messages: list[str]
+) -> None:
+    """For people, who read neither patterns nor numbers of enums."""
+    answer = await client.request(method, url, content=body, headers=JSON)
+    assert [detail["message"] for detail in answer.json()["details"]] == messages
+
+
+async def test_an_enum_is_told_by_its_admitted_names(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """And by no other, nor by their numbers."""
+    body = '{"role":"ADMIN"}'
+    details = await refused(client, "/auth/register", body)
+    found = {detail["path"]: detail["message"] for detail in details}
+    assert found["role"] == "must be one of USER, ORGANIZER"
+    assert found["email"] == "value is required"
 
 
 async def test_details_are_bounded(client: httpx.AsyncClient, script: Script) -> None:
@@ -191,7 +268,7 @@ async def test_the_largest_id_is_an_id(client: httpx.AsyncClient, script: Script
     [
         ("user_id=a&nope=1", 422, "nope"),
         ("user_id=a&user_id=a", 422, "user_id"),
-        ("user_id=a&userId=a", 422, "user_id"),
+        ("user_id=a&userId=a", 422, "userId"),
         ("", 422, "user_id"),
         ("user_id=", 422, "user_id"),
         ("user_id=a%00b", 422, "user_id"),

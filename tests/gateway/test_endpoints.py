@@ -181,12 +181,14 @@ async def test_fields_that_a_service_refuses_are_named_as_in_the_body(
             violations=[Violation("event.starts_at", "too late")],
         )
     )
-    answer = await client.post("/events", json={"name": "x", "total_seats": 1})
-    assert answer.status_code == 422
-    assert answer.json() == {
-        "error": "validation_error",
-        "details": [{"path": "starts_at", "message": "too late"}],
-    }
+    for name in ("starts_at", "eventDate"):
+        body = {"name": "x", "total_seats": 1, name: messages.PRINTED_MOMENT}
+        answer = await client.post("/events", json=body)
+        assert answer.status_code == 422
+        assert answer.json() == {
+            "error": "validation_error",
+            "details": [{"path": name, "message": "too late"}],
+        }
 
 
 async def test_a_created_event_is_printed_whole(client: httpx.AsyncClient, script: Script) -> None:

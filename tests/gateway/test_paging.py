@@ -95,7 +95,18 @@ async def test_a_page_that_cannot_be_is_refused(
     """By the name of the field."""
     answer = await client.get(f"/events?{query}")
     assert answer.status_code == 422
-    assert answer.json()["details"][0]["path"] in {"page", "page_size"}
+    assert answer.json()["details"][0]["path"] in {"page", "page_size", "limit"}
+
+
+@pytest.mark.parametrize("query", ["page=1&page_token=x", "limit=5&pageToken=x"])
+async def test_a_page_has_a_number_or_a_token(
+    client: httpx.AsyncClient, script: Script, query: str
+) -> None:
+    """Together they are two pages, so one would be ignored."""
+    answer = await client.get(f"/events?{query}")
+    assert (answer.status_code, answer.json()["error"]) == (422, "validation_error")
+    assert answer.json()["details"][0]["path"] in {"page_token", "pageToken"}
+    assert not script.asked
 
 
 @pytest.mark.parametrize(
