@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from boxoffice.rest.v1 import rest_pb2
 from gateway import rules
 from gateway.answers import HEADERS, Answers, status_answer
-from gateway.comments import Comments
+from gateway.comments import Comments, of_endpoint
 from gateway.contract import KEY_HEADER, Binding, Field, fields
 from gateway.quotas import described
 from gateway.samples import sample
@@ -36,6 +37,12 @@ SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
     }
 )
 """The endpoints for operators, which no service declares: what they do, and their answers."""
+
+
+SECURITY: Mapping[int, list[Schema]] = MappingProxyType(
+    {rest_pb2.ACCESS_PUBLIC: [], rest_pb2.ACCESS_OPEN: [{}, {"bearer": []}]}
+)
+"""What a caller shows, where that is not a token in any case."""
 
 
 def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
@@ -68,13 +75,13 @@ def _service_operation(path: str, summary: str, answers: dict[str, Schema]) -> S
 
 
 def _operation(binding: Binding, schemas: Schemas) -> Schema:
-    summary, _, description = schemas.comment(binding.rpc.full_name).partition(". ")
+    summary, description = of_endpoint(schemas.comment(binding.rpc.full_name))
     quotas = map(described, binding.rule.quotas)
     operation: Schema = {
         "tags": [binding.rpc.containing_service.name.removesuffix("Service")],
-        "summary": summary.removesuffix("."),
+        "summary": summary,
         "description": "\n".join(filter(None, (description, *quotas))),
-        "security": [{}, {"bearer": []}],
+        "security": SECURITY.get(binding.rule.access, [{"bearer": []}]),
         "parameters": list(_parameters(binding, schemas)),
     }
     if binding.body:

@@ -43,7 +43,7 @@ def routes(bindings: Sequence[Binding]) -> Sequence[Route]:
     scripts = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
     return (
         _route("/openapi.json", orjson.dumps(document)),
-        *(_file(path, own / "docs.html") for path in PAGES),
+        *(_file(f"{path}{end}", own / "docs.html") for path in PAGES for end in ("", "/")),
         *(_file(f"/docs/{name}", vendor / name) for name in scripts),
         _file("/docs/start.js", own / "start.js"),
     )

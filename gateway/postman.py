@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from boxoffice.rest.v1 import rest_pb2
 from gateway import comments, contract, walkthrough
 from gateway.__main__ import SERVICES
-from gateway.comments import Comments
+from gateway.comments import Comments, of_endpoint
 from gateway.contract import VARIABLE, Binding, Field
 from gateway.openapi import INTRODUCTION, SERVICE
 from gateway.samples import sample
@@ -122,7 +122,7 @@ def _event(listen: str, lines: Sequence[str]) -> Json:
 
 
 def _item(binding: Binding, said: Comments, chosen: Mapping[str, Any] = NOTHING) -> Json:
-    summary, _, description = said.get(binding.rpc.full_name, binding.rpc.name).partition(". ")
+    summary, description = of_endpoint(said.get(binding.rpc.full_name, binding.rpc.name))
     request: Json = {
         "method": binding.http_method,
         "header": [_header(field, said) for field in binding.header_fields],
@@ -138,7 +138,7 @@ def _item(binding: Binding, said: Comments, chosen: Mapping[str, Any] = NOTHING)
             "raw": _raw(binding.body_fields, chosen),
             "options": {"raw": {"language": "json"}},
         }
-    return {"name": summary.removesuffix("."), "request": request, "response": []}
+    return {"name": summary, "request": request, "response": []}
 
 
 def _plain(name: str, origin: str, path: str) -> Json:

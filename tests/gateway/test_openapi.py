@@ -54,6 +54,34 @@ def test_everything_is_described(document: dict[str, Any]) -> None:
     assert all(parameter["description"] for parameter in parameters)
 
 
+def test_operations_are_told_in_words_of_rest(document: dict[str, Any]) -> None:
+    """What an RPC refuses with is among the responses; a summary is plain text."""
+    for binding in BINDINGS:
+        found = operation(document, binding)
+        said = f"{found['summary']} {found['description']}"
+        assert not re.search("Refuses|[A-Z]/[A-Z]|metadata|update_mask", said)
+        assert "`" not in found["summary"]
+    reserve = document["paths"]["/api/bookings/reserve"]["post"]
+    assert reserve["summary"] == "Books one seat of an event for a user"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "security"),
+    [
+        ("get", "/events", []),
+        ("post", "/auth/login", []),
+        ("post", "/api/bookings/reserve", [{}, {"bearer": []}]),
+        ("post", "/bookings", [{"bearer": []}]),
+        ("get", "/events/organizer/my-events", [{"bearer": []}]),
+    ],
+)
+def test_a_token_is_asked_for_where_it_is_needed(
+    document: dict[str, Any], method: str, path: str, security: list[Any]
+) -> None:
+    """Public operations need none, and open ones may have one."""
+    assert document["paths"][path][method]["security"] == security
+
+
 def test_a_request_is_described_as_strictly_as_it_is_read(document: dict[str, Any]) -> None:
     """Rules, required fields, and that nothing else is accepted."""
     schema = document["components"]["schemas"]["ReserveRequest"]

@@ -10,7 +10,7 @@ from tests.gateway.script import Script
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("path", ["/api", "/api-spec", "/docs"])
+@pytest.mark.parametrize("path", ["/api", "/api-spec", "/docs", "/docs/"])
 async def test_a_page_needs_nothing_from_elsewhere(
     client: httpx.AsyncClient, script: Script, path: str
 ) -> None:
