@@ -60,7 +60,9 @@ class FieldSet:
         """
         given: Values = {}
         by_name = self._by_name
-        for name, value in self._without_copies(members, path, found):
+        if self._originals:
+            members = self._without_copies(members, path, found)
+        for name, value in members:
             accept = by_name.get(name)
             if accept is None:
                 found.append(Violation(path + name, "unknown field"))
@@ -79,8 +81,6 @@ class FieldSet:
 
     def _without_copies(self, members: Members, path: str, found: Found) -> Members:
         """Leaves out each copy, once, of a field that is there, too."""
-        if not self._originals:
-            return members
         sent, rest = dict(members), [*members]
         for copy, original in self._originals.items():
             if copy in sent and original in sent:
