@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
+import grpc
 import httpx
 
 from deploy.local.leash import leash
 from tests.conftest import Database
+from tests.services.issuer import ScriptedIssuer, account
 
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 30
@@ -27,6 +29,8 @@ SERVICE_KEY = "the-key-of-services"
 # Below those that the kernel gives to outgoing connections: a process that was stopped gets its
 # port back.
 PORTS = range(10_000, 30_000)
+EVENTS = "/boxoffice.events.v1.EventsService/ListEvents"
+TOP_USERS = "/boxoffice.bookings.v1.BookingsService/ListTopUsers"
 # What gRPC says when somebody who watched a server's health leaves at the wrong moment.
 HARMLESS = ("Traceback (most recent call last):", "_schedule_rpc_coro", "exceptions.CancelledError")
 
@@ -205,12 +209,16 @@ class System:
         return [self.accounts, self.events, *self.bookings, *self.gateways]
 
     def wait_until_ready(self) -> None:
-        """Waits until everything behind the gateway answers."""
+        """Waits until everything behind the gateway answers, and tells good tokens from others."""
         with httpx.Client(trust_env=False) as client:
             paths = ("/ready", "/events?page_size=1", "/.well-known/jwks.json")
             for port, path in itertools.product(self.ports, paths):
                 url = f"http://127.0.0.1:{port}{path}"
                 until(partial(self._answers, client, url), self.log)
+        services = dict.fromkeys(self.bookings_targets, TOP_USERS) | {self.events_target: EVENTS}
+        for target, rpc in services.items():
+            with grpc.insecure_channel(target) as channel:
+                until(partial(_knows_tokens, channel.unary_unary(rpc)), self.log)
 
     def stop(self, *processes: Process) -> dict[str, int]:
         """Asks those that run to end, and gives their exit statuses."""
@@ -265,6 +273,16 @@ def free_ports(count: int) -> Iterable[int]:
             continue
         found.add(port)
     return found
+
+
+def _knows_tokens(call: Callable[..., bytes]) -> bool:
+    """Tells whether a service has heard which tokens are good: before, it says no to none."""
+    token = ScriptedIssuer(kid="made-up").bearer(account("nobody"))
+    try:
+        call(b"", timeout=START_SECONDS, metadata=token)
+    except grpc.RpcError as error:
+        return cast(grpc.Call, error).code() is grpc.StatusCode.UNAUTHENTICATED
+    return False
 
 
 def _tells_of_a_defect(line: str) -> bool:
