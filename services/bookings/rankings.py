@@ -54,10 +54,14 @@ class Rankings:
             return await cursor.fetchall()
 
     async def roll_up(self) -> bool:
-        """Adds a chunk of the ledger to the tallies; tells whether there was any."""
+        """Adds a chunk of the ledger to the tallies; tells whether there may be more.
+
+        What is less than a chunk waits for company, as a sale would have it roll up all the time.
+        """
         async with self._pool.connection() as connection:
             rolled = await connection.execute(SQL["roll_up"], {"chunk": self._roll_up_chunk})
-            return rolled.rowcount > 0
+            [rows] = await rolled.fetchone() or (0,)
+            return bool(rows == self._roll_up_chunk)
 
 
 def first_day(period: str, day: str) -> date:
