@@ -5,7 +5,7 @@ made from these bindings.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -142,6 +142,12 @@ class Binding:
         return [field for field in self._unbound() if field.name != self.body]
 
     @cached_property
+    def copies(self) -> Mapping[str, str]:
+        """Maps fields of the resource to those of the request that take a copy which differs."""
+        request = fields(self.rpc.input_type)
+        return {field.rule.copy_of: field.name for field in request if field.rule.copy_of}
+
+    @cached_property
     def answer_type(self) -> FieldDescriptor | Descriptor:
         """What is printed: a field of the response, or the response as a whole."""
         response = self.rpc.output_type
@@ -151,8 +157,11 @@ class Binding:
         """Translates the path of a field in the request to what the client calls it."""
         if self.resource:
             path = path.removeprefix(f"{self.body}.")
-        headers = {field.name: field.rule.request_header for field in self.header_fields}
-        return headers.get(path, path)
+        names = {field.name: field.rule.request_header for field in self.header_fields}
+        for field in self.body_fields:
+            if field.name in self.copies:
+                names[self.copies[field.name]] = field.rule.copies[0]
+        return names.get(path, path)
 
     def _unbound(self) -> list[Field]:
         return [
@@ -160,6 +169,7 @@ class Binding:
             for field in fields(self.rpc.input_type)
             if field.name not in self.variables
             and not field.rule.request_header
+            and not field.rule.copy_of
             and not _is_update_mask(field)
         ]
 

@@ -6,6 +6,7 @@ a client sees all of it at once.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -22,6 +23,7 @@ from services.kit.errors import ValidationFailed, Violation
 from services.kit.validation import violations
 
 MISSING = "value is required"
+NO_COPIES: Mapping[str, str] = MappingProxyType({})
 
 Found: TypeAlias = list[Violation]
 Values: TypeAlias = dict[str, Any]
@@ -37,12 +39,17 @@ class FieldSet:
     """Fields that members may set, by every name that they go by.
 
     `in_update` says that output-only fields come back from an earlier answer and are ignored;
-    otherwise they are refused. The copy of a field beside the field itself must be like it: nobody
-    could say which of the two was edited.
+    otherwise they are refused. The copy of a field beside the field itself must be like it, unless
+    `copies` name what to set to one that differs: it is for the service to say which was edited.
     """
 
     def __init__(
-        self, fields: Sequence[Field], read: Callable[[Field], Read], *, in_update: bool
+        self,
+        fields: Sequence[Field],
+        read: Callable[[Field], Read],
+        *,
+        in_update: bool,
+        copies: Mapping[str, str] = NO_COPIES,
     ) -> None:
         self._by_name = {
             name: _accept(field, name, read(field), in_update=in_update)
@@ -51,7 +58,9 @@ class FieldSet:
         }
         self._own_names = {name: field.name for field in fields for name in field.request_names}
         self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
-        self._originals = {copy: field.name for field in fields for copy in field.rule.copies}
+        self._originals = {copy: field for field in fields for copy in field.rule.copies}
+        self._read = read
+        self._copies = copies
 
     def take(self, members: Members, path: str, found: Found) -> Values:
         """Reads the members into constructor arguments; null is None.
@@ -61,7 +70,7 @@ class FieldSet:
         given: Values = {}
         by_name = self._by_name
         if self._originals:
-            members = self._without_copies(members, path, found)
+            members = self._without_copies(members, path, given, found)
         for name, value in members:
             accept = by_name.get(name)
             if accept is None:
@@ -79,14 +88,19 @@ class FieldSet:
         own_names = self._own_names
         return {own_names[name]: name for name, _ in members if name in own_names}
 
-    def _without_copies(self, members: Members, path: str, found: Found) -> Members:
-        """Leaves out each copy, once, of a field that is there, too."""
+    def _without_copies(self, members: Members, path: str, given: Values, found: Found) -> Members:
+        """Takes each copy, once, out of the members where its field is among them, too."""
         sent, rest = dict(members), [*members]
-        for copy, original in self._originals.items():
-            if copy in sent and original in sent:
-                if sent[copy] != sent[original]:
-                    found.append(Violation(path + copy, _differs(original)))
+        for copy, field in self._originals.items():
+            if copy in sent and field.name in sent:
                 rest.remove((copy, sent[copy]))
+                if sent[copy] == sent[field.name]:
+                    continue
+                if field.name in self._copies:
+                    read = self._read(field)
+                    given[self._copies[field.name]] = read(sent[copy], path + copy, found)
+                else:
+                    found.append(Violation(path + copy, _differs(field.name)))
         return rest
 
 
@@ -103,7 +117,10 @@ class Decoder:
             for field in binding.header_fields
         ]
         self._query = FieldSet(binding.query_fields, _query_reader, in_update=False)
-        self._body = FieldSet(binding.body_fields, _json_reader, in_update=binding.is_update)
+        self._copied = binding.copies.values()
+        self._body = FieldSet(
+            binding.body_fields, _json_reader, in_update=binding.is_update, copies=binding.copies
+        )
         self._resource = _resource_class(binding)
 
     def carried(self, headers: Mapping[bytes, bytes]) -> Values:
@@ -148,7 +165,8 @@ class Decoder:
     def _of_body(self, given: Values) -> Values:
         if self._resource is None:
             return given
-        fields: Values = {self._binding.body: self._resource(**given)}
+        fields: Values = {name: given.pop(name) for name in self._copied if name in given}
+        fields[self._binding.body] = self._resource(**given)
         if self._binding.is_update:
             fields["update_mask"] = FieldMask(paths=given)
         return fields

@@ -43,7 +43,8 @@ def changes_of(event: Event, fields: Fields) -> Fields:
     Raises ValidationFailed when they cannot be its fields, InvalidTransition when it cannot get
     there from here.
     """
-    changes = {name: value for name, value in fields.items() if value != getattr(event, name)}
+    meant = _with_one_name(event, fields)
+    changes = {name: value for name, value in meant.items() if value != getattr(event, name)}
     if "key" in changes:
         raise ValidationFailed(violations=[Violation("event.key", "cannot change")])
     target = replace(event, **changes)
@@ -72,6 +73,18 @@ def needs_verdict(event: Event, changes: Fields) -> bool:
 def time_zones() -> frozenset[str]:
     """Names the time zones that there are."""
     return frozenset(zoneinfo.available_timezones())
+
+
+def _with_one_name(event: Event, fields: Fields) -> Fields:
+    """Picks of the two names that a client was shown and sent back the one that was edited."""
+    if "copied_name" not in fields:
+        return fields
+    edited = {fields.get("name", event.name), fields["copied_name"]} - {event.name}
+    if len(edited) > 1:
+        differs = "differs from the name, which it repeats: send one of them, or both alike"
+        raise ValidationFailed(violations=[Violation("copied_name", differs)])
+    others = {name: value for name, value in fields.items() if name != "copied_name"}
+    return others | {"name": next(iter(edited), event.name)}
 
 
 def _check_window(opens: object, closes: object) -> None:

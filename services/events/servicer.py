@@ -91,8 +91,10 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
     ) -> events_pb2.UpdateEventResponse:
         """See events.proto."""
         paths = request.update_mask.paths if request.HasField("update_mask") else None
-        change = self._change(request, messages.fields(request.event, paths))
-        answer = await self._changes.update(change)
+        fields = messages.fields(request.event, paths)
+        if request.HasField("copied_name"):
+            fields = {**fields, "copied_name": request.copied_name}
+        answer = await self._changes.update(self._change(request, fields))
         return events_pb2.UpdateEventResponse(
             event=_event(answer), replayed=isinstance(answer, Replay)
         )

@@ -78,7 +78,8 @@ class System:
             for setting, service in self.ports.items()
             if setting != "PORT"
         }
-        with _running("gateway", {"PORT": str(port)} | targets | settings):
+        open_to_all = {"PORT": str(port), "BOXOFFICE_OPEN_ACCESS": "true"}
+        with _running("gateway", open_to_all | targets | settings):
             _wait_until_ready(f"http://127.0.0.1:{port}")
             yield port
 

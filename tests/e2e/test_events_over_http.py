@@ -192,11 +192,24 @@ def test_what_an_event_needs_cannot_be_cleared(client: httpx.Client, field: str)
     assert named(client.patch(path(create_event(client)), json={field: None})) == {field}
 
 
+def test_a_name_edited_twice_is_refused(client: httpx.Client) -> None:
+    """Nobody could say which of the two is meant, so nothing changes."""
+    event = create_event(client)
+    fetched = client.get(path(event)).json()
+    answer = client.put(path(event), json=fetched | {"name": "Gig", "title": "Opera"})
+    assert (answer.status_code, answer.json()["error"]) == (422, "validation_error")
+    assert [detail["path"] for detail in answer.json()["details"]] == ["title"]
+    assert client.get(path(event)).json() == fetched
+
+
+@pytest.mark.parametrize("names", [("name",), ("title",), ("name", "title")])
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_what_was_got_can_be_edited_and_put(client: httpx.Client, method: str) -> None:
-    """Fields that only answers have are ignored when they come back."""
+def test_what_was_got_can_be_edited_and_put(
+    client: httpx.Client, method: str, names: tuple[str, ...]
+) -> None:
+    """Fields that only answers have are ignored, and a name counts whichever copy was edited."""
     event = create_event(client, **{**ALL, "key": new_key()})
-    edited = client.get(path(event)).json() | {"name": "Gig", "title": "Gig", "venue": None}
+    edited = client.get(path(event)).json() | dict.fromkeys(names, "Gig") | {"venue": None}
     changed = client.request(method, path(event), json=edited).json()
     assert (changed["name"], changed["title"], changed["venue"]) == ("Gig", "Gig", None)
     assert changed["version"] == 2

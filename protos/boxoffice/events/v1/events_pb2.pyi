@@ -591,12 +591,17 @@ class UpdateEventRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     IF_MATCH_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    COPIED_NAME_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     if_match: _builtins.str
     """Entity tags, one of which must be the current version; empty for any."""
     request_id: _builtins.str
     """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    copied_name: _builtins.str
+    """Another name beside that of `event`, as whoever was shown an event has its name twice: the one
+    that differs from the stored name is meant.
+    """
     @_builtins.property
     def event(self) -> Global___Event:
         """The new values. Output-only fields are ignored."""
@@ -613,12 +618,15 @@ class UpdateEventRequest(_message.Message):
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         if_match: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        copied_name: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_copied_name", b"_copied_name", "copied_name", b"copied_name", "event", b"event", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "event_id", b"event_id", "if_match", b"if_match", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_copied_name", b"_copied_name", "copied_name", b"copied_name", "event", b"event", "event_id", b"event_id", "if_match", b"if_match", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__copied_name: _TypeAlias = _typing.Literal["copied_name"]  # noqa: Y015
+    _WhichOneofArgType__copied_name: _TypeAlias = _typing.Literal["_copied_name", b"_copied_name"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__copied_name) -> _WhichOneofReturnType__copied_name | None: ...
 
 Global___UpdateEventRequest: _TypeAlias = UpdateEventRequest  # noqa: Y015
 

@@ -280,12 +280,17 @@ class FieldRule(_message.Message):
     REQUEST_HEADER_FIELD_NUMBER: _builtins.int
     RESPONSE_HEADER_FIELD_NUMBER: _builtins.int
     OMITTED_FIELD_NUMBER: _builtins.int
+    COPY_OF_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
     """Request header that carries the field; it is in no path, query or body then."""
     response_header: _builtins.str
     """Response header that repeats the field: `ETag` in quotes, a bool only when true."""
     omitted: _builtins.bool
     """Whether answers leave the field out while it is unset, instead of showing null."""
+    copy_of: _builtins.str
+    """In the request of an update: the field of its resource whose copy this is, if a client sent
+    both and they differ. It is in no path, query or body by itself.
+    """
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further names that a request may use."""
@@ -302,10 +307,11 @@ class FieldRule(_message.Message):
         request_header: _builtins.str = ...,
         response_header: _builtins.str = ...,
         omitted: _builtins.bool = ...,
+        copy_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
