@@ -75,7 +75,7 @@ def test_a_party_is_of_one_to_twenty(
     client: httpx.Client, people: dict[str, Headers], seats: object
 ) -> None:
     """A number, and nothing that is made one."""
-    assert named(book(client, 1, seats, people["ada"])) == {"seat_count"}
+    assert named(book(client, 1, seats, people["ada"])) == {"seatCount"}
 
 
 def test_a_repeated_request_is_answered_again(
