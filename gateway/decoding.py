@@ -58,9 +58,11 @@ class FieldSet:
         }
         self._own_names = {name: field.name for field in fields for name in field.request_names}
         self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
-        self._originals = {copy: field for field in fields for copy in field.rule.copies}
-        self._read = read
-        self._copies = copies
+        self._copies = [
+            (copy, field.name, copies.get(field.name), read(field))
+            for field in fields
+            for copy in field.rule.copies
+        ]
 
     def take(self, members: Members, path: str, found: Found) -> Values:
         """Reads the members into constructor arguments; null is None.
@@ -69,7 +71,7 @@ class FieldSet:
         """
         given: Values = {}
         by_name = self._by_name
-        if self._originals:
+        if self._copies:
             members = self._without_copies(members, path, given, found)
         for name, value in members:
             accept = by_name.get(name)
@@ -91,16 +93,16 @@ class FieldSet:
     def _without_copies(self, members: Members, path: str, given: Values, found: Found) -> Members:
         """Takes each copy, once, out of the members where its field is among them, too."""
         sent, rest = dict(members), [*members]
-        for copy, field in self._originals.items():
-            if copy in sent and field.name in sent:
-                rest.remove((copy, sent[copy]))
-                if sent[copy] == sent[field.name]:
-                    continue
-                if field.name in self._copies:
-                    read = self._read(field)
-                    given[self._copies[field.name]] = read(sent[copy], path + copy, found)
-                else:
-                    found.append(Violation(path + copy, _differs(field.name)))
+        for copy, original, differing, read in self._copies:
+            if copy not in sent or original not in sent:
+                continue
+            rest.remove((copy, sent[copy]))
+            if sent[copy] == sent[original]:
+                continue
+            if differing:
+                given[differing] = read(sent[copy], path + copy, found)
+            else:
+                found.append(Violation(path + copy, _differs(original)))
         return rest
 
 
