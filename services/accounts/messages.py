@@ -2,9 +2,8 @@
 
 import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from datetime import UTC
+from typing import Any
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2, notices_pb2
 from boxoffice.rest.v1 import rest_pb2
@@ -17,7 +16,8 @@ from services.accounts.sessions import LogIn
 from services.accounts.signing_keys import PublicKey
 from services.accounts.tokens import AccessToken
 from services.accounts.users import Person, User
-from services.kit.errors import ValidationFailed, Violation
+from services.kit import masks
+from services.kit.timestamps import timestamp
 
 
 def signing_key(key: PublicKey) -> identity_pb2.SigningKey:
@@ -56,9 +56,9 @@ def api_key(found: ApiKey) -> api_keys_pb2.ApiKey:
         id=found.id,
         name=found.name,
         scopes=[rest_pb2.Scope.Value(f"SCOPE_{scope}") for scope in found.scopes],
-        created_at=_timestamp(found.created_at),
-        expires_at=_timestamp(found.expires_at),
-        last_used_at=_timestamp(found.last_used_at),
+        created_at=timestamp(found.created_at),
+        expires_at=timestamp(found.expires_at),
+        last_used_at=timestamp(found.last_used_at),
     )
 
 
@@ -105,22 +105,13 @@ def session(log_in: LogIn, issued: AccessToken) -> accounts_pb2.Session:
         token_type="Bearer",  # noqa: S106 - no secret
         expires_in=issued.expires_in_seconds,
         refresh_token=str(log_in.refresh_token),
-        user=_user(log_in.user),
+        user=accounts_pb2.User(**_person(log_in.user)),
     )
 
 
 def profile(found: User) -> accounts_pb2.Profile:
     """Writes an account as its owner sees it."""
-    return accounts_pb2.Profile(
-        id=found.id,
-        name=found.called,
-        firstname=found.firstname or None,
-        lastname=found.lastname or None,
-        email=found.email,
-        role=_role(found),
-        email_verified=found.email_verified,
-        country=found.country,
-    )
+    return accounts_pb2.Profile(country=found.country, **_person(found))
 
 
 def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | bool | None]:
@@ -130,12 +121,8 @@ def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | 
     """
     given = {field.name: value for field, value in request.profile.ListFields()}
     if request.HasField("update_mask"):
-        names = set(request.update_mask.paths)
-        if unknown := sorted(names - set(request.profile.DESCRIPTOR.fields_by_name)):
-            raise ValidationFailed(
-                violations=[Violation("update_mask", f"{path!r} is no field") for path in unknown]
-            )
-        given = {name: given.get(name) for name in names}
+        named = masks.named(request.update_mask.paths, request.profile)
+        given = {name: given.get(name) for name in named}
     if given.get("role") is not None:
         given["role"] = identity_pb2.Role.Name(given["role"]).removeprefix("ROLE_")
     if "email_verified" in given:
@@ -143,25 +130,18 @@ def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | 
     return given
 
 
-def _user(found: User) -> accounts_pb2.User:
-    return accounts_pb2.User(
-        id=found.id,
-        name=found.called,
-        firstname=found.firstname or None,
-        lastname=found.lastname or None,
-        email=found.email,
-        role=_role(found),
-        email_verified=found.email_verified,
-    )
+def _person(found: User) -> dict[str, Any]:
+    """Gives what a session and a profile both show."""
+    return {
+        "id": found.id,
+        "name": found.called,
+        "firstname": found.firstname or None,
+        "lastname": found.lastname or None,
+        "email": found.email,
+        "role": _role(found),
+        "email_verified": found.email_verified,
+    }
 
 
 def _role(found: User) -> identity_pb2.Role.ValueType:
     return identity_pb2.Role.Value(f"ROLE_{found.role}")
-
-
-def _timestamp(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    written = Timestamp()
-    written.FromDatetime(moment)
-    return written

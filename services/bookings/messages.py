@@ -17,6 +17,7 @@ from services.bookings.following import News, Place
 from services.bookings.inventory import EventState, Judgement, Seats
 from services.bookings.notices import Notice
 from services.bookings.waiting_list import Entry, EntryChange, Given, Tickets
+from services.kit.timestamps import timestamp
 
 
 def booking(found: Booking) -> bookings_pb2.Booking:
@@ -232,15 +233,6 @@ def notice(waiting: Notice) -> notices_pb2.Notice:
 def status_name(status: bookings_pb2.BookingStatus.ValueType) -> str:
     """Gives a status as it is stored."""
     return bookings_pb2.BookingStatus.Name(status).removeprefix("BOOKING_STATUS_")
-
-
-def timestamp(moment: datetime | None) -> Timestamp | None:
-    """Writes an aware time; None stays unset."""
-    if moment is None:
-        return None
-    written = Timestamp()
-    written.FromDatetime(moment)
-    return written
 
 
 @lru_cache(maxsize=16)

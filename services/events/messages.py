@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
@@ -15,12 +14,14 @@ from boxoffice.type.v1 import money_pb2
 from services.events.answers import Deleted, Initialized, Outcome, Replay, Shown
 from services.events.feed import Changed
 from services.events.revisions import Event, Fields
+from services.kit import masks
 from services.kit.errors import (
     ValidationFailed,
     Violation,
     refusal_from_status,
     status_of,
 )
+from services.kit.timestamps import timestamp
 
 Keyed: TypeAlias = (
     events_pb2.CreateEventRequest
@@ -144,13 +145,9 @@ def fields(message: events_pb2.Event, paths: Iterable[str] | None) -> Fields:
 
     A named one that is not filled in is None. Raises ValidationFailed.
     """
-    named = [name for name in _SETTABLE if _is_set(message, name)] if paths is None else set(paths)
-    if unknown := sorted(set(named) - set(events_pb2.Event.DESCRIPTOR.fields_by_name)):
-        raise ValidationFailed(
-            violations=[Violation("update_mask", f"{path!r} is no field") for path in unknown]
-        )
+    filled_in = (name for name in _SETTABLE if _is_set(message, name))
     found: dict[str, object] = {}
-    for name in named:
+    for name in filled_in if paths is None else masks.named(paths, message):
         if name == "price":
             found |= _price(message)
         elif name in _READ:
@@ -166,15 +163,6 @@ def fingerprint(request: Keyed) -> bytes:
         content.update_mask.paths[:] = sorted(set(content.update_mask.paths))
     asked = content.DESCRIPTOR.name.encode(), content.SerializeToString(deterministic=True)
     return hashlib.sha256(b"\x1f".join((b"v1", *asked))).digest()
-
-
-def timestamp(moment: datetime | None) -> Timestamp | None:
-    """Writes an aware time; None stays unset."""
-    if moment is None:
-        return None
-    written = Timestamp()
-    written.FromDatetime(moment)
-    return written
 
 
 def status_name(status: events_pb2.EventStatus.ValueType) -> str:
