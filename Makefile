@@ -76,8 +76,9 @@ lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --constraint requirements-dev.txt --extra run --output-file requirements-run.txt
 	$(LOCK) --constraint requirements-dev.txt --extra server --output-file requirements.txt
 
-LOCK = uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 \
-	--no-annotate pyproject.toml
+# Extras are named, or pip would take the newest release of what is asked for with one.
+LOCK = uv pip compile --quiet --generate-hashes --universal --no-header --no-strip-extras \
+	--no-annotate --python-version 3.11 pyproject.toml
 
 .PHONY: clean
 clean: ## Remove the virtual environment and every cache; the data stays
