@@ -23,7 +23,7 @@ from tests.conftest import Database
 from tests.services.issuer import ScriptedIssuer, account
 
 PROJECT = Path(__file__).parents[2]
-START_SECONDS = 30
+START_SECONDS = 90
 STOP_SECONDS = 20
 SERVICE_KEY = "the-key-of-services"
 # Below those that the kernel gives to outgoing connections: a process that was stopped gets its

@@ -13,7 +13,7 @@ from tests.e2e.wire import reservation
 from tests.services.bookings.conftest import LOCKED, alter_reserve, drift
 
 # A batch takes this long, so that what the system can do is known, and little, on any machine.
-BATCH_SECONDS, BATCH_SIZE, WAITING = 0.03, 16, 64
+BATCH_SECONDS, BATCH_SIZE, WAITING = 0.06, 16, 64
 CAPACITY = BATCH_SIZE / BATCH_SECONDS
 PEAK, OVERLOAD = 1.0, 5.0
 SECONDS = 2.0
@@ -64,8 +64,12 @@ def seconds_to_normal(system: System, event_id: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of offering too much: the shares and seconds that the promises speak of."""
+    """What came of offering too much: the shares and seconds that the promises speak of.
 
+    `is_clear` says that everybody was served, or told that they were not and when to come again.
+    """
+
+    is_clear: bool
     goodput: float
     refused_seconds: float
     served_seconds: float
@@ -75,7 +79,8 @@ class Trial:
     def is_kept(self) -> bool:
         """Whether every promise was kept, with what a busy machine may add."""
         return (
-            self.goodput >= GOODPUT - GOODPUT_SLACK
+            self.is_clear
+            and self.goodput >= GOODPUT - GOODPUT_SLACK
             and self.refused_seconds < REFUSED_SECONDS + SLACK_SECONDS
             and self.served_seconds < SERVED_SECONDS + SLACK_SECONDS
             and self.normal_seconds < NORMAL_SECONDS
@@ -83,14 +88,13 @@ class Trial:
 
 
 async def overload(system: System, event_id: int) -> Trial:
-    """Offers what the system can do, then five times that; whoever is refused must know why."""
+    """Offers what the system can do, then five times that."""
     peak = await offer(system, event_id, PEAK)
     over = await offer(system, event_id, OVERLOAD)
     normal_seconds = seconds_to_normal(system, event_id)
-    assert over.statuses.keys() == {201, 503}
-    assert over.hinted == over.statuses[503]
+    is_clear = over.statuses.keys() == {201, 503} and over.hinted == over.statuses[503]
     goodput = over.rate(201) / peak.rate(201)
-    return Trial(goodput, over.wait(503, 99), over.wait(201, 99), normal_seconds)
+    return Trial(is_clear, goodput, over.wait(503, 99), over.wait(201, 99), normal_seconds)
 
 
 async def test_what_is_too_much_is_refused_at_once_and_costs_the_others_nothing(
