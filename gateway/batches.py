@@ -121,7 +121,8 @@ class Twin:
         if skips_locked:
             request.skips_locked = True
         response: Any = await self._call(request, timeout=timeout, metadata=items[0].metadata[:1])
-        return [_unpacked(result) for result in response.results]
+        pairs = zip(items, response.results, strict=True)
+        return [_unpacked(result) for _, result in pairs]
 
 
 def _adder(rpc: MethodDescriptor, twin: MethodDescriptor) -> Callable[[Any, Item], None]:

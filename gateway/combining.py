@@ -2,15 +2,21 @@
 
 No timer makes anybody wait: the first request leaves at the end of the loop's turn. One batch is
 away at a time, so the busier the service, the larger the batches, and the less each request costs.
+A batch takes no more than half of all who ask at that time, those included who were answered just
+now and are about to ask again: while it is away there is the other half to answer and to read from,
+so neither side waits for the other.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
 from gateway.deadlines import Deadline
 from services.kit.errors import Unavailable
+
+TURNS_TO_LEAVE = 2
+"""Turns of the loop until a call is on its way: that of who makes it, then that of gRPC's task."""
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -33,22 +39,53 @@ class _Waiter(Generic[ItemT, ResultT]):
             self.answer.set_exception(TimeoutError() if self.was_sent else Unavailable())
 
 
+class _Batch(Generic[ItemT, ResultT]):
+    """Items that were sent together."""
+
+    def __init__(
+        self,
+        waiters: Sequence[_Waiter[ItemT, ResultT]],
+        send: Callable[[Sequence[ItemT]], Coroutine[Any, Any, Sequence[ResultT]]],
+    ) -> None:
+        self.waiters = waiters
+        self._results = asyncio.create_task(send([waiter.item for waiter in waiters]))
+
+    async def is_back(self) -> None:
+        """Waits until it is known what became of the items, whatever it is."""
+        await asyncio.wait([self._results])
+
+    def tell(self) -> None:
+        """Tells those who still wait."""
+        error = self._results.exception()
+        results: Sequence[ResultT] = () if error else self._results.result()
+        for number, waiter in enumerate(self.waiters):
+            if waiter.answer.done():
+                continue
+            if error:
+                waiter.answer.set_exception(error)
+            else:
+                waiter.answer.set_result(results[number])
+
+
 class Combiner(Generic[ItemT, ResultT]):
     """Sends items in batches of at most `at_once`, and gives each its own result.
 
     `send` gets the items in the order of their arrival and gives as many results; what it raises is
     raised to all who wait for these. At most `waiting` items wait; any more are refused at once.
+    Batches of up to `whole` items are never made smaller.
     """
 
     def __init__(
         self,
-        send: Callable[[Sequence[ItemT]], Awaitable[Sequence[ResultT]]],
+        send: Callable[[Sequence[ItemT]], Coroutine[Any, Any, Sequence[ResultT]]],
         *,
         at_once: int,
         waiting: int,
+        whole: int = 16,
     ) -> None:
         self._send = send
         self._at_once = at_once
+        self._whole = whole
         self._limit = waiting
         self._waiting: deque[_Waiter[ItemT, ResultT]] = deque()
         self._away: Sequence[_Waiter[ItemT, ResultT]] = ()
@@ -81,14 +118,26 @@ class Combiner(Generic[ItemT, ResultT]):
         return await waiter.answer
 
     async def _carry(self) -> None:
-        """Sends batches until nothing waits."""
+        """Sends batches until nothing waits; each leaves before the last one's answers are told."""
         try:
-            while batch := self._next_batch():
-                self._away = batch
-                await self._deliver(batch)
+            batch = self._leave(beside=0)
+            while batch is not None:
+                await batch.is_back()
+                back, batch = batch, self._leave(beside=len(batch.waiters))
+                if batch is not None:
+                    for _ in range(TURNS_TO_LEAVE):
+                        await asyncio.sleep(0)
+                back.tell()
         finally:
             self._carrier, self._away = None, ()
             self._next_deadline.close()
+
+    def _leave(self, *, beside: int) -> "_Batch[ItemT, ResultT] | None":
+        """Sends the next batch, if anybody waits; so many others are about to ask again."""
+        everybody = len(self._waiting) + beside
+        most = min(self._at_once, max(self._whole, (everybody + 1) // 2))
+        self._away = waiters = self._next(most)
+        return _Batch(waiters, self._send) if waiters else None
 
     def _give_up(self) -> None:
         """Lets all go whose time is up."""
@@ -99,24 +148,12 @@ class Combiner(Generic[ItemT, ResultT]):
             elif not waiter.answer.done():
                 self._next_deadline.bring_forward(waiter.deadline - now)
 
-    def _next_batch(self) -> list[_Waiter[ItemT, ResultT]]:
+    def _next(self, most: int) -> list[_Waiter[ItemT, ResultT]]:
         """Takes those who still wait, as they came."""
-        batch: list[_Waiter[ItemT, ResultT]] = []
-        while self._waiting and len(batch) < self._at_once:
+        taken: list[_Waiter[ItemT, ResultT]] = []
+        while self._waiting and len(taken) < most:
             waiter = self._waiting.popleft()
             if not waiter.answer.done():
                 waiter.was_sent = True
-                batch.append(waiter)
-        return batch
-
-    async def _deliver(self, batch: Sequence[_Waiter[ItemT, ResultT]]) -> None:
-        try:
-            results = await self._send([waiter.item for waiter in batch])
-        except Exception as error:  # noqa: BLE001 - it is for those who wait to handle
-            for waiter in batch:
-                if not waiter.answer.done():
-                    waiter.answer.set_exception(error)
-            return
-        for waiter, result in zip(batch, results, strict=True):
-            if not waiter.answer.done():
-                waiter.answer.set_result(result)
+                taken.append(waiter)
+        return taken

@@ -53,6 +53,37 @@ async def test_a_batch_has_its_bound() -> None:
     assert sender.batches == [[1, 2], [3, 4], [5]]
 
 
+async def test_half_of_all_stay_behind() -> None:
+    """So there is always something to do on both sides; few are not worth two batches."""
+    sender = Sender()
+    sender.may_answer = asyncio.Semaphore(100)
+    combiner = Combiner(sender.send, at_once=10, waiting=100, whole=2)
+    await asyncio.gather(*ask(combiner, *range(9)))
+    assert sender.batches == [[0, 1, 2, 3, 4], [5, 6, 7, 8]]
+    await asyncio.gather(*ask(combiner, 1, 2))
+    assert sender.batches[2:] == [[1, 2]]
+
+
+async def test_the_next_batch_leaves_before_answers_are_told() -> None:
+    """The service has work again by then; telling takes longer than sending."""
+    sender = Sender()
+    sender.may_answer = asyncio.Semaphore(100)
+
+    async def send(items: Sequence[int]) -> Sequence[int]:
+        # As gRPC does: a call begins in a task of its own.
+        return await asyncio.create_task(sender.send(items))
+
+    combiner = Combiner(send, at_once=1, waiting=100)
+    seen = []
+
+    async def note(item: int) -> None:
+        await combiner.ask(item, timeout_seconds=5)
+        seen.append(list(sender.batches))
+
+    await asyncio.gather(note(1), note(2))
+    assert seen == [[[1], [2]], [[1], [2]]]
+
+
 async def test_too_many_are_refused_at_once() -> None:
     """A queue that is full tells so, instead of letting callers wait past their deadline."""
     sender = Sender()
