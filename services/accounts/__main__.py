@@ -1,12 +1,8 @@
 """Runs accounts: `python -m services.accounts`. Wiring only."""
 
-import asyncio
 import contextlib
 import secrets
-import sys
 from collections.abc import AsyncIterator
-
-import uvloop
 
 from boxoffice.accounts.v1 import (
     accounts_pb2,
@@ -21,7 +17,7 @@ from boxoffice.accounts.v1 import (
 from services.accounts import smtp
 from services.accounts.api_keys import ApiKeys
 from services.accounts.codes import Codes
-from services.accounts.errors import NoPepperError, StartError
+from services.accounts.errors import NoPepperError
 from services.accounts.issuer import OwnIssuer
 from services.accounts.mailing import Mailing
 from services.accounts.notices import Notices
@@ -37,10 +33,9 @@ from services.accounts.servicer import (
 from services.accounts.settings import Settings
 from services.accounts.signing_keys import SigningKeys
 from services.accounts.tokens import Tokens
-from services.kit import failpoints, interceptors, logging, metrics, postgres
+from services.kit import interceptors, postgres, service
 from services.kit.authentication import Authenticator
-from services.kit.server import Server, running, terminated
-from services.kit.trust import REFRESH_SECONDS
+from services.kit.server import Server
 from services.kit.workers import repeat
 
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"].full_name
@@ -83,10 +78,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         mailing = Mailing(
             pool, codes, server=smtp.server_at(settings.smtp_url), sender=settings.mail_from
         )
-        await server.start()
-        async with running(
-            server.watch_database(lambda: postgres.is_reachable(pool)),
-            repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
+        async with service.at_work(
+            server,
+            pool,
+            authenticator,
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),
             repeat(codes.forget, every_seconds=3600),
@@ -94,10 +89,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(mailing.deliver, every_seconds=1),
             repeat(mailing.give_up, every_seconds=3600),
         ):
-            try:
-                yield port
-            finally:
-                await server.stop()
+            yield port
 
 
 def _pepper(settings: Settings) -> bytes:
@@ -107,18 +99,10 @@ def _pepper(settings: Settings) -> bytes:
     return settings.code_pepper.encode() or secrets.token_bytes(32)
 
 
-async def run(settings: Settings) -> None:
+def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    logging.configure("accounts", settings.log_level)
-    failpoints.arm(settings.failpoints, environment=settings.environment)
-    metrics.expose(settings.metrics_listen)
-    try:
-        async with serving(settings):
-            await terminated()
-    except StartError as error:
-        sys.exit(f"Boxoffice accounts: {error}")
+    service.main("accounts", Settings(), serving)
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(Settings()))
+    main()

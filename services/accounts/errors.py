@@ -7,7 +7,7 @@ Refusal
 ├── EmailTaken             ALREADY_EXISTS       EMAIL_TAKEN
 └── RateLimited            RESOURCE_EXHAUSTED   RATE_LIMITED, with `retry_after_seconds`
 
-StartError                 the service must not serve like this; the message is for the operator
+StartError
 ├── NoSigningKeyError      in production, keys are made by the operator
 ├── DevelopmentKeyError    in production, a generated key is as good as a published one
 └── NoPepperError          in production, all replicas must know the same codes
@@ -15,7 +15,7 @@ StartError                 the service must not serve like this; the message is 
 
 import grpc
 
-from services.kit.errors import Refusal
+from services.kit.errors import Refusal, StartError
 
 
 class ApiKeyNotFound(Refusal):
@@ -23,10 +23,6 @@ class ApiKeyNotFound(Refusal):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
-
-
-class StartError(Exception):
-    """The service must not start."""
 
 
 class NoSigningKeyError(StartError):

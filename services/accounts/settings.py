@@ -7,22 +7,13 @@ from services.accounts.registrations import OrganizerSignUp
 from services.kit import settings
 
 
-class Settings(settings.Settings):
+class Settings(settings.ServiceSettings):
     """`ACCOUNTS_DATABASE_URL` and the like, besides those that every process has."""
 
     model_config = SettingsConfigDict(env_prefix="ACCOUNTS_", **settings.MODEL_CONFIG)
 
-    database_url: str
-    """Connection string of this service's own role."""
-
     listen: str = "127.0.0.1:50053"
     """Where to serve gRPC, as host:port."""
-
-    pool_size: int = Field(default=8, ge=2)
-    """Connections to PostgreSQL at most."""
-
-    metrics_listen: str = ""
-    """Where to serve Prometheus metrics, as host:port; nowhere when empty."""
 
     code_pepper: str = Field(default="", repr=False)
     """Secret without which the codes in the database tell nothing; the same in all replicas."""

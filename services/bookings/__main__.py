@@ -1,10 +1,7 @@
 """Runs bookings: `python -m services.bookings`. Wiring only."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-
-import uvloop
 
 from boxoffice.bookings.v1 import (
     bookings_pb2,
@@ -32,12 +29,11 @@ from services.bookings.settings import Settings
 from services.bookings.waiting_list import WaitingList
 from services.bookings.waiting_list_servicer import SERVICE as WAITING_LIST
 from services.bookings.waiting_list_servicer import WaitingListServicer
-from services.kit import failpoints, interceptors, logging, metrics, postgres
+from services.kit import interceptors, postgres, service
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
 from services.kit.identity import IDENTITY, Identity
-from services.kit.server import Server, collect_rarely, running, terminated
-from services.kit.trust import REFRESH_SECONDS
+from services.kit.server import Server
 from services.kit.workers import repeat
 
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
@@ -103,10 +99,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             ),
             server.grpc,
         )
-        await server.start()
-        async with running(
-            server.watch_database(lambda: postgres.is_reachable(pool)),
-            repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
+        async with service.at_work(
+            server,
+            pool,
+            authenticator,
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),
@@ -115,22 +111,13 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(waiting_list.sweep, every_seconds=1),
             repeat(reservations.forget_keys, every_seconds=60),
         ):
-            try:
-                yield port
-            finally:
-                await server.stop()
+            yield port
 
 
-async def run(settings: Settings) -> None:
+def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    logging.configure("bookings", settings.log_level)
-    failpoints.arm(settings.failpoints, environment=settings.environment)
-    metrics.expose(settings.metrics_listen)
-    async with serving(settings):
-        collect_rarely()
-        await terminated()
+    service.main("bookings", Settings(), serving)
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(Settings()))
+    main()

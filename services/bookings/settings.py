@@ -6,13 +6,10 @@ from pydantic_settings import SettingsConfigDict
 from services.kit import settings
 
 
-class Settings(settings.Settings):
+class Settings(settings.ServiceSettings):
     """Settings of bookings: `BOOKINGS_…`, besides those that every process has."""
 
     model_config = SettingsConfigDict(env_prefix="BOOKINGS_", **settings.MODEL_CONFIG)
-
-    database_url: str
-    """DSN of the schema's own role."""
 
     listen: str = "127.0.0.1:50052"
     """Address to serve gRPC on, as host:port."""
@@ -23,14 +20,8 @@ class Settings(settings.Settings):
     accounts_target: str = "127.0.0.1:50053"
     """Where accounts is, as a gRPC target."""
 
-    pool_size: int = Field(default=8, ge=2)
-    """Connections to the database, at most."""
-
     reconcile_seconds: float = Field(default=60, gt=0)
     """Pause between two comparisons of everything with the catalogue and with itself."""
 
     offer_seconds: int = Field(default=7200, ge=1)
     """How long seats are kept for somebody from the waiting list who has to accept them."""
-
-    metrics_listen: str = ""
-    """Address to serve Prometheus metrics on, as host:port; none when empty."""

@@ -1,10 +1,7 @@
 """Runs events: `python -m services.events`. Wiring only."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-
-import uvloop
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
@@ -16,12 +13,11 @@ from services.events.idempotency import Idempotency
 from services.events.inventory import Inventory
 from services.events.servicer import CatalogueServicer, EventsServicer
 from services.events.settings import Settings
-from services.kit import failpoints, interceptors, logging, metrics, postgres
+from services.kit import interceptors, postgres, service
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
 from services.kit.identity import IDENTITY, Identity
-from services.kit.server import Server, running, terminated
-from services.kit.trust import REFRESH_SECONDS
+from services.kit.server import Server
 from services.kit.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
@@ -58,30 +54,22 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(events, feed), server.grpc
         )
-        await server.start()
-        async with running(
-            server.watch_database(lambda: postgres.is_reachable(pool)),
-            repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
+        async with service.at_work(
+            server,
+            pool,
+            authenticator,
             repeat(changes.finish_pending, every_seconds=1),
             repeat(changes.count_pending, every_seconds=1),
             repeat(feed.forget, every_seconds=3600),
             repeat(idempotency.forget, every_seconds=3600),
         ):
-            try:
-                yield port
-            finally:
-                await server.stop()
+            yield port
 
 
-async def run(settings: Settings) -> None:
+def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    logging.configure("events", settings.log_level)
-    failpoints.arm(settings.failpoints, environment=settings.environment)
-    metrics.expose(settings.metrics_listen)
-    async with serving(settings):
-        await terminated()
+    service.main("events", Settings(), serving)
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(Settings()))
+    main()

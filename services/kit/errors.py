@@ -13,6 +13,8 @@
     ├── Internal               INTERNAL             INTERNAL, a defect of ours
     └── Received               whatever another process refused with
 
+    StartError                 a service must not serve like this; no answer, but a word at its end
+
 A service's own `errors.py` draws the rest of the tree.
 """
 
@@ -55,6 +57,10 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
         self.metadata: Mapping[str, str] = {
             name: str(value) for name, value in metadata.items() if value is not None
         }
+
+
+class StartError(Exception):
+    """A service must not serve like this; the message is for the operator."""
 
 
 class ValidationFailed(Refusal):

@@ -18,7 +18,7 @@ MODEL_CONFIG = SettingsConfigDict(
 
 
 class Settings(BaseSettings):
-    """Settings of one process. A service adds its own with its prefix (`BOOKINGS_`)."""
+    """Settings of one process."""
 
     model_config = MODEL_CONFIG
 
@@ -50,3 +50,19 @@ class Settings(BaseSettings):
             wanted = f"{SHORTEST_SECRET} characters or more in production"
             raise ValueError(f"BOXOFFICE_SERVICE_KEY must have {wanted}")
         return self
+
+
+class ServiceSettings(Settings):
+    """Settings of a service, which adds its own with its prefix (`BOOKINGS_`)."""
+
+    database_url: str
+    """Connection string of the service's own role."""
+
+    listen: str
+    """Where to serve gRPC, as host:port."""
+
+    pool_size: int = Field(default=8, ge=2)
+    """Connections to PostgreSQL at most."""
+
+    metrics_listen: str = ""
+    """Where to serve Prometheus metrics, as host:port; nowhere when empty."""

@@ -98,7 +98,7 @@ def check_books(system: System, load: Load) -> None:
 
 async def test_a_gateway_that_stops_answers_all_it_took(start: Start) -> None:
     """Its clients are asked to leave, and none of them is cut off."""
-    system = start(GATEWAY_DRAIN_SECONDS="0.5")
+    system = start(GATEWAY_DRAIN_SECONDS="2")
     load = Load(system.port, new_event(system))
 
     async def stop(load: Load) -> None:

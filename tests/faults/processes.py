@@ -3,7 +3,6 @@
 They are forked from a server that has imported everything already, so a start takes a moment.
 """
 
-import asyncio
 import importlib
 import multiprocessing
 import os
@@ -20,7 +19,7 @@ STOP_SECONDS = 20
 _stay_on_the_leash = leash(signal.SIGKILL)
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["pytest", "uvloop", *_MODULES.values(), __name__])
+_forks.set_forkserver_preload(["pytest", *_MODULES.values(), __name__])
 
 
 class Process:
@@ -71,6 +70,4 @@ def _serve(module: str, environment: Mapping[str, str], log: Path) -> None:
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    main = importlib.import_module(module)
-    with asyncio.Runner(loop_factory=main.uvloop.new_event_loop) as runner:
-        runner.run(main.run(main.Settings()))
+    importlib.import_module(module).main()

@@ -1,0 +1,66 @@
+"""What the processes of all services do alike: start, serve with workers beside, and end."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import uvloop
+
+from services.kit import failpoints, logging, metrics, postgres
+from services.kit.authentication import Authenticator
+from services.kit.errors import StartError
+from services.kit.server import Server, collect_rarely, running, terminated
+from services.kit.settings import ServiceSettings
+from services.kit.trust import REFRESH_SECONDS
+from services.kit.workers import repeat
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def main(
+    name: str,
+    settings: SettingsT,
+    serving: Callable[[SettingsT], AbstractAsyncContextManager[int]],
+) -> None:
+    """Serves until SIGTERM or SIGINT; ends the process with a word where it may not start."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(name, settings, serving))
+
+
+@contextlib.asynccontextmanager
+async def at_work(
+    server: Server,
+    pool: postgres.Pool,
+    authenticator: Authenticator,
+    *workers: Coroutine[Any, Any, None],
+) -> AsyncIterator[None]:
+    """Lets a server accept calls while the block runs, with workers beside it."""
+    await server.start()
+    async with running(
+        server.watch_database(lambda: postgres.is_reachable(pool)),
+        repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
+        *workers,
+    ):
+        try:
+            yield
+        finally:
+            await server.stop()
+
+
+async def _run(
+    name: str,
+    settings: SettingsT,
+    serving: Callable[[SettingsT], AbstractAsyncContextManager[int]],
+) -> None:
+    logging.configure(name, settings.log_level)
+    failpoints.arm(settings.failpoints, environment=settings.environment)
+    metrics.expose(settings.metrics_listen)
+    try:
+        async with serving(settings):
+            collect_rarely()
+            await terminated()
+    except StartError as error:
+        sys.exit(f"Boxoffice {name}: {error}")
