@@ -5,6 +5,7 @@ the connection is closed, as nothing after it can be trusted.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, cast
@@ -23,6 +24,10 @@ from gateway.sending import encoded
 from services.kit.errors import Refusal, Unavailable
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?= /\S* HTTP/1\.[01]\r\n)")
+_NEVER_ROUTED = b"TRACE"
+"""What a method that the parser has never heard of is read as, so that a route refuses it."""
 
 
 class _Phase(Enum):
@@ -49,6 +54,7 @@ class LimitedProtocol(asyncio.Protocol):
         self._received_bytes = self._header_bytes = 0
         self._body_after_upgrade = 0
         self._url = self._body = b""
+        self._method = ""
         self._headers: list[Header] = []
         self._fields: Mapping[bytes, bytes] = {}
         self._refusal: Refusal | None = None
@@ -152,7 +158,7 @@ class LimitedProtocol(asyncio.Protocol):
         self._phase = _Phase.NOTHING
         self._received_bytes = 0
         fields, parser = self._fields, self._parser
-        method = parser.get_method().decode("ascii")
+        method, self._method = self._method or parser.get_method().decode("ascii"), ""
         route, variables, _ = self.app.find(method, self._path)
         keeps_alive = parser.should_keep_alive() and parser.get_http_version() == "1.1"
         self._conversation.ask(
@@ -201,11 +207,29 @@ class LimitedProtocol(asyncio.Protocol):
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 data = data[upgrade.args[0] :]
+            except httptools.HttpParserInvalidMethodError:
+                renamed = self._renamed(data)
+                if renamed is None:
+                    raise
+                self._feed(renamed)
+                return
         body = data[: self._body_after_upgrade]
         if body:
             self._body_after_upgrade -= len(body)
             self.on_body(body)
             self.on_message_complete()
+
+    def _renamed(self, data: bytes) -> bytes | None:
+        """Notes a method that the parser does not know, and gives the request one that it does.
+
+        Gives None where no request begins: what looks like a method may be anything there.
+        """
+        found = _METHOD.match(data) if self._received_bytes == len(data) else None
+        if found is None:
+            return None
+        self._method = found[0].decode("ascii")
+        self._parser = httptools.HttpRequestParser(self)
+        return _NEVER_ROUTED + data[found.end() :]
 
     def _is_framed(self, host: bytes | None, encoding: bytes | None) -> bool:
         """Tells whether it is certain where the request ends and whom it is for."""

@@ -79,7 +79,9 @@ async def connected(gateway: Gateway) -> AsyncIterator[Connection]:
 
 BAD = {
     "not HTTP": b"hello\r\n\r\n",
-    "an unknown method": b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no method": b"F(O / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a method without its version": b"FOO / HTTP/3.0\r\nHost: a\r\n\r\n",
+    "an unknown method for no host": b"FOO /health HTTP/1.1\r\n\r\n",
     "an unknown version": b"GET / HTTP/3.0\r\nHost: a\r\n\r\n",
     "HTTP/2 without asking": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/0.9": b"GET /\r\n\r\n",
@@ -114,6 +116,38 @@ async def test_what_could_be_read_in_two_ways_ends_the_connection(
         assert (reply.status, reply.error) == (400, "bad_request")
         assert await connection.rest() == b""
     assert not script.asked
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("method", ["FOO", "get", "GETT", "TRACE", "X-!~"])
+async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
+    gateway: Gateway, script: Script, method: str
+) -> None:
+    """Whatever it is called, and however it is framed; the connection goes on."""
+    sent = f"{method} /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n".encode()
+    async with connected(gateway) as connection:
+        for rest in (b"\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n"):
+            connection.send(sent + rest)
+            reply = await connection.reply()
+            assert reply.status == 405
+            assert orjson.loads(reply.body) == {"error": "method_not_allowed"}
+            assert reply.headers["allow"] == "get, head"
+            assert reply.headers["x-request-id"] == "odd"
+            if b"Upgrade" not in rest:
+                connection.send(HEALTH)
+                assert (await connection.reply()).status == 200
+    async with connected(gateway) as connection:
+        connection.send(sent + b"Content-Length: 2\r\n\r\n{}" + HEALTH)
+        assert [(await connection.reply()).status for _ in range(2)] == [405, 200]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_where_no_request_begins_no_method_is_looked_for(gateway: Gateway) -> None:
+    """What follows another request in one piece is what its parser takes it for."""
+    async with connected(gateway) as connection:
+        connection.send(HEALTH + b"FOO /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await connection.reply()).status == 200
+        await connection.rest()
 
 
 TOO_LARGE = {
