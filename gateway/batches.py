@@ -4,7 +4,7 @@ What the twin's messages look like is said in rest.proto, at `MethodRule.batch`.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
@@ -47,6 +47,8 @@ class BatchedRpc:
     All share one lane, whose batches skip what is locked elsewhere. A request that comes back busy
     waits in a lane of those with its own value of the lane field, where it delays nobody else. Who
     shows an API key goes by itself, with the `unary` RPC: accounts may have to be asked about it.
+    So does whoever shows a token, where a twin that knows nobody's finds nothing: there may be
+    something for them alone.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class BatchedRpc:
 
     async def __call__(self, request: Any, *, timeout: float, metadata: Metadata) -> Any:
         """See Rpc; raises AioRpcError when the whole batch failed."""
-        if _shows_api_key(metadata):
+        if is_api_key(_credential(metadata)):
             return await self._unary(request, timeout=timeout, metadata=metadata)
         now = asyncio.get_running_loop().time
         item = Item(request, metadata, now() + timeout)
@@ -77,7 +79,14 @@ class BatchedRpc:
                 outcome = await self._ask_apart(item, item.deadline - now())
         except TimeoutError as error:
             raise OutcomeUnknown from error
+        if self._may_exist_for_some(outcome) and _credential(metadata):
+            return await self._unary(request, timeout=item.deadline - now(), metadata=metadata)
         return outcome
+
+    def _may_exist_for_some(self, outcome: Any) -> bool:
+        if self._twin.knows_callers or not isinstance(outcome, Refusal):
+            return False
+        return outcome.code is grpc.StatusCode.NOT_FOUND
 
     async def _ask_apart(self, item: Item, timeout_seconds: float) -> Any:
         """Asks where only those wait who need the same lock."""
@@ -90,9 +99,8 @@ class BatchedRpc:
                 del self._lanes[value]
 
 
-def _shows_api_key(metadata: Metadata) -> bool:
-    _, *rest = metadata
-    return bool(rest) and is_api_key(rest[0][1])
+def _credential(metadata: Metadata) -> str:
+    return metadata[1][1] if len(metadata) > 1 else ""
 
 
 class Twin:
@@ -101,7 +109,9 @@ class Twin:
     def __init__(self, rpc: MethodDescriptor, name: str, channel: grpc.aio.Channel) -> None:
         twin = rpc.containing_service.methods_by_name[name]
         self._request_class: Any = GetMessageClass(twin.input_type)
-        self._add = _adder(rpc, twin)
+        entry = twin.input_type.fields_by_name["items"].message_type
+        self.knows_callers = entry is not rpc.input_type
+        self._add = _add_with_caller if self.knows_callers else _add
         self._batched = BATCHED.labels(twin.name)
         self._call = channel.unary_unary(
             f"/{rpc.containing_service.full_name}/{twin.name}",
@@ -125,20 +135,17 @@ class Twin:
         return [_unpacked(result) for _, result in pairs]
 
 
-def _adder(rpc: MethodDescriptor, twin: MethodDescriptor) -> Callable[[Any, Item], None]:
-    """Makes what adds an item to those of the twin's request."""
-    if twin.input_type.fields_by_name["items"].message_type is rpc.input_type:
-        return lambda entries, item: entries.append(item.request)
+def _add(entries: Any, item: Item) -> None:
+    entries.append(item.request)
 
-    def add(entries: Any, item: Item) -> None:
-        carried = dict(item.metadata)
-        entries.add(
-            request=item.request,
-            authorization=carried.get("authorization"),
-            caller_request_id=carried["x-request-id"],
-        )
 
-    return add
+def _add_with_caller(entries: Any, item: Item) -> None:
+    carried = dict(item.metadata)
+    entries.add(
+        request=item.request,
+        authorization=carried.get("authorization"),
+        caller_request_id=carried["x-request-id"],
+    )
 
 
 def _unpacked(result: Any) -> Any:

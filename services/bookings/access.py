@@ -30,8 +30,8 @@ class Viewer:
         return "service" if self.caller.is_service else self.caller.subject or ""
 
     @property
-    def sees_accounts(self) -> bool:
-        """Whether they may know that an account books, where bookings are only counted."""
+    def is_somebody(self) -> bool:
+        """Whether they showed a credential. Only then they know where an account books."""
         return self.caller.is_service or self.caller.subject is not None
 
     def user(self, named: str = "") -> str:

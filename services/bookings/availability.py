@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from services.bookings.access import Viewer
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import Inventory, Seats
@@ -9,13 +10,13 @@ from services.kit.errors import Refusal, Unavailable
 
 
 class Availability:
-    """Counts seats. Events that nobody may see are not found."""
+    """Counts seats. Events that the viewer may not see are not found."""
 
     def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
         self._inventory = inventory
         self._catalogue = catalogue
 
-    async def count(self, event_ids: Collection[int]) -> dict[int, Seats | Refusal]:
+    async def count(self, event_ids: Collection[int], viewer: Viewer) -> dict[int, Seats | Refusal]:
         """Counts the seats of each event, or tells why it cannot."""
         known = await self._inventory.count_seats(event_ids)
         unknown = {event_id for event_id in event_ids if event_id not in known}
@@ -23,12 +24,14 @@ class Availability:
         if learned := unknown - missing.keys():
             known |= await self._inventory.count_seats(learned)
         return {
-            event_id: missing.get(event_id) or _visible(known.get(event_id))
+            event_id: missing.get(event_id) or _visible(known.get(event_id), viewer)
             for event_id in event_ids
         }
 
 
-def _visible(seats: Seats | None) -> Seats | Refusal:
+def _visible(seats: Seats | None, viewer: Viewer) -> Seats | Refusal:
     if seats is None:
         return Unavailable()
-    return seats if seats.is_visible else EventNotFound()
+    if seats.is_deleted or (seats.is_draft and not viewer.owns(seats.organizer_id)):
+        return EventNotFound()
+    return seats

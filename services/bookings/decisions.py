@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from services.bookings import idempotency
+from services.bookings.access import Viewer
 from services.bookings.bookings import Booking
 from services.bookings.errors import (
     AlreadyBooked,
@@ -47,8 +48,8 @@ TICKET = Way("book_ticket", is_exclusive=True, statement="book_tickets")
 class Request:
     """Seats of an event for a user, all or none; `key` is the idempotency key, None for none.
 
-    `caller` is whose key it is: an account, or "" for all who have no token. Those that are decided
-    together go one way.
+    `caller` is whose key it is: an account, or "" for all who have no token. `viewer` is who asks,
+    where a draft may be theirs. Those that are decided together go one way.
     """
 
     event_id: int
@@ -57,6 +58,12 @@ class Request:
     caller: str = ""
     key: str | None = None
     way: Way = RESERVE
+    viewer: Viewer | None = None
+
+    @property
+    def may_be_of_owner(self) -> bool:
+        """Whether they who ask may own the event: nobody in particular owns none."""
+        return self.viewer is not None and self.viewer.is_somebody
 
     @property
     def fingerprint(self) -> bytes:

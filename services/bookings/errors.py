@@ -27,7 +27,7 @@ class EventNotFound(Refusal):
 
 
 class EventNotBookable(Refusal):
-    """The event is cancelled, completed, past, or outside its sales window."""
+    """The event is a draft, cancelled, completed, past, or outside its sales window."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "EVENT_NOT_BOOKABLE"

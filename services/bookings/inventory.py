@@ -94,7 +94,9 @@ class Seats:
     booked: int
     waiting: int
     rev: int
-    is_visible: bool
+    is_draft: bool = False
+    is_deleted: bool = False
+    organizer_id: str | None = None
 
 
 def judge(stock: Stock, state: EventState, *, begins_epoch: bool = False) -> Judgement:

@@ -135,15 +135,17 @@ WHERE event_id = %(event_id)s
     AND waiting > 0
 
 -- name: count_seats
--- Counts the seats of the events that anybody may see, in one snapshot. `is_visible` tells a hidden
--- or deleted event from one that is not known here, which gives no row.
+-- Counts the seats of events, in one snapshot, and reads what tells who may know. One that is not
+-- known here gives no row.
 SELECT
     event_id,
     capacity,
     sold + held AS booked,
     waiting,
     rev,
-    NOT deleted AND status <> 'DRAFT' AS is_visible
+    status = 'DRAFT' AS is_draft,
+    deleted AS is_deleted,
+    organizer_id
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 

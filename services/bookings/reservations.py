@@ -5,7 +5,7 @@ The rules themselves are in migrations/functions/reserve.sql, under the event's 
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 
@@ -25,6 +25,7 @@ from services.bookings.decisions import (
     columns,
     outcomes,
 )
+from services.bookings.errors import EventNotBookable, EventNotFound
 from services.bookings.idempotency import Key
 from services.kit import queries
 from services.kit.errors import Internal
@@ -40,6 +41,15 @@ _INDIGESTIBLE = (
 )
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event that exists for its owner alone, at a revision of its inventory."""
+
+    event_id: int
+    organizer_id: str | None
+    rev: int
 
 
 Decide = Callable[[Sequence[Request]], Awaitable[list[Outcome]]]
@@ -85,9 +95,13 @@ class Reservations:
         """Decides requests of which no two share a key, learning of events not known here yet."""
         outcomes = await self._decide(requests, skips_locked=skips_locked)
         unknown = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, UnknownEvent)]
-        decided = await _late(self._learn_and_decide, [requests[index] for index in unknown])
-        for index, outcome in zip(unknown, decided, strict=True):
-            outcomes[index] = outcome
+        await _replace(outcomes, unknown, self._learn_and_decide, requests)
+        hidden = [
+            i
+            for i, outcome in enumerate(outcomes)
+            if isinstance(outcome, EventNotFound) and requests[i].may_be_of_owner
+        ]
+        await _replace(outcomes, hidden, self._tell_owners, requests)
         return outcomes
 
     async def _learn_and_decide(self, requests: Sequence[Request]) -> list[Outcome]:
@@ -95,6 +109,18 @@ class Reservations:
         learned = [request for request in requests if request.event_id not in missing]
         decided = iter(await self._decide(learned))
         return [missing.get(request.event_id) or next(decided) for request in requests]
+
+    async def _tell_owners(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Tells who owns a draft that it cannot be booked; for all others there is no such event.
+
+        No key keeps that, as it keeps nothing of what does not exist.
+        """
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Draft))
+            values = {"event_ids": [request.event_id for request in requests]}
+            await cursor.execute(SQL["get_drafts"], values)
+            drafts = {draft.event_id: draft for draft in await cursor.fetchall()}
+        return [_told(request, drafts.get(request.event_id)) for request in requests]
 
     async def _decide(
         self, requests: Sequence[Request], *, skips_locked: bool = False
@@ -149,6 +175,22 @@ async def _shown(connection: Connection, request: Request, outcome: Outcome) -> 
         place = (outcome.event_id, outcome.booking_id)
         booking = await idempotency.shown(connection, place, key or None)
     return replace(outcome, booking=booking)
+
+
+async def _replace(
+    outcomes: list[Outcome], indices: Sequence[int], decide: Decide, requests: Sequence[Request]
+) -> None:
+    """Decides some of the requests anew."""
+    decided = await _late(decide, [requests[index] for index in indices])
+    for index, outcome in zip(indices, decided, strict=True):
+        outcomes[index] = outcome
+
+
+def _told(request: Request, draft: Draft | None) -> Outcome:
+    viewer = request.viewer
+    if draft is None or viewer is None or not viewer.owns(draft.organizer_id):
+        return EventNotFound()
+    return EventNotBookable(inventory_revision=draft.rev)
 
 
 async def _late(decide: Decide, requests: Sequence[Request]) -> list[Outcome]:

@@ -45,6 +45,14 @@ FROM book_tickets(
     %(skips_locked)s
 )
 
+-- name: get_drafts
+-- Reads whose drafts some events are.
+SELECT event_id, organizer_id, rev
+FROM inventory
+WHERE event_id = ANY (%(event_ids)s::bigint[])
+    AND status = 'DRAFT'
+    AND NOT deleted
+
 -- name: forget_keys
 -- Deletes a chunk of the answers whose 24 hours are over; a row at work elsewhere is left alone.
 DELETE FROM idempotency

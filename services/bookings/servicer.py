@@ -89,6 +89,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             caller=viewer.key_owner,
             key=request.request_id or None,
             way=CREATE,
+            viewer=viewer,
         )
         [outcome] = await self._reservations.reserve([asked])
         return messages.create_response(booked(outcome))
@@ -97,7 +98,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self, request: bookings_pb2.GetAvailabilityRequest, _: Context
     ) -> bookings_pb2.GetAvailabilityResponse:
         """See bookings.proto."""
-        seats = (await self._availability.count([request.event_id]))[request.event_id]
+        [seats] = (await self._availability.count([request.event_id], self._viewer())).values()
         if isinstance(seats, Refusal):
             raise seats
         return messages.availability_response(seats)
@@ -112,7 +113,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             if (found := violations(item))
         }
         valid = {item.event_id for item in request.items} - results.keys()
-        counted = results | await self._availability.count(valid)
+        counted = results | await self._availability.count(valid, self._viewer())
         return bookings_pb2.BatchGetAvailabilityResponse(
             results=[_availability_result(counted[item.event_id]) for item in request.items]
         )
@@ -194,7 +195,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     ) -> bookings_pb2.ListTopUsersResponse:
         """See bookings.proto."""
         users = await self._rankings.list_top_users(
-            request.period, request.date, with_accounts=self._viewer().sees_accounts
+            request.period, request.date, with_accounts=self._viewer().is_somebody
         )
         return bookings_pb2.ListTopUsersResponse(
             users=(
@@ -256,6 +257,7 @@ def _request(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Request:
         user_of(request, viewer),
         caller=viewer.key_owner,
         key=request.request_id or None,
+        viewer=viewer,
     )
 
 

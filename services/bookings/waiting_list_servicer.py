@@ -198,6 +198,7 @@ def _request(
         caller=viewer.key_owner,
         key=request.request_id or None,
         way=TICKET,
+        viewer=viewer,
     )
 
 

@@ -255,6 +255,10 @@ REQUESTS: Mapping[str, Request] = {
     "CatalogueService.ListEventStates": lambda s, a: {},
     "BookingsService.Reserve": seat,
     "BookingsService.Reserve for the user": seat_for_the_user,
+    "BookingsService.Reserve of a draft": lambda s, a: {
+        "event_id": s.draft,
+        "user_id": a.user_id,
+    },
     "BookingsService.BatchReserve": lambda s, a: {
         "items": [{"request": seat(s, a), "authorization": a.authorization}]
     },
@@ -262,6 +266,7 @@ REQUESTS: Mapping[str, Request] = {
         "items": [{"request": seat_for_the_user(s, a), "authorization": a.authorization}]
     },
     "BookingsService.GetAvailability": lambda s, a: {"event_id": s.published},
+    "BookingsService.GetAvailability of a draft": lambda s, a: {"event_id": s.draft},
     "BookingsService.BatchGetAvailability": lambda s, a: {"items": [{"event_id": s.published}]},
     "BookingsService.ListBookings": lambda s, a: {},
     "BookingsService.ListUserBookings": lambda s, a: {"user_id": a.user_id},
@@ -272,6 +277,7 @@ REQUESTS: Mapping[str, Request] = {
     "BookingsService.GetBooking of a guest": lambda s, a: {"booking_id": s.booking_of_guest},
     "BookingsService.ListTopUsers": lambda s, a: {},
     "BookingsService.CreateBooking": lambda s, a: {"event_id": s.event(), "seat_count": 2},
+    "BookingsService.CreateBooking of a draft": lambda s, a: {"event_id": s.draft, "seat_count": 2},
     "BookingsService.ListOwnBookings": lambda s, a: {},
     "BookingsService.GetBookingByReference": lambda s, a: s.reference(s.booking),
     "BookingsService.GetBookingByReference of a guest": lambda s, a: s.reference(
@@ -288,6 +294,10 @@ REQUESTS: Mapping[str, Request] = {
     "WaitingListService.BookTicket for the user": lambda s, a: {
         "event_id": s.key_of_nobody(),
         "user_id": s.user_id,
+    },
+    "WaitingListService.BookTicket of a draft": lambda s, a: {
+        "event_id": s.key(status="DRAFT"),
+        "user_id": a.user_id,
     },
     "WaitingListService.BatchBookTicket": lambda s, a: {
         "items": [

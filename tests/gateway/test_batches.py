@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import httpx
 from google.rpc import status_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2
+from services.bookings.errors import EventNotFound
 from services.kit.errors import OutcomeUnknown, Unavailable, status_of
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
 from tests.gateway.script import Script, ScriptedServer, TransportError
+from tests.services.issuer import ScriptedIssuer, account
 
 BATCH = "BatchReserve"
 Result = bookings_pb2.BatchReserveResult
@@ -96,6 +99,27 @@ async def test_who_shows_an_api_key_goes_alone() -> None:
         assert (await waiting).status_code == 201
     assert [call.rpc for call in script.asked] == ["Reserve", BATCH]
     assert script.asked[0].metadata["authorization"] == "Bearer box_one_secret"
+
+
+async def test_what_is_nobodys_to_see_is_asked_for_with_a_token() -> None:
+    """A batch that knows no callers hides what is for one of them; nobody else asks twice."""
+    seats = bookings_pb2.Availability(event_id=5, total_seats=3)
+    found = bookings_pb2.GetAvailabilityResponse(availability=seats)
+
+    def hide(request: bookings_pb2.BatchGetAvailabilityRequest) -> Any:
+        error = status_of(EventNotFound())
+        results = [bookings_pb2.BatchGetAvailabilityResult(error=error) for _ in request.items]
+        return bookings_pb2.BatchGetAvailabilityResponse(results=results)
+
+    script = Script({"BatchGetAvailability": hide, "GetAvailability": lambda _: found})
+    token = {"Authorization": f"Bearer {ScriptedIssuer().token(account('ada'))}"}
+    async with batching(script) as client:
+        path = "/api/events/5/availability"
+        assert (await client.get(path)).json() == {"error": "event_not_found"}
+        assert (await client.get(path, headers=token)).json()["total_seats"] == 3
+    asked = [call for call in script.asked if call.rpc.endswith("GetAvailability")]
+    assert [call.rpc for call in asked] == ["BatchGetAvailability"] * 2 + ["GetAvailability"]
+    assert asked[2].metadata["authorization"] == token["Authorization"]
 
 
 async def test_what_is_busy_waits_where_it_delays_nobody() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.bookings.access import Viewer
 from services.bookings.catalogue import Catalogue
 from services.bookings.decisions import (
     CREATE,
@@ -23,7 +24,14 @@ from services.bookings.decisions import (
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.reservations import Reservations
-from services.kit.errors import IdempotencyKeyReused, Internal, RequestInProgress, Unavailable
+from services.kit.callers import Caller, Role
+from services.kit.errors import (
+    IdempotencyKeyReused,
+    Internal,
+    Refusal,
+    RequestInProgress,
+    Unavailable,
+)
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 from tests.services.bookings.conftest import (
@@ -115,6 +123,38 @@ async def test_nothing_tells_a_hidden_event_from_none(
                 [outcome] = await reservations.reserve([asked])
                 assert isinstance(outcome, EventNotFound)
                 assert outcome.metadata == {}
+
+
+@pytest.mark.parametrize("way", [RESERVE, CREATE, TICKET])
+async def test_a_draft_is_not_bookable_for_its_owner(
+    inventory: Inventory, reservations: Reservations, way: Way
+) -> None:
+    """Who may see it is told so, and when; for everybody else in the batch it is none."""
+    await inventory.apply(concert(1, status="DRAFT", organizer_id="acct_owner"))
+    await inventory.apply(concert(2, status="DRAFT", organizer_id="acct_owner", deleted=True))
+    await inventory.apply(concert(3, organizer_id="acct_owner"))
+    owner, other, admin, guest = (
+        Viewer(caller, open_access=True)
+        for caller in (
+            Caller("acct_owner", Role.ORGANIZER),
+            Caller("acct_other", Role.ORGANIZER),
+            Caller("acct_admin", Role.ADMIN),
+            Caller(),
+        )
+    )
+    asked = [
+        Request(event_id, f"user-{number}", way=way, viewer=viewer)
+        for event_id in (1, 2, 3, 4)
+        for number, viewer in enumerate((owner, other, admin, guest))
+    ]
+    outcomes = await reservations.reserve(asked)
+    told, hidden = EventNotBookable, EventNotFound
+    assert list(map(type, outcomes[:8])) == [told, hidden, told, hidden, *[hidden] * 4]
+    assert [outcome.metadata for outcome in outcomes[:4] if isinstance(outcome, Refusal)] == [
+        {"inventory_revision": "1"},
+        {},
+    ] * 2
+    assert kinds(outcomes[8:]) == {"Reservation": 4, "EventNotFound": 4}
 
 
 async def test_an_event_on_sale_is_booked_within_its_window(
