@@ -95,6 +95,8 @@ class ApiKeys:
 
     async def delete(self, account_id: str, api_key_id: str) -> None:
         """Deletes a key of an account; raises ApiKeyNotFound."""
+        if not _ID.fullmatch(api_key_id):
+            raise ApiKeyNotFound
         values = {"account_id": account_id, "id": api_key_id}
         async with self._pool.connection() as connection:
             deleted = await connection.execute(SQL["delete_api_key"], values)
@@ -145,4 +147,5 @@ async def _add(connection: Connection, account_id: str, wish: Wish) -> NewApiKey
     return NewApiKey(made, f"box_{id_}_{secret}")
 
 
-_KEY = re.compile(r"box_(?P<id>[a-z2-7]{16})_(?P<secret>[a-z2-7]{52})")
+_ID = re.compile("[a-z2-7]{16}")
+_KEY = re.compile(rf"box_(?P<id>{_ID.pattern})_(?P<secret>[a-z2-7]{{52}})")

@@ -156,6 +156,9 @@ async def test_a_key_is_deleted_by_its_owner(
     for owner, id_ in ((add_account(database), made.api_key.id), (account, "a" * 16)):
         with pytest.raises(ApiKeyNotFound):
             await api_keys.delete(owner, id_)
+    for made_up in ("\0", "a\0b", made.api_key.id.upper(), f"{made.api_key.id}\n", "ü" * 16):
+        with pytest.raises(ApiKeyNotFound):
+            await api_keys.delete(account, made_up)
     assert (await api_keys.resolve(made.secret)).account_id == account
     await api_keys.delete(account, made.api_key.id)
     with pytest.raises(InvalidToken):
