@@ -1,7 +1,5 @@
 """Bookings of several seats, by their references, as clients of HTTP see them."""
 
-from collections.abc import Mapping
-
 import httpx
 import pytest
 
@@ -9,7 +7,7 @@ from tests.e2e.client import create_event, named, new_key, refusal
 from tests.e2e.people import meet
 from tests.e2e.system import System
 
-Headers = Mapping[str, str]
+Headers = dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +47,22 @@ def test_the_walk_of_a_booking(client: httpx.Client, people: dict[str, Headers])
     assert when is not None
     assert refusal(client.delete(path, headers=ada)) == (409, "already_cancelled")
     assert book(client, event["id"], 4, bob).status_code == 201
+
+
+def test_a_key_is_its_callers_own(client: httpx.Client, people: dict[str, Headers]) -> None:
+    """Whoever guesses somebody else's gets no answer of theirs, and does nothing in their name."""
+    event, key = create_event(client, total_seats=4)["id"], {"Idempotency-Key": new_key()}
+    made = [
+        book(client, event, seats, people[who] | key) for who, seats in (("ada", 1), ("bob", 2))
+    ]
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert made[0].json()["user_id"] != made[1].json()["user_id"]
+    path = f"/bookings/{made[0].json()['reference']}"
+    cancelled = client.delete(path, headers=people["ada"] | key)
+    assert cancelled.status_code == 200
+    other = client.delete(path, headers=people["bob"] | key)
+    assert refusal(other) == (404, "booking_not_found")
+    assert "idempotent-replayed" not in other.headers
 
 
 def test_own_bookings_are_paged_by_number(client: httpx.Client, people: dict[str, Headers]) -> None:

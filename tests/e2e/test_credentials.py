@@ -1,5 +1,6 @@
 """Credentials in a running system: what is one, what is none, and until when."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc, identity_pb2, identity_pb2_grpc
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
+from services.accounts.administration import Administration
 from services.kit.errors import refusal_of
+from services.kit.postgres import open_pool
 from tests.e2e.client import create_event, new_user, open_client, refusal
 from tests.e2e.people import Person, key_of, meet
 from tests.e2e.system import SERVICE_KEY, System, until
-from tests.services.accounts.client import execute
+from tests.services.accounts.client import execute, read
 from tests.services.issuer import ScriptedIssuer
 
 KNOWN_SECONDS = 30
@@ -178,6 +181,43 @@ def test_a_token_of_one_system_is_good_in_its_twin(
     for each in (client, stranger):
         me = each.get("/auth/me", headers=bearing(people["owner"].authorization))
         assert me.json()["id"] == people["owner"].id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["ban", "set_role"])
+def test_a_ban_and_another_role_are_known_within_half_a_minute(
+    closed: System, stranger: httpx.Client, change: str
+) -> None:
+    """In every service, though the token was known as good; with it go the rights of before."""
+    [person] = meet(closed.database, {"organizer": "ORGANIZER"}).values()
+    headers = bearing(person.authorization)
+    event = stranger.post("/events", json={"name": "Gig", "total_seats": 9}, headers=headers).json()
+    asked: list[tuple[str, str, Any]] = [
+        ("GET", "/auth/me", None),
+        ("POST", "/events", {"name": "Concert", "total_seats": 1}),
+        ("POST", "/bookings", {"event_id": event["id"], "seat_count": 1}),
+    ]
+
+    def statuses() -> set[int]:
+        return {
+            stranger.request(method, path, json=body, headers=headers).status_code
+            for method, path, body in asked
+        }
+
+    assert statuses() == {200, 201}
+    asyncio.run(administered(closed, person, change))
+    until(lambda: statuses() == {401}, seconds=KNOWN_SECONDS)
+
+
+async def administered(system: System, person: Person, change: str) -> None:
+    """Does to an account what the operator's command does."""
+    [(email,)] = read(system.database, "SELECT email FROM accounts WHERE id = %(id)s", id=person.id)
+    async with open_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool:
+        administration = Administration(pool)
+        if change == "ban":
+            await administration.ban(email)
+        else:
+            await administration.set_role(email, "USER")
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from tests.e2e.system import System
 
 PASSWORD = "correct horse battery staple"
 WRONG = "wrong horse battery staple"
+LETTERS = {"/auth/send-code": {"type": "register"}, "/auth/forgot-password": {}}
 HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 
@@ -44,6 +45,14 @@ def log_in(client: httpx.Client, email: str, password: str, address: str = HERE)
     return client.post(path, json=body, headers={"x-forwarded-for": address}).status_code
 
 
+def ask_for_letter(
+    client: httpx.Client, path: str, email: str, address: str = HERE
+) -> httpx.Response:
+    """Asks for a code to be mailed."""
+    body = {"email": email, **LETTERS[path]}
+    return client.post(path, json=body, headers={"x-forwarded-for": address})
+
+
 def test_who_guesses_is_stopped_and_nobody_is_locked_out(client: httpx.Client) -> None:
     """After ten wrong passwords, for one account from one address; for an unknown one alike."""
     ada, bob = register(client), register(client)
@@ -62,6 +71,20 @@ def test_who_knows_the_password_can_use_it_often(client: httpx.Client) -> None:
     answers = [client.post("/auth/login", json=unreadable) for _ in range(15)]
     assert {answer.status_code for answer in answers} == {422}
     assert log_in(client, ada, PASSWORD) == 200
+
+
+def test_who_floods_people_with_letters_is_stopped(client: httpx.Client) -> None:
+    """After 60 in a minute from one address, of whatever kind, whoever is known; others are not."""
+    known, unknown = register(client, ELSEWHERE), f"{uuid4()}@example.com"
+    for path in LETTERS:
+        asked = [ask_for_letter(client, path, f"{uuid4()}@example.com") for _ in range(60)]
+        assert {answer.status_code for answer in asked} == {200}
+        for email in (known, unknown):
+            stopped = ask_for_letter(client, path, email)
+            assert (stopped.status_code, stopped.json()) == (429, {"error": "rate_limited"})
+            assert int(stopped.headers["retry-after"]) > 0
+        elsewhere = ask_for_letter(client, path, f"{uuid4()}@example.com", ELSEWHERE)
+        assert elsewhere.status_code == 200
 
 
 def test_who_looks_for_addresses_is_stopped(client: httpx.Client) -> None:

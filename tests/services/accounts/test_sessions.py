@@ -3,6 +3,7 @@ import hashlib
 from types import MappingProxyType
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.accounts import sessions as sessions_module
 from services.accounts.people import People
@@ -55,11 +56,13 @@ async def test_a_token_is_replaced_by_another(
 async def test_a_token_that_was_replaced_ends_the_log_in(
     sessions: Sessions, first: LogIn, database: Database
 ) -> None:
-    """It is in two hands, and nobody can tell whose the other one is."""
+    """It is in two hands, nobody can tell whose the other one is, and the operator hears of it."""
     second = await refresh(sessions, first)
     third = await refresh(sessions, second)
-    with refused("INVALID_TOKEN"):
+    with capture_logs() as lines, refused("INVALID_TOKEN"):
         await refresh(sessions, first)
+    [line] = lines
+    assert (line["event"], line["account_id"]) == ("refresh token used twice", first.user.id)
     with refused("INVALID_TOKEN"):
         await refresh(sessions, third)
     assert read(database, "SELECT count(*) FROM sessions") == [(0,)]
