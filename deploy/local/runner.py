@@ -167,6 +167,9 @@ def environment(
         "ACCOUNTS_LISTEN": accounts,
         "ACCOUNTS_SMTP_URL": smtp_url,
         "ACCOUNTS_ORGANIZER_SIGN_UP": os.environ.get("ACCOUNTS_ORGANIZER_SIGN_UP", "open"),
+        "ACCOUNTS_REFUSE_COMMON_PASSWORDS": os.environ.get(
+            "ACCOUNTS_REFUSE_COMMON_PASSWORDS", "false"
+        ),
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
         "BOXOFFICE_REFLECTION": "true",

@@ -17,6 +17,7 @@ from boxoffice.accounts.v1 import (
 from services.accounts import smtp
 from services.accounts.api_keys import ApiKeys
 from services.accounts.codes import Codes
+from services.accounts.common_passwords import common_passwords
 from services.accounts.errors import NoPepperError
 from services.accounts.issuer import OwnIssuer
 from services.accounts.mailing import Mailing
@@ -61,7 +62,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     )
     port = server.listen(settings.listen)
     codes = Codes(pool, _pepper(settings))
-    async with pool, Passwords() as passwords:
+    refused = common_passwords() if settings.refuse_common_passwords else frozenset()
+    async with pool, Passwords(refused=refused) as passwords:
         await signing_keys.prepare(environment=settings.environment)
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(
             IdentityServicer(signing_keys, api_keys, revocations), server.grpc

@@ -28,7 +28,11 @@ class PasswordResets:
             await post(connection, Letter.RESET_CODE, address)
 
     async def reset(self, address: Address, code: str, password: str) -> LogIn:
-        """Sets a password, ends whatever was issued before, and logs in; raises InvalidCode."""
+        """Sets a password, ends whatever was issued before, and logs in.
+
+        Raises ValidationFailed for a common password, and InvalidCode.
+        """
+        self._passwords.expect_uncommon(password, "new_password")
         challenge = Challenge(address, Purpose.RESET)
         digest = await self._codes.check(challenge, code)
         password_hash = await self._passwords.hash(password)

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, Self, TypeVar
@@ -11,7 +11,7 @@ from typing import ParamSpec, Self, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from services.kit.errors import Unavailable
+from services.kit.errors import Unavailable, ValidationFailed, Violation
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -33,12 +33,20 @@ class Verdict:
 
 
 class Passwords:
-    """Hashes and checks passwords in threads of its own. Enter it, so that they end."""
+    """Hashes and checks passwords in threads of its own. Enter it, so that they end.
+
+    New ones may not be `refused` ones, which are in lower case.
+    """
 
     def __init__(
-        self, hasher: PasswordHasher = RECOMMENDED, *, most_waiting: int = MOST_WAITING
+        self,
+        hasher: PasswordHasher = RECOMMENDED,
+        *,
+        refused: Set[str] = frozenset(),
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._hasher = hasher
+        self._refused = refused
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
         self._most = THREADS + most_waiting
         self._waiting = 0
@@ -50,6 +58,11 @@ class Passwords:
 
     async def __aexit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
+
+    def expect_uncommon(self, password: str, path: str = "password") -> None:
+        """Raises ValidationFailed, which names the field, for a password that is refused."""
+        if password.casefold() in self._refused:
+            raise ValidationFailed(violations=[Violation(path, "is a very common password")])
 
     async def hash(self, password: str) -> str:
         """Hashes a password; raises Unavailable when too many wait already."""

@@ -63,9 +63,11 @@ class Registrations:
     async def register_with_code(self, form: Form, code: str) -> LogIn:
         """Registers and logs in; takes over an account whose address was never verified.
 
-        Raises PermissionDenied for an organizer where none may sign up, and InvalidCode, also where
-        the address is that of a verified account: no code was sent there.
+        Raises ValidationFailed for a common password, PermissionDenied for an organizer where none
+        may sign up, and InvalidCode, also where the address is that of a verified account: no code
+        was sent there.
         """
+        self._passwords.expect_uncommon(form.password)
         wants_to_organize = form.role == ORGANIZER
         if wants_to_organize and self._organizer_sign_up is OrganizerSignUp.CLOSED:
             raise PermissionDenied
@@ -88,7 +90,8 @@ class Registrations:
         return log_in
 
     async def register(self, form: Form) -> LogIn:
-        """Registers a user without a code, and logs in; raises EmailTaken."""
+        """Registers a user without a code, and logs in; raises ValidationFailed and EmailTaken."""
+        self._passwords.expect_uncommon(form.password)
         password_hash = await self._passwords.hash(form.password)
         applicant = Applicant(form.person, form.address, password_hash)
         async with self._pool.connection() as connection, connection.transaction():

@@ -24,5 +24,8 @@ class Settings(settings.ServiceSettings):
     mail_from: str = "Boxoffice <boxoffice@localhost>"
     """Who letters are from."""
 
+    refuse_common_passwords: bool = True
+    """Whether nobody may choose one of the most common passwords."""
+
     organizer_sign_up: OrganizerSignUp = OrganizerSignUp.APPROVAL
     """Whether whoever registers as an organizer is one: `open`, `approval` or `closed`."""

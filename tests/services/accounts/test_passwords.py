@@ -5,6 +5,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
+from services.accounts.common_passwords import common_passwords
 from services.accounts.passwords import RECOMMENDED, Passwords
 from tests.services.accounts.conftest import QUICK
 from tests.services.events.client import refused
@@ -31,6 +32,19 @@ async def test_a_password_is_right_or_wrong(passwords: Passwords) -> None:
     ):
         assert (await passwords.check(password, known)).matches is matches
     assert not (await passwords.check(SECRET, None)).matches
+
+
+async def test_what_everybody_tries_first_is_refused() -> None:
+    """The 3,000 most common passwords of 8 characters or more, in either case."""
+    common = common_passwords()
+    assert len(common) == 3_000
+    assert {len(each) >= 8 and each == each.casefold() for each in common} == {True}
+    async with Passwords(QUICK, refused=common) as passwords:
+        for password in ("password", "12345678", "Password1", "QWERTYUIOP"):
+            with refused("VALIDATION_ERROR"):
+                passwords.expect_uncommon(password)
+        for password in (SECRET, "correct horse battery staple", "password of mine"):
+            passwords.expect_uncommon(password)
 
 
 async def test_what_was_hashed_otherwise_is_hashed_again(passwords: Passwords) -> None:

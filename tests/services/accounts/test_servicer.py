@@ -121,6 +121,28 @@ async def test_a_forgotten_password_is_replaced(visitor: Visitor, database: Data
         await visitor.call("ResetPassword", email=ADA, code=code, new_password="and another")
 
 
+async def test_a_common_password_takes_no_try_of_a_code(
+    visitor: Visitor, database: Database
+) -> None:
+    """Whoever is told to choose another one still has the code that was mailed."""
+    await visitor.call("SendCode", email=ADA, type="register")
+    form = {"email": ADA, "email_verification_code": await visitor.code(ADA)}
+    form |= {"firstname": "Ada", "lastname": "Lovelace"}
+    for _ in range(6):
+        with refused("VALIDATION_ERROR") as refusal:
+            await visitor.call("RegisterWithCode", **form, password="Password1")
+        assert refusal.paths == ["password"]
+    await visitor.call("RegisterWithCode", **form, password=PASSWORD)
+    pass_time(database, "1 minute")
+    await visitor.call("ForgotPassword", email=ADA)
+    reset = {"email": ADA, "code": await visitor.code(ADA, letters=2)}
+    for _ in range(6):
+        with refused("VALIDATION_ERROR") as refusal:
+            await visitor.call("ResetPassword", **reset, new_password="12345678")
+        assert refusal.paths == ["new_password"]
+    await visitor.call("ResetPassword", **reset, new_password="a new one, longer")
+
+
 async def test_an_address_is_changed_in_two_steps(visitor: Visitor) -> None:
     """With the password a code goes to the new one; the code changes it."""
     await visitor.register()
@@ -200,7 +222,8 @@ async def test_addresses_are_such_as_no_two_look_alike(
     ("password", "is_one"),
     [
         ("1234567", False),
-        ("12345678", True),
+        ("12345678", False),
+        ("8765432a", True),
         ("p\u00e4ssw\u00f6rt \u0000\U0001f511", True),
         ("x" * 128, True),
         ("x" * 129, False),
@@ -209,7 +232,7 @@ async def test_addresses_are_such_as_no_two_look_alike(
 async def test_a_password_has_8_to_128_characters(
     visitor: Visitor, password: str, is_one: bool
 ) -> None:
-    """Of any kind."""
+    """Of any kind, but for the most common ones."""
     if is_one:
         await visitor.call("Register", name="Ada", email=ADA, password=password)
         await visitor.call("Login", email=ADA, password=password)
