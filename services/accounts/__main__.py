@@ -64,6 +64,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     codes = Codes(pool, _pepper(settings))
     refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     async with pool, Passwords(refused=refused) as passwords:
+        await postgres.wait_until_reachable(pool)
         await signing_keys.prepare(environment=settings.environment)
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(
             IdentityServicer(signing_keys, api_keys, revocations), server.grpc

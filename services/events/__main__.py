@@ -47,6 +47,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         events = Events(pool, inventory, idempotency)
         changes = Changes(pool, inventory, idempotency)
         feed = Feed(pool)
+        await postgres.wait_until_reachable(pool)
         await feed.begin_epoch_if_restored()
         events_pb2_grpc.add_EventsServiceServicer_to_server(
             EventsServicer(events, changes, open_access=settings.open_access), server.grpc

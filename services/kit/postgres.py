@@ -1,6 +1,7 @@
 """The pool of connections to PostgreSQL, and what its errors mean to a caller."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -20,6 +21,8 @@ Pool = AsyncConnectionPool[Connection]
 _ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25006", "57P03"}
 _OUT_OF_RESOURCES = "53"
 REACHABLE_SECONDS = 1.0
+START_SECONDS = 30.0
+LOOK_SECONDS = 0.1
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 _SESSION = {
@@ -84,6 +87,17 @@ def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
     if is_read or state in _ROLLED_BACK or state.startswith(_OUT_OF_RESOURCES):
         return Unavailable()
     return OutcomeUnknown()
+
+
+async def wait_until_reachable(pool: Pool, *, seconds: float = START_SECONDS) -> None:
+    """Waits at start for a database that starts too, or is busy, where it is needed at once.
+
+    Gives up in silence: whoever asks it next hears why.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not await is_reachable(pool):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 async def is_reachable(pool: Pool) -> bool:

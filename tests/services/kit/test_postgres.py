@@ -1,11 +1,19 @@
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from services.kit.errors import OutcomeUnknown, Refusal, Unavailable
-from services.kit.postgres import Pool, is_reachable, open_pool, refusal_of
+from services.kit.postgres import (
+    Pool,
+    is_reachable,
+    open_pool,
+    refusal_of,
+    wait_until_reachable,
+)
 from tests.conftest import Database
 from tests.services.conditions import until
 
@@ -201,6 +209,23 @@ async def test_a_database_that_is_not_there_is_unreachable(database: Database) -
     nowhere = f"{database.bookings_dsn} host=/nonexistent"
     async with open_pool(nowhere, schema="bookings", size=1) as pool:
         assert await is_reachable(pool) is False
+
+
+async def test_a_database_that_starts_late_is_waited_for(
+    database: Database, tmp_path: Path
+) -> None:
+    """Where it is needed at start; the pool has long given up by itself then."""
+    known = conninfo_to_dict(database.bookings_dsn)
+    socket = f".s.PGSQL.{known['port']}"
+    late = make_conninfo(database.bookings_dsn, host=str(tmp_path))
+    async with open_pool(late, schema="bookings", size=1) as pool:
+        await wait_until_reachable(pool, seconds=0.2)
+        waiting = asyncio.create_task(wait_until_reachable(pool))
+        assert await is_reachable(pool) is False
+        assert not waiting.done()
+        (tmp_path / socket).symlink_to(Path(str(known["host"])) / socket)
+        await waiting
+        assert await is_reachable(pool) is True
 
 
 async def test_connections_see_their_own_schema_in_utc(pool: Pool) -> None:
