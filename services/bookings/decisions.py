@@ -76,12 +76,14 @@ class Request:
 class Reservation:
     """Seats that were booked, and the revision of the inventory that it made.
 
+    There may be others than were asked for: an offer is accepted as it was made.
     `booking` is all of it as it was made, where the way of booking shows that.
     """
 
     booking_id: int
     event_id: int
     user_id: str
+    seat_count: int
     created_at: datetime
     rev: int
     replayed: bool
@@ -94,6 +96,7 @@ class Waiting:
 
     event_id: int
     user_id: str
+    seat_count: int
     position: int
     rev: int
     replayed: bool
@@ -110,6 +113,7 @@ class Decision:
     rev: int | None
     replayed: bool
     position: int | None = None
+    seat_count: int | None = None
 
 
 Outcome = Reservation | Waiting | Refusal
@@ -191,7 +195,12 @@ def _waiting(request: Request, decision: Decision) -> Waiting:
     if decision.position is None or decision.rev is None:
         raise ValueError("a place in line without a position")
     return Waiting(
-        request.event_id, request.user_id, decision.position, decision.rev, decision.replayed
+        request.event_id,
+        request.user_id,
+        request.seat_count,
+        decision.position,
+        decision.rev,
+        decision.replayed,
     )
 
 
@@ -202,6 +211,7 @@ def _reservation(request: Request, decision: Decision) -> Reservation:
         decision.booking_id,
         request.event_id,
         request.user_id,
+        decision.seat_count or request.seat_count,
         decision.decided_at,
         decision.rev,
         decision.replayed,

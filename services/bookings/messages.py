@@ -85,7 +85,7 @@ def ticket_response(
             status="waiting" if waits else "booked",
             event_id=request.event_id,
             user_id=made.user_id,
-            seat_count=request.seat_count or 1,
+            seat_count=made.seat_count,
             booking_id=None if isinstance(made, Waiting) else made.booking_id,
             position=made.position if isinstance(made, Waiting) else None,
         ),

@@ -31,7 +31,8 @@ SELECT
     decided_at,
     rev,
     replayed,
-    queue_position AS position
+    queue_position AS position,
+    booked_seats AS seat_count
 FROM book_tickets(
     %(event_ids)s::bigint[],
     %(user_ids)b::text[],

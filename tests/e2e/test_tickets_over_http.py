@@ -110,6 +110,21 @@ def test_leaving_the_list(client: httpx.Client) -> None:
     assert (entry["state"], entry["position"]) == ("WAITING", 1)
 
 
+def test_an_offer_is_accepted_for_the_seats_that_it_was_made_for(client: httpx.Client) -> None:
+    """Whatever number the acceptance says: the answer tells what was booked, then and again."""
+    price = {"amount_minor": 100, "currency": "EUR"}
+    key = create_event(client, total_seats=2, key=new_key(), price=price)["key"]
+    for user in ("ada", "bob"):
+        client.post("/book", json={"userId": user, "eventId": key, "seatCount": 2})
+    assert cancel(client, key, "ada").json()["promoted"] is True
+    keys = {"Idempotency-Key": new_key()}
+    accepted = book(client, key, "bob", **keys)
+    assert (accepted.status_code, accepted.json()["seat_count"]) == (201, 2)
+    booking = client.get(accepted.headers["location"]).json()
+    assert (booking["seat_count"], booking["status"]) == (2, "CONFIRMED")
+    assert book(client, key, "bob", **keys).content == accepted.content
+
+
 @pytest.mark.parametrize("ask", [book, cancel])
 def test_an_event_goes_by_its_key_alone(client: httpx.Client, ask: Any) -> None:
     """Never by its number, and one that nobody made is not found."""

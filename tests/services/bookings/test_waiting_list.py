@@ -227,6 +227,21 @@ async def test_a_priced_seat_is_offered_and_accepted(
     assert drift(database) == []
 
 
+async def test_an_offer_is_accepted_as_it_was_made(
+    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
+) -> None:
+    """Whoever asks for other seats than were offered is told what they have, then and again."""
+    await inventory.apply(show(capacity=2, **PRICED))
+    await book(reservations, "a", seats=2)
+    await book(reservations, "b", seats=2)
+    await line.give_back(KEY, "a", GUEST, "")
+    for replayed in (False, True):
+        [accepted] = await reservations.reserve([Request(1, "b", key="k", way=TICKET)])
+        assert isinstance(accepted, Reservation)
+        assert (accepted.seat_count, accepted.replayed) == (2, replayed)
+    assert drift(database) == []
+
+
 async def test_a_declined_offer_goes_to_the_next(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:

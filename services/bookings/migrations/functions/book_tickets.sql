@@ -1,6 +1,7 @@
 -- Decides a batch of tickets as `reserve` decides seats, but whoever comes too late joins the waiting
--- list, and whoever has an offer accepts it. The arrays, the locks and the outcomes are those of
--- `reserve`; besides, WAITING and ALREADY_WAITING tell the position.
+-- list, and whoever has an offer accepts it, for as many seats as it was made for. The arrays, the
+-- locks and the outcomes are those of `reserve`; besides, WAITING and ALREADY_WAITING tell the position,
+-- and RESERVED how many seats.
 CREATE OR REPLACE FUNCTION book_tickets(
     event_ids bigint[],
     user_ids text[],
@@ -20,7 +21,8 @@ RETURNS TABLE (
     decided_at timestamptz,
     rev bigint,
     replayed boolean,
-    queue_position bigint
+    queue_position bigint,
+    booked_seats integer
 )
 LANGUAGE plpgsql
 -- Plans are made once and while tables may still be empty: they must be those for full ones.
@@ -63,6 +65,7 @@ BEGIN
             rev := decided.rev;
             replayed := decided.replayed;
             queue_position := NULL;
+            booked_seats := seat_counts[item];
             IF replayed THEN
                 SELECT (snapshot ->> 'position')::bigint
                 INTO queue_position
@@ -70,6 +73,11 @@ BEGIN
                 WHERE caller = callers[item]
                     AND operation = way
                     AND key = keys[item];
+                SELECT bookings.seat_count
+                INTO booked_seats
+                FROM bookings
+                WHERE bookings.event_id = event_ids[item]
+                    AND bookings.id = booking_id;
             END IF;
             RETURN NEXT;
         END IF;
@@ -96,6 +104,11 @@ BEGIN
             FROM book_late(
                 event_ids[i], user_ids[i], seat_counts[i], uuids[i], way, exclusive_way
             ) AS ticket;
+            SELECT bookings.seat_count
+            INTO booked_seats
+            FROM bookings
+            WHERE bookings.event_id = event_ids[i]
+                AND bookings.id = booking_id;
             UPDATE idempotency
             SET
                 outcome = book_tickets.outcome,
@@ -111,6 +124,7 @@ BEGIN
             decided_at := NULL;
             rev := NULL;
             queue_position := NULL;
+            booked_seats := NULL;
         END IF;
         RETURN NEXT;
     END LOOP;
