@@ -279,6 +279,21 @@ async def test_an_offer_that_ends_goes_to_the_next(
     assert drift(database) == []
 
 
+async def test_who_declines_too_late_hears_of_the_revision_that_ended_the_offer(
+    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
+) -> None:
+    """Not of the one before, at which they still had it."""
+    await inventory.apply(show(capacity=1, **PRICED))
+    await book(reservations, "a", "b")
+    await line.give_back(KEY, "a", GUEST, "")
+    clock_forward(database, seconds=2 * 3600 + 1)
+    with pytest.raises(AlreadyCancelled) as refused:
+        await line.give_back(KEY, "b", GUEST, "k")
+    ended = await line.changes(1, 0)
+    assert (ended[-1].user_id, ended[-1].state) == ("b", "EXPIRED")
+    assert refused.value.metadata["inventory_revision"] == str(ended[-1].rev)
+
+
 async def test_a_closed_event_sends_everybody_home(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:

@@ -28,6 +28,7 @@ BEGIN
     moment := present();
     IF stock.next_expiry_at <= moment THEN
         PERFORM promote(event);
+        SELECT * INTO stock FROM inventory WHERE event_id = event;
     END IF;
 
     booking_id := live_booking(event, cancel_ticket.user_id, true);
