@@ -7,6 +7,8 @@ promote, all under the event's lock.
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
+import structlog
 from psycopg.rows import class_row
 
 from services.bookings import idempotency
@@ -23,6 +25,8 @@ SQL = queries.load(__file__)
 OPERATION = "cancel_ticket"
 SWEPT_AT_ONCE = 50
 CHANGES_AT_ONCE = 200
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +176,34 @@ class WaitingList:
         return given
 
     async def sweep(self) -> bool:
-        """Expires what is held too long and serves who waits, where nothing else has done it."""
+        """Expires what is held too long and serves who waits, where nothing else has done it.
+
+        Each event by itself. One whose rows contradict each other must not stop the others: its
+        IntegrityError is raised when they are done.
+        """
+        failed: psycopg.IntegrityError | None = None
         after = 0
-        while True:
-            values = {"after": after, "limit": SWEPT_AT_ONCE}
-            async with self._pool.connection() as connection:
-                swept = await (await connection.execute(SQL["sweep"], values)).fetchall()
-            if len(swept) < SWEPT_AT_ONCE:
-                return False
-            after = swept[-1][0]
+        while due := await self._due(after):
+            for event_id in due:
+                try:
+                    await self._sweep(event_id)
+                except psycopg.IntegrityError as error:
+                    log.error("event cannot be swept", event_id=event_id)  # noqa: TRY400 - below
+                    failed = error
+            after = due[-1]
+        if failed:
+            raise failed
+        return False
+
+    async def _due(self, after: int) -> list[int]:
+        values = {"after": after, "limit": SWEPT_AT_ONCE}
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(SQL["list_due"], values)).fetchall()
+        return [event_id for (event_id,) in rows]
+
+    async def _sweep(self, event_id: int) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["sweep"], {"event_id": event_id})
 
 
 async def _recalled(connection: Connection, key: Key) -> Given | None:

@@ -294,6 +294,24 @@ async def test_who_declines_too_late_hears_of_the_revision_that_ended_the_offer(
     assert refused.value.metadata["inventory_revision"] == str(ended[-1].rev)
 
 
+async def test_a_broken_event_does_not_stop_the_sweeper(
+    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
+) -> None:
+    """Offers of the other events end in time; that one event is broken is told all the same."""
+    for number, key in ((1, "broken"), (2, KEY)):
+        await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
+        for user in "abc":
+            await reservations.reserve([Request(number, user, way=TICKET)])
+        await line.give_back(key, "a", GUEST, "")
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("UPDATE bookings.inventory SET held = 0 WHERE event_id = 1")
+    clock_forward(database, seconds=2 * 3600 + 1)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await line.sweep()
+    assert (await line.entry(2, "b")).state == "EXPIRED"
+    assert (await line.place(2, "c")).status == "offered"
+
+
 async def test_a_closed_event_sends_everybody_home(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
