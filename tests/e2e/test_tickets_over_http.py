@@ -1,13 +1,14 @@
 """Tickets with a waiting list, as clients of HTTP see them."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.client import create_event, new_key, open_client, refusal
+from tests.e2e.client import create_event, new_key, refusal
 from tests.e2e.system import System
+from tests.e2e.wire import crowd, ticket
 
 
 def initialize(client: httpx.Client, total: int) -> str:
@@ -151,21 +152,14 @@ def test_a_repeated_request_is_answered_again(client: httpx.Client) -> None:
     assert book(client, key, "eve", **keys).content == waiting.content
 
 
-def test_500_people_for_100_tickets(system: System) -> None:
-    """100 have one, 400 wait at the positions 1 to 400."""
-    with open_client(system.url) as client:
-        key = initialize(client, 100)
-
-        def ask(number: int) -> httpx.Response:
-            while True:
-                response = book(client, key, f"user-{number}")
-                if response.status_code not in {429, 503}:
-                    return response
-
-        with ThreadPoolExecutor(50) as threads:
-            responses = list(threads.map(ask, range(500)))
-        assert sum(response.status_code == 201 for response in responses) == 100
-        positions = [r.json()["position"] for r in responses if r.status_code == 202]
-        assert sorted(positions) == list(range(1, 401))
-        shown = status(client, key)
-        assert (shown["available_tickets"], shown["waiting_list"]) == (0, 400)
+async def test_500_people_for_100_tickets(system: System, client: httpx.Client) -> None:
+    """Asking at one instant 100 have one, and 400 wait at the positions 1 to 400."""
+    key = initialize(client, 100)
+    users = [f"user-{number}" for number in range(500)]
+    async with crowd([system.port], len(users)) as people:
+        answers = await people.settle([ticket(key, user) for user in users])
+    assert Counter(answer.outcome for answer in answers) == {(201, ""): 100, (202, ""): 400}
+    positions = [answer.json["position"] for answer in answers if answer.status == 202]
+    assert sorted(positions) == list(range(1, 401))
+    shown = status(client, key)
+    assert (shown["available_tickets"], shown["waiting_list"]) == (0, 400)

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from tests.e2e.client import TIMEOUT_SECONDS, check_error
 
+UNAVAILABLE = 503
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -108,6 +110,15 @@ class Crowd:
             connection.send(request)
         return await asyncio.gather(*(connection.answer() for connection in connections))
 
+    async def settle(self, requests: Sequence[bytes]) -> list[Answer]:
+        """Rushes, and asks again wherever 503 says that nothing was done, until all is."""
+        answers = dict(enumerate(await self.rush(requests)))
+        while refused := [n for n, answer in answers.items() if answer.status == UNAVAILABLE]:
+            others = Crowd([self._connections[n] for n in refused])
+            again = await others.rush([requests[n] for n in refused])
+            answers |= zip(refused, again, strict=True)
+        return list(answers.values())
+
 
 @contextlib.asynccontextmanager
 async def crowd(ports: Sequence[int], size: int) -> AsyncIterator[Crowd]:
@@ -140,6 +151,11 @@ def reservation(event_id: int, user_id: str, key: str = "", token: str = "") -> 
         headers["Authorization"] = f"Bearer {token}"
     body = {"event_id": event_id, "user_id": user_id}
     return request("POST", "/api/bookings/reserve", body, headers)
+
+
+def ticket(event_key: str, user_id: str, *, path: str = "/book") -> bytes:
+    """Writes the request of a ticket, or at `/cancel` that of giving it back."""
+    return request("POST", path, {"userId": user_id, "eventId": event_key})
 
 
 def _check_form(answer: Answer) -> None:
