@@ -27,6 +27,19 @@ def system(
         yield running
 
 
+@pytest.fixture(scope="module")
+def replicated(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[System]:
+    """Runs two replicas of bookings behind two of the gateway, which keep the default limits."""
+    folder = tmp_path_factory.mktemp("replicated")
+    with (
+        cloned(postgres) as database,
+        System(database, folder, replicas=2, gateways=2, GATEWAY_RATE_LIMITS="on") as running,
+    ):
+        yield running
+
+
 @pytest.fixture
 def client(system: System) -> Iterator[httpx.Client]:
     """Gives a client of that system."""

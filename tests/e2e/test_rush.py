@@ -1,12 +1,11 @@
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import psycopg
 import pytest
 
-from deploy.local.postgres import EmbeddedPostgres
-from tests.conftest import Database, cloned
+from tests.conftest import Database
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.conftest import Start
 from tests.e2e.system import System
@@ -14,19 +13,6 @@ from tests.e2e.wire import Answer, Crowd, crowd, reservation
 from tests.services.bookings.conftest import drift, take_out_the_lock
 
 BUYERS, SEATS, ROUNDS = 200, 50, 10
-
-
-@pytest.fixture(scope="module")
-def replicated(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[System]:
-    """Runs two replicas of bookings behind two of the gateway, which keep the default limits."""
-    folder = tmp_path_factory.mktemp("replicated")
-    with (
-        cloned(postgres) as database,
-        System(database, folder, replicas=2, gateways=2, GATEWAY_RATE_LIMITS="on") as running,
-    ):
-        yield running
 
 
 @pytest.fixture(params=["system", "replicated"])

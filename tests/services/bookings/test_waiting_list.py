@@ -1,10 +1,9 @@
 import asyncio
 import itertools
-from collections import Counter, deque
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from services.bookings.access import Viewer
@@ -22,6 +21,7 @@ from services.kit.paging import cut, parse
 from services.kit.postgres import Pool, open_pool
 from tests.conftest import Database
 from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward, concert, drift
+from tests.services.bookings.ledger import replay
 
 KEY = "show"
 GUEST = Viewer(ANONYMOUS, open_access=True)
@@ -463,29 +463,6 @@ async def test_400_cancel_while_400_book(
     assert set(map(type, itertools.chain.from_iterable(came))) <= {Reservation, Waiting}
     tickets = await line.tickets(KEY, GUEST)
     assert (tickets.available, tickets.waiting) == (0, 0)
-    _replay(database, capacity=400)
+    told = replay(database, 1, capacity=400)
+    assert (told.taken, len(told.line), len(told.freed)) == (400, 0, 400)
     assert drift(database) == []
-
-
-def _replay(database: Database, *, capacity: int) -> None:
-    """Goes through the ledger of event 1 as whoever doubts the counters would."""
-    with psycopg.connect(database.owner_dsn) as connection:
-        rows = connection.execute(
-            "SELECT rev, kind, booking_id, place, seats FROM bookings.ledger"
-            " WHERE event_id = 1 ORDER BY rev"
-        ).fetchall()
-    taken, line, freed = 0, deque[int](), set[int]()
-    for expected, (rev, kind, booking_id, place, seats) in enumerate(rows, start=1):
-        assert rev == expected
-        taken += seats
-        assert 0 <= taken <= capacity
-        if kind == "JOINED":
-            line.append(place)
-        if kind == "SERVED":
-            assert line.popleft() == place
-        if kind == "RESERVED":
-            assert not line, "somebody was overtaken"
-        if kind == "CANCELLED":
-            assert booking_id not in freed
-            freed.add(booking_id)
-    assert (taken, len(line)) == (capacity, 0)

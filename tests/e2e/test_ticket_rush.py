@@ -1,0 +1,69 @@
+"""Tickets that hundreds book and give back at one instant, from two replicas of bookings."""
+
+import itertools
+from collections import Counter
+
+import psycopg
+
+from tests.conftest import Database
+from tests.e2e.client import new_key, open_client
+from tests.e2e.system import System
+from tests.e2e.wire import Answer, crowd, ticket
+from tests.services.bookings.conftest import drift
+from tests.services.bookings.ledger import replay
+
+TICKETS = 400
+
+
+def new_event(system: System) -> tuple[str, int]:
+    """Makes an event with tickets; gives its key and its number."""
+    key = new_key()
+    with open_client(system.url) as client:
+        made = client.post("/initialize", json={"eventId": key, "totalTickets": TICKETS})
+        assert made.status_code == 201, made.text
+    with psycopg.connect(system.database.owner_dsn) as connection:
+        asked = "SELECT id FROM events.events WHERE key = %s"
+        [(number,)] = connection.execute(asked, [key]).fetchall()
+    return key, int(number)
+
+
+def live(database: Database, event_id: int) -> set[str]:
+    """Tells who has a live booking."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        rows = connection.execute(
+            "SELECT user_id FROM bookings.bookings WHERE event_id = %s AND status = 'CONFIRMED'",
+            [event_id],
+        )
+        return {user for (user,) in rows.fetchall()}
+
+
+def outcomes(answers: list[Answer]) -> Counter[tuple[int, str]]:
+    """Counts the answers by status and code."""
+    return Counter(answer.outcome for answer in answers)
+
+
+async def test_400_cancel_while_400_book(replicated: System) -> None:
+    """All 800 at one instant: each seat is freed once, and goes to who is next in line.
+
+    Replayed from the ledger: never oversold, nobody overtaken, no seat free while somebody waits.
+    """
+    key, event_id = new_event(replicated)
+    holders = [f"holder-{number}" for number in range(TICKETS)]
+    late = [f"late-{number}" for number in range(TICKETS)]
+    booking = [ticket(key, user) for user in late]
+    cancelling = [ticket(key, user, path="/cancel") for user in holders]
+    # Two of a kind in a row, as the connections go to the gateways in turn.
+    pairs = zip(*[iter(booking)] * 2, *[iter(cancelling)] * 2, strict=True)
+    async with crowd(replicated.ports, 2 * TICKETS) as people:
+        held = await people.settle([ticket(key, user) for user in holders])
+        assert outcomes(held) == {(201, ""): TICKETS}
+        answers = await people.settle(list(itertools.chain.from_iterable(pairs)))
+    given = [answer for answer in answers if answer.status == 200]
+    assert Counter(answer.json["status"] for answer in given) == {"cancelled": TICKETS}
+    counted = outcomes(answers)
+    assert counted[201, ""] + counted[202, ""] == TICKETS, counted
+    assert sum(answer.json["promoted"] for answer in given) == counted[202, ""]
+    told = replay(replicated.database, event_id, capacity=TICKETS)
+    assert (told.taken, len(told.line), len(told.freed)) == (TICKETS, 0, TICKETS)
+    assert live(replicated.database, event_id) == set(late)
+    assert drift(replicated.database) == []
