@@ -136,11 +136,15 @@ WHERE event_id = %(event_id)s
 
 -- name: count_seats
 -- Counts the seats of events, in one snapshot, and reads what tells who may know. One that is not
--- known here gives no row.
+-- known here gives no row. A hold that has ended does not count, but where somebody waits its seats
+-- are not for whoever comes.
 SELECT
     event_id,
     capacity,
-    sold + held AS booked,
+    sold + held - CASE
+        WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
+        ELSE 0
+    END AS booked,
     waiting,
     rev,
     status = 'DRAFT' AS is_draft,

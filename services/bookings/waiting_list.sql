@@ -1,10 +1,14 @@
 -- name: count_tickets
--- Counts the seats of an event and those who wait for them.
+-- Counts the seats of an event and those who wait for them. A hold that has ended does not count, but
+-- where somebody waits its seats are not for whoever comes.
 SELECT
     event_id,
     key,
     capacity,
-    capacity - sold - held AS available,
+    capacity - sold - held + CASE
+        WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
+        ELSE 0
+    END AS available,
     waiting,
     rev,
     status = 'DRAFT' AS is_draft,

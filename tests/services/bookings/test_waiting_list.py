@@ -312,6 +312,28 @@ async def test_a_broken_event_does_not_stop_the_sweeper(
     assert (await line.place(2, "c")).status == "offered"
 
 
+async def test_an_offer_that_ended_does_not_count(
+    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
+) -> None:
+    """Its seat is shown as free though nobody has written that, unless it is for who waits."""
+    await inventory.apply(show(capacity=1, **PRICED))
+    await book(reservations, "a", "b", "c")
+    await line.give_back(KEY, "a", GUEST, "")
+
+    async def available() -> tuple[int, int]:
+        [seats] = (await inventory.count_seats([1])).values()
+        return (await line.tickets(KEY, GUEST)).available, seats.capacity - seats.booked
+
+    clock_forward(database, seconds=2 * 3600 + 1)
+    assert await available() == (0, 0)
+    clock_forward(database, seconds=0)
+    await line.give_back(KEY, "c", GUEST, "")
+    assert await available() == (0, 0)
+    clock_forward(database, seconds=2 * 3600 + 1)
+    assert await available() == (1, 1)
+    assert drift(database) == []
+
+
 async def test_a_closed_event_sends_everybody_home(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:

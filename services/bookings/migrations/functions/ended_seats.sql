@@ -1,0 +1,12 @@
+-- Counts the seats of an event whose holds ended before a moment, though nobody has written that yet.
+CREATE OR REPLACE FUNCTION ended_seats(event bigint, moment timestamptz)
+RETURNS integer
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT coalesce(sum(seat_count), 0)::integer
+    FROM bookings
+    WHERE event_id = event
+        AND status = 'HELD'
+        AND expires_at <= moment
+$$;
