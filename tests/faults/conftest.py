@@ -10,6 +10,7 @@ import pytest
 from services.kit.postgres import open_pool
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Session, SteppedConnection, SteppedCursor
+from tests.faults.line import Line
 from tests.faults.stage import Stage
 from tests.services.bookings.conftest import drift
 
@@ -60,3 +61,21 @@ async def stage(broken_stage: Stage, database: Database) -> AsyncIterator[Stage]
     yield broken_stage
     assert drift(database) == []
     assert broken_stage.orders > 1
+
+
+@pytest.fixture
+async def line(
+    stage: Stage, owner: psycopg.Connection[Any], database: Database
+) -> AsyncIterator[Line]:
+    """Gives lines on a stage; in the end all counts right."""
+    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
+        yield Line(stage, owner, pool, database)
+
+
+@pytest.fixture
+async def broken_line(
+    broken_stage: Stage, owner: psycopg.Connection[Any], database: Database
+) -> AsyncIterator[Line]:
+    """Gives lines on a stage on which things may go wrong."""
+    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
+        yield Line(broken_stage, owner, pool, database)

@@ -1,0 +1,146 @@
+"""People in line for an event, and what sessions do there."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from services import bookings
+from services.bookings.catalogue import Catalogue
+from services.bookings.decisions import TICKET, Outcome, Request
+from services.bookings.inventory import Inventory
+from services.bookings.keys import Keys
+from services.bookings.reservations import Reservations
+from services.bookings.waiting_list import WaitingList
+from services.kit.postgres import Pool
+from tests.conftest import Database
+from tests.faults.interleaving import Work
+from tests.faults.stage import ANYBODY, Stage, applying, concert
+from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward
+
+FUNCTIONS = Path(bookings.__file__).parent / "migrations/functions"
+PRICED: dict[str, Any] = {"price_amount_minor": 1000, "price_currency": "EUR"}
+TWO_HOURS = 2 * 3600 + 1
+Owner = psycopg.Connection[Any]
+
+
+def ticket(event_id: int, user_id: str) -> Work:
+    """Asks for a ticket; its transaction stays open for a while."""
+    return lambda session: book(session.pool("bookings", transactions=True), event_id, user_id)
+
+
+def giving_back(event_id: int, user_id: str) -> Work:
+    """Gives a ticket back, or leaves the list."""
+    return lambda session: list_of(session.pool("bookings")).give_back(
+        key_of(event_id), user_id, ANYBODY, ""
+    )
+
+
+def sweeping() -> Work:
+    """Sweeps once."""
+    return lambda session: list_of(session.pool("bookings", transactions=True)).sweep()
+
+
+def growing(event_id: int, capacity: int, *, rev: int = 2) -> Work:
+    """Adds seats."""
+    return applying(concert(event_id, rev, capacity, key=key_of(event_id)))
+
+
+async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
+    """Asks for a ticket."""
+    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
+    asked = [Request(event_id, user_id, way=TICKET)]
+    [outcome] = await Reservations(pool, catalogue).reserve(asked)
+    return outcome
+
+
+def list_of(pool: Pool) -> WaitingList:
+    """Gives the waiting list."""
+    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
+    return WaitingList(pool, Keys(pool, catalogue))
+
+
+def key_of(event_id: int) -> str:
+    """Gives the key of an event."""
+    return f"event-{event_id}"
+
+
+class Line:
+    """Makes events with people in line, and tells what is true of them in the end."""
+
+    def __init__(self, stage: Stage, owner: Owner, pool: Pool, database: Database) -> None:
+        self.stage = stage
+        self.owner = owner
+        self.pool = pool
+        self.database = database
+
+    async def open(self, *users: str, capacity: int = 1, **changes: Any) -> int:
+        """Makes an event for which these users ask in their order, at the time that it is."""
+        self.forward(0)
+        number = self.stage.number()
+        state = concert(number, 1, capacity, key=key_of(number), **changes)
+        await Inventory(self.pool).apply(state)
+        for user in users:
+            await book(self.pool, number, user)
+        return number
+
+    async def open_with_an_offer(self, *others: str) -> int:
+        """Makes an event whose only seat is offered to the first user; the others wait."""
+        number = await self.open("holder", "first", *others, **PRICED)
+        await self.give_back("holder")
+        return number
+
+    async def open_with_a_free_seat(self, *users: str) -> int:
+        """Makes an event whose only seat came free while it was off sale, so all still wait."""
+        number = await self.open("holder", *users)
+        paused = concert(
+            number, 2, 1, key=key_of(number), sales_open_at=datetime.now(UTC) + timedelta(hours=1)
+        )
+        await Inventory(self.pool).apply(paused)
+        await self.give_back("holder")
+        self.forward(TWO_HOURS)
+        return number
+
+    async def give_back(self, user_id: str) -> None:
+        """Gives a ticket back."""
+        key = key_of(self.stage.event_id)
+        await list_of(self.pool).give_back(key, user_id, ANYBODY, "")
+
+    def forward(self, seconds: float) -> None:
+        """Puts the clock forward."""
+        clock_forward(self.database, seconds=seconds)
+
+    def states(self) -> dict[str, str]:
+        """Tells the state of each user's last entry."""
+        rows = self.owner.execute(
+            "SELECT user_id, state FROM waiting_list WHERE event_id = %s ORDER BY place",
+            [self.stage.event_id],
+        )
+        return dict(rows.fetchall())
+
+    def live(self) -> set[str]:
+        """Tells who has a live booking."""
+        rows = self.owner.execute(
+            "SELECT user_id FROM booking_details"
+            " WHERE event_id = %s AND status IN ('HELD', 'CONFIRMED')",
+            [self.stage.event_id],
+        )
+        return {user for (user,) in rows.fetchall()}
+
+    def expect_at_rest(self) -> None:
+        """Fails if seats are free while somebody waits, or more are taken than there are."""
+        capacity, taken, *_ = self.stage.in_force()
+        assert taken <= capacity
+        assert taken == len(self.live())
+        waits = "WAITING" in self.states().values()
+        assert not (waits and taken < capacity), "a seat is free and somebody waits"
+
+
+def alter(owner: Owner, name: str, changes: dict[str, str]) -> None:
+    """Replaces parts of a function, each of which must be there once."""
+    text = (FUNCTIONS / name).read_text(encoding="utf-8")
+    for part, other in changes.items():
+        assert text.count(part) == 1, part
+        text = text.replace(part, other)
+    owner.execute(text.encode())
