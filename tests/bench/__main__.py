@@ -9,7 +9,17 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.bench import batches, database, figures, idle, overload, profiles, references, rush
+from tests.bench import (
+    batches,
+    database,
+    figures,
+    idle,
+    overload,
+    profiles,
+    promotion,
+    references,
+    rush,
+)
 from tests.bench.cases import Case, cases
 from tests.bench.figures import Figures
 from tests.bench.load import has_wrk
@@ -22,6 +32,14 @@ REFERENCES = (
     (references.one_statement, 16),
     (references.counted_under_a_lock, 16),
     (references.set_based, 1),
+)
+
+# A case, what it is compared to, and what it should be of that.
+RATIOS = (
+    ("GROWN", "HOT", " (goal 0.9)"),
+    ("HOT, tokens", "HOT", " (goal 0.75)"),
+    ("HOT beside lists", "HOT", ""),
+    ("BOOK, 100,000 waiting", "BOOK, sold out", ""),
 )
 
 Rounds = Mapping[str, list[Figures]]
@@ -113,6 +131,8 @@ class Bench:
     def _print_extras(self, rounds: Rounds) -> None:
         if self._is_chosen("IDLE"):
             _print_lines(idle.report(self._system))
+        if self._is_chosen("PROMOTION"):
+            _print_lines(promotion.report(self._system, self._seconds))
         if self._is_chosen("RUSH"):
             _print_lines(rush.report(self._system))
         if self._is_chosen("OVERLOAD") and rounds.get("HOT"):
@@ -139,15 +159,13 @@ def _print_ratios(rounds: Rounds, reference: Mapping[str, float]) -> None:
     """Compares what was measured in this sitting: such figures carry over to another machine."""
     for way, rate in reference.items():
         print(f"reference driver {way}: {rate:.0f} seats/s")
-    hot = rounds.get("HOT")
-    if not hot:
-        return
-    for way, rate in reference.items():
-        print(f"HOT is {_rate(hot) / rate:.2f} of {way}, which has neither HTTP nor gRPC around it")
-    ratios = (("GROWN", " (goal 0.9)"), ("HOT, tokens", " (goal 0.75)"), ("HOT beside lists", ""))
-    for name, goal in ratios:
-        if name in rounds:
-            print(f"{name} is {_rate(rounds[name]) / _rate(hot):.2f} of HOT{goal}")
+    if rounds.get("HOT"):
+        for way, rate in reference.items():
+            ratio = _rate(rounds["HOT"]) / rate
+            print(f"HOT is {ratio:.2f} of {way}, which has neither HTTP nor gRPC around it")
+    for name, other, goal in RATIOS:
+        if rounds.get(name) and rounds.get(other):
+            print(f"{name} is {_rate(rounds[name]) / _rate(rounds[other]):.2f} of {other}{goal}")
 
 
 def _print_lines(lines: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from tests.bench import closed, database, tokens
 from tests.bench.database import ROOM
 from tests.bench.load import CONNECTIONS, Load, drive, has_wrk
 from tests.bench.system import System
-from tests.e2e.wire import request, reservation
+from tests.e2e.wire import request, reservation, ticket
 
 EVENTS = 1_000
 CALLERS = 1_000
@@ -83,6 +83,38 @@ class Reserving:
     def counted(self, load: Load) -> int:
         """See Case."""
         return load.refused if self.sold_out else load.succeeded
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Tickets of an event that is sold out are asked for, each by another user, who waits then."""
+
+    system: System
+    name: str
+    waiting: int = 0
+    goal: int = 0
+    note: str = ""
+    key: str = ""
+
+    def prepare(self) -> None:
+        """See Case."""
+        self.key = self.system.create_tickets(1)
+        database.line_up(self.system.owner_dsn, self.key, holders=1, waiting=self.waiting)
+
+    def drive(self, seconds: float) -> Load:
+        """See Case."""
+        run = str(time.time_ns())
+        return _drive(
+            self.system,
+            lambda number: ticket(self.key, f"{run}-{number}"),
+            seconds,
+            script="book.lua",
+            variables={"KEY": self.key, "RUN": run},
+        )
+
+    def counted(self, load: Load) -> int:
+        """See Case."""
+        return load.succeeded
 
 
 @dataclass(slots=True)
@@ -164,6 +196,8 @@ def cases(system: System) -> Iterator[Case]:
     yield Reserving(system, "SOLD-OUT, keys", 4_200, full, sold_out=True, keys=True)
     yield Reading(system, "READ", 14_500)
     yield Reserving(system, "GROWN", 10_000, grown)
+    yield Waiting(system, "BOOK, sold out")
+    yield Waiting(system, "BOOK, 100,000 waiting", waiting=100_000)
 
 
 def _list(number: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What the benchmark does in the database itself: an event of many bookings, and the last check."""
+"""What the benchmark does in the database itself: events of many, and the last check."""
 
 import psycopg
 
@@ -26,19 +26,47 @@ _COUNT = """
     SET sold = %(seats)s, live_bookings = %(seats)s, rev = 1 + %(seats)s
     WHERE event_id = %(event_id)s
 """
+_WAIT = """
+    WITH waiting AS (
+        INSERT INTO waiting_list (
+            event_id, place, user_id, seat_count, state, joined_at, changed_at
+        )
+        SELECT %(event_id)s, i, 'waiting-' || i, 1, 'WAITING', now(), now()
+        FROM generate_series(1, %(waiting)s) AS i
+        RETURNING place, user_id
+    ),
+    counted AS (
+        UPDATE inventory
+        SET waiting = %(waiting)s, last_place = %(waiting)s, rev = rev + %(waiting)s
+        WHERE event_id = %(event_id)s
+        RETURNING rev - %(waiting)s AS base_rev
+    )
+    INSERT INTO ledger (event_id, rev, kind, place, user_id, seats, at)
+    SELECT %(event_id)s, base_rev + place, 'JOINED', place, user_id, 0, now()
+    FROM waiting, counted
+"""
 # So many at once would keep the roll-up of the rankings busy for as long as a round.
 _TALLY = "UPDATE tallied SET after_txid = pg_current_xact_id()"
 _DRIFT = """
     SELECT count(*)
     FROM inventory
     LEFT JOIN (
-        SELECT event_id, sum(seat_count) AS seats FROM bookings GROUP BY event_id
+        SELECT event_id, sum(seat_count) AS seats
+        FROM bookings
+        WHERE status IN ('HELD', 'CONFIRMED')
+        GROUP BY event_id
     ) AS live USING (event_id)
+    LEFT JOIN (
+        SELECT event_id, count(*) AS entries
+        FROM waiting_list
+        WHERE state = 'WAITING'
+        GROUP BY event_id
+    ) AS line USING (event_id)
     JOIN (
         SELECT event_id, sum(seats) AS seats, count(*) AS revs FROM ledger GROUP BY event_id
     ) AS entries USING (event_id)
-    WHERE (sold, sold, rev) IS DISTINCT FROM
-        (coalesce(live.seats, 0), entries.seats, entries.revs)
+    WHERE (sold + held, sold + held, waiting, rev) IS DISTINCT FROM
+        (coalesce(live.seats, 0), entries.seats, coalesce(line.entries, 0), entries.revs)
 """
 
 
@@ -46,13 +74,20 @@ def grow(owner_dsn: str, event_id: int, another: int) -> None:
     """Books two new events as if it had been done one by one; the first has some room left."""
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
         for grown, seats in ((event_id, OF_THE_EVENT), (another, OF_ANOTHER)):
-            values = {"event_id": grown, "seats": seats}
-            connection.execute(_BOOK, values)
-            connection.execute(_COUNT, values)
+            _book(connection, grown, seats)
         connection.execute(_TALLY)
-    with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        # Or it would be done by itself in the midst of a case.
-        connection.execute("VACUUM ANALYZE")
+    _vacuum(owner_dsn)
+
+
+def line_up(owner_dsn: str, key: str, *, holders: int, waiting: int) -> None:
+    """Sells a new event out to `grown-1` and so on, and has `waiting-1` and so on wait for it."""
+    with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
+        find = "SELECT event_id FROM inventory WHERE key = %s"
+        [(event_id,)] = connection.execute(find, [key]).fetchall()
+        _book(connection, event_id, holders)
+        connection.execute(_WAIT, {"event_id": event_id, "waiting": waiting})
+        connection.execute(_TALLY)
+    _vacuum(owner_dsn)
 
 
 def booked(owner_dsn: str, event_id: int) -> int:
@@ -68,3 +103,15 @@ def drift(owner_dsn: str) -> int:
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
         [(found,)] = connection.execute(_DRIFT).fetchall()
     return int(found)
+
+
+def _book(connection: psycopg.Connection, event_id: int, seats: int) -> None:
+    values = {"event_id": event_id, "seats": seats}
+    connection.execute(_BOOK, values)
+    connection.execute(_COUNT, values)
+
+
+def _vacuum(owner_dsn: str) -> None:
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        # Or it would be done by itself in the midst of a case.
+        connection.execute("VACUUM ANALYZE")

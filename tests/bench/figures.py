@@ -7,7 +7,7 @@ from statistics import median
 from tests.bench.batches import Batches
 
 COLUMNS = ("/s", "goal", "p50 ms", "p99 ms", "failed", "CPU µs")
-NAME_WIDTH, WIDTH = 18, 9
+NAME_WIDTH, WIDTH = 22, 9
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,14 @@ class System:
         event_id: int = answer.raise_for_status().json()["id"]
         return event_id
 
+    def create_tickets(self, seats: int) -> str:
+        """Creates an event that goes by a key, of which bookings knows; gives the key."""
+        key = f"tickets-{time.time_ns()}"
+        body = {"eventId": key, "totalTickets": seats}
+        httpx.post(f"{self.url}/initialize", json=body).raise_for_status()
+        httpx.get(f"{self.url}/status/{key}").raise_for_status()
+        return key
+
     def metrics(self) -> str:
         """Reads the gateway's metrics."""
         return httpx.get(f"{self.url}/metrics").raise_for_status().text

@@ -1,0 +1,87 @@
+"""How soon a seat that is given back is the next one's, while others buy as fast as they can."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+import httpx
+
+from tests.bench import database
+from tests.bench.cases import Reserving
+from tests.bench.database import ROOM
+from tests.bench.load import Load
+from tests.bench.system import System
+
+HOLDERS, WAITING = 5_000, 100_000
+GOAL_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Milliseconds since a cancellation was sent: until its answer, and until the next one sees it.
+
+    `looks` is how often the next one looked until then.
+    """
+
+    answered: float
+    seen: float
+    looks: int
+
+
+def report(system: System, seconds: float) -> Iterator[str]:
+    """Gives back one ticket after the other, alone and beside HOT; gives a line for each."""
+    yield f"PROMOTION: one ticket given back after the other, {WAITING} waiting; ms from sending"
+    yield "    POST /cancel until its answer, and until GET /status shows the next one booked"
+    yield f"    (goal: {GOAL_MS} p95)"
+    key = system.create_tickets(HOLDERS)
+    database.line_up(system.owner_dsn, key, holders=HOLDERS, waiting=WAITING)
+    numbers = iter(range(1, HOLDERS + 1))
+    hot = Reserving(system, "HOT", 0, lambda: system.create_event(ROOM))
+    hot.prepare()
+    with ThreadPoolExecutor(1) as executor, httpx.Client(base_url=system.url) as client:
+        pause = executor.submit(time.sleep, seconds)
+        yield f"    alone: {_summary(_promote(client, key, numbers, pause))}"
+        load: Future[Load] = executor.submit(hot.drive, seconds)
+        promoted = _promote(client, key, numbers, load)
+        rate = load.result().succeeded / load.result().seconds
+        yield f"    beside HOT at {rate:.0f}/s: {_summary(promoted)}"
+
+
+def _promote(
+    client: httpx.Client, key: str, numbers: Iterator[int], until: Future[Load] | Future[None]
+) -> list[Promotion]:
+    """Gives back the tickets of these holders while something else goes on."""
+    promoted = []
+    while not until.done():
+        number = next(numbers)
+        started = time.perf_counter()
+        given = client.post("/cancel", json={"userId": f"grown-{number}", "eventId": key})
+        answered = time.perf_counter()
+        assert given.raise_for_status().json()["promoted"]
+        looks = 1
+        while not _is_booked(client, key, f"waiting-{number}"):
+            looks += 1
+        seen = time.perf_counter()
+        promoted.append(Promotion(1e3 * (answered - started), 1e3 * (seen - started), looks))
+    return promoted
+
+
+def _is_booked(client: httpx.Client, key: str, user: str) -> bool:
+    shown = client.get(f"/status/{key}", params={"userId": user}).raise_for_status().json()
+    return bool(shown["you"]["status"] == "booked")
+
+
+def _summary(promoted: list[Promotion]) -> str:
+    answered = _p50_p95([one.answered for one in promoted])
+    seen = _p50_p95([one.seen for one in promoted])
+    looked = sum(one.looks for one in promoted)
+    return (
+        f"{len(promoted)} promoted; answered after p50 / p95 {answered}, seen after {seen},"
+        f" by {looked} looks"
+    )
+
+
+def _p50_p95(milliseconds: list[float]) -> str:
+    return f"{median(milliseconds):.1f} / {quantiles(milliseconds, n=20)[18]:.1f}"
