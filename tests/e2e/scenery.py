@@ -79,7 +79,8 @@ class Scenery:
         )["user"]
         self.words: dict[str, str] = {row: new_user() for row in WITH_WORDS}
         self.published: int = self.event()
-        self.draft: int = self.event(status="DRAFT")
+        self.draft_key: str = new_key()
+        self.draft: int = self.event(status="DRAFT", key=self.draft_key)
         self.draft_of_nobody: int = self.event_of_nobody(status="DRAFT")
         for word in self.words.values():
             self.event(name=word, status="DRAFT")
@@ -296,7 +297,7 @@ REQUESTS: Mapping[str, Request] = {
         "user_id": s.user_id,
     },
     "WaitingListService.BookTicket of a draft": lambda s, a: {
-        "event_id": s.key(status="DRAFT"),
+        "event_id": s.draft_key,
         "user_id": a.user_id,
     },
     "WaitingListService.BatchBookTicket": lambda s, a: {
@@ -312,9 +313,7 @@ REQUESTS: Mapping[str, Request] = {
     "WaitingListService.GetEventStatus of the user": lambda s, a: s.waited_for(
         s.key_of_nobody(total_seats=0)
     ),
-    "WaitingListService.GetEventStatus of a draft": lambda s, a: {
-        "event_id": s.key(status="DRAFT")
-    },
+    "WaitingListService.GetEventStatus of a draft": lambda s, a: {"event_id": s.draft_key},
     "WaitingListService.ListWaitingList": lambda s, a: {"event_id": s.key()},
     "WaitingListService.GetWaitingListEntry": lambda s, a: s.waited_for(s.key(total_seats=0)),
     "WaitingListService.WatchWaitingList": lambda s, a: {
