@@ -4,15 +4,20 @@ import itertools
 from collections import Counter
 
 import psycopg
+import pytest
 
 from tests.conftest import Database
 from tests.e2e.client import new_key, open_client
+from tests.e2e.conftest import Start
 from tests.e2e.system import System
 from tests.e2e.wire import Answer, crowd, ticket
+from tests.faults.line import alter
 from tests.services.bookings.conftest import drift
 from tests.services.bookings.ledger import replay
 
 TICKETS = 400
+HOLDERS = [f"holder-{number}" for number in range(TICKETS)]
+LATE = [f"late-{number}" for number in range(TICKETS)]
 
 
 def new_event(system: System) -> tuple[str, int]:
@@ -42,22 +47,25 @@ def outcomes(answers: list[Answer]) -> Counter[tuple[int, str]]:
     return Counter(answer.outcome for answer in answers)
 
 
+async def rush(system: System, key: str) -> list[Answer]:
+    """Has all tickets held, then as many give theirs back as ask for one, at one instant."""
+    booking = [ticket(key, user) for user in LATE]
+    cancelling = [ticket(key, user, path="/cancel") for user in HOLDERS]
+    # Two of a kind in a row, as the connections go to the gateways in turn.
+    pairs = zip(*[iter(booking)] * 2, *[iter(cancelling)] * 2, strict=True)
+    async with crowd(system.ports, 2 * TICKETS) as people:
+        held = await people.settle([ticket(key, user) for user in HOLDERS])
+        assert outcomes(held) == {(201, ""): TICKETS}
+        return await people.settle(list(itertools.chain.from_iterable(pairs)))
+
+
 async def test_400_cancel_while_400_book(replicated: System) -> None:
     """All 800 at one instant: each seat is freed once, and goes to who is next in line.
 
     Replayed from the ledger: never oversold, nobody overtaken, no seat free while somebody waits.
     """
     key, event_id = new_event(replicated)
-    holders = [f"holder-{number}" for number in range(TICKETS)]
-    late = [f"late-{number}" for number in range(TICKETS)]
-    booking = [ticket(key, user) for user in late]
-    cancelling = [ticket(key, user, path="/cancel") for user in holders]
-    # Two of a kind in a row, as the connections go to the gateways in turn.
-    pairs = zip(*[iter(booking)] * 2, *[iter(cancelling)] * 2, strict=True)
-    async with crowd(replicated.ports, 2 * TICKETS) as people:
-        held = await people.settle([ticket(key, user) for user in holders])
-        assert outcomes(held) == {(201, ""): TICKETS}
-        answers = await people.settle(list(itertools.chain.from_iterable(pairs)))
+    answers = await rush(replicated, key)
     given = [answer for answer in answers if answer.status == 200]
     assert Counter(answer.json["status"] for answer in given) == {"cancelled": TICKETS}
     counted = outcomes(answers)
@@ -65,5 +73,18 @@ async def test_400_cancel_while_400_book(replicated: System) -> None:
     assert sum(answer.json["promoted"] for answer in given) == counted[202, ""]
     told = replay(replicated.database, event_id, capacity=TICKETS)
     assert (told.taken, len(told.line), len(told.freed)) == (TICKETS, 0, TICKETS)
-    assert live(replicated.database, event_id) == set(late)
+    assert live(replicated.database, event_id) == set(LATE)
     assert drift(replicated.database) == []
+
+
+async def test_if_only_the_sweeper_promoted_the_ledger_would_tell(
+    start: Start, database: Database
+) -> None:
+    """The test above would notice: what is freed stays free for a while, though somebody waits."""
+    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as owner:
+        alter(owner, "cancel_booking.sql", {"freed_at, promote(event)": "freed_at, 0"})
+    system = start(replicas=2, gateways=2)
+    key, event_id = new_event(system)
+    await rush(system, key)
+    with pytest.raises(AssertionError, match="a seat is free and somebody waits"):
+        replay(database, event_id, capacity=TICKETS)

@@ -22,6 +22,12 @@ from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward
 FUNCTIONS = Path(bookings.__file__).parent / "migrations/functions"
 PRICED: dict[str, Any] = {"price_amount_minor": 1000, "price_currency": "EUR"}
 TWO_HOURS = 2 * 3600 + 1
+LOCKS_OF_BOOK = {
+    "        FOR NO KEY UPDATE;\n": ";\n",
+    "        FOR NO KEY UPDATE SKIP LOCKED\n": "",
+}
+# Where `book_late` has seen how an event and somebody in line stand, and changes nothing yet.
+SEEN = "    decided_at := moment;\n"
 Owner = psycopg.Connection[Any]
 
 

@@ -11,6 +11,8 @@ from services.bookings.inventory import Inventory, Verdict
 from services.bookings.waiting_list import Place
 from tests.faults.interleaving import Interleavings, Work
 from tests.faults.line import (
+    LOCKS_OF_BOOK,
+    SEEN,
     TWO_HOURS,
     Line,
     Owner,
@@ -26,11 +28,6 @@ from tests.faults.stage import ANYBODY, concert
 from tests.services.bookings.conftest import GATE
 from tests.services.conditions import until_blocked
 
-LOCKS_OF_BOOK = {
-    "        FOR NO KEY UPDATE;\n": ";\n",
-    "        FOR NO KEY UPDATE SKIP LOCKED\n": "",
-}
-SEEN = "    decided_at := moment;\n"
 GATED = f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n{SEEN}"
 EXPIRES = "    IF {} <= moment THEN\n"
 

@@ -10,7 +10,7 @@ from services.bookings.errors import AlreadyCancelled
 from services.bookings.waiting_list import Given
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Work
-from tests.faults.line import Line, Owner, alter, book, giving_back, growing, ticket
+from tests.faults.line import LOCKS_OF_BOOK, Line, Owner, alter, book, giving_back, growing, ticket
 from tests.services.bookings.conftest import GATE
 from tests.services.bookings.ledger import replay
 from tests.services.conditions import until_blocked
@@ -103,11 +103,7 @@ async def test_without_the_lock_a_seat_stays_free_while_somebody_waits(
     broken_line: Line, owner: Owner, database: Database
 ) -> None:
     """Negative control: who joins on what was read before misses the last cancellation."""
-    alter(
-        owner,
-        "book_tickets.sql",
-        {"        FOR NO KEY UPDATE;\n": ";\n", "        FOR NO KEY UPDATE SKIP LOCKED\n": ""},
-    )
+    alter(owner, "book_tickets.sql", LOCKS_OF_BOOK)
     gate = f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n"
     read = "    SELECT * INTO stock FROM inventory WHERE event_id = event;\n    IF stock"
     alter(owner, "book_late.sql", {read: read.replace("    IF", gate + "    IF")})
