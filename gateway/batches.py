@@ -23,6 +23,7 @@ from services.kit.errors import (
     OutcomeUnknown,
     Received,
     Refusal,
+    Unavailable,
     refusal_from_status,
 )
 
@@ -79,6 +80,8 @@ class BatchedRpc:
                 outcome = await self._ask_apart(item, item.deadline - now())
         except TimeoutError as error:
             raise OutcomeUnknown from error
+        if outcome is BUSY:
+            raise Unavailable
         if self._may_exist_for_some(outcome) and _credential(metadata):
             return await self._unary(request, timeout=item.deadline - now(), metadata=metadata)
         return outcome

@@ -55,7 +55,11 @@ class _Batch(Generic[ItemT, ResultT]):
         await asyncio.wait([self._results])
 
     def tell(self) -> None:
-        """Tells those who still wait."""
+        """Tells those who still wait; where sending was given up nobody waits any longer."""
+        if self._results.cancelled():
+            for waiter in self.waiters:
+                waiter.answer.cancel()
+            return
         error = self._results.exception()
         results: Sequence[ResultT] = () if error else self._results.result()
         for number, waiter in enumerate(self.waiters):

@@ -10,7 +10,7 @@ from gateway import errors, metrics
 from gateway.exchange import Answer, Handler, Request
 from gateway.headers import accepts
 from gateway.locations import Location
-from gateway.routing import Route
+from gateway.routing import UNMATCHED, Route
 from services.kit.errors import Internal, Refusal
 from services.kit.logging import sampled
 
@@ -104,6 +104,8 @@ class Negotiation:
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
         """See Layer."""
+        if route.template == UNMATCHED:
+            return handle
 
         async def negotiated(request: Request) -> Answer:
             accept = request.headers.get(b"accept", b"*/*")

@@ -26,11 +26,17 @@ class Cancelled:
     replayed: bool
 
 
-class Locked(NamedTuple):
-    """A booking whose event is locked, and the revision at which it is."""
+class Place(NamedTuple):
+    """A booking, by the columns that find it."""
 
     event_id: int
     booking_id: int
+
+
+class Ended(NamedTuple):
+    """Whether a booking was live and ended just now, and the revision at which it is over."""
+
+    just_now: bool
     rev: int
 
 
@@ -46,11 +52,11 @@ class Cancellations:
         Raises BookingNotFound, or AlreadyCancelled for one that is over or whose event is closed.
         """
         async with self._pool.connection() as connection, connection.transaction():
-            locked = await _lock(connection, "lock_event_of_booking", {"booking_id": booking_id})
-            rev = await _cancel(connection, locked)
-        if rev is None:
-            raise AlreadyCancelled(inventory_revision=locked.rev)
-        return rev
+            place = await _lock(connection, "lock_event_of_booking", {"booking_id": booking_id})
+            ended = await _cancel(connection, place)
+        if not ended.just_now:
+            raise AlreadyCancelled(inventory_revision=ended.rev)
+        return ended.rev
 
     async def cancel_by_reference(
         self, reference: UUID, viewer: Viewer, request_id: str
@@ -65,34 +71,37 @@ class Cancellations:
         async with self._pool.connection() as connection, connection.transaction():
             if key and (stored := await idempotency.claim(connection, key)):
                 return await _replay(connection, key, stored)
-            locked = await _lock(connection, "lock_event_of_reference", values)
+            place = await _lock(connection, "lock_event_of_reference", values)
             failpoint("bookings.cancel.locked")
-            rev = await _cancel(connection, locked)
+            ended = await _cancel(connection, place)
             failpoint("bookings.cancel.freed")
-            outcome = "CANCELLED" if rev else AlreadyCancelled.reason
-            place = (locked.event_id, locked.booking_id)
-            await idempotency.remember(connection, key, outcome, place, rev or locked.rev)
+            outcome = "CANCELLED" if ended.just_now else AlreadyCancelled.reason
+            await idempotency.remember(connection, key, outcome, place, ended.rev)
             booking = await idempotency.shown(connection, place, key)
             failpoint("bookings.cancel.remembered")
         failpoint("bookings.cancel.committed")
-        if rev is None:
-            raise AlreadyCancelled(inventory_revision=locked.rev)
-        return Cancelled(booking, rev, replayed=False)
+        if not ended.just_now:
+            raise AlreadyCancelled(inventory_revision=ended.rev)
+        return Cancelled(booking, ended.rev, replayed=False)
 
 
-async def _lock(connection: Connection, statement: str, values: dict[str, object]) -> Locked:
+async def _lock(connection: Connection, statement: str, values: dict[str, object]) -> Place:
     """Takes the lock of a booking's event; raises BookingNotFound."""
     row = await (await connection.execute(SQL[statement], values)).fetchone()
     if row is None:
         raise BookingNotFound
-    return Locked(*row)
+    return Place(*row)
 
 
-async def _cancel(connection: Connection, locked: Locked) -> int | None:
-    """Cancels a booking and gives the revision it made; None for one that is over."""
-    values = {"event_id": locked.event_id, "booking_id": locked.booking_id}
+async def _cancel(connection: Connection, place: Place) -> Ended:
+    """Cancels a booking, unless it is over."""
+    values = place._asdict()
     freed = await (await connection.execute(SQL["cancel_booking"], values)).fetchone()
-    return freed[0] if freed else None
+    if freed:
+        return Ended(just_now=True, rev=freed[0])
+    # Later than the lock: a hold may have ended meanwhile.
+    [rev] = await (await connection.execute(SQL["get_rev"], values)).fetchone() or (0,)
+    return Ended(just_now=False, rev=rev)
 
 
 async def _replay(connection: Connection, key: Key, stored: Stored) -> Cancelled:

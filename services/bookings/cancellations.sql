@@ -1,6 +1,6 @@
 -- name: lock_event_of_booking
 -- Waits for the row of the booking's event and keeps it; gives no row for an unknown booking.
-SELECT inventory.event_id, bookings.id, inventory.rev
+SELECT inventory.event_id, bookings.id
 FROM bookings
 JOIN inventory USING (event_id)
 WHERE bookings.id = %(booking_id)s
@@ -8,7 +8,7 @@ FOR NO KEY UPDATE OF inventory
 
 -- name: lock_event_of_reference
 -- Does the same by the reference; gives no row either for a booking that the viewer may not see.
-SELECT inventory.event_id, bookings.id, inventory.rev
+SELECT inventory.event_id, bookings.id
 FROM bookings
 JOIN inventory USING (event_id)
 WHERE bookings.reference = %(reference)s
@@ -22,3 +22,9 @@ FOR NO KEY UPDATE OF inventory
 -- A statement of its own, after the lock.
 SELECT rev, promoted
 FROM cancel_booking(%(event_id)s, %(booking_id)s)
+
+-- name: get_rev
+-- Reads the revision at which an event is whose lock is ours.
+SELECT rev
+FROM inventory
+WHERE event_id = %(event_id)s

@@ -99,14 +99,7 @@ class WaitingList:
         """Counts the tickets of an event; raises EventNotFound unless the viewer may see it."""
         event_id = await self._keys.event_id(key)
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Tickets))
-            await cursor.execute(SQL["count_tickets"], {"event_id": event_id})
-            found = await cursor.fetchone()
-        if found is None or found.is_deleted:
-            raise EventNotFound
-        if found.is_draft and not viewer.owns(found.organizer_id):
-            raise EventNotFound
-        return found
+            return await _tickets(connection, event_id, viewer)
 
     async def place(self, event_id: int, user_id: str) -> Place:
         """Tells where a user stands with an event."""
@@ -161,12 +154,13 @@ class WaitingList:
         Raises EventNotFound, BookingNotFound, AlreadyCancelled, RequestInProgress and
         IdempotencyKeyReused.
         """
-        event_id = (await self.tickets(key, viewer)).event_id
+        event_id = await self._keys.event_id(key)
         asked = idempotency.fingerprint(OPERATION, event_id, user_id)
         keyed = Key(viewer.key_owner, OPERATION, request_id, asked) if request_id else None
         async with self._pool.connection() as connection, connection.transaction():
             given = keyed and await _recalled(connection, keyed)
             if not given:
+                await _tickets(connection, event_id, viewer)
                 given = await _give_back(connection, event_id, user_id, keyed)
         failpoint("bookings.give_back.committed")
         if given.outcome == AlreadyCancelled.reason:
@@ -204,6 +198,17 @@ class WaitingList:
     async def _sweep(self, event_id: int) -> None:
         async with self._pool.connection() as connection:
             await connection.execute(SQL["sweep"], {"event_id": event_id})
+
+
+async def _tickets(connection: Connection, event_id: int, viewer: Viewer) -> Tickets:
+    """Counts the tickets of an event; raises EventNotFound unless the viewer may see it."""
+    cursor = connection.cursor(row_factory=class_row(Tickets))
+    found = await (await cursor.execute(SQL["count_tickets"], {"event_id": event_id})).fetchone()
+    if found is None or found.is_deleted:
+        raise EventNotFound
+    if found.is_draft and not viewer.owns(found.organizer_id):
+        raise EventNotFound
+    return found
 
 
 async def _recalled(connection: Connection, key: Key) -> Given | None:

@@ -295,6 +295,41 @@ async def test_who_declines_too_late_hears_of_the_revision_that_ended_the_offer(
     assert refused.value.metadata["inventory_revision"] == str(ended[-1].rev)
 
 
+async def test_who_cancels_an_offer_too_late_hears_of_the_revision_that_ended_it(
+    inventory: Inventory,
+    reservations: Reservations,
+    line: WaitingList,
+    pool: Pool,
+    database: Database,
+) -> None:
+    """The same is true of whoever names the booking that they were offered."""
+    await inventory.apply(show(capacity=1, **PRICED))
+    await book(reservations, "a", "b")
+    await line.give_back(KEY, "a", GUEST, "")
+    offered = (await line.entry(1, "b")).booking_id
+    assert offered is not None
+    clock_forward(database, seconds=2 * 3600 + 1)
+    with pytest.raises(AlreadyCancelled) as refused:
+        await Cancellations(pool).cancel(offered)
+    ended = await line.changes(1, 0)
+    assert ended[-1].state == "EXPIRED"
+    assert refused.value.metadata["inventory_revision"] == str(ended[-1].rev)
+
+
+async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
+    inventory: Inventory, reservations: Reservations, line: WaitingList
+) -> None:
+    """Without the key there is nothing to give back any more."""
+    await inventory.apply(show(capacity=1))
+    await book(reservations, "a", "b")
+    given = await line.give_back(KEY, "a", GUEST, "k")
+    await inventory.apply(show(rev=2, deleted=True))
+    again = await line.give_back(KEY, "a", GUEST, "k")
+    assert (again.outcome, again.promoted, again.rev) == (given.outcome, True, given.rev)
+    with pytest.raises(EventNotFound):
+        await line.give_back(KEY, "a", GUEST, "")
+
+
 async def test_a_broken_event_does_not_stop_the_sweeper(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
