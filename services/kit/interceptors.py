@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from services.kit import context, errors, metrics, postgres
 from services.kit.authentication import Authenticator
@@ -158,13 +158,14 @@ class Authentication:
 
 
 class Validation:
-    """Refuses a request that breaks a rule of the contract."""
+    """Refuses a request that breaks a rule of the contract, or is not even of its type."""
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
-            if found := violations(request):
+            found = [_NO_MESSAGE] if request is None else violations(request)
+            if found:
                 raise errors.ValidationFailed(violations=found)
             return await behaviour(request, call_context)
 
@@ -207,9 +208,23 @@ class Interceptor(grpc.aio.ServerInterceptor):
         method = describe(path)
         for layer in reversed(self._layers):
             behaviour = layer.wrap(method, behaviour)
-        return cast(
-            Handler, make(behaviour, handler.request_deserializer, handler.response_serializer)
-        )
+        read = _reading(cast(Callable[[bytes], Message], handler.request_deserializer))
+        return cast(Handler, make(behaviour, read, handler.response_serializer))
+
+
+def _reading(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
+    """Makes what reads a request, and gives None for bytes that are none of its type.
+
+    What gRPC makes of an exception here tells clients its class.
+    """
+
+    def read(sent: bytes) -> Message | None:
+        try:
+            return parse(sent)
+        except DecodeError:
+            return None
+
+    return read
 
 
 def _written(behaviour: Stream) -> Unary:
@@ -234,6 +249,7 @@ def describe(path: str) -> Method:
 
 # It goes into every log line, and into the metadata of calls to other services.
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_NO_MESSAGE = errors.Violation("", "is not a message of the request's type")
 _TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)
 
 

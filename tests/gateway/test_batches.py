@@ -149,6 +149,14 @@ async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
         assert [(await task).status_code for task in waiting] == [201, 201]
 
 
+async def test_what_stays_busy_is_not_done() -> None:
+    """Whoever is told so twice may ask again: it is no defect."""
+    busy = Script({BATCH: lambda request: Response(results=[Result(busy=True)])})
+    async with batching(busy) as client:
+        answer = await reserve(client, 1, "ada")
+    assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+
+
 async def test_a_lost_batch_leaves_each_outcome_unknown() -> None:
     """Nobody in it can be told that nothing was done; who brought a key is asked for again."""
     lost = [TransportError(grpc.StatusCode.UNAVAILABLE)]

@@ -150,3 +150,16 @@ async def test_time_is_up_for_each_by_itself() -> None:
     sender.may_answer.release()
     assert await patient == 30
     assert sender.batches == [[1], [3]]
+
+
+async def test_who_waits_for_what_was_given_up_does_not_wait_for_ever() -> None:
+    """As when the channel is closed under a batch that is away."""
+
+    async def send(items: Sequence[int]) -> Sequence[int]:
+        raise asyncio.CancelledError
+
+    combiner = Combiner(send, at_once=10, waiting=100)
+    [asked] = ask(combiner, 1)
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert combiner.is_idle

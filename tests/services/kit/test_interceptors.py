@@ -63,6 +63,17 @@ async def test_a_request_id_is_taken_over() -> None:
     assert seen == ["abc"]
 
 
+async def test_bytes_that_are_no_request_are_refused_as_such() -> None:
+    """With a reason like any other refusal, and no class of ours in it."""
+    servicer = scripted()
+    async with serving(servicer=servicer) as served:
+        refusal = await refused(served.method(f"/{NAME}/GetAvailability")(b"\xff\xff"))
+    assert refusal.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal.reason == "VALIDATION_ERROR"
+    assert "DecodeError" not in str(refusal)
+    assert servicer.requests == []
+
+
 @pytest.mark.parametrize("given", [(), (("x-request-id", "x" * 129),), (("x-request-id", "a b"),)])
 async def test_a_call_without_a_fit_id_gets_one(given: tuple[tuple[str, str], ...]) -> None:
     """What goes into every log line is short and printable, whatever a client sends."""
