@@ -24,6 +24,7 @@ from services.kit.postgres import Connection, Pool
 SQL = queries.load(__file__)
 OPERATION = "cancel_ticket"
 SWEPT_AT_ONCE = 50
+LAST_EVENT = 2**63 - 1
 CHANGES_AT_ONCE = 200
 
 log = structlog.get_logger()
@@ -172,32 +173,41 @@ class WaitingList:
     async def sweep(self) -> bool:
         """Expires what is held too long and serves who waits, where nothing else has done it.
 
-        Each event by itself. One whose rows contradict each other must not stop the others: its
-        IntegrityError is raised when they are done.
+        An event whose rows contradict each other does not stop the others: its IntegrityError is
+        raised when they are done.
         """
         failed: psycopg.IntegrityError | None = None
-        after = 0
-        while due := await self._due(after):
-            for event_id in due:
-                try:
-                    await self._sweep(event_id)
-                except psycopg.IntegrityError as error:
-                    log.error("event cannot be swept", event_id=event_id)  # noqa: TRY400 - below
-                    failed = error
-            after = due[-1]
+        first = 0
+        while True:
+            try:
+                swept = await self._sweep(first, LAST_EVENT)
+            except psycopg.IntegrityError as error:
+                failed, swept = error, await self._sweep_apart(first)
+            if len(swept) < SWEPT_AT_ONCE:
+                break
+            first = swept[-1] + 1
         if failed:
             raise failed
         return False
 
-    async def _due(self, after: int) -> list[int]:
-        values = {"after": after, "limit": SWEPT_AT_ONCE}
+    async def _sweep(self, first: int, last: int) -> list[int]:
+        """Serves the next events, all or none."""
+        values = {"first": first, "last": last, "limit": SWEPT_AT_ONCE}
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(SQL["sweep"], values)).fetchall()
+        return [event_id for event_id, _ in rows]
+
+    async def _sweep_apart(self, first: int) -> list[int]:
+        """Serves the same events one by one, but for those that fail."""
+        values = {"first": first, "limit": SWEPT_AT_ONCE}
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(SQL["list_due"], values)).fetchall()
+        for (event_id,) in rows:
+            try:
+                await self._sweep(event_id, event_id)
+            except psycopg.IntegrityError:
+                log.warning("event cannot be swept", event_id=event_id)
         return [event_id for (event_id,) in rows]
-
-    async def _sweep(self, event_id: int) -> None:
-        async with self._pool.connection() as connection:
-            await connection.execute(SQL["sweep"], {"event_id": event_id})
 
 
 async def _tickets(connection: Connection, event_id: int, viewer: Viewer) -> Tickets:

@@ -117,8 +117,32 @@ WHERE caller = %(caller)s
     AND operation = %(operation)s
     AND key = %(key)s
 
+-- name: sweep
+-- Goes over the next events with a hold that has ended or with free seats and people who wait, passing
+-- by those that somebody else has locked.
+SELECT event_id, promote(event_id)
+FROM (
+    SELECT event_id
+    FROM inventory
+    WHERE event_id BETWEEN %(first)s AND %(last)s
+        AND event_id IN (
+            SELECT event_id
+            FROM inventory
+            WHERE next_expiry_at <= present()
+            UNION
+            SELECT event_id
+            FROM inventory
+            WHERE waiting > 0
+                AND sold + held < capacity
+        )
+    ORDER BY event_id
+    LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS due
+ORDER BY event_id
+
 -- name: list_due
--- Lists the next events with a hold that has ended or with free seats and people who wait.
+-- Lists the events that `sweep` would go over, locked or not.
 SELECT event_id
 FROM (
     SELECT event_id
@@ -130,20 +154,9 @@ FROM (
     WHERE waiting > 0
         AND sold + held < capacity
 ) AS due
-WHERE event_id > %(after)s
+WHERE event_id >= %(first)s
 ORDER BY event_id
 LIMIT %(limit)s
-
--- name: sweep
--- Expires the holds of an event and serves who waits for it, unless somebody else has it locked:
--- whoever has does the same.
-SELECT promote(event_id)
-FROM (
-    SELECT event_id
-    FROM inventory
-    WHERE event_id = %(event_id)s
-    FOR NO KEY UPDATE SKIP LOCKED
-) AS unlocked
 
 -- name: list_changes
 -- Lists what changed in the list of an event after a revision, in the order of commits.

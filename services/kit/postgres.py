@@ -20,6 +20,7 @@ Pool = AsyncConnectionPool[Connection]
 # idle_in_transaction_session_timeout, read_only_sql_transaction, cannot_connect_now.
 _ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25006", "57P03"}
 _OUT_OF_RESOURCES = "53"
+PATIENCE_SECONDS = 0.5
 REACHABLE_SECONDS = 1.0
 START_SECONDS = 30.0
 LOOK_SECONDS = 0.1
@@ -37,15 +38,20 @@ _SESSION = {
 
 
 def open_pool(
-    dsn: str, *, schema: str, size: int, session: Mapping[str, str] = NO_SETTINGS
+    dsn: str,
+    *,
+    schema: str,
+    size: int,
+    session: Mapping[str, str] = NO_SETTINGS,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Pool:
     """Makes a pool of at most `size` connections to one schema; enter it to open it.
 
     `session` are settings of the service's own that its SQL reads.
 
     Connections are in autocommit: a use case of one statement is its own transaction, any other
-    says `async with connection.transaction()`. A caller who finds no free connection within 0.5 s,
-    or too many others waiting, is refused.
+    says `async with connection.transaction()`. A caller who finds no free connection within
+    `patience_seconds`, or too many others waiting, is refused.
     """
     options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **session}.items())
     return AsyncConnectionPool(
@@ -53,7 +59,7 @@ def open_pool(
         min_size=1,
         max_size=size,
         open=False,
-        timeout=0.5,
+        timeout=patience_seconds,
         max_waiting=size * 64,
         # The pauses between attempts double until this long; whoever asks next starts anew. With
         # more, the pool would sleep on for as long as an outage took.

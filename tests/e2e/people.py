@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from services.accounts.signing_keys import SigningKeys
 from services.accounts.tokens import Tokens
-from services.kit.postgres import open_pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.accounts.client import add_account, add_api_key
 
 
@@ -33,7 +33,7 @@ def key_of(database: Database, person: Person, *scopes: str) -> str:
 
 async def _meet(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
     people = {}
-    async with open_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
+    async with patient_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
         tokens = Tokens(SigningKeys(pool))
         for name, role in roles.items():
             person = Person(add_account(database, role=role), role, "")

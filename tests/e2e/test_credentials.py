@@ -14,10 +14,10 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
 from services.accounts.administration import Administration
 from services.kit.errors import refusal_of
-from services.kit.postgres import open_pool
 from tests.e2e.client import create_event, new_user, open_client, refusal
 from tests.e2e.people import Person, key_of, meet
 from tests.e2e.system import SERVICE_KEY, System, until
+from tests.pools import patient_pool
 from tests.services.accounts.client import execute, read
 from tests.services.issuer import ScriptedIssuer
 
@@ -212,7 +212,7 @@ def test_a_ban_and_another_role_are_known_within_half_a_minute(
 async def administered(system: System, person: Person, change: str) -> None:
     """Does to an account what the operator's command does."""
     [(email,)] = read(system.database, "SELECT email FROM accounts WHERE id = %(id)s", id=person.id)
-    async with open_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool:
+    async with patient_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool:
         administration = Administration(pool)
         if change == "ban":
             await administration.ban(email)

@@ -11,10 +11,10 @@ import pytest
 
 from services.accounts.signing_keys import SigningKeys
 from services.accounts.tokens import Tokens
-from services.kit.postgres import open_pool
 from services.kit.trust import REFRESH_SECONDS
 from tests.e2e.people import Person
 from tests.e2e.system import System
+from tests.pools import patient_pool
 from tests.services.accounts.client import add_account
 
 LEAD = timedelta(seconds=REFRESH_SECONDS + 2)
@@ -31,7 +31,7 @@ async def test_a_rotation_under_traffic_fails_nobody(system: System) -> None:
     statuses: list[int] = []
     kids: set[str] = set()
     async with (
-        open_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool,
+        patient_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool,
         httpx.AsyncClient(base_url=system.url, trust_env=False) as client,
     ):
         keys = SigningKeys(pool)

@@ -7,11 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.kit.postgres import open_pool
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Session, SteppedConnection, SteppedCursor
 from tests.faults.line import Line
 from tests.faults.stage import Stage
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import drift
 
 SCHEMAS = ("events", "bookings")
@@ -51,7 +51,7 @@ def owner(database: Database) -> Any:
 @pytest.fixture
 async def broken_stage(owner: psycopg.Connection[Any], database: Database) -> AsyncIterator[Stage]:
     """Gives a stage on which things may go wrong."""
-    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
+    async with patient_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
         yield Stage(owner, pool)
 
 
@@ -68,7 +68,7 @@ async def line(
     stage: Stage, owner: psycopg.Connection[Any], database: Database
 ) -> AsyncIterator[Line]:
     """Gives lines on a stage; in the end all counts right."""
-    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
+    async with patient_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
         yield Line(stage, owner, pool, database)
 
 
@@ -77,5 +77,5 @@ async def broken_line(
     broken_stage: Stage, owner: psycopg.Connection[Any], database: Database
 ) -> AsyncIterator[Line]:
     """Gives lines on a stage on which things may go wrong."""
-    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
+    async with patient_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
         yield Line(broken_stage, owner, pool, database)

@@ -21,7 +21,7 @@ from services.events.events import Events
 from services.events.idempotency import Idempotency
 from services.events.inventory import Verdict as Heard
 from services.kit.authentication import ANONYMOUS
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Session, Work
 from tests.faults.stage import (
@@ -34,6 +34,7 @@ from tests.faults.stage import (
     reserved,
     reserving,
 )
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import drift, take_out_the_lock
 
 VIEWER = Viewer(ANONYMOUS, open_access=True)
@@ -251,8 +252,8 @@ class Catalogued:
 async def catalogued(database: Database) -> AsyncIterator[Catalogued]:
     """Gives a catalogue beside the inventory; in the end all counts right."""
     async with (
-        open_pool(database.events_dsn, schema="events", size=2) as events,
-        open_pool(database.bookings_dsn, schema="bookings", size=2) as bookings,
+        patient_pool(database.events_dsn, schema="events", size=2) as events,
+        patient_pool(database.bookings_dsn, schema="bookings", size=2) as bookings,
     ):
         yield Catalogued({"events": events, "bookings": bookings})
     assert drift(database) == []

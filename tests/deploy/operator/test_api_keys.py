@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from services.accounts.api_keys import ApiKeys, Holder
-from services.kit.postgres import open_pool
 from tests.conftest import Database
 from tests.deploy.operator.conftest import Type
+from tests.pools import patient_pool
 from tests.services.accounts.client import add_account, execute, read
 
 EMAIL = "ada@example.com"
@@ -27,7 +27,7 @@ def holder(database: Database, api_key: str) -> Holder:
     """Asks accounts whose key it is."""
 
     async def resolve() -> Holder:
-        async with open_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
+        async with patient_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
             return await ApiKeys(pool).resolve(api_key)
 
     return asyncio.run(resolve())

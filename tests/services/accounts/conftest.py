@@ -19,8 +19,9 @@ from services.accounts.registrations import OrganizerSignUp
 from services.accounts.settings import Settings
 from services.accounts.signing_keys import SigningKeys
 from services.kit import server
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.accounts import mailbox
 from tests.services.accounts.client import SERVICE_KEY, Client
 from tests.services.accounts.mailbox import Mailbox
@@ -62,7 +63,7 @@ async def client(serve: Serve) -> AsyncIterator[Client]:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """Opens a pool as the service's own role."""
-    async with open_pool(database.accounts_dsn, schema="accounts", size=4) as opened:
+    async with patient_pool(database.accounts_dsn, schema="accounts", size=4) as opened:
         yield opened
 
 

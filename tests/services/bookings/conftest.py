@@ -14,8 +14,9 @@ from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.reservations import Reservations
 from services.kit.errors import Refusal
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 
 FUNCTION = Path(bookings.__file__).parent / "migrations/functions/reserve.sql"
 LOCK = "            FOR NO KEY UPDATE\n"
@@ -55,7 +56,7 @@ class ScriptedCatalogue:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """Opens a pool as the service's own role."""
-    async with open_pool(database.bookings_dsn, schema="bookings", size=POOL_SIZE) as opened:
+    async with patient_pool(database.bookings_dsn, schema="bookings", size=POOL_SIZE) as opened:
         yield opened
 
 

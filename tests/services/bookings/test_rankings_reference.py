@@ -17,8 +17,9 @@ from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.rankings import MOST, Rankings, first_day
 from services.bookings.reservations import Reservations
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import concert
 
 PERIODS = ("", "day", "week", "month")
@@ -61,7 +62,7 @@ steps = st.lists(
 def test_rankings_are_those_of_all_live_bookings(database: Database) -> None:
     """Booked on any day, more than once, cancelled, of closed events; rolled up at any time."""
     with asyncio.Runner() as runner:
-        pool = open_pool(database.bookings_dsn, schema="bookings", size=2)
+        pool = patient_pool(database.bookings_dsn, schema="bookings", size=2)
         runner.run(pool.open())
 
         @settings(

@@ -32,8 +32,9 @@ from services.kit.errors import (
     RequestInProgress,
     Unavailable,
 )
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import (
     GATE,
     ScriptedCatalogue,
@@ -212,7 +213,7 @@ async def test_200_buyers_of_50_seats_get_exactly_50(
 ) -> None:
     """The heart of it: no seat twice, none left, and counters, rows and ledger agree."""
     await inventory.apply(concert())
-    async with open_pool(database.bookings_dsn, schema="bookings", size=8) as other:
+    async with patient_pool(database.bookings_dsn, schema="bookings", size=8) as other:
         twin = Reservations(other, reservations._catalogue)
         outcomes = await rush([reservations, twin][:replicas], 200)
     assert kinds(outcomes) == {"Reservation": 50, "SoldOut": 150}

@@ -13,8 +13,9 @@ from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.reservations import Reservations
 from services.kit.errors import Refusal
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import drift
 
 EVENTS = 3
@@ -106,7 +107,7 @@ def test_batches_are_decided_as_if_one_by_one(database: Database) -> None:
     and hidden events.
     """
     with asyncio.Runner() as runner:
-        pool = open_pool(database.bookings_dsn, schema="bookings", size=2)
+        pool = patient_pool(database.bookings_dsn, schema="bookings", size=2)
         runner.run(pool.open())
         number = iter(range(0, 10**9, 10))
 

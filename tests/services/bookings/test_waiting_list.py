@@ -19,8 +19,9 @@ from services.bookings.waiting_list import Given, Place, WaitingList
 from services.kit.authentication import ANONYMOUS, Caller
 from services.kit.errors import IdempotencyKeyReused, PermissionDenied, Refusal, Unavailable
 from services.kit.paging import cut, parse
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward, concert, drift
 from tests.services.bookings.ledger import replay
 
@@ -482,7 +483,7 @@ async def test_offers_last_as_long_as_the_service_says(
     ends = {}
     for seconds, giver, taker in ((60, "a", "c"), (3600, "b", "d")):
         session = {"bookings.offer_seconds": str(seconds)}
-        async with open_pool(
+        async with patient_pool(
             database.bookings_dsn, schema="bookings", size=1, session=session
         ) as pool:
             catalogue = Catalogue(ScriptedCatalogue().fetch, inventory)

@@ -27,8 +27,9 @@ from services.bookings.reservations import Reservations
 from services.bookings.waiting_list import WaitingList
 from services.kit.authentication import SERVICE
 from services.kit.errors import Refusal
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.bookings.conftest import clock_forward, drift
 
 OFFER_SECONDS = 7200
@@ -253,7 +254,7 @@ class Machine(RuleBasedStateMachine):
 def test_the_line_is_what_a_page_says_it_is(database: Database) -> None:
     """Random lives of events: tickets, parties, offers, more and fewer seats, time, the end."""
     with asyncio.Runner() as runner:
-        pool = open_pool(database.bookings_dsn, schema="bookings", size=2)
+        pool = patient_pool(database.bookings_dsn, schema="bookings", size=2)
         runner.run(pool.open())
         run_state_machine_as_test(
             lambda: Machine(database, runner, pool),  # type: ignore[arg-type]

@@ -16,8 +16,9 @@ from services.events.idempotency import Idempotency
 from services.events.inventory import Inventory
 from services.events.settings import Settings
 from services.kit import server
-from services.kit.postgres import Pool, open_pool
+from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.pools import patient_pool
 from tests.services.events.client import Client
 from tests.services.events.scripted import SERVICE_KEY, ScriptedBookings
 from tests.services.issuer import ScriptedIssuer, serve_identity
@@ -96,7 +97,7 @@ async def client(serve: Serve) -> AsyncIterator[Client]:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """Opens a pool as the service's own role."""
-    async with open_pool(database.events_dsn, schema="events", size=4) as opened:
+    async with patient_pool(database.events_dsn, schema="events", size=4) as opened:
         yield opened
 
 
