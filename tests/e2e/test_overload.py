@@ -13,7 +13,7 @@ from tests.e2e.wire import reservation
 from tests.services.bookings.conftest import LOCKED, alter_reserve, drift
 
 # A batch takes this long, so that what the system can do is known, and little, on any machine.
-BATCH_SECONDS, BATCH_SIZE, WAITING = 0.06, 16, 64
+BATCH_SECONDS, BATCH_SIZE, WAITING = 0.1, 8, 32
 CAPACITY = BATCH_SIZE / BATCH_SECONDS
 PEAK, OVERLOAD = 1.0, 5.0
 SECONDS = 2.0
@@ -21,7 +21,7 @@ SECONDS = 2.0
 GOODPUT, GOODPUT_SLACK = 0.8, 0.2
 REFUSED_SECONDS, SERVED_SECONDS, SLACK_SECONDS = 0.05, (WAITING + 2 * BATCH_SIZE) / CAPACITY, 0.45
 NORMAL_SECONDS = 10
-TRIALS = 3
+TRIALS = 5
 
 _users = itertools.count(1)
 
@@ -102,7 +102,7 @@ async def test_what_is_too_much_is_refused_at_once_and_costs_the_others_nothing(
 ) -> None:
     """At five times the capacity as much is sold as at the peak, and the rest knows it soon.
 
-    The generator shares the machine with other tests, which may spoil a trial but not three.
+    The generator shares the machine with other tests, which may spoil a trial but not five.
     """
     system = start(
         BOXOFFICE_LOG_SAMPLE="0",

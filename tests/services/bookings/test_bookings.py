@@ -237,7 +237,7 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
         (inventory_module, {"event_ids": [7, 8]}),
         (
             waiting_list_module,
-            {"event_id": 7, "user_id": "user-7", "after": 3, **STRANGER.rows()},
+            {"event_id": 7, "user_id": "user-7", "after": 3, "first": 3, **STRANGER.rows()},
         ),
         (
             rankings_module,
