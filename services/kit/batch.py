@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.empty_pb2 import Empty
@@ -30,8 +30,7 @@ AskedT = TypeVar("AskedT")
 DecidedT = TypeVar("DecidedT")
 
 
-@dataclass(frozen=True, slots=True)
-class Item(Generic[RequestT]):
+class Item(NamedTuple, Generic[RequestT]):
     """A request that was admitted and is valid, its caller, and its id for logs."""
 
     request: RequestT
@@ -119,35 +118,49 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
         self, request: batch_pb2.BatchRequest, _: ServicerContext
     ) -> batch_pb2.BatchResponse:
         """See batch.proto."""
-        started = time.perf_counter()
-        entries = [self._entry(item) for item in request.items]
+        answers = _Answers(skip_busy=request.skip_busy)
+        find = self._methods.get
+        entries = [
+            _Entry(item, find(item.method, self._unknown), answers.response.results.add())
+            for item in request.items
+        ]
         try:
-            await self._admit(entries, [item.authorization for item in request.items])
-            await _answer(entries, skip_busy=request.skip_busy)
+            await _answer(await self._admit(entries, answers), answers)
         except asyncio.CancelledError:
             for entry in entries:
                 entry.method.calls.abandoned()
             raise
-        seconds = time.perf_counter() - started
-        return _response(entries, seconds, skip_busy=request.skip_busy)
+        return answers.response
 
-    def _entry(self, item: batch_pb2.BatchItem) -> "_Entry":
-        method = self._methods.get(item.method, self._unknown)
-        return _Entry(method, item.request, interceptors.fit_request_id(item.request_id))
+    async def _admit(
+        self, entries: Sequence["_Entry"], answers: "_Answers"
+    ) -> Mapping["_Batched", list["_Entry"]]:
+        """Reads the items, and refuses those that a call of its own would be refused for.
 
-    async def _admit(self, entries: Sequence["_Entry"], authorizations: Sequence[str]) -> None:
-        """Reads the items, and refuses those that a call of its own would be refused for."""
+        Returns the others by their methods.
+        """
+        admitted: dict[_Batched, list[_Entry]] = {}
+        authorizations = [entry.sent.authorization for entry in entries]
         callers = await self._authenticator.authenticate_all(authorizations)
         for entry, caller in zip(entries, callers, strict=True):
-            if isinstance(caller, Refusal):
-                entry.outcome = caller
-                continue
-            try:
-                self._authenticator.admit(caller, entry.method.described.rule)
-            except Refusal as refusal:
-                entry.outcome = refusal
+            if refusal := self._objection(entry, caller):
+                answers.write(entry.method, [entry], [refusal])
             else:
-                entry.read(caller)
+                admitted.setdefault(entry.method, []).append(entry)
+        return admitted
+
+    def _objection(self, entry: "_Entry", caller: Caller | Refusal) -> Refusal | None:
+        """Makes an entry's item, or returns why it is refused."""
+        if isinstance(caller, Refusal):
+            return caller
+        method = entry.method
+        try:
+            self._authenticator.admit(caller, method.described.rule)
+        except Refusal as refusal:
+            return refusal
+        request: Any = method.read(entry.sent.request)
+        entry.item = Item(request, caller, entry.request_id)
+        return interceptors.objection(request)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,37 +172,67 @@ class _Batched:
     handler: Handler
     calls: CallLog
 
-    async def answer(self, entries: Sequence["_Entry"], *, skip_busy: bool) -> None:
+    async def answer(self, entries: Sequence["_Entry"], answers: "_Answers") -> None:
         """Answers entries; a handler that fails, fails for all of them."""
+        outcomes: Sequence[bytes | Exception]
         try:
-            outcomes = await self.handler([entry.item for entry in entries], skip_busy=skip_busy)
-            for entry, outcome in zip(entries, outcomes, strict=True):
-                entry.outcome = outcome
-        except Exception as error:  # noqa: BLE001 - as for a call of its own
-            refusal = interceptors.refusal_of(error, self.described)
-            for entry in entries:
-                entry.outcome = refusal
+            items = [entry.item for entry in entries]
+            given = await self.handler(items, skip_busy=answers.skip_busy)
+            outcomes = _ready(given, len(items))
+        except Exception as error:  # noqa: BLE001 - as in a call of its own
+            outcomes = [error] * len(entries)
+        answers.write(self, entries, outcomes)
 
 
 class _Entry:
-    """An item on its way: first its bytes, then the item, then its outcome."""
+    """An item as it was sent, as its handler gets it, and its result."""
 
-    __slots__ = ("item", "method", "outcome", "request_id", "sent")
+    __slots__ = ("item", "method", "request_id", "result", "sent")
 
     item: Item[Any]
 
-    def __init__(self, method: _Batched, sent: bytes, request_id: str) -> None:
-        self.method = method
+    def __init__(
+        self, sent: batch_pb2.BatchItem, method: _Batched, result: batch_pb2.BatchResult
+    ) -> None:
         self.sent = sent
-        self.request_id = request_id
-        self.outcome: Outcome | None = None
+        self.method = method
+        self.result = result
+        self.request_id = interceptors.fit_request_id(sent.request_id)
 
-    def read(self, caller: Caller) -> None:
-        """Reads and validates the request."""
-        request: Any = self.method.read(self.sent)
-        self.outcome = interceptors.objection(request)
-        if self.outcome is None:
-            self.item = Item(request, caller, self.request_id)
+
+class _Answers:
+    """The response to a batch that arrives now; outcomes are recorded as they are written."""
+
+    def __init__(self, *, skip_busy: bool) -> None:
+        self.response = batch_pb2.BatchResponse()
+        self.skip_busy = skip_busy
+        self._started = time.perf_counter()
+
+    def write(
+        self, method: _Batched, entries: Sequence[_Entry], outcomes: Iterable[bytes | Exception]
+    ) -> None:
+        """Writes the outcomes of a method's entries."""
+        seconds = time.perf_counter() - self._started
+        answered: list[str] = []
+        failed: dict[Exception, list[_Entry]] = {}
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            if isinstance(outcome, bytes):
+                entry.result.response = outcome
+                answered.append(entry.request_id)
+            elif self.skip_busy and isinstance(outcome, Busy):
+                entry.result.busy = True  # not recorded: it is asked again
+            else:
+                failed.setdefault(outcome, []).append(entry)
+        method.calls.answered(answered, seconds)
+        for error, alike in failed.items():
+            _refuse(method, alike, interceptors.refusal_of(error, method.described), seconds)
+
+
+def _refuse(method: _Batched, entries: Sequence[_Entry], refusal: Refusal, seconds: float) -> None:
+    status = status_of(refusal).SerializeToString()
+    for entry in entries:
+        entry.result.error = status
+    method.calls.refused([entry.request_id for entry in entries], refusal, seconds)
 
 
 async def _caught(answering: Awaitable[Message]) -> Outcome:
@@ -199,50 +242,25 @@ async def _caught(answering: Awaitable[Message]) -> Outcome:
         return error
 
 
-async def _answer(entries: Iterable[_Entry], *, skip_busy: bool) -> None:
-    """Hands the admitted entries to their methods' handlers, which run beside each other."""
-    admitted: dict[_Batched, list[_Entry]] = {}
-    for entry in entries:
-        if entry.outcome is None:
-            admitted.setdefault(entry.method, []).append(entry)
+async def _answer(admitted: Mapping[_Batched, Sequence[_Entry]], answers: _Answers) -> None:
+    """Hands entries to their methods' handlers, which run beside each other."""
     if len(admitted) == 1:  # no task is made for it: most batches are of one method
-        [(method, all_entries)] = admitted.items()
-        await method.answer(all_entries, skip_busy=skip_busy)
+        [(method, entries)] = admitted.items()
+        await method.answer(entries, answers)
         return
     async with asyncio.TaskGroup() as group:
-        for method, some in admitted.items():
-            group.create_task(method.answer(some, skip_busy=skip_busy))
+        for method, entries in admitted.items():
+            group.create_task(method.answer(entries, answers))
 
 
-def _response(
-    entries: Iterable[_Entry], seconds: float, *, skip_busy: bool
-) -> batch_pb2.BatchResponse:
-    """Writes and records the outcomes."""
-    response = batch_pb2.BatchResponse()
-    statuses: dict[Refusal, bytes] = {}
-    for entry in entries:
-        result, outcome, calls = response.results.add(), entry.outcome, entry.method.calls
-        if isinstance(outcome, Busy) and skip_busy:
-            result.busy = True  # not recorded: it is asked again
-        elif isinstance(outcome, Exception):
-            refusal = interceptors.refusal_of(outcome, entry.method.described)
-            if refusal not in statuses:
-                # Items that are refused alike share their refusal.
-                statuses[refusal] = status_of(refusal).SerializeToString()
-            result.error = statuses[refusal]
-            calls.refused(entry.request_id, refusal, seconds)
-        else:
-            result.response = _bytes(outcome)
-            calls.answered(entry.request_id, seconds)
-    return response
-
-
-def _bytes(outcome: Message | bytes | None) -> bytes:
-    if isinstance(outcome, bytes):
-        return outcome
-    if outcome is None:
-        raise TypeError("an item without an outcome")
-    return outcome.SerializeToString()
+def _ready(outcomes: Sequence[Outcome], count: int) -> Sequence[bytes | Exception]:
+    """Serializes the responses that are not ready yet."""
+    if len(outcomes) != count:
+        raise ValueError(f"{len(outcomes)} outcomes of {count} items")
+    return [
+        outcome.SerializeToString() if isinstance(outcome, Message) else outcome
+        for outcome in outcomes
+    ]
 
 
 def _batched(path: str, handler: Handler, log_sample: float) -> _Batched:
@@ -255,10 +273,10 @@ def _unknown(log_sample: float) -> _Batched:
     """Stands for the methods that have no handler; their items count as those of Batch itself."""
     path = f"/{SERVICE}/Batch"
     method = Method(path, Rule(rest_pb2.ACCESS_PUBLIC), is_read=True)
-    return _Batched(method, lambda _: Empty(), _refuse, CallLog(path, log_sample))
+    return _Batched(method, lambda _: Empty(), _refuse_unknown, CallLog(path, log_sample))
 
 
-async def _refuse(items: Sequence[Item[Any]], /, **_: bool) -> Sequence[Outcome]:
+async def _refuse_unknown(items: Sequence[Item[Any]], /, **_: bool) -> Sequence[Outcome]:
     refusal = ValidationFailed(violations=[Violation("method", "is not a batched method")])
     return [refusal] * len(items)
 

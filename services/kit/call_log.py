@@ -1,5 +1,7 @@
 """Counts, times and logs the calls of a method, whether each came by itself or in a batch."""
 
+from collections.abc import Sequence
+
 import structlog
 from prometheus_client import Counter
 
@@ -15,35 +17,37 @@ class CallLog:
     def __init__(self, path: str, log_sample: float) -> None:
         self._path = path
         self._log_sample = log_sample
-        self._answered = metrics.CALLS.labels(path, "OK", "")
-        self._abandoned = metrics.CALLS.labels(path, "CANCELLED", "")
-        self._refused: dict[tuple[str, str], Counter] = {}
+        self._counters: dict[tuple[str, str], Counter] = {}
         self._seconds = metrics.SECONDS.labels(path)
 
-    def answered(self, request_id: str, seconds: float) -> None:
-        """Records a success."""
-        self._answered.inc()
-        self._seconds.observe(seconds)
-        if sampled(request_id, self._log_sample):
-            self._write("answered", request_id, seconds)
+    def answered(self, request_ids: Sequence[str], seconds: float) -> None:
+        """Records successes of calls that took as long."""
+        self._count(("OK", ""), len(request_ids))
+        for request_id in request_ids:
+            self._seconds.observe(seconds)
+            if sampled(request_id, self._log_sample):
+                self._write("answered", request_id, seconds)
 
-    def refused(self, request_id: str, refusal: errors.Refusal, seconds: float) -> None:
-        """Records a refusal; one that the client is not to blame for is always logged."""
-        self._count(refusal)
-        self._seconds.observe(seconds)
-        if isinstance(refusal, _TROUBLE) or sampled(request_id, self._log_sample):
-            self._write("refused", request_id, seconds, reason=refusal.reason)
+    def refused(self, request_ids: Sequence[str], refusal: errors.Refusal, seconds: float) -> None:
+        """Records refusals; one that the client is not to blame for is always logged."""
+        self._count((refusal.code.name, refusal.reason), len(request_ids))
+        share = 1.0 if isinstance(refusal, _TROUBLE) else self._log_sample
+        for request_id in request_ids:
+            self._seconds.observe(seconds)
+            if sampled(request_id, share):
+                self._write("refused", request_id, seconds, reason=refusal.reason)
 
     def abandoned(self) -> None:
         """Records a call whose caller stopped waiting."""
-        self._abandoned.inc()
+        self._count(("CANCELLED", ""), 1)
 
-    def _count(self, refusal: errors.Refusal) -> None:
-        kind = (refusal.code.name, refusal.reason)
-        counter = self._refused.get(kind)
+    def _count(self, kind: tuple[str, str], number: int) -> None:
+        if not number:
+            return
+        counter = self._counters.get(kind)
         if counter is None:
-            counter = self._refused[kind] = metrics.CALLS.labels(self._path, *kind)
-        counter.inc()
+            counter = self._counters[kind] = metrics.CALLS.labels(self._path, *kind)
+        counter.inc(number)
 
     def _write(self, event: str, request_id: str, seconds: float, **more: str) -> None:
         rounded = round(seconds, 6)

@@ -94,13 +94,13 @@ class AccessLog:
             try:
                 response = await behaviour(request, call_context)
             except errors.Refusal as refusal:
-                calls.refused(request_id, refusal, time.perf_counter() - started)
+                calls.refused((request_id,), refusal, time.perf_counter() - started)
                 await errors.abort(call_context, refusal)
                 raise
             except asyncio.CancelledError:
                 calls.abandoned()
                 raise
-            calls.answered(request_id, time.perf_counter() - started)
+            calls.answered((request_id,), time.perf_counter() - started)
             return response
 
         return call

@@ -141,7 +141,7 @@ async def test_an_item_has_its_own_caller_and_id() -> None:
 
 async def test_what_is_not_admitted_reaches_no_handler() -> None:
     """Each item is held to what a call of its own would be held to, and spoils no other one."""
-    seen = []
+    seen: list[Any] = []
 
     async def look(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
         seen.extend(one.request for one in items)
