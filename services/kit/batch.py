@@ -223,7 +223,8 @@ class _Answers:
                 entry.result.busy = True  # not recorded: it is asked again
             else:
                 failed.setdefault(outcome, []).append(entry)
-        method.calls.answered(answered, seconds)
+        if answered:
+            method.calls.answered(answered, seconds)
         for error, alike in failed.items():
             _refuse(method, alike, interceptors.refusal_of(error, method.described), seconds)
 
