@@ -128,7 +128,8 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
             await _answer(await self._admit(entries, answers), answers)
         except asyncio.CancelledError:
             for entry in entries:
-                entry.method.calls.abandoned()
+                if entry.result.WhichOneof("result") is None:
+                    entry.method.calls.abandoned()
             raise
         return answers.response
 

@@ -250,7 +250,7 @@ async def test_each_item_is_counted_timed_and_logged() -> None:
 
 
 async def test_items_whose_caller_stops_waiting_are_counted_so() -> None:
-    """A batch that is given up must not vanish from the figures of its methods."""
+    """A batch that is given up must not vanish from the figures, nor count a refused item twice."""
     reserve = f"/{BOOKINGS.full_name}/Reserve"
     arrived, ended = asyncio.Event(), asyncio.Event()
 
@@ -263,8 +263,9 @@ async def test_items_whose_caller_stops_waiting_are_counted_so() -> None:
         return ()
 
     before = counted(reserve, "CANCELLED")
+    invalid = bookings_pb2.ReserveRequest()
     async with serving(Reserve=hang) as stub:
-        call = stub.Batch(batch_of(RESERVE, RESERVE))
+        call = stub.Batch(batch_of(RESERVE, invalid, RESERVE))
         await arrived.wait()
         call.cancel()
         await ended.wait()
