@@ -1,0 +1,80 @@
+"""Cancelling bookings and leaving the waiting list; freed seats go to those who wait."""
+
+from dataclasses import replace
+
+from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
+from services.bookings.inventory.commands import Cancel, Cancelled, GiveBack, LeftLine, Outcome
+from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.stock import Booking, Change, Kind, Past, Stock
+from services.bookings.inventory.waiting import promote
+
+
+def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
+    """Cancels a booking by its id."""
+    booking = stock.bookings.get(command.booking_id)
+    if booking is None:
+        return BookingNotFound()
+    if not booking.is_live or stock.closed_at is not None:
+        return AlreadyCancelled(inventory_revision=stock.rev)
+    return _cancel(stock, booking, context)
+
+
+def give_back(stock: Stock, command: GiveBack, context: Context) -> Outcome:
+    """Cancels the user's last booking, declines their offer or takes them off the waiting list.
+
+    Where the event leaves it to each way of booking, only exclusive bookings can be given back so:
+    the others have a reference.
+    """
+    viewer = command.viewer
+    if stock.deleted or (
+        stock.status == "DRAFT" and not (viewer and viewer.owns(stock.organizer_id))
+    ):
+        return EventNotFound()
+    if booking := _given_back(stock, command.user_id):
+        return cancel(stock, Cancel(stock.event_id, booking.id), context)
+    entry = stock.entries.get(command.user_id)
+    if entry is not None and stock.closed_at is None:
+        change = Change(Kind.LEFT, command.user_id, place=entry.place, state="LEFT", waiting=-1)
+        stock.record(change)
+        return LeftLine(stock.rev, promote(stock, context))
+    if entry is not None or _was_there(stock, stock.pasts.get(command.user_id)):
+        return AlreadyCancelled(inventory_revision=stock.rev)
+    return BookingNotFound()
+
+
+def _given_back(stock: Stock, user_id: str) -> Booking | None:
+    """Finds the live booking to be given back: the exclusive one, else the last one."""
+    if exclusive := stock.exclusive_of(user_id):
+        return exclusive
+    if stock.one_booking_per_user is None:
+        return None
+    return max(stock.live_of(user_id), key=lambda booking: booking.id, default=None)
+
+
+def _was_there(stock: Stock, past: Past | None) -> bool:
+    """Returns whether a user has had something that could have been given back."""
+    if past is None:
+        return False
+    if past.entry or past.exclusive_booking:
+        return True
+    return past.any_booking and stock.one_booking_per_user is not None
+
+
+def _cancel(stock: Stock, booking: Booking, context: Context) -> Cancelled:
+    """Frees the seats of a live booking; an offer that is declined ends its user's waiting."""
+    cancelled = replace(booking, status="CANCELLED", cancelled_at=context.now, place=None)
+    was_held = booking.status == "HELD"
+    stock.record(
+        Change(
+            Kind.CANCELLED,
+            booking.user_id,
+            cancelled,
+            booking.place,
+            "LEFT",
+            sold=0 if was_held else -booking.seat_count,
+            held=-booking.seat_count if was_held else 0,
+            live=-1,
+        )
+    )
+    rev = stock.rev
+    return Cancelled(cancelled, stock, rev, promote(stock, context))

@@ -1,0 +1,85 @@
+"""Booking seats."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.bookings.access import Viewer
+from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
+from services.bookings.inventory.commands import Booked, Outcome, Reserve
+from services.bookings.inventory.identities import Identities
+from services.bookings.inventory.stock import Booking, Change, Kind, Stock
+from services.kit.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What decisions depend on besides the stock: the time, fresh ids, how long offers stand."""
+
+    now: datetime
+    identities: Identities
+    offer_seconds: int
+
+
+def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
+    """Books seats, unless the event, the user or others have something against it."""
+    if refusal := objection(stock, context.now, command.viewer):
+        return refusal
+    exclusive = is_exclusive(stock, otherwise=command.exclusive)
+    if exclusive and (existing := stock.exclusive_of(command.user_id)):
+        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    if stock.waiting or command.seat_count > stock.free:
+        return SoldOut(inventory_revision=stock.rev)
+    return book_now(stock, command.user_id, command.seat_count, context, exclusive=exclusive)
+
+
+def book_now(
+    stock: Stock, user_id: str, seat_count: int, context: Context, *, exclusive: bool
+) -> Booked:
+    """Books seats that are known to be free."""
+    number, reference = context.identities.take()
+    booking = Booking(
+        stock.event_id,
+        number,
+        reference,
+        user_id,
+        "CONFIRMED",
+        exclusive,
+        seat_count,
+        total_price(stock, seat_count),
+        stock.price_currency,
+        context.now,
+    )
+    stock.record(Change(Kind.RESERVED, user_id, booking, sold=seat_count, live=1))
+    return Booked(booking, stock, stock.rev)
+
+
+def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refusal | None:
+    """Returns why nothing of an event can be booked, whoever asks; None while it is on sale.
+
+    A draft is EventNotFound to all but its owner, and EventNotFound carries no revision: nobody can
+    tell an event that is hidden from none.
+    """
+    if stock.deleted:
+        return EventNotFound()
+    if stock.status == "DRAFT" and not (viewer and viewer.owns(stock.organizer_id)):
+        return EventNotFound()
+    if stock.status != "PUBLISHED" or stock.frozen or not _is_on_sale(stock, now):
+        return EventNotBookable(inventory_revision=stock.rev)
+    return None
+
+
+def is_exclusive(stock: Stock, *, otherwise: bool) -> bool:
+    """Returns whether a booking is its user's only one: the event decides, if it says so."""
+    return otherwise if stock.one_booking_per_user is None else stock.one_booking_per_user
+
+
+def total_price(stock: Stock, seat_count: int) -> int | None:
+    """Computes the price of seats in minor units; None for an event without a price."""
+    return None if stock.price_amount_minor is None else stock.price_amount_minor * seat_count
+
+
+def _is_on_sale(stock: Stock, now: datetime) -> bool:
+    ends = (stock.sales_close_at, stock.starts_at)
+    if stock.sales_open_at is not None and now < stock.sales_open_at:
+        return False
+    return all(end is None or now < end for end in ends)

@@ -1,0 +1,165 @@
+"""States of the catalogue: which one is in force, and what coming into force does."""
+
+from dataclasses import fields
+from typing import Protocol
+
+from services.bookings.inventory.commands import (
+    Apply,
+    Done,
+    EventState,
+    Freeze,
+    Judgement,
+    SetSkipFit,
+    Verdict,
+)
+from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.stock import Change, Kind, Stock
+from services.bookings.inventory.waiting import promote
+
+_COPIED = tuple(
+    field.name for field in fields(EventState) if field.name not in {"event_id", "rev", "epoch"}
+)
+
+
+class InForce(Protocol):
+    """What a new state is judged by."""
+
+    sold: int
+    held: int
+    rev: int
+    epoch: str
+    catalogue_rev: int
+    verdict: str
+    refusal: str
+    cancelled_bookings: int
+    status: str
+    one_booking_per_user: bool | None
+    was_booked: bool
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the event has ended for good."""
+
+
+def judge(stock: InForce, state: EventState, *, begins_epoch: bool = False) -> Judgement:
+    """Decides whether a state comes into force over what is booked.
+
+    A later revision than the stored one wins, the same one gets the verdict it had, an earlier one
+    changes nothing, however late or often it arrives. Revisions of another epoch cannot be
+    compared: they change nothing, unless they are of the listing that begins the epoch.
+    """
+    if not is_news(stock, state, begins_epoch=begins_epoch):
+        if (state.epoch, state.rev) != (stock.epoch, stock.catalogue_rev):
+            return Judgement(Verdict.STALE, inventory_rev=stock.rev)
+        verdict = Verdict(stock.verdict)
+        return Judgement(verdict, stock.refusal, stock.cancelled_bookings, stock.rev)
+    refusal = _objection(stock, state)
+    verdict = Verdict.REFUSED if refusal else Verdict.APPLIED
+    return Judgement(verdict, refusal, inventory_rev=stock.rev)
+
+
+def is_news(stock: InForce, state: EventState, *, begins_epoch: bool) -> bool:
+    """Returns whether a state is later than all that was judged of its event."""
+    if state.epoch != stock.epoch:
+        return begins_epoch
+    return state.rev > stock.catalogue_rev
+
+
+def opened(state: EventState, context: Context) -> Stock:
+    """Makes the stock of an event that was not known here; that of a tombstone is closed."""
+    stock = Stock(
+        event_id=state.event_id,
+        capacity=state.capacity,
+        name=state.name,
+        status=state.status,
+        epoch=state.epoch,
+        catalogue_rev=state.rev,
+        verdict=Verdict.APPLIED,
+        closed_at=context.now if state.closes else None,
+    )
+    stock.is_new = stock.state_changed = True
+    _copy(state, stock)
+    stock.record(Change(Kind.OPENED))
+    return stock
+
+
+def apply(stock: Stock, command: Apply, context: Context) -> Judgement:
+    """Puts a state in force, or records its refusal: then the one before stays in force.
+
+    More seats, or a sale that opens again, are for those who wait.
+    """
+    state = command.state
+    judgement = judge(stock, state, begins_epoch=command.begins_epoch)
+    if not is_news(stock, state, begins_epoch=command.begins_epoch):
+        return judgement
+    stock.state_changed = True
+    stock.epoch, stock.catalogue_rev = state.epoch, state.rev
+    stock.verdict, stock.refusal = judgement.verdict, judgement.refusal
+    stock.cancelled_bookings = 0
+    if judgement.verdict is Verdict.REFUSED:
+        return judgement
+    _put_in_force(stock, state, context)
+    rev = stock.rev
+    promote(stock, context)
+    return Judgement(Verdict.APPLIED, "", stock.cancelled_bookings, rev)
+
+
+def freeze(stock: Stock, command: Freeze) -> Done:
+    """Stops the sale. A wrong count stays until a person has looked, whatever the catalogue says."""
+    is_stale = command.epoch is not None and (command.epoch, command.rev) != (
+        stock.epoch,
+        stock.catalogue_rev,
+    )
+    if is_stale or stock.frozen in {"COUNTERS", command.why}:
+        return Done(changed=False)
+    stock.frozen = command.why
+    stock.state_changed = True
+    return Done(changed=True)
+
+
+def set_skip_fit(stock: Stock, command: SetSkipFit) -> Done:
+    """Sets when smaller parties may pass the head of the line."""
+    stock.skip_fit_after_seconds = command.seconds
+    stock.state_changed = True
+    return Done(changed=True)
+
+
+def _objection(stock: InForce, state: EventState) -> str:
+    if state.closes:
+        return ""
+    booked = stock.sold + stock.held
+    if state.capacity < booked:
+        return "CAPACITY_BELOW_BOOKED"
+    becomes_draft = state.status == "DRAFT" and stock.status != "DRAFT"
+    changes_rule = state.one_booking_per_user != stock.one_booking_per_user
+    if stock.is_closed or (becomes_draft and booked) or (changes_rule and stock.was_booked):
+        return "INVALID_TRANSITION"
+    return ""
+
+
+def _put_in_force(stock: Stock, state: EventState, context: Context) -> None:
+    """Copies a state. A new capacity and closing change the inventory, so they take a revision."""
+    is_resized = state.capacity != stock.capacity
+    _copy(state, stock)
+    stock.frozen = "" if stock.frozen == "CATALOGUE" else stock.frozen
+    if state.closes and stock.closed_at is None:
+        stock.cancelled_bookings = stock.live_bookings
+        stock.closing = stock.closing or stock.live_bookings + stock.waiting > 0
+        stock.closed_at = context.now
+        stock.next_expiry_at = None
+        stock.record(
+            Change(
+                Kind.CLOSED,
+                sold=-stock.sold,
+                held=-stock.held,
+                live=-stock.live_bookings,
+                waiting=-stock.waiting,
+            )
+        )
+    elif is_resized:
+        stock.record(Change(Kind.RESIZED))
+
+
+def _copy(state: EventState, stock: Stock) -> None:
+    for name in _COPIED:
+        setattr(stock, name, getattr(state, name))

@@ -1,0 +1,263 @@
+"""One event as it was loaded under its lock, and as decisions change it.
+
+A decision is recorded as a `Change`. Counters, the revision and what is known of bookings and of the
+waiting list follow from the changes, and so does all that is saved.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+LIVE = frozenset({"HELD", "CONFIRMED"})
+
+
+class Kind(StrEnum):
+    """What happened at a revision of an inventory, as the ledger names it."""
+
+    OPENED = "OPENED"
+    RESIZED = "RESIZED"
+    CLOSED = "CLOSED"
+    RESERVED = "RESERVED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    JOINED = "JOINED"
+    LEFT = "LEFT"
+    SERVED = "SERVED"
+    OFFERED = "OFFERED"
+    ACCEPTED = "ACCEPTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Seats of an event for a user. Money is minor units for all its seats.
+
+    `place` is the place in the waiting list that it was offered to, while the offer stands.
+    """
+
+    event_id: int
+    id: int
+    reference: UUID
+    user_id: str
+    status: str
+    exclusive: bool
+    seat_count: int
+    price_amount_minor: int | None
+    price_currency: str | None
+    created_at: datetime
+    expires_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    place: int | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it holds seats."""
+        return self.status in LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody who waits; `position` counts from 1, and is as it was loaded or when they joined.
+
+    `blocked_since` is since when the entry is first and wants more seats than are free.
+    """
+
+    event_id: int
+    place: int
+    user_id: str
+    seat_count: int
+    joined_at: datetime
+    blocked_since: datetime | None = None
+    position: int | None = None
+
+
+class Past(NamedTuple):
+    """What a user once had of an event, whether or not it is over."""
+
+    any_booking: bool
+    exclusive_booking: bool
+    entry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of an inventory: what became of a booking or an entry, and by how much it counts.
+
+    `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined` is
+    the entry where it is new. `user_id` is whom the change is about.
+    """
+
+    kind: Kind
+    user_id: str | None = None
+    booking: Booking | None = None
+    place: int | None = None
+    state: str = ""
+    joined: Entry | None = None
+    sold: int = 0
+    held: int = 0
+    live: int = 0
+    waiting: int = 0
+
+
+class Counters(NamedTuple):
+    """The columns of an inventory that follow from its changes."""
+
+    sold: int
+    held: int
+    live_bookings: int
+    waiting: int
+    last_place: int
+    rev: int
+    next_expiry_at: datetime | None
+
+
+class Recorded(NamedTuple):
+    """A change and the revision that it made."""
+
+    rev: int
+    change: Change
+    capacity: int
+
+
+@dataclass(slots=True)
+class Stock:
+    """An event's row of the inventory, and what was loaded of its bookings and its waiting list."""
+
+    event_id: int
+    capacity: int
+    name: str
+    status: str
+    epoch: str
+    catalogue_rev: int
+    verdict: str
+    sold: int = 0
+    held: int = 0
+    live_bookings: int = 0
+    waiting: int = 0
+    last_place: int = 0
+    rev: int = 0
+    next_expiry_at: datetime | None = None
+    closed_at: datetime | None = None
+    closing: bool = False
+    frozen: str = ""
+    refusal: str = ""
+    cancelled_bookings: int = 0
+    skip_fit_after_seconds: int | None = None
+    key: str | None = None
+    organizer_id: str | None = None
+    deleted: bool = False
+    starts_at: datetime | None = None
+    sales_open_at: datetime | None = None
+    sales_close_at: datetime | None = None
+    price_amount_minor: int | None = None
+    price_currency: str | None = None
+    one_booking_per_user: bool | None = None
+
+    # Loaded besides, as far as the commands need it.
+    bookings: dict[int, Booking] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    pasts: dict[str, Past] = field(default_factory=dict)
+    was_booked: bool = False
+    line: list[Entry] = field(default_factory=list)
+    """Those who wait for no more seats than the event has, by their places: all, or the first."""
+    line_is_whole: bool = True
+    expires_next_at: datetime | None = None
+    """When the first hold ends of those that have not ended yet."""
+
+    # What was decided.
+    changes: list[Recorded] = field(default_factory=list)
+    blocked: list[int] = field(default_factory=list)
+    """Places of those that are first from now on and want more seats than are free."""
+    is_new: bool = False
+    state_changed: bool = False
+    """Whether columns other than the counters changed."""
+    before: Counters = field(init=False)
+    _live_of: dict[str, list[int]] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.before = self.counters
+        self.line_is_whole = self.waiting == 0
+
+    @property
+    def counters(self) -> Counters:
+        """The columns that follow from changes."""
+        return Counters(
+            self.sold,
+            self.held,
+            self.live_bookings,
+            self.waiting,
+            self.last_place,
+            self.rev,
+            self.next_expiry_at,
+        )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the event has ended for good: its bookings read as CANCELLED."""
+        return self.closed_at is not None
+
+    @property
+    def free(self) -> int:
+        """Seats that nobody holds."""
+        return self.capacity - self.sold - self.held
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything has to be saved."""
+        return bool(self.blocked or self.state_changed or self.counters != self.before)
+
+    def know(self, booking: Booking) -> None:
+        """Adds a booking that was loaded, or that has changed."""
+        known = self.bookings.get(booking.id)
+        self.bookings[booking.id] = booking
+        if booking.is_live and (known is None or not known.is_live):
+            self._live_of.setdefault(booking.user_id, []).append(booking.id)
+        elif not booking.is_live and known is not None and known.is_live:
+            self._live_of[booking.user_id].remove(booking.id)
+
+    def live_of(self, user_id: str) -> Iterator[Booking]:
+        """Lists the live bookings of a user, as far as they were loaded."""
+        return (self.bookings[number] for number in self._live_of.get(user_id, ()))
+
+    def exclusive_of(self, user_id: str) -> Booking | None:
+        """Returns the live booking that keeps its user from another one."""
+        return next((booking for booking in self.live_of(user_id) if booking.exclusive), None)
+
+    def position(self, entry: Entry) -> int:
+        """Counts those who wait up to and with an entry that waits."""
+        if entry.position is None:
+            raise ValueError(f"entry {entry.place} was loaded without its position")
+        return entry.position - bisect_left(self.gone, entry.place)
+
+    def record(self, change: Change) -> None:
+        """Takes the next revision for a change, and counts it."""
+        self.rev += 1
+        self.sold += change.sold
+        self.held += change.held
+        self.live_bookings += change.live
+        self.waiting += change.waiting
+        if change.booking is not None:
+            self.know(change.booking)
+        if change.joined is not None:
+            self._join(change.joined)
+        elif change.waiting and change.place is not None and change.user_id is not None:
+            self._leave(change.place, change.user_id)
+        self.changes.append(Recorded(self.rev, change, self.capacity))
+
+    def _join(self, entry: Entry) -> None:
+        self.last_place = entry.place
+        self.entries[entry.user_id] = entry
+        if self.line_is_whole:
+            self.line.append(entry)
+
+    def _leave(self, place: int, user_id: str) -> None:
+        self.entries.pop(user_id, None)
+        index = bisect_left(self.line, place, key=attrgetter("place"))
+        if index < len(self.line) and self.line[index].place == place:
+            del self.line[index]
+        insort(self.gone, place)

@@ -1,0 +1,288 @@
+"""Locking, loading and saving: the statements of store.sql, in two round trips.
+
+No rule is here. What is read after the locks were taken stays true until the transaction ends, and
+what the decision changed is written in one go, with the COMMIT.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from services.bookings.access import is_account
+from services.bookings.inventory import needs
+from services.bookings.inventory.commands import Command, Place
+from services.bookings.inventory.identities import Identities
+from services.bookings.inventory.needs import Line
+from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Past, Recorded, Stock
+from services.kit import queries
+from services.kit.postgres import Connection
+
+SQL = queries.load(__file__)
+WAIT = SQL["events"] + b"\nFOR NO KEY UPDATE"
+SKIP_LOCKED = WAIT + b" SKIP LOCKED"
+NO_LOCK = SQL["events"]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a decision is made on: the stocks whose locks are held, the time, and fresh ids."""
+
+    now: datetime
+    stocks: dict[int, Stock]
+    identities: Identities
+    place: Place | None = None
+    busy: set[int] = field(default_factory=set)
+    """Events that another transaction has locked."""
+
+
+async def load(connection: Connection, commands: Sequence[Command], *, lock: bytes) -> Loaded:
+    """Locks the events of the commands and loads what the commands need.
+
+    `lock` is WAIT, SKIP_LOCKED or NO_LOCK; without locks nothing may be saved, and no ids are drawn.
+    Call it in a transaction that has changed nothing yet.
+    """
+    event_ids = sorted({command.event_id for command in commands})
+    async with connection.pipeline():
+        events = connection.cursor(binary=True, row_factory=class_row(Stock))
+        await events.execute(lock, {"event_ids": event_ids})
+        bookings = [
+            await _execute(connection, name, values, Booking)
+            for name, values in needs.bookings(commands)
+        ]
+        entries = await _optional(connection, "entries", needs.entries(commands), Entry)
+        pasts = await _optional(connection, "pasts", needs.pasts(commands))
+        booked = await _optional(connection, "booked_events", needs.booked(commands))
+        place = await _optional(connection, "place", needs.place(commands), Place)
+        clock = await _execute(
+            connection, "time" if lock == NO_LOCK else "clock", {"count": needs.ids(commands)}
+        )
+    [(now, numbers)] = await clock.fetchall()
+    stocks = {stock.event_id: stock for stock in await events.fetchall()}
+    loaded = Loaded(now, stocks, Identities(numbers))
+    for cursor in bookings:
+        _know(stocks, await cursor.fetchall())
+    if entries:
+        for entry in await entries.fetchall():
+            if entry.event_id in stocks:
+                stocks[entry.event_id].entries[entry.user_id] = entry
+    if pasts:
+        for event_id, user_id, *past in await pasts.fetchall():
+            if event_id in stocks:
+                stocks[event_id].pasts[user_id] = Past(*past)
+    if booked:
+        for (event_id,) in await booked.fetchall():
+            if event_id in stocks:
+                stocks[event_id].was_booked = True
+    if place:
+        loaded.place = await place.fetchone()
+    if missing := [event_id for event_id in event_ids if event_id not in stocks]:
+        known = await connection.execute(SQL["known_events"], {"event_ids": missing})
+        loaded.busy = {event_id for (event_id,) in await known.fetchall()}
+    return loaded
+
+
+async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line]) -> None:
+    """Loads what is needed where holds have ended or seats come free: those, and who waits."""
+    due = [line.event_id for line in lines if line.is_due]
+    waited = [line for line in lines if line.limit]
+    async with connection.pipeline():
+        values = {"event_ids": due, "now": loaded.now}
+        holds = await _execute(connection, "ended_holds", values, Booking)
+        expiries = await _execute(connection, "next_expiries", values)
+        heads = await _execute(
+            connection,
+            "line",
+            {
+                "event_ids": [line.event_id for line in waited],
+                "limits": [line.limit for line in waited],
+                "capacities": [line.capacity for line in waited],
+                "fits": [line.fits for line in waited],
+            },
+        )
+    stocks = loaded.stocks
+    _know(stocks, await holds.fetchall())
+    for event_id, expires_next_at in await expiries.fetchall():
+        stocks[event_id].expires_next_at = expires_next_at
+    numbers = []
+    for *columns, number in await heads.fetchall():
+        entry = Entry(*columns)
+        stocks[entry.event_id].line.append(entry)
+        numbers.append(number)
+    loaded.identities.add(numbers)
+    for line in waited:
+        stock = stocks[line.event_id]
+        stock.line_is_whole = len(stock.line) < line.limit
+
+
+async def save(connection: Connection, stocks: Iterable[Stock], now: datetime) -> None:
+    """Saves the changes of the stocks. Call it in a pipeline, before the COMMIT."""
+    changed = [stock for stock in stocks if stock.is_changed]
+    for name in ("open", "put_in_force"):
+        rows = [
+            _state(stock)
+            for stock in changed
+            if stock.state_changed and stock.is_new == (name == "open")
+        ]
+        if rows:
+            await connection.execute(SQL[name], {"stocks": _json(rows)})
+    saved = _Saved(now)
+    for stock in changed:
+        saved.add(stock)
+    await connection.execute(SQL["save"], saved.rows(), binary=True)
+    if saved.has_line:
+        await connection.execute(SQL["save_line"], saved.line_rows(), binary=True)
+
+
+class _Saved:
+    """The rows that follow from changes, table by table."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._ledger: list[dict[str, object]] = []
+        self._counters: list[dict[str, object]] = []
+        self._bookings: dict[tuple[int, int], Booking] = {}
+        self._new_bookings: set[tuple[int, int]] = set()
+        self._joined: dict[tuple[int, int], dict[str, object]] = {}
+        self._moved: dict[tuple[int, int], dict[str, object]] = {}
+        self._blocked: list[dict[str, object]] = []
+        self._notices: list[dict[str, object]] = []
+
+    @property
+    def has_line(self) -> bool:
+        """Whether anything became of those who wait."""
+        return bool(self._joined or self._moved or self._blocked or self._notices)
+
+    def add(self, stock: Stock) -> None:
+        """Adds all changes of a stock."""
+        for recorded in stock.changes:
+            self._add(stock.event_id, recorded)
+        if not stock.state_changed:
+            self._counters.append({"event_id": stock.event_id, **_counted(stock)})
+        self._blocked += [
+            {"event_id": stock.event_id, "place": place} for place in set(stock.blocked)
+        ]
+
+    def rows(self) -> dict[str, object]:
+        """Returns the parameters of `save`."""
+        new = [self._bookings[key] for key in self._new_bookings]
+        moved = [
+            booking for key, booking in self._bookings.items() if key not in self._new_bookings
+        ]
+        return {
+            "ledger": _json(self._ledger),
+            "counters": _json(self._counters),
+            "new_bookings": _json(new),
+            "moved_bookings": _json(moved),
+            "now": self._now,
+        }
+
+    def line_rows(self) -> dict[str, object]:
+        """Returns the parameters of `save_line`."""
+        return {
+            "joined": _json(list(self._joined.values())),
+            "moved": _json(list(self._moved.values())),
+            "blocked": _json(self._blocked),
+            "notices": _json(self._notices),
+            "now": self._now,
+        }
+
+    def _add(self, event_id: int, recorded: Recorded) -> None:
+        rev, change, capacity = recorded
+        booking = change.booking
+        row = {
+            "event_id": event_id,
+            "rev": rev,
+            "kind": change.kind,
+            "user_id": change.user_id,
+            "seats": change.sold + change.held,
+        }
+        if booking is None and change.place is None:
+            row["capacity"] = capacity
+        if booking is not None:
+            row["booking_id"] = booking.id
+            key = event_id, booking.id
+            if change.kind in _MADE:
+                self._new_bookings.add(key)
+            self._bookings[key] = booking
+        if change.place is not None:
+            row["place"] = change.place
+            self._add_entry(event_id, change)
+        self._ledger.append(row)
+
+    def _add_entry(self, event_id: int, change: Change) -> None:
+        booking = change.booking
+        key = event_id, change.place or 0
+        moved: dict[str, object] = {
+            "event_id": event_id,
+            "place": change.place,
+            "state": change.state,
+            "booking_id": booking.id if booking else None,
+        }
+        if joined := change.joined:
+            moved |= {
+                "user_id": joined.user_id,
+                "seat_count": joined.seat_count,
+                "joined_at": joined.joined_at,
+            }
+            self._joined[key] = moved
+        elif key in self._joined:
+            self._joined[key] |= moved
+        else:
+            self._moved[key] = moved
+        is_served = change.kind in {Kind.SERVED, Kind.OFFERED}
+        if is_served and booking is not None and is_account(booking.user_id):
+            self._notices.append({"event_id": event_id, "booking_id": booking.id})
+
+
+_MADE = frozenset({Kind.RESERVED, Kind.SERVED, Kind.OFFERED})
+_STATE = (
+    "event_id", "capacity", "closed_at", "closing", "frozen", "epoch", "catalogue_rev", "verdict",
+    "refusal", "cancelled_bookings", "skip_fit_after_seconds", "key", "organizer_id", "name",
+    "status", "deleted", "starts_at", "sales_open_at", "sales_close_at", "price_amount_minor",
+    "price_currency", "one_booking_per_user",
+)  # fmt: skip
+
+
+def _state(stock: Stock) -> dict[str, object]:
+    return {name: getattr(stock, name) for name in _STATE} | _counted(stock)
+
+
+def _counted(stock: Stock) -> dict[str, object]:
+    """Returns by how much the counters changed, and when the next hold ends now."""
+    before, after = stock.before, stock.counters
+    counted: dict[str, object] = {
+        name: getattr(after, name) - getattr(before, name)
+        for name in ("sold", "held", "live_bookings", "waiting", "last_place", "rev")
+    }
+    return counted | {"next_expiry_at": stock.next_expiry_at}
+
+
+def _json(rows: Sequence[object]) -> str:
+    return orjson.dumps(rows).decode()
+
+
+def _know(stocks: dict[int, Stock], bookings: Iterable[Booking]) -> None:
+    for booking in bookings:
+        if booking.event_id in stocks:
+            stocks[booking.event_id].know(booking)
+
+
+async def _execute(
+    connection: Connection, name: str, values: dict[str, Any], row: type[Any] | None = None
+) -> AsyncCursor[Any]:
+    cursor: AsyncCursor[Any] = connection.cursor(binary=True)
+    if row is not None:
+        cursor = connection.cursor(binary=True, row_factory=class_row(row))
+    return await cursor.execute(SQL[name], values)
+
+
+async def _optional(
+    connection: Connection, name: str, values: dict[str, Any] | None, row: type[Any] | None = None
+) -> AsyncCursor[Any] | None:
+    """Executes a statement unless nobody needs it."""
+    return None if values is None else await _execute(connection, name, values, row)

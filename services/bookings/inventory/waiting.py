@@ -1,0 +1,195 @@
+"""The waiting list: joining it, accepting an offer, and serving those who wait."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.bookings.errors import AlreadyBooked, AlreadyWaiting, SoldOut
+from services.bookings.inventory.commands import Book, Booked, Outcome, Waiting
+from services.bookings.inventory.reserving import (
+    Context,
+    book_now,
+    is_exclusive,
+    objection,
+    total_price,
+)
+from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Stock
+
+SERVED_AT_ONCE = 1_000
+
+
+def book(stock: Stock, command: Book, context: Context) -> Outcome:
+    """Accepts the user's offer, else books, else adds them to the waiting list."""
+    if refusal := objection(stock, context.now, command.viewer):
+        return refusal
+    user_id, seat_count = command.user_id, command.seat_count
+    offer = next((held for held in stock.live_of(user_id) if held.place is not None), None)
+    if offer is not None:
+        return _accept(stock, offer)
+    exclusive = is_exclusive(stock, otherwise=True)
+    if exclusive and (existing := stock.exclusive_of(user_id)):
+        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    if entry := stock.entries.get(user_id):
+        return AlreadyWaiting(inventory_revision=stock.rev, position=stock.position(entry))
+    if seat_count > max(stock.capacity, 1):
+        # No seat will ever be enough for them.
+        return SoldOut(inventory_revision=stock.rev)
+    if stock.waiting == 0 and seat_count <= stock.free:
+        return book_now(stock, user_id, seat_count, context, exclusive=exclusive)
+    return _join(stock, user_id, seat_count, context.now)
+
+
+def settle(stock: Stock, context: Context) -> None:
+    """Expires the holds that have ended and gives their seats to those who wait."""
+    if stock.next_expiry_at is not None and stock.next_expiry_at <= context.now:
+        expire(stock, context.now)
+        promote(stock, context)
+
+
+def expire(stock: Stock, now: datetime) -> None:
+    """Expires the holds that ended by now."""
+    ended = sorted(
+        (booking for booking in stock.bookings.values() if _has_ended(booking, now)),
+        key=lambda booking: booking.id,
+    )
+    for booking in ended:
+        stock.record(
+            Change(
+                Kind.EXPIRED,
+                booking.user_id,
+                replace(booking, status="EXPIRED", place=None),
+                booking.place,
+                "EXPIRED",
+                held=-booking.seat_count,
+                live=-1,
+            )
+        )
+    stock.next_expiry_at = stock.expires_next_at
+
+
+def promote(stock: Stock, context: Context) -> int:
+    """Gives free seats to those who wait; returns how many were served.
+
+    A free event books at once. A priced one makes an offer: a hold that ends with the sale, or
+    sooner. At most SERVED_AT_ONCE are served; while somebody waits nobody else gets a seat, so the
+    sweeper can serve the others.
+    """
+    if not stock.waiting or stock.free <= 0 or objection(stock, context.now):
+        return 0
+    chosen = list(_next_in_line(stock, context.now))
+    for entry in chosen:
+        _serve(stock, entry, context)
+    return len(chosen)
+
+
+def _next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
+    """Chooses who is served, by their places, for as long as seats suffice.
+
+    A head that wants more seats than are free waits, and all behind it wait too, unless it has held
+    them up for longer than the event allows: then those pass who fit.
+    """
+    unused = stock.free
+    blocked = False
+    count = 0
+    for entry in list(stock.line):
+        if unused == 0 or count == SERVED_AT_ONCE:
+            return
+        if entry.seat_count > stock.capacity:
+            continue
+        if entry.seat_count <= unused:
+            unused -= entry.seat_count
+            count += 1
+            yield entry
+        elif not blocked:
+            if not _may_be_passed(stock, entry, now):
+                return
+            blocked = True
+
+
+def _may_be_passed(stock: Stock, head: Entry, now: datetime) -> bool:
+    """Returns whether a head that wants too many seats has blocked the line for long enough."""
+    if stock.skip_fit_after_seconds is None:
+        return False
+    if head.blocked_since is None:
+        stock.blocked.append(head.place)
+        return False
+    return now >= head.blocked_since + timedelta(seconds=stock.skip_fit_after_seconds)
+
+
+def _serve(stock: Stock, entry: Entry, context: Context) -> None:
+    number, reference = context.identities.take()
+    ends_at = _offer_ends_at(stock, context)
+    booking = Booking(
+        stock.event_id,
+        number,
+        reference,
+        entry.user_id,
+        "CONFIRMED" if ends_at is None else "HELD",
+        is_exclusive(stock, otherwise=True),
+        entry.seat_count,
+        total_price(stock, entry.seat_count),
+        stock.price_currency,
+        context.now,
+        ends_at,
+        place=None if ends_at is None else entry.place,
+    )
+    kind = Kind.SERVED if ends_at is None else Kind.OFFERED
+    stock.record(
+        Change(
+            kind,
+            entry.user_id,
+            booking,
+            entry.place,
+            kind.value,
+            sold=entry.seat_count if ends_at is None else 0,
+            held=0 if ends_at is None else entry.seat_count,
+            live=1,
+            waiting=-1,
+        )
+    )
+    if ends_at is not None:
+        stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
+
+
+def _offer_ends_at(stock: Stock, context: Context) -> datetime | None:
+    """Returns when an offer ends: with the sale at the latest; None where seats cost nothing."""
+    if not stock.price_amount_minor:
+        return None
+    ends = (
+        context.now + timedelta(seconds=context.offer_seconds),
+        stock.starts_at,
+        stock.sales_close_at,
+    )
+    return min(end for end in ends if end is not None)
+
+
+def _accept(stock: Stock, offer: Booking) -> Booked:
+    booking = replace(offer, status="CONFIRMED", expires_at=None, place=None)
+    stock.record(
+        Change(
+            Kind.ACCEPTED,
+            offer.user_id,
+            booking,
+            offer.place,
+            "SERVED",
+            sold=offer.seat_count,
+            held=-offer.seat_count,
+        )
+    )
+    return Booked(booking, stock, stock.rev)
+
+
+def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting:
+    position = stock.waiting + 1
+    entry = Entry(
+        stock.event_id, stock.last_place + 1, user_id, seat_count, now,
+        position=position + len(stock.gone),
+    )  # fmt: skip
+    stock.record(
+        Change(Kind.JOINED, user_id, place=entry.place, state="WAITING", joined=entry, waiting=1)
+    )
+    return Waiting(stock.event_id, user_id, seat_count, position, stock.rev)
+
+
+def _has_ended(booking: Booking, now: datetime) -> bool:
+    return booking.status == "HELD" and booking.expires_at is not None and booking.expires_at <= now
