@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from boxoffice.bookings.v1 import (
     bookings_pb2,
@@ -19,7 +20,7 @@ from services.bookings.cancellations import Cancellations
 from services.bookings.catalogue import Catalogue
 from services.bookings.events import EventsClient
 from services.bookings.following import Follower
-from services.bookings.inventory import Inventory
+from services.bookings.inventory import Inventory, store
 from services.bookings.keys import Keys
 from services.bookings.notices import Notices
 from services.bookings.rankings import Rankings
@@ -58,24 +59,23 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         reflect=settings.reflection,
     )
     port = server.listen(settings.listen)
-    pool = postgres.open_pool(
-        settings.database_url,
-        schema="bookings",
-        size=settings.pool_size,
-        session={"bookings.offer_seconds": str(settings.offer_seconds)},
-    )
-    async with accounts, open_channel(settings.events_target, service=CATALOGUE) as channel, pool:
+    open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
+    pool = open_pool(size=(settings.pool_size + 1) // 2)
+    deciding = open_pool(size=settings.pool_size // 2, session=store.SESSION)
+    channel = open_channel(settings.events_target, service=CATALOGUE)
+    async with accounts, channel, pool, deciding:
         events = EventsClient(
             catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key
         )
-        inventory, rankings = Inventory(pool), Rankings(pool)
-        follower = Follower(pool, events)
+        inventory = Inventory(pool, deciding, offer_seconds=settings.offer_seconds)
+        rankings, follower = Rankings(pool), Follower(pool, events, inventory)
         reconciler = Reconciler(pool, inventory, follower, events)
         catalogue = Catalogue(events.get_state, inventory)
         keys = Keys(pool, catalogue)
-        waiting_list = WaitingList(pool, keys)
+        waiting_list = WaitingList(pool, keys, inventory)
         notices = Notices(pool, AccountsClient(accounts, settings.service_key))
-        reservations, cancellations = Reservations(pool, catalogue), Cancellations(pool)
+        reservations = Reservations(inventory, catalogue)
+        cancellations = Cancellations(pool, inventory)
         servicer = BookingsServicer(
             reservations,
             Availability(inventory, catalogue),
@@ -85,7 +85,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             open_access=settings.open_access,
         )
         waiting_list_servicer = WaitingListServicer(
-            reservations, waiting_list, keys, open_access=settings.open_access
+            reservations, waiting_list, keys, inventory, open_access=settings.open_access
         )
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, server.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
@@ -111,8 +111,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(rankings.roll_up, every_seconds=1),
             repeat(notices.send, every_seconds=1),
             repeat(inventory.close_chunk, every_seconds=1),
-            repeat(waiting_list.sweep, every_seconds=1),
-            repeat(reservations.forget_keys, every_seconds=60),
+            repeat(inventory.sweep, every_seconds=1),
+            repeat(inventory.forget_keys, every_seconds=60),
         ):
             yield port
 

@@ -55,6 +55,13 @@ class Viewer:
             "sees_all": self.caller.acts_for_anyone,
         }
 
+    def sees_by_reference(self, user_id: str, organizer_id: str | None) -> bool:
+        """Returns whether they may see a booking of which they know the reference.
+
+        That of a guest is a secret: whoever knows it may see the booking.
+        """
+        return not is_account(user_id) or user_id == self.caller.subject or self.owns(organizer_id)
+
     def expect_to_list(self) -> None:
         """Raises PermissionDenied unless they may list bookings of all users, as far as seen."""
         if not (self.open_access or self.caller.acts_for_anyone):

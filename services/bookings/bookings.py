@@ -19,8 +19,11 @@ SQL = queries.load(__file__)
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
-    """Seats of one event for one user; times are aware, money is minor units for all seats."""
+class BookingDetails:
+    """A booking as people see it: with its event, and CANCELLED as soon as that is closed.
+
+    Times are aware, money is minor units for all seats.
+    """
 
     event_id: int
     id: int
@@ -36,6 +39,16 @@ class Booking:
     event_name: str
     event_starts_at: datetime | None
     event_organizer_id: str | None
+
+    @property
+    def name(self) -> str:
+        """The name of its event."""
+        return self.event_name
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When its event starts."""
+        return self.event_starts_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +67,11 @@ class Bookings:
         self._pool = pool
         self._catalogue = catalogue
 
-    async def get(self, booking_id: int, viewer: Viewer) -> Booking:
+    async def get(self, booking_id: int, viewer: Viewer) -> BookingDetails:
         """Gets a booking by its number; raises BookingNotFound unless the viewer may see it."""
         return _only(await self._read("get_booking", id=booking_id, **viewer.rows()))
 
-    async def get_by_reference(self, reference: UUID, viewer: Viewer) -> Booking:
+    async def get_by_reference(self, reference: UUID, viewer: Viewer) -> BookingDetails:
         """Gets a booking by its reference, which a guest tells nobody.
 
         Raises BookingNotFound unless the viewer may see it.
@@ -66,7 +79,7 @@ class Bookings:
         rows = viewer.rows(guests=True)
         return _only(await self._read("get_booking_by_reference", reference=reference, **rows))
 
-    async def list_all(self, page: Page, viewer: Viewer) -> list[Booking]:
+    async def list_all(self, page: Page, viewer: Viewer) -> list[BookingDetails]:
         """Lists the bookings that the viewer may see, and one more than the page has.
 
         Raises PermissionDenied.
@@ -76,7 +89,7 @@ class Bookings:
             "list_bookings", before=page.before, limit=page.limit, **viewer.rows()
         )
 
-    async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[Booking]:
+    async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[BookingDetails]:
         """Lists a user's bookings of a page, and one more if there is a next page.
 
         Raises PermissionDenied.
@@ -86,7 +99,9 @@ class Bookings:
             "list_user_bookings", user_id=user_id, before=page.before, limit=page.limit
         )
 
-    async def list_of_event(self, event_id: int, page: Page, viewer: Viewer) -> list[Booking]:
+    async def list_of_event(
+        self, event_id: int, page: Page, viewer: Viewer
+    ) -> list[BookingDetails]:
         """Lists what the viewer may see of an event's bookings, and one more than the page has.
 
         Raises EventNotFound for an event that they may not see, PermissionDenied for one that they
@@ -106,7 +121,7 @@ class Bookings:
 
     async def list_own(
         self, user_id: str, status: str | None, number: int, page: Page
-    ) -> tuple[Sequence[Booking], int]:
+    ) -> tuple[Sequence[BookingDetails], int]:
         """Lists page `number` of a user's bookings, and counts those on all pages."""
         wanted = {"user_id": user_id, "status": status}
         found = await self._read(
@@ -132,14 +147,14 @@ class Bookings:
             await cursor.execute(SQL["get_standing"], {"event_id": event_id})
             return await cursor.fetchone()
 
-    async def _read(self, statement: str, **values: object) -> list[Booking]:
+    async def _read(self, statement: str, **values: object) -> list[BookingDetails]:
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Booking))
+            cursor = connection.cursor(row_factory=class_row(BookingDetails))
             await cursor.execute(SQL[statement], values)
             return await cursor.fetchall()
 
 
-def _only(found: Sequence[Booking]) -> Booking:
+def _only(found: Sequence[BookingDetails]) -> BookingDetails:
     if not found:
         raise BookingNotFound
     return found[0]

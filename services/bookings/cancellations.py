@@ -1,118 +1,99 @@
-"""Cancelling a booking: its seats are free again in the same transaction, exactly once."""
+"""Cancelling bookings by their numbers and references."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 from uuid import UUID
 
-from services.bookings import idempotency
+from google.protobuf.message import Message
+
+from boxoffice.bookings.v1.bookings_pb2 import CancelBookingByReferenceResponse as Response
+from services.bookings import responses
 from services.bookings.access import Viewer
-from services.bookings.bookings import Booking
-from services.bookings.errors import AlreadyCancelled, BookingNotFound
-from services.bookings.idempotency import Key, Stored
+from services.bookings.errors import BookingNotFound
+from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.answers import Key, fingerprint
+from services.bookings.inventory.commands import Cancel, Cancelled, Outcome
 from services.kit import queries
-from services.kit.failpoints import failpoint
-from services.kit.postgres import Connection, Pool
+from services.kit.batch import decide_admitted
+from services.kit.errors import Refusal
+from services.kit.postgres import Pool
 
 SQL = queries.load(__file__)
 OPERATION = "cancel_booking"
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
-    """A booking as it was cancelled, and the revision of the inventory that freed its seats."""
+class Cancellation:
+    """A request to cancel the booking of a reference."""
 
-    booking: Booking
-    rev: int
-    replayed: bool
-
-
-class Place(NamedTuple):
-    """A booking, by the columns that find it."""
-
-    event_id: int
-    booking_id: int
-
-
-class Ended(NamedTuple):
-    """Whether a booking was live and ended just now, and the revision at which it is over."""
-
-    just_now: bool
-    rev: int
+    reference: UUID
+    viewer: Viewer
+    request_id: str = ""
 
 
 class Cancellations:
-    """Cancels bookings."""
+    """Cancels bookings. Where a booking is never changes, so it is looked up before any lock."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, inventory: Inventory) -> None:
         self._pool = pool
+        self._inventory = inventory
 
     async def cancel(self, booking_id: int) -> int:
         """Cancels a live booking; gives the revision of the inventory that freed its seats.
 
         Raises BookingNotFound, or AlreadyCancelled for one that is over or whose event is closed.
         """
-        async with self._pool.connection() as connection, connection.transaction():
-            place = await _lock(connection, "lock_event_of_booking", {"booking_id": booking_id})
-            ended = await _cancel(connection, place)
-        if not ended.just_now:
-            raise AlreadyCancelled(inventory_revision=ended.rev)
-        return ended.rev
+        async with self._pool.connection() as connection:
+            values = {"booking_id": booking_id}
+            found = await (await connection.execute(SQL["find_event"], values)).fetchone()
+        if found is None:
+            raise BookingNotFound
+        [outcome] = await self._inventory.decide([Ask(Cancel(found[0], booking_id))])
+        if isinstance(outcome, Refusal):
+            raise outcome
+        if not isinstance(outcome, Cancelled):
+            raise TypeError(f"a cancellation cannot end as {outcome}")
+        return outcome.rev
 
-    async def cancel_by_reference(
-        self, reference: UUID, viewer: Viewer, request_id: str
-    ) -> Cancelled:
-        """Cancels a live booking that the viewer may see, once for each idempotency key.
+    async def cancel_all(
+        self, asked: Sequence[Cancellation], *, skip_busy: bool = False
+    ) -> list[Message | bytes | Refusal]:
+        """Cancels the bookings of references that their viewers may see, once for each key.
 
-        Raises BookingNotFound, AlreadyCancelled as `cancel` does, RequestInProgress and
-        IdempotencyKeyReused.
+        What may not be seen is BookingNotFound, as what does not exist.
         """
-        key = _key(reference, viewer, request_id)
-        values = {"reference": reference, **viewer.rows(guests=True)}
-        async with self._pool.connection() as connection, connection.transaction():
-            if key and (stored := await idempotency.claim(connection, key)):
-                return await _replay(connection, key, stored)
-            place = await _lock(connection, "lock_event_of_reference", values)
-            failpoint("bookings.cancel.locked")
-            ended = await _cancel(connection, place)
-            failpoint("bookings.cancel.freed")
-            outcome = "CANCELLED" if ended.just_now else AlreadyCancelled.reason
-            await idempotency.remember(connection, key, outcome, place, ended.rev)
-            booking = await idempotency.shown(connection, place, key)
-            failpoint("bookings.cancel.remembered")
-        failpoint("bookings.cancel.committed")
-        if not ended.just_now:
-            raise AlreadyCancelled(inventory_revision=ended.rev)
-        return Cancelled(booking, ended.rev, replayed=False)
+        found = await self._find({each.reference for each in asked})
+        asks = [_ask(each, found.get(each.reference)) for each in asked]
+
+        async def decide(asks: Sequence[Ask]) -> list[Outcome]:
+            return await self._inventory.decide(asks, skip_busy=skip_busy)
+
+        outcomes = await decide_admitted(asks, decide)
+        return responses.responded(asks, outcomes, Response)
+
+    async def _find(self, references: set[UUID]) -> Mapping[UUID, "_Found"]:
+        async with self._pool.connection() as connection:
+            values = {"references": list(references)}
+            rows = await (await connection.execute(SQL["find_references"], values)).fetchall()
+        return {reference: _Found(*columns) for reference, *columns in rows}
 
 
-async def _lock(connection: Connection, statement: str, values: dict[str, object]) -> Place:
-    """Takes the lock of a booking's event; raises BookingNotFound."""
-    row = await (await connection.execute(SQL[statement], values)).fetchone()
-    if row is None:
-        raise BookingNotFound
-    return Place(*row)
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Where a booking is, and whose it is."""
+
+    event_id: int
+    booking_id: int
+    user_id: str
+    organizer_id: str | None
 
 
-async def _cancel(connection: Connection, place: Place) -> Ended:
-    """Cancels a booking, unless it is over."""
-    values = place._asdict()
-    freed = await (await connection.execute(SQL["cancel_booking"], values)).fetchone()
-    if freed:
-        return Ended(just_now=True, rev=freed[0])
-    # Later than the lock: a hold may have ended meanwhile.
-    [rev] = await (await connection.execute(SQL["get_rev"], values)).fetchone() or (0,)
-    return Ended(just_now=False, rev=rev)
-
-
-async def _replay(connection: Connection, key: Key, stored: Stored) -> Cancelled:
-    if stored.outcome == AlreadyCancelled.reason:
-        raise AlreadyCancelled(inventory_revision=stored.rev, replayed="true")
-    booking = await idempotency.recalled(connection, key)
-    return Cancelled(booking, stored.rev, replayed=True)
-
-
-def _key(reference: UUID, viewer: Viewer, request_id: str) -> Key | None:
-    if not request_id:
-        return None
-    asked = idempotency.fingerprint(OPERATION, reference)
-    return Key(viewer.key_owner, OPERATION, request_id, asked)
+def _ask(asked: Cancellation, found: _Found | None) -> Ask | Refusal:
+    viewer = asked.viewer
+    if found is None or not viewer.sees_by_reference(found.user_id, found.organizer_id):
+        return BookingNotFound()
+    key: Key | None = None
+    if asked.request_id:
+        digest = fingerprint(OPERATION, asked.reference)
+        key = Key(viewer.key_owner, OPERATION, asked.request_id, digest)
+    return Ask(Cancel(found.event_id, found.booking_id), key, responses.cancel_response)

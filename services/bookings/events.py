@@ -5,8 +5,8 @@ from typing import TypeVar
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.bookings import messages
 from services.bookings.errors import EventNotFound, HistoryGone
-from services.bookings.following import Listing, News, Place
-from services.bookings.inventory import EventState
+from services.bookings.following import Listing, News
+from services.bookings.inventory import EventState, Place
 from services.kit import channel
 from services.kit.authentication import SERVICE_SCHEME
 from services.kit.errors import Received

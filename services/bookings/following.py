@@ -1,13 +1,13 @@
 """Following the catalogue: every change of it is applied here, whatever got lost on the way.
 
-The place in the feed moves in the transaction of its effects. Where the feed does not reach back to
-it, or a restored catalogue has begun another epoch, everything is listed and applied anew.
+The place in the feed moves once its effects are committed; applying them again changes nothing.
+Where the feed does not reach back to it, or a restored catalogue has begun another epoch, all
+events are listed and applied anew.
 """
 
-import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -16,27 +16,20 @@ from psycopg.rows import class_row
 
 from services.bookings import metrics
 from services.bookings.errors import HistoryGone
-from services.bookings.inventory import EventState, apply
+from services.bookings.inventory import EventState, Inventory, Place
+from services.bookings.inventory.commands import Overtaken
 from services.kit import queries
 from services.kit.errors import Refusal, Unavailable
 from services.kit.failpoints import failpoint
-from services.kit.postgres import Connection, Pool
+from services.kit.postgres import Pool
 from services.kit.silence import Silence
 
 SQL = queries.load(__file__)
 CHANGES_AT_ONCE = 100
 STATES_AT_ONCE = 500
-APPLIED_AT_ONCE = 25
+BURIED_AT_ONCE = 100
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the feed: the last change that is applied. Empty at the very beginning."""
-
-    epoch: str
-    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +63,9 @@ class Feed(Protocol):
 class Follower:
     """Keeps the inventory in step with the catalogue."""
 
-    def __init__(self, pool: Pool, feed: Feed) -> None:
+    def __init__(self, pool: Pool, feed: Feed, inventory: Inventory) -> None:
         self._pool = pool
+        self._inventory = inventory
         self._feed = feed
         self._heard_at = time.monotonic()
         self._silence = Silence("catalogue cannot be followed")
@@ -95,7 +89,7 @@ class Follower:
         """Applies the next changes; tells whether there are more at once."""
         try:
             return await self._follow_from(await self.place())
-        except _Overtaken:
+        except Overtaken:
             return True
         except Refusal as refusal:
             metrics.LAG_SECONDS.set(time.monotonic() - self._heard_at)
@@ -118,12 +112,9 @@ class Follower:
     async def _advance(self, place: Place, news: News) -> None:
         """Applies news and moves the place."""
         failpoint("bookings.follow.fetched")
-        async with self._still_at(place) as connection:
-            for state in _latest(news.states):
-                await apply(connection, state)
-            failpoint("bookings.follow.applied")
-            await connection.execute(SQL["move_place"], _values(news.place))
-            failpoint("bookings.follow.moved")
+        await self._inventory.apply_all(_latest(news.states))
+        failpoint("bookings.follow.applied")
+        await self._move(place, news.place)
         failpoint("bookings.follow.committed")
 
     async def _start_over(self, left: Place) -> None:
@@ -133,8 +124,7 @@ class Follower:
         failpoint("bookings.follow.listed")
         await self._bury_left_over(left, place.epoch)
         failpoint("bookings.follow.buried")
-        async with self._still_at(left) as connection:
-            await connection.execute(SQL["move_place"], _values(place))
+        await self._move(left, place)
 
     async def _apply_listing(self, left: Place) -> Place:
         """Applies all there is, and gives the place from which to follow then."""
@@ -147,60 +137,43 @@ class Follower:
                 # Another epoch has begun meanwhile.
                 start, after = None, 0
                 continue
-            for chunk in _chunks(listing.states):
-                async with self._still_at(left) as connection:
-                    for state in chunk:
-                        await apply(connection, state, begins_epoch=True)
+            await self._inventory.apply_all(listing.states, begins_epoch=True, place=left)
             if len(listing.states) < STATES_AT_ONCE:
                 return start
             after = listing.states[-1].event_id
 
     async def _bury_left_over(self, left: Place, epoch: str) -> None:
         """Closes the events that the restored catalogue has never heard of."""
-        values = {"epoch": epoch, "limit": APPLIED_AT_ONCE}
-        while True:
-            async with self._still_at(left) as connection:
-                rows = await (await connection.execute(SQL["list_left_over"], values)).fetchall()
-                for event_id, name, capacity in rows:
-                    gone = EventState(
-                        event_id, 0, name, capacity, "CANCELLED", deleted=True, epoch=epoch
-                    )
-                    await apply(connection, gone, begins_epoch=True)
-            if not rows:
-                return
+        while rows := await self._left_over(epoch):
+            gone = [
+                EventState(event_id, 0, name, capacity, "CANCELLED", deleted=True, epoch=epoch)
+                for event_id, name, capacity in rows
+            ]
+            await self._inventory.apply_all(gone, begins_epoch=True, place=left)
 
-    @contextlib.asynccontextmanager
-    async def _still_at(self, place: Place) -> AsyncIterator[Connection]:
-        """Runs the block in a transaction in which nobody else moves the place.
+    async def _left_over(self, epoch: str) -> Sequence[tuple[int, str, int]]:
+        """Lists events of an earlier epoch."""
+        values = {"epoch": epoch, "limit": BURIED_AT_ONCE}
+        async with self._pool.connection() as connection:
+            return await (await connection.execute(SQL["list_left_over"], values)).fetchall()
 
-        Raises _Overtaken when another replica has moved it before: what it has followed since must
-        not be undone.
+    async def _move(self, left: Place, place: Place) -> None:
+        """Notes how far the changes are applied.
+
+        Raises Overtaken when another replica has moved the place before: what it has followed since
+        must not be undone.
         """
-        async with self._pool.connection() as connection, connection.transaction():
-            cursor = connection.cursor(row_factory=class_row(Place))
-            if await (await cursor.execute(SQL["lock_place"])).fetchone() != place:
-                raise _Overtaken
-            yield connection
-
-
-class _Overtaken(Exception):  # noqa: N818 - good news
-    """Another replica was faster."""
-
-
-def _chunks(states: Sequence[EventState]) -> Iterator[Sequence[EventState]]:
-    """Splits states into as many as may keep their events locked at once."""
-    for first in range(0, len(states), APPLIED_AT_ONCE):
-        yield states[first : first + APPLIED_AT_ONCE]
+        values = asdict(place) | {"left_epoch": left.epoch, "left_sequence": left.sequence}
+        async with self._pool.connection() as connection:
+            moved = await connection.execute(SQL["move_place"], values)
+        if not moved.rowcount:
+            raise Overtaken
 
 
 def _latest(states: Sequence[EventState]) -> list[EventState]:
-    """Keeps the last state of each event, in the order in which events are locked."""
+    """Keeps the last state of each event."""
     latest = {state.event_id: state for state in states}
-    return [latest[event_id] for event_id in sorted(latest)]
-
-
-def _values(place: Place) -> dict[str, object]:
-    return {"epoch": place.epoch, "sequence": place.sequence}
+    return list(latest.values())
 
 
 def _age(moment: datetime | None) -> float:

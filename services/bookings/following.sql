@@ -3,16 +3,12 @@
 SELECT epoch, sequence
 FROM following
 
--- name: lock_place
--- Keeps other replicas from applying the same changes; the last applied one may have moved since.
-SELECT epoch, sequence
-FROM following
-FOR UPDATE
-
 -- name: move_place
--- Notes how far the changes are applied, in the transaction that applied them.
+-- Notes how far the changes are applied, unless another replica has moved the place meanwhile.
 UPDATE following
 SET epoch = %(epoch)s, sequence = %(sequence)s
+WHERE epoch = %(left_epoch)s
+    AND sequence = %(left_sequence)s
 
 -- name: list_left_over
 -- Lists events of an earlier epoch, which the restored catalogue does not have.

@@ -1,110 +1,25 @@
 """Protobuf messages out of what the nouns of bookings give, and back."""
 
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from boxoffice.accounts.v1 import notices_pb2
-from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2, waiting_list_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
-from boxoffice.type.v1 import money_pb2
 from services.bookings import waiting_list
-from services.bookings.bookings import Booking
-from services.bookings.cancellations import Cancelled
-from services.bookings.decisions import Reservation, Waiting
-from services.bookings.following import News, Place
-from services.bookings.inventory import EventState, Judgement, Seats
+from services.bookings.bookings import BookingDetails
+from services.bookings.following import News
+from services.bookings.inventory import EventState, Place, Seats
 from services.bookings.notices import Notice
-from services.bookings.waiting_list import Entry, EntryChange, Given, Tickets
+from services.bookings.responses import booking_message
+from services.bookings.waiting_list import Entry, EntryChange, Tickets
 from services.kit.timestamps import timestamp
 
 
-def booking(found: Booking) -> bookings_pb2.Booking:
-    """Writes a booking."""
-    return bookings_pb2.Booking(
-        id=found.id,
-        reference=str(found.reference),
-        event_id=found.event_id,
-        user_id=found.user_id,
-        status=bookings_pb2.BookingStatus.Value(f"BOOKING_STATUS_{found.status}"),
-        seat_count=found.seat_count,
-        price=_money(found.price_amount_minor, found.price_currency),
-        created_at=timestamp(found.created_at),
-        expires_at=timestamp(found.expires_at),
-        cancelled_at=timestamp(found.cancelled_at),
-        event=bookings_pb2.BookedEvent(
-            id=found.event_id, name=found.event_name, starts_at=timestamp(found.event_starts_at)
-        ),
-    )
-
-
-def reserve_response(made: Reservation) -> bookings_pb2.ReserveResponse:
-    """Writes a reservation."""
-    response = bookings_pb2.ReserveResponse()
-    write_reservation(made, response)
-    return response
-
-
-def write_reservation(made: Reservation, response: bookings_pb2.ReserveResponse) -> None:
-    """Writes a reservation in its place: a message is copied wherever it is put into another."""
-    reservation = response.reservation
-    reservation.booking_id = made.booking_id
-    reservation.event_id = made.event_id
-    reservation.user_id = made.user_id
-    reservation.created_at.CopyFrom(_shared_timestamp(made.created_at))
-    response.inventory_revision = made.rev
-    response.replayed = made.replayed
-
-
-def create_response(made: Reservation) -> bookings_pb2.CreateBookingResponse:
-    """Writes a booking that was just made."""
-    return bookings_pb2.CreateBookingResponse(
-        booking=booking(made.booking) if made.booking else None,
-        inventory_revision=made.rev,
-        replayed=made.replayed,
-    )
-
-
-def cancel_response(cancelled: Cancelled) -> bookings_pb2.CancelBookingByReferenceResponse:
-    """Writes a booking that was just cancelled."""
-    return bookings_pb2.CancelBookingByReferenceResponse(
-        booking=booking(cancelled.booking),
-        inventory_revision=cancelled.rev,
-        replayed=cancelled.replayed,
-    )
-
-
-def ticket_response(
-    request: waiting_list_pb2.BookTicketRequest, made: Reservation | Waiting
-) -> waiting_list_pb2.BookTicketResponse:
-    """Writes a ticket, or a place in line."""
-    waits = isinstance(made, Waiting)
-    return waiting_list_pb2.BookTicketResponse(
-        ticket=waiting_list_pb2.BookedTicket(
-            status="waiting" if waits else "booked",
-            event_id=request.event_id,
-            user_id=made.user_id,
-            seat_count=made.seat_count,
-            booking_id=None if isinstance(made, Waiting) else made.booking_id,
-            position=made.position if isinstance(made, Waiting) else None,
-        ),
-        waits=waits,
-        inventory_revision=made.rev,
-        replayed=made.replayed,
-    )
-
-
-def give_back_response(given: Given) -> waiting_list_pb2.CancelTicketResponse:
-    """Writes what giving a ticket back did."""
-    return waiting_list_pb2.CancelTicketResponse(
-        cancelled_ticket=waiting_list_pb2.CancelledTicket(
-            status="left_waiting_list" if given.outcome == "LEFT" else "cancelled",
-            promoted=given.promoted,
-        ),
-        inventory_revision=given.rev,
-        replayed=given.replayed,
-    )
+def booking(found: BookingDetails) -> bookings_pb2.Booking:
+    """Writes a booking as it was read."""
+    return booking_message(found, found)
 
 
 def status_response(
@@ -168,16 +83,6 @@ def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
     )
 
 
-def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
-    """Writes a judgement."""
-    return inventory_pb2.ApplyEventResponse(
-        verdict=inventory_pb2.Verdict.Value(f"VERDICT_{judgement.verdict}"),
-        reason=judgement.refusal,
-        cancelled_bookings=judgement.cancelled_bookings,
-        inventory_revision=judgement.inventory_rev,
-    )
-
-
 def event_state(state: catalogue_pb2.EventState) -> EventState:
     """Reads a state of an event; a status that is not known counts as closed for sale."""
     known = events_pb2.EventStatus.values()
@@ -235,19 +140,5 @@ def status_name(status: bookings_pb2.BookingStatus.ValueType) -> str:
     return bookings_pb2.BookingStatus.Name(status).removeprefix("BOOKING_STATUS_")
 
 
-@lru_cache(maxsize=16)
-def _shared_timestamp(moment: datetime) -> Timestamp:
-    """Gives a time to copy from: all reservations of a batch have the same."""
-    written = Timestamp()
-    written.FromDatetime(moment)
-    return written
-
-
 def _moment(written: Timestamp) -> datetime:
     return written.ToDatetime(tzinfo=UTC)
-
-
-def _money(amount_minor: int | None, currency: str | None) -> money_pb2.Money | None:
-    if amount_minor is None or currency is None:
-        return None
-    return money_pb2.Money(amount_minor=amount_minor, currency=currency)

@@ -1,6 +1,6 @@
-"""What bookings shows of how well it is in step with the catalogue."""
+"""Metrics of bookings: locks, and how well it is in step with the catalogue."""
 
-from prometheus_client import Gauge
+from prometheus_client import Gauge, Histogram
 
 LAG_SECONDS = Gauge(
     "boxoffice_catalogue_lag_seconds",
@@ -12,3 +12,8 @@ DRIFT = Gauge(
     ["kind"],
 )
 RECONCILED_SECONDS = Gauge("boxoffice_reconciled_seconds", "Duration of the last full pass")
+LOCKED_SECONDS = Histogram(
+    "boxoffice_locked_seconds",
+    "How long events stayed locked, from the end of the load to the commit",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)

@@ -99,8 +99,7 @@ class Reconciler:
                 await self._inventory.apply(state)
             elif stock.differs(state):
                 differing += 1
-                values = {"event_id": state.event_id, "epoch": state.epoch, "rev": state.rev}
-                await self._freeze("freeze_differing", values)
+                await self._freeze(state.event_id, "CATALOGUE", state)
         return differing
 
     async def _stocks(self, event_ids: Sequence[int]) -> dict[int, InForce]:
@@ -116,7 +115,7 @@ class Reconciler:
             for audit in audits:
                 if not audit.agrees:
                     wrong += 1
-                    await self._freeze("freeze_miscounted", {"event_id": audit.event_id})
+                    await self._freeze(audit.event_id, "COUNTERS")
             after = audits[-1].event_id
         return wrong
 
@@ -134,7 +133,9 @@ class Reconciler:
             await connection.execute(SQL["note_audits"], values)
             return audits
 
-    async def _freeze(self, statement: str, values: dict[str, object]) -> None:
-        async with self._pool.connection() as connection:
-            frozen = await (await connection.execute(SQL[statement], values)).fetchone()
-        log.error("event drifts", **values, statement=statement, newly_frozen=frozen is not None)
+    async def _freeze(self, event_id: int, why: str, state: EventState | None = None) -> None:
+        """Stops the sale of an event: of one that differs while `state` is the last of it."""
+        newly = await self._inventory.freeze(
+            event_id, why, epoch=state.epoch if state else None, rev=state.rev if state else None
+        )
+        log.error("event drifts", event_id=event_id, differs_from=why, newly_frozen=newly)

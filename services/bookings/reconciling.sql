@@ -10,26 +10,6 @@ SELECT
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
--- name: freeze_differing
--- Stops the sale of an event until the catalogue states it anew; gives no row if it is stopped
--- already, or has been stated anew since it was compared.
-UPDATE inventory
-SET frozen = 'CATALOGUE'
-WHERE event_id = %(event_id)s
-    AND epoch = %(epoch)s
-    AND catalogue_rev = %(rev)s
-    AND frozen = ''
-RETURNING event_id
-
--- name: freeze_miscounted
--- Stops the sale of an event until somebody has looked, whatever the catalogue says; gives no row if
--- that is so already.
-UPDATE inventory
-SET frozen = 'COUNTERS'
-WHERE event_id = %(event_id)s
-    AND frozen <> 'COUNTERS'
-RETURNING event_id
-
 -- name: audit
 -- Counts, for the next events that changed since their last audit, what the counters, the bookings
 -- and the ledger say, all in one snapshot.

@@ -8,14 +8,13 @@ from uuid import UUID
 import grpc
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
-from services.bookings import messages
+from services.bookings import messages, reservations, responses
 from services.bookings.access import Viewer, normalised, user_of
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
-from services.bookings.cancellations import Cancellations
-from services.bookings.decisions import CREATE, Request, booked
+from services.bookings.cancellations import Cancellation, Cancellations
 from services.bookings.following import Follower
-from services.bookings.inventory import Inventory, Seats
+from services.bookings.inventory import Ask, Inventory, Seats
 from services.bookings.rankings import Rankings
 from services.bookings.reservations import Reservations
 from services.kit import context, paging
@@ -26,7 +25,6 @@ from services.kit.batch import (
     answer_alone,
     decide_admitted,
     handlers_of,
-    one_by_one,
 )
 from services.kit.errors import Refusal, ValidationFailed, status_of
 from services.kit.validation import violations
@@ -54,7 +52,6 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self._cancellations = cancellations
         self._rankings = rankings
         self._open_access = open_access
-        self._cancel = one_by_one(self._cancel_one)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -188,24 +185,18 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     async def _reserve(
         self, items: Sequence[Item[bookings_pb2.ReserveRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        asked = [_request(item.request, Viewer(item.caller, self._open_access)) for item in items]
-        reserve = partial(self._reservations.reserve, skips_locked=skip_busy)
-        decided = await decide_admitted(asked, reserve)
-        return [
-            outcome if isinstance(outcome, Refusal) else messages.reserve_response(booked(outcome))
-            for outcome in decided
-        ]
+        asks = [_reservation(item.request, self._viewer_of(item)) for item in items]
+        decide = partial(self._reservations.decide, skip_busy=skip_busy)
+        outcomes = await decide_admitted(asks, decide)
+        return responses.responded(asks, outcomes, bookings_pb2.ReserveResponse)
 
     async def _create(
         self, items: Sequence[Item[bookings_pb2.CreateBookingRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        asked = [_creation(item.request, Viewer(item.caller, self._open_access)) for item in items]
-        reserve = partial(self._reservations.reserve, skips_locked=skip_busy)
-        decided = await decide_admitted(asked, reserve)
-        return [
-            outcome if isinstance(outcome, Refusal) else messages.create_response(booked(outcome))
-            for outcome in decided
-        ]
+        asks = [_creation(item.request, self._viewer_of(item)) for item in items]
+        decide = partial(self._reservations.decide, skip_busy=skip_busy)
+        outcomes = await decide_admitted(asks, decide)
+        return responses.responded(asks, outcomes, bookings_pb2.CreateBookingResponse)
 
     async def _count(
         self, items: Sequence[Item[bookings_pb2.GetAvailabilityRequest]], /, *, skip_busy: bool
@@ -213,22 +204,30 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         """Counts seats, which waits for no lock."""
         del skip_busy
         counted = await self._availability.count_each(
-            [(item.request.event_id, Viewer(item.caller, self._open_access)) for item in items]
+            [(item.request.event_id, self._viewer_of(item)) for item in items]
         )
         return [
             seats if isinstance(seats, Refusal) else messages.availability_response(seats)
             for seats in counted
         ]
 
-    async def _cancel_one(
-        self, item: Item[bookings_pb2.CancelBookingByReferenceRequest]
-    ) -> bookings_pb2.CancelBookingByReferenceResponse:
-        request, viewer = item.request, Viewer(item.caller, self._open_access)
-        return messages.cancel_response(
-            await self._cancellations.cancel_by_reference(
-                UUID(request.reference), viewer, request.request_id
+    async def _cancel(
+        self,
+        items: Sequence[Item[bookings_pb2.CancelBookingByReferenceRequest]],
+        /,
+        *,
+        skip_busy: bool,
+    ) -> Sequence[Outcome]:
+        asked = [
+            Cancellation(
+                UUID(item.request.reference), self._viewer_of(item), item.request.request_id
             )
-        )
+            for item in items
+        ]
+        return await self._cancellations.cancel_all(asked, skip_busy=skip_busy)
+
+    def _viewer_of(self, item: Item[Any]) -> Viewer:
+        return Viewer(item.caller, self._open_access)
 
     def _viewer(self) -> Viewer:
         return Viewer(context.caller.get(), self._open_access)
@@ -250,7 +249,7 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         """See inventory.proto."""
         state = messages.event_state(request.state)
         await self._follower.expect(state.epoch)
-        return messages.apply_response(await self._inventory.apply(state))
+        return responses.apply_response(await self._inventory.apply(state))
 
     async def CancelBooking(
         self, request: inventory_pb2.CancelBookingRequest, _: Context
@@ -260,35 +259,23 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         return inventory_pb2.CancelBookingResponse(inventory_revision=rev)
 
 
-def _request(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Request | Refusal:
-    """Reads a reservation, or tells why it is not the viewer's to make."""
+def _reservation(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Ask | Refusal:
+    """Reads a reservation, or returns why it is not the viewer's to make."""
     try:
         user_id = user_of(request, viewer)
     except Refusal as refusal:
         return refusal
-    return Request(
-        request.event_id,
-        user_id,
-        caller=viewer.key_owner,
-        key=request.request_id or None,
-        viewer=viewer,
-    )
+    return reservations.reserve(request.event_id, user_id, viewer, request.request_id)
 
 
-def _creation(request: bookings_pb2.CreateBookingRequest, viewer: Viewer) -> Request | Refusal:
-    """Reads a booking of several seats, or tells why it is not the viewer's to make."""
+def _creation(request: bookings_pb2.CreateBookingRequest, viewer: Viewer) -> Ask | Refusal:
+    """Reads a booking of several seats, or returns why it is not the viewer's to make."""
     try:
         user_id = viewer.user()
     except Refusal as refusal:
         return refusal
-    return Request(
-        request.event_id,
-        user_id,
-        seat_count=request.seat_count,
-        caller=viewer.key_owner,
-        key=request.request_id or None,
-        way=CREATE,
-        viewer=viewer,
+    return reservations.create(
+        request.event_id, user_id, request.seat_count, viewer, request.request_id
     )
 
 

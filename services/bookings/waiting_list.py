@@ -1,33 +1,32 @@
-"""The waiting list: where somebody stands in it, who is next, and serving those nobody else served.
+"""The waiting list: who stands where in it, and giving back a ticket or a place.
 
-Who joins, leaves and is served is decided in migrations/functions: book_tickets, cancel_ticket and
-promote, all under the event's lock.
+Who joins, leaves and is served is decided in inventory/waiting.py.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-import structlog
+from google.protobuf.message import Message
 from psycopg.rows import class_row
 
-from services.bookings import idempotency
+from boxoffice.bookings.v1 import waiting_list_pb2
 from services.bookings.access import Viewer
-from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
-from services.bookings.idempotency import Key
+from services.bookings.errors import BookingNotFound, EventNotFound
+from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.answers import Key, fingerprint
+from services.bookings.inventory.commands import GiveBack, Outcome
 from services.bookings.keys import Keys
+from services.bookings.responses import give_back_response, responded
 from services.kit import queries
-from services.kit.failpoints import failpoint
+from services.kit.batch import decide_admitted
+from services.kit.errors import Refusal
 from services.kit.paging import FIRST, Page
 from services.kit.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
 OPERATION = "cancel_ticket"
-SWEPT_AT_ONCE = 50
-LAST_EVENT = 2**63 - 1
 CHANGES_AT_ONCE = 200
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +79,21 @@ class EntryChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A ticket or a place in line that was given back, and whether that served somebody."""
+class GivingBack:
+    """A request to give a ticket back, or a place in line."""
 
-    outcome: str
-    promoted: bool
-    rev: int
-    replayed: bool = False
+    event_key: str
+    user_id: str
+    viewer: Viewer
+    request_id: str = ""
 
 
 class WaitingList:
     """Looks into the waiting lists of events, and takes people out of them."""
 
-    def __init__(self, pool: Pool, keys: Keys) -> None:
+    def __init__(self, pool: Pool, keys: Keys, inventory: Inventory) -> None:
         self._pool = pool
+        self._inventory = inventory
         self._keys = keys
 
     async def tickets(self, key: str, viewer: Viewer) -> Tickets:
@@ -143,71 +143,23 @@ class WaitingList:
             cursor = connection.cursor(row_factory=class_row(EntryChange))
             return await (await cursor.execute(SQL["list_changes"], values)).fetchall()
 
-    async def set_skip_fit(self, event_id: int, seconds: int | None) -> None:
-        """Says after how long smaller parties may pass the head of an event's list."""
-        async with self._pool.connection() as connection:
-            values = {"event_id": event_id, "seconds": seconds}
-            await connection.execute(SQL["set_skip_fit"], values)
+    async def give_back(
+        self, asked: Sequence[GivingBack | Refusal], *, skip_busy: bool = False
+    ) -> list[Message | bytes | Refusal]:
+        """Cancels users' tickets or takes them off the list, once for each idempotency key.
 
-    async def give_back(self, key: str, user_id: str, viewer: Viewer, request_id: str) -> Given:
-        """Cancels a user's ticket or takes them off the list, once for each idempotency key.
-
-        Raises EventNotFound, BookingNotFound, AlreadyCancelled, RequestInProgress and
+        Refuses with EventNotFound, BookingNotFound, AlreadyCancelled, RequestInProgress and
         IdempotencyKeyReused.
         """
-        event_id = await self._keys.event_id(key)
-        asked = idempotency.fingerprint(OPERATION, event_id, user_id)
-        keyed = Key(viewer.key_owner, OPERATION, request_id, asked) if request_id else None
-        async with self._pool.connection() as connection, connection.transaction():
-            given = keyed and await _recalled(connection, keyed)
-            if not given:
-                await _tickets(connection, event_id, viewer)
-                given = await _give_back(connection, event_id, user_id, keyed)
-        failpoint("bookings.give_back.committed")
-        if given.outcome == AlreadyCancelled.reason:
-            raise AlreadyCancelled(
-                inventory_revision=given.rev, replayed="true" if given.replayed else None
-            )
-        return given
+        keys = {each.event_key for each in asked if not isinstance(each, Refusal)}
+        event_ids = await self._keys.event_ids(keys)
+        asks = [_ask(each, event_ids) for each in asked]
 
-    async def sweep(self) -> bool:
-        """Expires what is held too long and serves who waits, where nothing else has done it.
+        async def decide(asks: Sequence[Ask]) -> list[Outcome]:
+            return await self._inventory.decide(asks, skip_busy=skip_busy)
 
-        An event whose rows contradict each other does not stop the others: its IntegrityError is
-        raised when they are done.
-        """
-        failed: psycopg.IntegrityError | None = None
-        first = 0
-        while True:
-            try:
-                swept = await self._sweep(first, LAST_EVENT)
-            except psycopg.IntegrityError as error:
-                failed, swept = error, await self._sweep_apart(first)
-            if len(swept) < SWEPT_AT_ONCE:
-                break
-            first = swept[-1] + 1
-        if failed:
-            raise failed
-        return False
-
-    async def _sweep(self, first: int, last: int) -> list[int]:
-        """Serves the next events, all or none."""
-        values = {"first": first, "last": last, "limit": SWEPT_AT_ONCE}
-        async with self._pool.connection() as connection:
-            rows = await (await connection.execute(SQL["sweep"], values)).fetchall()
-        return [event_id for event_id, _ in rows]
-
-    async def _sweep_apart(self, first: int) -> list[int]:
-        """Serves the same events one by one, but for those that fail."""
-        values = {"first": first, "limit": SWEPT_AT_ONCE}
-        async with self._pool.connection() as connection:
-            rows = await (await connection.execute(SQL["list_due"], values)).fetchall()
-        for (event_id,) in rows:
-            try:
-                await self._sweep(event_id, event_id)
-            except psycopg.IntegrityError:
-                log.warning("event cannot be swept", event_id=event_id)
-        return [event_id for (event_id,) in rows]
+        outcomes = await decide_admitted(asks, decide)
+        return responded(asks, outcomes, waiting_list_pb2.CancelTicketResponse)
 
 
 async def _tickets(connection: Connection, event_id: int, viewer: Viewer) -> Tickets:
@@ -221,25 +173,14 @@ async def _tickets(connection: Connection, event_id: int, viewer: Viewer) -> Tic
     return found
 
 
-async def _recalled(connection: Connection, key: Key) -> Given | None:
-    """Finds what came of a request when its key was first used."""
-    stored = await idempotency.claim(connection, key)
-    if stored is None:
-        return None
-    row = await (await connection.execute(SQL["get_promoted"], key.values)).fetchone()
-    return Given(stored.outcome, bool(row and row[0]), stored.rev, replayed=True)
-
-
-async def _give_back(connection: Connection, event_id: int, user_id: str, key: Key | None) -> Given:
-    values = {"event_id": event_id, "user_id": user_id}
-    row = await (await connection.execute(SQL["cancel_ticket"], values)).fetchone()
-    if row is None or row[0] == BookingNotFound.reason:
-        raise BookingNotFound
-    failpoint("bookings.give_back.promoted")
-    outcome, booking_id, rev, promoted = row
-    if key:
-        await idempotency.remember(connection, key, outcome, (event_id, booking_id), rev)
-        kept = key.values | {"promoted": bool(promoted)}
-        await connection.execute(SQL["keep_promoted"], kept)
-    failpoint("bookings.give_back.remembered")
-    return Given(outcome, bool(promoted), rev)
+def _ask(asked: GivingBack | Refusal, event_ids: Mapping[str, int | Refusal]) -> Ask | Refusal:
+    if isinstance(asked, Refusal):
+        return asked
+    event_id = event_ids[asked.event_key]
+    if isinstance(event_id, Refusal):
+        return event_id
+    key: Key | None = None
+    if asked.request_id:
+        digest = fingerprint(OPERATION, event_id, asked.user_id)
+        key = Key(asked.viewer.key_owner, OPERATION, asked.request_id, digest)
+    return Ask(GiveBack(event_id, asked.user_id, asked.viewer), key, give_back_response)

@@ -95,69 +95,6 @@ WHERE waiting_list.event_id = %(event_id)s
 ORDER BY place
 LIMIT %(limit)s
 
--- name: cancel_ticket
--- Cancels a user's booking or takes them off the list, and serves those who wait; the lock is taken
--- and explained in migrations/functions/cancel_ticket.sql.
-SELECT outcome, booking_id, rev, promoted
-FROM cancel_ticket(%(event_id)s, %(user_id)s)
-
--- name: keep_promoted
--- Keeps with a claimed key whether somebody was served.
-UPDATE idempotency
-SET snapshot = jsonb_build_object('promoted', %(promoted)s::boolean)
-WHERE caller = %(caller)s
-    AND operation = %(operation)s
-    AND key = %(key)s
-
--- name: get_promoted
--- Reads whether somebody was served when the key was first used.
-SELECT (snapshot ->> 'promoted')::boolean
-FROM idempotency
-WHERE caller = %(caller)s
-    AND operation = %(operation)s
-    AND key = %(key)s
-
--- name: sweep
--- Goes over the next events with a hold that has ended or with free seats and people who wait, passing
--- by those that somebody else has locked.
-SELECT event_id, promote(event_id)
-FROM (
-    SELECT event_id
-    FROM inventory
-    WHERE event_id BETWEEN %(first)s AND %(last)s
-        AND event_id IN (
-            SELECT event_id
-            FROM inventory
-            WHERE next_expiry_at <= present()
-            UNION
-            SELECT event_id
-            FROM inventory
-            WHERE waiting > 0
-                AND sold + held < capacity
-        )
-    ORDER BY event_id
-    LIMIT %(limit)s
-    FOR NO KEY UPDATE SKIP LOCKED
-) AS due
-ORDER BY event_id
-
--- name: list_due
--- Lists the events that `sweep` would go over, locked or not.
-SELECT event_id
-FROM (
-    SELECT event_id
-    FROM inventory
-    WHERE next_expiry_at <= present()
-    UNION
-    SELECT event_id
-    FROM inventory
-    WHERE waiting > 0
-        AND sold + held < capacity
-) AS due
-WHERE event_id >= %(first)s
-ORDER BY event_id
-LIMIT %(limit)s
-
 -- name: list_changes
 -- Lists what changed in the list of an event after a revision, in the order of commits.
 SELECT
@@ -182,9 +119,3 @@ WHERE ledger.event_id = %(event_id)s
     AND ledger.rev > %(after)s
 ORDER BY ledger.rev
 LIMIT %(limit)s
-
--- name: set_skip_fit
--- Says when smaller parties may pass the head of an event's list.
-UPDATE inventory
-SET skip_fit_after_seconds = %(seconds)s
-WHERE event_id = %(event_id)s

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 import grpc
 
 from boxoffice.bookings.v1 import waiting_list_pb2, waiting_list_pb2_grpc
-from services.bookings import messages
+from services.bookings import messages, reservations
 from services.bookings.access import Viewer, normalised, user_of
-from services.bookings.decisions import TICKET, Request
+from services.bookings.inventory import Ask, Inventory
 from services.bookings.keys import Keys
 from services.bookings.reservations import Reservations
-from services.bookings.waiting_list import WaitingList
+from services.bookings.responses import responded
+from services.bookings.waiting_list import GivingBack, WaitingList
 from services.kit import context, paging
 from services.kit.batch import (
     Handler,
@@ -22,7 +23,6 @@ from services.kit.batch import (
     answer_alone,
     decide_admitted,
     handlers_of,
-    one_by_one,
 )
 from services.kit.errors import Refusal
 
@@ -40,14 +40,15 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         reservations: Reservations,
         waiting_list: WaitingList,
         keys: Keys,
+        inventory: Inventory,
         *,
         open_access: bool,
     ) -> None:
         self._reservations = reservations
         self._waiting_list = waiting_list
         self._keys = keys
+        self._inventory = inventory
         self._open_access = open_access
-        self._cancel = one_by_one(self._cancel_one)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -125,45 +126,37 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         named = request.HasField("skip_fit_after_seconds")
         seconds = request.skip_fit_after_seconds if named else None
         event_id = await self._keys.event_id(request.event_id)
-        await self._waiting_list.set_skip_fit(event_id, seconds)
+        await self._inventory.set_skip_fit(event_id, seconds)
         return waiting_list_pb2.SetSkipFitResponse()
 
     async def _book(
         self, items: Sequence[Item[waiting_list_pb2.BookTicketRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
         event_ids = await self._keys.event_ids({item.request.event_id for item in items})
-        asked = [
-            _request(item.request, Viewer(item.caller, self._open_access), event_ids)
-            for item in items
-        ]
-        reserve = partial(self._reservations.reserve, skips_locked=skip_busy)
-        decided = await decide_admitted(asked, reserve)
-        return [
-            outcome
-            if isinstance(outcome, Refusal)
-            else messages.ticket_response(item.request, outcome)
-            for item, outcome in zip(items, decided, strict=True)
-        ]
+        asks = [_ticket(item.request, self._viewer_of(item), event_ids) for item in items]
+        decide = partial(self._reservations.decide, skip_busy=skip_busy)
+        outcomes = await decide_admitted(asks, decide)
+        return responded(asks, outcomes, waiting_list_pb2.BookTicketResponse)
 
-    async def _cancel_one(
-        self, item: Item[waiting_list_pb2.CancelTicketRequest]
-    ) -> waiting_list_pb2.CancelTicketResponse:
-        request, viewer = item.request, Viewer(item.caller, self._open_access)
-        user_id = user_of(request, viewer)
-        given = await self._waiting_list.give_back(
-            request.event_id, user_id, viewer, request.request_id
-        )
-        return messages.give_back_response(given)
+    async def _cancel(
+        self, items: Sequence[Item[waiting_list_pb2.CancelTicketRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        asked = [_giving_back(item.request, self._viewer_of(item)) for item in items]
+        return await self._waiting_list.give_back(asked, skip_busy=skip_busy)
 
     def _viewer(self) -> Viewer:
         return Viewer(context.caller.get(), self._open_access)
 
+    def _viewer_of(self, item: Item[Any]) -> Viewer:
+        return Viewer(item.caller, self._open_access)
 
-def _request(
+
+def _ticket(
     request: waiting_list_pb2.BookTicketRequest,
     viewer: Viewer,
-    event_ids: dict[str, int | Refusal],
-) -> Request | Refusal:
+    event_ids: Mapping[str, int | Refusal],
+) -> Ask | Refusal:
+    """Reads what is asked, or returns why it is not the viewer's to ask."""
     try:
         user_id = user_of(request, viewer)
     except Refusal as refusal:
@@ -171,12 +164,17 @@ def _request(
     event_id = event_ids[request.event_id]
     if isinstance(event_id, Refusal):
         return event_id
-    return Request(
-        event_id,
-        user_id,
-        seat_count=request.seat_count or 1,
-        caller=viewer.key_owner,
-        key=request.request_id or None,
-        way=TICKET,
-        viewer=viewer,
-    )
+    event = request.event_id, event_id
+    seat_count = request.seat_count or 1
+    return reservations.book(event, user_id, seat_count, viewer, request.request_id)
+
+
+def _giving_back(
+    request: waiting_list_pb2.CancelTicketRequest, viewer: Viewer
+) -> GivingBack | Refusal:
+    """Reads what is given back, or returns why it is not the viewer's to give."""
+    try:
+        user_id = user_of(request, viewer)
+    except Refusal as refusal:
+        return refusal
+    return GivingBack(request.event_id, user_id, viewer, request.request_id)

@@ -20,7 +20,8 @@ SELECT
     stored.event_id,
     stored.booking_id,
     stored.rev,
-    stored.snapshot
+    stored.snapshot,
+    stored.decided_at
 FROM unnest(%(callers)b::text[], %(operations)b::text[], %(keys)b::text[]) WITH ORDINALITY
     AS asked (caller, operation, key, number)
 CROSS JOIN LATERAL (

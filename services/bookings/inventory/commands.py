@@ -7,16 +7,19 @@ draft exists for its owner alone. `None` is somebody in particular's own worker,
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from services.bookings.access import Viewer
-from services.bookings.inventory.stock import Booking, Stock
+from services.bookings.inventory.stock import Booking
 from services.kit.errors import Refusal, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """Book seats, all or none. An exclusive booking is its user's only one, unless the event says."""
+    """Book seats, all or none.
+
+    An exclusive booking is its user's only one, unless the event says otherwise.
+    """
 
     event_id: int
     user_id: str
@@ -138,12 +141,24 @@ class SetSkipFit:
 Command: TypeAlias = Reserve | Book | Cancel | GiveBack | Apply | Sweep | Freeze | SetSkipFit
 
 
+class NamedEvent(Protocol):
+    """What a booking shows of its event."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When it starts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Booked:
     """Seats that were booked, or an offer that was accepted, and the revision that this made."""
 
     booking: Booking
-    stock: Stock
+    event: NamedEvent
     rev: int
 
 
@@ -163,7 +178,7 @@ class Cancelled:
     """A booking that was cancelled at a revision, and how many of those who wait were served."""
 
     booking: Booking
-    stock: Stock
+    event: NamedEvent
     rev: int
     served: int
 
@@ -208,17 +223,11 @@ class Replayed:
     response: bytes
 
 
-Outcome: TypeAlias = (
-    Booked | Waiting | Cancelled | LeftLine | Judgement | Done | Replayed | Refusal
-)
+Outcome: TypeAlias = Booked | Waiting | Cancelled | LeftLine | Judgement | Done | Replayed | Refusal
 
 
 class UnknownEvent(Unavailable):
     """The event is not known here, and the catalogue could not be asked."""
-
-
-class Busy(Unavailable):
-    """Another transaction has locked the event."""
 
 
 class Overtaken(Unavailable):

@@ -4,7 +4,8 @@ Whatever a command frees goes to those who wait before the next command is looke
 carries the revision at which it was true.
 """
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, TypeAlias
 
 from services.bookings.inventory import cancelling, reserving, states, waiting
 from services.bookings.inventory.commands import (
@@ -12,7 +13,6 @@ from services.bookings.inventory.commands import (
     Book,
     Cancel,
     Command,
-    Done,
     Freeze,
     GiveBack,
     Outcome,
@@ -37,36 +37,30 @@ def decide(
     return [_decide(stocks, command, context) for command in commands]
 
 
-def _decide(
-    stocks: MutableMapping[int, Stock], command: Command, context: Context
-) -> Outcome:
+def _decide(stocks: MutableMapping[int, Stock], command: Command, context: Context) -> Outcome:
     stock = stocks.get(command.event_id)
     if stock is None:
         return _open(stocks, command, context)
-    match command:
-        case Reserve():
-            return reserving.reserve(stock, command, context)
-        case Book():
-            return waiting.book(stock, command, context)
-        case Cancel():
-            return cancelling.cancel(stock, command, context)
-        case GiveBack():
-            return cancelling.give_back(stock, command, context)
-        case Apply():
-            return states.apply(stock, command, context)
-        case Sweep():
-            return Done(changed=waiting.promote(stock, context) > 0)
-        case Freeze():
-            return states.freeze(stock, command)
-        case SetSkipFit():
-            return states.set_skip_fit(stock, command)
+    rule: Rule = _RULES[type(command)]
+    return rule(stock, command, context)
 
 
-def _open(
-    stocks: MutableMapping[int, Stock], command: Command, context: Context
-) -> Outcome:
+def _open(stocks: MutableMapping[int, Stock], command: Command, context: Context) -> Outcome:
     if not isinstance(command, Apply):
         return UnknownEvent()
     stock = states.opened(command.state, context)
     stocks[stock.event_id] = stock
     return states.judge(stock, command.state)
+
+
+Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome]
+_RULES: Mapping[type[Command], Rule] = {
+    Reserve: reserving.reserve,
+    Book: waiting.book,
+    Cancel: cancelling.cancel,
+    GiveBack: cancelling.give_back,
+    Apply: states.apply,
+    Sweep: waiting.sweep,
+    Freeze: states.freeze,
+    SetSkipFit: states.set_skip_fit,
+}

@@ -21,45 +21,25 @@ Values = dict[str, Any]
 _FREEING = (Cancel, GiveBack, Apply, Sweep)
 
 
-def bookings(commands: Sequence[Command]) -> Iterator[tuple[str, Values]]:
-    """Lists the statements that read bookings, with their parameters."""
+def reads(commands: Sequence[Command]) -> Iterator[tuple[str, Values]]:
+    """Lists the statements that read what the commands need, with their parameters."""
     if values := _users(commands, Reserve, Book, GiveBack):
         yield "exclusive_bookings", values
     if values := _users(commands, Book):
         yield "offered_bookings", values
     if values := _users(commands, GiveBack):
         yield "users_bookings", values
-    named = [command for command in commands if isinstance(command, Cancel)]
-    if named:
-        yield (
-            "named_bookings",
-            {
-                "event_ids": [command.event_id for command in named],
-                "booking_ids": [command.booking_id for command in named],
-            },
-        )
-
-
-def entries(commands: Sequence[Command]) -> Values | None:
-    """Returns whose entries of the waiting list are needed."""
-    return _users(commands, Book, GiveBack)
-
-
-def pasts(commands: Sequence[Command]) -> Values | None:
-    """Returns of whom it matters what they once had."""
-    return _users(commands, GiveBack)
-
-
-def booked(commands: Sequence[Command]) -> Values | None:
-    """Returns of which events it matters whether they were ever booked."""
-    found = sorted({command.event_id for command in commands if isinstance(command, Apply)})
-    return {"event_ids": found} if found else None
-
-
-def place(commands: Sequence[Command]) -> Values | None:
-    """Returns no parameters where the place in the catalogue's feed is needed, else None."""
-    needed = any(isinstance(command, Apply) and command.place for command in commands)
-    return {} if needed else None
+        yield "pasts", values
+    if values := _users(commands, Book, GiveBack):
+        yield "entries", values
+    if named := [command for command in commands if isinstance(command, Cancel)]:
+        event_ids = [command.event_id for command in named]
+        booking_ids = [command.booking_id for command in named]
+        yield "named_bookings", {"event_ids": event_ids, "booking_ids": booking_ids}
+    if applied := [command for command in commands if isinstance(command, Apply)]:
+        yield "booked_events", {"event_ids": [command.event_id for command in applied]}
+        if any(command.place for command in applied):
+            yield "place", {}
 
 
 def ids(commands: Sequence[Command]) -> int:
@@ -71,8 +51,8 @@ def ids(commands: Sequence[Command]) -> int:
 class Line:
     """What is needed of an event whose holds have ended or whose seats come free.
 
-    `limit` is how many of those who wait are needed, for an event of `capacity` seats; `fits` is how
-    many seats those may want who pass the head of the line, None where nobody may.
+    `limit` is how many of those who wait are needed, for an event of `capacity` seats; `fits` is
+    how many seats those may want who pass the head of the line, None where nobody may.
     """
 
     event_id: int
@@ -82,9 +62,7 @@ class Line:
     fits: int | None
 
 
-def lines(
-    stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetime
-) -> list[Line]:
+def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetime) -> list[Line]:
     """Lists the events of which more is needed, now that their rows are known."""
     freeing: dict[int, list[Command]] = {}
     for command in commands:
@@ -117,4 +95,3 @@ def _users(commands: Sequence[Command], *kinds: type[Any]) -> Values | None:
         "event_ids": [command.event_id for command in asked],
         "user_ids": [command.user_id for command in asked],
     }
-

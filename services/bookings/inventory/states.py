@@ -104,8 +104,8 @@ def apply(stock: Stock, command: Apply, context: Context) -> Judgement:
     return Judgement(Verdict.APPLIED, "", stock.cancelled_bookings, rev)
 
 
-def freeze(stock: Stock, command: Freeze) -> Done:
-    """Stops the sale. A wrong count stays until a person has looked, whatever the catalogue says."""
+def freeze(stock: Stock, command: Freeze, _: Context) -> Done:
+    """Stops the sale; after a wrong count until a person has looked."""
     is_stale = command.epoch is not None and (command.epoch, command.rev) != (
         stock.epoch,
         stock.catalogue_rev,
@@ -117,7 +117,7 @@ def freeze(stock: Stock, command: Freeze) -> Done:
     return Done(changed=True)
 
 
-def set_skip_fit(stock: Stock, command: SetSkipFit) -> Done:
+def set_skip_fit(stock: Stock, command: SetSkipFit, _: Context) -> Done:
     """Sets when smaller parties may pass the head of the line."""
     stock.skip_fit_after_seconds = command.seconds
     stock.state_changed = True

@@ -1,7 +1,7 @@
 """One event as it was loaded under its lock, and as decisions change it.
 
-A decision is recorded as a `Change`. Counters, the revision and what is known of bookings and of the
-waiting list follow from the changes, and so does all that is saved.
+A decision is recorded as a `Change`. Counters, the revision and what is known of bookings and of
+the waiting list follow from the changes, and so does all that is saved.
 """
 
 from bisect import bisect_left, insort
@@ -87,8 +87,8 @@ class Past(NamedTuple):
 class Change:
     """One change of an inventory: what became of a booking or an entry, and by how much it counts.
 
-    `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined` is
-    the entry where it is new. `user_id` is whom the change is about.
+    `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined`
+    is the entry where it is new. `user_id` is whom the change is about.
     """
 
     kind: Kind

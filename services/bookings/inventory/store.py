@@ -4,14 +4,14 @@ No rule is here. What is read after the locks were taken stays true until the tr
 what the decision changed is written in one go, with the COMMIT.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from psycopg import AsyncCursor
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from services.bookings.access import is_account
 from services.bookings.inventory import needs
@@ -26,6 +26,15 @@ SQL = queries.load(__file__)
 WAIT = SQL["events"] + b"\nFOR NO KEY UPDATE"
 SKIP_LOCKED = WAIT + b" SKIP LOCKED"
 NO_LOCK = SQL["events"]
+SESSION: Mapping[str, str] = {
+    # Plans are made once and while tables may still be empty: they must be those for full ones.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_material": "off",
+}
 
 
 @dataclass(slots=True)
@@ -43,43 +52,24 @@ class Loaded:
 async def load(connection: Connection, commands: Sequence[Command], *, lock: bytes) -> Loaded:
     """Locks the events of the commands and loads what the commands need.
 
-    `lock` is WAIT, SKIP_LOCKED or NO_LOCK; without locks nothing may be saved, and no ids are drawn.
-    Call it in a transaction that has changed nothing yet.
+    `lock` is WAIT, SKIP_LOCKED or NO_LOCK; without locks no ids are drawn, and nothing may be
+    saved. Call it in a pipeline, in a transaction that has changed nothing yet.
     """
     event_ids = sorted({command.event_id for command in commands})
     async with connection.pipeline():
         events = connection.cursor(binary=True, row_factory=class_row(Stock))
         await events.execute(lock, {"event_ids": event_ids})
-        bookings = [
-            await _execute(connection, name, values, Booking)
-            for name, values in needs.bookings(commands)
+        reads = [
+            (name, await _execute(connection, name, values))
+            for name, values in needs.reads(commands)
         ]
-        entries = await _optional(connection, "entries", needs.entries(commands), Entry)
-        pasts = await _optional(connection, "pasts", needs.pasts(commands))
-        booked = await _optional(connection, "booked_events", needs.booked(commands))
-        place = await _optional(connection, "place", needs.place(commands), Place)
-        clock = await _execute(
-            connection, "time" if lock == NO_LOCK else "clock", {"count": needs.ids(commands)}
-        )
-    [(now, numbers)] = await clock.fetchall()
+        clock = "time" if lock == NO_LOCK else "clock"
+        times = await _execute(connection, clock, {"count": needs.ids(commands)})
+    [(now, numbers)] = await times.fetchall()
     stocks = {stock.event_id: stock for stock in await events.fetchall()}
     loaded = Loaded(now, stocks, Identities(numbers))
-    for cursor in bookings:
-        _know(stocks, await cursor.fetchall())
-    if entries:
-        for entry in await entries.fetchall():
-            if entry.event_id in stocks:
-                stocks[entry.event_id].entries[entry.user_id] = entry
-    if pasts:
-        for event_id, user_id, *past in await pasts.fetchall():
-            if event_id in stocks:
-                stocks[event_id].pasts[user_id] = Past(*past)
-    if booked:
-        for (event_id,) in await booked.fetchall():
-            if event_id in stocks:
-                stocks[event_id].was_booked = True
-    if place:
-        loaded.place = await place.fetchone()
+    for name, cursor in reads:
+        _ROWS[name].absorb(loaded, await cursor.fetchall())
     if missing := [event_id for event_id in event_ids if event_id not in stocks]:
         known = await connection.execute(SQL["known_events"], {"event_ids": missing})
         loaded.busy = {event_id for (event_id,) in await known.fetchall()}
@@ -90,22 +80,19 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
     """Loads what is needed where holds have ended or seats come free: those, and who waits."""
     due = [line.event_id for line in lines if line.is_due]
     waited = [line for line in lines if line.limit]
+    asked = {
+        "event_ids": [line.event_id for line in waited],
+        "limits": [line.limit for line in waited],
+        "capacities": [line.capacity for line in waited],
+        "fits": [line.fits for line in waited],
+    }
     async with connection.pipeline():
         values = {"event_ids": due, "now": loaded.now}
-        holds = await _execute(connection, "ended_holds", values, Booking)
+        holds = await _execute(connection, "ended_holds", values)
         expiries = await _execute(connection, "next_expiries", values)
-        heads = await _execute(
-            connection,
-            "line",
-            {
-                "event_ids": [line.event_id for line in waited],
-                "limits": [line.limit for line in waited],
-                "capacities": [line.capacity for line in waited],
-                "fits": [line.fits for line in waited],
-            },
-        )
+        heads = await _execute(connection, "line", asked)
     stocks = loaded.stocks
-    _know(stocks, await holds.fetchall())
+    _know(loaded, await holds.fetchall())
     for event_id, expires_next_at in await expiries.fetchall():
         stocks[event_id].expires_next_at = expires_next_at
     numbers = []
@@ -266,23 +253,55 @@ def _json(rows: Sequence[object]) -> str:
     return orjson.dumps(rows).decode()
 
 
-def _know(stocks: dict[int, Stock], bookings: Iterable[Booking]) -> None:
+def _know(loaded: Loaded, bookings: Iterable[Booking]) -> None:
     for booking in bookings:
-        if booking.event_id in stocks:
-            stocks[booking.event_id].know(booking)
+        if stock := loaded.stocks.get(booking.event_id):
+            stock.know(booking)
 
 
-async def _execute(
-    connection: Connection, name: str, values: dict[str, Any], row: type[Any] | None = None
-) -> AsyncCursor[Any]:
-    cursor: AsyncCursor[Any] = connection.cursor(binary=True)
-    if row is not None:
-        cursor = connection.cursor(binary=True, row_factory=class_row(row))
-    return await cursor.execute(SQL[name], values)
+def _enter(loaded: Loaded, entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        if stock := loaded.stocks.get(entry.event_id):
+            stock.entries[entry.user_id] = entry
 
 
-async def _optional(
-    connection: Connection, name: str, values: dict[str, Any] | None, row: type[Any] | None = None
-) -> AsyncCursor[Any] | None:
-    """Executes a statement unless nobody needs it."""
-    return None if values is None else await _execute(connection, name, values, row)
+def _look_back(loaded: Loaded, pasts: Iterable[Any]) -> None:
+    for event_id, user_id, *past in pasts:
+        if stock := loaded.stocks.get(event_id):
+            stock.pasts[user_id] = Past(*past)
+
+
+def _mark_booked(loaded: Loaded, event_ids: Iterable[tuple[int]]) -> None:
+    for (event_id,) in event_ids:
+        if stock := loaded.stocks.get(event_id):
+            stock.was_booked = True
+
+
+def _locate(loaded: Loaded, places: Iterable[Place]) -> None:
+    loaded.place = next(iter(places), None)
+
+
+class _Rows(NamedTuple):
+    """How the rows of a statement are read, and what they add to what is loaded."""
+
+    absorb: Callable[[Loaded, Any], None]
+    row: type[Any] | None = None
+
+
+_ROWS: Mapping[str, _Rows] = {
+    "exclusive_bookings": _Rows(_know, Booking),
+    "offered_bookings": _Rows(_know, Booking),
+    "users_bookings": _Rows(_know, Booking),
+    "named_bookings": _Rows(_know, Booking),
+    "ended_holds": _Rows(_know, Booking),
+    "entries": _Rows(_enter, Entry),
+    "pasts": _Rows(_look_back),
+    "booked_events": _Rows(_mark_booked),
+    "place": _Rows(_locate, Place),
+}
+
+
+async def _execute(connection: Connection, name: str, values: dict[str, Any]) -> AsyncCursor[Any]:
+    row = _ROWS[name].row if name in _ROWS else None
+    factory: Any = tuple_row if row is None else class_row(row)
+    return await connection.cursor(binary=True, row_factory=factory).execute(SQL[name], values)

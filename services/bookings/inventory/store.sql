@@ -438,20 +438,3 @@ finished AS (
 )
 SELECT count(*) AS events
 FROM closed, untallied
-
--- name: due_events
--- Lists events with a hold that has ended, or with free seats and people who wait.
-SELECT event_id
-FROM (
-    SELECT event_id
-    FROM inventory
-    WHERE next_expiry_at <= present()
-    UNION
-    SELECT event_id
-    FROM inventory
-    WHERE waiting > 0
-        AND sold + held < capacity
-) AS due
-WHERE event_id > %(after)s
-ORDER BY event_id
-LIMIT %(limit)s

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.bookings.errors import AlreadyBooked, AlreadyWaiting, SoldOut
-from services.bookings.inventory.commands import Book, Booked, Outcome, Waiting
+from services.bookings.inventory.commands import Book, Booked, Done, Outcome, Sweep, Waiting
 from services.bookings.inventory.reserving import (
     Context,
     book_now,
@@ -14,6 +14,7 @@ from services.bookings.inventory.reserving import (
     total_price,
 )
 from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Stock
+from services.kit.errors import Refusal
 
 SERVED_AT_ONCE = 1_000
 
@@ -29,11 +30,6 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome:
     exclusive = is_exclusive(stock, otherwise=True)
     if exclusive and (existing := stock.exclusive_of(user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
-    if entry := stock.entries.get(user_id):
-        return AlreadyWaiting(inventory_revision=stock.rev, position=stock.position(entry))
-    if seat_count > max(stock.capacity, 1):
-        # No seat will ever be enough for them.
-        return SoldOut(inventory_revision=stock.rev)
     if stock.waiting == 0 and seat_count <= stock.free:
         return book_now(stock, user_id, seat_count, context, exclusive=exclusive)
     return _join(stock, user_id, seat_count, context.now)
@@ -44,6 +40,11 @@ def settle(stock: Stock, context: Context) -> None:
     if stock.next_expiry_at is not None and stock.next_expiry_at <= context.now:
         expire(stock, context.now)
         promote(stock, context)
+
+
+def sweep(stock: Stock, _: Sweep, context: Context) -> Done:
+    """Serves those who wait while seats are free; ended holds have been expired before."""
+    return Done(changed=promote(stock, context) > 0)
 
 
 def expire(stock: Stock, now: datetime) -> None:
@@ -179,7 +180,12 @@ def _accept(stock: Stock, offer: Booking) -> Booked:
     return Booked(booking, stock, stock.rev)
 
 
-def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting:
+def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting | Refusal:
+    if entry := stock.entries.get(user_id):
+        return AlreadyWaiting(inventory_revision=stock.rev, position=stock.position(entry))
+    if seat_count > max(stock.capacity, 1):
+        # No seat will ever be enough for them.
+        return SoldOut(inventory_revision=stock.rev)
     position = stock.waiting + 1
     entry = Entry(
         stock.event_id, stock.last_place + 1, user_id, seat_count, now,

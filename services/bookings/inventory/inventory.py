@@ -1,0 +1,160 @@
+"""The inventory as the rest of bookings uses it: one way in, the lane, and counting seats."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from psycopg.rows import class_row
+
+from services.bookings.inventory import answers, store
+from services.bookings.inventory.commands import (
+    Apply,
+    Done,
+    EventState,
+    Freeze,
+    Judgement,
+    Outcome,
+    Place,
+    SetSkipFit,
+    Sweep,
+)
+from services.bookings.inventory.lane import Lane
+from services.bookings.inventory.transaction import Ask, Transactions
+from services.kit import queries
+from services.kit.errors import Busy, Internal, Refusal
+from services.kit.postgres import Pool
+
+SQL = queries.load(__file__)
+OFFER_SECONDS = 7_200
+CLOSING_CHUNK = 5_000
+FORGETTING_CHUNK = 1_000
+SWEPT_AT_ONCE = 50
+
+OutcomeT = TypeVar("OutcomeT")
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The seats of an event, and how many wait for them, at a revision of its inventory."""
+
+    event_id: int
+    capacity: int
+    booked: int
+    waiting: int
+    rev: int
+    is_draft: bool = False
+    is_deleted: bool = False
+    organizer_id: str | None = None
+
+
+class Inventory:
+    """The seats of all events, and who has them.
+
+    `deciding` is the pool for decisions, with the session of the store. `offer_seconds` is how long
+    seats are kept for somebody from the waiting list of a priced event, `closing_chunk` how many
+    bookings of a closed event are written at once.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        deciding: Pool | None = None,
+        *,
+        offer_seconds: int = OFFER_SECONDS,
+        closing_chunk: int = CLOSING_CHUNK,
+    ) -> None:
+        self._pool = pool
+        self._closing_chunk = closing_chunk
+        self._lane = Lane(Transactions(deciding or pool, offer_seconds=offer_seconds))
+
+    async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
+        """Decides asks together with all others that arrive; see Lane.decide."""
+        return await self._lane.decide(asks, skip_busy=skip_busy)
+
+    async def apply(self, state: EventState) -> Judgement:
+        """Puts a state of the catalogue in force, or records its refusal.
+
+        Idempotent by `state.rev`, so it may be called late, twice and from several places.
+        """
+        [judgement] = await self.apply_all([state])
+        return judgement
+
+    async def apply_all(
+        self,
+        states: Sequence[EventState],
+        *,
+        begins_epoch: bool = False,
+        place: Place | None = None,
+    ) -> list[Judgement]:
+        """Applies states, each on its own.
+
+        With `begins_epoch` they win over those of another epoch; with `place` that is only so while
+        the catalogue is followed up to there. Raises Overtaken, or what else hinders any of them.
+        """
+        asks = [Ask(Apply(state, begins_epoch, place)) for state in states]
+        return [_expect(outcome, Judgement) for outcome in await self.decide(asks)]
+
+    async def freeze(
+        self, event_id: int, why: str, *, epoch: str | None = None, rev: int | None = None
+    ) -> bool:
+        """Stops the sale of an event; returns False if it is stopped already, or was restated."""
+        [outcome] = await self.decide([Ask(Freeze(event_id, why, epoch, rev))])
+        return _expect(outcome, Done).changed
+
+    async def set_skip_fit(self, event_id: int, seconds: int | None) -> None:
+        """Sets after how long smaller parties may pass the head of an event's line."""
+        [outcome] = await self.decide([Ask(SetSkipFit(event_id, seconds))])
+        _expect(outcome, Done)
+
+    async def sweep(self) -> bool:
+        """Expires what is held too long and serves who waits, where nothing else has done it.
+
+        Events that another transaction has locked are passed over. An event whose rows contradict
+        each other does not stop the others: Internal is raised when they are done.
+        """
+        failed: Refusal | None = None
+        after = 0
+        while due := await self._due(after):
+            after = due[-1]
+            swept = await self.decide([Ask(Sweep(event_id)) for event_id in due], skip_busy=True)
+            for outcome in swept:
+                if isinstance(outcome, Refusal) and not isinstance(outcome, Busy):
+                    failed = outcome
+        if failed:
+            raise failed
+        return False
+
+    async def close_chunk(self) -> bool:
+        """Writes a chunk of a closed event's bookings as CANCELLED; tells whether there was one."""
+        async with self._pool.connection() as connection:
+            chunk = {"chunk": self._closing_chunk}
+            row = await (await connection.execute(store.SQL["close_chunk"], chunk)).fetchone()
+            return bool(row and row[0])
+
+    async def forget_keys(self) -> bool:
+        """Deletes a chunk of the answers whose time is over; tells whether there may be more."""
+        async with self._pool.connection() as connection:
+            forgotten = await answers.forget(connection, chunk=FORGETTING_CHUNK)
+        return forgotten == FORGETTING_CHUNK
+
+    async def count_seats(self, event_ids: Collection[int]) -> dict[int, Seats]:
+        """Counts the seats of the events that are known here, all in one snapshot."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(binary=True, row_factory=class_row(Seats))
+            await cursor.execute(SQL["count_seats"], {"event_ids": list(event_ids)})
+            return {seats.event_id: seats for seats in await cursor.fetchall()}
+
+    async def _due(self, after: int) -> list[int]:
+        """Lists the next events that have to be swept."""
+        values = {"after": after, "limit": SWEPT_AT_ONCE}
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(SQL["due_events"], values)).fetchall()
+        return [event_id for (event_id,) in rows]
+
+
+def _expect(outcome: Outcome, expected: type[OutcomeT]) -> OutcomeT:
+    if isinstance(outcome, Refusal):
+        raise outcome
+    if not isinstance(outcome, expected):
+        raise Internal
+    return outcome

@@ -1,0 +1,35 @@
+-- name: count_seats
+-- Counts the seats of events, in one snapshot, and reads what tells who may know. One that is not
+-- known here gives no row. A hold that has ended does not count, but where somebody waits its seats
+-- are not for whoever comes.
+SELECT
+    event_id,
+    capacity,
+    sold + held - CASE
+        WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
+        ELSE 0
+    END AS booked,
+    waiting,
+    rev,
+    status = 'DRAFT' AS is_draft,
+    deleted AS is_deleted,
+    organizer_id
+FROM inventory
+WHERE event_id = ANY (%(event_ids)s::bigint[])
+
+-- name: due_events
+-- Lists events with a hold that has ended, or with free seats and people who wait.
+SELECT event_id
+FROM (
+    SELECT event_id
+    FROM inventory
+    WHERE next_expiry_at <= present()
+    UNION
+    SELECT event_id
+    FROM inventory
+    WHERE waiting > 0
+        AND sold + held < capacity
+) AS due
+WHERE event_id > %(after)s
+ORDER BY event_id
+LIMIT %(limit)s

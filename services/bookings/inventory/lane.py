@@ -1,0 +1,284 @@
+"""The lane: what arrives while a transaction is under way is decided together in the next one.
+
+Calls of their own, batches, workers and states of the catalogue all come this way. No timer makes
+anybody wait. Transactions of the shared lane skip events that another transaction has locked; who
+can wait for such an event waits in a lane of its own, where it delays nobody else.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import psycopg
+import structlog
+
+from services.bookings.inventory import store
+from services.bookings.inventory.commands import Outcome, Reserve
+from services.bookings.inventory.transaction import Ask, Later
+from services.kit.errors import Busy, Internal, Refusal, Unavailable
+from services.kit.postgres import refusal_of
+
+AT_ONCE = 256
+WAITING = 4_096
+# What says something of the data (SQLSTATE 22, 23, 54): bad values, broken constraints, too much.
+_INDIGESTIBLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+)
+HINTS = 10_000
+
+log = structlog.get_logger()
+
+
+class Deciding(Protocol):
+    """Decides batches in transactions; see Transactions."""
+
+    async def run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome | Later]:
+        """Decides and commits."""
+
+    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
+        """Decides without a lock what changes nothing."""
+
+
+class Lane:
+    """Decides asks in batches. `at_once` is how many a transaction takes at most."""
+
+    def __init__(
+        self, transactions: Deciding, *, at_once: int = AT_ONCE, waiting: int = WAITING
+    ) -> None:
+        self._transactions = transactions
+        self._at_once = at_once
+        self._waiting = waiting
+        self._shared = self._queue(store.SKIP_LOCKED)
+        self._refusing = _Queue(self._refuse, at_once, waiting)
+        self._apart: dict[int, _Queue] = {}
+        self._full: set[int] = set()
+
+    async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
+        """Decides asks in their order and returns their outcomes, once they are committed.
+
+        With `skip_busy` no event is waited for that another transaction has locked: its asks are
+        Busy. Asks that are under way are decided even if nobody waits for them any longer. Raises
+        Unavailable for more asks than may wait, and psycopg.Error when the database gives no
+        answer.
+        """
+        outcomes = await self._decide(asks)
+        if skip_busy:
+            return outcomes
+        busy: dict[int, list[int]] = {}
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, Busy):
+                busy.setdefault(asks[index].command.event_id, []).append(index)
+        if busy:
+            await self._wait_apart(asks, busy, outcomes)
+        return outcomes
+
+    async def _decide(self, asks: Sequence[Ask]) -> list[Outcome]:
+        """Decides in the shared lane; refusals of full events need no lock."""
+        hopeless = [index for index, ask in enumerate(asks) if self._seems_hopeless(ask)]
+        if not hopeless:
+            return await self._shared.ask(asks)
+        outcomes: list[Outcome | None] = [None] * len(asks)
+        refused = await self._refusing.ask([asks[index] for index in hopeless])
+        for index, outcome in zip(hopeless, refused, strict=True):
+            outcomes[index] = None if isinstance(outcome, Busy) else outcome
+        rest = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        if rest:
+            decided = await self._shared.ask([asks[index] for index in rest])
+            for index, outcome in zip(rest, decided, strict=True):
+                outcomes[index] = outcome
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _seems_hopeless(self, ask: Ask) -> bool:
+        """Returns whether an ask will be refused, as far as was seen a moment ago.
+
+        An answer to a key is stored in a transaction, whatever it is.
+        """
+        command = ask.command
+        return ask.key is None and isinstance(command, Reserve) and command.event_id in self._full
+
+    async def _wait_apart(
+        self, asks: Sequence[Ask], busy: dict[int, list[int]], outcomes: list[Outcome]
+    ) -> None:
+        """Decides asks of locked events, each event in its own lane."""
+
+        async def wait(event_id: int, indices: Sequence[int]) -> None:
+            queue = self._apart.get(event_id)
+            if queue is None:
+                queue = self._apart[event_id] = self._queue(store.WAIT)
+            try:
+                decided = await queue.ask([asks[index] for index in indices])
+            finally:
+                if queue.is_idle and self._apart.get(event_id) is queue:
+                    del self._apart[event_id]
+            for index, outcome in zip(indices, decided, strict=True):
+                outcomes[index] = outcome
+
+        await asyncio.gather(*(wait(event_id, indices) for event_id, indices in busy.items()))
+
+    def _queue(self, lock: bytes) -> "_Queue":
+        return _Queue(partial(self._run, lock=lock), self._at_once, self._waiting)
+
+    async def _refuse(self, asks: Sequence[Ask]) -> list[Outcome]:
+        """Refuses asks without a lock; Busy stands for those that need one."""
+        outcomes = await self._transactions.peek(asks)
+        if outcomes is None:
+            self._full -= {ask.command.event_id for ask in asks}
+            return [Busy()] * len(asks)
+        self._note(asks, outcomes)
+        return outcomes
+
+    async def _run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome]:
+        """Decides in one transaction; an ask that the database cannot digest fails alone.
+
+        Such an error has rolled everything back, so each half may be tried on its own. A repeated
+        key waits for the transaction of the first request with it.
+        """
+        outcomes: list[Outcome | Later]
+        try:
+            outcomes = await self._transactions.run(asks, lock=lock)
+        except _INDIGESTIBLE as error:
+            if len(asks) == 1:
+                return [await self._alone(asks[0], lock, error)]
+            middle = len(asks) // 2
+            former = await self._run(asks[:middle], lock=lock)
+            return former + await self._rest(asks[middle:], lock)
+        later = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Later)]
+        if later:
+            decided = await self._rest([asks[index] for index in later], lock)
+            for index, outcome in zip(later, decided, strict=True):
+                outcomes[index] = outcome
+        settled = [outcome for outcome in outcomes if not isinstance(outcome, Later)]
+        self._note(asks, settled)
+        return settled
+
+    async def _alone(self, ask: Ask, lock: bytes, error: psycopg.Error) -> Outcome:
+        """Tries one ask once more: another replica may have opened its event at the same time."""
+        if isinstance(error, psycopg.errors.UniqueViolation):
+            try:
+                [outcome] = await self._transactions.run([ask], lock=lock)
+            except _INDIGESTIBLE as again:
+                error = again
+            else:
+                return Internal() if isinstance(outcome, Later) else outcome
+        event_id = ask.command.event_id
+        log.error("command cannot be decided", event_id=event_id, exc_info=error)
+        return Internal()
+
+    async def _rest(self, asks: Sequence[Ask], lock: bytes) -> list[Outcome]:
+        """Decides what is left of a batch when the rest is committed.
+
+        If that fails, it fails for these alone: the others must hear what became of them.
+        """
+        try:
+            return await self._run(asks, lock=lock)
+        except Exception as error:
+            log.exception("rest of a batch failed", commands=len(asks))
+            refusal: Refusal = refusal_of(error, is_read=False) or Internal()
+            return [refusal] * len(asks)
+
+    def _note(self, asks: Sequence[Ask], outcomes: Sequence[Outcome]) -> None:
+        """Remembers which events seem to be full: a hint of what to try first, and no answer."""
+        if len(self._full) > HINTS:
+            self._full.clear()
+        for ask, outcome in zip(asks, outcomes, strict=True):
+            if isinstance(ask.command, Reserve) and isinstance(outcome, Refusal):
+                if outcome.reason == "SOLD_OUT":
+                    self._full.add(ask.command.event_id)
+            elif ask.command.event_id in self._full:
+                self._full.discard(ask.command.event_id)
+
+
+class _Group(NamedTuple):
+    """Asks that came together, and where their outcomes are awaited."""
+
+    asks: Sequence[Ask]
+    outcomes: "asyncio.Future[list[Outcome]]"
+
+
+class _Queue:
+    """Asks that wait for the next transaction of a lane."""
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Ask]], Coroutine[Any, Any, list[Outcome]]],
+        at_once: int,
+        most: int,
+    ) -> None:
+        self._run = run
+        self._at_once = at_once
+        self._most = most
+        self._groups: deque[_Group] = deque()
+        self._count = 0
+        self._carrier: asyncio.Task[None] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and no transaction is under way."""
+        return self._carrier is None
+
+    async def ask(self, asks: Sequence[Ask]) -> list[Outcome]:
+        """Waits for the outcomes of asks, which share one transaction if there are few enough."""
+        if not asks:
+            return []
+        if self._count + len(asks) > self._most:
+            raise Unavailable
+        loop = asyncio.get_running_loop()
+        groups = [
+            _Group(asks[first : first + self._at_once], loop.create_future())
+            for first in range(0, len(asks), self._at_once)
+        ]
+        self._groups.extend(groups)
+        self._count += len(asks)
+        if self._carrier is None:
+            self._carrier = loop.create_task(self._carry())
+        if len(groups) == 1:
+            return await groups[0].outcomes
+        parts = await asyncio.gather(*(group.outcomes for group in groups))
+        return [outcome for part in parts for outcome in part]
+
+    async def _carry(self) -> None:
+        """Runs transactions until nothing waits."""
+        try:
+            while groups := self._next():
+                asks = [ask for group in groups for ask in group.asks]
+                try:
+                    outcomes = await self._run(asks)
+                except Exception as error:  # noqa: BLE001 - told to all who wait for it
+                    _fail(groups, error)
+                else:
+                    _tell(groups, outcomes)
+        finally:
+            self._carrier = None
+            for group in self._groups:
+                group.outcomes.cancel()
+
+    def _next(self) -> list[_Group]:
+        """Takes the groups that fit into one transaction, and drops those nobody waits for."""
+        taken: list[_Group] = []
+        count = 0
+        while self._groups and count + len(self._groups[0].asks) <= self._at_once:
+            group = self._groups.popleft()
+            self._count -= len(group.asks)
+            if not group.outcomes.done():
+                taken.append(group)
+                count += len(group.asks)
+        return taken
+
+
+def _fail(groups: Sequence[_Group], error: Exception) -> None:
+    for group in groups:
+        if not group.outcomes.done():
+            group.outcomes.set_exception(error)
+
+
+def _tell(groups: Sequence[_Group], outcomes: Sequence[Outcome]) -> None:
+    first = 0
+    for group in groups:
+        last = first + len(group.asks)
+        if not group.outcomes.done():
+            group.outcomes.set_result(list(outcomes[first:last]))
+        first = last

@@ -1,0 +1,209 @@
+"""One transaction: claim the keys, lock and load, decide, save and commit."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from services.bookings import metrics
+from services.bookings.errors import EventNotFound
+from services.bookings.inventory import answers, needs, old_answers, store
+from services.bookings.inventory.answers import Claims, Kept, Key, Stored
+from services.bookings.inventory.commands import (
+    Apply,
+    Command,
+    Outcome,
+    Overtaken,
+    Replayed,
+    UnknownEvent,
+)
+from services.bookings.inventory.decide import decide
+from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.store import Loaded
+from services.kit.errors import Busy, IdempotencyKeyReused, Refusal, RequestInProgress
+from services.kit.failpoints import failpoint
+from services.kit.postgres import Connection, Pool
+
+Answer = Callable[[Outcome], Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A command and, where it has an idempotency key, how its answer is written.
+
+    `answer` makes the response to a success.
+    """
+
+    command: Command
+    key: Key | None = None
+    answer: Answer | None = None
+
+
+class Later:
+    """An ask whose key is that of an earlier one in the batch: it is decided after that one."""
+
+
+LATER = Later()
+
+
+class Transactions:
+    """Decides batches of asks, each batch in one transaction."""
+
+    def __init__(self, pool: Pool, *, offer_seconds: int) -> None:
+        self._pool = pool
+        self._offer_seconds = offer_seconds
+
+    async def run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome | Later]:
+        """Decides asks in their order and commits; nothing is told before the COMMIT.
+
+        Raises psycopg.Error: a connection that was lost during the COMMIT leaves open whether it
+        happened, so it is never repeated here.
+        """
+        # Leaving by an exception rolls back.
+        async with self._pool.connection() as connection:
+            return await self._run(connection, asks, lock)
+
+    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
+        """Decides asks on one snapshot, without locks; None if that would change anything."""
+        commands = [ask.command for ask in asks]
+        async with self._pool.connection() as connection:
+            async with connection.pipeline():
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                loaded = await store.load(connection, commands, lock=store.NO_LOCK)
+            await connection.rollback()
+        return self._peeked(loaded, commands)
+
+    def _peeked(self, loaded: Loaded, commands: Sequence[Command]) -> list[Outcome] | None:
+        try:
+            outcomes = decide(loaded.stocks, commands, self._context(loaded))
+        except IndexError:
+            # It would make a booking, and no id was drawn.
+            return None
+        if any(stock.is_changed for stock in loaded.stocks.values()):
+            return None
+        return outcomes
+
+    async def _run(
+        self, connection: Connection, asks: Sequence[Ask], lock: bytes
+    ) -> list[Outcome | Later]:
+        keys = [ask.key for ask in asks if ask.key]
+        claims: Claims | None = None
+        commands = [ask.command for ask in asks]
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            if keys:
+                claims = await answers.claim(connection, keys)
+            loaded = await store.load(connection, commands, lock=lock)
+        locked_at = time.perf_counter()
+        failpoint("bookings.batch.locked")
+        outcomes = await _settled(asks, claims)
+        open_asks = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        await self._decide(connection, loaded, asks, open_asks, outcomes)
+        failpoint("bookings.batch.decided")
+        async with connection.pipeline():
+            await self._save(connection, loaded, asks, open_asks, outcomes)
+            await connection.execute("COMMIT")
+        metrics.LOCKED_SECONDS.observe(time.perf_counter() - locked_at)
+        failpoint("bookings.batch.committed")
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _decide(
+        self,
+        connection: Connection,
+        loaded: Loaded,
+        asks: Sequence[Ask],
+        open_asks: Sequence[int],
+        outcomes: list[Outcome | Later | None],
+    ) -> None:
+        """Fills in the outcomes of the open asks."""
+        decided: list[int] = []
+        for index in open_asks:
+            outcomes[index] = _hindrance(asks[index].command, loaded)
+            if outcomes[index] is None:
+                decided.append(index)
+        commands = [asks[index].command for index in decided]
+        if lines := needs.lines(loaded.stocks, commands, loaded.now):
+            await store.load_line(connection, loaded, lines)
+        found = decide(loaded.stocks, commands, self._context(loaded))
+        for index, outcome in zip(decided, found, strict=True):
+            outcomes[index] = outcome
+
+    async def _save(
+        self,
+        connection: Connection,
+        loaded: Loaded,
+        asks: Sequence[Ask],
+        open_asks: Sequence[int],
+        outcomes: Sequence[Outcome | Later | None],
+    ) -> None:
+        if any(stock.is_changed for stock in loaded.stocks.values()):
+            await store.save(connection, loaded.stocks.values(), loaded.now)
+        kept = [answer for index in open_asks if (answer := _kept(asks[index], outcomes[index]))]
+        if kept:
+            await answers.keep(connection, kept)
+
+    def _context(self, loaded: Loaded) -> Context:
+        return Context(loaded.now, loaded.identities, self._offer_seconds)
+
+
+async def _settled(asks: Sequence[Ask], claims: Claims | None) -> list[Outcome | Later | None]:
+    """Finds the outcomes of asks whose keys were used before, or are in use."""
+    outcomes: list[Outcome | Later | None] = [None] * len(asks)
+    if claims is None:
+        return outcomes
+    claimed, stored = await claims.read()
+    keyed = [index for index, ask in enumerate(asks) if ask.key]
+    seen: set[tuple[str, str, str]] = set()
+    for number, index in enumerate(keyed):
+        ask = asks[index]
+        key = claims.keys[number]
+        name = key.caller, key.operation, key.key
+        if not claimed[number]:
+            outcomes[index] = RequestInProgress()
+        elif number in stored:
+            outcomes[index] = _repeated(ask, key, stored[number])
+        elif name in seen:
+            outcomes[index] = LATER
+        seen.add(name)
+    return outcomes
+
+
+def _repeated(ask: Ask, key: Key, stored: Stored) -> Outcome:
+    """Returns the stored answer to those alone who ask for the same: keys can be guessed."""
+    if stored.fingerprint != key.fingerprint:
+        return IdempotencyKeyReused()
+    if stored.answer is None:
+        outcome = old_answers.revive(stored, ask.command)
+        if isinstance(outcome, Refusal) or ask.answer is None:
+            return outcome
+        return Replayed(ask.answer(outcome).SerializeToString())
+    if stored.is_refusal:
+        return answers.repeated_refusal(stored.answer)
+    return Replayed(stored.answer)
+
+
+def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
+    """Returns why a command cannot be decided now."""
+    if command.event_id in loaded.busy:
+        return Busy()
+    if isinstance(command, Apply) and command.place and command.place != loaded.place:
+        return Overtaken()
+    return None
+
+
+def _kept(ask: Ask, outcome: Outcome | Later | None) -> Kept | None:
+    """Returns what is stored for the key of an ask.
+
+    An event that is hidden must look like one that does not exist, which nobody remembers either.
+    """
+    if ask.key is None or ask.answer is None or isinstance(outcome, Later) or outcome is None:
+        return None
+    if isinstance(outcome, _FORGOTTEN):
+        return None
+    if isinstance(outcome, Refusal):
+        return Kept(ask.key, is_refusal=True, answer=answers.refusal_bytes(outcome))
+    return Kept(ask.key, is_refusal=False, answer=ask.answer(outcome).SerializeToString())
+
+
+_FORGOTTEN = (Busy, UnknownEvent, EventNotFound, Overtaken)
