@@ -83,7 +83,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         )
         async with service.at_work(
             server,
-            pool,
+            [pool],
             authenticator,
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),

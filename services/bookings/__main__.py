@@ -104,7 +104,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         )
         async with service.at_work(
             server,
-            pool,
+            [pool, deciding],
             authenticator,
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),

@@ -57,7 +57,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         )
         async with service.at_work(
             server,
-            pool,
+            [pool],
             authenticator,
             repeat(changes.finish_pending, every_seconds=1),
             repeat(changes.count_pending, every_seconds=1),

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import psycopg
@@ -104,6 +104,11 @@ async def wait_until_reachable(pool: Pool, *, seconds: float = START_SECONDS) ->
         async with asyncio.timeout(seconds):
             while not await is_reachable(pool):  # noqa: ASYNC110 - PostgreSQL tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
+
+
+async def are_reachable(pools: Sequence[Pool]) -> bool:
+    """Tells whether all pools reach their database; replaces connections that were lost."""
+    return all(await asyncio.gather(*map(is_reachable, pools)))
 
 
 async def is_reachable(pool: Pool) -> bool:

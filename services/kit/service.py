@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -33,14 +33,14 @@ def main(
 @contextlib.asynccontextmanager
 async def at_work(
     server: Server,
-    pool: postgres.Pool,
+    pools: Sequence[postgres.Pool],
     authenticator: Authenticator,
     *workers: Coroutine[Any, Any, None],
 ) -> AsyncIterator[None]:
     """Lets a server accept calls while the block runs, with workers beside it."""
     await server.start()
     async with running(
-        server.watch_database(lambda: postgres.is_reachable(pool)),
+        server.watch_database(lambda: postgres.are_reachable(pools)),
         repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
         *workers,
     ):

@@ -2,8 +2,8 @@
 
 `lane` collects commands and runs one `transaction` for all that arrived while the last one was
 under way: `store` locks the events and loads what the `commands` need, `decide` decides, `store`
-saves the changes of each `stock`. Nothing else writes the inventory, the bookings, the waiting list,
-the ledger or the notices. Reading them for lists belongs to the modules beside this package.
+saves the changes of each `stock`. Nothing else writes the inventory, the bookings, the waiting
+list, the ledger or the notices. Reading them for lists belongs to the modules beside this package.
 """
 
 from services.bookings.inventory.commands import EventState, Judgement, Place, Verdict

@@ -177,8 +177,8 @@ class Lane:
             return await self._run(asks, lock=lock)
         except Exception as error:
             log.exception("rest of a batch failed", commands=len(asks))
-            refusal: Refusal = refusal_of(error, is_read=False) or Internal()
-            return [refusal] * len(asks)
+            refusal = refusal_of(error, is_read=False) or Internal()
+            return [error if isinstance(error, Refusal) else refusal] * len(asks)
 
     def _note(self, asks: Sequence[Ask], outcomes: Sequence[Outcome]) -> None:
         """Remembers which events seem to be full: a hint of what to try first, and no answer."""

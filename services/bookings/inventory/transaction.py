@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import psycopg
 from google.protobuf.message import Message
 
 from services.bookings import metrics
@@ -21,7 +22,7 @@ from services.bookings.inventory.commands import (
 from services.bookings.inventory.decide import decide
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.store import Loaded
-from services.kit.errors import Busy, IdempotencyKeyReused, Refusal, RequestInProgress
+from services.kit.errors import Busy, IdempotencyKeyReused, Refusal, RequestInProgress, Unavailable
 from services.kit.failpoints import failpoint
 from services.kit.postgres import Connection, Pool
 
@@ -87,38 +88,51 @@ class Transactions:
     async def _run(
         self, connection: Connection, asks: Sequence[Ask], lock: bytes
     ) -> list[Outcome | Later]:
+        try:
+            decided = await self._load_and_decide(connection, asks, lock)
+        except psycopg.OperationalError as error:
+            if connection.closed:
+                # Nothing was sent yet that could have been done.
+                raise Unavailable from error
+            raise
+        failpoint("bookings.batch.decided")
+        async with connection.pipeline():
+            await _save(connection, decided)
+            await connection.execute("COMMIT")
+        metrics.LOCKED_SECONDS.observe(time.perf_counter() - decided.locked_at)
+        failpoint("bookings.batch.committed")
+        return decided.outcomes
+
+    async def _load_and_decide(
+        self, connection: Connection, asks: Sequence[Ask], lock: bytes
+    ) -> "_Decided":
         keys = [ask.key for ask in asks if ask.key]
         claims: Claims | None = None
-        commands = [ask.command for ask in asks]
         async with connection.pipeline():
             await connection.execute("BEGIN")
             if keys:
                 claims = await answers.claim(connection, keys)
-            loaded = await store.load(connection, commands, lock=lock)
+            loaded = await store.load(connection, [ask.command for ask in asks], lock=lock)
         locked_at = time.perf_counter()
         failpoint("bookings.batch.locked")
-        outcomes = await _settled(asks, claims)
-        open_asks = [index for index, outcome in enumerate(outcomes) if outcome is None]
-        await self._decide(connection, loaded, asks, open_asks, outcomes)
-        failpoint("bookings.batch.decided")
-        async with connection.pipeline():
-            await self._save(connection, loaded, asks, open_asks, outcomes)
-            await connection.execute("COMMIT")
-        metrics.LOCKED_SECONDS.observe(time.perf_counter() - locked_at)
-        failpoint("bookings.batch.committed")
-        return [outcome for outcome in outcomes if outcome is not None]
+        found = await _settled(asks, claims)
+        fresh = [index for index, outcome in enumerate(found) if outcome is None]
+        await self._decide(connection, loaded, asks, fresh, found)
+        outcomes = [outcome for outcome in found if outcome is not None]
+        kept = (_kept(asks[index], outcomes[index]) for index in fresh)
+        return _Decided(loaded, outcomes, [answer for answer in kept if answer], locked_at)
 
     async def _decide(
         self,
         connection: Connection,
         loaded: Loaded,
         asks: Sequence[Ask],
-        open_asks: Sequence[int],
+        fresh: Sequence[int],
         outcomes: list[Outcome | Later | None],
     ) -> None:
-        """Fills in the outcomes of the open asks."""
+        """Fills in the outcomes of the asks that no stored answer settles."""
         decided: list[int] = []
-        for index in open_asks:
+        for index in fresh:
             outcomes[index] = _hindrance(asks[index].command, loaded)
             if outcomes[index] is None:
                 decided.append(index)
@@ -129,22 +143,26 @@ class Transactions:
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = outcome
 
-    async def _save(
-        self,
-        connection: Connection,
-        loaded: Loaded,
-        asks: Sequence[Ask],
-        open_asks: Sequence[int],
-        outcomes: Sequence[Outcome | Later | None],
-    ) -> None:
-        if any(stock.is_changed for stock in loaded.stocks.values()):
-            await store.save(connection, loaded.stocks.values(), loaded.now)
-        kept = [answer for index in open_asks if (answer := _kept(asks[index], outcomes[index]))]
-        if kept:
-            await answers.keep(connection, kept)
-
     def _context(self, loaded: Loaded) -> Context:
         return Context(loaded.now, loaded.identities, self._offer_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A batch that is decided and not saved yet."""
+
+    loaded: Loaded
+    outcomes: list[Outcome | Later]
+    kept: Sequence[Kept]
+    locked_at: float
+
+
+async def _save(connection: Connection, decided: _Decided) -> None:
+    loaded = decided.loaded
+    if any(stock.is_changed for stock in loaded.stocks.values()):
+        await store.save(connection, loaded.stocks.values(), loaded.now)
+    if decided.kept:
+        await answers.keep(connection, decided.kept)
 
 
 async def _settled(asks: Sequence[Ask], claims: Claims | None) -> list[Outcome | Later | None]:
