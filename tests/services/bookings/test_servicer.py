@@ -431,7 +431,7 @@ async def test_every_call_that_was_accepted_is_answered_though_it_stops(database
                 for number in range(50)
             ]
             await _until_one_is_blocked(database)
-            # Calls are accepted in their order, so by the time of this answer all of them were.
+            # On one connection nothing overtakes: with this answer all of them have arrived.
             health: Any = health_pb2_grpc.HealthStub(channel)
             await health.Check(health_pb2.HealthCheckRequest())
             releasing = asyncio.create_task(_release_when_stopping(holder, channel))
