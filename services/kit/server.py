@@ -112,11 +112,11 @@ class Server:
         """
         options = [("grpc.enable_http_proxy", 0)]
         async with grpc.aio.insecure_channel(self._address, options) as channel:
-            own: Any = health_pb2_grpc.HealthStub(channel).Check
+            stub: Any = health_pb2_grpc.HealthStub(channel)
             before = -1
             while self._interceptor.calls > before + 1:
                 before = self._interceptor.calls
-                await own(health_pb2.HealthCheckRequest())
+                await stub.Check(health_pb2.HealthCheckRequest())
 
 
 @contextlib.asynccontextmanager

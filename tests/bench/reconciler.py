@@ -20,7 +20,8 @@ import psycopg
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from deploy.local.postgres import EmbeddedPostgres
 from services.migrate import SERVICES, migrate_all
-from tests.e2e.system import Process, free_ports, until
+from tests.e2e.system import free_ports, until
+from tests.processes import Process
 
 EVENTS, HOT_BOOKINGS, BOOKINGS_EACH = 100_000, 100_000, 9
 LOAD_SECONDS = 10
