@@ -5,6 +5,8 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 PYTHON := .venv/bin/python
+# Each worker runs a PostgreSQL of its own and a system or two, so eight are enough for any machine.
+PYTEST := $(PYTHON) -m pytest -n logical --maxprocesses 8 --dist loadfile
 UV := $(shell command -v uv 2>/dev/null)
 # A `python3.11` on PATH may be a version manager's stand-in, so it is asked to run.
 BASE_PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v python3)
@@ -34,8 +36,16 @@ seed: .venv/run.stamp ## Load sample accounts and events into a running Boxoffic
 	@exec $(PYTHON) -m deploy.operator seed
 
 .PHONY: test
-test: .venv/dev.stamp ## Run every test, with coverage
-	$(PYTHON) -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+test: .venv/dev.stamp ## Run every test, on all processors
+	$(PYTEST) $(ARGS)
+
+.PHONY: coverage
+coverage: .venv/dev.stamp ## Run every test and show which lines none reached; takes longer
+	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+.PHONY: fuzz
+fuzz: .venv/dev.stamp ## Send requests made up at random from the OpenAPI document, other ones each time
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(PYTHON) -m pytest tests/e2e/test_openapi.py $(ARGS)
 
 .PHONY: bench
 bench: .venv/dev.stamp ## Measure everything under load, beside its goals (with wrk, if it is there)

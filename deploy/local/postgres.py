@@ -35,6 +35,7 @@ _SETTINGS = {
     "timezone": "UTC",
 }
 _FORGETFUL_SETTINGS = {
+    "autovacuum": "off",
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -159,7 +160,7 @@ class EmbeddedPostgres:
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
-                *(() if self._durable else ("--no-sync",)),
+                *(() if self._durable else ("--no-sync", "--set=scram_iterations=1")),
             ]
             if self._spawn(initdb).wait() != 0:
                 raise PostgresError(

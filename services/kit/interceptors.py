@@ -180,10 +180,12 @@ def objection(request: Message | None) -> errors.ValidationFailed | None:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Puts the layers around every RPC of Boxoffice; health and reflection pass untouched.
 
-    A stream of responses is to the layers one call that takes its time.
+    A stream of responses is to the layers one call that takes its time. `calls` counts all that
+    gRPC handed over, health and reflection included.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
+        self.calls = 0
         self._layers = layers
         self._handlers: dict[str, Handler] = {}
 
@@ -193,6 +195,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
         """Finds the wrapped handler of a method; see grpc.aio.ServerInterceptor."""
+        self.calls += 1
         path = handler_call_details.method
         if path not in self._handlers:
             handler = await continuation(handler_call_details)

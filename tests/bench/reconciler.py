@@ -21,7 +21,8 @@ from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from deploy.local.postgres import EmbeddedPostgres
 from services.migrate import SERVICES, migrate_all
-from tests.e2e.system import Process, free_ports, until
+from tests.e2e.system import free_ports, until
+from tests.processes import Process
 from tests.services.batch_items import item
 
 EVENTS, HOT_BOOKINGS, BOOKINGS_EACH = 100_000, 100_000, 9

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -40,7 +41,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def start(data: Path, ports: dict[str, str]) -> Iterator[Start]:
+def hangups() -> Iterator[None]:
+    """Lets children end on SIGHUP: under nohup they would inherit that it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def start(data: Path, ports: dict[str, str], hangups: None) -> Iterator[Start]:
     """Starts `python -m` with the arguments and the settings given; the end of the test ends it."""
     with contextlib.ExitStack() as stack:
 

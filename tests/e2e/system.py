@@ -2,29 +2,23 @@
 
 import itertools
 import json
-import os
 import random
-import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import grpc
 import httpx
 
-from deploy.local.leash import leash
 from tests.conftest import Database
+from tests.processes import Process
 from tests.services.issuer import ScriptedIssuer, account
 
-PROJECT = Path(__file__).parents[2]
 START_SECONDS = 90
-STOP_SECONDS = 20
 SERVICE_KEY = "the-key-of-services"
 # Below those that the kernel gives to outgoing connections: a process that was stopped gets its
 # port back.
@@ -33,61 +27,6 @@ EVENTS = "/boxoffice.events.v1.EventsService/ListEvents"
 TOP_USERS = "/boxoffice.bookings.v1.BookingsService/ListTopUsers"
 # What gRPC says when somebody who watched a server's health leaves at the wrong moment.
 HARMLESS = ("Traceback (most recent call last):", "_schedule_rpc_coro", "exceptions.CancelledError")
-
-
-class Process:
-    """One of the processes, whose log goes to a file."""
-
-    def __init__(self, name: str, module: str, environment: Mapping[str, str], log: Path) -> None:
-        self.name = name
-        self._module = module
-        self._environment = environment
-        self._log = log
-        self._popen: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it, or starts it again."""
-        with self._log.open("ab") as log:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", self._module],
-                cwd=PROJECT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=leash(signal.SIGTERM),  # noqa: PLW1509 - it needs no lock
-            )
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._popen is not None and self._popen.poll() is None
-
-    def terminate(self) -> None:
-        """Asks it to end."""
-        self._started.terminate()
-
-    def ended(self) -> int:
-        """Waits for its end and gives the exit status."""
-        return self._started.wait(STOP_SECONDS)
-
-    def kill(self) -> None:
-        """Ends it with no chance to say goodbye."""
-        self._started.kill()
-        self._started.wait()
-
-    def log(self) -> str:
-        """Gives all that it ever printed."""
-        return self._log.read_text(encoding="utf-8", errors="replace")
-
-    def entries(self) -> list[dict[str, Any]]:
-        """Gives its log lines."""
-        return [json.loads(line) for line in self.log().splitlines()]
-
-    @property
-    def _started(self) -> subprocess.Popen[bytes]:
-        assert self._popen is not None, f"{self.name} was never started"
-        return self._popen
 
 
 class System:

@@ -16,7 +16,8 @@ from deploy.local.postgres import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import new_key, open_client
 from tests.e2e.people import Person, key_of
-from tests.e2e.system import SERVICE_KEY, Process, System, until
+from tests.e2e.system import SERVICE_KEY, System, until
+from tests.processes import Process
 from tests.services.accounts.client import execute
 from tests.services.accounts.mailbox import Mailbox, serving
 

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from tests.e2e.client import create_event, new_user, refusal, reserve
-from tests.e2e.system import Process, System, until
+from tests.e2e.system import System, until
+from tests.processes import Process
 
 
 def entry_of(process: Process, request_id: str) -> dict[str, object]:

@@ -8,8 +8,9 @@ import psycopg
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.conftest import Start
-from tests.e2e.system import Process, System, until
+from tests.e2e.system import System, until
 from tests.e2e.wire import Answer, Connection, connect, request, reservation
+from tests.processes import Process
 from tests.services.bookings.conftest import drift
 
 BUYERS = 32

@@ -21,7 +21,7 @@ from boxoffice.bookings.v1 import (
 from services.kit.errors import refusal_of
 from tests.conftest import Database
 from tests.e2e.system import free_ports
-from tests.faults.processes import Process
+from tests.processes import Process
 from tests.services.bookings.conftest import drift
 from tests.services.events.client import SERVICE, Client, eventually
 from tests.services.events.scripted import SERVICE_KEY
@@ -122,8 +122,8 @@ class Pair:
             "BOOKINGS_EVENTS_TARGET": self.events_target,
             **(settings or {}),
         }
-        self.events = Process("events", shared, folder / "events.log")
-        self.bookings = Process("bookings", shared, folder / "bookings.log")
+        self.events = Process("events", "services.events", shared, folder / "events.log")
+        self.bookings = Process("bookings", "services.bookings", shared, folder / "bookings.log")
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:

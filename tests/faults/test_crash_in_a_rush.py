@@ -10,8 +10,9 @@ import pytest
 
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_key, open_client
-from tests.e2e.system import Process, System
+from tests.e2e.system import System
 from tests.faults.buyers import Purchase, Rush
+from tests.processes import Process
 from tests.services.bookings.conftest import GATE, drift, put_a_gate_behind_the_lock
 from tests.services.conditions import until_blocked
 

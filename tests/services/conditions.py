@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
 
 
@@ -20,6 +20,8 @@ async def until_blocked(connection: psycopg.AsyncConnection, waiters: int) -> No
     """Returns when as many sessions of this database, or more, wait for a lock."""
 
     async def are_blocked() -> bool:
+        # Inside of a transaction the server would show the sessions of the first look for ever.
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
         cursor = await connection.execute("""
             SELECT count(*)
             FROM pg_stat_activity

@@ -131,9 +131,10 @@ async def test_a_transaction_left_idle_is_ended_and_certainly_not_done(
             asked = "SELECT FROM pg_stat_activity WHERE pid = %s"
             return await (await owner.execute(asked, [backend])).fetchone() is None
 
-        await connection.execute("SET idle_in_transaction_session_timeout = '20ms'")
-        await connection.execute("BEGIN")
-        await connection.execute("DELETE FROM tallied")
+        # All at once: the time runs as soon as the session is idle.
+        await connection.execute(
+            "BEGIN; DELETE FROM tallied; SET idle_in_transaction_session_timeout = '20ms'"
+        )
         await until(is_ended)
         with pytest.raises(psycopg.Error) as failure:
             await connection.execute("COMMIT")

@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from boxoffice.bookings.v1 import bookings_pb2
+from services.kit import server
 from services.kit.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
 from tests.services.conditions import until
 from tests.services.kit.serving import (
@@ -140,6 +141,26 @@ async def test_calls_are_accepted_while_balancers_learn_that_it_stops() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await served.bookings.Reserve(RESERVE)
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_stopping_cuts_no_call_off_that_had_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine hands calls over slowly; those that had to wait for it were cancelled."""
+    monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        calls = [asyncio.ensure_future(_reserve(served)) for _ in range(200)]
+        await gate.entered.wait()
+        # On one connection nothing overtakes: with this answer all of them have arrived.
+        await health(served)
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        gate.opened.set()
+        assert await asyncio.gather(*calls) == [bookings_pb2.ReserveResponse()] * len(calls)
+        await stopping
+
+
+async def _reserve(served: Served) -> bookings_pb2.ReserveResponse:
+    return await served.bookings.Reserve(RESERVE)
 
 
 async def _is_not_serving(served: Served) -> bool:
