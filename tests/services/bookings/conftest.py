@@ -2,30 +2,24 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from services import bookings
 from services.bookings.catalogue import Catalogue
 from services.bookings.errors import EventNotFound
-from services.bookings.inventory import EventState, Inventory
+from services.bookings.inventory import EventState, Inventory, store
 from services.bookings.reservations import Reservations
 from services.kit.errors import Refusal
 from services.kit.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
 
-FUNCTION = Path(bookings.__file__).parent / "migrations/functions/reserve.sql"
-LOCK = "            FOR NO KEY UPDATE\n"
-SNAPSHOT = "        FROM unnest(wanted) AS i\n"
-# Between a snapshot and the writing: it stands for a slower machine.
-PAUSE = {SNAPSHOT: f"{SNAPSHOT}        , pg_sleep(0.005)\n"}
-LOCKED = "    moment := present();\n"
 GATE = 1
 POOL_SIZE = 8
+# Between a load and its save: it stands for a slower machine.
+PAUSE_SECONDS = 0.005
 
 
 def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState:
@@ -79,35 +73,55 @@ def catalogue(scripted: ScriptedCatalogue, inventory: Inventory) -> Catalogue:
 
 
 @pytest.fixture
-def reservations(pool: Pool, catalogue: Catalogue) -> Reservations:
-    """Gives reservations over the real function."""
-    return Reservations(pool, catalogue)
+def reservations(inventory: Inventory, catalogue: Catalogue) -> Reservations:
+    """Gives reservations over the real inventory."""
+    return Reservations(inventory, catalogue)
 
 
 def take_out_the_lock(database: Database) -> None:
-    """Breaks the function as somebody might: no lock, and nothing else that would catch it."""
-    alter_reserve(database, {LOCK: ""} | PAUSE)
+    """Breaks the core as somebody might: no lock, and nothing else that would catch it.
+
+    It does so for inventories that are made from now on in this process. See `mend_the_lock`.
+    """
+    store.WAIT = store.SKIP_LOCKED = store.SQL["events"] + b"\n-- without FOR NO KEY UPDATE"
+    take_out_the_second_line(database)
+
+
+def mend_the_lock() -> None:
+    """Undoes what `take_out_the_lock` did to this process."""
+    store.WAIT, store.SKIP_LOCKED = _WAIT, _SKIP_LOCKED
+
+
+def take_out_the_second_line(database: Database) -> None:
+    """Drops the constraints that would stop a batch without a lock, and slows decisions down."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute("ALTER TABLE inventory DROP CONSTRAINT inventory_never_oversold")
         connection.execute("ALTER TABLE ledger DROP CONSTRAINT ledger_pk")
+    make_decisions_wait(database, f"pg_sleep({PAUSE_SECONDS})")
 
 
 def put_a_gate_behind_the_lock(database: Database) -> None:
-    """Makes reserving wait, between its lock and its decision, for whoever holds lock GATE."""
-    gate = f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n"
-    alter_reserve(database, {LOCKED: gate + LOCKED} | PAUSE)
+    """Makes every batch wait, between its lock and its decision, for whoever holds lock GATE."""
+    make_decisions_wait(database, f"pg_advisory_xact_lock_shared({GATE})")
 
 
-def alter_reserve(database: Database, changes: dict[str, str]) -> None:
-    """Replaces parts of the function, each of which must be there once."""
-    text = FUNCTION.read_text(encoding="utf-8")
-    for part, other in changes.items():
-        assert text.count(part) == 1
-        text = text.replace(part, other)
+def make_decisions_wait(database: Database, wait: str) -> None:
+    """Lets something happen whenever a batch asks for the time, which it does under its lock."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
-        connection.execute(text.encode())
+        connection.execute(f"""
+            CREATE OR REPLACE FUNCTION present() RETURNS timestamptz LANGUAGE plpgsql VOLATILE
+            AS $$
+            BEGIN
+                PERFORM {wait};
+                RETURN clock_timestamp();
+            END;
+            $$
+        """)
+
+
+_WAIT, _SKIP_LOCKED = store.WAIT, store.SKIP_LOCKED
 
 
 def clock_forward(database: Database, *, seconds: float) -> None:
