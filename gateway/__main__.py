@@ -19,7 +19,7 @@ from gateway import contract, health, pages
 from gateway.addresses import Addresses
 from gateway.admission import Admission, Gate, Limited, Unlimited
 from gateway.app import App
-from gateway.batches import BatchedRpc
+from gateway.batches import BatchedRpc, Batches
 from gateway.calls import RetryBudget, Rpc, UnaryCall, rpc
 from gateway.contract import Binding
 from gateway.counters import open_counters
@@ -126,8 +126,13 @@ def main() -> int:
 
 
 def _by_name(channels: Channels) -> Mapping[str, grpc.aio.Channel]:
-    """Names each channel by the service behind it: boxoffice.`events`.v1.EventsService."""
-    return {service.full_name.split(".")[1]: channel for service, channel in channels.items()}
+    """Names a channel to each process by what its services are part of."""
+    return {_name(service): channel for service, channel in channels.items()}
+
+
+def _name(service: ServiceDescriptor) -> str:
+    """Names the process that serves a service: boxoffice.`events`.v1.EventsService."""
+    return service.full_name.split(".")[1]
 
 
 def _endpoints(
@@ -137,6 +142,7 @@ def _endpoints(
     admission: Callable[[Binding], Admission],
 ) -> Sequence[Route]:
     budget = RetryBudget()
+    find_rpc = _rpcs(settings, channels)
     return [
         Route(
             binding.http_method,
@@ -145,7 +151,7 @@ def _endpoints(
                 binding,
                 UnaryCall(
                     binding,
-                    _rpc(settings, binding, channels[binding.rpc.containing_service]),
+                    find_rpc(binding),
                     budget,
                     deadline_seconds=settings.deadline_seconds,
                 ),
@@ -172,12 +178,21 @@ def _admissions(
     return lambda binding: Limited(gate, binding, counters)
 
 
-def _rpc(settings: Settings, binding: Binding, channel: grpc.aio.Channel) -> Rpc:
-    unary = rpc(binding, channel)
-    if not binding.rule.batch or settings.batch_size <= 1:
-        return unary
-    limits = {"at_once": settings.batch_size, "waiting": settings.max_waiting}
-    return BatchedRpc(binding, channel, unary, **limits)
+def _rpcs(settings: Settings, channels: Channels) -> Callable[[Binding], Rpc]:
+    """Makes what finds the RPC of a binding; those of one service share their batches."""
+    batches = {
+        name: Batches(name, channel, at_once=settings.batch_size, waiting=settings.max_waiting)
+        for name, channel in _by_name(channels).items()
+    }
+
+    def find(binding: Binding) -> Rpc:
+        service = binding.rpc.containing_service
+        unary = rpc(binding, channels[service])
+        if not binding.rule.batched or settings.batch_size <= 1:
+            return unary
+        return BatchedRpc(binding, batches[_name(service)], unary)
+
+    return find
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""RPCs that have a batch twin: called like any other, sent many at a time.
+"""RPCs whose concurrent calls share batches: called like any other, sent many at a time.
 
-What the twin's messages look like is said in rest.proto, at `MethodRule.batch`.
+What a batch looks like is said in batch.proto, which methods share them at `MethodRule.batched`.
 """
 
 import asyncio
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
+from boxoffice.rest.v1 import batch_pb2
 from gateway.calls import Rpc
 from gateway.combining import Combiner
 from gateway.contract import Binding
@@ -27,136 +27,127 @@ from services.kit.errors import (
     refusal_from_status,
 )
 
+BATCH = "/boxoffice.rest.v1.BatchService/Batch"
+
 Metadata = tuple[tuple[str, str], ...]
 
 
 class Item(NamedTuple):
-    """A request, the metadata of a call of its own, and when its caller stops waiting."""
+    """A serialized request of a method, its caller, and when they stop waiting."""
 
-    request: Any
-    metadata: Metadata
+    method: str
+    request: bytes
+    authorization: str
+    request_id: str
     deadline: float
 
 
-BUSY: Final = object()
-"""What comes back of an item when somebody else holds the lock that it needs."""
+Lane = Combiner[Item, batch_pb2.BatchResult]
+
+
+class Batches:
+    """The batches of one service.
+
+    Writes of all methods share a lane, whose batches skip what is locked elsewhere, and reads share
+    another. A write that comes back busy waits in a lane of those with its own value of its lane
+    field, where it delays nobody else.
+    """
+
+    def __init__(self, name: str, channel: grpc.aio.Channel, *, at_once: int, waiting: int) -> None:
+        self._name = name
+        self._call = channel.unary_unary(
+            BATCH,
+            request_serializer=batch_pb2.BatchRequest.SerializeToString,
+            response_deserializer=batch_pb2.BatchResponse.FromString,
+        )
+        self._limits = {"at_once": at_once, "waiting": waiting}
+        self.reads = self._new_lane("reads")
+        self.writes = self._new_lane("writes", skip_busy=True)
+        self._apart: dict[Any, Lane] = {}
+
+    async def ask_apart(self, value: Any, item: Item, *, timeout_seconds: float) -> Any:
+        """Asks in the lane of a value; see Combiner.ask."""
+        lane = self._apart.setdefault(value, self._new_lane("busy"))
+        try:
+            return await lane.ask(item, timeout_seconds=timeout_seconds)
+        finally:
+            if lane.is_idle and self._apart.get(value) is lane:
+                del self._apart[value]
+
+    def _new_lane(self, kind: str, *, skip_busy: bool = False) -> Lane:
+        batched = BATCHED.labels(f"{self._name}.{kind}")
+        return Lane(partial(self._send, batched=batched, skip_busy=skip_busy), **self._limits)
+
+    async def _send(
+        self, items: Sequence[Item], *, batched: Any, skip_busy: bool
+    ) -> Sequence[batch_pb2.BatchResult]:
+        """Sends a batch; returns the result of each item."""
+        batched.observe(len(items))
+        now = asyncio.get_running_loop().time()
+        # The last caller to stop waiting decides: the others stop by themselves.
+        timeout = max(item.deadline for item in items) - now
+        # The batch is a request of its own in logs, under the id of its first item.
+        metadata = (("x-request-id", items[0].request_id),)
+        request = _packed(items, skip_busy=skip_busy)
+        response: batch_pb2.BatchResponse = await self._call(
+            request, timeout=timeout, metadata=metadata
+        )
+        if len(response.results) != len(items):
+            raise ValueError("a batch with another number of results than of items")
+        return response.results
 
 
 class BatchedRpc:
     """An RPC whose concurrent calls share batches; it is called like that of a plain stub.
 
-    All share one lane, whose batches skip what is locked elsewhere. A request that comes back busy
-    waits in a lane of those with its own value of the lane field, where it delays nobody else. Who
-    shows an API key goes by itself, with the `unary` RPC: accounts may have to be asked about it.
-    So does whoever shows a token, where a twin that knows nobody's finds nothing: there may be
-    something for them alone.
+    A caller with an API key goes by itself, with the `unary` RPC: accounts may have to be asked.
     """
 
-    def __init__(
-        self,
-        binding: Binding,
-        channel: grpc.aio.Channel,
-        unary: Rpc,
-        *,
-        at_once: int,
-        waiting: int,
-    ) -> None:
+    def __init__(self, binding: Binding, batches: Batches, unary: Rpc) -> None:
         self._unary = unary
+        self._path = binding.rpc_path
+        self._batches = batches
+        self._lane = batches.reads if binding.is_read else batches.writes
         self._lane_field = binding.rule.lane
-        self._twin = Twin(binding.rpc, binding.rule.batch, channel)
-        self._new_lane = partial(Combiner[Item, Any], at_once=at_once, waiting=waiting)
-        self._shared = self._new_lane(partial(self._twin.send, skips_locked=bool(self._lane_field)))
-        self._lanes: dict[Any, Combiner[Item, Any]] = {}
+        self._read = GetMessageClass(binding.rpc.output_type).FromString
 
     async def __call__(self, request: Any, *, timeout: float, metadata: Metadata) -> Any:
         """See Rpc; raises AioRpcError when the whole batch failed."""
-        if is_api_key(_credential(metadata)):
+        authorization = metadata[1][1] if len(metadata) > 1 else ""
+        if is_api_key(authorization):
             return await self._unary(request, timeout=timeout, metadata=metadata)
-        now = asyncio.get_running_loop().time
-        item = Item(request, metadata, now() + timeout)
+        deadline = asyncio.get_running_loop().time() + timeout
+        sent, request_id = request.SerializeToString(), metadata[0][1]
+        item = Item(self._path, sent, authorization, request_id, deadline)
         try:
-            outcome = await self._shared.ask(item, timeout_seconds=timeout)
-            if outcome is BUSY:
-                outcome = await self._ask_apart(item, item.deadline - now())
+            result = await self._lane.ask(item, timeout_seconds=timeout)
+            if result.busy and self._lane_field:
+                result = await self._ask_apart(getattr(request, self._lane_field), item)
         except TimeoutError as error:
             raise OutcomeUnknown from error
-        if outcome is BUSY:
-            raise Unavailable
-        if self._may_exist_for_some(outcome) and _credential(metadata):
-            return await self._unary(request, timeout=item.deadline - now(), metadata=metadata)
-        return outcome
+        if result.HasField("response"):
+            return self._read(result.response)
+        return Unavailable() if result.busy else _refusal(result.error)
 
-    def _may_exist_for_some(self, outcome: Any) -> bool:
-        if self._twin.knows_callers or not isinstance(outcome, Refusal):
-            return False
-        return outcome.code is grpc.StatusCode.NOT_FOUND
-
-    async def _ask_apart(self, item: Item, timeout_seconds: float) -> Any:
+    async def _ask_apart(self, value: Any, item: Item) -> Any:
         """Asks where only those wait who need the same lock."""
-        value = getattr(item.request, self._lane_field)
-        lane = self._lanes.setdefault(value, self._new_lane(self._twin.send))
-        try:
-            return await lane.ask(item, timeout_seconds=timeout_seconds)
-        finally:
-            if lane.is_idle and self._lanes.get(value) is lane:
-                del self._lanes[value]
+        timeout = item.deadline - asyncio.get_running_loop().time()
+        return await self._batches.ask_apart(value, item, timeout_seconds=timeout)
 
 
-def _credential(metadata: Metadata) -> str:
-    return metadata[1][1] if len(metadata) > 1 else ""
-
-
-class Twin:
-    """The batch RPC: packs items, and takes the results apart."""
-
-    def __init__(self, rpc: MethodDescriptor, name: str, channel: grpc.aio.Channel) -> None:
-        twin = rpc.containing_service.methods_by_name[name]
-        self._request_class: Any = GetMessageClass(twin.input_type)
-        entry = twin.input_type.fields_by_name["items"].message_type
-        self.knows_callers = entry is not rpc.input_type
-        self._add = _add_with_caller if self.knows_callers else _add
-        self._batched = BATCHED.labels(twin.name)
-        self._call = channel.unary_unary(
-            f"/{rpc.containing_service.full_name}/{twin.name}",
-            request_serializer=self._request_class.SerializeToString,
-            response_deserializer=GetMessageClass(twin.output_type).FromString,
-        )
-
-    async def send(self, items: Sequence[Item], *, skips_locked: bool = False) -> Sequence[Any]:
-        """Gives for each item its response, its refusal, or BUSY."""
-        self._batched.observe(len(items))
-        now = asyncio.get_running_loop().time()
-        # The last one to give up decides: who gives up earlier does so by himself.
-        timeout = max(item.deadline for item in items) - now
-        request = self._request_class()
-        for item in items:
-            self._add(request.items, item)
-        if skips_locked:
-            request.skips_locked = True
-        response: Any = await self._call(request, timeout=timeout, metadata=items[0].metadata[:1])
-        pairs = zip(items, response.results, strict=True)
-        return [_unpacked(result) for _, result in pairs]
-
-
-def _add(entries: Any, item: Item) -> None:
-    entries.append(item.request)
-
-
-def _add_with_caller(entries: Any, item: Item) -> None:
-    carried = dict(item.metadata)
-    entries.add(
-        request=item.request,
-        authorization=carried.get("authorization"),
-        caller_request_id=carried["x-request-id"],
-    )
-
-
-def _unpacked(result: Any) -> Any:
-    if result.HasField("response"):
-        return result.response
-    if result.HasField("error"):
-        return _refusal(result.error.SerializeToString())
-    return BUSY
+def _packed(items: Sequence[Item], *, skip_busy: bool) -> batch_pb2.BatchRequest:
+    request = batch_pb2.BatchRequest()
+    if skip_busy:
+        request.skip_busy = True
+    add = request.items.add
+    for item in items:
+        # Names given to `add` cost more.
+        packed = add()
+        packed.method = item.method
+        packed.request = item.request
+        packed.authorization = item.authorization
+        packed.request_id = item.request_id
+    return request
 
 
 def _refusal(status: bytes) -> Refusal:

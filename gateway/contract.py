@@ -224,6 +224,8 @@ def _check(binding: Binding) -> None:
         raise ContractError(f"{binding.rpc_path} does not say who may call it")
     if binding.rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
         raise ContractError(f"{binding.rpc_path} lacks `page`, `page_size` or `total`")
+    if binding.rule.batched and not _has_lane(binding):
+        raise ContractError(f"{binding.rpc_path} has no lane for what is busy")
     sent = {field.name for field in binding.body_fields}
     for quota in binding.rule.quotas:
         if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
@@ -237,6 +239,11 @@ def _has_numbers(rpc: MethodDescriptor) -> bool:
     if "page" not in asked or "page_size" not in asked or "total" not in answered:
         return False
     return bool(asked["page"].has_presence and answered["total"].has_presence)
+
+
+def _has_lane(binding: Binding) -> bool:
+    """Returns whether a field tells busy requests apart; a read is never busy."""
+    return binding.is_read or binding.rule.lane in binding.rpc.input_type.fields_by_name
 
 
 def _is_told(binding: Binding) -> bool:

@@ -13,8 +13,8 @@ SECONDS = Histogram(
 )
 BATCHED = Histogram(
     "boxoffice_batch_items",
-    "Requests that shared a batch",
-    ["rpc"],
+    "Requests that shared a batch, by the lane that they waited in: bookings.writes",
+    ["lane"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
 SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])

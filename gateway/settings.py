@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     """Requests that may share a batch; 1 sends each by itself."""
 
     max_waiting: int = Field(default=2048, ge=1)
-    """Requests of one kind that may wait for a batch; further ones are refused at once."""
+    """Writes, or reads, of a service that may wait for a batch; more are refused at once."""
 
     max_connections: int = Field(default=900, ge=1)
     """Connections that are served at once; further ones are refused."""

@@ -11,6 +11,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2_grpc,
 )
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
+from boxoffice.rest.v1 import batch_pb2_grpc
 from services.bookings.accounts import AccountsClient
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
@@ -29,8 +30,9 @@ from services.bookings.settings import Settings
 from services.bookings.waiting_list import WaitingList
 from services.bookings.waiting_list_servicer import SERVICE as WAITING_LIST
 from services.bookings.waiting_list_servicer import WaitingListServicer
-from services.kit import interceptors, postgres, service
+from services.kit import batch, interceptors, postgres, service
 from services.kit.authentication import Authenticator
+from services.kit.batch import BatchServicer
 from services.kit.channel import open_channel
 from services.kit.identity import IDENTITY, Identity
 from services.kit.server import Server
@@ -51,7 +53,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         issuer=Identity(accounts, settings.service_key, environment=settings.environment),
     )
     server = Server(
-        (BOOKINGS, INVENTORY, WAITING_LIST.full_name),
+        (BOOKINGS, INVENTORY, WAITING_LIST.full_name, batch.SERVICE),
         interceptors.layers(authenticator, log_sample=settings.log_sample),
         reflect=settings.reflection,
     )
@@ -74,28 +76,29 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         waiting_list = WaitingList(pool, keys)
         notices = Notices(pool, AccountsClient(accounts, settings.service_key))
         reservations, cancellations = Reservations(pool, catalogue), Cancellations(pool)
-        bookings_pb2_grpc.add_BookingsServiceServicer_to_server(
-            BookingsServicer(
-                reservations,
-                Availability(inventory, catalogue),
-                Bookings(pool, catalogue),
-                cancellations,
-                rankings,
-                authenticator=authenticator,
-                open_access=settings.open_access,
-            ),
-            server.grpc,
+        servicer = BookingsServicer(
+            reservations,
+            Availability(inventory, catalogue),
+            Bookings(pool, catalogue),
+            cancellations,
+            rankings,
+            open_access=settings.open_access,
         )
+        waiting_list_servicer = WaitingListServicer(
+            reservations, waiting_list, keys, open_access=settings.open_access
+        )
+        bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, server.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
             InventoryServicer(inventory, follower, cancellations), server.grpc
         )
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(
-            WaitingListServicer(
-                reservations,
-                waiting_list,
-                keys,
-                authenticator=authenticator,
-                open_access=settings.open_access,
+            waiting_list_servicer, server.grpc
+        )
+        batch_pb2_grpc.add_BatchServiceServicer_to_server(
+            BatchServicer(
+                authenticator,
+                {**servicer.handlers, **waiting_list_servicer.handlers},
+                log_sample=settings.log_sample,
             ),
             server.grpc,
         )

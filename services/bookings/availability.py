@@ -1,6 +1,6 @@
 """How many seats events have left; an event that is not known here yet is learned of first."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from services.bookings.access import Viewer
 from services.bookings.catalogue import Catalogue
@@ -17,16 +17,22 @@ class Availability:
         self._catalogue = catalogue
 
     async def count(self, event_ids: Collection[int], viewer: Viewer) -> dict[int, Seats | Refusal]:
-        """Counts the seats of each event, or tells why it cannot."""
+        """Counts the seats of each event for one viewer, or tells why it cannot."""
+        asked = [(event_id, viewer) for event_id in event_ids]
+        return dict(zip(event_ids, await self.count_each(asked), strict=True))
+
+    async def count_each(self, asked: Sequence[tuple[int, Viewer]]) -> list[Seats | Refusal]:
+        """Counts the seats for each pair of an event and its viewer, or tells why it cannot."""
+        event_ids = {event_id for event_id, _ in asked}
         known = await self._inventory.count_seats(event_ids)
-        unknown = {event_id for event_id in event_ids if event_id not in known}
+        unknown = event_ids - known.keys()
         missing = await self._catalogue.learn(unknown) if unknown else {}
         if learned := unknown - missing.keys():
             known |= await self._inventory.count_seats(learned)
-        return {
-            event_id: missing.get(event_id) or _visible(known.get(event_id), viewer)
-            for event_id in event_ids
-        }
+        return [
+            missing.get(event_id) or _visible(known.get(event_id), viewer)
+            for event_id, viewer in asked
+        ]
 
 
 def _visible(seats: Seats | None, viewer: Viewer) -> Seats | Refusal:

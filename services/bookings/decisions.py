@@ -17,7 +17,13 @@ from services.bookings.errors import (
     EventNotFound,
     SoldOut,
 )
-from services.kit.errors import IdempotencyKeyReused, Refusal, RequestInProgress, Unavailable
+from services.kit.errors import (
+    Busy,
+    IdempotencyKeyReused,
+    Refusal,
+    RequestInProgress,
+    Unavailable,
+)
 
 # Bytes of a random UUID that say what it is (RFC 9562).
 _VERSION = bytes(byte & 0x0F | 0x40 for byte in range(256))
@@ -220,10 +226,6 @@ def _reservation(request: Request, decision: Decision) -> Reservation:
 
 class UnknownEvent(Unavailable):
     """The event is not known here, and the catalogue could not be asked."""
-
-
-class Busy(Unavailable):
-    """Somebody else has the event's lock."""
 
 
 _REFUSALS: Mapping[str, type[Refusal]] = {

@@ -1,11 +1,11 @@
 """The RPCs of bookings: each method reads its request, asks one noun, and writes its response."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import grpc
-from google.rpc import status_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from services.bookings import messages
@@ -13,21 +13,26 @@ from services.bookings.access import Viewer, normalised, user_of
 from services.bookings.availability import Availability
 from services.bookings.bookings import Bookings
 from services.bookings.cancellations import Cancellations
-from services.bookings.decisions import CREATE, Busy, Outcome, Request, booked
+from services.bookings.decisions import CREATE, Request, booked
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory, Seats
 from services.bookings.rankings import Rankings
 from services.bookings.reservations import Reservations
 from services.kit import context, paging
-from services.kit.authentication import Authenticator, Caller
-from services.kit.callers import rule_of
+from services.kit.batch import (
+    Handler,
+    Item,
+    Outcome,
+    answer_alone,
+    decide_admitted,
+    handlers_of,
+    one_by_one,
+)
 from services.kit.errors import Refusal, ValidationFailed, status_of
 from services.kit.validation import violations
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-RESERVE = rule_of(
-    bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].methods_by_name["Reserve"]
-)
+SERVICE = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 
 
 class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
@@ -41,7 +46,6 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         cancellations: Cancellations,
         rankings: Rankings,
         *,
-        authenticator: Authenticator,
         open_access: bool,
     ) -> None:
         self._reservations = reservations
@@ -49,59 +53,37 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self._bookings = bookings
         self._cancellations = cancellations
         self._rankings = rankings
-        self._authenticator = authenticator
         self._open_access = open_access
+        self._cancel = one_by_one(self._cancel_one)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The handlers of the methods whose requests share batches."""
+        return handlers_of(
+            SERVICE,
+            Reserve=self._reserve,
+            CreateBooking=self._create,
+            GetAvailability=self._count,
+            CancelBookingByReference=self._cancel,
+        )
 
     async def Reserve(
         self, request: bookings_pb2.ReserveRequest, _: Context
     ) -> bookings_pb2.ReserveResponse:
         """See bookings.proto."""
-        [outcome] = await self._reservations.reserve([_request(request, self._viewer())])
-        return messages.reserve_response(booked(outcome))
-
-    async def BatchReserve(
-        self, request: bookings_pb2.BatchReserveRequest, _: Context
-    ) -> bookings_pb2.BatchReserveResponse:
-        """See bookings.proto. An item that does not pass is refused without touching the others."""
-        callers = await self._authenticator.authenticate_all(
-            [item.authorization for item in request.items]
-        )
-        asked = [
-            self._admitted(item, caller)
-            for item, caller in zip(request.items, callers, strict=True)
-        ]
-        admitted = [item for item in asked if isinstance(item, Request)]
-        decided = iter(
-            await self._reservations.reserve(admitted, skips_locked=request.skips_locked)
-        )
-        outcomes = [next(decided) if isinstance(item, Request) else item for item in asked]
-        return _batch_reserve_response(outcomes)
+        return await answer_alone(self._reserve, request, bookings_pb2.ReserveResponse)
 
     async def CreateBooking(
         self, request: bookings_pb2.CreateBookingRequest, _: Context
     ) -> bookings_pb2.CreateBookingResponse:
         """See bookings.proto."""
-        viewer = self._viewer()
-        asked = Request(
-            request.event_id,
-            viewer.user(),
-            seat_count=request.seat_count,
-            caller=viewer.key_owner,
-            key=request.request_id or None,
-            way=CREATE,
-            viewer=viewer,
-        )
-        [outcome] = await self._reservations.reserve([asked])
-        return messages.create_response(booked(outcome))
+        return await answer_alone(self._create, request, bookings_pb2.CreateBookingResponse)
 
     async def GetAvailability(
         self, request: bookings_pb2.GetAvailabilityRequest, _: Context
     ) -> bookings_pb2.GetAvailabilityResponse:
         """See bookings.proto."""
-        [seats] = (await self._availability.count([request.event_id], self._viewer())).values()
-        if isinstance(seats, Refusal):
-            raise seats
-        return messages.availability_response(seats)
+        return await answer_alone(self._count, request, bookings_pb2.GetAvailabilityResponse)
 
     async def BatchGetAvailability(
         self, request: bookings_pb2.BatchGetAvailabilityRequest, _: Context
@@ -184,11 +166,8 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self, request: bookings_pb2.CancelBookingByReferenceRequest, _: Context
     ) -> bookings_pb2.CancelBookingByReferenceResponse:
         """See bookings.proto."""
-        return messages.cancel_response(
-            await self._cancellations.cancel_by_reference(
-                UUID(request.reference), self._viewer(), request.request_id
-            )
-        )
+        response = bookings_pb2.CancelBookingByReferenceResponse
+        return await answer_alone(self._cancel, request, response)
 
     async def ListTopUsers(
         self, request: bookings_pb2.ListTopUsersRequest, _: Context
@@ -206,19 +185,50 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             )
         )
 
-    def _admitted(
-        self, item: bookings_pb2.BatchReserveItem, caller: Caller | Refusal
-    ) -> Request | Refusal:
-        """Puts an item through what the layers do for a call of its own."""
-        if isinstance(caller, Refusal):
-            return caller
-        try:
-            self._authenticator.admit(caller, RESERVE)
-            if found := violations(item.request):
-                return ValidationFailed(violations=found)
-            return _request(item.request, Viewer(caller, self._open_access))
-        except Refusal as refusal:
-            return refusal
+    async def _reserve(
+        self, items: Sequence[Item[bookings_pb2.ReserveRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        asked = [_request(item.request, Viewer(item.caller, self._open_access)) for item in items]
+        reserve = partial(self._reservations.reserve, skips_locked=skip_busy)
+        decided = await decide_admitted(asked, reserve)
+        return [
+            outcome if isinstance(outcome, Refusal) else messages.reserve_response(booked(outcome))
+            for outcome in decided
+        ]
+
+    async def _create(
+        self, items: Sequence[Item[bookings_pb2.CreateBookingRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        asked = [_creation(item.request, Viewer(item.caller, self._open_access)) for item in items]
+        reserve = partial(self._reservations.reserve, skips_locked=skip_busy)
+        decided = await decide_admitted(asked, reserve)
+        return [
+            outcome if isinstance(outcome, Refusal) else messages.create_response(booked(outcome))
+            for outcome in decided
+        ]
+
+    async def _count(
+        self, items: Sequence[Item[bookings_pb2.GetAvailabilityRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        """Counts seats, which waits for no lock."""
+        del skip_busy
+        counted = await self._availability.count_each(
+            [(item.request.event_id, Viewer(item.caller, self._open_access)) for item in items]
+        )
+        return [
+            seats if isinstance(seats, Refusal) else messages.availability_response(seats)
+            for seats in counted
+        ]
+
+    async def _cancel_one(
+        self, item: Item[bookings_pb2.CancelBookingByReferenceRequest]
+    ) -> bookings_pb2.CancelBookingByReferenceResponse:
+        request, viewer = item.request, Viewer(item.caller, self._open_access)
+        return messages.cancel_response(
+            await self._cancellations.cancel_by_reference(
+                UUID(request.reference), viewer, request.request_id
+            )
+        )
 
     def _viewer(self) -> Viewer:
         return Viewer(context.caller.get(), self._open_access)
@@ -250,32 +260,36 @@ class InventoryServicer(inventory_pb2_grpc.InventoryServiceServicer):
         return inventory_pb2.CancelBookingResponse(inventory_revision=rev)
 
 
-def _request(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Request:
-    """Reads a reservation; raises ValidationFailed and PermissionDenied."""
+def _request(request: bookings_pb2.ReserveRequest, viewer: Viewer) -> Request | Refusal:
+    """Reads a reservation, or tells why it is not the viewer's to make."""
+    try:
+        user_id = user_of(request, viewer)
+    except Refusal as refusal:
+        return refusal
     return Request(
         request.event_id,
-        user_of(request, viewer),
+        user_id,
         caller=viewer.key_owner,
         key=request.request_id or None,
         viewer=viewer,
     )
 
 
-def _batch_reserve_response(outcomes: Sequence[Outcome]) -> bookings_pb2.BatchReserveResponse:
-    response = bookings_pb2.BatchReserveResponse()
-    statuses: dict[Refusal, status_pb2.Status] = {}
-    for outcome in outcomes:
-        result = response.results.add()
-        if isinstance(outcome, Busy):
-            result.busy = True
-        elif isinstance(outcome, Refusal):
-            # Items that are refused alike share their refusal.
-            if outcome not in statuses:
-                statuses[outcome] = status_of(outcome)
-            result.error.CopyFrom(statuses[outcome])
-        else:
-            messages.write_reservation(booked(outcome), result.response)
-    return response
+def _creation(request: bookings_pb2.CreateBookingRequest, viewer: Viewer) -> Request | Refusal:
+    """Reads a booking of several seats, or tells why it is not the viewer's to make."""
+    try:
+        user_id = viewer.user()
+    except Refusal as refusal:
+        return refusal
+    return Request(
+        request.event_id,
+        user_id,
+        seat_count=request.seat_count,
+        caller=viewer.key_owner,
+        key=request.request_id or None,
+        way=CREATE,
+        viewer=viewer,
+    )
 
 
 def _availability_result(seats: Seats | Refusal) -> bookings_pb2.BatchGetAvailabilityResult:

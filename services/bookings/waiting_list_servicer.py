@@ -1,7 +1,8 @@
 """The RPCs of the waiting list: each reads its request, asks one noun, and writes its response."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -9,21 +10,26 @@ import grpc
 from boxoffice.bookings.v1 import waiting_list_pb2, waiting_list_pb2_grpc
 from services.bookings import messages
 from services.bookings.access import Viewer, normalised, user_of
-from services.bookings.decisions import TICKET, Busy, Outcome, Request
+from services.bookings.decisions import TICKET, Request
 from services.bookings.keys import Keys
 from services.bookings.reservations import Reservations
 from services.bookings.waiting_list import WaitingList
 from services.kit import context, paging
-from services.kit.authentication import Authenticator
-from services.kit.callers import Caller, rule_of
-from services.kit.errors import Refusal, ValidationFailed, status_of
-from services.kit.validation import violations
+from services.kit.batch import (
+    Handler,
+    Item,
+    Outcome,
+    answer_alone,
+    decide_admitted,
+    handlers_of,
+    one_by_one,
+)
+from services.kit.errors import Refusal
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 SERVICE = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
 WATCH_SECONDS = 60
 LOOK_SECONDS = 0.25
-BOOK = rule_of(SERVICE.methods_by_name["BookTicket"])
 
 
 class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
@@ -35,52 +41,30 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         waiting_list: WaitingList,
         keys: Keys,
         *,
-        authenticator: Authenticator,
         open_access: bool,
     ) -> None:
         self._reservations = reservations
         self._waiting_list = waiting_list
         self._keys = keys
-        self._authenticator = authenticator
         self._open_access = open_access
+        self._cancel = one_by_one(self._cancel_one)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The handlers of the methods whose requests share batches."""
+        return handlers_of(SERVICE, BookTicket=self._book, CancelTicket=self._cancel)
 
     async def BookTicket(
         self, request: waiting_list_pb2.BookTicketRequest, _: Context
     ) -> waiting_list_pb2.BookTicketResponse:
         """See waiting_list.proto."""
-        [outcome] = await self._book([request], [self._viewer()], skips_locked=False)
-        if isinstance(outcome, Refusal):
-            raise outcome
-        return messages.ticket_response(request, outcome)
-
-    async def BatchBookTicket(
-        self, request: waiting_list_pb2.BatchBookTicketRequest, _: Context
-    ) -> waiting_list_pb2.BatchBookTicketResponse:
-        """See waiting_list.proto. An item that does not pass is refused and touches no other."""
-        callers = await self._authenticator.authenticate_all(
-            [item.authorization for item in request.items]
-        )
-        outcomes = await self._book(
-            [item.request for item in request.items],
-            [self._admitted(*pair) for pair in zip(request.items, callers, strict=True)],
-            skips_locked=request.skips_locked,
-        )
-        results = [
-            _result(item.request, outcome)
-            for item, outcome in zip(request.items, outcomes, strict=True)
-        ]
-        return waiting_list_pb2.BatchBookTicketResponse(results=results)
+        return await answer_alone(self._book, request, waiting_list_pb2.BookTicketResponse)
 
     async def CancelTicket(
         self, request: waiting_list_pb2.CancelTicketRequest, _: Context
     ) -> waiting_list_pb2.CancelTicketResponse:
         """See waiting_list.proto."""
-        viewer = self._viewer()
-        user_id = user_of(request, viewer)
-        given = await self._waiting_list.give_back(
-            request.event_id, user_id, viewer, request.request_id
-        )
-        return messages.give_back_response(given)
+        return await answer_alone(self._cancel, request, waiting_list_pb2.CancelTicketResponse)
 
     async def GetEventStatus(
         self, request: waiting_list_pb2.GetEventStatusRequest, _: Context
@@ -145,35 +129,31 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         return waiting_list_pb2.SetSkipFitResponse()
 
     async def _book(
-        self,
-        asked: Sequence[waiting_list_pb2.BookTicketRequest],
-        viewers: Sequence[Viewer | Refusal],
-        *,
-        skips_locked: bool,
-    ) -> list[Outcome]:
-        """Decides the tickets of those who were admitted; the others have their refusal."""
-        event_ids = await self._keys.event_ids({one.event_id for one in asked})
-        read = [
-            viewer if isinstance(viewer, Refusal) else _request(one, viewer, event_ids)
-            for one, viewer in zip(asked, viewers, strict=True)
+        self, items: Sequence[Item[waiting_list_pb2.BookTicketRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        event_ids = await self._keys.event_ids({item.request.event_id for item in items})
+        asked = [
+            _request(item.request, Viewer(item.caller, self._open_access), event_ids)
+            for item in items
         ]
-        admitted = [one for one in read if isinstance(one, Request)]
-        decided = iter(await self._reservations.reserve(admitted, skips_locked=skips_locked))
-        return [next(decided) if isinstance(one, Request) else one for one in read]
+        reserve = partial(self._reservations.reserve, skips_locked=skip_busy)
+        decided = await decide_admitted(asked, reserve)
+        return [
+            outcome
+            if isinstance(outcome, Refusal)
+            else messages.ticket_response(item.request, outcome)
+            for item, outcome in zip(items, decided, strict=True)
+        ]
 
-    def _admitted(
-        self, item: waiting_list_pb2.BatchBookTicketItem, caller: Caller | Refusal
-    ) -> Viewer | Refusal:
-        """Puts an item through what the layers do for a call of its own."""
-        if isinstance(caller, Refusal):
-            return caller
-        try:
-            self._authenticator.admit(caller, BOOK)
-        except Refusal as refusal:
-            return refusal
-        if found := violations(item.request):
-            return ValidationFailed(violations=found)
-        return Viewer(caller, self._open_access)
+    async def _cancel_one(
+        self, item: Item[waiting_list_pb2.CancelTicketRequest]
+    ) -> waiting_list_pb2.CancelTicketResponse:
+        request, viewer = item.request, Viewer(item.caller, self._open_access)
+        user_id = user_of(request, viewer)
+        given = await self._waiting_list.give_back(
+            request.event_id, user_id, viewer, request.request_id
+        )
+        return messages.give_back_response(given)
 
     def _viewer(self) -> Viewer:
         return Viewer(context.caller.get(), self._open_access)
@@ -199,16 +179,4 @@ def _request(
         key=request.request_id or None,
         way=TICKET,
         viewer=viewer,
-    )
-
-
-def _result(
-    request: waiting_list_pb2.BookTicketRequest, outcome: Outcome
-) -> waiting_list_pb2.BatchBookTicketResult:
-    if isinstance(outcome, Busy):
-        return waiting_list_pb2.BatchBookTicketResult(busy=True)
-    if isinstance(outcome, Refusal):
-        return waiting_list_pb2.BatchBookTicketResult(error=status_of(outcome))
-    return waiting_list_pb2.BatchBookTicketResult(
-        response=messages.ticket_response(request, outcome)
     )

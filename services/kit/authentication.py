@@ -53,7 +53,7 @@ class Authenticator:
 
     async def authenticate_all(self, authorizations: Sequence[str]) -> list[Caller | Refusal]:
         """Tells who calls, for each of many calls at once, or why it is refused."""
-        known = {each: self.known(each) for each in authorizations}
+        known = {each: self.known(each) for each in set(authorizations)}
         unknown = [each for each, caller in known.items() if caller is None]
         tried = await asyncio.gather(*map(self._tried, unknown)) if unknown else ()
         found = dict(zip(unknown, tried, strict=True))

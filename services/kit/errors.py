@@ -9,6 +9,7 @@
     ├── InvalidToken           UNAUTHENTICATED      INVALID_TOKEN
     ├── PermissionDenied       PERMISSION_DENIED    PERMISSION_DENIED
     ├── Unavailable            UNAVAILABLE          UNAVAILABLE
+    │   └── Busy               UNAVAILABLE          UNAVAILABLE; in a batch it may be asked again
     ├── OutcomeUnknown         UNKNOWN              OUTCOME_UNKNOWN; the exception: maybe done
     ├── Internal               INTERNAL             INTERNAL, a defect of ours
     └── Received               whatever another process refused with
@@ -117,6 +118,10 @@ class Unavailable(Refusal):
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
+
+
+class Busy(Unavailable):
+    """Another transaction holds the lock that this needs."""
 
 
 class OutcomeUnknown(Refusal):

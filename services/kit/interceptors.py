@@ -14,12 +14,13 @@ from typing import Any, Protocol, TypeAlias, cast
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from services.kit import context, errors, metrics, postgres
+from services.kit import context, errors, postgres
 from services.kit.authentication import Authenticator
+from services.kit.call_log import CallLog
 from services.kit.callers import Rule, rule_of
-from services.kit.logging import sampled
 from services.kit.validation import violations
 
 ServicerContext = grpc.aio.ServicerContext[Any, Any]
@@ -65,12 +66,16 @@ class RequestContext:
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
             metadata = _metadata(call_context)
-            given = metadata.get("x-request-id", "")
-            context.request_id.set(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
+            context.request_id.set(fit_request_id(metadata.get("x-request-id", "")))
             context.set_deadline(call_context.time_remaining())
             return await behaviour(request, call_context)
 
         return call
+
+
+def fit_request_id(given: str) -> str:
+    """Returns the id that a caller gave a request, or a new one where that is not fit for logs."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 class AccessLog:
@@ -81,36 +86,24 @@ class AccessLog:
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
-        answered = metrics.CALLS.labels(method.path, "OK", "")
-        abandoned = metrics.CALLS.labels(method.path, "CANCELLED", "")
-        seconds = metrics.SECONDS.labels(method.path)
+        calls = CallLog(method.path, self._log_sample)
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
             started = time.perf_counter()
+            request_id = context.request_id.get()
             try:
                 response = await behaviour(request, call_context)
             except errors.Refusal as refusal:
-                self._refused(method, refusal, time.perf_counter() - started)
+                calls.refused((request_id,), refusal, time.perf_counter() - started)
                 await errors.abort(call_context, refusal)
                 raise
             except asyncio.CancelledError:
-                abandoned.inc()
+                calls.abandoned()
                 raise
-            elapsed = time.perf_counter() - started
-            answered.inc()
-            seconds.observe(elapsed)
-            if sampled(context.request_id.get(), self._log_sample):
-                log.info("answered", method=method.path, seconds=round(elapsed, 6))
+            calls.answered((request_id,), time.perf_counter() - started)
             return response
 
         return call
-
-    def _refused(self, method: Method, refusal: errors.Refusal, elapsed: float) -> None:
-        metrics.CALLS.labels(method.path, refusal.code.name, refusal.reason).inc()
-        metrics.SECONDS.labels(method.path).observe(elapsed)
-        if isinstance(refusal, _TROUBLE) or sampled(context.request_id.get(), self._log_sample):
-            seconds = round(elapsed, 6)
-            log.info("refused", method=method.path, reason=refusal.reason, seconds=seconds)
 
 
 class Errors:
@@ -125,14 +118,21 @@ class Errors:
             except errors.Refusal:
                 raise
             except Exception as error:
-                refusal = postgres.refusal_of(error, is_read=method.is_read)
-                if refusal is None:
-                    log.exception("failed", method=method.path)
-                    raise errors.Internal from error
-                log.warning("database refused", method=method.path, error=str(error).strip())
-                raise refusal from error
+                raise refusal_of(error, method) from error
 
         return call
+
+
+def refusal_of(error: Exception, method: Method) -> errors.Refusal:
+    """Returns the refusal that a method's exception is or stands for; logs what is unexpected."""
+    if isinstance(error, errors.Refusal):
+        return error
+    refusal = postgres.refusal_of(error, is_read=method.is_read)
+    if refusal is None:
+        log.error("failed", method=method.path, exc_info=error)
+        return errors.Internal()
+    log.warning("database refused", method=method.path, error=str(error).strip())
+    return refusal
 
 
 class Authentication:
@@ -164,12 +164,17 @@ class Validation:
         """See Layer."""
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
-            found = [_NO_MESSAGE] if request is None else violations(request)
-            if found:
-                raise errors.ValidationFailed(violations=found)
+            if refusal := objection(request):
+                raise refusal
             return await behaviour(request, call_context)
 
         return call
+
+
+def objection(request: Message | None) -> errors.ValidationFailed | None:
+    """Returns the refusal of an invalid request; None stands for bytes that are no request."""
+    found = [_NO_MESSAGE] if request is None else violations(request)
+    return errors.ValidationFailed(violations=found) if found else None
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
@@ -211,14 +216,14 @@ class Interceptor(grpc.aio.ServerInterceptor):
         method = describe(path)
         for layer in reversed(self._layers):
             behaviour = layer.wrap(method, behaviour)
-        read = _reading(cast(Callable[[bytes], Message], handler.request_deserializer))
+        read = reading(cast(Callable[[bytes], Message], handler.request_deserializer))
         return cast(Handler, make(behaviour, read, handler.response_serializer))
 
 
-def _reading(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
-    """Makes what reads a request, and gives None for bytes that are none of its type.
+def reading(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
+    """Wraps a deserializer to return None for malformed bytes.
 
-    What gRPC makes of an exception here tells clients its class.
+    gRPC would tell clients the class of an exception that is raised here.
     """
 
     def read(sent: bytes) -> Message | None:
@@ -245,15 +250,20 @@ def describe(path: str) -> Method:
 
     Raises ValueError for a method that does not say who may call it.
     """
+    descriptor = find(path)
+    is_read = descriptor.name.startswith(("Get", "List", "BatchGet", "Watch"))
+    return Method(path, rule_of(descriptor), is_read)
+
+
+def find(path: str) -> MethodDescriptor:
+    """Finds `/package.Service/Method` in the contract; raises KeyError."""
     service, _, name = path.lstrip("/").partition("/")
-    descriptor = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
-    return Method(path, rule_of(descriptor), name.startswith(("Get", "List", "BatchGet", "Watch")))
+    return descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
 
 
 # It goes into every log line, and into the metadata of calls to other services.
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _NO_MESSAGE = errors.Violation("", "is not a message of the request's type")
-_TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)
 
 
 def _metadata(call_context: ServicerContext) -> Mapping[str, str]:

@@ -1,9 +1,21 @@
 """What every gRPC service counts, and where Prometheus reads it."""
 
+from bisect import bisect_left
+
 from prometheus_client import Counter, Histogram, start_http_server
 
+
+class Durations(Histogram):
+    """A histogram that takes many observations of one value at the price of one."""
+
+    def observe_alike(self, seconds: float, number: int) -> None:
+        """Observes a duration so many times."""
+        self._sum.inc(seconds * number)
+        self._buckets[bisect_left(self._upper_bounds, seconds)].inc(number)
+
+
 CALLS = Counter("boxoffice_rpc_total", "Calls answered", ["method", "code", "reason"])
-SECONDS = Histogram(
+SECONDS = Durations(
     "boxoffice_rpc_seconds",
     "Time from a call's arrival to its answer",
     ["method"],

@@ -10,7 +10,7 @@ METRIC = "boxoffice_batch_items"
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """The batches of an RPC: how many there were by their size at most, and their items."""
+    """The batches of a lane: how many there were by their size at most, and their items."""
 
     by_size: Mapping[str, float]
     items: float
@@ -41,21 +41,21 @@ NONE = Batches({}, 0)
 
 
 def read(metrics: str) -> dict[str, Batches]:
-    """Reads the batches of every RPC out of what `/metrics` says."""
+    """Reads the batches of every lane out of what `/metrics` says."""
     sizes: dict[str, dict[str, float]] = {}
     items: dict[str, float] = {}
     for family in text_string_to_metric_families(metrics):
         for sample in family.samples if family.name == METRIC else ():
-            rpc = sample.labels["rpc"]
+            lane = sample.labels["lane"]
             if sample.name.endswith("_bucket"):
-                sizes.setdefault(rpc, {})[sample.labels["le"]] = sample.value
+                sizes.setdefault(lane, {})[sample.labels["le"]] = sample.value
             elif sample.name.endswith("_sum"):
-                items[rpc] = sample.value
-    return {rpc: Batches(sizes[rpc], items[rpc]) for rpc in sizes}
+                items[lane] = sample.value
+    return {lane: Batches(sizes[lane], items[lane]) for lane in sizes}
 
 
 def between(before: str, after: str) -> Sequence[tuple[str, Batches]]:
-    """Gives the batches that left between two readings, by RPC."""
+    """Gives the batches that left between two readings, by lane."""
     earlier = read(before)
-    later = {rpc: found.since(earlier.get(rpc, NONE)) for rpc, found in read(after).items()}
-    return [(rpc, found) for rpc, found in later.items() if found.count]
+    later = {lane: found.since(earlier.get(lane, NONE)) for lane, found in read(after).items()}
+    return [(lane, found) for lane, found in later.items() if found.count]

@@ -48,6 +48,6 @@ def row(name: str, goal: int, rounds: Sequence[Figures]) -> str:
         lines.append(
             f"from {min(r.rate for r in rounds):.0f} to {max(r.rate for r in rounds):.0f}/s"
         )
-    lines += [f"{rpc}: {batches}" for rpc, batches in rounds[-1].batches]
+    lines += [f"{lane}: {batches}" for lane, batches in rounds[-1].batches]
     lines += filter(None, [rounds[-1].note])
     return "\n    ".join(lines)

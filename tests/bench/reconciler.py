@@ -17,11 +17,13 @@ from pathlib import Path
 import grpc
 import psycopg
 
-from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from deploy.local.postgres import EmbeddedPostgres
 from services.migrate import SERVICES, migrate_all
 from tests.e2e.system import free_ports, until
 from tests.processes import Process
+from tests.services.batch_items import item
 
 EVENTS, HOT_BOOKINGS, BOOKINGS_EACH = 100_000, 100_000, 9
 LOAD_SECONDS = 10
@@ -152,14 +154,14 @@ async def sell(target: str) -> tuple[float, float, float]:
     end = time.monotonic() + LOAD_SECONDS
     async with grpc.aio.insecure_channel(target) as channel:
         await channel.channel_ready()
-        bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
+        service = batch_pb2_grpc.BatchServiceStub(channel)
 
         async def lane() -> None:
             nonlocal sold
             while time.monotonic() < end:
-                request = bookings_pb2.BatchReserveRequest(items=[_item() for _ in range(BATCH)])
+                request = batch_pb2.BatchRequest(items=[_item() for _ in range(BATCH)])
                 started = time.monotonic()
-                response = await bookings.BatchReserve(request, timeout=10)
+                response = await service.Batch(request, timeout=10)
                 took.append(time.monotonic() - started)
                 sold += sum(result.HasField("response") for result in response.results)
 
@@ -168,9 +170,8 @@ async def sell(target: str) -> tuple[float, float, float]:
     return sold / LOAD_SECONDS, 1_000 * centiles[49], 1_000 * centiles[98]
 
 
-def _item() -> bookings_pb2.BatchReserveItem:
-    request = bookings_pb2.ReserveRequest(event_id=1, user_id=f"user-{next(_users)}")
-    return bookings_pb2.BatchReserveItem(request=request)
+def _item() -> batch_pb2.BatchItem:
+    return item(bookings_pb2.ReserveRequest(event_id=1, user_id=f"user-{next(_users)}"))
 
 
 def measure(system: System) -> None:

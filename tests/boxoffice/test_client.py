@@ -13,15 +13,16 @@ from grpc_health.v1._async import HealthServicer
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.client import MAX_ATTEMPTS, Refused, call, connect
+from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from services.bookings.errors import SoldOut
 from services.kit import errors
 
 RESERVE = bookings_pb2.ReserveRequest(event_id=1, user_id="ada")
 RESERVED = bookings_pb2.ReserveResponse(inventory_revision=7)
-BATCH_RESERVED = bookings_pb2.BatchReserveResponse()
 READ_BOOKING = bookings_pb2.GetBookingResponse()
 READ = bookings_pb2.GetBookingRequest(booking_id=1)
 TIMEOUT_SECONDS = 5.0
+BATCHES = batch_pb2.DESCRIPTOR.services_by_name["BatchService"]
 SERVICE = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -71,11 +72,20 @@ class Bookings:
             )
             for name, request, response in (
                 ("Reserve", bookings_pb2.ReserveRequest, RESERVED),
-                ("BatchReserve", bookings_pb2.BatchReserveRequest, BATCH_RESERVED),
                 ("GetBooking", bookings_pb2.GetBookingRequest, READ_BOOKING),
             )
         }
         return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
+
+    def batch_handler(self) -> grpc.GenericRpcHandler:
+        """Serves batches, which carry no key."""
+        answer = partial(self._answer, response=batch_pb2.BatchResponse())
+        handler = grpc.unary_unary_rpc_method_handler(
+            answer,
+            batch_pb2.BatchRequest.FromString,
+            batch_pb2.BatchResponse.SerializeToString,
+        )
+        return grpc.method_handlers_generic_handler(BATCHES.full_name, {"Batch": handler})
 
     async def _answer(self, request: Any, context: Context, response: Any) -> Any:
         self.requests.append(request)
@@ -89,7 +99,7 @@ class Bookings:
 async def served(bookings: Bookings, *, is_draining: bool = False) -> AsyncIterator[str]:
     """Serves on a port of its own; gives the address."""
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((bookings.handler(),))
+    server.add_generic_rpc_handlers((bookings.handler(), bookings.batch_handler()))
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     await health.set("", NOT_SERVING if is_draining else SERVING)
@@ -106,13 +116,19 @@ def bookings() -> Bookings:
 
 
 @pytest.fixture
-async def stub(bookings: Bookings) -> AsyncIterator[Any]:
-    """Gives a stub of the service, over a channel of the client's."""
+async def channel(bookings: Bookings) -> AsyncIterator[grpc.aio.Channel]:
+    """Opens a channel of the client's to the service."""
     async with (
         served(bookings) as address,
-        connect(address) as channel,
+        connect(address) as opened,
     ):
-        yield bookings_pb2_grpc.BookingsServiceStub(channel)
+        yield opened
+
+
+@pytest.fixture
+def stub(channel: grpc.aio.Channel) -> Any:
+    """Gives a stub of the service."""
+    return bookings_pb2_grpc.BookingsServiceStub(channel)
 
 
 async def test_call_gives_the_response(stub: Any) -> None:
@@ -154,12 +170,14 @@ async def test_lost_read_is_repeated(stub: Any, bookings: Bookings) -> None:
     assert bookings.requests == [READ] * MAX_ATTEMPTS
 
 
-async def test_write_that_cannot_carry_a_key_is_sent_once(stub: Any, bookings: Bookings) -> None:
+async def test_write_that_cannot_carry_a_key_is_sent_once(
+    channel: grpc.aio.Channel, bookings: Bookings
+) -> None:
     """Without a key, sending again might book twice."""
     bookings.happenings = [fail(grpc.StatusCode.UNAVAILABLE)]
-    request = bookings_pb2.BatchReserveRequest()
+    stub: Any = batch_pb2_grpc.BatchServiceStub(channel)
     with pytest.raises(Refused) as refused:
-        await call(stub.BatchReserve, request, timeout_seconds=TIMEOUT_SECONDS)
+        await call(stub.Batch, batch_pb2.BatchRequest(), timeout_seconds=TIMEOUT_SECONDS)
     assert refused.value.reason == "OUTCOME_UNKNOWN"
     assert len(bookings.requests) == 1
 

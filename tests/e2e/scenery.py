@@ -12,11 +12,16 @@ import grpc
 import httpx
 import psycopg
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
+from boxoffice.rest.v1 import batch_pb2
 from tests.e2e.client import new_key, new_user, open_client
 from tests.e2e.people import key_of, meet
 from tests.e2e.system import SERVICE_KEY, System
 from tests.services.accounts.client import add_account, add_api_key
+from tests.services.batch_items import item
 
 ROLES = {
     "user": "USER",
@@ -200,6 +205,7 @@ def _targets(system: System) -> dict[str, str]:
         "accounts": system.accounts_target,
         "events": system.events_target,
         "bookings": system.bookings_targets[0],
+        "rest": system.bookings_targets[0],
     }
 
 
@@ -227,6 +233,12 @@ def seat(scenery: Scenery, actor: Actor) -> dict[str, Any]:
 def seat_for_the_user(scenery: Scenery, actor: Actor) -> dict[str, Any]:
     """Asks for a seat of a new event, for the user."""
     return {"event_id": scenery.event(), "user_id": scenery.user_id}
+
+
+def batched(actor: Actor, request: Message) -> dict[str, Any]:
+    """Puts a request of bookings into a batch, in the name of the actor."""
+    sent = batch_pb2.BatchRequest(items=[item(request, actor.authorization)])
+    return MessageToDict(sent, preserving_proto_field_name=True)
 
 
 REQUESTS: Mapping[str, Request] = {
@@ -259,12 +271,6 @@ REQUESTS: Mapping[str, Request] = {
     "BookingsService.Reserve of a draft": lambda s, a: {
         "event_id": s.draft,
         "user_id": a.user_id,
-    },
-    "BookingsService.BatchReserve": lambda s, a: {
-        "items": [{"request": seat(s, a), "authorization": a.authorization}]
-    },
-    "BookingsService.BatchReserve for the user": lambda s, a: {
-        "items": [{"request": seat_for_the_user(s, a), "authorization": a.authorization}]
     },
     "BookingsService.GetAvailability": lambda s, a: {"event_id": s.published},
     "BookingsService.GetAvailability of a draft": lambda s, a: {"event_id": s.draft},
@@ -300,14 +306,6 @@ REQUESTS: Mapping[str, Request] = {
         "event_id": s.draft_key,
         "user_id": a.user_id,
     },
-    "WaitingListService.BatchBookTicket": lambda s, a: {
-        "items": [
-            {
-                "request": {"event_id": s.key_of_nobody(), "user_id": a.user_id},
-                "authorization": a.authorization,
-            }
-        ]
-    },
     "WaitingListService.CancelTicket": lambda s, a: s.waited_for(s.key_of_nobody(total_seats=0)),
     "WaitingListService.GetEventStatus": lambda s, a: {"event_id": s.key_of_nobody()},
     "WaitingListService.GetEventStatus of the user": lambda s, a: s.waited_for(
@@ -320,6 +318,16 @@ REQUESTS: Mapping[str, Request] = {
         "event_id": s.waited_for(s.key_of_nobody(total_seats=0))["event_id"]
     },
     "WaitingListService.SetSkipFit": lambda s, a: {"event_id": s.key_of_nobody()},
+    "BatchService.Batch": lambda s, a: batched(a, bookings_pb2.ReserveRequest(**seat(s, a))),
+    "BatchService.Batch for the user": lambda s, a: batched(
+        a, bookings_pb2.ReserveRequest(**seat_for_the_user(s, a))
+    ),
+    "BatchService.Batch of a draft": lambda s, a: batched(
+        a, bookings_pb2.GetAvailabilityRequest(event_id=s.draft)
+    ),
+    "BatchService.Batch of a ticket": lambda s, a: batched(
+        a, waiting_list_pb2.BookTicketRequest(event_id=s.key_of_nobody(), user_id=a.user_id)
+    ),
     "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
     "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
     "AccountsService.SendCode": lambda s, a: {"type": "register", **s.stranger()},

@@ -15,6 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
+from google.rpc.status_pb2 import Status
 
 from boxoffice.rest.v1 import reasons_pb2
 from gateway import contract
@@ -122,7 +123,7 @@ def over_grpc(scenery: Scenery, actor: Actor, method: MethodDescriptor, row: str
         refusal = refusal_of(error)  # type: ignore[arg-type]
         return spelled(refusal) if refusal else str(error)
     if is_batch and response.results[0].HasField("error"):
-        return spelled(refusal_from_status(response.results[0].error))
+        return spelled(refusal_from_status(Status.FromString(response.results[0].error)))
     return shown(scenery, row, text_format.MessageToString(response, as_utf8=True))
 
 

@@ -9,7 +9,12 @@ from tests.processes import Process
 
 
 def entry_of(process: Process, request_id: str) -> dict[str, object]:
-    """Waits for the line of a request in the log of a process."""
+    """Waits for the last line of a request in the log of a process."""
+    return entries_of(process, request_id)[-1]
+
+
+def entries_of(process: Process, request_id: str) -> list[dict[str, object]]:
+    """Waits for the lines of a request in the log of a process."""
 
     def found() -> list[dict[str, object]]:
         return [
@@ -19,7 +24,7 @@ def entry_of(process: Process, request_id: str) -> dict[str, object]:
         ]
 
     until(lambda: bool(found()), process.log, seconds=5)
-    return found()[-1]
+    return found()
 
 
 def test_a_reservation_can_be_followed_through_the_logs(
@@ -31,7 +36,8 @@ def test_a_reservation_can_be_followed_through_the_logs(
     asked = entry_of(system.gateway, request_id)
     assert (asked["process"], asked["method"], asked["status"]) == ("gateway", "POST", 201)
     assert asked["route"] == "/api/bookings/reserve"
-    assert entry_of(system.bookings[0], request_id)["process"] == "bookings"
+    decided = entries_of(system.bookings[0], request_id)[0]
+    assert decided["method"] == "/boxoffice.bookings.v1.BookingsService/Reserve"
 
 
 def test_a_creation_can_be_followed_to_bookings(client: httpx.Client, system: System) -> None:

@@ -12,10 +12,12 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from boxoffice.rest.v1 import batch_pb2
 from gateway.__main__ import SERVICES
 from services.kit.errors import Refusal, abort
 
 Answer: TypeAlias = Callable[[Any], Any]
+BATCHES = batch_pb2.DESCRIPTOR.services_by_name["BatchService"]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
@@ -43,9 +45,9 @@ class Script(grpc.GenericRpcHandler):
     asked: list[Asked] = field(default_factory=list)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Serves every RPC that has a REST endpoint."""
+        """Serves every RPC that has a REST endpoint, and batches of them."""
         service, _, name = handler_call_details.method.lstrip("/").partition("/")
-        declared = {known.full_name: known for known in SERVICES}.get(service)
+        declared = {known.full_name: known for known in (*SERVICES, BATCHES)}.get(service)
         rpc = None if declared is None else declared.methods_by_name.get(name)
         return None if rpc is None else self._handler(rpc)
 

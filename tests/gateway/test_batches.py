@@ -3,24 +3,25 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 import grpc
 import httpx
-from google.rpc import status_pb2
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
+from boxoffice.rest.v1 import batch_pb2
 from services.bookings.errors import EventNotFound
-from services.kit.errors import OutcomeUnknown, Unavailable, status_of
+from services.kit.errors import OutcomeUnknown, Refusal, Unavailable, status_of
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
 from tests.gateway.script import Script, ScriptedServer, TransportError
 from tests.services.issuer import ScriptedIssuer, account
 
-BATCH = "BatchReserve"
-Result = bookings_pb2.BatchReserveResult
-Request = bookings_pb2.BatchReserveRequest
-Response = bookings_pb2.BatchReserveResponse
+BATCH = "Batch"
+Result = batch_pb2.BatchResult
+Request = batch_pb2.BatchRequest
+Response = batch_pb2.BatchResponse
+RESERVE = "/boxoffice.bookings.v1.BookingsService/Reserve"
+CANCEL = "/boxoffice.bookings.v1.WaitingListService/CancelTicket"
 
 
 @contextlib.asynccontextmanager
@@ -45,28 +46,37 @@ def reserve(
     return asyncio.create_task(client.post("/api/bookings/reserve", json=body, headers=headers))
 
 
+def asked_for(item: batch_pb2.BatchItem) -> bookings_pb2.ReserveRequest:
+    """Reads the reservation that an item asks for."""
+    assert item.method == RESERVE
+    return bookings_pb2.ReserveRequest.FromString(item.request)
+
+
+def grant(item: batch_pb2.BatchItem) -> Result:
+    """Grants a reservation."""
+    return Result(response=messages.reserved(asked_for(item)).SerializeToString())
+
+
+def refuse(refusal: Refusal) -> Result:
+    """Refuses an item."""
+    return Result(error=status_of(refusal).SerializeToString())
+
+
 def granted(request: Request) -> Response:
     """Grants every item."""
-    made = (Result(response=messages.reserved(item.request)) for item in request.items)
-    return Response(results=made)
+    return Response(results=map(grant, request.items))
 
 
 async def test_each_of_a_batch_gets_its_own_answer() -> None:
     """One is refused, one is in doubt and one is certainly not done; the others are booked."""
-    errors: dict[str, status_pb2.Status] = {
-        "doubt": status_of(OutcomeUnknown()),
-        "never": status_of(Unavailable()),
-    }
+    refusals: dict[str, Refusal] = {"doubt": OutcomeUnknown(), "never": Unavailable()}
 
     def answer(request: Request) -> Response:
-        return Response(
-            results=(
-                Result(error=errors[item.request.user_id])
-                if item.request.user_id in errors
-                else Result(response=messages.reserved(item.request))
-                for item in request.items
-            )
-        )
+        results = []
+        for item in request.items:
+            user = asked_for(item).user_id
+            results.append(refuse(refusals[user]) if user in refusals else grant(item))
+        return Response(results=results)
 
     script = Script({BATCH: answer})
     async with batching(script) as client:
@@ -74,7 +84,7 @@ async def test_each_of_a_batch_gets_its_own_answer() -> None:
         answers = await asyncio.gather(*asked)
     assert [answer.status_code for answer in answers] == [201, 504, 503, 201]
     assert answers[3].json()["user_id"] == "bob"
-    ids = {item.caller_request_id for call in script.asked for item in call.request.items}
+    ids = {item.request_id for call in script.asked for item in call.request.items}
     assert ids == {"id-ada", "id-doubt", "id-never", "id-bob"}
 
 
@@ -101,25 +111,63 @@ async def test_who_shows_an_api_key_goes_alone() -> None:
     assert script.asked[0].metadata["authorization"] == "Bearer box_one_secret"
 
 
-async def test_what_is_nobodys_to_see_is_asked_for_with_a_token() -> None:
-    """A batch that knows no callers hides what is for one of them; nobody else asks twice."""
-    seats = bookings_pb2.Availability(event_id=5, total_seats=3)
-    found = bookings_pb2.GetAvailabilityResponse(availability=seats)
+async def test_methods_of_a_service_share_their_batches() -> None:
+    """Writes of all methods wait together for the batch that is away; reads do not wait."""
+    arrived, told = asyncio.Event(), asyncio.Event()
+    given = waiting_list_pb2.CancelTicketResponse(
+        cancelled_ticket=waiting_list_pb2.CancelledTicket(status="cancelled")
+    )
+    seats = bookings_pb2.GetAvailabilityResponse(
+        availability=bookings_pb2.Availability(event_id=5, total_seats=3)
+    )
 
-    def hide(request: bookings_pb2.BatchGetAvailabilityRequest) -> Any:
-        error = status_of(EventNotFound())
-        results = [bookings_pb2.BatchGetAvailabilityResult(error=error) for _ in request.items]
-        return bookings_pb2.BatchGetAvailabilityResponse(results=results)
+    async def answer(request: Request) -> Response:
+        if not request.skip_busy:
+            return Response(results=[Result(response=seats.SerializeToString())])
+        if not arrived.is_set():
+            arrived.set()
+            await told.wait()
+        cancelled = Result(response=given.SerializeToString())
+        return Response(
+            results=(cancelled if each.method == CANCEL else grant(each) for each in request.items)
+        )
 
-    script = Script({"BatchGetAvailability": hide, "GetAvailability": lambda _: found})
-    token = {"Authorization": f"Bearer {ScriptedIssuer().token(account('ada'))}"}
+    script = Script({BATCH: answer})
+    async with batching(script) as client:
+        first = reserve(client, 1, "ada")
+        await arrived.wait()
+        body = {"event_id": "gig", "user_id": "bob"}
+        second = asyncio.create_task(client.post("/cancel", json=body))
+        third = reserve(client, 2, "cy")
+        assert (await client.get("/api/events/5/availability")).json()["total_seats"] == 3
+        told.set()
+        answers = [await task for task in (first, second, third)]
+    assert [answer.status_code for answer in answers] == [201, 200, 201]
+    assert answers[1].json()["status"] == "cancelled"
+    calls = [call.request for call in script.asked if call.rpc == BATCH]
+    writes = [{item.method for item in call.items} for call in calls if call.skip_busy]
+    assert writes == [{RESERVE}, {RESERVE, CANCEL}]
+
+
+async def test_a_read_carries_the_token_of_its_caller() -> None:
+    """There may be something for them alone: a draft exists for its owner."""
+    token = f"Bearer {ScriptedIssuer().token(account('ada'))}"
+
+    def hide(request: Request) -> Response:
+        return Response(results=[refuse(EventNotFound())] * len(request.items))
+
+    script = Script({BATCH: hide})
     async with batching(script) as client:
         path = "/api/events/5/availability"
         assert (await client.get(path)).json() == {"error": "event_not_found"}
-        assert (await client.get(path, headers=token)).json()["total_seats"] == 3
-    asked = [call for call in script.asked if call.rpc.endswith("GetAvailability")]
-    assert [call.rpc for call in asked] == ["BatchGetAvailability"] * 2 + ["GetAvailability"]
-    assert asked[2].metadata["authorization"] == token["Authorization"]
+        await client.get(path, headers={"Authorization": token})
+    sent = [
+        item.authorization
+        for call in script.asked
+        if call.rpc == BATCH
+        for item in call.request.items
+    ]
+    assert sent == ["", token]
 
 
 async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
@@ -127,18 +175,15 @@ async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
     unlocked = asyncio.Event()
 
     async def answer(request: Request) -> Response:
-        if not request.skips_locked:
-            assert {item.request.event_id for item in request.items} == {1}
+        if not request.skip_busy:
+            assert {asked_for(item).event_id for item in request.items} == {1}
             await unlocked.wait()
             return granted(request)
-        return Response(
-            results=(
-                Result(busy=True)
-                if item.request.event_id == 1
-                else Result(response=messages.reserved(item.request))
-                for item in request.items
-            )
+        results = (
+            Result(busy=True) if asked_for(item).event_id == 1 else grant(item)
+            for item in request.items
         )
+        return Response(results=results)
 
     async with batching(Script({BATCH: answer})) as client:
         waiting = [reserve(client, 1, user) for user in ("ada", "bob")]

@@ -55,3 +55,13 @@ def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told
     else:
         with pytest.raises(contract.ContractError, match="nothing tells"):
             contract._check(binding)
+
+
+def test_a_batched_write_has_a_lane() -> None:
+    """What a batch finds busy must be able to wait apart from the rest."""
+    rule = rest_pb2.MethodRule(batched=True)
+    contract._check(ruled("GetEvent", rule))
+    with pytest.raises(contract.ContractError, match="no lane"):
+        contract._check(ruled("CreateEvent", rule))
+    with pytest.raises(contract.ContractError, match="no lane"):
+        contract._check(ruled("Reserve", rest_pb2.MethodRule(lane="seat")))

@@ -15,7 +15,6 @@ from services.bookings.decisions import (
     CREATE,
     RESERVE,
     TICKET,
-    Busy,
     Outcome,
     Request,
     Reservation,
@@ -26,6 +25,7 @@ from services.bookings.inventory import EventState, Inventory
 from services.bookings.reservations import Reservations
 from services.kit.callers import Caller, Role
 from services.kit.errors import (
+    Busy,
     IdempotencyKeyReused,
     Internal,
     Refusal,

@@ -12,17 +12,25 @@ from uuid import uuid4
 import grpc
 import psycopg
 import pytest
-from google.rpc import status_pb2
+from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.bookings.v1 import (
+    bookings_pb2,
+    bookings_pb2_grpc,
+    inventory_pb2,
+    inventory_pb2_grpc,
+    waiting_list_pb2,
+)
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2
+from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from services.bookings.__main__ import BOOKINGS, serving
 from services.bookings.errors import EventNotFound
 from services.bookings.settings import Settings
 from services.kit.errors import Refusal, abort, refusal_from_status, refusal_of
 from services.kit.server import DATABASE
 from tests.conftest import Database
+from tests.services.batch_items import batch, item, reason
 from tests.services.conditions import until, until_blocked
 
 KEY = "services-secret"
@@ -81,6 +89,7 @@ class Running:
     """Bookings as a process of its own would be, with stubs for both of its services."""
 
     bookings: Any
+    batches: Any
     inventory: Any
     catalogue: FakeCatalogue
 
@@ -135,6 +144,7 @@ async def bookings_serving(
             await until(lambda: _is_healthy(channel, DATABASE))
         yield Running(
             bookings_pb2_grpc.BookingsServiceStub(channel),
+            batch_pb2_grpc.BatchServiceStub(channel),
             inventory_pb2_grpc.InventoryServiceStub(channel),
             catalogue,
         )
@@ -163,13 +173,6 @@ async def refused(call: Any) -> Refusal:
     refusal = refusal_of(failure.value)
     assert refusal is not None, failure.value
     return refusal
-
-
-def reason(status: status_pb2.Status) -> str:
-    """Gives the reason of an item that was refused."""
-    refusal = refusal_from_status(status)
-    assert refusal is not None
-    return refusal.reason
 
 
 async def test_a_seat_of_an_event_that_was_just_made_is_reserved(running: Running) -> None:
@@ -222,20 +225,18 @@ async def test_the_items_of_a_batch_fail_alone(running: Running) -> None:
     """A bad field, a bad token and an absent event among good ones, in their order."""
     running.catalogue.put(1, total_seats=2)
     good = [bookings_pb2.ReserveRequest(event_id=1, user_id=user) for user in ("ada", "bob", "cy")]
-    item = bookings_pb2.BatchReserveItem
     items = [
-        item(request=good[0]),
-        item(request=bookings_pb2.ReserveRequest(event_id=0, user_id="ada")),
-        item(request=good[1], authorization="Bearer x.y.z"),
-        item(),
-        item(request=bookings_pb2.ReserveRequest(event_id=9, user_id="ada")),
-        item(request=good[0]),
-        item(request=good[1]),
-        item(request=good[2]),
+        item(good[0]),
+        item(bookings_pb2.ReserveRequest(event_id=0, user_id="ada")),
+        item(good[1], authorization="Bearer x.y.z"),
+        item(bookings_pb2.ReserveRequest()),
+        item(bookings_pb2.ReserveRequest(event_id=9, user_id="ada")),
+        item(good[0]),
+        item(good[1]),
+        item(good[2]),
     ]
-    batch = bookings_pb2.BatchReserveRequest(items=items)
-    results = (await running.bookings.BatchReserve(batch)).results
-    assert [reason(r.error) if r.HasField("error") else "" for r in results] == [
+    results = (await running.batches.Batch(batch_pb2.BatchRequest(items=items))).results
+    assert list(map(reason, results)) == [
         "",
         "VALIDATION_ERROR",
         "INVALID_TOKEN",
@@ -245,7 +246,55 @@ async def test_the_items_of_a_batch_fail_alone(running: Running) -> None:
         "",
         "SOLD_OUT",
     ]
-    assert results[6].response.reservation.user_id == "bob"
+    made = bookings_pb2.ReserveResponse.FromString(results[6].response)
+    assert made.reservation.user_id == "bob"
+
+
+async def test_methods_share_a_batch(running: Running) -> None:
+    """Each is answered by its own handler, also those that are worked on one by one."""
+    running.catalogue.put(1, key="gig", total_seats=9)
+    made = (await running.reserve(user_id="bob")).reservation
+    found = await running.bookings.GetBooking(
+        bookings_pb2.GetBookingRequest(booking_id=made.booking_id)
+    )
+    reference = found.booking.reference
+    await running.reserve(user_id="cy")
+    asked = batch(
+        bookings_pb2.ReserveRequest(event_id=1, user_id="ada"),
+        waiting_list_pb2.BookTicketRequest(event_id="gig", user_id="di"),
+        waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="cy"),
+        waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="eve"),
+        bookings_pb2.CancelBookingByReferenceRequest(reference=reference),
+        bookings_pb2.CreateBookingRequest(event_id=1, seat_count=2),
+        bookings_pb2.ReserveRequest(event_id=2, user_id="ada"),
+    )
+    results = (await running.batches.Batch(asked)).results
+    assert list(map(reason, results)) == [
+        "",
+        "",
+        "",
+        "BOOKING_NOT_FOUND",
+        "",
+        "UNAUTHENTICATED",
+        "EVENT_NOT_FOUND",
+    ]
+    ticket = waiting_list_pb2.BookTicketResponse.FromString(results[1].response).ticket
+    assert (ticket.status, ticket.user_id) == ("booked", "di")
+    cancelled = bookings_pb2.CancelBookingByReferenceResponse.FromString(results[4].response)
+    assert cancelled.booking.reference == reference
+    left = await running.bookings.GetAvailability(bookings_pb2.GetAvailabilityRequest(event_id=1))
+    assert left.availability.booked == 2
+
+
+async def test_what_waits_for_no_lock_is_asked_again(running: Running) -> None:
+    """A cancellation cannot skip a lock, and would hold up the batch that it shares."""
+    running.catalogue.put(1, key="gig")
+    await running.reserve(user_id="ada")
+    cancelling = waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="ada")
+    [busy] = (await running.batches.Batch(batch(cancelling, skip_busy=True))).results
+    assert busy.busy
+    [done] = (await running.batches.Batch(batch(cancelling))).results
+    assert done.HasField("response")
 
 
 async def test_a_closed_bookings_admits_no_item_without_a_token(database: Database) -> None:
@@ -253,34 +302,27 @@ async def test_a_closed_bookings_admits_no_item_without_a_token(database: Databa
     async with bookings_serving(database, open_access=False) as closed:
         closed.catalogue.put(1)
         assert (await refused(closed.reserve())).reason == "UNAUTHENTICATED"
-        request = bookings_pb2.ReserveRequest(event_id=1, user_id="ada")
-        batch = bookings_pb2.BatchReserveRequest(
-            items=[bookings_pb2.BatchReserveItem(request=request)]
-        )
-        [result] = (await closed.bookings.BatchReserve(batch)).results
-        assert reason(result.error) == "UNAUTHENTICATED"
+        asked = batch(bookings_pb2.ReserveRequest(event_id=1, user_id="ada"))
+        [result] = (await closed.batches.Batch(asked)).results
+        assert reason(result) == "UNAUTHENTICATED"
 
 
 async def test_no_guest_uses_the_id_of_an_account(running: Running) -> None:
     """Neither to book, alone or in a batch, nor to list."""
     running.catalogue.put(1)
     assert (await refused(running.reserve(user_id="acct_ada"))).reason == "PERMISSION_DENIED"
-    item = bookings_pb2.BatchReserveItem(
-        request=bookings_pb2.ReserveRequest(event_id=1, user_id="acct_ada")
-    )
-    batch = bookings_pb2.BatchReserveRequest(items=[item])
-    [result] = (await running.bookings.BatchReserve(batch)).results
-    assert reason(result.error) == "PERMISSION_DENIED"
+    asked = batch(bookings_pb2.ReserveRequest(event_id=1, user_id="acct_ada"))
+    [result] = (await running.batches.Batch(asked)).results
+    assert reason(result) == "PERMISSION_DENIED"
     listing = bookings_pb2.ListUserBookingsRequest(user_id="acct_ada")
     assert (await refused(running.bookings.ListUserBookings(listing))).reason == "PERMISSION_DENIED"
 
 
 async def test_a_guest_says_who_books(running: Running) -> None:
     """What a token would tell has to be in the request, alone or in a batch."""
-    item = bookings_pb2.BatchReserveItem(request=bookings_pb2.ReserveRequest(event_id=1))
-    batch = bookings_pb2.BatchReserveRequest(items=[item])
-    [result] = (await running.bookings.BatchReserve(batch)).results
-    missed = refusal_from_status(result.error)
+    asked = batch(bookings_pb2.ReserveRequest(event_id=1))
+    [result] = (await running.batches.Batch(asked)).results
+    missed = refusal_from_status(Status.FromString(result.error))
     assert missed is not None
     assert [violation.path for violation in missed.violations] == ["user_id"]
     nameless = running.bookings.Reserve(bookings_pb2.ReserveRequest(event_id=1))
@@ -321,11 +363,15 @@ async def test_seats_are_counted_one_by_one_and_in_a_batch(running: Running) -> 
     seats = bookings_pb2.Availability(event_id=1, total_seats=3, booked=1, left=2)
     assert (counted.availability, counted.inventory_revision) == (seats, 2)
     items = [bookings_pb2.GetAvailabilityRequest(event_id=number) for number in (1, 0, 9, 1)]
-    batch = bookings_pb2.BatchGetAvailabilityRequest(items=items)
-    results = (await running.bookings.BatchGetAvailability(batch)).results
+    together = bookings_pb2.BatchGetAvailabilityRequest(items=items)
+    results = (await running.bookings.BatchGetAvailability(together)).results
     assert [results[index].response.availability for index in (0, 3)] == [seats, seats]
-    assert reason(results[1].error) == "VALIDATION_ERROR"
-    assert reason(results[2].error) == "EVENT_NOT_FOUND"
+    refusals = [refusal_from_status(results[index].error) for index in (1, 2)]
+    reasons = [refusal.reason for refusal in refusals if refusal]
+    assert reasons == ["VALIDATION_ERROR", "EVENT_NOT_FOUND"]
+    shared = (await running.batches.Batch(batch(*items))).results
+    assert [reason(result) for result in shared] == ["", *reasons, ""]
+    assert bookings_pb2.GetAvailabilityResponse.FromString(shared[3].response) == counted
 
 
 async def test_bookings_are_listed_and_read(running: Running) -> None:
@@ -421,6 +467,7 @@ async def test_bookings_serves_what_it_knows_without_events(database: Database) 
     ):
         alone = Running(
             bookings_pb2_grpc.BookingsServiceStub(channel),
+            batch_pb2_grpc.BatchServiceStub(channel),
             inventory_pb2_grpc.InventoryServiceStub(channel),
             FakeCatalogue(),
         )
@@ -439,7 +486,9 @@ async def test_every_call_that_was_accepted_is_answered_though_it_stops(database
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
             await clients.enter_async_context(channel)
             stub: Any = bookings_pb2_grpc.BookingsServiceStub(channel)
-            stopping = Running(stub, inventory_pb2_grpc.InventoryServiceStub(channel), catalogue)
+            batches: Any = batch_pb2_grpc.BatchServiceStub(channel)
+            inventory: Any = inventory_pb2_grpc.InventoryServiceStub(channel)
+            stopping = Running(stub, batches, inventory, catalogue)
             await stopping.apply(catalogue.put(1, total_seats=30))
             await holder.execute("SELECT FROM bookings.inventory FOR UPDATE")
             asked = [

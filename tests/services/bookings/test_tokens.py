@@ -8,15 +8,12 @@ from typing import Any
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2
-from boxoffice.rest.v1 import rest_pb2
+from boxoffice.events.v1 import events_pb2
+from boxoffice.rest.v1 import batch_pb2, rest_pb2
 from services.kit.callers import Role
 from tests.conftest import Database
-from tests.services.bookings.test_servicer import (
-    Running,
-    bookings_serving,
-    reason,
-    refused,
-)
+from tests.services.batch_items import item, reason
+from tests.services.bookings.test_servicer import Running, bookings_serving, refused
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
 
 ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))
@@ -158,16 +155,15 @@ async def test_each_item_of_a_batch_is_its_callers(office: Office) -> None:
         ("x.y.z", "guest"),
     ]
     items = [
-        bookings_pb2.BatchReserveItem(
-            request=bookings_pb2.ReserveRequest(event_id=1, user_id=user or None),
+        item(
+            bookings_pb2.ReserveRequest(event_id=1, user_id=user or None),
             authorization=credential and f"Bearer {credential}",
         )
         for credential, user in asked
     ]
-    batch = bookings_pb2.BatchReserveRequest(items=items)
-    results = (await office.running.bookings.BatchReserve(batch)).results
+    results = (await office.running.batches.Batch(batch_pb2.BatchRequest(items=items))).results
     assert [
-        reason(each.error) if each.HasField("error") else each.response.reservation.user_id
+        reason(each) or bookings_pb2.ReserveResponse.FromString(each.response).reservation.user_id
         for each in results
     ] == [
         ADA,
@@ -180,6 +176,18 @@ async def test_each_item_of_a_batch_is_its_callers(office: Office) -> None:
         "UNAUTHENTICATED",
         "INVALID_TOKEN",
     ]
+
+
+async def test_a_draft_is_counted_for_its_owner_in_a_shared_batch(office: Office) -> None:
+    """Each item is read for its own caller, beside others for whom there is no such event."""
+    office.running.catalogue.put(
+        2, status=events_pb2.EVENT_STATUS_DRAFT, organizer_id=OWNER, total_seats=3
+    )
+    asked = bookings_pb2.GetAvailabilityRequest(event_id=2)
+    tokens = [office.issuer.token(OWNER, Role.ORGANIZER), office.issuer.token(ADA)]
+    items = [*(item(asked, f"Bearer {token}") for token in tokens), item(asked)]
+    results = (await office.running.batches.Batch(batch_pb2.BatchRequest(items=items))).results
+    assert list(map(reason, results)) == ["", "EVENT_NOT_FOUND", "EVENT_NOT_FOUND"]
 
 
 async def test_one_lists_what_is_ones_own(office: Office) -> None:

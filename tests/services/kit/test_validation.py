@@ -3,6 +3,7 @@ from google.protobuf.message import Message
 
 from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
+from boxoffice.rest.v1 import batch_pb2
 from services.kit.validation import violations
 
 Reserve = bookings_pb2.ReserveRequest
@@ -48,7 +49,7 @@ def test_a_request_within_its_limits_is_valid(request_: Message) -> None:
         (bookings_pb2.ListTopUsersRequest(date="2024-1-1"), "date"),
         (bookings_pb2.ListTopUsersRequest(date="2024-01-01\n"), "date"),
         (bookings_pb2.ListBookingsRequest(page_size=-1), "page_size"),
-        (bookings_pb2.BatchReserveRequest(), "items"),
+        (batch_pb2.BatchRequest(), "items"),
         (inventory_pb2.ApplyEventRequest(), "state"),
         (
             inventory_pb2.ApplyEventRequest(state=catalogue_pb2.EventState(revision=1)),
@@ -68,9 +69,8 @@ def test_every_field_that_is_wrong_is_named_at_once() -> None:
 
 def test_an_item_of_a_batch_is_judged_by_itself() -> None:
     """One bad item must not spoil the batch, so the batch does not look into them."""
-    assert (
-        violations(bookings_pb2.BatchReserveRequest(items=[bookings_pb2.BatchReserveItem()])) == []
-    )
+    items = [bookings_pb2.GetAvailabilityRequest(event_id=0)]
+    assert violations(bookings_pb2.BatchGetAvailabilityRequest(items=items)) == []
 
 
 def test_a_new_resource_has_its_required_fields() -> None:

@@ -40,11 +40,6 @@ class BookingsServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ReserveRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ReserveResponse.FromString,
                 _registered_method=True)
-        self.BatchReserve = channel.unary_unary(
-                '/boxoffice.bookings.v1.BookingsService/BatchReserve',
-                request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.BatchReserveRequest.SerializeToString,
-                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.BatchReserveResponse.FromString,
-                _registered_method=True)
         self.GetAvailability = channel.unary_unary(
                 '/boxoffice.bookings.v1.BookingsService/GetAvailability',
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetAvailabilityRequest.SerializeToString,
@@ -111,14 +106,6 @@ class BookingsServiceServicer:
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
         Metadata `inventory_revision` tells at which revision of the inventory that was true.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def BatchReserve(self, request, context):
-        """Decides many reservations in the order given and commits them together. Each succeeds or fails
-        alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -225,11 +212,6 @@ def add_BookingsServiceServicer_to_server(servicer, server):
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ReserveRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ReserveResponse.SerializeToString,
             ),
-            'BatchReserve': grpc.unary_unary_rpc_method_handler(
-                    servicer.BatchReserve,
-                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.BatchReserveRequest.FromString,
-                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.BatchReserveResponse.SerializeToString,
-            ),
             'GetAvailability': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAvailability,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.GetAvailabilityRequest.FromString,
@@ -314,33 +296,6 @@ class BookingsService:
             '/boxoffice.bookings.v1.BookingsService/Reserve',
             boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ReserveRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.ReserveResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def BatchReserve(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/boxoffice.bookings.v1.BookingsService/BatchReserve',
-            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.BatchReserveRequest.SerializeToString,
-            boxoffice_dot_bookings_dot_v1_dot_bookings__pb2.BatchReserveResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,10 +39,6 @@ class BookingsServiceStub:
     ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
     Metadata `inventory_revision` tells at which revision of the inventory that was true.
     """
-    BatchReserve: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.BatchReserveRequest, _bookings_pb2.BatchReserveResponse]
-    """Decides many reservations in the order given and commits them together. Each succeeds or fails
-    alone.
-    """
     GetAvailability: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.GetAvailabilityRequest, _bookings_pb2.GetAvailabilityResponse]
     """Counts the seats of an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
     BatchGetAvailability: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.BatchGetAvailabilityRequest, _bookings_pb2.BatchGetAvailabilityResponse]
@@ -100,10 +96,6 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
     Metadata `inventory_revision` tells at which revision of the inventory that was true.
-    """
-    BatchReserve: _aio.UnaryUnaryMultiCallable[_bookings_pb2.BatchReserveRequest, _bookings_pb2.BatchReserveResponse]  # type: ignore[assignment]
-    """Decides many reservations in the order given and commits them together. Each succeeds or fails
-    alone.
     """
     GetAvailability: _aio.UnaryUnaryMultiCallable[_bookings_pb2.GetAvailabilityRequest, _bookings_pb2.GetAvailabilityResponse]  # type: ignore[assignment]
     """Counts the seats of an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -165,16 +157,6 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
         Metadata `inventory_revision` tells at which revision of the inventory that was true.
-        """
-
-    @_abc_1.abstractmethod
-    def BatchReserve(
-        self,
-        request: _bookings_pb2.BatchReserveRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_bookings_pb2.BatchReserveResponse, _abc.Awaitable[_bookings_pb2.BatchReserveResponse]]:
-        """Decides many reservations in the order given and commits them together. Each succeeds or fails
-        alone.
         """
 
     @_abc_1.abstractmethod

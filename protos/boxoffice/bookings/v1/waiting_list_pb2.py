@@ -26,10 +26,9 @@ from boxoffice.rest.v1 import rest_pb2 as boxoffice_dot_rest_dot_v1_dot_rest__pb
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
-from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(boxoffice/bookings/v1/waiting_list.proto\x12\x15\x62oxoffice.bookings.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa1\x01\n\x0c\x42ookedTicket\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x12\n\nseat_count\x18\x04 \x01(\x05\x12\x17\n\nbooking_id\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08position\x18\x06 \x01(\x03H\x01\x88\x01\x01\x42\r\n\x0b_booking_idB\x0b\n\t_position\"3\n\x0f\x43\x61ncelledTicket\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x10\n\x08promoted\x18\x02 \x01(\x08\"\xa8\x01\n\x0c\x45ventTickets\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x15\n\rtotal_tickets\x18\x02 \x01(\x05\x12\x19\n\x11\x61vailable_tickets\x18\x03 \x01(\x05\x12\x14\n\x0cwaiting_list\x18\x04 \x01(\x03\x12\x36\n\x03you\x18\x05 \x01(\x0b\x32\x1c.boxoffice.bookings.v1.PlaceB\x06\xa2\xbb\x18\x02(\x01H\x00\x88\x01\x01\x42\x06\n\x04_you\"\x8b\x01\n\x05Place\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x15\n\x08position\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x39\n\x10offer_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0b\n\t_positionB\x13\n\x11_offer_expires_at\"\xe6\x01\n\x10WaitingListEntry\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nseat_count\x18\x02 \x01(\x05\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.boxoffice.bookings.v1.WaitingState\x12\x15\n\x08position\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nbooking_id\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12-\n\tjoined_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\r\n\x0b_booking_id\"\x8b\x02\n\x11\x42ookTicketRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12@\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x00\x88\x01\x01\x12\"\n\nseat_count\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x01H\x01\x88\x01\x01\x12\x44\n\nrequest_id\x18\x04 \x01(\tB0\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\xa2\xbb\x18\x11\x1a\x0fIdempotency-KeyB\n\n\x08_user_idB\r\n\x0b_seat_count\"\xbd\x01\n\x12\x42ookTicketResponse\x12\x33\n\x06ticket\x18\x01 \x01(\x0b\x32#.boxoffice.bookings.v1.BookedTicket\x12\r\n\x05waits\x18\x02 \x01(\x08\x12\x36\n\x12inventory_revision\x18\x03 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\x12+\n\x08replayed\x18\x04 \x01(\x08\x42\x19\xa2\xbb\x18\x15\"\x13Idempotent-Replayed\"{\n\x16\x42\x61tchBookTicketRequest\x12K\n\x05items\x18\x01 \x03(\x0b\x32*.boxoffice.bookings.v1.BatchBookTicketItemB\x10\xbaH\r\x92\x01\n\x08\x01\x10\x80\x02\"\x03\xd8\x01\x03\x12\x14\n\x0cskips_locked\x18\x02 \x01(\x08\"\x82\x01\n\x13\x42\x61tchBookTicketItem\x12\x39\n\x07request\x18\x01 \x01(\x0b\x32(.boxoffice.bookings.v1.BookTicketRequest\x12\x15\n\rauthorization\x18\x02 \x01(\t\x12\x19\n\x11\x63\x61ller_request_id\x18\x03 \x01(\t\"X\n\x17\x42\x61tchBookTicketResponse\x12=\n\x07results\x18\x01 \x03(\x0b\x32,.boxoffice.bookings.v1.BatchBookTicketResult\"\x95\x01\n\x15\x42\x61tchBookTicketResult\x12=\n\x08response\x18\x01 \x01(\x0b\x32).boxoffice.bookings.v1.BookTicketResponseH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x0e\n\x04\x62usy\x18\x03 \x01(\x08H\x00\x42\x08\n\x06result\"\xda\x01\n\x13\x43\x61ncelTicketRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12@\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x00\x88\x01\x01\x12\x44\n\nrequest_id\x18\x03 \x01(\tB0\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\xa2\xbb\x18\x11\x1a\x0fIdempotency-KeyB\n\n\x08_user_id\"\xbd\x01\n\x14\x43\x61ncelTicketResponse\x12@\n\x10\x63\x61ncelled_ticket\x18\x01 \x01(\x0b\x32&.boxoffice.bookings.v1.CancelledTicket\x12\x36\n\x12inventory_revision\x18\x02 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\x12+\n\x08replayed\x18\x03 \x01(\x08\x42\x19\xa2\xbb\x18\x15\"\x13Idempotent-Replayed\"\x96\x01\n\x15GetEventStatusRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12@\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x00\x88\x01\x01\x42\n\n\x08_user_id\"\x85\x01\n\x16GetEventStatusResponse\x12\x33\n\x06status\x18\x01 \x01(\x0b\x32#.boxoffice.bookings.v1.EventTickets\x12\x36\n\x12inventory_revision\x18\x02 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\"\x83\x01\n\x16ListWaitingListRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"l\n\x17ListWaitingListResponse\x12\x38\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\'.boxoffice.bookings.v1.WaitingListEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x1aGetWaitingListEntryRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12;\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$\"U\n\x1bGetWaitingListEntryResponse\x12\x36\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\'.boxoffice.bookings.v1.WaitingListEntry\"k\n\x17WatchWaitingListRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x1f\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"T\n\x18WatchWaitingListResponse\x12\x38\n\x06\x63hange\x18\x01 \x01(\x0b\x32(.boxoffice.bookings.v1.WaitingListChange\"\xe6\x01\n\x11WaitingListChange\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.boxoffice.bookings.v1.WaitingState\x12\x15\n\x08position\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nbooking_id\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12.\n\nchanged_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\r\n\x0b_booking_id\"\x8d\x01\n\x11SetSkipFitRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12,\n\x16skip_fit_after_seconds\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x00\x88\x01\x01\x42\x19\n\x17_skip_fit_after_seconds\"\x14\n\x12SetSkipFitResponse*\xb0\x01\n\x0cWaitingState\x12\x1d\n\x19WAITING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15WAITING_STATE_WAITING\x10\x01\x12\x19\n\x15WAITING_STATE_OFFERED\x10\x02\x12\x18\n\x14WAITING_STATE_SERVED\x10\x03\x12\x16\n\x12WAITING_STATE_LEFT\x10\x04\x12\x19\n\x15WAITING_STATE_EXPIRED\x10\x05\x32\x90\n\n\x12WaitingListService\x12\xdb\x01\n\nBookTicket\x12(.boxoffice.bookings.v1.BookTicketRequest\x1a).boxoffice.bookings.v1.BookTicketResponse\"x\xa2\xbb\x18\\\x08\x02\x10\xc9\x01\x1a\x08\x0c\x15*)\'(4/*\"/api/bookings/booking/{booking_id}2\x0f\x42\x61tchBookTicket:\x08\x65vent_id@\x03Z\n\n\x05waits\x10\xca\x01\x82\xd3\xe4\x93\x02\x12\"\x05/book:\x01*b\x06ticket\x12x\n\x0f\x42\x61tchBookTicket\x12-.boxoffice.bookings.v1.BatchBookTicketRequest\x1a..boxoffice.bookings.v1.BatchBookTicketResponse\"\x06\xa2\xbb\x18\x02\x08\x01\x12\x9d\x01\n\x0c\x43\x61ncelTicket\x12*.boxoffice.bookings.v1.CancelTicketRequest\x1a+.boxoffice.bookings.v1.CancelTicketResponse\"4\xa2\xbb\x18\x0c\x08\x02\x1a\x06\x0c\x15\x16\x30\x34/@\x03\x82\xd3\xe4\x93\x02\x1e\"\x07/cancel:\x01*b\x10\x63\x61ncelled_ticket\x12\x9d\x01\n\x0eGetEventStatus\x12,.boxoffice.bookings.v1.GetEventStatusRequest\x1a-.boxoffice.bookings.v1.GetEventStatusResponse\".\xa2\xbb\x18\x08\x08\x02\x1a\x02\x0c\x15@\x02\x82\xd3\xe4\x93\x02\x1c\x12\x12/status/{event_id}b\x06status\x12\xb1\x01\n\x0fListWaitingList\x12-.boxoffice.bookings.v1.ListWaitingListRequest\x1a..boxoffice.bookings.v1.ListWaitingListResponse\"?\xa2\xbb\x18\x0b\x08\x02\x1a\x03\x0c\x15\x03 \x01@\x02\x82\xd3\xe4\x93\x02*\x12\x1f/status/{event_id}/waiting-listb\x07\x65ntries\x12\xc3\x01\n\x13GetWaitingListEntry\x12\x31.boxoffice.bookings.v1.GetWaitingListEntryRequest\x1a\x32.boxoffice.bookings.v1.GetWaitingListEntryResponse\"E\xa2\xbb\x18\t\x08\x02\x1a\x03\x0c\x15\x16@\x02\x82\xd3\xe4\x93\x02\x32\x12)/status/{event_id}/waiting-list/{user_id}b\x05\x65ntry\x12}\n\x10WatchWaitingList\x12..boxoffice.bookings.v1.WatchWaitingListRequest\x1a/.boxoffice.bookings.v1.WatchWaitingListResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x30\x01\x12i\n\nSetSkipFit\x12(.boxoffice.bookings.v1.SetSkipFitRequest\x1a).boxoffice.bookings.v1.SetSkipFitResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(boxoffice/bookings/v1/waiting_list.proto\x12\x15\x62oxoffice.bookings.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x01\n\x0c\x42ookedTicket\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x12\n\nseat_count\x18\x04 \x01(\x05\x12\x17\n\nbooking_id\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12\x15\n\x08position\x18\x06 \x01(\x03H\x01\x88\x01\x01\x42\r\n\x0b_booking_idB\x0b\n\t_position\"3\n\x0f\x43\x61ncelledTicket\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x10\n\x08promoted\x18\x02 \x01(\x08\"\xa8\x01\n\x0c\x45ventTickets\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x15\n\rtotal_tickets\x18\x02 \x01(\x05\x12\x19\n\x11\x61vailable_tickets\x18\x03 \x01(\x05\x12\x14\n\x0cwaiting_list\x18\x04 \x01(\x03\x12\x36\n\x03you\x18\x05 \x01(\x0b\x32\x1c.boxoffice.bookings.v1.PlaceB\x06\xa2\xbb\x18\x02(\x01H\x00\x88\x01\x01\x42\x06\n\x04_you\"\x8b\x01\n\x05Place\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x15\n\x08position\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x39\n\x10offer_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x42\x0b\n\t_positionB\x13\n\x11_offer_expires_at\"\xe6\x01\n\x10WaitingListEntry\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x12\n\nseat_count\x18\x02 \x01(\x05\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.boxoffice.bookings.v1.WaitingState\x12\x15\n\x08position\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nbooking_id\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12-\n\tjoined_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\r\n\x0b_booking_id\"\x8b\x02\n\x11\x42ookTicketRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12@\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x00\x88\x01\x01\x12\"\n\nseat_count\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x01H\x01\x88\x01\x01\x12\x44\n\nrequest_id\x18\x04 \x01(\tB0\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\xa2\xbb\x18\x11\x1a\x0fIdempotency-KeyB\n\n\x08_user_idB\r\n\x0b_seat_count\"\xbd\x01\n\x12\x42ookTicketResponse\x12\x33\n\x06ticket\x18\x01 \x01(\x0b\x32#.boxoffice.bookings.v1.BookedTicket\x12\r\n\x05waits\x18\x02 \x01(\x08\x12\x36\n\x12inventory_revision\x18\x03 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\x12+\n\x08replayed\x18\x04 \x01(\x08\x42\x19\xa2\xbb\x18\x15\"\x13Idempotent-Replayed\"\xda\x01\n\x13\x43\x61ncelTicketRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12@\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x00\x88\x01\x01\x12\x44\n\nrequest_id\x18\x03 \x01(\tB0\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\xa2\xbb\x18\x11\x1a\x0fIdempotency-KeyB\n\n\x08_user_id\"\xbd\x01\n\x14\x43\x61ncelTicketResponse\x12@\n\x10\x63\x61ncelled_ticket\x18\x01 \x01(\x0b\x32&.boxoffice.bookings.v1.CancelledTicket\x12\x36\n\x12inventory_revision\x18\x02 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\x12+\n\x08replayed\x18\x03 \x01(\x08\x42\x19\xa2\xbb\x18\x15\"\x13Idempotent-Replayed\"\x96\x01\n\x15GetEventStatusRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12@\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x00\x88\x01\x01\x42\n\n\x08_user_id\"\x85\x01\n\x16GetEventStatusResponse\x12\x33\n\x06status\x18\x01 \x01(\x0b\x32#.boxoffice.bookings.v1.EventTickets\x12\x36\n\x12inventory_revision\x18\x02 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\"\x83\x01\n\x16ListWaitingListRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"l\n\x17ListWaitingListResponse\x12\x38\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\'.boxoffice.bookings.v1.WaitingListEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x1aGetWaitingListEntryRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12;\n\x07user_id\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$\"U\n\x1bGetWaitingListEntryResponse\x12\x36\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\'.boxoffice.bookings.v1.WaitingListEntry\"k\n\x17WatchWaitingListRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x1f\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"T\n\x18WatchWaitingListResponse\x12\x38\n\x06\x63hange\x18\x01 \x01(\x0b\x32(.boxoffice.bookings.v1.WaitingListChange\"\xe6\x01\n\x11WaitingListChange\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x32\n\x05state\x18\x03 \x01(\x0e\x32#.boxoffice.bookings.v1.WaitingState\x12\x15\n\x08position\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nbooking_id\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12.\n\nchanged_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_positionB\r\n\x0b_booking_id\"\x8d\x01\n\x11SetSkipFitRequest\x12/\n\x08\x65vent_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12,\n\x16skip_fit_after_seconds\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00H\x00\x88\x01\x01\x42\x19\n\x17_skip_fit_after_seconds\"\x14\n\x12SetSkipFitResponse*\xb0\x01\n\x0cWaitingState\x12\x1d\n\x19WAITING_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15WAITING_STATE_WAITING\x10\x01\x12\x19\n\x15WAITING_STATE_OFFERED\x10\x02\x12\x18\n\x14WAITING_STATE_SERVED\x10\x03\x12\x16\n\x12WAITING_STATE_LEFT\x10\x04\x12\x19\n\x15WAITING_STATE_EXPIRED\x10\x05\x32\x93\t\n\x12WaitingListService\x12\xcc\x01\n\nBookTicket\x12(.boxoffice.bookings.v1.BookTicketRequest\x1a).boxoffice.bookings.v1.BookTicketResponse\"i\xa2\xbb\x18M\x08\x02\x10\xc9\x01\x1a\x08\x0c\x15*)\'(4/*\"/api/bookings/booking/{booking_id}0\x01:\x08\x65vent_id@\x03Z\n\n\x05waits\x10\xca\x01\x82\xd3\xe4\x93\x02\x12\"\x05/book:\x01*b\x06ticket\x12\xa9\x01\n\x0c\x43\x61ncelTicket\x12*.boxoffice.bookings.v1.CancelTicketRequest\x1a+.boxoffice.bookings.v1.CancelTicketResponse\"@\xa2\xbb\x18\x18\x08\x02\x1a\x06\x0c\x15\x16\x30\x34/0\x01:\x08\x65vent_id@\x03\x82\xd3\xe4\x93\x02\x1e\"\x07/cancel:\x01*b\x10\x63\x61ncelled_ticket\x12\x9d\x01\n\x0eGetEventStatus\x12,.boxoffice.bookings.v1.GetEventStatusRequest\x1a-.boxoffice.bookings.v1.GetEventStatusResponse\".\xa2\xbb\x18\x08\x08\x02\x1a\x02\x0c\x15@\x02\x82\xd3\xe4\x93\x02\x1c\x12\x12/status/{event_id}b\x06status\x12\xb1\x01\n\x0fListWaitingList\x12-.boxoffice.bookings.v1.ListWaitingListRequest\x1a..boxoffice.bookings.v1.ListWaitingListResponse\"?\xa2\xbb\x18\x0b\x08\x02\x1a\x03\x0c\x15\x03 \x01@\x02\x82\xd3\xe4\x93\x02*\x12\x1f/status/{event_id}/waiting-listb\x07\x65ntries\x12\xc3\x01\n\x13GetWaitingListEntry\x12\x31.boxoffice.bookings.v1.GetWaitingListEntryRequest\x1a\x32.boxoffice.bookings.v1.GetWaitingListEntryResponse\"E\xa2\xbb\x18\t\x08\x02\x1a\x03\x0c\x15\x16@\x02\x82\xd3\xe4\x93\x02\x32\x12)/status/{event_id}/waiting-list/{user_id}b\x05\x65ntry\x12}\n\x10WatchWaitingList\x12..boxoffice.bookings.v1.WatchWaitingListRequest\x1a/.boxoffice.bookings.v1.WatchWaitingListResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x30\x01\x12i\n\nSetSkipFit\x12(.boxoffice.bookings.v1.SetSkipFitRequest\x1a).boxoffice.bookings.v1.SetSkipFitResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,8 +49,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOOKTICKETRESPONSE'].fields_by_name['inventory_revision']._serialized_options = b'\242\273\030\026\"\024X-Inventory-Revision'
   _globals['_BOOKTICKETRESPONSE'].fields_by_name['replayed']._loaded_options = None
   _globals['_BOOKTICKETRESPONSE'].fields_by_name['replayed']._serialized_options = b'\242\273\030\025\"\023Idempotent-Replayed'
-  _globals['_BATCHBOOKTICKETREQUEST'].fields_by_name['items']._loaded_options = None
-  _globals['_BATCHBOOKTICKETREQUEST'].fields_by_name['items']._serialized_options = b'\272H\r\222\001\n\010\001\020\200\002\"\003\330\001\003'
   _globals['_CANCELTICKETREQUEST'].fields_by_name['event_id']._loaded_options = None
   _globals['_CANCELTICKETREQUEST'].fields_by_name['event_id']._serialized_options = b'\272H\032r\0302\026^[A-Za-z0-9._-]{1,64}$'
   _globals['_CANCELTICKETREQUEST'].fields_by_name['user_id']._loaded_options = None
@@ -87,11 +84,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETSKIPFITREQUEST'].fields_by_name['skip_fit_after_seconds']._loaded_options = None
   _globals['_SETSKIPFITREQUEST'].fields_by_name['skip_fit_after_seconds']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_WAITINGLISTSERVICE'].methods_by_name['BookTicket']._loaded_options = None
-  _globals['_WAITINGLISTSERVICE'].methods_by_name['BookTicket']._serialized_options = b'\242\273\030\\\010\002\020\311\001\032\010\014\025*)\'(4/*\"/api/bookings/booking/{booking_id}2\017BatchBookTicket:\010event_id@\003Z\n\n\005waits\020\312\001\202\323\344\223\002\022\"\005/book:\001*b\006ticket'
-  _globals['_WAITINGLISTSERVICE'].methods_by_name['BatchBookTicket']._loaded_options = None
-  _globals['_WAITINGLISTSERVICE'].methods_by_name['BatchBookTicket']._serialized_options = b'\242\273\030\002\010\001'
+  _globals['_WAITINGLISTSERVICE'].methods_by_name['BookTicket']._serialized_options = b'\242\273\030M\010\002\020\311\001\032\010\014\025*)\'(4/*\"/api/bookings/booking/{booking_id}0\001:\010event_id@\003Z\n\n\005waits\020\312\001\202\323\344\223\002\022\"\005/book:\001*b\006ticket'
   _globals['_WAITINGLISTSERVICE'].methods_by_name['CancelTicket']._loaded_options = None
-  _globals['_WAITINGLISTSERVICE'].methods_by_name['CancelTicket']._serialized_options = b'\242\273\030\014\010\002\032\006\014\025\02604/@\003\202\323\344\223\002\036\"\007/cancel:\001*b\020cancelled_ticket'
+  _globals['_WAITINGLISTSERVICE'].methods_by_name['CancelTicket']._serialized_options = b'\242\273\030\030\010\002\032\006\014\025\02604/0\001:\010event_id@\003\202\323\344\223\002\036\"\007/cancel:\001*b\020cancelled_ticket'
   _globals['_WAITINGLISTSERVICE'].methods_by_name['GetEventStatus']._loaded_options = None
   _globals['_WAITINGLISTSERVICE'].methods_by_name['GetEventStatus']._serialized_options = b'\242\273\030\010\010\002\032\002\014\025@\002\202\323\344\223\002\034\022\022/status/{event_id}b\006status'
   _globals['_WAITINGLISTSERVICE'].methods_by_name['ListWaitingList']._loaded_options = None
@@ -102,56 +97,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WAITINGLISTSERVICE'].methods_by_name['WatchWaitingList']._serialized_options = b'\242\273\030\002\010\003'
   _globals['_WAITINGLISTSERVICE'].methods_by_name['SetSkipFit']._loaded_options = None
   _globals['_WAITINGLISTSERVICE'].methods_by_name['SetSkipFit']._serialized_options = b'\242\273\030\002\010\003'
-  _globals['_WAITINGSTATE']._serialized_start=3708
-  _globals['_WAITINGSTATE']._serialized_end=3884
-  _globals['_BOOKEDTICKET']._serialized_start=215
-  _globals['_BOOKEDTICKET']._serialized_end=376
-  _globals['_CANCELLEDTICKET']._serialized_start=378
-  _globals['_CANCELLEDTICKET']._serialized_end=429
-  _globals['_EVENTTICKETS']._serialized_start=432
-  _globals['_EVENTTICKETS']._serialized_end=600
-  _globals['_PLACE']._serialized_start=603
-  _globals['_PLACE']._serialized_end=742
-  _globals['_WAITINGLISTENTRY']._serialized_start=745
-  _globals['_WAITINGLISTENTRY']._serialized_end=975
-  _globals['_BOOKTICKETREQUEST']._serialized_start=978
-  _globals['_BOOKTICKETREQUEST']._serialized_end=1245
-  _globals['_BOOKTICKETRESPONSE']._serialized_start=1248
-  _globals['_BOOKTICKETRESPONSE']._serialized_end=1437
-  _globals['_BATCHBOOKTICKETREQUEST']._serialized_start=1439
-  _globals['_BATCHBOOKTICKETREQUEST']._serialized_end=1562
-  _globals['_BATCHBOOKTICKETITEM']._serialized_start=1565
-  _globals['_BATCHBOOKTICKETITEM']._serialized_end=1695
-  _globals['_BATCHBOOKTICKETRESPONSE']._serialized_start=1697
-  _globals['_BATCHBOOKTICKETRESPONSE']._serialized_end=1785
-  _globals['_BATCHBOOKTICKETRESULT']._serialized_start=1788
-  _globals['_BATCHBOOKTICKETRESULT']._serialized_end=1937
-  _globals['_CANCELTICKETREQUEST']._serialized_start=1940
-  _globals['_CANCELTICKETREQUEST']._serialized_end=2158
-  _globals['_CANCELTICKETRESPONSE']._serialized_start=2161
-  _globals['_CANCELTICKETRESPONSE']._serialized_end=2350
-  _globals['_GETEVENTSTATUSREQUEST']._serialized_start=2353
-  _globals['_GETEVENTSTATUSREQUEST']._serialized_end=2503
-  _globals['_GETEVENTSTATUSRESPONSE']._serialized_start=2506
-  _globals['_GETEVENTSTATUSRESPONSE']._serialized_end=2639
-  _globals['_LISTWAITINGLISTREQUEST']._serialized_start=2642
-  _globals['_LISTWAITINGLISTREQUEST']._serialized_end=2773
-  _globals['_LISTWAITINGLISTRESPONSE']._serialized_start=2775
-  _globals['_LISTWAITINGLISTRESPONSE']._serialized_end=2883
-  _globals['_GETWAITINGLISTENTRYREQUEST']._serialized_start=2886
-  _globals['_GETWAITINGLISTENTRYREQUEST']._serialized_end=3024
-  _globals['_GETWAITINGLISTENTRYRESPONSE']._serialized_start=3026
-  _globals['_GETWAITINGLISTENTRYRESPONSE']._serialized_end=3111
-  _globals['_WATCHWAITINGLISTREQUEST']._serialized_start=3113
-  _globals['_WATCHWAITINGLISTREQUEST']._serialized_end=3220
-  _globals['_WATCHWAITINGLISTRESPONSE']._serialized_start=3222
-  _globals['_WATCHWAITINGLISTRESPONSE']._serialized_end=3306
-  _globals['_WAITINGLISTCHANGE']._serialized_start=3309
-  _globals['_WAITINGLISTCHANGE']._serialized_end=3539
-  _globals['_SETSKIPFITREQUEST']._serialized_start=3542
-  _globals['_SETSKIPFITREQUEST']._serialized_end=3683
-  _globals['_SETSKIPFITRESPONSE']._serialized_start=3685
-  _globals['_SETSKIPFITRESPONSE']._serialized_end=3705
-  _globals['_WAITINGLISTSERVICE']._serialized_start=3887
-  _globals['_WAITINGLISTSERVICE']._serialized_end=5183
+  _globals['_WAITINGSTATE']._serialized_start=3183
+  _globals['_WAITINGSTATE']._serialized_end=3359
+  _globals['_BOOKEDTICKET']._serialized_start=190
+  _globals['_BOOKEDTICKET']._serialized_end=351
+  _globals['_CANCELLEDTICKET']._serialized_start=353
+  _globals['_CANCELLEDTICKET']._serialized_end=404
+  _globals['_EVENTTICKETS']._serialized_start=407
+  _globals['_EVENTTICKETS']._serialized_end=575
+  _globals['_PLACE']._serialized_start=578
+  _globals['_PLACE']._serialized_end=717
+  _globals['_WAITINGLISTENTRY']._serialized_start=720
+  _globals['_WAITINGLISTENTRY']._serialized_end=950
+  _globals['_BOOKTICKETREQUEST']._serialized_start=953
+  _globals['_BOOKTICKETREQUEST']._serialized_end=1220
+  _globals['_BOOKTICKETRESPONSE']._serialized_start=1223
+  _globals['_BOOKTICKETRESPONSE']._serialized_end=1412
+  _globals['_CANCELTICKETREQUEST']._serialized_start=1415
+  _globals['_CANCELTICKETREQUEST']._serialized_end=1633
+  _globals['_CANCELTICKETRESPONSE']._serialized_start=1636
+  _globals['_CANCELTICKETRESPONSE']._serialized_end=1825
+  _globals['_GETEVENTSTATUSREQUEST']._serialized_start=1828
+  _globals['_GETEVENTSTATUSREQUEST']._serialized_end=1978
+  _globals['_GETEVENTSTATUSRESPONSE']._serialized_start=1981
+  _globals['_GETEVENTSTATUSRESPONSE']._serialized_end=2114
+  _globals['_LISTWAITINGLISTREQUEST']._serialized_start=2117
+  _globals['_LISTWAITINGLISTREQUEST']._serialized_end=2248
+  _globals['_LISTWAITINGLISTRESPONSE']._serialized_start=2250
+  _globals['_LISTWAITINGLISTRESPONSE']._serialized_end=2358
+  _globals['_GETWAITINGLISTENTRYREQUEST']._serialized_start=2361
+  _globals['_GETWAITINGLISTENTRYREQUEST']._serialized_end=2499
+  _globals['_GETWAITINGLISTENTRYRESPONSE']._serialized_start=2501
+  _globals['_GETWAITINGLISTENTRYRESPONSE']._serialized_end=2586
+  _globals['_WATCHWAITINGLISTREQUEST']._serialized_start=2588
+  _globals['_WATCHWAITINGLISTREQUEST']._serialized_end=2695
+  _globals['_WATCHWAITINGLISTRESPONSE']._serialized_start=2697
+  _globals['_WATCHWAITINGLISTRESPONSE']._serialized_end=2781
+  _globals['_WAITINGLISTCHANGE']._serialized_start=2784
+  _globals['_WAITINGLISTCHANGE']._serialized_end=3014
+  _globals['_SETSKIPFITREQUEST']._serialized_start=3017
+  _globals['_SETSKIPFITREQUEST']._serialized_end=3158
+  _globals['_SETSKIPFITRESPONSE']._serialized_start=3160
+  _globals['_SETSKIPFITRESPONSE']._serialized_end=3180
+  _globals['_WAITINGLISTSERVICE']._serialized_start=3362
+  _globals['_WAITINGLISTSERVICE']._serialized_end=4533
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,6 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
-from google.rpc import status_pb2 as _status_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -342,128 +341,6 @@ class BookTicketResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BookTicketResponse: _TypeAlias = BookTicketResponse  # noqa: Y015
-
-@_typing.final
-class BatchBookTicketRequest(_message.Message):
-    """Request of WaitingListService.BatchBookTicket."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ITEMS_FIELD_NUMBER: _builtins.int
-    SKIPS_LOCKED_FIELD_NUMBER: _builtins.int
-    skips_locked: _builtins.bool
-    """Not to wait for an event that somebody else has locked: its items come back as `busy`."""
-    @_builtins.property
-    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchBookTicketItem]:
-        """The tickets, 1 to 256, in the order of their arrival."""
-
-    def __init__(
-        self,
-        *,
-        items: _abc.Iterable[Global___BatchBookTicketItem] | None = ...,
-        skips_locked: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "skips_locked", b"skips_locked"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchBookTicketRequest: _TypeAlias = BatchBookTicketRequest  # noqa: Y015
-
-@_typing.final
-class BatchBookTicketItem(_message.Message):
-    """One caller's ticket in a batch."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUEST_FIELD_NUMBER: _builtins.int
-    AUTHORIZATION_FIELD_NUMBER: _builtins.int
-    CALLER_REQUEST_ID_FIELD_NUMBER: _builtins.int
-    authorization: _builtins.str
-    """The caller's `authorization`, empty if there is none."""
-    caller_request_id: _builtins.str
-    """Id of the caller's request, for logs."""
-    @_builtins.property
-    def request(self) -> Global___BookTicketRequest:
-        """The ticket."""
-
-    def __init__(
-        self,
-        *,
-        request: Global___BookTicketRequest | None = ...,
-        authorization: _builtins.str = ...,
-        caller_request_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization", b"authorization", "caller_request_id", b"caller_request_id", "request", b"request"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchBookTicketItem: _TypeAlias = BatchBookTicketItem  # noqa: Y015
-
-@_typing.final
-class BatchBookTicketResponse(_message.Message):
-    """Response of WaitingListService.BatchBookTicket."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RESULTS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchBookTicketResult]:
-        """The results, in the order of the items."""
-
-    def __init__(
-        self,
-        *,
-        results: _abc.Iterable[Global___BatchBookTicketResult] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___BatchBookTicketResponse: _TypeAlias = BatchBookTicketResponse  # noqa: Y015
-
-@_typing.final
-class BatchBookTicketResult(_message.Message):
-    """What became of an item of a batch."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RESPONSE_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
-    BUSY_FIELD_NUMBER: _builtins.int
-    busy: _builtins.bool
-    """Nothing was done, since somebody else has the event's lock; to be asked without
-    `skips_locked`. Always true.
-    """
-    @_builtins.property
-    def response(self) -> Global___BookTicketResponse:
-        """It succeeded."""
-
-    @_builtins.property
-    def error(self) -> _status_pb2.Status:
-        """It was refused, as the unary call would have been."""
-
-    def __init__(
-        self,
-        *,
-        response: Global___BookTicketResponse | None = ...,
-        error: _status_pb2.Status | None = ...,
-        busy: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "error", b"error", "response", b"response", "result", b"result"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "error", b"error", "response", b"response", "result", b"result"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["response", "error", "busy"]  # noqa: Y015
-    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
-
-Global___BatchBookTicketResult: _TypeAlias = BatchBookTicketResult  # noqa: Y015
 
 @_typing.final
 class CancelTicketRequest(_message.Message):

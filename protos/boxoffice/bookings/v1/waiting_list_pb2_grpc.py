@@ -40,11 +40,6 @@ class WaitingListServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketResponse.FromString,
                 _registered_method=True)
-        self.BatchBookTicket = channel.unary_unary(
-                '/boxoffice.bookings.v1.WaitingListService/BatchBookTicket',
-                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BatchBookTicketRequest.SerializeToString,
-                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BatchBookTicketResponse.FromString,
-                _registered_method=True)
         self.CancelTicket = channel.unary_unary(
                 '/boxoffice.bookings.v1.WaitingListService/CancelTicket',
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketRequest.SerializeToString,
@@ -89,13 +84,6 @@ class WaitingListServiceServicer:
         `booking_id`), ALREADY_EXISTS/ALREADY_WAITING (its metadata has `position`) and, for more seats
         than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
         which revision of the inventory that was true.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def BatchBookTicket(self, request, context):
-        """Decides many tickets in the order given and commits them together. Each succeeds or fails alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,11 +151,6 @@ def add_WaitingListServiceServicer_to_server(servicer, server):
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketResponse.SerializeToString,
             ),
-            'BatchBookTicket': grpc.unary_unary_rpc_method_handler(
-                    servicer.BatchBookTicket,
-                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BatchBookTicketRequest.FromString,
-                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BatchBookTicketResponse.SerializeToString,
-            ),
             'CancelTicket': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelTicket,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketRequest.FromString,
@@ -227,33 +210,6 @@ class WaitingListService:
             '/boxoffice.bookings.v1.WaitingListService/BookTicket',
             boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def BatchBookTicket(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/boxoffice.bookings.v1.WaitingListService/BatchBookTicket',
-            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BatchBookTicketRequest.SerializeToString,
-            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BatchBookTicketResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,8 +42,6 @@ class WaitingListServiceStub:
     than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
     which revision of the inventory that was true.
     """
-    BatchBookTicket: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.BatchBookTicketRequest, _waiting_list_pb2.BatchBookTicketResponse]
-    """Decides many tickets in the order given and commits them together. Each succeeds or fails alone."""
     CancelTicket: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelTicketRequest, _waiting_list_pb2.CancelTicketResponse]
     """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
     them off the waiting list. What comes free goes to those who wait, in the same transaction.
@@ -89,8 +87,6 @@ class WaitingListServiceAsyncStub(WaitingListServiceStub):
     than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
     which revision of the inventory that was true.
     """
-    BatchBookTicket: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.BatchBookTicketRequest, _waiting_list_pb2.BatchBookTicketResponse]  # type: ignore[assignment]
-    """Decides many tickets in the order given and commits them together. Each succeeds or fails alone."""
     CancelTicket: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelTicketRequest, _waiting_list_pb2.CancelTicketResponse]  # type: ignore[assignment]
     """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
     them off the waiting list. What comes free goes to those who wait, in the same transaction.
@@ -139,14 +135,6 @@ class WaitingListServiceServicer(metaclass=_abc_1.ABCMeta):
         than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
         which revision of the inventory that was true.
         """
-
-    @_abc_1.abstractmethod
-    def BatchBookTicket(
-        self,
-        request: _waiting_list_pb2.BatchBookTicketRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_waiting_list_pb2.BatchBookTicketResponse, _abc.Awaitable[_waiting_list_pb2.BatchBookTicketResponse]]:
-        """Decides many tickets in the order given and commits them together. Each succeeds or fails alone."""
 
     @_abc_1.abstractmethod
     def CancelTicket(

@@ -139,7 +139,7 @@ class MethodRule(_message.Message):
     REFUSALS_FIELD_NUMBER: _builtins.int
     PAGING_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
-    BATCH_FIELD_NUMBER: _builtins.int
+    BATCHED_FIELD_NUMBER: _builtins.int
     LANE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     QUOTAS_FIELD_NUMBER: _builtins.int
@@ -155,14 +155,11 @@ class MethodRule(_message.Message):
     """Path of the resource that a success made (`Location`) or that a refusal names
     (`Content-Location`), with fields of the body or of the refusal's metadata in braces.
     """
-    batch: _builtins.str
-    """RPC of the same service that decides many of these requests at once. Its request has them in
-    `items`, bare or each as `request` beside its `authorization` and `caller_request_id`; its
-    response has as many `results`, each a `response` or an `error`.
-    """
+    batched: _builtins.bool
+    """Whether requests of many callers may share a call of BatchService."""
     lane: _builtins.str
     """Field by which requests are told apart that a batch found `busy`: those of one value wait by
-    themselves. The batch's request has `skips_locked` then.
+    themselves. Every batched method that changes something has one.
     """
     scope: Global___Scope.ValueType
     """Scope that an API key must have for it; without one no API key is admitted, unless the access
@@ -190,7 +187,7 @@ class MethodRule(_message.Message):
         refusals: _abc.Iterable[_reasons_pb2.Reason.ValueType] | None = ...,
         paging: Global___Paging.ValueType = ...,
         location: _builtins.str = ...,
-        batch: _builtins.str = ...,
+        batched: _builtins.bool = ...,
         lane: _builtins.str = ...,
         scope: Global___Scope.ValueType = ...,
         quotas: _abc.Iterable[Global___Quota] | None = ...,
@@ -199,7 +196,7 @@ class MethodRule(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["other_success", b"other_success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batch", b"batch", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
