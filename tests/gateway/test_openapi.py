@@ -145,6 +145,17 @@ def test_what_has_no_content_is_documented_without(document: dict[str, Any]) -> 
     assert "content" not in document["paths"]["/auth/logout"]["post"]["responses"]["204"]
 
 
+def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, Any]) -> None:
+    """Reads with an ETag, and those alone; clients that are generated must know the status."""
+    found = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method, found in operations.items()
+        if "304" in found["responses"]
+    }
+    assert found == {("/events/{event_id}", "get"), ("/api/events/{event_id}/availability", "get")}
+
+
 def test_every_success_is_documented() -> None:
     """With its status; what it shows is the same."""
     other = rest_pb2.OtherSuccess(field="replayed", status=200)
