@@ -65,7 +65,9 @@ class Endpoint:
         taken = await self._admission.admit(request, authorization, body)
         try:
             asked = self._pages.ask(query)
-            message = self._decoder.decode(request.variables, carried, asked, body)
+            message = self._decoder.decode(
+                request.variables, carried, asked, body, has_account=bool(authorization)
+            )
         except Refusal:
             if taken:
                 # No service is asked, so nothing was guessed.

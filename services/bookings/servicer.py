@@ -214,7 +214,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
             return caller
         try:
             self._authenticator.admit(caller, RESERVE)
-            if found := violations(item.request):
+            if found := violations(item.request, has_account=caller.subject is not None):
                 return ValidationFailed(violations=found)
             return _request(item.request, Viewer(caller, self._open_access))
         except Refusal as refusal:

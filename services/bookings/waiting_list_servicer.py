@@ -87,8 +87,9 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
     ) -> waiting_list_pb2.GetEventStatusResponse:
         """See waiting_list.proto."""
         viewer = self._viewer()
-        named = request.HasField("user_id")
-        user_id = viewer.user(normalised(request.user_id)) if named else None
+        user_id = viewer.caller.subject
+        if request.HasField("user_id"):
+            user_id = viewer.user(normalised(request.user_id))
         event = await self._waiting_list.tickets(request.event_id, viewer)
         place = user_id and await self._waiting_list.place(event.event_id, user_id)
         return messages.status_response(event, place or None)
@@ -171,7 +172,7 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
             self._authenticator.admit(caller, BOOK)
         except Refusal as refusal:
             return refusal
-        if found := violations(item.request):
+        if found := violations(item.request, has_account=caller.subject is not None):
             return ValidationFailed(violations=found)
         return Viewer(caller, self._open_access)
 

@@ -164,8 +164,10 @@ class Validation:
         """See Layer."""
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
-            found = [_NO_MESSAGE] if request is None else violations(request)
-            if found:
+            if request is None:
+                raise errors.ValidationFailed(violations=[_NO_MESSAGE])
+            has_account = context.caller.get().subject is not None
+            if found := violations(request, has_account=has_account):
                 raise errors.ValidationFailed(violations=found)
             return await behaviour(request, call_context)
 

@@ -125,6 +125,18 @@ def test_a_code_is_listed_once(document: dict[str, Any]) -> None:
         assert len(set(codes)) == len(codes)
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/api/bookings", "A page has 50 rows, or as many as `page_size` says: at most 200."),
+        ("/bookings", "A page has 50 rows, or as many as `limit` says: at most 200."),
+    ],
+)
+def test_the_size_of_a_page_is_told(document: dict[str, Any], path: str, told: str) -> None:
+    """A list that ends after 50 rows looks whole to whoever does not know."""
+    assert told in document["paths"][path]["get"]["description"]
+
+
 def test_quotas_are_told(document: dict[str, Any]) -> None:
     """Where an endpoint has its own."""
     login = document["paths"]["/auth/login"]["post"]["description"]

@@ -246,17 +246,17 @@ async def test_a_closed_bookings_admits_no_item_without_a_token(database: Databa
 
 
 async def test_no_guest_uses_the_id_of_an_account(running: Running) -> None:
-    """Neither to book, alone or in a batch, nor to list."""
+    """Neither to book, alone or in a batch, nor to list: a token would open it."""
     running.catalogue.put(1)
-    assert (await refused(running.reserve(user_id="acct_ada"))).reason == "PERMISSION_DENIED"
+    assert (await refused(running.reserve(user_id="acct_ada"))).reason == "UNAUTHENTICATED"
     item = bookings_pb2.BatchReserveItem(
         request=bookings_pb2.ReserveRequest(event_id=1, user_id="acct_ada")
     )
     batch = bookings_pb2.BatchReserveRequest(items=[item])
     [result] = (await running.bookings.BatchReserve(batch)).results
-    assert reason(result.error) == "PERMISSION_DENIED"
+    assert reason(result.error) == "UNAUTHENTICATED"
     listing = bookings_pb2.ListUserBookingsRequest(user_id="acct_ada")
-    assert (await refused(running.bookings.ListUserBookings(listing))).reason == "PERMISSION_DENIED"
+    assert (await refused(running.bookings.ListUserBookings(listing))).reason == "UNAUTHENTICATED"
 
 
 async def test_a_guest_says_who_books(running: Running) -> None:

@@ -96,11 +96,23 @@ async def test_a_party_is_of_one_to_twenty(office: Office, seats: int) -> None:
 
 
 async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
-    """Though some seats are left, and a smaller one has them."""
-    await office.book(seats=4)
-    refusal = await refused(office.book(BOB, seats=2))
+    """Though some seats are left, and a smaller one has them: it is told how many."""
+    await office.book(seats=3)
+    for replayed in ({}, {"replayed": "true"}):
+        refusal = await refused(office.book(BOB, seats=3, key="k"))
+        told = {"inventory_revision": "2", "seats_left": "2", **replayed}
+        assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", told)
+    assert (await office.book(BOB, seats=2)).booking.seat_count == 2
+    assert (await refused(office.book(BOB, seats=3))).metadata["seats_left"] == "0"
+    again = await refused(office.book(BOB, seats=3, key="k"))
+    assert again.metadata["seats_left"] == "2"
+
+
+async def test_one_seat_too_many_says_all_there_is_to_say(office: Office) -> None:
+    """Sold out to whoever wants a single seat means that none is left."""
+    await office.book(seats=5)
+    refusal = await refused(office.book(BOB, seats=1))
     assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", {"inventory_revision": "2"})
-    assert (await office.book(BOB, seats=1)).booking.seat_count == 1
 
 
 async def test_a_reference_opens_nothing_to_others(office: Office) -> None:
