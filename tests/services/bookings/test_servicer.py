@@ -15,7 +15,13 @@ import pytest
 from google.rpc import status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
+from boxoffice.bookings.v1 import (
+    bookings_pb2,
+    bookings_pb2_grpc,
+    inventory_pb2,
+    inventory_pb2_grpc,
+    waiting_list_pb2_grpc,
+)
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2
 from services.bookings.__main__ import BOOKINGS, serving
 from services.bookings.errors import EventNotFound
@@ -75,10 +81,11 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
 
 @dataclass
 class Running:
-    """Bookings as a process of its own would be, with stubs for both of its services."""
+    """Bookings as a process of its own would be, with stubs for its services."""
 
     bookings: Any
     inventory: Any
+    tickets: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -129,6 +136,7 @@ async def bookings_serving(database: Database, **changes: Any) -> AsyncIterator[
         yield Running(
             bookings_pb2_grpc.BookingsServiceStub(channel),
             inventory_pb2_grpc.InventoryServiceStub(channel),
+            waiting_list_pb2_grpc.WaitingListServiceStub(channel),
             catalogue,
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.rest.v1 import rest_pb2
 from services.kit.callers import Role
 from tests.conftest import Database
@@ -192,6 +192,42 @@ async def test_each_item_of_a_batch_is_its_callers(office: Office) -> None:
         "UNAUTHENTICATED",
         "INVALID_TOKEN",
     ]
+
+
+async def test_a_token_shows_where_its_account_stands(database: Database) -> None:
+    """Named or not: whoever has no token and names nobody is shown the tickets alone."""
+    async with opened(database, open_access=True) as office:
+        await office.running.apply(office.running.catalogue.put(2, total_seats=1, key="show"))
+        tickets, bearer = office.running.tickets, office.issuer.bearer
+        await tickets.BookTicket(
+            waiting_list_pb2.BookTicketRequest(event_id="show"), metadata=bearer(ADA, Role.USER)
+        )
+        asked = waiting_list_pb2.GetEventStatusRequest(event_id="show")
+        for who, status in ((ADA, "booked"), (BOB, "none")):
+            shown = await tickets.GetEventStatus(asked, metadata=bearer(who, Role.USER))
+            assert shown.status.you.status == status
+        assert not (await tickets.GetEventStatus(asked)).status.HasField("you")
+        asked.user_id = BOB
+        denied = tickets.GetEventStatus(asked, metadata=bearer(ADA, Role.USER))
+        assert (await refused(denied)).reason == "PERMISSION_DENIED"
+        assert (await refused(tickets.GetEventStatus(asked))).reason == "UNAUTHENTICATED"
+
+
+async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
+    database: Database,
+) -> None:
+    """No waiting list would ever serve it; a key repeats the number that was told first."""
+    async with opened(database, open_access=True) as office:
+        await office.running.apply(office.running.catalogue.put(2, total_seats=3, key="show"))
+        await office.running.reserve(2, "ada")
+        asked = waiting_list_pb2.BookTicketRequest(
+            event_id="show", user_id="huge", seat_count=4, request_id="k"
+        )
+        first = await refused(office.running.tickets.BookTicket(asked))
+        assert (first.reason, first.metadata["seats_left"]) == ("SOLD_OUT", "2")
+        await office.running.reserve(2, "bob")
+        again = await refused(office.running.tickets.BookTicket(asked))
+        assert again.metadata == {**first.metadata, "replayed": "true"}
 
 
 async def test_one_lists_what_is_ones_own(office: Office) -> None:
