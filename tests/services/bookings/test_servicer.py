@@ -125,6 +125,16 @@ async def catalogue_serving() -> AsyncIterator[tuple[FakeCatalogue, str]]:
         await server.stop(None)
 
 
+def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
+    """Makes the stubs of a bookings that serves on a channel."""
+    return Running(
+        bookings_pb2_grpc.BookingsServiceStub(channel),
+        inventory_pb2_grpc.InventoryServiceStub(channel),
+        waiting_list_pb2_grpc.WaitingListServiceStub(channel),
+        catalogue,
+    )
+
+
 @contextlib.asynccontextmanager
 async def bookings_serving(database: Database, **changes: Any) -> AsyncIterator[Running]:
     """Serves bookings beside a fake catalogue."""
@@ -133,12 +143,7 @@ async def bookings_serving(database: Database, **changes: Any) -> AsyncIterator[
         serving(settings(database, target, **changes)) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        yield Running(
-            bookings_pb2_grpc.BookingsServiceStub(channel),
-            inventory_pb2_grpc.InventoryServiceStub(channel),
-            waiting_list_pb2_grpc.WaitingListServiceStub(channel),
-            catalogue,
-        )
+        yield called_over(channel, catalogue)
 
 
 @pytest.fixture
@@ -411,11 +416,7 @@ async def test_bookings_serves_what_it_knows_without_events(database: Database) 
         serving(settings(database, "127.0.0.1:1")) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        alone = Running(
-            bookings_pb2_grpc.BookingsServiceStub(channel),
-            inventory_pb2_grpc.InventoryServiceStub(channel),
-            FakeCatalogue(),
-        )
+        alone = called_over(channel, FakeCatalogue())
         await alone.apply(alone.catalogue.put(1))
         assert (await alone.reserve()).reservation.event_id == 1
         assert (await refused(alone.reserve(2))).reason == "UNAVAILABLE"
@@ -430,8 +431,7 @@ async def test_every_call_that_was_accepted_is_answered_though_it_stops(database
         async with serving(settings(database, target)) as port:
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
             await clients.enter_async_context(channel)
-            stub: Any = bookings_pb2_grpc.BookingsServiceStub(channel)
-            stopping = Running(stub, inventory_pb2_grpc.InventoryServiceStub(channel), catalogue)
+            stopping = called_over(channel, catalogue)
             await stopping.apply(catalogue.put(1, total_seats=30))
             await holder.execute("SELECT FROM bookings.inventory FOR UPDATE")
             asked = [
