@@ -120,6 +120,7 @@ class Decision:
     replayed: bool
     position: int | None = None
     seat_count: int | None = None
+    seats_left: int | None = None
 
 
 Outcome = Reservation | Waiting | Refusal
@@ -172,9 +173,7 @@ def outcomes(requests: Sequence[Request], decisions: Sequence[Decision]) -> list
             return _waiting(request, decision)
         return refused(
             decision.outcome,
-            decision.rev,
-            decision.booking_id,
-            decision.position,
+            (decision.rev, decision.booking_id, decision.position, decision.seats_left),
             decision.replayed,
         )
 
@@ -183,16 +182,16 @@ def outcomes(requests: Sequence[Request], decisions: Sequence[Decision]) -> list
     ]
 
 
-def _refusal(
-    outcome: str, rev: int | None, booking_id: int | None, position: int | None, replayed: bool
-) -> Refusal:
+def _refusal(outcome: str, facts: tuple[int | None, ...], replayed: bool) -> Refusal:
     if outcome == EventNotFound.reason:
         # Not a word more: an event that one may not see must look like none at all.
         return EventNotFound()
+    rev, booking_id, position, seats_left = facts
     return _REFUSALS[outcome](
         inventory_revision=rev,
         booking_id=booking_id,
         position=position,
+        seats_left=seats_left,
         replayed="true" if replayed else None,
     )
 

@@ -7,7 +7,8 @@ SELECT
     booking_id,
     decided_at,
     rev,
-    replayed
+    replayed,
+    seats_left
 FROM reserve(
     %(event_ids)s::bigint[],
     %(user_ids)b::text[],
@@ -32,7 +33,8 @@ SELECT
     rev,
     replayed,
     queue_position AS position,
-    booked_seats AS seat_count
+    booked_seats AS seat_count,
+    seats_left
 FROM book_tickets(
     %(event_ids)s::bigint[],
     %(user_ids)b::text[],

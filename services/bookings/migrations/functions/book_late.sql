@@ -14,7 +14,8 @@ RETURNS TABLE (
     booking_id bigint,
     decided_at timestamptz,
     rev bigint,
-    queue_position bigint
+    queue_position bigint,
+    seats_left integer
 )
 LANGUAGE plpgsql
 AS $$
@@ -56,7 +57,11 @@ BEGIN
         END;
     END IF;
 
-    IF outcome = 'ALREADY_WAITING' THEN
+    IF outcome = 'SOLD_OUT' THEN
+        seats_left := greatest(
+            CASE WHEN stock.waiting > 0 THEN 0 ELSE stock.capacity - stock.sold - stock.held END, 0
+        );
+    ELSIF outcome = 'ALREADY_WAITING' THEN
         queue_position := waiting_position(event, entry.place);
     ELSIF outcome IS NULL AND stock.waiting = 0 AND stock.sold + stock.held + seats <= stock.capacity THEN
         SELECT made.outcome, made.booking_id, made.decided_at, made.rev

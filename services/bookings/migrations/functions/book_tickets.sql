@@ -1,7 +1,7 @@
 -- Decides a batch of tickets as `reserve` decides seats, but whoever comes too late joins the waiting
 -- list, and whoever has an offer accepts it, for as many seats as it was made for. The arrays, the
 -- locks and the outcomes are those of `reserve`; besides, WAITING and ALREADY_WAITING tell the position,
--- and RESERVED how many seats.
+-- RESERVED how many seats, and SOLD_OUT how many are left.
 CREATE OR REPLACE FUNCTION book_tickets(
     event_ids bigint[],
     user_ids text[],
@@ -22,7 +22,8 @@ RETURNS TABLE (
     rev bigint,
     replayed boolean,
     queue_position bigint,
-    booked_seats integer
+    booked_seats integer,
+    seats_left integer
 )
 LANGUAGE plpgsql
 -- Plans are made once and while tables may still be empty: they must be those for full ones.
@@ -66,6 +67,7 @@ BEGIN
             replayed := decided.replayed;
             queue_position := NULL;
             booked_seats := seat_counts[item];
+            seats_left := decided.seats_left;
             IF replayed THEN
                 SELECT (snapshot ->> 'position')::bigint
                 INTO queue_position
@@ -98,9 +100,16 @@ BEGIN
     FOR i IN SELECT l FROM unnest(late) AS l ORDER BY l LOOP
         item := i;
         replayed := false;
+        seats_left := NULL;
         IF event_ids[i] = ANY (locked) THEN
-            SELECT ticket.outcome, ticket.booking_id, ticket.decided_at, ticket.rev, ticket.queue_position
-            INTO outcome, booking_id, decided_at, rev, queue_position
+            SELECT
+                ticket.outcome,
+                ticket.booking_id,
+                ticket.decided_at,
+                ticket.rev,
+                ticket.queue_position,
+                ticket.seats_left
+            INTO outcome, booking_id, decided_at, rev, queue_position, seats_left
             FROM book_late(
                 event_ids[i], user_ids[i], seat_counts[i], uuids[i], way, exclusive_way
             ) AS ticket;
@@ -114,7 +123,9 @@ BEGIN
                 outcome = book_tickets.outcome,
                 booking_id = book_tickets.booking_id,
                 rev = book_tickets.rev,
-                snapshot = jsonb_build_object('position', queue_position)
+                snapshot = jsonb_build_object(
+                    'position', queue_position, 'seats_left', seats_left
+                )
             WHERE caller = callers[i]
                 AND operation = way
                 AND key = keys[i];

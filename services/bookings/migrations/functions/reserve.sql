@@ -8,7 +8,7 @@
 -- Gives one row for each item: RESERVED, or why not; UNKNOWN_EVENT where the inventory has no row;
 -- BUSY, if `skips_locked`, where somebody else has the event's lock and this call does not wait.
 -- `rev` is the revision of the inventory at which the outcome was true; `uuids` are the public
--- references for those who get a seat.
+-- references for those who get a seat. `seats_left` is for those who asked for more than there are.
 CREATE OR REPLACE FUNCTION reserve(
     event_ids bigint[],
     user_ids text[],
@@ -27,7 +27,8 @@ RETURNS TABLE (
     booking_id bigint,
     decided_at timestamptz,
     rev bigint,
-    replayed boolean
+    replayed boolean,
+    seats_left integer
 )
 LANGUAGE plpgsql
 -- Plans are made once and while tables may still be empty: they must be those for full ones.
@@ -80,7 +81,14 @@ BEGIN
             ) AS tried;
 
             RETURN QUERY
-            SELECT i, 'REQUEST_IN_PROGRESS', NULL::bigint, NULL::timestamptz, NULL::bigint, false
+            SELECT
+                i,
+                'REQUEST_IN_PROGRESS',
+                NULL::bigint,
+                NULL::timestamptz,
+                NULL::bigint,
+                false,
+                NULL::integer
             FROM generate_subscripts(keys, 1) AS i
             WHERE keys[i] IS NOT NULL
                 AND i <> ALL (coalesce(claimed, '{}'));
@@ -94,7 +102,8 @@ BEGIN
                 CASE WHEN stored.is_same THEN stored.booking_id END,
                 CASE WHEN stored.is_same THEN stored.decided_at END,
                 CASE WHEN stored.is_same THEN stored.rev END,
-                stored.is_same
+                stored.is_same,
+                CASE WHEN stored.is_same THEN (stored.snapshot ->> 'seats_left')::integer END
             FROM unnest(claimed) AS i
             CROSS JOIN LATERAL (
                 SELECT idempotency.*, fingerprint = fingerprints[i] AS is_same
@@ -164,14 +173,16 @@ BEGIN
 
         IF refused IS NOT NULL THEN
             RETURN QUERY
-            SELECT *, false
-            FROM unnest(
-                refused,
-                refused_outcomes,
-                refused_booking_ids,
-                array_fill(NULL::timestamptz, ARRAY[cardinality(refused)]),
-                refused_revs
-            );
+            SELECT
+                i,
+                outcome,
+                booking_id,
+                NULL::timestamptz,
+                rev,
+                false,
+                CASE WHEN outcome = 'SOLD_OUT' AND seat_counts[i] > 1 THEN 0 END
+            FROM unnest(refused, refused_outcomes, refused_booking_ids, refused_revs)
+                AS refusal (i, outcome, booking_id, rev);
             wanted := ARRAY(SELECT unnest(wanted) EXCEPT SELECT unnest(refused) ORDER BY 1);
         END IF;
     END IF;
@@ -234,7 +245,8 @@ BEGIN
             SELECT
                 asked.*,
                 stock.rev AS base_rev,
-                stock.left,
+                stock.free,
+                stock.free / asked.seats AS left,
                 stock.exclusive,
                 stock.price_amount_minor,
                 stock.price_currency,
@@ -259,8 +271,7 @@ BEGIN
             LEFT JOIN LATERAL (
                 SELECT
                     inventory.*,
-                    CASE WHEN waiting > 0 THEN 0 ELSE capacity - sold - held END / asked.seats
-                        AS left,
+                    CASE WHEN waiting > 0 THEN 0 ELSE capacity - sold - held END AS free,
                     coalesce(one_booking_per_user, exclusive_way) AS exclusive,
                     event_objection(inventory, moment) AS objection
                 FROM inventory
@@ -306,7 +317,8 @@ BEGIN
             CASE
                 WHEN objection IS NULL AND place <= queued.left THEN nextval('booking_id')
                 ELSE existing_id
-            END AS booking_id
+            END AS booking_id,
+            greatest(queued.free - queued.left * seats, 0) AS seats_left
         FROM queued
     ),
     booked AS (
@@ -350,15 +362,18 @@ BEGIN
                 ELSE booking_id
             END AS booking_id,
             rev,
-            event_id
+            event_id,
+            CASE WHEN outcome = 'SOLD_OUT' AND seats > 1 THEN seats_left END AS seats_left
         FROM decided
     ),
     remembered AS (
         INSERT INTO idempotency (
-            caller, operation, key, fingerprint, outcome, event_id, booking_id, rev, decided_at
+            caller, operation, key, fingerprint, outcome, event_id, booking_id, rev, snapshot,
+            decided_at
         )
         SELECT
             callers[i], way, keys[i], fingerprints[i], outcome, event_id, booking_id, rev,
+            CASE WHEN seats_left IS NOT NULL THEN jsonb_build_object('seats_left', seats_left) END,
             moment
         FROM answered
         WHERE keys[i] IS NOT NULL
@@ -372,10 +387,10 @@ BEGIN
             event_id = excluded.event_id,
             booking_id = excluded.booking_id,
             rev = excluded.rev,
-            snapshot = NULL,
+            snapshot = excluded.snapshot,
             decided_at = excluded.decided_at
     )
-    SELECT i, outcome, booking_id, moment, rev, false
+    SELECT i, outcome, booking_id, moment, rev, false, seats_left
     FROM answered;
 END;
 $$;
