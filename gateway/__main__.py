@@ -58,7 +58,11 @@ def application(
     endpoints = _endpoints(settings, bindings, channels, admission)
     return App(
         (*health.routes(_by_name(channels)), *pages.routes(bindings), *endpoints),
-        layers(log_sample=settings.log_sample, slow_seconds=settings.slow_seconds),
+        layers(
+            log_sample=settings.log_sample,
+            slow_seconds=settings.slow_seconds,
+            origins=settings.cors_origins,
+        ),
     )
 
 

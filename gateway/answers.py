@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor
 
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
 from gateway import errors
-from gateway.contract import Binding, fields, reason_name
+from gateway.contract import ETAG_HEADER, Binding, reason_name
 from gateway.schemas import Schema, Schemas
 from services.kit.errors import ValidationFailed
 
@@ -34,7 +34,10 @@ WITH_A_BODY: Reasons = (
 )
 HEADERS: dict[str, Schema] = {
     "Content-Location": {"description": "What there is already.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}},
+    "ETag": {
+        "description": "The version, for `If-Match`, or what a read showed, for `If-None-Match`.",
+        "schema": {"type": "string"},
+    },
     "Idempotent-Replayed": {
         "description": "The stored answer of an earlier request with the same key.",
         "schema": {"const": "true"},
@@ -53,6 +56,10 @@ HEADERS: dict[str, Schema] = {
     "WWW-Authenticate": {"description": "The scheme.", "schema": {"const": "Bearer"}},
     "X-Inventory-Revision": {
         "description": "Revision of the event's inventory at which this was true.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "X-Seats-Left": {
+        "description": "Seats that are left where more were asked for.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
     "X-Waiting-Position": {
@@ -93,12 +100,19 @@ class Answers:
         for reason in dict.fromkeys(_reasons(binding)):
             by_status[errors.REPLIES[reason].status].append(reason)
         refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
-        return self._successes(binding) | refusals
+        return self._successes(binding) | self._not_modified(binding) | refusals
 
     def _successes(self, binding: Binding) -> dict[str, Schema]:
         usual, other = binding.rule.success_status or HTTPStatus.OK, binding.rule.other_success
         statuses = {usual, other.status} if other.field else {usual}
         return {str(int(status)): self._success(binding) for status in sorted(statuses)}
+
+    def _not_modified(self, binding: Binding) -> dict[str, Schema]:
+        """Describes the answer to a read whose ETag the client sent in `If-None-Match`."""
+        if not binding.is_read or ETAG_HEADER not in _success_headers(binding):
+            return {}
+        headers = _headers(_success_headers(binding))
+        return {"304": {"description": "`If-None-Match` names what there is.", "headers": headers}}
 
     def _success(self, binding: Binding) -> Schema:
         if binding.rule.success_status == HTTPStatus.NO_CONTENT:
@@ -145,11 +159,9 @@ def _reasons(binding: Binding) -> Iterator[str]:
 
 
 def _success_headers(binding: Binding) -> list[str]:
-    response = fields(binding.rpc.output_type)
-    shown = binding.answer_type
-    if not isinstance(shown, Descriptor) and shown.message_type and not shown.is_repeated:
-        response = [*response, *fields(shown.message_type)]
-    headers = [f.rule.response_header for f in response if f.rule.response_header]
+    headers = [field.rule.response_header for _, field in binding.response_header_fields]
+    if binding.revision_field:
+        headers.append(ETAG_HEADER)
     if binding.rule.location:
         headers.append("Location")
     if binding.rule.paging:
@@ -168,6 +180,8 @@ def _refusal_headers(reason: str) -> Iterator[str]:
         yield from ("Content-Location", "Idempotent-Replayed", "X-Inventory-Revision")
     if reason == reason_name(reasons_pb2.REASON_ALREADY_WAITING):
         yield "X-Waiting-Position"
+    if reason == reason_name(reasons_pb2.REASON_SOLD_OUT):
+        yield "X-Seats-Left"
 
 
 def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:

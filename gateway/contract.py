@@ -25,6 +25,8 @@ VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 WHOLE = "*"
 FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
 KEY_HEADER = "Idempotency-Key"
+ETAG_HEADER = "ETag"
+REVISION_HEADER = "X-Inventory-Revision"
 SUCCESSES = range(200, 300)
 
 
@@ -152,6 +154,30 @@ class Binding:
         """What is printed: a field of the response, or the response as a whole."""
         response = self.rpc.output_type
         return response.fields_by_name[self.response_body] if self.response_body else response
+
+    @cached_property
+    def response_header_fields(self) -> Sequence[tuple[str, Field]]:
+        """Fields of the response, or of its resource, that a header repeats, with their paths."""
+        response = self.rpc.output_type
+        found = [(field.name, field) for field in fields(response)]
+        resource = response.fields_by_name.get(self.response_body)
+        if resource is not None and resource.message_type is not None and not resource.is_repeated:
+            within = fields(resource.message_type)
+            found += [(f"{resource.name}.{field.name}", field) for field in within]
+        return [(path, field) for path, field in found if field.rule.response_header]
+
+    @cached_property
+    def has_version(self) -> bool:
+        """Whether what it answers has a version of its own, which is its ETag."""
+        return any(f.rule.response_header == ETAG_HEADER for _, f in self.response_header_fields)
+
+    @cached_property
+    def revision_field(self) -> str:
+        """Name of the field with the revision at which a read without a version was true, or ""."""
+        if not self.is_read or self.has_version:
+            return ""
+        headers = {f.rule.response_header: path for path, f in self.response_header_fields}
+        return headers.get(REVISION_HEADER, "")
 
     def shown(self, path: str) -> str:
         """Translates the path of a field in the request to what the client calls it."""

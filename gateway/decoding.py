@@ -18,11 +18,9 @@ from gateway import contract, rules, values
 from gateway.contract import Binding, Field
 from gateway.headers import field_value
 from gateway.queries import Pairs
-from gateway.wording import readable
 from services.kit.errors import ValidationFailed, Violation
-from services.kit.validation import violations
+from services.kit.validation import MISSING, violations
 
-MISSING = "value is required"
 NO_COPIES: Mapping[str, str] = MappingProxyType({})
 
 Found: TypeAlias = list[Violation]
@@ -134,30 +132,37 @@ class Decoder:
         }
 
     def decode(
-        self, variables: Mapping[str, str], carried: Values, query: Pairs, body: Members
+        self,
+        variables: Mapping[str, str],
+        carried: Values,
+        query: Pairs,
+        body: Members,
+        *,
+        has_account: bool = True,
     ) -> Message:
-        """Makes the message; `carried` are the fields from headers. Raises ValidationFailed."""
+        """Makes the message; `carried` are the fields from headers. Raises ValidationFailed.
+
+        Without an account, the caller must name the user.
+        """
         found: Found = []
         fields = {name: read(variables[name], name, found) for name, read in self._path}
         if query:
             fields |= self._query.take(query, "", found)
         given = self._body.take(body, "", found)
-        missing = self._query.missing(fields, "") + self._body.missing(given, "")
-        if found:
-            raise ValidationFailed(violations=found + missing)
+        found += self._query.missing(fields, "") + self._body.missing(given, "")
+        # What could not be read is None, so the rules of all other fields are checked all the same.
         message = self._message(**fields, **carried, **self._of_body(given))
-        if broken := violations(message):
+        if broken := violations(message, has_account=has_account):
             named = self.of_client(broken, query, body)
-            absent = {violation.path for violation in missing}
-            missing += [violation for violation in named if violation.path not in absent]
-        if missing:
-            raise ValidationFailed(violations=missing)
+            found += [violation for violation in named if not _is_told(violation, found)]
+        if found:
+            raise ValidationFailed(violations=found)
         return message
 
     def of_client(self, named: Sequence[Violation], query: Pairs, body: Members) -> Found:
         """Names the fields of a request as its client does."""
         sent = {**self._query.sent_names(query), **self._body.sent_names(body)}
-        return [Violation(self._shown(v.path, sent), readable(v.message)) for v in named]
+        return [Violation(self._shown(v.path, sent), v.message) for v in named]
 
     def _shown(self, path: str, sent: Mapping[str, str]) -> str:
         shown = self._binding.shown(path)
@@ -172,6 +177,14 @@ class Decoder:
         if self._binding.is_update:
             fields["update_mask"] = FieldMask(paths=given)
         return fields
+
+
+def _is_told(violation: Violation, found: Found) -> bool:
+    """Tells whether a client hears of the field, or of one within it, already."""
+    path = violation.path
+    return any(
+        told.path == path or told.path.startswith((f"{path}.", f"{path}[")) for told in found
+    )
 
 
 def _differs(original: str) -> str:
@@ -247,9 +260,10 @@ def _nested(message: Descriptor) -> Read:
         if type(value) is not tuple:
             found.append(Violation(path, "must be an object"))
             return None
+        before = len(found)
         given = fields.take(value, f"{path}.", found)
         found += fields.missing(given, f"{path}.")
-        return None if found else make(**given)
+        return make(**given) if len(found) == before else None
 
     return read
 
@@ -260,7 +274,9 @@ def _many(read_one: Read) -> Read:
             found.append(Violation(path, "must be an array"))
             return None
         items: Sequence[Any] = value
-        return [_item(read_one, item, f"{path}[{i}]", found) for i, item in enumerate(items)]
+        before = len(found)
+        members = [_item(read_one, item, f"{path}[{i}]", found) for i, item in enumerate(items)]
+        return members if len(found) == before else None
 
     return read
 

@@ -61,13 +61,7 @@ def body_encoder(binding: Binding) -> Encode:
 
 def header_encoders(binding: Binding) -> Sequence[HeaderOf]:
     """Makes a function per field of a response that a header repeats."""
-    response = binding.rpc.output_type
-    encoders = [_header(field, "") for field in contract.fields(response) if _has_header(field)]
-    shown = response.fields_by_name.get(binding.response_body)
-    if shown is not None and shown.message_type is not None and not shown.is_repeated:
-        resource = contract.fields(shown.message_type)
-        encoders += [_header(field, shown.name) for field in resource if _has_header(field)]
-    return encoders
+    return [_header(field, path) for path, field in binding.response_header_fields]
 
 
 def timestamp(value: Timestamp) -> str:
@@ -136,13 +130,9 @@ def _as_is(value: Any) -> Any:
     return value
 
 
-def _has_header(field: Field) -> bool:
-    return bool(field.rule.response_header)
-
-
-def _header(field: Field, resource: str) -> HeaderOf:
+def _header(field: Field, path: str) -> HeaderOf:
     name = field.rule.response_header.lower().encode()
-    read = attrgetter(f"{resource}.{field.name}" if resource else field.name)
+    read = attrgetter(path)
     if field.descriptor.type == FieldDescriptor.TYPE_BOOL:
         return lambda response: (name, b"true") if read(response) else None
     if field.descriptor.type not in values.INTEGERS:

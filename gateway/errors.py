@@ -226,6 +226,8 @@ def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[
         headers += ((b"idempotent-replayed", b"true"),)
     if position := metadata.get("position"):
         headers += ((b"x-waiting-position", position.encode()),)
+    if seats := metadata.get("seats_left"):
+        headers += ((b"x-seats-left", seats.encode()),)
     if path := location.fill(metadata):
         headers += ((b"content-location", path),)
     return headers

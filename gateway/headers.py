@@ -8,10 +8,15 @@ from gateway.contract import KEY_HEADER
 from gateway.errors import InvalidKey, UnsupportedMediaType
 from gateway.exchange import JSON
 
+IF_MATCH = "If-Match"
+GZIP_SUFFIX = b"-gzip"
+"""Ends the ETag of a compressed answer, as another encoding is another representation."""
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(rb'\\(["\\])')
+_TAG = re.compile(rb'(?:^|,)\s*(?:W/)?"([^"]*)"(?=\s*(?:,|$))')
 _PARAMETER = re.compile(rb'charset=(?:utf-8|"utf-8")', re.IGNORECASE)
 
 
@@ -25,7 +30,23 @@ def request_id(sent: bytes | None) -> str:
 
 def field_value(header: str, sent: bytes) -> str:
     """Reads a header that carries a field of the request. Raises InvalidKey."""
-    return idempotency_key(sent) if header == KEY_HEADER else sent.decode("latin-1")
+    if header == KEY_HEADER:
+        return idempotency_key(sent)
+    if header == IF_MATCH:
+        # Services know versions, and nothing of how an answer was compressed.
+        sent = sent.replace(GZIP_SUFFIX + b'"', b'"')
+    return sent.decode("latin-1")
+
+
+def is_among(tag: bytes, sent: bytes) -> bool:
+    """Tells whether `If-None-Match` names an ETag, by the weak comparison of RFC 9110.
+
+    An answer that was sent compressed is the same one here.
+    """
+    if sent.strip() == b"*":
+        return True
+    wanted = tag.strip(b'"').removesuffix(GZIP_SUFFIX)
+    return any(found.removesuffix(GZIP_SUFFIX) == wanted for found in _TAG.findall(sent))
 
 
 def idempotency_key(sent: bytes) -> str:
@@ -60,6 +81,17 @@ def accepts(accept: bytes, media_type: bytes) -> bool:
         if specificity > precision:
             quality, precision = _quality(parameters), specificity
     return quality > 0 or not accept.strip()
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Tells whether `Accept-Encoding` admits gzip and prefers nothing else to it."""
+    qualities: dict[bytes, float] = {}
+    for item in accept_encoding.lower().split(b","):
+        name, *parameters = (part.strip() for part in item.split(b";"))
+        qualities[name] = _quality(parameters)
+    gzip = qualities.get(b"gzip", qualities.get(b"x-gzip", qualities.get(b"*", 0.0)))
+    return gzip > 0 and gzip >= qualities.get(b"identity", 0.0)
 
 
 def _is_json(media_type: bytes) -> bool:

@@ -10,6 +10,8 @@ from gateway import errors, metrics
 from gateway.exchange import Answer, Handler, Request
 from gateway.headers import accepts
 from gateway.locations import Location
+from gateway.origins import Origins
+from gateway.representations import Representations
 from gateway.routing import UNMATCHED, Route
 from services.kit.errors import Internal, Refusal
 from services.kit.logging import sampled
@@ -27,9 +29,17 @@ class Layer(Protocol):
         """Makes the handler of a route out of that of the layers inside it."""
 
 
-def layers(*, log_sample: float, slow_seconds: float) -> Sequence[Layer]:
-    """Lists the layers, outermost first."""
-    return (AccessLog(log_sample, slow_seconds), Refusals(), Negotiation())
+def layers(
+    *, log_sample: float, slow_seconds: float, origins: Sequence[str] = ()
+) -> Sequence[Layer]:
+    """Lists the layers, outermost first; `origins` are those whose pages may call."""
+    return (
+        AccessLog(log_sample, slow_seconds),
+        *((Origins(origins),) if origins else ()),
+        Representations(),
+        Refusals(),
+        Negotiation(),
+    )
 
 
 class AccessLog:

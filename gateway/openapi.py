@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway import rules
+from gateway import paging, rules
 from gateway.answers import HEADERS, Answers, status_answer
 from gateway.comments import Comments, of_endpoint
 from gateway.contract import KEY_HEADER, Binding, Field, fields
@@ -76,11 +76,11 @@ def _service_operation(path: str, summary: str, answers: dict[str, Schema]) -> S
 
 def _operation(binding: Binding, schemas: Schemas) -> Schema:
     summary, description = of_endpoint(schemas.comment(binding.rpc.full_name))
-    quotas = map(described, binding.rule.quotas)
+    limits = (paging.described(binding), *map(described, binding.rule.quotas))
     operation: Schema = {
         "tags": [binding.rpc.containing_service.name.removesuffix("Service")],
         "summary": summary,
-        "description": "\n".join(filter(None, (description, *quotas))),
+        "description": "\n".join(filter(None, (description, *limits))),
         "security": SECURITY.get(binding.rule.access, [{"bearer": []}]),
         "parameters": list(_parameters(binding, schemas)),
     }

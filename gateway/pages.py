@@ -1,5 +1,6 @@
 """The API's documentation for people and machines, from files that the gateway has itself."""
 
+import hashlib
 from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
@@ -56,8 +57,10 @@ def _file(path: str, file: Path) -> Route:
 def _route(path: str, body: bytes, name: str = "openapi.json") -> Route:
     media_type = MEDIA_TYPES[Path(name).suffix]
     charset = b"; charset=utf-8" if media_type.startswith(b"text/") else b""
-    headers = ((b"content-type", media_type + charset), *SECURITY, *HOUR)
-    return Route("GET", path, _constant(Answer(200, headers, body)), media_type=media_type)
+    etag = b'"%b"' % hashlib.sha256(body).hexdigest()[:16].encode()
+    headers = ((b"content-type", media_type + charset), (b"etag", etag), *SECURITY, *HOUR)
+    handle = _constant(Answer(200, headers, body))
+    return Route("GET", path, handle, media_type=media_type, is_constant=True)
 
 
 def _constant(answer: Answer) -> Handler:

@@ -11,13 +11,13 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from google.protobuf.message import Message
 
 from boxoffice.rest.v1 import rest_pb2
+from gateway import values
 from gateway.contract import Binding
 from gateway.exchange import Header, Request
 from gateway.queries import Pairs
 from services.kit.errors import ValidationFailed, Violation
 
 DEFAULT_SIZE = 50
-MAX_SIZE = 200
 
 
 class Pages:
@@ -56,7 +56,7 @@ class Pages:
         """Gives the body: the rows, in an envelope where pages were asked for by number."""
         if not self._has_numbers or not request.HasField("page"):
             return rows
-        limit = min(request.page_size or DEFAULT_SIZE, MAX_SIZE)
+        limit = request.page_size or DEFAULT_SIZE
         meta = {
             "total": response.total,
             "page": request.page,
@@ -87,6 +87,18 @@ class Pages:
 
     def _is_token(self, piece: bytes) -> bool:
         return unquote_to_bytes(piece.partition(b"=")[0]).decode() in self._token_names
+
+
+def described(binding: Binding) -> str:
+    """Tells clients how a list is paged; "" for what is no list of pages."""
+    if binding.rule.paging == rest_pb2.PAGING_UNSPECIFIED:
+        return ""
+    [size] = [field for field in binding.query_fields if field.name == "page_size"]
+    _, most = values.bounds(size.descriptor)
+    if binding.rule.paging == rest_pb2.PAGING_NUMBER:
+        return f"A page has {DEFAULT_SIZE} rows, or as many as `limit` says: at most {most}."
+    by_token = f"A page has {DEFAULT_SIZE} rows, or as many as `page_size` says: at most {most}."
+    return f"{by_token} `Link` leads to the next one."
 
 
 def _has(response: Message, name: str) -> bool:

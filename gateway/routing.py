@@ -20,7 +20,7 @@ class Route:
     """A method and a path template (`/events/{event_id}`), and who answers there.
 
     `location` is the template of the resource that a refusal may name, `media_type` what a success
-    is answered in.
+    is answered in. A constant route always answers with the same body.
     """
 
     method: str
@@ -28,6 +28,7 @@ class Route:
     handle: Handler
     media_type: bytes = JSON
     location: str = ""
+    is_constant: bool = False
 
 
 class Match(NamedTuple):

@@ -19,8 +19,8 @@ def plain(field: FieldDescriptor) -> Schema:
     """Gives the schema of one value of a field that is no message, without its rules."""
     if field.enum_type is not None:
         return {"type": "string", "enum": list(values.enum_names(field.enum_type))}
-    if field.type in _INTEGERS:
-        return {"type": "integer", "format": _INTEGERS[field.type]}
+    if field.type in values.INTEGER_NAMES:
+        return {"type": "integer", "format": values.INTEGER_NAMES[field.type]}
     if field.type not in _OTHERS:
         raise ContractError(f"{field.full_name}: JSON Schema has nothing for values of this type")
     return {"type": _OTHERS[field.type]}
@@ -31,7 +31,7 @@ def scalar(field: FieldDescriptor) -> Schema:
     schema = plain(field)
     if field.enum_type is not None:
         schema["enum"] = list(values.admitted(field, field.enum_type))
-    if field.type in _INTEGERS:
+    if field.type in values.INTEGER_NAMES:
         schema |= _integer(field)
     if field.type == FieldDescriptor.TYPE_STRING:
         schema |= _string(_rules(field).string)
@@ -68,12 +68,7 @@ def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
 
 
 def _integer(field: FieldDescriptor) -> Schema:
-    rules = getattr(_rules(field), _INTEGERS[field.type])
-    low, high = values.INTEGERS[field.type]
-    if rules.HasField("gte"):
-        low = rules.gte
-    if rules.HasField("lte"):
-        high = rules.lte
+    low, high = values.bounds(field)
     return {"minimum": low, "maximum": high}
 
 
@@ -100,12 +95,4 @@ def _admits_empty(schema: Schema) -> bool:
 
 _OTHERS: Mapping[int, str] = MappingProxyType(
     {FieldDescriptor.TYPE_BOOL: "boolean", FieldDescriptor.TYPE_STRING: "string"}
-)
-_INTEGERS: Mapping[int, str] = MappingProxyType(
-    {
-        FieldDescriptor.TYPE_INT32: "int32",
-        FieldDescriptor.TYPE_INT64: "int64",
-        FieldDescriptor.TYPE_UINT32: "uint32",
-        FieldDescriptor.TYPE_UINT64: "uint64",
-    }
 )

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from gateway.exchange import Answer, Header
 
 _ALL_ANSWERS: Header = (b"x-content-type-options", b"nosniff")
+_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _STATUS_LINES = {s: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
 
@@ -19,8 +20,8 @@ def encoded(answer: Answer, request_id: str, *, has_body: bool = True, closes: b
     lines = b"".join([b"%b: %b\r\n" % header for header in answer.headers])
     if not lines.count(b"\r") == lines.count(b"\n") == len(answer.headers):
         raise ValueError("a header has a line's end in it")
-    # Where there never is a body, not even its length may be told (RFC 9110).
-    has_length = answer.status != HTTPStatus.NO_CONTENT
+    # Where there never is a body, its length may not be told, or is that of another one (RFC 9110).
+    has_length = answer.status not in _BODILESS
     return b"%b%b%bx-request-id: %b\r\n%b\r\n%b" % (
         _first_lines(answer.status, int(time.time())),
         lines,

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, IPvAnyNetwork
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gateway.origins import origin
 from services.kit.settings import MODEL_CONFIG
 
 
@@ -14,6 +15,7 @@ def _split(value: object) -> object:
 
 RedisUrl = Annotated[str, Field(pattern=r"^((redis|valkey)s?://.+)?$")]
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Origin = Annotated[str, AfterValidator(origin)]
 
 
 class Settings(BaseSettings):
@@ -63,6 +65,10 @@ class Settings(BaseSettings):
 
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     """Header that those proxies write, or add to."""
+
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Origins whose pages may call from a browser, separated by commas; `http://localhost:*` is
+    one at every port, `*` is any."""
 
     open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
     """Whether the services admit callers without a token; the others are told before anything."""

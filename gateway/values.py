@@ -6,7 +6,7 @@ Nothing is coerced.
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -26,12 +26,25 @@ INTEGERS: Mapping[int, tuple[int, int]] = MappingProxyType(
         FieldDescriptor.TYPE_UINT64: (0, 2**64 - 1),
     }
 )
+INTEGER_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        FieldDescriptor.TYPE_INT32: "int32",
+        FieldDescriptor.TYPE_INT64: "int64",
+        FieldDescriptor.TYPE_UINT32: "uint32",
+        FieldDescriptor.TYPE_UINT64: "uint64",
+    }
+)
 TIMESTAMP = timestamp_pb2.Timestamp.DESCRIPTOR.full_name
 
 _RFC_3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_NO_TIME = "must be a time with its offset as of RFC 3339, like 2025-10-13T12:34:56Z"
+_NO_DAY = "must be on a day that the calendar has"
+_NO_CLOCK = "must have a time of day from 00:00:00 to 23:59:59"
+_NO_OFFSET = "must have an offset from -23:59 to +23:59"
+_NO_YEAR = "must be a time in the years 1 to 9999"
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,19}")
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 
@@ -43,7 +56,7 @@ class WrongValueError(ValueError):
 def json_reader(field: FieldDescriptor) -> Read:
     """Makes the reader of a JSON value for a scalar, enum or timestamp field."""
     if field.type in INTEGERS:
-        return _integer(*INTEGERS[field.type])
+        return _integer(INTEGERS[field.type], bounds(field))
     if field.enum_type is not None:
         return _enum(admitted(field, field.enum_type))
     if field.message_type is not None and field.message_type.full_name == TIMESTAMP:
@@ -57,11 +70,21 @@ def text_reader(field: FieldDescriptor, *, is_id: bool) -> Read:
     """Makes the reader of a field's text in a path (`is_id`) or a query."""
     read = json_reader(field)
     if field.type in INTEGERS:
-        low, high = (1 if is_id else INTEGERS[field.type][0]), INTEGERS[field.type][1]
-        return _number(_ID if is_id else _DECIMAL, low, high)
+        low, high = bounds(field)
+        if is_id:
+            return _number(_ID, INTEGERS[field.type], (max(1, low), high))
+        return _number(_DECIMAL, INTEGERS[field.type], (low, high))
     if field.type == FieldDescriptor.TYPE_BOOL:
         return _truth
     return read
+
+
+def bounds(field: FieldDescriptor) -> tuple[int, int]:
+    """Finds the smallest and the largest integer that the type and the rules of a field admit."""
+    low, high = INTEGERS[field.type]
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    rule = getattr(rules, INTEGER_NAMES[field.type])
+    return rule.gte if rule.HasField("gte") else low, rule.lte if rule.HasField("lte") else high
 
 
 def enum_names(enum: EnumDescriptor) -> Mapping[str, int]:
@@ -79,12 +102,16 @@ def admitted(field: FieldDescriptor, enum: EnumDescriptor) -> Mapping[str, int]:
     return {name: number for name, number in names.items() if number in numbers}
 
 
-def _integer(low: int, high: int) -> Read:
+def _integer(limits: tuple[int, int], admitted: tuple[int, int]) -> Read:
+    """Makes a reader of what fits the type; the rules of the field are checked with all others."""
+    low, high = limits
+    expected = "must be from {} to {}".format(*admitted)
+
     def read(value: Any) -> int:
         if type(value) is not int:
             raise WrongValueError("must be an integer")
         if not low <= value <= high:
-            raise WrongValueError(f"must be from {low} to {high}")
+            raise WrongValueError(expected)
         return value
 
     return read
@@ -122,18 +149,33 @@ def _boolean(value: Any) -> bool:
 def _timestamp(value: Any) -> timestamp_pb2.Timestamp:
     form = _RFC_3339.fullmatch(value) if type(value) is str else None
     if form is None:
-        raise WrongValueError("must be a time as of RFC 3339, with its offset")
-    date, clock, fraction, offset = form.groups()
+        raise WrongValueError(_NO_TIME)
+    day, clock, fraction, offset = form.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}{offset.upper()}").astimezone(UTC)
+        moment = datetime.fromisoformat(f"{day}T{clock}{offset.upper()}").astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise WrongValueError("must be a time in the years 1 to 9999") from error
+        raise WrongValueError(_objection(day, clock, offset)) from error
     nanos = int((fraction or "0").ljust(9, "0"))
     return timestamp_pb2.Timestamp(seconds=int(moment.timestamp()), nanos=nanos)
 
 
-def _number(form: re.Pattern[str], low: int, high: int) -> Read:
-    expected = f"must be an integer from {low} to {high}"
+def _objection(day: str, clock: str, offset: str) -> str:
+    """Finds the part of a time that is none."""
+    for part, read, objection in (
+        (clock, time.fromisoformat, _NO_CLOCK),
+        (f"00:00{offset.upper()}", time.fromisoformat, _NO_OFFSET),
+        ("0001" + day[4:] if day[:4] == "0000" else day, date.fromisoformat, _NO_DAY),
+    ):
+        try:
+            read(part)
+        except ValueError:
+            return objection
+    return _NO_YEAR
+
+
+def _number(form: re.Pattern[str], limits: tuple[int, int], admitted: tuple[int, int]) -> Read:
+    low, high = limits
+    expected = "must be an integer from {} to {}".format(*admitted)
 
     def read(text: str) -> int:
         if not form.fullmatch(text) or not low <= int(text) <= high:

@@ -26,6 +26,11 @@ MODULES = {
     "bookings": "services.bookings",
     GATEWAY: "gateway",
 }
+LOCAL_ORIGINS = ",".join(
+    f"{scheme}://{host}:*"
+    for host in ("localhost", "127.0.0.1", "[::1]")
+    for scheme in ("http", "https")
+)
 _OWNER_ONLY = ("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
 
 
@@ -185,6 +190,7 @@ def environment(
         "EXTRA_PORTS": ",".join(str(port) for port in settings.extra_ports),
         "GATEWAY_ACCOUNTS_TARGET": accounts,
         "GATEWAY_BOOKINGS_TARGET": bookings,
+        "GATEWAY_CORS_ORIGINS": os.environ.get("GATEWAY_CORS_ORIGINS", LOCAL_ORIGINS),
         "GATEWAY_EVENTS_TARGET": events,
         "GATEWAY_HOST": settings.host,
         "PORT": str(settings.port),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.kit.authentication import Caller
-from services.kit.errors import PermissionDenied, ValidationFailed, Violation
+from services.kit.callers import denied
 
 ACCOUNT_PREFIX = "acct_"
 
@@ -37,11 +37,11 @@ class Viewer:
     def user(self, named: str = "") -> str:
         """Gives the user they act for: themselves, unless they name one.
 
-        Raises PermissionDenied if that one is not theirs to act for, or if there is none.
+        Raises what `denied` makes if that one is not theirs to act for, or if there is none.
         """
         user_id = named or self.caller.subject
         if user_id is None or not self._may_act_for(user_id):
-            raise PermissionDenied
+            raise denied(self.caller)
         return user_id
 
     def rows(self, *, guests: bool | None = None) -> dict[str, object]:
@@ -63,20 +63,20 @@ class Viewer:
         return not is_account(user_id) or user_id == self.caller.subject or self.owns(organizer_id)
 
     def expect_to_list(self) -> None:
-        """Raises PermissionDenied unless they may list bookings of all users, as far as seen."""
+        """Raises what `denied` makes unless they may list bookings of all users, as far as seen."""
         if not (self.open_access or self.caller.acts_for_anyone):
-            raise PermissionDenied
+            raise denied(self.caller)
 
     def expect_to_list_user(self, user_id: str) -> None:
-        """Raises PermissionDenied unless they may list a user's bookings."""
+        """Raises what `denied` makes unless they may list a user's bookings."""
         is_seen = self.open_access and not is_account(user_id)
         if not (is_seen or self._may_act_for(user_id)):
-            raise PermissionDenied
+            raise denied(self.caller)
 
     def expect_to_list_event(self, organizer_id: str | None) -> None:
-        """Raises PermissionDenied unless they may list an event's bookings, as far as seen."""
+        """Raises what `denied` makes unless they may list an event's bookings, as far as seen."""
         if not (self.open_access or self.owns(organizer_id)):
-            raise PermissionDenied
+            raise denied(self.caller)
 
     def owns(self, organizer_id: str | None) -> bool:
         """Tells whether an event is theirs."""
@@ -98,12 +98,7 @@ def is_account(user_id: str) -> bool:
 
 
 def user_of(request: Any, viewer: Viewer) -> str:
-    """Reads for whom a request is that may leave its `user_id` to the token.
-
-    Raises ValidationFailed if neither says so, PermissionDenied if it is not theirs to act for.
-    """
-    if not request.HasField("user_id") and viewer.caller.subject is None:
-        raise ValidationFailed(violations=[Violation("user_id", "value is required")])
+    """Finds the user of a request that may leave it to the token; raises as `user` does."""
     return viewer.user(normalised(request.user_id))
 
 

@@ -5,7 +5,7 @@
     ├── EventNotBookable     FAILED_PRECONDITION  EVENT_NOT_BOOKABLE
     ├── AlreadyBooked        ALREADY_EXISTS       ALREADY_BOOKED, with `booking_id`
     ├── AlreadyWaiting       ALREADY_EXISTS       ALREADY_WAITING, with `position`
-    ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT
+    ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT, with `seats_left` of several asked for
     ├── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
     ├── AlreadyCancelled     FAILED_PRECONDITION  ALREADY_CANCELLED
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, given by events

@@ -69,7 +69,9 @@ def first_day(period: str, day: str) -> date:
     try:
         within = date.fromisoformat(day) if day else datetime.now(UTC).date()
     except ValueError as error:
-        raise ValidationFailed(violations=[Violation("date", "is not a day")]) from error
+        raise ValidationFailed(
+            violations=[Violation("date", "must be a day that the calendar has")]
+        ) from error
     match period:
         case "day":
             return within

@@ -72,8 +72,9 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
     ) -> waiting_list_pb2.GetEventStatusResponse:
         """See waiting_list.proto."""
         viewer = self._viewer()
-        named = request.HasField("user_id")
-        user_id = viewer.user(normalised(request.user_id)) if named else None
+        user_id = viewer.caller.subject
+        if request.HasField("user_id"):
+            user_id = viewer.user(normalised(request.user_id))
         event = await self._waiting_list.tickets(request.event_id, viewer)
         place = user_id and await self._waiting_list.place(event.event_id, user_id)
         return messages.status_response(event, place or None)

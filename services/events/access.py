@@ -6,6 +6,7 @@ from boxoffice.rest.v1 import rest_pb2
 from services.events.errors import EventNotFound
 from services.events.revisions import Event
 from services.kit.authentication import Caller
+from services.kit.callers import denied
 from services.kit.errors import PermissionDenied
 
 
@@ -54,8 +55,8 @@ class Viewer:
         return event.status != "DRAFT" or self.may_change(event)
 
     def expect_to_change(self, event: Event) -> None:
-        """Raises EventNotFound if they may not see it, PermissionDenied if it is not theirs."""
+        """Raises EventNotFound if they may not see it, what `denied` makes if it is not theirs."""
         if not self.may_see(event):
             raise EventNotFound
         if not self.may_change(event):
-            raise PermissionDenied
+            raise denied(self.caller)

@@ -51,13 +51,23 @@ class Pending:
     revision: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """The change is committed, and its free seats are not counted yet: nobody is answered this."""
+
+    shown: Shown
+
+
 Outcome = Shown | Deleted | Initialized | Refusal
 """What came of a request, for good."""
+
+Written = Outcome | Pending | Uncounted
+"""What the transaction of a request wrote."""
 
 AnswerT = TypeVar("AnswerT", Shown, Deleted, Initialized)
 
 
-def answer(outcome: Outcome | Pending | Replay, expected: type[AnswerT]) -> AnswerT | Replay:
+def answer(outcome: Written | Replay, expected: type[AnswerT]) -> AnswerT | Replay:
     """Gives a success of the expected kind, or its replay; raises a refusal."""
     if isinstance(outcome, Refusal):
         raise outcome

@@ -24,6 +24,8 @@ from services.events.answers import (
     Pending,
     Replay,
     Shown,
+    Uncounted,
+    Written,
     answer,
 )
 from services.events.errors import ChangePending, EventNotFound, VersionMismatch
@@ -113,35 +115,39 @@ class Changes:
         return False
 
     async def _make(self, change: Change, expected: type[AnswerT]) -> AnswerT | Replay:
-        outcome = await self._begin(change)
-        if isinstance(outcome, Pending):
-            outcome = await self._settle(change, outcome)
+        written = await self._begin(change)
+        try:
+            outcome = await self._complete(change, written)
+        except psycopg.Error as error:
+            # What was written stays, so this may not be told as "not done".
+            raise OutcomeUnknown from error
         return answer(outcome, expected)
 
-    async def _begin(self, change: Change) -> Outcome | Pending | Replay:
+    async def _begin(self, change: Change) -> Written | Replay:
         """Commits a change that bookings need not agree to, or else the intent to make it."""
         work = partial(_weigh, change=change)
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, change.request, work)
             failpoint("events.change.written")
         failpoint("events.change.committed")
-        if isinstance(outcome, Shown):
-            is_told = await self._inventory.push(outcome.event)
-            failpoint("events.change.pushed")
-            return await self._counted(outcome, change.request) if is_told else outcome
         return outcome
 
-    async def _counted(self, stored: Shown, request: Request | None) -> Shown:
-        """Adds how many seats are left since the change; with a key only what that remembers."""
-        [counted] = await self._inventory.show([stored.event])
-        if request is None:
-            return counted
-        try:
-            async with self._pool.connection() as connection, connection.transaction():
-                await self._idempotency.settle(connection, request, counted)
-        except psycopg.Error as error:
-            log.warning("seats not added", event_id=stored.event.id, error=str(error).strip())
-            return stored
+    async def _complete(self, change: Change, written: Written | Replay) -> Outcome | Replay:
+        """Does what comes after the commit, and returns what came of the change for good."""
+        if isinstance(written, Pending):
+            return await self._settle(change, written)
+        if isinstance(written, Uncounted):
+            counted = await self._count(written.shown)
+            return await self._idempotency.finish(change.request, counted)
+        return written
+
+    async def _count(self, changed: Shown) -> Shown:
+        """Tells bookings of the change, and counts the seats that are left since."""
+        if not await self._inventory.push(changed.event):
+            return changed
+        failpoint("events.change.pushed")
+        [counted] = await self._inventory.show([changed.event])
+        failpoint("events.change.counted")
         return counted
 
     async def _settle(self, change: Change, pending: Pending) -> Outcome | Replay:
@@ -177,17 +183,17 @@ class Changes:
             return await cursor.fetchall()
 
 
-async def _weigh(connection: Connection, *, change: Change) -> Outcome | Pending:
-    """Locks the event, and makes the change, its seats not counted, or writes the intent down."""
+async def _weigh(connection: Connection, *, change: Change) -> Pending | Uncounted:
+    """Locks the event, and makes the change, or writes the intent down."""
     event = await _lock(connection, change)
     changes = rules.changes_of(event, change.fields)
     if not changes:
-        return shown(event, None)
+        return Uncounted(shown(event, None))
     revision = event.revision + 1
     if rules.needs_verdict(event, changes):
         await _intend(connection, event.id, revision, changes, change.request)
         return Pending(revision)
-    return shown(await revisions.change(connection, event.id, revision, changes), None)
+    return Uncounted(shown(await revisions.change(connection, event.id, revision, changes), None))
 
 
 async def _lock(connection: Connection, change: Change) -> Event:

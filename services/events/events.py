@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 
 from services.events import revisions, rules
 from services.events.access import Viewer
-from services.events.answers import Initialized, Outcome, Pending, Replay, Shown, answer
+from services.events.answers import Initialized, Outcome, Replay, Shown, Written, answer
 from services.events.errors import EventExists, EventNotFound
 from services.events.idempotency import Idempotency, Request, Work
 from services.events.inventory import Inventory, Seats
@@ -150,7 +150,7 @@ class Events:
             [total] = await counted.fetchone() or (0,)
         return Listing(await self._inventory.show(found), total=total)
 
-    async def _store(self, request: Request | None, work: Work) -> Outcome | Pending | Replay:
+    async def _store(self, request: Request | None, work: Work) -> Written | Replay:
         """Works once for a request, and tells bookings of what that made."""
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, request, work)

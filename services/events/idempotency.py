@@ -1,11 +1,19 @@
-"""Requests with a key are worked on once: their answer is stored in the transaction of the work."""
+"""Requests with a key are worked on once: their answer is stored in the transaction of the work.
+
+The answer to a change has a number that is not known by then: how many seats are left, which
+bookings can tell only after it heard of the committed change. Such an answer is stored without the
+number and marked as unfinished, and one update finishes it before anybody is told. Several may try:
+the request itself, and its repetitions after a crash or a lost connection. The first update wins,
+and everybody tells what is stored, so all answers to a key are equal. A repetition that comes first
+leaves the number out, as if bookings could not be asked.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
 from psycopg.rows import class_row
 
-from services.events.answers import Outcome, Pending, Replay
+from services.events.answers import Outcome, Pending, Replay, Shown, Uncounted, Written
 from services.events.errors import Decided
 from services.kit import queries
 from services.kit.errors import (
@@ -19,7 +27,7 @@ from services.kit.postgres import Connection, Pool
 SQL = queries.load(__file__)
 FORGOTTEN_AT_ONCE = 1000
 
-Work = Callable[[Connection], Awaitable[Outcome | Pending]]
+Work = Callable[[Connection], Awaitable[Written]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,10 @@ class Request(Key):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is stored for a key; without an answer it waits for bookings."""
+    """What is stored for a key.
+
+    Without an answer it waits for bookings; an answer whose `refused` is None is unfinished.
+    """
 
     fingerprint: bytes
     refused: bool | None
@@ -56,7 +67,7 @@ class Idempotency:
 
     async def once(
         self, connection: Connection, request: Request | None, work: Work
-    ) -> Outcome | Pending | Replay:
+    ) -> Written | Replay:
         """Works within the caller's transaction, or finds what came of it when it was first asked.
 
         A Decided refusal comes back as an outcome and is stored like a success; any other Refusal
@@ -77,15 +88,25 @@ class Idempotency:
         await connection.execute(SQL["lock_key"], asdict(key))
         await self._store(connection, key, outcome)
 
+    async def finish(self, request: Request | None, counted: Shown) -> Shown | Replay:
+        """Finishes the answer to a committed change with the seats that were counted after it.
+
+        Returns what is to be told: `counted`, or what was stored if a repetition was faster.
+        """
+        if request is None:
+            return counted
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(SQL["lock_key"], asdict(request))
+            if await self._finish(connection, request, self._encode(counted)):
+                return counted
+            return await self._found(connection, request)
+
     async def replay(self, request: Request | None) -> Replay:
         """Finds a stored answer; raises OutcomeUnknown when there is none yet."""
         if request is None:
             raise OutcomeUnknown
         async with self._pool.connection() as connection:
-            found = await self._recall(connection, request)
-        if isinstance(found, Pending):
-            raise OutcomeUnknown
-        return found
+            return await self._found(connection, request)
 
     async def forget(self) -> bool:
         """Deletes some keys that are older than a day; tells whether there may be more."""
@@ -101,12 +122,24 @@ class Idempotency:
             raise RequestInProgress
         return await (await connection.execute(SQL["claim_key"], values)).fetchone() is not None
 
-    async def _store(self, connection: Connection, key: Key, outcome: Outcome) -> None:
-        values = asdict(key) | {
-            "refused": isinstance(outcome, Refusal),
-            "answer": self._encode(outcome),
-        }
+    async def _store(self, connection: Connection, key: Key, outcome: Outcome | Uncounted) -> None:
+        if isinstance(outcome, Uncounted):
+            refused, answer = None, self._encode(outcome.shown)
+        else:
+            refused, answer = isinstance(outcome, Refusal), self._encode(outcome)
+        values = asdict(key) | {"refused": refused, "answer": answer}
         await connection.execute(SQL["store_answer"], values)
+
+    async def _finish(self, connection: Connection, key: Key, answer: bytes | None) -> bool:
+        """Finishes an answer, as it is if `answer` is None; returns whether it was unfinished."""
+        cursor = await connection.execute(SQL["finish_answer"], asdict(key) | {"answer": answer})
+        return cursor.rowcount == 1
+
+    async def _found(self, connection: Connection, request: Request) -> Replay:
+        found = await self._recall(connection, request)
+        if isinstance(found, Pending):
+            raise OutcomeUnknown
+        return found
 
     async def _recall(self, connection: Connection, request: Request) -> Replay | Pending:
         cursor = connection.cursor(row_factory=class_row(Row))
@@ -115,12 +148,15 @@ class Idempotency:
             raise RequestInProgress
         if row.fingerprint != request.fingerprint:
             raise IdempotencyKeyReused
-        if row.refused is None or row.answer is None:
+        if row.answer is None:
             return Pending()
+        if row.refused is None:
+            await self._finish(connection, request, None)
+            return await self._recall(connection, request)
         return Replay(row.refused, row.answer)
 
 
-async def _decided(work: Work, connection: Connection) -> Outcome | Pending:
+async def _decided(work: Work, connection: Connection) -> Written:
     try:
         return await work(connection)
     except Decided as refusal:

@@ -31,12 +31,22 @@ WHERE caller = %(caller)s
     AND request_id = %(request_id)s
 
 -- name: store_answer
--- Stores the answer to a claimed key.
+-- Stores the answer to a claimed key; with `refused` NULL it is unfinished.
 UPDATE idempotency
 SET refused = %(refused)s, answer = %(answer)s
 WHERE caller = %(caller)s
     AND operation = %(operation)s
     AND request_id = %(request_id)s
+
+-- name: finish_answer
+-- Finishes an unfinished answer. Of several the first gets the row, and what it stores stays.
+UPDATE idempotency
+SET refused = false, answer = coalesce(%(answer)s::bytea, answer)
+WHERE caller = %(caller)s
+    AND operation = %(operation)s
+    AND request_id = %(request_id)s
+    AND answer IS NOT NULL
+    AND refused IS NULL
 
 -- name: forget_keys
 -- Deletes answers that need not be kept any more. Replicas pass over each other's rows.

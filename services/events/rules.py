@@ -26,7 +26,11 @@ def check_fields(fields: Fields) -> None:
         if fields.get(field, field) is None
     ]
     if fields.get("time_zone") not in {None, *time_zones()}:
-        found.append(Violation("event.time_zone", "must be the name of an IANA time zone"))
+        found.append(
+            Violation(
+                "event.time_zone", "must be the name of an IANA time zone, like Europe/Berlin"
+            )
+        )
     if found:
         raise ValidationFailed(violations=found)
 

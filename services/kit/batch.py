@@ -161,7 +161,7 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
             return refusal
         request: Any = method.read(entry.sent.request)
         entry.item = Item(request, caller, entry.request_id)
-        return interceptors.objection(request)
+        return interceptors.objection(request, caller)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

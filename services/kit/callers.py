@@ -11,7 +11,7 @@ from typing import TypeAlias
 from google.protobuf.descriptor import MethodDescriptor
 
 from boxoffice.rest.v1 import rest_pb2
-from services.kit.errors import PermissionDenied, Unauthenticated
+from services.kit.errors import PermissionDenied, Refusal, Unauthenticated
 
 SERVICE_SCHEME = "Service "
 
@@ -95,6 +95,11 @@ def admit(caller: Caller, rule: Rule, *, open_access: bool) -> None:
         _expect(rule.access in _OF_SERVICES)
     else:
         _admit_account(caller, rule)
+
+
+def denied(caller: Caller) -> Refusal:
+    """Makes the refusal of what is not a caller's to do: whoever has no credential may need one."""
+    return Unauthenticated() if caller is ANONYMOUS else PermissionDenied()
 
 
 def _admit_nobody(rule: Rule, *, open_access: bool) -> None:

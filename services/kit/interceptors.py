@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError, Message
 from services.kit import context, errors, postgres
 from services.kit.authentication import Authenticator
 from services.kit.call_log import CallLog
-from services.kit.callers import Rule, rule_of
+from services.kit.callers import Caller, Rule, rule_of
 from services.kit.validation import violations
 
 ServicerContext = grpc.aio.ServicerContext[Any, Any]
@@ -164,16 +164,18 @@ class Validation:
         """See Layer."""
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
-            if refusal := objection(request):
+            if refusal := objection(request, context.caller.get()):
                 raise refusal
             return await behaviour(request, call_context)
 
         return call
 
 
-def objection(request: Message | None) -> errors.ValidationFailed | None:
+def objection(request: Message | None, caller: Caller) -> errors.ValidationFailed | None:
     """Returns the refusal of an invalid request; None stands for bytes that are no request."""
-    found = [_NO_MESSAGE] if request is None else violations(request)
+    if request is None:
+        return errors.ValidationFailed(violations=[_NO_MESSAGE])
+    found = violations(request, has_account=caller.subject is not None)
     return errors.ValidationFailed(violations=found) if found else None
 
 

@@ -11,7 +11,6 @@ from typing import Protocol, TypeVar
 from services.kit.errors import InvalidPageToken
 
 DEFAULT_SIZE = 50
-MAX_SIZE = 200
 FIRST = 2**63 - 1
 
 
@@ -48,8 +47,11 @@ class Page:
 
 
 def parse(page_size: int, page_token: str, *, scope: str) -> Page:
-    """Reads a request's paging fields; raises InvalidPageToken for a token of another list."""
-    size = min(page_size or DEFAULT_SIZE, MAX_SIZE)
+    """Reads a request's paging fields; raises InvalidPageToken for a token of another list.
+
+    How large a page may be is a rule of the contract, and checked by then.
+    """
+    size = page_size or DEFAULT_SIZE
     if not page_token:
         return Page(size, FIRST, scope)
     try:

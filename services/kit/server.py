@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from services.kit.interceptors import Interceptor, Layer
 
@@ -21,6 +21,8 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 DATABASE = "database"
 """Name under which the health service tells whether the database answers."""
+
+REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
 MAX_MESSAGE_BYTES = 1 << 20
 DRAIN_SECONDS = 0.3
@@ -61,12 +63,8 @@ class Server:
         self.health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
         if reflect:
-            names = (*services, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
-            # No pool, but it has what reflection asks of one.
-            symbols = cast(descriptor_pool.DescriptorPool, _Symbols())
-            reflection.enable_server_reflection(
-                (*names, reflection.SERVICE_NAME), self.grpc, symbols
-            )
+            health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+            _add_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
 
     def listen(self, address: str) -> int:
         """Binds `host:port` and returns the port; raises OSError when it is taken."""
@@ -149,6 +147,23 @@ async def terminated() -> None:
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
     log.info("stopping")
+
+
+def _add_reflection(services: Sequence[str], server: grpc.aio.Server) -> None:
+    """Serves reflection as v1alpha, which the library has, and as v1.
+
+    Both have the same messages under different package names, which are not sent.
+    """
+    # No pool, but it has what reflection asks of one.
+    symbols = cast(descriptor_pool.DescriptorPool, _Symbols())
+    reflection.enable_server_reflection(services, server, symbols)
+    servicer = reflection.aio.ReflectionServicer(services, symbols)
+    method = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server.add_registered_method_handlers(REFLECTION_V1, {"ServerReflectionInfo": method})
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from deploy.local.children import GRACE_SECONDS
 from deploy.local.runner import environment
 from deploy.local.settings import RunSettings
+from gateway.settings import Settings
 from tests.deploy.runs import READY, SECONDS, Start, alive, processes, read_until
 
 STAND_INS = Path(__file__).parent / "stand_ins"
@@ -140,3 +141,14 @@ def test_the_services_do_not_see_the_owners_database(monkeypatch: pytest.MonkeyP
     assert "dbname=owner" not in found.values()
     for service, dsn in dsns.items():
         assert found[f"{service.upper()}_DATABASE_URL"] == dsn
+
+
+def test_pages_of_this_machine_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page in development is served at another port; what is set by hand wins."""
+    dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
+    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    origins = Settings.model_validate({"cors_origins": found["GATEWAY_CORS_ORIGINS"]}).cors_origins
+    assert {"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"} <= set(origins)
+    monkeypatch.setenv("GATEWAY_CORS_ORIGINS", "https://shop.example")
+    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    assert found["GATEWAY_CORS_ORIGINS"] == "https://shop.example"

@@ -196,7 +196,7 @@ async def test_what_is_no_utf8_in_a_url_is_refused(system: System, target: str) 
         ("user_id=a&page_size=1e2", INVALID),
         ("user_id=a&page_size=%D9%A1", INVALID),
         ("user_id=a&page_size=" + "9" * 5_000, INVALID),
-        ("user_id=a&page_size=1000000000", (200, "")),
+        ("user_id=a&page_size=1000000000", INVALID),
         ("user_id=a&page_token=x", (400, "invalid_page_token")),
         ("user_id=a&page_token=" + "A" * 600, INVALID),
         ("user_id=a&page_token=%00", (400, "invalid_page_token")),

@@ -175,19 +175,21 @@ def test_links_lead_through_all_bookings(client: httpx.Client) -> None:
 def test_a_page_has_fifty_rows_unless_said_otherwise(
     client: httpx.Client, size: str, shown: int
 ) -> None:
-    """And two hundred at most, however many are asked for."""
+    """And two hundred at most."""
     event = create_event(client, 60)
     for _ in range(51):
         assert reserve(client, event["id"], new_user()).status_code == 201
     path = f"/api/bookings/event/{event['id']}"
     assert len(client.get(f"{path}{size}").json()) == shown
-    assert len(client.get(f"{path}?page_size=2147483647").json()) == 51
+    assert len(client.get(f"{path}?page_size=200").json()) == 51
 
 
 @pytest.mark.parametrize("path", LISTS)
-@pytest.mark.parametrize("size", ["-1", "x", "1.0", "1_0", "+5", " 5", "\u0665", "99999999999"])
+@pytest.mark.parametrize(
+    "size", ["-1", "201", "x", "1.0", "1_0", "+5", " 5", "\u0665", "99999999999"]
+)
 def test_a_page_size_is_a_number(client: httpx.Client, path: str, size: str) -> None:
-    """In plain digits."""
+    """In plain digits, and of no more rows than a page may have."""
     where = path.format(id=create_event(client)["id"])
     url = httpx.URL(where).copy_add_param("page_size", size)
     assert named(client.get(url)) == {"page_size"}
@@ -292,7 +294,7 @@ def test_pages_may_be_asked_for_by_number(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "page", "limit"), [({"page": "1"}, 1, 50), ({"limit": "900"}, 1, 200)]
+    ("params", "page", "limit"), [({"page": "1"}, 1, 50), ({"limit": "200"}, 1, 200)]
 )
 def test_one_of_page_and_limit_is_enough(
     client: httpx.Client, params: dict[str, str], page: int, limit: int

@@ -223,6 +223,70 @@ async def test_a_created_event_is_printed_whole(client: httpx.AsyncClient, scrip
     }
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_event_that_a_client_has_is_not_sent_again(
+    client: httpx.AsyncClient, script: Script, method: str
+) -> None:
+    """Polling clients asked with the ETag and got the same kilobytes each time."""
+    script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(event=messages.event())
+    tag = (await client.get("/events/5")).headers["etag"]
+    for _ in range(2):
+        answer = await client.request(method, "/events/5", headers={"If-None-Match": tag})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == tag
+        assert not answer.headers.keys() & {"content-length", "content-type"}
+    stale = await client.get("/events/5", headers={"If-None-Match": '"15"'})
+    assert stale.status_code == 200
+
+
+async def test_a_read_at_a_revision_has_an_etag_of_what_it_showed(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """A hold that ends by the clock frees a seat at the same revision: that is no 304."""
+    left = [50, 50, 51]
+    script.answers["GetAvailability"] = lambda request: bookings_pb2.GetAvailabilityResponse(
+        availability=bookings_pb2.Availability(event_id=request.event_id, left=left.pop(0)),
+        inventory_revision=12,
+    )
+    path = "/api/events/5/availability"
+    tag = (await client.get(path)).headers["etag"]
+    assert tag.startswith('"12-')
+    same, other = [await client.get(path, headers={"If-None-Match": tag}) for _ in range(2)]
+    assert (same.status_code, same.headers["x-inventory-revision"]) == (304, "12")
+    assert (other.status_code, other.json()["left"]) == (200, 51)
+
+
+async def test_an_event_that_came_compressed_can_be_changed(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """Its ETag is that of its encoding, and the service compares versions."""
+    text = "opera " * 500
+    script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(
+        event=messages.event(description=text)
+    )
+    script.answers["UpdateEvent"] = lambda _: events_pb2.UpdateEventResponse(event=messages.event())
+    answer = await client.get("/events/5", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["content-length"]) < 1000
+    assert answer.json()["description"] == text
+    tag = answer.headers["etag"]
+    assert tag != '"16"'
+    await client.patch("/events/5", json={"name": "Opera"}, headers={"If-Match": tag})
+    assert script.asked[1].request.if_match == '"16"'
+
+
+async def test_whoever_asks_for_more_seats_than_are_left_is_told_how_many(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """The body is the same for every event that is sold out, as clients compare it whole."""
+    script.answers["Reserve"] = raising(
+        Received(grpc.StatusCode.FAILED_PRECONDITION, "SOLD_OUT", {"seats_left": "2"})
+    )
+    answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
+    assert (answer.status_code, answer.json()) == (409, {"error": "sold_out"})
+    assert answer.headers["x-seats-left"] == "2"
+
+
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 async def test_an_update_names_the_fields_that_are_present(
     client: httpx.AsyncClient, script: Script, method: str

@@ -125,6 +125,18 @@ def test_a_code_is_listed_once(document: dict[str, Any]) -> None:
         assert len(set(codes)) == len(codes)
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/api/bookings", "A page has 50 rows, or as many as `page_size` says: at most 200."),
+        ("/bookings", "A page has 50 rows, or as many as `limit` says: at most 200."),
+    ],
+)
+def test_the_size_of_a_page_is_told(document: dict[str, Any], path: str, told: str) -> None:
+    """A list that ends after 50 rows looks whole to whoever does not know."""
+    assert told in document["paths"][path]["get"]["description"]
+
+
 def test_quotas_are_told(document: dict[str, Any]) -> None:
     """Where an endpoint has its own."""
     login = document["paths"]["/auth/login"]["post"]["description"]
@@ -143,6 +155,17 @@ def test_examples_are_accepted(document: dict[str, Any]) -> None:
 def test_what_has_no_content_is_documented_without(document: dict[str, Any]) -> None:
     """No schema, no media type."""
     assert "content" not in document["paths"]["/auth/logout"]["post"]["responses"]["204"]
+
+
+def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, Any]) -> None:
+    """Reads with an ETag, and those alone; clients that are generated must know the status."""
+    found = {
+        (path, method)
+        for path, operations in document["paths"].items()
+        for method, found in operations.items()
+        if "304" in found["responses"]
+    }
+    assert found == {("/events/{event_id}", "get"), ("/api/events/{event_id}/availability", "get")}
 
 
 def test_every_success_is_documented() -> None:

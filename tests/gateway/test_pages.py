@@ -28,6 +28,18 @@ async def test_a_page_needs_nothing_from_elsewhere(
     assert "<script>" not in page.text
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs/swagger-ui.css", "/docs/start.js"])
+async def test_a_file_is_sent_once(client: httpx.AsyncClient, script: Script, path: str) -> None:
+    """Compressed if it is large, and not again to whoever has it."""
+    answer = await client.get(path, headers={"accept-encoding": "gzip"})
+    is_large = len(answer.content) > 1024
+    assert ("content-encoding" in answer.headers) == is_large
+    known = {"if-none-match": answer.headers["etag"], "accept-encoding": "gzip"}
+    again = await client.get(path, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == "public, max-age=3600"
+
+
 async def test_the_document_is_served_as_json(client: httpx.AsyncClient, script: Script) -> None:
     """Where every tool looks for it."""
     answer = await client.get("/openapi.json", headers={"accept": "application/json"})

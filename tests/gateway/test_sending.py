@@ -29,9 +29,10 @@ def test_head_is_told_the_length_of_what_it_does_not_get() -> None:
     )
 
 
-def test_where_there_is_no_body_there_is_no_length() -> None:
-    """RFC 9110 forbids one with 204."""
-    sent = encoded(Answer(204, (), b""), "mine", closes=False)
+@pytest.mark.parametrize("status", [204, 304])
+def test_where_there_is_no_body_there_is_no_length(status: int) -> None:
+    """RFC 9110 forbids one with 204, and with 304 it would be that of what is not sent."""
+    sent = encoded(Answer(status, (), b""), "mine", closes=False)
     assert b"content-length" not in sent
     assert sent.endswith(b"x-request-id: mine\r\n\r\n")
 

@@ -46,6 +46,7 @@ def revive(stored: Stored, command: Command) -> Outcome:
             inventory_revision=rev,
             booking_id=stored.booking_id,
             position=snapshot.get("position"),
+            seats_left=snapshot.get("seats_left"),
             replayed="true",
         )
     if outcome == "LEFT":

@@ -28,7 +28,7 @@ def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
     if exclusive and (existing := stock.exclusive_of(command.user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
     if stock.waiting or command.seat_count > stock.free:
-        return SoldOut(inventory_revision=stock.rev)
+        return sold_out(stock, command.seat_count)
     return book_now(stock, command.user_id, command.seat_count, context, exclusive=exclusive)
 
 
@@ -66,6 +66,12 @@ def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refu
     if stock.status != "PUBLISHED" or stock.frozen or not _is_on_sale(stock, now):
         return EventNotBookable(inventory_revision=stock.rev)
     return None
+
+
+def sold_out(stock: Stock, seat_count: int) -> SoldOut:
+    """Refuses seats that are not there; a party hears how many are left that nobody waits for."""
+    left = None if seat_count == 1 else 0 if stock.waiting else max(stock.free, 0)
+    return SoldOut(inventory_revision=stock.rev, seats_left=left)
 
 
 def is_exclusive(stock: Stock, *, otherwise: bool) -> bool:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.bookings.errors import AlreadyBooked, AlreadyWaiting, SoldOut
+from services.bookings.errors import AlreadyBooked, AlreadyWaiting
 from services.bookings.inventory.commands import Book, Booked, Done, Outcome, Sweep, Waiting
 from services.bookings.inventory.reserving import (
     Context,
     book_now,
     is_exclusive,
     objection,
+    sold_out,
     total_price,
 )
 from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Stock
@@ -185,7 +186,7 @@ def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting
         return AlreadyWaiting(inventory_revision=stock.rev, position=stock.position(entry))
     if seat_count > max(stock.capacity, 1):
         # No seat will ever be enough for them.
-        return SoldOut(inventory_revision=stock.rev)
+        return sold_out(stock, seat_count)
     position = stock.waiting + 1
     entry = Entry(
         stock.event_id, stock.last_place + 1, user_id, seat_count, now,

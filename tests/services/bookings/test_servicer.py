@@ -21,6 +21,7 @@ from boxoffice.bookings.v1 import (
     inventory_pb2,
     inventory_pb2_grpc,
     waiting_list_pb2,
+    waiting_list_pb2_grpc,
 )
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
@@ -86,11 +87,12 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
 
 @dataclass
 class Running:
-    """Bookings as a process of its own would be, with stubs for both of its services."""
+    """Bookings as a process of its own would be, with stubs for its services."""
 
     bookings: Any
     batches: Any
     inventory: Any
+    tickets: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -130,6 +132,17 @@ async def catalogue_serving() -> AsyncIterator[tuple[FakeCatalogue, str]]:
         await server.stop(None)
 
 
+def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
+    """Makes the stubs of a bookings that serves on a channel."""
+    return Running(
+        bookings_pb2_grpc.BookingsServiceStub(channel),
+        batch_pb2_grpc.BatchServiceStub(channel),
+        inventory_pb2_grpc.InventoryServiceStub(channel),
+        waiting_list_pb2_grpc.WaitingListServiceStub(channel),
+        catalogue,
+    )
+
+
 @contextlib.asynccontextmanager
 async def bookings_serving(
     database: Database, *, is_reachable: bool = True, **changes: Any
@@ -142,12 +155,7 @@ async def bookings_serving(
     ):
         if is_reachable:
             await until(lambda: _is_healthy(channel, DATABASE))
-        yield Running(
-            bookings_pb2_grpc.BookingsServiceStub(channel),
-            batch_pb2_grpc.BatchServiceStub(channel),
-            inventory_pb2_grpc.InventoryServiceStub(channel),
-            catalogue,
-        )
+        yield called_over(channel, catalogue)
 
 
 async def _is_healthy(channel: grpc.aio.Channel, service: str) -> bool:
@@ -308,14 +316,14 @@ async def test_a_closed_bookings_admits_no_item_without_a_token(database: Databa
 
 
 async def test_no_guest_uses_the_id_of_an_account(running: Running) -> None:
-    """Neither to book, alone or in a batch, nor to list."""
+    """Neither to book, alone or in a batch, nor to list: a token would open it."""
     running.catalogue.put(1)
-    assert (await refused(running.reserve(user_id="acct_ada"))).reason == "PERMISSION_DENIED"
+    assert (await refused(running.reserve(user_id="acct_ada"))).reason == "UNAUTHENTICATED"
     asked = batch(bookings_pb2.ReserveRequest(event_id=1, user_id="acct_ada"))
     [result] = (await running.batches.Batch(asked)).results
-    assert reason(result) == "PERMISSION_DENIED"
+    assert reason(result) == "UNAUTHENTICATED"
     listing = bookings_pb2.ListUserBookingsRequest(user_id="acct_ada")
-    assert (await refused(running.bookings.ListUserBookings(listing))).reason == "PERMISSION_DENIED"
+    assert (await refused(running.bookings.ListUserBookings(listing))).reason == "UNAUTHENTICATED"
 
 
 async def test_a_guest_says_who_books(running: Running) -> None:
@@ -465,12 +473,7 @@ async def test_bookings_serves_what_it_knows_without_events(database: Database) 
         serving(settings(database, "127.0.0.1:1")) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        alone = Running(
-            bookings_pb2_grpc.BookingsServiceStub(channel),
-            batch_pb2_grpc.BatchServiceStub(channel),
-            inventory_pb2_grpc.InventoryServiceStub(channel),
-            FakeCatalogue(),
-        )
+        alone = called_over(channel, FakeCatalogue())
         await alone.apply(alone.catalogue.put(1))
         assert (await alone.reserve()).reservation.event_id == 1
         assert (await refused(alone.reserve(2))).reason == "UNAVAILABLE"
@@ -485,10 +488,7 @@ async def test_every_call_that_was_accepted_is_answered_though_it_stops(database
         async with serving(settings(database, target)) as port:
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
             await clients.enter_async_context(channel)
-            stub: Any = bookings_pb2_grpc.BookingsServiceStub(channel)
-            batches: Any = batch_pb2_grpc.BatchServiceStub(channel)
-            inventory: Any = inventory_pb2_grpc.InventoryServiceStub(channel)
-            stopping = Running(stub, batches, inventory, catalogue)
+            stopping = called_over(channel, catalogue)
             await stopping.apply(catalogue.put(1, total_seats=30))
             await holder.execute("SELECT FROM bookings.inventory FOR UPDATE")
             asked = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import batch_pb2, rest_pb2
 from services.kit.callers import Role
@@ -93,11 +93,23 @@ async def test_a_party_is_of_one_to_twenty(office: Office, seats: int) -> None:
 
 
 async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
-    """Though some seats are left, and a smaller one has them."""
-    await office.book(seats=4)
-    refusal = await refused(office.book(BOB, seats=2))
+    """Though some seats are left, and a smaller one has them: it is told how many."""
+    await office.book(seats=3)
+    for replayed in ({}, {"replayed": "true"}):
+        refusal = await refused(office.book(BOB, seats=3, key="k"))
+        told = {"inventory_revision": "2", "seats_left": "2", **replayed}
+        assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", told)
+    assert (await office.book(BOB, seats=2)).booking.seat_count == 2
+    assert (await refused(office.book(BOB, seats=3))).metadata["seats_left"] == "0"
+    again = await refused(office.book(BOB, seats=3, key="k"))
+    assert again.metadata["seats_left"] == "2"
+
+
+async def test_one_seat_too_many_says_all_there_is_to_say(office: Office) -> None:
+    """Sold out to whoever wants a single seat means that none is left."""
+    await office.book(seats=5)
+    refusal = await refused(office.book(BOB, seats=1))
     assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", {"inventory_revision": "2"})
-    assert (await office.book(BOB, seats=1)).booking.seat_count == 1
 
 
 async def test_a_reference_opens_nothing_to_others(office: Office) -> None:
@@ -188,6 +200,42 @@ async def test_a_draft_is_counted_for_its_owner_in_a_shared_batch(office: Office
     items = [*(item(asked, f"Bearer {token}") for token in tokens), item(asked)]
     results = (await office.running.batches.Batch(batch_pb2.BatchRequest(items=items))).results
     assert list(map(reason, results)) == ["", "EVENT_NOT_FOUND", "EVENT_NOT_FOUND"]
+
+
+async def test_a_token_shows_where_its_account_stands(database: Database) -> None:
+    """Named or not: whoever has no token and names nobody is shown the tickets alone."""
+    async with opened(database, open_access=True) as office:
+        await office.running.apply(office.running.catalogue.put(2, total_seats=1, key="show"))
+        tickets, bearer = office.running.tickets, office.issuer.bearer
+        await tickets.BookTicket(
+            waiting_list_pb2.BookTicketRequest(event_id="show"), metadata=bearer(ADA, Role.USER)
+        )
+        asked = waiting_list_pb2.GetEventStatusRequest(event_id="show")
+        for who, status in ((ADA, "booked"), (BOB, "none")):
+            shown = await tickets.GetEventStatus(asked, metadata=bearer(who, Role.USER))
+            assert shown.status.you.status == status
+        assert not (await tickets.GetEventStatus(asked)).status.HasField("you")
+        asked.user_id = BOB
+        denied = tickets.GetEventStatus(asked, metadata=bearer(ADA, Role.USER))
+        assert (await refused(denied)).reason == "PERMISSION_DENIED"
+        assert (await refused(tickets.GetEventStatus(asked))).reason == "UNAUTHENTICATED"
+
+
+async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
+    database: Database,
+) -> None:
+    """No waiting list would ever serve it; a key repeats the number that was told first."""
+    async with opened(database, open_access=True) as office:
+        await office.running.apply(office.running.catalogue.put(2, total_seats=3, key="show"))
+        await office.running.reserve(2, "ada")
+        asked = waiting_list_pb2.BookTicketRequest(
+            event_id="show", user_id="huge", seat_count=4, request_id="k"
+        )
+        first = await refused(office.running.tickets.BookTicket(asked))
+        assert (first.reason, first.metadata["seats_left"]) == ("SOLD_OUT", "2")
+        await office.running.reserve(2, "bob")
+        again = await refused(office.running.tickets.BookTicket(asked))
+        assert again.metadata == {**first.metadata, "replayed": "true"}
 
 
 async def test_one_lists_what_is_ones_own(office: Office) -> None:

@@ -211,6 +211,116 @@ async def test_a_shrink_in_parallel_with_one_key_has_one_effect(
     assert rows(database, "SELECT revision, total_seats FROM events") == [(2, 50)]
 
 
+async def grow(client: Client, event_id: int) -> bytes:
+    """Adds seats with a key, which bookings need not decide, and returns the answer's bytes."""
+    response = await client.respond(event_id, total_seats=20, request_id="key-1")
+    return response.event.SerializeToString(deterministic=True)
+
+
+def seats_left(answer: bytes) -> int | None:
+    """Reads how many seats an answer says are left; None if it does not say."""
+    event = events_pb2.Event.FromString(answer)
+    return event.available_seats if event.HasField("available_seats") else None
+
+
+async def test_a_number_that_was_not_told_is_not_told_later(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Bookings is down for the first answer and up for the repetition: both are equal."""
+    created = await client.create(total_seats=10)
+    bookings.trouble = bookings.seats_trouble = crash
+    first = await grow(client, created.id)
+    bookings.trouble = bookings.seats_trouble = None
+    assert seats_left(first) is None
+    assert [await grow(client, created.id) for _ in range(2)] == [first] * 2
+
+
+async def test_a_number_that_was_told_is_told_again(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Bookings is up for the first answer and down for the repetition: both are equal."""
+    created = await client.create(total_seats=10)
+    first = await grow(client, created.id)
+    bookings.trouble = bookings.seats_trouble = crash
+    assert seats_left(first) == 20
+    assert await grow(client, created.id) == first
+
+
+async def test_a_crash_before_the_number_leaves_one_answer(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Nobody heard the first answer; the repetition is told the change, and so is the next one."""
+    created = await client.create(total_seats=10)
+    counting = asyncio.Event()
+
+    async def hang_up() -> None:
+        counting.set()
+        await asyncio.Event().wait()
+
+    bookings.seats_trouble = hang_up
+    first = asyncio.create_task(grow(client, created.id))
+    await counting.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    bookings.seats_trouble = None
+    again = await grow(client, created.id)
+    assert seats_left(again) is None
+    assert events_pb2.Event.FromString(again).total_seats == 20
+    assert await grow(client, created.id) == again
+
+
+async def overtaken(client: Client, bookings: ScriptedBookings) -> list[bytes]:
+    """Repeats a change while its first request counts seats; returns all answers."""
+    created = await client.create(total_seats=10)
+    answers: list[bytes] = []
+
+    async def repeat() -> None:
+        bookings.seats_trouble = None
+        answers.append(await grow(client, created.id))
+
+    bookings.seats_trouble = repeat
+    answers.append(await grow(client, created.id))
+    return [*answers, await grow(client, created.id)]
+
+
+async def test_who_is_overtaken_by_a_repetition_answers_the_same(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """The repetition was answered before the seats were counted, so the first is not given them."""
+    answers = await overtaken(client, bookings)
+    assert len(answers) == 3
+    assert len(set(answers)) == 1
+
+
+async def test_without_its_condition_the_later_answer_would_win(
+    client: Client, bookings: ScriptedBookings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: only an unfinished answer may be finished."""
+    sql = idempotency_module.SQL
+    unconditional = sql["finish_answer"].replace(b"AND refused IS NULL", b"")
+    statements = MappingProxyType({**sql, "finish_answer": unconditional})
+    monkeypatch.setattr(idempotency_module, "SQL", statements)
+    assert len(set(await overtaken(client, bookings))) == 2
+
+
+async def test_a_number_that_cannot_be_remembered_is_not_told(
+    client: Client, bookings: ScriptedBookings, database: Database
+) -> None:
+    """The change stands, so the outcome is unknown until the key can be asked again."""
+    created = await client.create(total_seats=10)
+
+    async def lose_answers() -> None:
+        change_rows(database, "ALTER TABLE idempotency RENAME TO lost")
+
+    bookings.seats_trouble = lose_answers
+    with refused("OUTCOME_UNKNOWN"):
+        await grow(client, created.id)
+    change_rows(database, "ALTER TABLE lost RENAME TO idempotency")
+    bookings.seats_trouble = None
+    again = await client.respond(created.id, total_seats=20, request_id="key-1")
+    assert (again.replayed, again.event.total_seats, again.event.version) == (True, 20, 2)
+
+
 async def test_a_retry_finishes_a_pending_change(
     client: Client, bookings: ScriptedBookings
 ) -> None:

@@ -64,6 +64,24 @@ async def test_without_a_verdict_the_outcome_is_unknown(
     assert (finished.total_seats, finished.version) == (50, 2)
 
 
+async def test_no_key_keeps_that_another_change_was_pending(
+    client: Client, bookings: ScriptedBookings, database: Database
+) -> None:
+    """It means "try again": the same key would be told so for a day, though the way is free."""
+    created = await client.create(total_seats=100)
+    bookings.trouble = crash
+    with refused("OUTCOME_UNKNOWN"):
+        await client.update(created.id, total_seats=50)
+    for _ in range(2):
+        with refused("CHANGE_PENDING") as told:
+            await client.update(created.id, name="Rock", request_id="key")
+        assert "replayed" not in told.metadata
+    bookings.trouble = None
+    let_time_pass(database)
+    await eventually(lambda: nothing_is_pending(database))
+    assert (await client.update(created.id, name="Rock", request_id="key")).name == "Rock"
+
+
 async def test_a_verdict_that_was_lost_is_heard_again(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:

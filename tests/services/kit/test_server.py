@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2
 from services.kit import server
@@ -48,15 +48,21 @@ async def health(served: Served, service: str = "") -> Any:
     return (await stub.Check(request)).status
 
 
-async def reflect(served: Served, **asked: Any) -> reflection_pb2.ServerReflectionResponse:
-    """Asks what there is, as grpcurl does."""
+async def reflect(
+    served: Served, *, version: str = "v1", **asked: Any
+) -> reflection_pb2.ServerReflectionResponse:
+    """Asks what there is, as grpcurl does: the messages of all versions are the same."""
 
     async def requests() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
         yield reflection_pb2.ServerReflectionRequest(**asked)
 
     channel: Any = served.channel
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
-    async for response in stub.ServerReflectionInfo(requests()):
+    call = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    async for response in call(requests()):
         answer: reflection_pb2.ServerReflectionResponse = response
         return answer
     raise AssertionError("no answer")
@@ -69,10 +75,11 @@ async def test_a_server_that_started_is_healthy(service: str) -> None:
         assert await health(served, service) == SERVING
 
 
-async def test_reflection_lists_the_services() -> None:
-    """`grpcurl list` shows what can be called."""
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_the_services(version: str) -> None:
+    """`grpcurl list` shows what can be called, whichever of the two names a client asks by."""
     async with serving(reflect=True) as served:
-        listed = (await reflect(served, list_services="")).list_services_response
+        listed = (await reflect(served, version=version, list_services="")).list_services_response
     assert NAME in {service.name for service in listed.service}
 
 
@@ -101,11 +108,12 @@ async def test_reflection_says_what_it_does_not_know(symbol: str) -> None:
     assert found.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
 
 
-async def test_reflection_is_off_unless_wanted() -> None:
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_is_off_unless_wanted(version: str) -> None:
     """Outside development nobody is told what there is."""
     async with serving() as served:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await reflect(served, list_services="")
+            await reflect(served, version=version, list_services="")
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -173,7 +173,7 @@ class BookingsServiceServicer:
         """Books several seats of an event for the caller, all or none.
         Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
-        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT (of several seats its metadata has `seats_left`).
         Metadata `inventory_revision` tells at which revision of the inventory that was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

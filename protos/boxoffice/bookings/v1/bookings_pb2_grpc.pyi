@@ -71,7 +71,7 @@ class BookingsServiceStub:
     """Books several seats of an event for the caller, all or none.
     Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
-    `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+    `booking_id`), and FAILED_PRECONDITION/SOLD_OUT (of several seats its metadata has `seats_left`).
     Metadata `inventory_revision` tells at which revision of the inventory that was true.
     """
     ListOwnBookings: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListOwnBookingsRequest, _bookings_pb2.ListOwnBookingsResponse]
@@ -129,7 +129,7 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
     """Books several seats of an event for the caller, all or none.
     Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
-    `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+    `booking_id`), and FAILED_PRECONDITION/SOLD_OUT (of several seats its metadata has `seats_left`).
     Metadata `inventory_revision` tells at which revision of the inventory that was true.
     """
     ListOwnBookings: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListOwnBookingsRequest, _bookings_pb2.ListOwnBookingsResponse]  # type: ignore[assignment]
@@ -238,7 +238,7 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Books several seats of an event for the caller, all or none.
         Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
-        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT.
+        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT (of several seats its metadata has `seats_left`).
         Metadata `inventory_revision` tells at which revision of the inventory that was true.
         """
 

@@ -152,7 +152,7 @@ class EventTickets(_message.Message):
     """How many wait."""
     @_builtins.property
     def you(self) -> Global___Place:
-        """Where the user stands who was asked about; left out if nobody was."""
+        """Where the user stands who was asked about; left out if that is nobody."""
 
     def __init__(
         self,
@@ -417,7 +417,7 @@ class GetEventStatusRequest(_message.Message):
     event_id: _builtins.str
     """Key of the event."""
     user_id: _builtins.str
-    """Whose place is asked for."""
+    """Whose place is asked for: the caller's own, if they have a token, when unset."""
     def __init__(
         self,
         *,

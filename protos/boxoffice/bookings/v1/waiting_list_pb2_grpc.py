@@ -82,8 +82,8 @@ class WaitingListServiceServicer:
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
         FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (its metadata has
         `booking_id`), ALREADY_EXISTS/ALREADY_WAITING (its metadata has `position`) and, for more seats
-        than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
-        which revision of the inventory that was true.
+        than the event has at all, FAILED_PRECONDITION/SOLD_OUT (its metadata has `seats_left`). Metadata
+        `inventory_revision` tells at which revision of the inventory that was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

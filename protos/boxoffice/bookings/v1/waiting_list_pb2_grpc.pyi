@@ -39,8 +39,8 @@ class WaitingListServiceStub:
     Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
     FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (its metadata has
     `booking_id`), ALREADY_EXISTS/ALREADY_WAITING (its metadata has `position`) and, for more seats
-    than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
-    which revision of the inventory that was true.
+    than the event has at all, FAILED_PRECONDITION/SOLD_OUT (its metadata has `seats_left`). Metadata
+    `inventory_revision` tells at which revision of the inventory that was true.
     """
     CancelTicket: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelTicketRequest, _waiting_list_pb2.CancelTicketResponse]
     """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
@@ -84,8 +84,8 @@ class WaitingListServiceAsyncStub(WaitingListServiceStub):
     Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
     FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (its metadata has
     `booking_id`), ALREADY_EXISTS/ALREADY_WAITING (its metadata has `position`) and, for more seats
-    than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
-    which revision of the inventory that was true.
+    than the event has at all, FAILED_PRECONDITION/SOLD_OUT (its metadata has `seats_left`). Metadata
+    `inventory_revision` tells at which revision of the inventory that was true.
     """
     CancelTicket: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelTicketRequest, _waiting_list_pb2.CancelTicketResponse]  # type: ignore[assignment]
     """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
@@ -132,8 +132,8 @@ class WaitingListServiceServicer(metaclass=_abc_1.ABCMeta):
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
         FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (its metadata has
         `booking_id`), ALREADY_EXISTS/ALREADY_WAITING (its metadata has `position`) and, for more seats
-        than the event has at all, FAILED_PRECONDITION/SOLD_OUT. Metadata `inventory_revision` tells at
-        which revision of the inventory that was true.
+        than the event has at all, FAILED_PRECONDITION/SOLD_OUT (its metadata has `seats_left`). Metadata
+        `inventory_revision` tells at which revision of the inventory that was true.
         """
 
     @_abc_1.abstractmethod

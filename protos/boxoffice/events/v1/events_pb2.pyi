@@ -105,7 +105,9 @@ class Event(_message.Message):
     change after the first booking.
     """
     version: _builtins.int
-    """Revision of the event; every change, refused ones included, takes a new one."""
+    """Revision of the event; every change, refused ones included, takes a new one. Bookings take none,
+    so `available_seats` may be another at the same version: the ETag of the availability tells.
+    """
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it starts; nothing can be booked from then on."""

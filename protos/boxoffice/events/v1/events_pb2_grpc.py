@@ -124,7 +124,7 @@ class EventsServiceServicer:
         """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
         `one_booking_per_user`, are decided by bookings under the event's lock.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
+        ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
         FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
         UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
         """
@@ -135,7 +135,8 @@ class EventsServiceServicer:
     def DeleteEvent(self, request, context):
         """Deletes an event for good and cancels its live bookings.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+        ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
+        `version`).
         UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

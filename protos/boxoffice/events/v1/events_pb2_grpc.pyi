@@ -59,14 +59,15 @@ class EventsServiceStub:
     """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
     `one_booking_per_user`, are decided by bookings under the event's lock.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-    ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
+    ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
     FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
     UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
     """
     DeleteEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]
     """Deletes an event for good and cancels its live bookings.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-    ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+    ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
+    `version`).
     UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
     """
 
@@ -101,14 +102,15 @@ class EventsServiceAsyncStub(EventsServiceStub):
     """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
     `one_booking_per_user`, are decided by bookings under the event's lock.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-    ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
+    ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
     FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
     UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
     """
     DeleteEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]  # type: ignore[assignment]
     """Deletes an event for good and cancels its live bookings.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-    ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+    ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
+    `version`).
     UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
     """
 
@@ -176,7 +178,7 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
         `one_booking_per_user`, are decided by bookings under the event's lock.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        ABORTED/CHANGE_PENDING, ABORTED/VERSION_MISMATCH (its metadata has `version`),
+        ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
         FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
         UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
         """
@@ -189,7 +191,8 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_events_pb2.DeleteEventResponse, _abc.Awaitable[_events_pb2.DeleteEventResponse]]:
         """Deletes an event for good and cancels its live bookings.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        ABORTED/CHANGE_PENDING and ABORTED/VERSION_MISMATCH (its metadata has `version`).
+        ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
+        `version`).
         UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
         """
 

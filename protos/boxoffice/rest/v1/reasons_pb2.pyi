@@ -64,7 +64,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_HEADERS_TOO_LARGE: _Reason.ValueType  # 35
     """More than 100 headers, or more than 16 KiB of them."""
     REASON_SOLD_OUT: _Reason.ValueType  # 40
-    """The event has no seat left."""
+    """The event has fewer seats left than were asked for; of several, `X-Seats-Left` says how many."""
     REASON_ALREADY_BOOKED: _Reason.ValueType  # 41
     """The user already has a live booking of this event."""
     REASON_ALREADY_WAITING: _Reason.ValueType  # 39
@@ -78,13 +78,13 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_INVALID_TRANSITION: _Reason.ValueType  # 45
     """The event cannot go from its status to that one."""
     REASON_CHANGE_PENDING: _Reason.ValueType  # 46
-    """An earlier change of this event is not finished yet."""
+    """An earlier change of this event is not finished yet: try again. No idempotency key keeps that."""
     REASON_ALREADY_CANCELLED: _Reason.ValueType  # 48
     """The booking is cancelled or expired already."""
     REASON_EMAIL_TAKEN: _Reason.ValueType  # 49
     """An account with this address exists."""
     REASON_REQUEST_IN_PROGRESS: _Reason.ValueType  # 47
-    """A request with this idempotency key is being worked on."""
+    """A request with this idempotency key is being worked on: try again. The key does not keep that."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
     """`If-Match` names another version than the current one."""
     REASON_VALIDATION_ERROR: _Reason.ValueType  # 51
@@ -149,7 +149,7 @@ REASON_UNSUPPORTED_MEDIA_TYPE: Reason.ValueType  # 34
 REASON_HEADERS_TOO_LARGE: Reason.ValueType  # 35
 """More than 100 headers, or more than 16 KiB of them."""
 REASON_SOLD_OUT: Reason.ValueType  # 40
-"""The event has no seat left."""
+"""The event has fewer seats left than were asked for; of several, `X-Seats-Left` says how many."""
 REASON_ALREADY_BOOKED: Reason.ValueType  # 41
 """The user already has a live booking of this event."""
 REASON_ALREADY_WAITING: Reason.ValueType  # 39
@@ -163,13 +163,13 @@ REASON_CAPACITY_BELOW_BOOKED: Reason.ValueType  # 44
 REASON_INVALID_TRANSITION: Reason.ValueType  # 45
 """The event cannot go from its status to that one."""
 REASON_CHANGE_PENDING: Reason.ValueType  # 46
-"""An earlier change of this event is not finished yet."""
+"""An earlier change of this event is not finished yet: try again. No idempotency key keeps that."""
 REASON_ALREADY_CANCELLED: Reason.ValueType  # 48
 """The booking is cancelled or expired already."""
 REASON_EMAIL_TAKEN: Reason.ValueType  # 49
 """An account with this address exists."""
 REASON_REQUEST_IN_PROGRESS: Reason.ValueType  # 47
-"""A request with this idempotency key is being worked on."""
+"""A request with this idempotency key is being worked on: try again. The key does not keep that."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50
 """`If-Match` names another version than the current one."""
 REASON_VALIDATION_ERROR: Reason.ValueType  # 51

@@ -33,7 +33,9 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     ACCESS_PUBLIC: _Access.ValueType  # 1
     """Anyone."""
     ACCESS_OPEN: _Access.ValueType  # 2
-    """With a token, for oneself; without one only while open access is on."""
+    """With a token, for oneself; without one only while open access is on. What an account alone may
+    do is refused as UNAUTHENTICATED then, or as if it were not there.
+    """
     ACCESS_SERVICE: _Access.ValueType  # 3
     """Other services of Boxoffice, by the service key. Has no REST endpoint."""
     ACCESS_USER: _Access.ValueType  # 4
@@ -51,7 +53,9 @@ ACCESS_UNSPECIFIED: Access.ValueType  # 0
 ACCESS_PUBLIC: Access.ValueType  # 1
 """Anyone."""
 ACCESS_OPEN: Access.ValueType  # 2
-"""With a token, for oneself; without one only while open access is on."""
+"""With a token, for oneself; without one only while open access is on. What an account alone may
+do is refused as UNAUTHENTICATED then, or as if it were not there.
+"""
 ACCESS_SERVICE: Access.ValueType  # 3
 """Other services of Boxoffice, by the service key. Has no REST endpoint."""
 ACCESS_USER: Access.ValueType  # 4
@@ -278,6 +282,7 @@ class FieldRule(_message.Message):
     RESPONSE_HEADER_FIELD_NUMBER: _builtins.int
     OMITTED_FIELD_NUMBER: _builtins.int
     COPY_OF_FIELD_NUMBER: _builtins.int
+    NAMED_BY_TOKEN_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
     """Request header that carries the field; it is in no path, query or body then."""
     response_header: _builtins.str
@@ -288,6 +293,8 @@ class FieldRule(_message.Message):
     """In the request of an update: the field of its resource whose copy this is, if a client sent
     both and they differ. It is in no path, query or body by itself.
     """
+    named_by_token: _builtins.bool
+    """Whether the caller's token names it as well: only a caller with one may leave it out."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further names that a request may use."""
@@ -305,10 +312,11 @@ class FieldRule(_message.Message):
         response_header: _builtins.str = ...,
         omitted: _builtins.bool = ...,
         copy_of: _builtins.str = ...,
+        named_by_token: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
