@@ -1,7 +1,7 @@
 """Three sessions over one database, and the stage on which they meet."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
@@ -12,9 +12,15 @@ from tests.faults.interleaving import Interleavings, Session, SteppedConnection,
 from tests.faults.line import Line
 from tests.faults.stage import Stage
 from tests.pools import patient_pool
-from tests.services.bookings.conftest import drift
+from tests.services.bookings.conftest import drift, mend_the_lock, take_out_the_lock
 
 SCHEMAS = ("events", "bookings")
+SECOND_LINE = (
+    "inventory_sold_not_negative",
+    "inventory_held_not_negative",
+    "inventory_live_bookings_not_negative",
+    "inventory_waiting_not_negative",
+)
 
 
 @pytest.fixture
@@ -46,6 +52,17 @@ def owner(database: Database) -> Any:
     with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
         connection.execute("SET search_path TO bookings")
         yield connection
+
+
+@pytest.fixture
+def unlocked(owner: psycopg.Connection[Any], database: Database) -> Iterator[Database]:
+    """Breaks the core as somebody might: no lock, and nothing else that would catch it."""
+    take_out_the_lock(database)
+    for constraint in SECOND_LINE:
+        owner.execute(f"ALTER TABLE inventory DROP CONSTRAINT {constraint}")
+    owner.execute("DROP INDEX bookings_one_per_user, waiting_list_one_per_user")
+    yield database
+    mend_the_lock()
 
 
 @pytest.fixture

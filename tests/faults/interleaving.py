@@ -1,8 +1,9 @@
 """Runs sessions over one database in every order that its locks allow.
 
-A session is real code over connections of its own. It stops before each statement, or before each
-transaction and each commit; whose turn comes next is tried out one way after the other. A session
-whose statement waits for a lock has no turn until whoever holds the lock lets it go.
+A session is real code over connections of its own. It stops before each statement and pipeline, or
+before each transaction, pipeline and commit; whose turn comes next is tried out one way after the
+other. A session whose statement waits for a lock has no turn until whoever holds the lock lets it
+go.
 """
 
 import asyncio
@@ -57,11 +58,24 @@ class SteppedConnection(AsyncConnection[Any]):
 
     turns: Turns | None = None
     depth = 0
+    pipelines = 0
 
     async def step(self) -> None:
-        """Waits for a turn, if this is a place for one."""
-        if self.turns and (self.turns.by_statement or not self.depth):
+        """Waits for a turn, if this is a place for one: a pipeline is one step."""
+        if self.turns and not self.pipelines and (self.turns.by_statement or not self.depth):
             await self.turns.wait()
+
+    @contextlib.asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Any]:
+        """See AsyncConnection."""
+        if self.turns and not self.pipelines:
+            await self.turns.wait()
+        self.pipelines += 1
+        try:
+            async with super().pipeline() as pipeline:
+                yield pipeline
+        finally:
+            self.pipelines -= 1
 
     @contextlib.asynccontextmanager
     async def transaction(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:
@@ -109,17 +123,22 @@ class Session:
 
 
 class _Pool:
+    """Lends its connection, and rolls back where its user fails, as psycopg's pool does."""
+
     def __init__(self, connection: SteppedConnection, *, transactions: bool) -> None:
         self._connection = connection
         self._transactions = transactions
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[SteppedConnection]:
-        if not self._transactions:
-            yield self._connection
-            return
-        async with self._connection.transaction():
-            yield self._connection
+        async with contextlib.AsyncExitStack() as stack:
+            if self._transactions:
+                await stack.enter_async_context(self._connection.transaction())
+            try:
+                yield self._connection
+            except BaseException:
+                await self._connection.rollback()
+                raise
 
 
 Work = Callable[[Session], Awaitable[object]]

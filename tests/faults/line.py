@@ -1,17 +1,15 @@
 """People in line for an event, and what sessions do there."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from services import bookings
+from services.bookings import reservations
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import TICKET, Outcome, Request
-from services.bookings.inventory import Inventory
+from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.commands import GiveBack, Outcome
 from services.bookings.keys import Keys
-from services.bookings.reservations import Reservations
 from services.bookings.waiting_list import WaitingList
 from services.kit.postgres import Pool
 from tests.conftest import Database
@@ -19,33 +17,24 @@ from tests.faults.interleaving import Work
 from tests.faults.stage import ANYBODY, Stage, applying, concert
 from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward
 
-FUNCTIONS = Path(bookings.__file__).parent / "migrations/functions"
 PRICED: dict[str, Any] = {"price_amount_minor": 1000, "price_currency": "EUR"}
 TWO_HOURS = 2 * 3600 + 1
-LOCKS_OF_BOOK = {
-    "        FOR NO KEY UPDATE;\n": ";\n",
-    "        FOR NO KEY UPDATE SKIP LOCKED\n": "",
-}
-# Where `book_late` has seen how an event and somebody in line stand, and changes nothing yet.
-SEEN = "    decided_at := moment;\n"
 Owner = psycopg.Connection[Any]
 
 
 def ticket(event_id: int, user_id: str) -> Work:
-    """Asks for a ticket; its transaction stays open for a while."""
-    return lambda session: book(session.pool("bookings", transactions=True), event_id, user_id)
+    """Asks for a ticket."""
+    return lambda session: book(session.pool("bookings"), event_id, user_id)
 
 
 def giving_back(event_id: int, user_id: str) -> Work:
     """Gives a ticket back, or leaves the list."""
-    return lambda session: list_of(session.pool("bookings")).give_back(
-        key_of(event_id), user_id, ANYBODY, ""
-    )
+    return lambda session: give_back(session.pool("bookings"), event_id, user_id)
 
 
 def sweeping() -> Work:
     """Sweeps once."""
-    return lambda session: list_of(session.pool("bookings", transactions=True)).sweep()
+    return lambda session: Inventory(session.pool("bookings")).sweep()
 
 
 def growing(event_id: int, capacity: int, *, rev: int = 2) -> Work:
@@ -55,16 +44,22 @@ def growing(event_id: int, capacity: int, *, rev: int = 2) -> Work:
 
 async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
     """Asks for a ticket."""
-    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
-    asked = [Request(event_id, user_id, way=TICKET)]
-    [outcome] = await Reservations(pool, catalogue).reserve(asked)
+    event = key_of(event_id), event_id
+    [outcome] = await Inventory(pool).decide([reservations.book(event, user_id, 1, ANYBODY)])
+    return outcome
+
+
+async def give_back(pool: Pool, event_id: int, user_id: str) -> Outcome:
+    """Gives a ticket back, or leaves the list."""
+    [outcome] = await Inventory(pool).decide([Ask(GiveBack(event_id, user_id, ANYBODY))])
     return outcome
 
 
 def list_of(pool: Pool) -> WaitingList:
     """Gives the waiting list."""
-    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
-    return WaitingList(pool, Keys(pool, catalogue))
+    inventory = Inventory(pool)
+    catalogue = Catalogue(ScriptedCatalogue().fetch, inventory)
+    return WaitingList(pool, Keys(pool, catalogue), inventory)
 
 
 def key_of(event_id: int) -> str:
@@ -110,8 +105,7 @@ class Line:
 
     async def give_back(self, user_id: str) -> None:
         """Gives a ticket back."""
-        key = key_of(self.stage.event_id)
-        await list_of(self.pool).give_back(key, user_id, ANYBODY, "")
+        await give_back(self.pool, self.stage.event_id, user_id)
 
     def forward(self, seconds: float) -> None:
         """Puts the clock forward."""
@@ -141,12 +135,3 @@ class Line:
         assert taken == len(self.live())
         waits = "WAITING" in self.states().values()
         assert not (waits and taken < capacity), "a seat is free and somebody waits"
-
-
-def alter(owner: Owner, name: str, changes: dict[str, str]) -> None:
-    """Replaces parts of a function, each of which must be there once."""
-    text = (FUNCTIONS / name).read_text(encoding="utf-8")
-    for part, other in changes.items():
-        assert text.count(part) == 1, part
-        text = text.replace(part, other)
-    owner.execute(text.encode())

@@ -6,16 +6,15 @@ from uuid import UUID
 
 import psycopg
 
+from boxoffice.bookings.v1.bookings_pb2 import CancelBookingByReferenceResponse
+from services.bookings import reservations
 from services.bookings.access import Viewer
-from services.bookings.cancellations import Cancellations
-from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import CREATE, Request, Reservation
+from services.bookings.cancellations import Cancellation, Cancellations
 from services.bookings.inventory import EventState, Inventory
-from services.bookings.reservations import Reservations
+from services.bookings.inventory.commands import Booked
 from services.kit.authentication import SERVICE
 from services.kit.postgres import Pool
 from tests.faults.interleaving import Session, Work
-from tests.services.bookings.conftest import ScriptedCatalogue
 
 CAPACITY = 2
 ANYBODY = Viewer(SERVICE, open_access=False)
@@ -36,12 +35,11 @@ def applying(state: EventState) -> Work:
 
 
 def reserving(event_id: int, user_id: str = "ada") -> Work:
-    """Reserves a seat; its transaction stays open for a while."""
+    """Reserves a seat."""
 
     async def reserve(session: Session) -> object:
-        pool = session.pool("bookings", transactions=True)
-        catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
-        [outcome] = await Reservations(pool, catalogue).reserve([Request(event_id, user_id)])
+        inventory = Inventory(session.pool("bookings"))
+        [outcome] = await inventory.decide([reservations.reserve(event_id, user_id, ANYBODY)])
         return outcome
 
     return reserve
@@ -49,25 +47,33 @@ def reserving(event_id: int, user_id: str = "ada") -> Work:
 
 def cancelling(booking_id: int) -> Work:
     """Cancels a booking."""
-    return lambda session: Cancellations(session.pool("bookings")).cancel(booking_id)
+
+    async def cancel(session: Session) -> object:
+        pool = session.pool("bookings")
+        return await Cancellations(pool, Inventory(pool)).cancel(booking_id)
+
+    return cancel
 
 
 def returning(reference: UUID, key: str = "") -> Work:
-    """Cancels a booking by its reference."""
+    """Cancels a booking by its reference; gives the response, or what it was refused with."""
 
     async def cancel(session: Session) -> object:
-        cancellations = Cancellations(session.pool("bookings"))
-        return await cancellations.cancel_by_reference(reference, ANYBODY, key)
+        pool = session.pool("bookings")
+        asked = [Cancellation(reference, ANYBODY, key)]
+        [outcome] = await Cancellations(pool, Inventory(pool)).cancel_all(asked)
+        if isinstance(outcome, bytes):
+            return CancelBookingByReferenceResponse.FromString(outcome)
+        return outcome
 
     return cancel
 
 
 async def book(pool: Pool, event_id: int, seats: int) -> list[int]:
     """Books seats before the curtain rises; gives the numbers of the bookings."""
-    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
-    requests = [Request(event_id, f"early-{number}") for number in range(seats)]
-    made = await Reservations(pool, catalogue).reserve(requests)
-    return [one.booking_id for one in made if isinstance(one, Reservation)]
+    asks = [reservations.reserve(event_id, f"early-{number}", ANYBODY) for number in range(seats)]
+    made = await Inventory(pool).decide(asks)
+    return [one.booking.id for one in made if isinstance(one, Booked)]
 
 
 class Stage:
@@ -90,11 +96,9 @@ class Stage:
     async def open_party(self, seats: int, *, capacity: int) -> UUID:
         """Makes an event of which somebody has several seats; gives their reference."""
         number = await self.open(capacity=capacity)
-        catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(self._pool))
-        party = Request(number, "party", seats, way=CREATE)
-        [made] = await Reservations(self._pool, catalogue).reserve([party])
-        assert isinstance(made, Reservation)
-        assert made.booking is not None
+        party = reservations.create(number, "party", seats, ANYBODY)
+        [made] = await Inventory(self._pool).decide([party])
+        assert isinstance(made, Booked)
         return made.booking.reference
 
     def number(self) -> int:
@@ -127,4 +131,4 @@ class Stage:
 
 def reserved(outcome: object) -> bool:
     """Tells whether a seat was booked."""
-    return isinstance(outcome, Reservation)
+    return isinstance(outcome, Booked)

@@ -5,18 +5,14 @@ import asyncio
 import psycopg
 import pytest
 
-from services.bookings import waiting_list
-from services.bookings.decisions import Outcome, Reservation, Waiting
-from services.bookings.inventory import Inventory, Verdict
+from services.bookings.inventory import Inventory, Verdict, waiting
+from services.bookings.inventory.commands import Booked, Outcome, Waiting
 from services.bookings.waiting_list import Place
+from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Work
 from tests.faults.line import (
-    LOCKS_OF_BOOK,
-    SEEN,
     TWO_HOURS,
     Line,
-    Owner,
-    alter,
     book,
     growing,
     key_of,
@@ -25,11 +21,8 @@ from tests.faults.line import (
     ticket,
 )
 from tests.faults.stage import ANYBODY, concert
-from tests.services.bookings.conftest import GATE
+from tests.services.bookings.conftest import GATE, drift, put_a_gate_behind_the_lock
 from tests.services.conditions import until_blocked
-
-GATED = f"    PERFORM pg_advisory_xact_lock_shared({GATE});\n{SEEN}"
-EXPIRES = "    IF {} <= moment THEN\n"
 
 
 async def test_two_sweepers_meet(interleavings: Interleavings, line: Line) -> None:
@@ -63,14 +56,10 @@ async def test_two_sweepers_meet_over_an_offer_that_ended(
         assert line.states() == dict(zip(["first", "second", "third"], states, strict=True))
 
 
-async def test_without_its_lock_two_sweepers_give_a_seat_twice(
-    interleavings: Interleavings,
-    broken_line: Line,
-    owner: Owner,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_without_the_lock_two_sweepers_give_a_seat_twice(
+    interleavings: Interleavings, broken_line: Line, unlocked: Database
 ) -> None:
     """Negative control: both serve who was first when they looked."""
-    take_out_the_lock_of_sweep(owner, monkeypatch)
 
     async def works() -> list[Work]:
         await broken_line.open_with_a_free_seat("first", "second")
@@ -78,6 +67,7 @@ async def test_without_its_lock_two_sweepers_give_a_seat_twice(
 
     taken = [broken_line.stage.in_force()[1] async for _ in interleavings.each(works)]
     assert max(taken) == 2
+    assert drift(unlocked)
 
 
 async def test_a_sweeper_meets_more_seats(interleavings: Interleavings, line: Line) -> None:
@@ -94,14 +84,10 @@ async def test_a_sweeper_meets_more_seats(interleavings: Interleavings, line: Li
         assert line.states()["third"] == "WAITING"
 
 
-async def test_without_its_lock_a_sweeper_serves_who_has_one_of_the_new_seats(
-    interleavings: Interleavings,
-    broken_line: Line,
-    owner: Owner,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_without_the_lock_a_sweeper_serves_who_has_one_of_the_new_seats(
+    interleavings: Interleavings, broken_line: Line, unlocked: Database
 ) -> None:
     """Negative control: it serves the first one, who was served with the seats that were added."""
-    take_out_the_lock_of_sweep(owner, monkeypatch)
 
     async def works() -> list[Work]:
         number = await broken_line.open_with_a_free_seat("first", "second", "third")
@@ -109,6 +95,7 @@ async def test_without_its_lock_a_sweeper_serves_who_has_one_of_the_new_seats(
 
     taken = [broken_line.stage.in_force()[1] async for _ in interleavings.each(works)]
     assert max(taken) == 3
+    assert drift(unlocked)
 
 
 async def test_an_offer_has_ended_when_it_is_accepted(
@@ -127,25 +114,21 @@ async def test_an_offer_has_ended_when_it_is_accepted(
         assert line.live() == {"second"}
 
 
-async def test_an_offer_ends_while_it_is_accepted(line: Line, owner: Owner) -> None:
+async def test_an_offer_ends_while_it_is_accepted(line: Line) -> None:
     """Whoever asked in time has it: nothing ends it under them, whether or not others wait."""
-    alter(owner, "book_late.sql", {SEEN: GATED})
     for others in ([], ["second"]):
-        assert isinstance(await accept_while_it_ends(line, *others), Reservation)
+        assert isinstance(await accept_while_it_ends(line, *others), Booked)
         line.expect_at_rest()
         assert line.live() == {"first"}
 
 
 async def test_without_the_lock_an_offer_is_accepted_that_has_gone_to_the_next(
-    broken_line: Line, owner: Owner
+    broken_line: Line, unlocked: Database
 ) -> None:
     """Negative control: the offer ends between looking at it and accepting it, and two have it."""
-    alter(owner, "book_tickets.sql", LOCKS_OF_BOOK)
-    alter(owner, "book_late.sql", {SEEN: GATED})
-    # It would have caught it.
-    alter(owner, "accept_offer.sql", {"            AND status = 'HELD'\n": ""})
-    assert isinstance(await accept_while_it_ends(broken_line, "second"), Reservation)
+    assert isinstance(await accept_while_it_ends(broken_line, "second"), Booked)
     assert broken_line.live() == {"first", "second"}
+    assert drift(unlocked)
 
 
 async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(line: Line) -> None:
@@ -155,7 +138,7 @@ async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(line: Line) -
     assert await list_of(line.pool).place(number, "first") == Place("none")
     tickets = await list_of(line.pool).tickets(key_of(number), ANYBODY)
     assert tickets.available == 1
-    assert isinstance(await book(line.pool, number, "walk-in"), Reservation)
+    assert isinstance(await book(line.pool, number, "walk-in"), Booked)
     assert line.live() == {"walk-in"}
     assert line.states()["first"] == "EXPIRED"
 
@@ -167,32 +150,19 @@ async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(line: Line) -
 
 
 async def test_if_only_the_sweeper_ended_offers_they_would_block(
-    broken_line: Line, owner: Owner
+    broken_line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: whoever comes waits for a seat that nobody has."""
-    alter(owner, "reserve.sql", {EXPIRES.format("expiry"): "    IF false THEN\n"})
-    alter(owner, "book_late.sql", {EXPIRES.format("stock.next_expiry_at"): "    IF false THEN\n"})
+    monkeypatch.setattr(waiting, "settle", lambda *_: None)
     number = await broken_line.open_with_an_offer()
     broken_line.forward(TWO_HOURS)
     assert isinstance(await book(broken_line.pool, number, "walk-in"), Waiting)
 
 
-def take_out_the_lock_of_sweep(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks the sweeper as somebody might: no lock, and nothing else that would catch it."""
-    lock = b"FOR NO KEY UPDATE SKIP LOCKED"
-    sweep = waiting_list.SQL["sweep"]
-    assert sweep.count(lock) == 1
-    monkeypatch.setattr(
-        waiting_list, "SQL", {**waiting_list.SQL, "sweep": sweep.replace(lock, b"")}
-    )
-    owner.execute("ALTER TABLE inventory DROP CONSTRAINT inventory_never_oversold")
-    owner.execute("ALTER TABLE ledger DROP CONSTRAINT ledger_pk")
-    owner.execute("DROP INDEX bookings_one_per_user")
-
-
 async def accept_while_it_ends(line: Line, *others: str) -> Outcome:
     """Accepts an offer that ends, and is swept, between looking at it and accepting it."""
     number = await line.open_with_an_offer(*others)
+    put_a_gate_behind_the_lock(line.database)
     dsn = line.database.owner_dsn
     with psycopg.connect(dsn, autocommit=True) as gatekeeper:
         gatekeeper.execute("SELECT pg_advisory_lock(%s)", [GATE])
@@ -200,5 +170,5 @@ async def accept_while_it_ends(line: Line, *others: str) -> Outcome:
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as watcher:
             await until_blocked(watcher, 1)
         line.forward(TWO_HOURS)
-        await list_of(line.pool).sweep()
+        await Inventory(line.pool).sweep()
     return await accepting
