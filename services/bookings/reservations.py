@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from functools import partial
 
+import structlog
+
 from services.bookings import responses
 from services.bookings.access import Viewer
 from services.bookings.catalogue import Catalogue
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.answers import Key, fingerprint
 from services.bookings.inventory.commands import Book, Outcome, Reserve, UnknownEvent
+from services.bookings.inventory.lane import failures
 from services.bookings.inventory.transaction import Answer
+
+log = structlog.get_logger()
 
 
 class Reservations:
@@ -23,16 +28,25 @@ class Reservations:
         """Decides asks; see Lane.decide. Those for events that are not known yet come last."""
         outcomes = await self._inventory.decide(asks, skip_busy=skip_busy)
         unknown = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, UnknownEvent)]
-        if not unknown:
-            return outcomes
-        missing = await self._catalogue.learn({asks[i].command.event_id for i in unknown})
-        learned = [i for i in unknown if asks[i].command.event_id not in missing]
-        decided = await self._inventory.decide([asks[i] for i in learned])
-        for index in unknown:
-            outcomes[index] = missing.get(asks[index].command.event_id, outcomes[index])
-        for index, outcome in zip(learned, decided, strict=True):
-            outcomes[index] = outcome
+        if unknown:
+            decided = await self._decide_unknown([asks[i] for i in unknown], skip_busy=skip_busy)
+            for index, outcome in zip(unknown, decided, strict=True):
+                outcomes[index] = outcome
         return outcomes
+
+    async def _decide_unknown(self, asks: Sequence[Ask], *, skip_busy: bool) -> list[Outcome]:
+        """Decides asks for events that are not known here yet.
+
+        If that fails, it fails for these alone: the others must hear what became of them.
+        """
+        try:
+            missing = await self._catalogue.learn({ask.command.event_id for ask in asks})
+            learned = [ask for ask in asks if ask.command.event_id not in missing]
+            decided = iter(await self._inventory.decide(learned, skip_busy=skip_busy))
+        except Exception as error:
+            log.exception("asks for unknown events failed", commands=len(asks))
+            return failures(error, len(asks))
+        return [missing.get(ask.command.event_id) or next(decided) for ask in asks]
 
 
 def reserve(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
 from services.bookings.inventory.commands import Cancel, Cancelled, GiveBack, LeftLine, Outcome
 from services.bookings.inventory.reserving import Context
-from services.bookings.inventory.stock import Booking, Change, Kind, Past, Stock
+from services.bookings.inventory.stock import Booking, Change, Kind, Stock
 from services.bookings.inventory.waiting import promote
 
 
@@ -37,7 +37,7 @@ def give_back(stock: Stock, command: GiveBack, context: Context) -> Outcome:
         change = Change(Kind.LEFT, command.user_id, place=entry.place, state="LEFT", waiting=-1)
         stock.record(change)
         return LeftLine(stock.rev, promote(stock, context))
-    if entry is not None or _was_there(stock, stock.pasts.get(command.user_id)):
+    if entry is not None or _was_there(stock, command.user_id):
         return AlreadyCancelled(inventory_revision=stock.rev)
     return BookingNotFound()
 
@@ -51,10 +51,9 @@ def _given_back(stock: Stock, user_id: str) -> Booking | None:
     return max(stock.live_of(user_id), key=lambda booking: booking.id, default=None)
 
 
-def _was_there(stock: Stock, past: Past | None) -> bool:
+def _was_there(stock: Stock, user_id: str) -> bool:
     """Returns whether a user has had something that could have been given back."""
-    if past is None:
-        return False
+    past = stock.past_of(user_id)
     if past.entry or past.exclusive_booking:
         return True
     return past.any_booking and stock.one_booking_per_user is not None

@@ -109,8 +109,13 @@ class Lane:
             queue = self._apart.get(event_id)
             if queue is None:
                 queue = self._apart[event_id] = self._queue(store.WAIT)
+            decided: Sequence[Outcome]
             try:
                 decided = await queue.ask([asks[index] for index in indices])
+            except Exception as error:
+                # The others must hear what became of them.
+                log.exception("asks of a locked event failed", event_id=event_id)
+                decided = failures(error, len(indices))
             finally:
                 if queue.is_idle and self._apart.get(event_id) is queue:
                     del self._apart[event_id]
@@ -177,8 +182,7 @@ class Lane:
             return await self._run(asks, lock=lock)
         except Exception as error:
             log.exception("rest of a batch failed", commands=len(asks))
-            refusal = refusal_of(error, is_read=False) or Internal()
-            return [error if isinstance(error, Refusal) else refusal] * len(asks)
+            return failures(error, len(asks))
 
     def _note(self, asks: Sequence[Ask], outcomes: Sequence[Outcome]) -> None:
         """Remembers which events seem to be full: a hint of what to try first, and no answer."""
@@ -190,6 +194,13 @@ class Lane:
                     self._full.add(ask.command.event_id)
             elif ask.command.event_id in self._full:
                 self._full.discard(ask.command.event_id)
+
+
+def failures(error: Exception, count: int) -> list[Outcome]:
+    """Returns what asks are told that failed together while others have been committed."""
+    if isinstance(error, Refusal):
+        return [error] * count
+    return [refusal_of(error, is_read=False) or Internal()] * count
 
 
 class _Group(NamedTuple):

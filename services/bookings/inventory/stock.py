@@ -228,6 +228,19 @@ class Stock:
         """Returns the live booking that keeps its user from another one."""
         return next((booking for booking in self.live_of(user_id) if booking.exclusive), None)
 
+    def past_of(self, user_id: str) -> Past:
+        """Returns what a user once had, before this batch and in it."""
+        past = self.pasts.get(user_id, Past(False, False, False))
+        for _, change, _ in self.changes:
+            if change.user_id == user_id:
+                booking = change.booking
+                past = Past(
+                    past.any_booking or booking is not None,
+                    past.exclusive_booking or (booking is not None and booking.exclusive),
+                    past.entry or change.place is not None,
+                )
+        return past
+
     def position(self, entry: Entry) -> int:
         """Counts those who wait up to and with an entry that waits."""
         if entry.position is None:
@@ -243,6 +256,7 @@ class Stock:
         self.waiting += change.waiting
         if change.booking is not None:
             self.know(change.booking)
+            self.was_booked = True
         if change.joined is not None:
             self._join(change.joined)
         elif change.waiting and change.place is not None and change.user_id is not None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from services.bookings.errors import HistoryGone
-from services.bookings.following import Listing, News, Place
-from services.bookings.inventory import EventState
+from services.bookings.following import Listing, News
+from services.bookings.inventory import EventState, Place
 from services.kit.errors import Refusal
 
 

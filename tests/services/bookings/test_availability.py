@@ -6,15 +6,14 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.availability import Availability
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import Request
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import Inventory, Seats
 from services.bookings.reservations import Reservations
 from services.kit.callers import Caller, Role
 from services.kit.errors import Unavailable
+from tests.services.bookings.asking import GUEST, seat
 from tests.services.bookings.conftest import ScriptedCatalogue, concert
 
-GUEST = Viewer(Caller(), open_access=True)
 OTHER = Viewer(Caller("acct_other", Role.ORGANIZER), open_access=True)
 OWNER = Viewer(Caller("acct_owner", Role.ORGANIZER), open_access=False)
 ADMIN = Viewer(Caller("acct_admin", Role.ADMIN), open_access=False)
@@ -31,7 +30,7 @@ async def test_seats_are_counted_with_their_revision(
 ) -> None:
     """A client can tell which of two counts is the younger one."""
     await inventory.apply(concert(capacity=3))
-    await reservations.reserve([Request(1, "ada"), Request(1, "bob")])
+    await reservations.decide([seat(1, "ada"), seat(1, "bob")])
     assert await availability.count([1], GUEST) == {
         1: Seats(event_id=1, capacity=3, booked=2, waiting=0, rev=3)
     }
@@ -91,7 +90,7 @@ async def test_a_cancelled_event_has_its_seats_back(
 ) -> None:
     """It can be seen, and nobody sits in it."""
     await inventory.apply(concert(capacity=3))
-    await reservations.reserve([Request(1, "ada")])
+    await reservations.decide([seat(1, "ada")])
     await inventory.apply(concert(capacity=3, rev=2, status="CANCELLED"))
     seats = (await availability.count([1], GUEST))[1]
     assert isinstance(seats, Seats)

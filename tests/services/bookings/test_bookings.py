@@ -9,26 +9,26 @@ import pytest
 
 from boxoffice.rest.v1 import rest_pb2
 from services.bookings import bookings as bookings_module
-from services.bookings import inventory as inventory_module
 from services.bookings import rankings as rankings_module
 from services.bookings import waiting_list as waiting_list_module
 from services.bookings.access import Viewer
-from services.bookings.bookings import Booking, Bookings
+from services.bookings.bookings import BookingDetails, Bookings
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
+from services.bookings.inventory import inventory as inventory_module
+from services.bookings.inventory.stock import Booking
 from services.bookings.reservations import Reservations
-from services.kit.authentication import ANONYMOUS, Caller, Role
+from services.kit.authentication import Caller, Role
 from services.kit.errors import PermissionDenied, Unavailable
 from services.kit.paging import FIRST, Page, cut, parse
 from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.services.bookings.asking import GUEST, booked, seat
 from tests.services.bookings.conftest import ScriptedCatalogue, concert
 
-GUEST = Viewer(ANONYMOUS, open_access=True)
 USERS = ["ada", "bob", "cy", "dé"]
-List = Callable[[Page], Awaitable[list[Booking]]]
+List = Callable[[Page], Awaitable[list[BookingDetails]]]
 
 
 @pytest.fixture
@@ -40,12 +40,11 @@ def bookings(pool: Pool, catalogue: Catalogue) -> Bookings:
 @pytest.fixture
 async def ids(inventory: Inventory, reservations: Reservations) -> list[int]:
     """Books three events for four users; gives the numbers in the order in which they came."""
-    made = []
+    made: list[Booking] = []
     for event_id in (1, 2, 3):
         await inventory.apply(concert(event_id))
-        outcomes = await reservations.reserve([Request(event_id, user) for user in USERS])
-        made += [outcome.booking_id for outcome in outcomes if isinstance(outcome, Reservation)]
-    return made
+        made += await booked(reservations, [seat(event_id, user) for user in USERS])
+    return [booking.id for booking in made]
 
 
 async def walk(read: List, size: int) -> list[int]:
@@ -78,7 +77,7 @@ async def test_a_booking_made_meanwhile_shifts_no_page(
     """A list that is walked while people book shows none twice and skips none."""
     page = parse(5, "", scope="")
     first, token = cut(await bookings.list_all(page, GUEST), page)
-    await reservations.reserve([Request(1, "late")])
+    await reservations.decide([seat(1, "late")])
     rest = await bookings.list_all(parse(100, token, scope=""), GUEST)
     assert [booking.id for booking in [*first, *rest]] == sorted(ids, reverse=True)
 
@@ -110,8 +109,8 @@ async def mixed(inventory: Inventory, reservations: Reservations) -> list[int]:
     await inventory.apply(concert(1, organizer_id=OWNER))
     await inventory.apply(concert(2))
     asked = [(1, "acct_ada"), (1, "acct_bob"), (1, "guest"), (2, "guest")]
-    made = await reservations.reserve([Request(event_id, user) for event_id, user in asked])
-    return [outcome.booking_id for outcome in made if isinstance(outcome, Reservation)]
+    made = await booked(reservations, [seat(event_id, user) for event_id, user in asked])
+    return [booking.id for booking in made]
 
 
 SEEN = {
@@ -207,8 +206,8 @@ async def test_own_bookings_come_by_number(
     """Pages that are full, the last one and one too far, with the total; by status as well."""
     for event_id in range(1, 6):
         await inventory.apply(concert(event_id))
-    made = await reservations.reserve([Request(event_id, "acct_ada") for event_id in range(1, 6)])
-    ids = [outcome.booking_id for outcome in made if isinstance(outcome, Reservation)]
+    made = await booked(reservations, [seat(event_id, "acct_ada") for event_id in range(1, 6)])
+    ids = [booking.id for booking in made]
     await inventory.apply(concert(3, rev=2, status="CANCELLED"))
     page = parse(2, "", scope="")
     for number, expected in ((1, ids[:2:-1]), (2, ids[2:0:-1]), (3, ids[:1]), (4, [])):

@@ -9,22 +9,23 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.bookings import Booking
 from services.bookings.cancellations import Cancellations, Cancelled
-from services.bookings.decisions import CREATE, Request, Reservation
 from services.bookings.errors import AlreadyCancelled, BookingNotFound
 from services.bookings.inventory import Inventory
+from services.bookings.inventory.commands import Booked
 from services.bookings.rankings import Rankings
 from services.bookings.reservations import Reservations
 from services.kit.authentication import ANONYMOUS, Caller
 from services.kit.errors import IdempotencyKeyReused, RequestInProgress
 from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.services.bookings.asking import party, seat
 from tests.services.bookings.conftest import concert, drift
 
 
 @pytest.fixture
 def cancellations(pool: Pool) -> Cancellations:
     """Gives who cancels."""
-    return Cancellations(pool)
+    return Cancellations(pool, inventory)
 
 
 async def booked(
@@ -32,8 +33,8 @@ async def booked(
 ) -> list[int]:
     """Makes an event and books a seat for each of the users; gives the bookings."""
     await inventory.apply(concert(capacity=capacity))
-    made = await reservations.reserve([Request(1, user) for user in users])
-    return [one.booking_id for one in made if isinstance(one, Reservation)]
+    made = await reservations.decide([seat(1, user) for user in users])
+    return [one.booking.id for one in made if isinstance(one, Booked)]
 
 
 async def test_a_seat_is_freed_exactly_once(
@@ -47,8 +48,8 @@ async def test_a_seat_is_freed_exactly_once(
     attempts = [cancellations.cancel(booking_id) for _ in range(8)]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     assert Counter(map(type, outcomes)) == {int: 1, AlreadyCancelled: 7}
-    after = await reservations.reserve([Request(1, "ada"), Request(1, "eve")])
-    assert [isinstance(one, Reservation) for one in after] == [True, False]
+    after = await reservations.decide([seat(1, "ada"), seat(1, "eve")])
+    assert [isinstance(one, Booked) for one in after] == [True, False]
     assert drift(database) == []
 
 
@@ -107,8 +108,8 @@ async def created(
 ) -> Booking:
     """Makes an event of five seats that has an owner, and books some of them together."""
     await inventory.apply(concert(capacity=5, organizer_id="acct_owner"))
-    [made] = await reservations.reserve([Request(1, user_id, seats, way=CREATE)])
-    assert isinstance(made, Reservation)
+    [made] = await reservations.decide([party(1, user_id, seats)])
+    assert isinstance(made, Booked)
     assert made.booking is not None
     return made.booking
 
@@ -163,14 +164,14 @@ async def test_a_key_is_answered_with_what_was_then(
 ) -> None:
     """Making and cancelling alike show the booking of that moment, whatever became of it since."""
     await inventory.apply(concert(capacity=5, name="Before"))
-    asked = Request(1, "acct_ada", 2, "acct_ada", "k", CREATE)
-    [first] = await reservations.reserve([asked])
-    assert isinstance(first, Reservation)
+    asked = seat(1, "acct_ada", 2, "acct_ada", "k", CREATE)
+    [first] = await reservations.decide([asked])
+    assert isinstance(first, Booked)
     assert first.booking is not None
     reference = first.booking.reference
     done = await cancellations.cancel_by_reference(reference, ADA, "k")
     await inventory.apply(concert(capacity=5, rev=2, name="After"))
-    [again] = await reservations.reserve([asked])
+    [again] = await reservations.decide([asked])
     assert again == replace(first, replayed=True)
     assert again.booking is not None
     assert (again.booking.status, again.booking.event_name) == ("CONFIRMED", "Before")
@@ -189,7 +190,7 @@ async def test_a_refusal_is_answered_again_too(
         with pytest.raises(AlreadyCancelled) as refusal:
             await cancellations.cancel_by_reference(made.reference, ADA, "second")
         assert refusal.value.metadata == {"inventory_revision": "3"} | replayed
-        await reservations.reserve([Request(1, "bob")])
+        await reservations.decide([seat(1, "bob")])
     with pytest.raises(IdempotencyKeyReused):
         await cancellations.cancel_by_reference(uuid4(), ADA, "second")
 

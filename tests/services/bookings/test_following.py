@@ -6,13 +6,13 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.bookings import following
-from services.bookings.decisions import Request, Reservation
-from services.bookings.following import Follower, Listing, Place
-from services.bookings.inventory import Inventory
+from services.bookings.following import Follower, Listing
+from services.bookings.inventory import Inventory, Place
 from services.bookings.reservations import Reservations
 from services.kit.errors import Unavailable
 from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert, drift
 from tests.services.bookings.scripted_feed import ScriptedFeed
 
@@ -24,9 +24,9 @@ def feed() -> ScriptedFeed:
 
 
 @pytest.fixture
-def follower(pool: Pool, feed: ScriptedFeed) -> Follower:
+def follower(pool: Pool, feed: ScriptedFeed, inventory: Inventory) -> Follower:
     """Gives who follows it."""
-    return Follower(pool, feed)
+    return Follower(pool, feed, inventory)
 
 
 async def catch_up(follower: Follower) -> None:
@@ -67,30 +67,34 @@ async def test_lost_pushes_are_made_up_for(
     assert feed.listed == 0
 
 
-async def test_the_place_moves_with_what_it_stands_for(
+async def test_the_place_stays_until_all_it_stands_for_is_applied(
     follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
-    """If one of the changes fails, none has happened, and all of them are tried again."""
+    """If a change fails, the others are applied, and all of them are tried again."""
     feed.publish(concert(1))
     impossible = feed.publish(concert(2, capacity=-1))
-    with pytest.raises(psycopg.errors.CheckViolation):
-        await follower.follow()
-    assert in_force(database) == {}
+    assert not await follower.follow()
+    assert in_force(database).keys() == {1}
     assert await follower.place() == Place("", 0)
     feed.changes[1] = replace(impossible, capacity=1)
     await catch_up(follower)
     assert in_force(database).keys() == {1, 2}
+    assert await follower.place() == Place("first", 2)
 
 
 async def test_replicas_follow_side_by_side(
-    pool: Pool, feed: ScriptedFeed, database: Database, monkeypatch: pytest.MonkeyPatch
+    pool: Pool,
+    inventory: Inventory,
+    feed: ScriptedFeed,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who comes second leaves what the first has done, and goes on from there."""
     monkeypatch.setattr(following, "CHANGES_AT_ONCE", 3)
     for rev in range(1, 31):
         feed.publish(concert(rev % 4 + 1, capacity=rev, rev=rev))
-    await asyncio.gather(*(catch_up(Follower(pool, feed)) for _ in range(3)))
-    assert await Follower(pool, feed).place() == Place("first", 30)
+    await asyncio.gather(*(catch_up(Follower(pool, feed, inventory)) for _ in range(3)))
+    assert await Follower(pool, feed, inventory).place() == Place("first", 30)
     assert {rev for rev, _, _ in in_force(database).values()} == {27, 28, 29, 30}
     assert drift(database) == []
 
@@ -119,8 +123,7 @@ async def test_another_epoch_is_listed(
     feed.publish(concert(1, capacity=70, rev=5))
     feed.publish(concert(2))
     await catch_up(follower)
-    [booked] = await reservations.reserve([Request(2, "ada")])
-    assert isinstance(booked, Reservation)
+    await booked(reservations, [seat(2, "ada")])
     feed.restore("second", concert(1, capacity=60, rev=3))
     await catch_up(follower)
     assert in_force(database) == {1: (3, 60, False), 2: (0, 50, True)}
@@ -159,7 +162,7 @@ async def test_a_listing_that_breaks_off_is_begun_again(
 
 
 async def test_a_late_replica_undoes_nothing(
-    pool: Pool, feed: ScriptedFeed, database: Database
+    pool: Pool, inventory: Inventory, feed: ScriptedFeed, database: Database
 ) -> None:
     """It has read an epoch that is over: another replica lists the next one before it is done."""
 
@@ -167,19 +170,19 @@ async def test_a_late_replica_undoes_nothing(
         async def list_states(self, after_event_id: int, limit: int) -> Listing:
             listing = await super().list_states(after_event_id, limit)
             feed.restore("third", concert(1, rev=1), concert(2, rev=1))
-            await catch_up(Follower(pool, feed))
+            await catch_up(Follower(pool, feed, inventory))
             return listing
 
     feed.publish(concert(1, rev=4))
-    await catch_up(Follower(pool, feed))
+    await catch_up(Follower(pool, feed, inventory))
     slow = Slow(epoch="second", changes=[replace(concert(1, rev=2), epoch="second")])
-    await Follower(pool, slow).follow()
+    await Follower(pool, slow, inventory).follow()
     assert in_force(database) == {1: (1, 50, False), 2: (1, 50, False)}
-    assert await Follower(pool, feed).place() == Place("third", 2)
+    assert await Follower(pool, feed, inventory).place() == Place("third", 2)
 
 
 async def test_an_epoch_that_begins_within_a_listing_begins_the_listing_anew(
-    pool: Pool, database: Database
+    pool: Pool, inventory: Inventory, database: Database
 ) -> None:
     """States of two epochs are never taken for one catalogue."""
 
@@ -192,7 +195,7 @@ async def test_an_epoch_that_begins_within_a_listing_begins_the_listing_anew(
             return Listing([*listing.states, self.changes[1]], listing.place)
 
     feed = Turning(epoch="first", changes=[replace(concert(1), epoch="first")])
-    follower = Follower(pool, feed)
+    follower = Follower(pool, feed, inventory)
     await catch_up(follower)
     feed.restore("second", concert(1, rev=7))
     await catch_up(follower)

@@ -9,7 +9,6 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.bookings import Bookings
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import EventNotFound, SoldOut
 from services.bookings.inventory import (
     SQL,
@@ -21,11 +20,13 @@ from services.bookings.inventory import (
     apply,
     judge,
 )
+from services.bookings.inventory.commands import Booked
 from services.bookings.reservations import Reservations
 from services.kit.authentication import ANONYMOUS
 from services.kit.paging import parse
 from services.kit.postgres import Connection, Pool
 from tests.conftest import Database
+from tests.services.bookings.asking import seat
 from tests.services.bookings.conftest import ScriptedCatalogue, concert, drift
 
 STOCK = Stock(
@@ -101,7 +102,7 @@ def test_a_listing_begins_an_epoch_whatever_its_revisions() -> None:
 
 async def book(reservations: Reservations, *users: str, event_id: int = 1) -> list[Any]:
     """Lets each user ask for a seat."""
-    return await reservations.reserve([Request(event_id, user) for user in users])
+    return await reservations.decide([seat(event_id, user) for user in users])
 
 
 async def left(inventory: Inventory, event_id: int = 1) -> int:
@@ -183,7 +184,7 @@ async def test_growth_is_for_sale_at_once(inventory: Inventory, reservations: Re
     await book(reservations, "ada")
     await inventory.apply(concert(capacity=2, rev=2))
     [outcome] = await book(reservations, "bob")
-    assert isinstance(outcome, Reservation)
+    assert isinstance(outcome, Booked)
 
 
 async def test_the_rule_of_one_booking_stands_once_somebody_booked(
@@ -276,9 +277,9 @@ async def test_a_deletion_among_reservations_leaves_no_live_booking(
         return await inventory.apply(concert(capacity=100, rev=2, deleted=True))
 
     judged, *outcomes = await asyncio.gather(delete(), *(buy(number) for number in range(64)))
-    made = sum(isinstance(outcome, Reservation) for outcome in outcomes)
+    made = sum(isinstance(outcome, Booked) for outcome in outcomes)
     assert judged.cancelled_bookings == made
-    assert all(isinstance(outcome, Reservation | EventNotFound) for outcome in outcomes)
+    assert all(isinstance(outcome, Booked | EventNotFound) for outcome in outcomes)
     assert drift(database) == []
     assert await left(inventory) == 100
 
@@ -290,7 +291,7 @@ async def test_a_shrink_among_reservations_never_oversells(
     for event_id in range(1, 9):
         await inventory.apply(concert(event_id, capacity=10))
         outcomes, judged = await _shrink_while_booking(inventory, reservations, event_id)
-        made = sum(isinstance(outcome, Reservation) for outcome in outcomes)
+        made = sum(isinstance(outcome, Booked) for outcome in outcomes)
         if judged.verdict is Verdict.APPLIED:
             assert made == 5
         else:

@@ -76,11 +76,11 @@ async def test_a_key_survives_every_later_state(inventory: Inventory, keys: Keys
 
 
 async def test_a_key_that_a_restored_catalogue_gives_anew_means_the_new_event(
-    pool: Pool, keys: Keys, scripted: ScriptedCatalogue
+    pool: Pool, keys: Keys, inventory: Inventory
 ) -> None:
     """Both have it while all is listed anew; then the event that was lost has it no more."""
     feed = ScriptedFeed()
-    follower = Follower(pool, feed)
+    follower = Follower(pool, feed, inventory)
     feed.publish(concert(1, key="jazz"))
     feed.publish(concert(2, key="rock"))
     while await follower.follow():

@@ -13,13 +13,13 @@ import pytest
 from boxoffice.accounts.v1 import notices_pb2
 from services.bookings import messages
 from services.bookings import notices as notices_module
-from services.bookings.decisions import TICKET, Request, Reservation
 from services.bookings.inventory import Inventory
 from services.bookings.notices import Notice, Notices
 from services.bookings.reservations import Reservations
 from services.kit.errors import OutcomeUnknown, Received, Refusal, Unavailable
 from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.services.bookings.asking import booked, seat, ticket
 from tests.services.bookings.conftest import concert
 from tests.services.conditions import until_blocked
 from tests.services.issuer import account
@@ -75,8 +75,7 @@ async def people(inventory: Inventory, reservations: Reservations, database: Dat
     """Books for people with accounts who waited until now; gives them in their order."""
     users = sorted(account(f"user{number}") for number in range(PEOPLE))
     await inventory.apply(concert(starts_at=SOON))
-    made = await reservations.reserve([Request(1, user) for user in users])
-    assert all(isinstance(one, Reservation) for one in made)
+    await booked(reservations, [seat(1, user) for user in users])
     execute(
         database, "INSERT INTO notices (event_id, booking_id) SELECT event_id, id FROM bookings"
     )
@@ -244,7 +243,7 @@ async def test_those_who_are_served_have_notices(
     """If they have an account; who booked at once, and who waits on, is not told."""
     users = ["guest", *sorted(account(f"user{number}") for number in range(4))]
     await inventory.apply(concert(capacity=2, **price))
-    await reservations.reserve([Request(1, user, way=TICKET) for user in users])
+    await reservations.decide([ticket(1, user) for user in users])
     await notices.send()
     assert accounts.calls == []
     await inventory.apply(concert(capacity=4, rev=2, **price))

@@ -11,15 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.bookings.cancellations import Cancellations
-from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import Request, Reservation
-from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
+from services.bookings.inventory.commands import Booked
 from services.bookings.rankings import MOST, Rankings, first_day
-from services.bookings.reservations import Reservations
 from services.kit.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
+from tests.services.bookings.asking import seat
 from tests.services.bookings.conftest import concert
 
 PERIODS = ("", "day", "week", "month")
@@ -101,7 +99,7 @@ async def _do(pool: Pool, owner: psycopg.Connection, made: list[Made], step: Ste
         case "cancel", number:
             if live := [booking for booking in made if booking.is_live]:
                 booking = live[number % len(live)]
-                await Cancellations(pool).cancel(booking.id)
+                await Cancellations(pool, Inventory(pool)).cancel(booking.id)
                 booking.is_live = False
         case "delete", event_id:
             state: EventState = concert(event_id, rev=2, deleted=True, one_booking_per_user=False)
@@ -118,21 +116,17 @@ async def _booked(
     pool: Pool, owner: psycopg.Connection, event_id: int, users: list[str], day: date
 ) -> list[Made]:
     """Books on a day, which is written into the rows afterwards; a deleted event takes nobody."""
-
-    async def fetch(event: int | str) -> EventState:
-        raise EventNotFound
-
-    reservations = Reservations(pool, Catalogue(fetch, Inventory(pool)))
-    outcomes = await reservations.reserve([Request(event_id, user) for user in users])
-    booked = [outcome for outcome in outcomes if isinstance(outcome, Reservation)]
+    asks = [seat(event_id, user) for user in users]
+    outcomes = await Inventory(pool).decide(asks)
+    booked = [outcome.booking for outcome in outcomes if isinstance(outcome, Booked)]
     moment = datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC)
-    ids = [outcome.booking_id for outcome in booked]
+    ids = [booking.id for booking in booked]
     for statement in (
         "UPDATE bookings SET created_at = %s WHERE id = ANY (%s)",
         "UPDATE ledger SET at = %s WHERE booking_id = ANY (%s)",
     ):
         owner.execute(statement, [moment, ids])
-    return [Made(each.booking_id, event_id, each.user_id, day) for each in booked]
+    return [Made(each.id, event_id, each.user_id, day) for each in booked]
 
 
 async def _listed(rankings: Rankings, period: str, day: date) -> Ranking:

@@ -7,15 +7,16 @@ from prometheus_client import REGISTRY
 from psycopg.rows import TupleRow
 
 from services.bookings.cancellations import Cancellations
-from services.bookings.decisions import Request, Reservation
 from services.bookings.errors import EventNotBookable
 from services.bookings.following import Follower
 from services.bookings.inventory import Inventory
+from services.bookings.inventory.commands import Booked
 from services.bookings.reconciling import Reconciler
 from services.bookings.reservations import Reservations
 from services.kit.errors import Unavailable
 from services.kit.postgres import Pool
 from tests.conftest import Database
+from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert, drift
 from tests.services.bookings.scripted_feed import ScriptedFeed
 
@@ -27,9 +28,9 @@ def feed() -> ScriptedFeed:
 
 
 @pytest.fixture
-def follower(pool: Pool, feed: ScriptedFeed) -> Follower:
+def follower(pool: Pool, feed: ScriptedFeed, inventory: Inventory) -> Follower:
     """Gives who follows it."""
-    return Follower(pool, feed)
+    return Follower(pool, feed, inventory)
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ async def test_wrong_counters_stop_the_sale_and_stay(
     """Nothing is corrected: somebody has to look, and until then nobody gets a seat."""
     for number in (1, 2):
         await inventory.apply(concert(number, rev=1))
-    await reservations.reserve([Request(1, "ada"), Request(1, "bob")])
+    await reservations.decide([seat(1, "ada"), seat(1, "bob")])
     await reconciler.reconcile()
     assert frozen(database) == {}
     as_owner(database, tampering + _only_the_first(tampering))
@@ -105,9 +106,9 @@ async def test_wrong_counters_stop_the_sale_and_stay(
     assert frozen(database) == {1: "COUNTERS"}
     assert as_owner(database, _COUNTERS) == before
     assert drifting("counters") == 1
-    [outcome, other] = await reservations.reserve([Request(1, "eve"), Request(2, "eve")])
+    [outcome, other] = await reservations.decide([seat(1, "eve"), seat(2, "eve")])
     assert isinstance(outcome, EventNotBookable)
-    assert isinstance(other, Reservation)
+    assert isinstance(other, Booked)
     await inventory.apply(concert(1, rev=2))
     assert frozen(database) == {1: "COUNTERS"}
 
@@ -147,8 +148,7 @@ async def test_what_was_stated_anew_meanwhile_is_left_alone(
     told = feed.publish(concert(1))
     await inventory.apply(told)
     await inventory.apply(feed.publish(concert(1, rev=2)))
-    values = {"event_id": 1, "epoch": told.epoch, "rev": told.rev}
-    await reconciler._freeze("freeze_differing", values)
+    await reconciler._freeze(1, "CATALOGUE", told)
     assert frozen(database) == {}
 
 
@@ -175,7 +175,7 @@ async def test_what_has_not_changed_is_not_counted_again(
     for number in range(1, 6):
         await inventory.apply(concert(number))
     assert [audit.event_id for audit in await reconciler._audit_chunk(0)] == [1, 2, 3, 4, 5]
-    await reservations.reserve([Request(3, "ada")])
+    await reservations.decide([seat(3, "ada")])
     assert [audit.event_id for audit in await reconciler._audit_chunk(0)] == [3]
     assert await reconciler._audit_chunk(0) == []
 
@@ -205,6 +205,7 @@ async def test_a_restored_catalogue_is_not_compared_before_it_is_listed(
 
 async def test_a_busy_event_raises_no_alarm(
     pool: Pool,
+    inventory: Inventory,
     reconciler: Reconciler,
     follower: Follower,
     feed: ScriptedFeed,
@@ -212,17 +213,16 @@ async def test_a_busy_event_raises_no_alarm(
     database: Database,
 ) -> None:
     """Booked, cancelled and resized all the time, it is counted in one snapshot each time."""
-    cancellations = Cancellations(pool)
+    cancellations = Cancellations(pool, inventory)
     feed.publish(concert(1, capacity=500))
     await follower.follow()
     busy = True
 
     async def buy(buyer: int) -> None:
         for number in range(40):
-            [made] = await reservations.reserve([Request(1, f"{buyer}-{number}")])
-            assert isinstance(made, Reservation), made
+            [made] = await booked(reservations, [seat(1, f"{buyer}-{number}")])
             if number % 3 == 0:
-                await cancellations.cancel(made.booking_id)
+                await cancellations.cancel(made.id)
 
     async def organize() -> None:
         rev = 1

@@ -294,15 +294,26 @@ async def test_methods_share_a_batch(running: Running) -> None:
     assert left.availability.booked == 2
 
 
-async def test_what_waits_for_no_lock_is_asked_again(running: Running) -> None:
-    """A cancellation cannot skip a lock, and would hold up the batch that it shares."""
+async def test_what_another_transaction_has_locked_is_asked_again(
+    running: Running, database: Database
+) -> None:
+    """Whatever the method: an item that waited would hold up the batch that it shares."""
     running.catalogue.put(1, key="gig")
-    await running.reserve(user_id="ada")
-    cancelling = waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="ada")
-    [busy] = (await running.batches.Batch(batch(cancelling, skip_busy=True))).results
-    assert busy.busy
-    [done] = (await running.batches.Batch(batch(cancelling))).results
-    assert done.HasField("response")
+    made = (await running.reserve(user_id="ada")).reservation
+    by_number = bookings_pb2.GetBookingRequest(booking_id=made.booking_id)
+    reference = (await running.bookings.GetBooking(by_number)).booking.reference
+    asked = (
+        bookings_pb2.ReserveRequest(event_id=1, user_id="bob"),
+        bookings_pb2.CancelBookingByReferenceRequest(reference=reference),
+        waiting_list_pb2.BookTicketRequest(event_id="gig", user_id="cy"),
+        waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="di"),
+    )
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory FOR UPDATE")
+        results = (await running.batches.Batch(batch(*asked, skip_busy=True))).results
+        assert [result.busy for result in results] == [True] * 4
+    results = (await running.batches.Batch(batch(*asked))).results
+    assert list(map(reason, results)) == ["", "", "", "BOOKING_NOT_FOUND"]
 
 
 async def test_a_closed_bookings_admits_no_item_without_a_token(database: Database) -> None:

@@ -1,0 +1,52 @@
+"""Asking for seats as the RPCs do, with fewer words."""
+
+from collections.abc import Sequence
+
+from services.bookings import reservations
+from services.bookings.access import Viewer
+from services.bookings.inventory import Ask
+from services.bookings.inventory.commands import Booked, Outcome, Waiting
+from services.bookings.inventory.stock import Booking
+from services.bookings.reservations import Reservations
+from services.kit.authentication import ANONYMOUS
+from services.kit.errors import Refusal
+
+GUEST = Viewer(ANONYMOUS, open_access=True)
+
+
+def seat(event_id: int, user_id: str, *, key: str = "", viewer: Viewer = GUEST) -> Ask:
+    """Asks for a seat."""
+    return reservations.reserve(event_id, user_id, viewer, key)
+
+
+def party(
+    event_id: int, user_id: str, seat_count: int = 1, *, key: str = "", viewer: Viewer = GUEST
+) -> Ask:
+    """Asks for seats for a user who may book again."""
+    return reservations.create(event_id, user_id, seat_count, viewer, key)
+
+
+def ticket(
+    event_id: int, user_id: str, seat_count: int = 1, *, key: str = "", viewer: Viewer = GUEST
+) -> Ask:
+    """Asks for a ticket, or a place in line."""
+    return reservations.book((f"event-{event_id}", event_id), user_id, seat_count, viewer, key)
+
+
+async def booked(office: Reservations, asks: Sequence[Ask]) -> list[Booking]:
+    """Books what is asked for, all of it; returns the bookings."""
+    outcomes = await office.decide(asks)
+    made = [outcome.booking for outcome in outcomes if isinstance(outcome, Booked)]
+    assert len(made) == len(asks), outcomes
+    return made
+
+
+def told(outcomes: Sequence[Outcome]) -> list[object]:
+    """Returns what tells outcomes apart: a position, a reason, or else the kind."""
+    return list(map(_told, outcomes))
+
+
+def _told(outcome: Outcome) -> object:
+    if isinstance(outcome, Waiting):
+        return outcome.position
+    return outcome.reason if isinstance(outcome, Refusal) else type(outcome).__name__.upper()
