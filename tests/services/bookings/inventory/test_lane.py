@@ -1,0 +1,291 @@
+"""The lane over transactions that a test scripts: no database, no clock."""
+
+import asyncio
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+
+from services.bookings.errors import SoldOut
+from services.bookings.inventory import store
+from services.bookings.inventory.commands import Book, Done, Outcome, Replayed, Reserve
+from services.bookings.inventory.lane import AT_ONCE, Lane
+from services.bookings.inventory.transaction import LATER, Ask, Later
+from services.kit.errors import Busy, Internal, OutcomeUnknown, Unavailable
+
+DONE = Done(changed=True)
+
+
+class Scripted:
+    """Does what is asked, unless a test holds transactions up or makes them fail.
+
+    `free` holds up what waits for no lock, `unlocked` what waits for the locks of `busy` events.
+    """
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.done: list[str] = []
+        self.free = asyncio.Event()
+        self.free.set()
+        self.unlocked = asyncio.Event()
+        self.began = asyncio.Condition()
+        self.busy: set[int] = set()
+        self.full: set[int] = set()
+        self.peeked = 0
+        self.failures: dict[str, list[Exception]] = {}
+        """Errors of the next batches that a user is in."""
+        self.stored: set[str] = set()
+        """Users whose second request in a batch repeats the key of the first."""
+
+    async def run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome | Later]:
+        """See Deciding."""
+        users = list(map(user_of, asks))
+        async with self.began:
+            self.batches.append(users)
+            self.began.notify_all()
+        await (self.free if lock == store.SKIP_LOCKED else self.unlocked).wait()
+        for user in users:
+            if failures := self.failures.get(user):
+                raise failures.pop(0)
+        outcomes: list[Outcome | Later] = []
+        for ask in asks:
+            outcomes.append(self._decide(ask, users[: len(outcomes)], lock))
+        return outcomes
+
+    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
+        """See Deciding."""
+        self.peeked += 1
+        if all(ask.command.event_id in self.full for ask in asks):
+            return [SoldOut()] * len(asks)
+        return None
+
+    async def until_begun(self, batches: int) -> None:
+        """Waits until so many transactions have begun."""
+        async with self.began:
+            await self.began.wait_for(lambda: len(self.batches) >= batches)
+
+    def _decide(self, ask: Ask, earlier: Sequence[str], lock: bytes) -> Outcome | Later:
+        user, event_id = user_of(ask), ask.command.event_id
+        if event_id in self.busy and lock == store.SKIP_LOCKED:
+            return Busy()
+        if event_id in self.full:
+            return SoldOut()
+        if user in self.stored:
+            return LATER if user in earlier else self._answer(user)
+        self.done.append(user)
+        return DONE
+
+    def _answer(self, user: str) -> Outcome:
+        if user in self.done:
+            return Replayed(b"the first one's answer")
+        self.done.append(user)
+        return DONE
+
+
+def ask(user: str, event_id: int = 1) -> Ask:
+    """Asks for a ticket."""
+    return Ask(Book(event_id, user))
+
+
+def user_of(asked: Ask) -> str:
+    """Returns for whom a ticket is asked for."""
+    assert isinstance(asked.command, Book | Reserve)
+    return asked.command.user_id
+
+
+@pytest.fixture
+def scripted() -> Scripted:
+    """Gives transactions that succeed."""
+    return Scripted()
+
+
+@pytest.fixture
+def lane(scripted: Scripted) -> Lane:
+    """Gives a lane of small transactions."""
+    return Lane(scripted, at_once=4, waiting=12)
+
+
+async def crowd(
+    lane: Lane, scripted: Scripted, *users: str, event_id: int = 1
+) -> list[asyncio.Task[list[Outcome]]]:
+    """Starts a transaction, and lets one user after the other ask while it is held up."""
+    scripted.free.clear()
+    tasks = [asyncio.create_task(lane.decide([ask("first", event_id)]))]
+    await scripted.until_begun(1)
+    tasks += [asyncio.create_task(lane.decide([ask(user, event_id)])) for user in users]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_arrives_meanwhile_shares_the_next_transaction(
+    lane: Lane, scripted: Scripted
+) -> None:
+    """One transaction for each caller would cap how many are served by the disk's flushes."""
+    tasks = await crowd(lane, scripted, "a", "b", "c")
+    scripted.free.set()
+    assert await asyncio.gather(*tasks) == [[DONE]] * 4
+    assert scripted.batches == [["first"], ["a", "b", "c"]]
+
+
+async def test_a_transaction_takes_no_more_than_it_may(lane: Lane, scripted: Scripted) -> None:
+    """A rush would hold the locks and the event loop for longer with every caller."""
+    tasks = await crowd(lane, scripted, *"abcdef")
+    tasks.append(asyncio.create_task(lane.decide([ask(user) for user in "ghijk"])))
+    await asyncio.sleep(0)
+    scripted.free.set()
+    await asyncio.gather(*tasks)
+    assert scripted.batches == [["first"], [*"abcd"], [*"ef"], [*"ghij"], ["k"]]
+
+
+async def test_256_are_decided_together_at_most(scripted: Scripted) -> None:
+    """That is for how long the event loop may be held between a lock and its release."""
+    outcomes = await Lane(scripted).decide([ask(str(number)) for number in range(300)])
+    assert outcomes == [DONE] * 300
+    assert [len(batch) for batch in scripted.batches] == [AT_ONCE, 300 - AT_ONCE] == [256, 44]
+
+
+async def test_a_poisoned_command_fails_alone(lane: Lane, scripted: Scripted) -> None:
+    """What the database cannot digest would spoil a batch of strangers, or loop for ever."""
+    scripted.failures["poison"] = [psycopg.DataError("NUL")] * 9
+    tasks = await crowd(lane, scripted, "a", "poison", "b", "c")
+    scripted.free.set()
+    outcomes = [outcome for [outcome] in await asyncio.gather(*tasks)]
+    assert outcomes[:2] + outcomes[3:] == [DONE] * 4
+    assert isinstance(outcomes[2], Internal)
+    assert scripted.done == ["first", "a", "b", "c"]
+
+
+async def test_who_opens_an_event_second_tries_again(lane: Lane, scripted: Scripted) -> None:
+    """Two replicas that learn of an event at once would tell one caller of a defect."""
+    scripted.failures["late"] = [psycopg.errors.UniqueViolation("inventory_pk")]
+    assert await lane.decide([ask("late")]) == [DONE]
+    scripted.failures["broken"] = [psycopg.errors.UniqueViolation("bookings_pk")] * 2
+    [outcome] = await lane.decide([ask("broken")])
+    assert isinstance(outcome, Internal)
+
+
+async def test_the_rest_of_a_split_batch_fails_for_itself(lane: Lane, scripted: Scripted) -> None:
+    """Who is committed with the first half would hear that it failed, and pay twice."""
+    scripted.failures["poison"] = [psycopg.DataError("NUL"), psycopg.OperationalError("lost")]
+    booked, *lost = await lane.decide([ask("a"), ask("b"), ask("poison"), ask("c")])
+    assert booked == DONE
+    assert [type(outcome) for outcome in lost] == [Done, OutcomeUnknown, OutcomeUnknown]
+    assert scripted.done == ["a", "b"]
+
+
+async def test_who_gives_up_takes_nobody_along(lane: Lane, scripted: Scripted) -> None:
+    """A caller's deadline would cancel the COMMIT of all who share the transaction."""
+    first, *others = await crowd(lane, scripted, "a", "b")
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    scripted.free.set()
+    assert await asyncio.gather(*others) == [[DONE]] * 2
+    assert scripted.done == ["first", "a", "b"]
+
+
+async def test_what_nobody_waits_for_is_never_run(lane: Lane, scripted: Scripted) -> None:
+    """Who was told 504 before their turn would have a seat unawares."""
+    _, quitter, other = await crowd(lane, scripted, "quitter", "other")
+    quitter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await quitter
+    scripted.free.set()
+    assert await other == [DONE]
+    assert scripted.batches == [["first"], ["other"]]
+
+
+async def test_a_locked_event_delays_nobody_else(lane: Lane, scripted: Scripted) -> None:
+    """Whoever wants another event would wait for one that a stranger has locked."""
+    scripted.busy = {1}
+    waiting = asyncio.create_task(lane.decide([ask("waits", 1), ask("free", 2)]))
+    await scripted.until_begun(2)
+    assert await lane.decide([ask("other", 2)]) == [DONE]
+    assert not waiting.done()
+    scripted.unlocked.set()
+    assert await waiting == [DONE] * 2
+    assert scripted.batches == [["waits", "free"], ["waits"], ["other"]]
+
+
+async def test_those_who_wait_for_a_locked_event_share_transactions(
+    lane: Lane, scripted: Scripted
+) -> None:
+    """A hot event that is locked once would be worked on one by one, for good."""
+    scripted.busy = {1}
+    first = asyncio.create_task(lane.decide([ask("first")]))
+    await scripted.until_begun(2)
+    others = asyncio.create_task(lane.decide([ask("a"), ask("b")]))
+    await scripted.until_begun(3)
+    await asyncio.sleep(0)
+    scripted.unlocked.set()
+    await asyncio.gather(first, others)
+    assert scripted.batches == [["first"], ["first"], ["a", "b"], ["a", "b"]]
+
+
+async def test_who_cannot_wait_hears_that_an_event_is_busy(lane: Lane, scripted: Scripted) -> None:
+    """A shared batch would be held up by the lock of one of its events."""
+    scripted.busy = {1}
+    busy, done = await lane.decide([ask("a", 1), ask("b", 2)], skip_busy=True)
+    assert isinstance(busy, Busy)
+    assert done == DONE
+    assert len(scripted.batches) == 1
+
+
+async def test_a_locked_event_that_fails_fails_for_itself(lane: Lane, scripted: Scripted) -> None:
+    """What was booked of another event would be denied because of it."""
+    scripted.busy = {1}
+    scripted.unlocked.set()
+    asking = asyncio.create_task(lane.decide([ask("locked", 1), ask("booked", 2)]))
+    await scripted.until_begun(1)
+    scripted.failures["locked"] = [psycopg.errors.LockNotAvailable("timeout")]
+    locked, booked = await asking
+    assert isinstance(locked, Unavailable)
+    assert booked == DONE
+
+
+async def test_a_repeated_key_is_answered_as_the_first_was(lane: Lane, scripted: Scripted) -> None:
+    """Twins in one batch would book twice, or the second would be told to come again."""
+    scripted.stored = {"twin"}
+    outcomes = await lane.decide([ask("twin"), ask("a"), ask("twin")])
+    assert outcomes == [DONE, DONE, Replayed(b"the first one's answer")]
+    assert scripted.batches == [["twin", "a", "twin"], ["twin"]]
+
+
+async def test_a_lost_commit_is_told_to_all_and_not_repeated(
+    lane: Lane, scripted: Scripted
+) -> None:
+    """Nobody knows whether it happened: a second attempt might book everything twice."""
+    scripted.failures["b"] = [psycopg.OperationalError("server closed the connection")]
+    first, *sharing = await crowd(lane, scripted, "a", "b", "c")
+    scripted.free.set()
+    assert await first == [DONE]
+    for task in sharing:
+        with pytest.raises(psycopg.OperationalError):
+            await task
+    assert scripted.batches == [["first"], ["a", "b", "c"]]
+    assert await lane.decide([ask("later")]) == [DONE]
+
+
+async def test_more_than_may_wait_are_refused_at_once(lane: Lane, scripted: Scripted) -> None:
+    """They would wait past their deadlines, and those behind them for nothing."""
+    tasks = await crowd(lane, scripted, *map(str, range(12)))
+    with pytest.raises(Unavailable):
+        await lane.decide([ask("too late")])
+    scripted.free.set()
+    assert await asyncio.gather(*tasks) == [[DONE]] * 13
+    assert await lane.decide([ask("again")]) == [DONE]
+
+
+async def test_a_full_event_is_refused_without_a_lock_while_it_is_full(
+    lane: Lane, scripted: Scripted
+) -> None:
+    """A rush on it would queue for its lock; or a seat that comes free would never be sold."""
+    scripted.full = {1}
+    reserve = [Ask(Reserve(1, "ada"))]
+    for _ in range(2):
+        [refused] = await lane.decide(reserve)
+        assert isinstance(refused, SoldOut)
+    assert (len(scripted.batches), scripted.peeked) == (1, 1)
+    scripted.full = set()
+    assert await lane.decide(reserve) == await lane.decide(reserve) == [DONE]
+    assert (len(scripted.batches), scripted.peeked) == (3, 2)
