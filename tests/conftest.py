@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from deploy.local.postgres import EmbeddedPostgres, temporary_postgres
 from services.migrate import migrate_all
@@ -14,6 +15,14 @@ __all__ = ["PASSWORDS", "TEMPLATE", "Database", "cloned"]
 # Tests start processes while gRPC is at work in theirs. What they fork runs another program at
 # once, so gRPC must not prepare it for calls of its own: that can hold it up for good.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
+# Showing the locals of every frame of an exception takes seconds; pytest shows those that matter.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def test_a_tombstone_that_comes_first_stays() -> None:
 def test_a_refused_revision_stays_refused() -> None:
     """A shrink that was answered with 409 would come into force when it is pushed again."""
     memory = Memory(concert(capacity=2))
-    first, _ = memory.decide(seat("ada"), seat("bob"))
+    memory.decide(seat("ada"), seat("bob"))
     shrink = concert(capacity=1, rev=2)
     refused = memory.apply(shrink)
     assert (refused.verdict, refused.refusal) == (Verdict.REFUSED, BELOW)
