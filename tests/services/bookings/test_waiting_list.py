@@ -7,33 +7,34 @@ from typing import Any
 import psycopg
 import pytest
 
+from boxoffice.bookings.v1 import waiting_list_pb2
 from services.bookings.access import Viewer
 from services.bookings.cancellations import Cancellations
 from services.bookings.catalogue import Catalogue
-from services.bookings.decisions import CREATE, TICKET, Outcome, Request, Reservation, Waiting
-from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
+from services.bookings.errors import EventNotFound
 from services.bookings.inventory import Inventory
+from services.bookings.inventory.commands import Booked, Outcome, Replayed, Waiting
 from services.bookings.keys import Keys
 from services.bookings.reservations import Reservations
-from services.bookings.waiting_list import Given, Place, WaitingList
-from services.kit.authentication import ANONYMOUS, Caller
-from services.kit.errors import IdempotencyKeyReused, PermissionDenied, Refusal, Unavailable
+from services.bookings.waiting_list import GivingBack, Place, WaitingList
+from services.kit.authentication import Caller
+from services.kit.errors import Internal, PermissionDenied, Refusal, Unavailable
 from services.kit.paging import cut, parse
 from services.kit.postgres import Pool
 from tests.conftest import Database
-from tests.pools import patient_pool
+from tests.services.bookings.asking import GUEST, seat, ticket, told
 from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward, concert, drift
 from tests.services.bookings.ledger import replay
 
 KEY = "show"
-GUEST = Viewer(ANONYMOUS, open_access=True)
 PRICED = {"price_amount_minor": 1000, "price_currency": "EUR"}
+REPLICAS = 4
 
 
 @pytest.fixture
-def line(pool: Pool, catalogue: Catalogue) -> WaitingList:
+def line(pool: Pool, catalogue: Catalogue, inventory: Inventory) -> WaitingList:
     """Gives the waiting list."""
-    return WaitingList(pool, Keys(pool, catalogue))
+    return WaitingList(pool, Keys(pool, catalogue), inventory)
 
 
 def show(capacity: int = 2, **changes: Any) -> Any:
@@ -43,125 +44,73 @@ def show(capacity: int = 2, **changes: Any) -> Any:
 
 async def book(reservations: Reservations, *users: str, seats: int = 1) -> list[Outcome]:
     """Asks for tickets, all at once."""
-    return await reservations.reserve([Request(1, user, seats, way=TICKET) for user in users])
+    return await reservations.decide([ticket(1, user, seats) for user in users])
 
 
-def told(outcomes: list[Outcome]) -> list[object]:
-    """Gives what tells outcomes apart: a position, or what else it was."""
-    return [
-        one.position if isinstance(one, Waiting) else getattr(one, "reason", "BOOKED")
-        for one in outcomes
-    ]
+async def give_back(line: WaitingList, user: str, *, key: str = "", event_key: str = KEY) -> Any:
+    """Gives back what a user has; returns the response or the refusal."""
+    [outcome] = await line.give_back([GivingBack(event_key, user, GUEST, key)])
+    if isinstance(outcome, bytes):
+        return waiting_list_pb2.CancelTicketResponse.FromString(outcome)
+    return outcome
 
 
-async def test_who_comes_too_late_waits_in_order(
+async def test_what_is_decided_of_a_line_is_stored(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """Positions from 1, the same ones when asked again, and when others have been served."""
-    await inventory.apply(show())
-    assert told(await book(reservations, "a", "b", "c", "d")) == ["BOOKED", "BOOKED", 1, 2]
-    assert told(await book(reservations, "e", "c", "a")) == [3, "ALREADY_WAITING", "ALREADY_BOOKED"]
-    again = (await book(reservations, "d"))[0]
-    assert isinstance(again, Refusal)
-    assert again.metadata["position"] == "2"
-    assert await line.place(1, "e") == Place("waiting", 3)
-    given = await line.give_back(KEY, "a", GUEST, "")
-    assert given == Given("CANCELLED", promoted=True, rev=given.rev)
-    assert [await line.place(1, user) for user in "abcde"] == [
-        Place("none"),
-        Place("booked"),
-        Place("booked"),
-        Place("waiting", 1),
-        Place("waiting", 2),
-    ]
+    """A position, an offer or its end would be lost between two transactions."""
+    await inventory.apply(show(capacity=3, **PRICED))
+    assert told(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
+    assert told(await book(reservations, "big", seats=2)) == [1]
+    assert told(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
+    assert not (await give_back(line, "a")).cancelled_ticket.promoted
+    assert (await give_back(line, "d")).cancelled_ticket.status == "left_waiting_list"
+    assert await line.place(1, "e") == Place("waiting", 2)
+    assert (await give_back(line, "b")).cancelled_ticket.promoted
+    offer = await line.place(1, "big")
+    assert (offer.status, offer.offer_expires_at is not None) == ("offered", True)
+    assert told(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
+    [accepted] = await book(reservations, "big")
+    assert isinstance(accepted, Booked)
+    assert (accepted.booking.seat_count, accepted.booking.status) == (2, "CONFIRMED")
+    assert await line.place(1, "big") == Place("booked")
+    assert (await line.entry(1, "big")).state == "SERVED"
+    for user, reason in (("d", "ALREADY_CANCELLED"), ("nobody", "BOOKING_NOT_FOUND")):
+        assert (await give_back(line, user)).reason == reason
+    assert told(await book(reservations, "d")) == [2]
     assert drift(database) == []
 
 
-async def test_nobody_overtakes_those_who_wait(
-    inventory: Inventory, reservations: Reservations, line: WaitingList
-) -> None:
-    """While a party waits for more seats than are free, each other way of booking is sold out."""
-    await inventory.apply(show(capacity=3))
-    await book(reservations, "a", "b")
-    assert told(await book(reservations, "big", seats=2)) == [1]
-    for key in (None, "k"):
-        assert told(await reservations.reserve([Request(1, "walk-in", key=key)])) == ["SOLD_OUT"]
-    assert told(await book(reservations, "c")) == [2]
-    await line.give_back(KEY, "a", GUEST, "")
-    assert await line.place(1, "big") == Place("booked")
-    assert await line.place(1, "c") == Place("waiting", 1)
-
-
 async def test_500_at_once_for_100_tickets(
-    inventory: Inventory, reservations: Reservations, database: Database
+    pool: Pool, inventory: Inventory, catalogue: Catalogue, database: Database
 ) -> None:
     """100 have one, 400 wait at the positions from 1 to 400, with no gap and no twin."""
     await inventory.apply(show(capacity=100))
+    offices = [Reservations(Inventory(pool), catalogue) for _ in range(REPLICAS)]
     batches = [[f"user-{batch}-{n}" for n in range(20)] for batch in range(25)]
-    answers = await asyncio.gather(*(book(reservations, *batch) for batch in batches))
+    answers = await asyncio.gather(
+        *(book(offices[n % REPLICAS], *batch) for n, batch in enumerate(batches))
+    )
     outcomes = list(itertools.chain.from_iterable(answers))
     counted = Counter(map(type, outcomes))
-    assert counted == {Reservation: 100, Waiting: 400}
+    assert counted == {Booked: 100, Waiting: 400}
     positions = sorted(one.position for one in outcomes if isinstance(one, Waiting))
     assert positions == list(range(1, 401))
     assert drift(database) == []
 
 
-async def test_a_place_in_line_is_given_back(
-    inventory: Inventory, reservations: Reservations, line: WaitingList
-) -> None:
-    """Positions behind it move up; who left may come again, at the end."""
-    await inventory.apply(show(capacity=1))
-    await book(reservations, "a", "b", "c", "d")
-    assert (await line.give_back(KEY, "c", GUEST, "")).outcome == "LEFT"
-    assert await line.place(1, "d") == Place("waiting", 2)
-    with pytest.raises(AlreadyCancelled):
-        await line.give_back(KEY, "c", GUEST, "")
-    with pytest.raises(BookingNotFound):
-        await line.give_back(KEY, "nobody", GUEST, "")
-    assert told(await book(reservations, "c")) == [3]
-
-
-async def test_only_what_was_booked_for_oneself_is_given_back(
-    inventory: Inventory, reservations: Reservations, line: WaitingList
-) -> None:
-    """Bookings that a user may have any number of go by their references, live or not."""
-    await inventory.apply(show())
-    await reservations.reserve([Request(1, "a", way=CREATE)])
-    with pytest.raises(BookingNotFound):
-        await line.give_back(KEY, "a", GUEST, "")
-    await book(reservations, "a")
-    assert (await line.give_back(KEY, "a", GUEST, "")).outcome == "CANCELLED"
-    with pytest.raises(AlreadyCancelled):
-        await line.give_back(KEY, "a", GUEST, "")
-
-
-async def test_a_head_that_leaves_lets_the_next_one_in(
-    inventory: Inventory, reservations: Reservations, line: WaitingList
-) -> None:
-    """What it waited for in vain may be enough for those behind."""
-    await inventory.apply(show(capacity=3))
-    await book(reservations, "a", "b")
-    assert told(await book(reservations, "big", seats=3)) == [1]
-    await book(reservations, "c")
-    given = await line.give_back(KEY, "big", GUEST, "")
-    assert (given.outcome, given.promoted) == ("LEFT", True)
-    assert await line.place(1, "c") == Place("booked")
-
-
-async def test_every_way_of_freeing_seats_serves_the_line(
+async def test_every_way_of_freeing_seats_loads_the_line(
     inventory: Inventory,
     reservations: Reservations,
     line: WaitingList,
     pool: Pool,
     database: Database,
 ) -> None:
-    """A cancellation by number or reference, and more seats; never a seat free with a head."""
+    """A cancellation by number, and more seats; never a seat free with a head."""
     await inventory.apply(show(capacity=1))
     [first, *_] = await book(reservations, "a", "b", "c", "d", "e", "f")
-    assert isinstance(first, Reservation)
-    cancellations = Cancellations(pool)
-    await cancellations.cancel(first.booking_id)
+    assert isinstance(first, Booked)
+    await Cancellations(pool, inventory).cancel(first.booking.id)
     assert await line.place(1, "b") == Place("booked")
     await inventory.apply(show(capacity=3, rev=2))
     assert await line.place(1, "d") == Place("booked")
@@ -172,88 +121,25 @@ async def test_every_way_of_freeing_seats_serves_the_line(
     assert drift(database) == []
 
 
-async def test_a_party_that_can_never_be_served_holds_nobody_up(
-    inventory: Inventory, reservations: Reservations, line: WaitingList
-) -> None:
-    """It is refused when it asks, and passed by when the event shrinks below it."""
-    await inventory.apply(show(capacity=3))
-    assert told(await book(reservations, "huge", seats=4)) == ["SOLD_OUT"]
-    await book(reservations, "a", "b")
-    assert told(await book(reservations, "big", seats=3)) == [1]
-    assert told(await book(reservations, "c")) == [2]
-    await inventory.apply(show(capacity=2, rev=2))
-    await line.give_back(KEY, "a", GUEST, "")
-    assert await line.place(1, "c") == Place("booked")
-    assert await line.place(1, "big") == Place("waiting", 1)
-
-
 async def test_smaller_parties_pass_a_head_after_a_while(
-    inventory: Inventory,
-    reservations: Reservations,
-    line: WaitingList,
-    database: Database,
-    pool: Pool,
+    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """Only where the event says so, and only once the head has held them up for long enough."""
+    """Since when a head blocks the line would be forgotten, or those behind it not be found."""
     await inventory.apply(show(capacity=3))
-    async with pool.connection() as connection:
-        await connection.execute("UPDATE inventory SET skip_fit_after_seconds = 60")
+    await inventory.set_skip_fit(1, 60)
     await book(reservations, "a", "b", "x")
     assert told(await book(reservations, "big", seats=2)) == [1]
     await book(reservations, "c", "d")
-    await line.give_back(KEY, "x", GUEST, "")
-    await line.sweep()
+    await give_back(line, "x")
+    await inventory.sweep()
     assert await line.place(1, "c") == Place("waiting", 2)
     clock_forward(database, seconds=61)
-    await line.sweep()
+    await inventory.sweep()
     assert await line.place(1, "c") == Place("booked")
-    assert await line.place(1, "big") == Place("waiting", 1)
-    assert await line.place(1, "d") == Place("waiting", 2)
-    assert drift(database) == []
-
-
-async def test_a_priced_seat_is_offered_and_accepted(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """Held for two hours; booking again accepts it, and it is live from then on."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b", "c")
-    assert (await line.give_back(KEY, "a", GUEST, "")).promoted
-    offered = await line.place(1, "b")
-    assert offered.status == "offered"
-    assert offered.offer_expires_at is not None
-    assert told(await reservations.reserve([Request(1, "b")])) == ["ALREADY_BOOKED"]
-    assert told(await book(reservations, "b")) == ["BOOKED"]
-    assert await line.place(1, "b") == Place("booked")
-    assert (await line.entry(1, "b")).state == "SERVED"
-    assert drift(database) == []
-
-
-async def test_an_offer_is_accepted_as_it_was_made(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """Whoever asks for other seats than were offered is told what they have, then and again."""
-    await inventory.apply(show(capacity=2, **PRICED))
-    await book(reservations, "a", seats=2)
-    await book(reservations, "b", seats=2)
-    await line.give_back(KEY, "a", GUEST, "")
-    for replayed in (False, True):
-        [accepted] = await reservations.reserve([Request(1, "b", key="k", way=TICKET)])
-        assert isinstance(accepted, Reservation)
-        assert (accepted.seat_count, accepted.replayed) == (2, replayed)
-    assert drift(database) == []
-
-
-async def test_a_declined_offer_goes_to_the_next(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """By cancelling it."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b", "c")
-    await line.give_back(KEY, "a", GUEST, "")
-    assert (await line.give_back(KEY, "b", GUEST, "")).promoted
-    assert (await line.entry(1, "b")).state == "LEFT"
-    assert (await line.place(1, "c")).status == "offered"
+    assert [await line.place(1, user) for user in ("big", "d")] == [
+        Place("waiting", 1),
+        Place("waiting", 2),
+    ]
     assert drift(database) == []
 
 
@@ -268,53 +154,20 @@ async def test_an_offer_that_ends_goes_to_the_next(
     """Whether or not the sweeper lives: who comes by expires it too, and it is too late then."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
-    await line.give_back(KEY, "a", GUEST, "")
+    await give_back(line, "a")
     clock_forward(database, seconds=2 * 3600 + 1)
     assert await line.place(1, "b") == Place("none")
     if swept:
-        await line.sweep()
+        await inventory.sweep()
     else:
-        assert told(await reservations.reserve([Request(1, "walk-in")])) == ["SOLD_OUT"]
+        refusal = await give_back(line, "b", key="k")
+        ended = await line.changes(1, 0)
+        assert (refusal.reason, ended[-2].state) == ("ALREADY_CANCELLED", "EXPIRED")
+        assert refusal.metadata["inventory_revision"] == str(ended[-1].rev)
     assert (await line.entry(1, "b")).state == "EXPIRED"
     assert (await line.place(1, "c")).status == "offered"
     assert told(await book(reservations, "b")) == [1]
     assert drift(database) == []
-
-
-async def test_who_declines_too_late_hears_of_the_revision_that_ended_the_offer(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """Not of the one before, at which they still had it."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b")
-    await line.give_back(KEY, "a", GUEST, "")
-    clock_forward(database, seconds=2 * 3600 + 1)
-    with pytest.raises(AlreadyCancelled) as refused:
-        await line.give_back(KEY, "b", GUEST, "k")
-    ended = await line.changes(1, 0)
-    assert (ended[-1].user_id, ended[-1].state) == ("b", "EXPIRED")
-    assert refused.value.metadata["inventory_revision"] == str(ended[-1].rev)
-
-
-async def test_who_cancels_an_offer_too_late_hears_of_the_revision_that_ended_it(
-    inventory: Inventory,
-    reservations: Reservations,
-    line: WaitingList,
-    pool: Pool,
-    database: Database,
-) -> None:
-    """The same is true of whoever names the booking that they were offered."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b")
-    await line.give_back(KEY, "a", GUEST, "")
-    offered = (await line.entry(1, "b")).booking_id
-    assert offered is not None
-    clock_forward(database, seconds=2 * 3600 + 1)
-    with pytest.raises(AlreadyCancelled) as refused:
-        await Cancellations(pool).cancel(offered)
-    ended = await line.changes(1, 0)
-    assert ended[-1].state == "EXPIRED"
-    assert refused.value.metadata["inventory_revision"] == str(ended[-1].rev)
 
 
 async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
@@ -323,30 +176,48 @@ async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
     """Without the key there is nothing to give back any more."""
     await inventory.apply(show(capacity=1))
     await book(reservations, "a", "b")
-    given = await line.give_back(KEY, "a", GUEST, "k")
+    given = await give_back(line, "a", key="k")
     await inventory.apply(show(rev=2, deleted=True))
-    again = await line.give_back(KEY, "a", GUEST, "k")
-    assert (again.outcome, again.promoted, again.rev) == (given.outcome, True, given.rev)
-    with pytest.raises(EventNotFound):
-        await line.give_back(KEY, "a", GUEST, "")
+    again = await give_back(line, "a", key="k")
+    assert (again.replayed, given.cancelled_ticket.promoted) == (True, True)
+    assert again.cancelled_ticket == given.cancelled_ticket
+    assert again.inventory_revision == given.inventory_revision
+    assert (await give_back(line, "a")).reason == "EVENT_NOT_FOUND"
 
 
 async def test_a_broken_event_does_not_stop_the_sweeper(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
     """Offers of the other events end in time; that one event is broken is told all the same."""
-    for number, key in ((1, "broken"), (2, KEY)):
+    for number, key, users in ((1, "broken", "ab"), (2, KEY, "abc")):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
-        for user in "abc":
-            await reservations.reserve([Request(number, user, way=TICKET)])
-        await line.give_back(key, "a", GUEST, "")
+        await reservations.decide([ticket(number, user) for user in users])
+        await give_back(line, "a", event_key=key)
     with psycopg.connect(database.owner_dsn) as owner:
         owner.execute("UPDATE bookings.inventory SET held = 0 WHERE event_id = 1")
     clock_forward(database, seconds=2 * 3600 + 1)
-    with pytest.raises(psycopg.errors.CheckViolation):
-        await line.sweep()
+    with pytest.raises(Internal):
+        await inventory.sweep()
     assert (await line.entry(2, "b")).state == "EXPIRED"
     assert (await line.place(2, "c")).status == "offered"
+
+
+async def test_the_sweeper_passes_over_what_is_locked(
+    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
+) -> None:
+    """It would wait for one busy event while the offers of all others stay held."""
+    for number, key in ((1, "busy"), (2, KEY)):
+        await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
+        await reservations.decide([ticket(number, user) for user in "ab"])
+        await give_back(line, "a", event_key=key)
+    clock_forward(database, seconds=2 * 3600 + 1)
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        assert not await inventory.sweep()
+    assert (await line.entry(1, "b")).state == "OFFERED"
+    assert (await line.entry(2, "b")).state == "EXPIRED"
+    await inventory.sweep()
+    assert (await line.entry(1, "b")).state == "EXPIRED"
 
 
 async def test_an_offer_that_ended_does_not_count(
@@ -355,7 +226,7 @@ async def test_an_offer_that_ended_does_not_count(
     """Its seat is shown as free though nobody has written that, unless it is for who waits."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
-    await line.give_back(KEY, "a", GUEST, "")
+    await give_back(line, "a")
 
     async def available() -> tuple[int, int]:
         [seats] = (await inventory.count_seats([1])).values()
@@ -364,7 +235,7 @@ async def test_an_offer_that_ended_does_not_count(
     clock_forward(database, seconds=2 * 3600 + 1)
     assert await available() == (0, 0)
     clock_forward(database, seconds=0)
-    await line.give_back(KEY, "c", GUEST, "")
+    await give_back(line, "c")
     assert await available() == (0, 0)
     clock_forward(database, seconds=2 * 3600 + 1)
     assert await available() == (1, 1)
@@ -377,7 +248,7 @@ async def test_a_closed_event_sends_everybody_home(
     """At once for those who look, and chunk by chunk in the rows."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
-    await line.give_back(KEY, "a", GUEST, "")
+    await give_back(line, "a")
     await inventory.apply(show(capacity=1, rev=2, status="CANCELLED"))
     assert await line.place(1, "c") == Place("none")
     assert (await line.entry(1, "c")).state == "EXPIRED"
@@ -395,21 +266,20 @@ async def test_keys_are_answered_again(
     """A position as it was then, a refusal, a cancellation; another content is refused."""
     await inventory.apply(show(capacity=1))
     await book(reservations, "a", "b")
-    asked = Request(1, "c", key="k", way=TICKET)
-    twice = Request(1, "c", key="l", way=TICKET)
-    first = await reservations.reserve([asked, twice])
+    asked, twice = ticket(1, "c", key="k"), ticket(1, "c", key="l")
+    first = await reservations.decide([asked, twice])
     assert told(first) == [2, "ALREADY_WAITING"]
-    await line.give_back(KEY, "a", GUEST, "g")
-    again = await reservations.reserve([asked, twice])
-    assert told(again) == told(first)
-    assert isinstance(again[0], Waiting)
-    assert again[0].replayed
-    assert isinstance(again[1], Refusal)
-    assert (again[1].metadata["position"], again[1].metadata["replayed"]) == ("2", "true")
-    repeated = await line.give_back(KEY, "a", GUEST, "g")
-    assert (repeated.outcome, repeated.promoted, repeated.replayed) == ("CANCELLED", True, True)
-    with pytest.raises(IdempotencyKeyReused):
-        await line.give_back(KEY, "b", GUEST, "g")
+    assert asked.answer is not None
+    await give_back(line, "a", key="g")
+    again, refused = await reservations.decide([asked, twice])
+    assert again == Replayed(asked.answer(first[0]).SerializeToString())
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.metadata["position"]) == ("ALREADY_WAITING", "2")
+    assert refused.metadata["replayed"] == "true"
+    given = await give_back(line, "a", key="g")
+    assert (given.cancelled_ticket.status, given.cancelled_ticket.promoted) == ("cancelled", True)
+    assert given.replayed
+    assert (await give_back(line, "b", key="g")).reason == "IDEMPOTENCY_KEY_REUSED"
 
 
 async def test_an_event_is_found_by_its_key(
@@ -436,7 +306,7 @@ async def test_the_list_is_walked_in_order(
     """Page by page, with true positions; to others than the owner only under open access."""
     await inventory.apply(show(capacity=1, organizer_id="acct_owner"))
     await book(reservations, "first", *(f"user-{n}" for n in range(5)), "acct_ada")
-    await line.give_back(KEY, "user-1", GUEST, "")
+    await give_back(line, "user-1")
     event = await line.tickets(KEY, GUEST)
     seen, token = [], ""
     for _ in range(2):
@@ -457,8 +327,8 @@ async def test_changes_are_told_in_order(
     """Who joined, left and was served, each once, from any revision on."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c", "d")
-    await line.give_back(KEY, "c", GUEST, "")
-    await line.give_back(KEY, "a", GUEST, "")
+    await give_back(line, "c")
+    await give_back(line, "a")
     await book(reservations, "b")
     changes = await line.changes(1, 0)
     assert [(change.user_id, change.state, change.position) for change in changes] == [
@@ -474,52 +344,37 @@ async def test_changes_are_told_in_order(
 
 
 async def test_offers_last_as_long_as_the_service_says(
-    inventory: Inventory, reservations: Reservations, database: Database
+    pool: Pool, catalogue: Catalogue, database: Database
 ) -> None:
-    """But never past the start of the event."""
-    starts_at = datetime.now(UTC) + timedelta(minutes=5)
-    await inventory.apply(show(capacity=2, starts_at=starts_at, **PRICED))
-    await book(reservations, "a", "b", "c", "d")
-    ends = {}
-    for seconds, giver, taker in ((60, "a", "c"), (3600, "b", "d")):
-        session = {"bookings.offer_seconds": str(seconds)}
-        async with patient_pool(
-            database.bookings_dsn, schema="bookings", size=1, session=session
-        ) as pool:
-            catalogue = Catalogue(ScriptedCatalogue().fetch, inventory)
-            line = WaitingList(pool, Keys(pool, catalogue))
-            await line.give_back(KEY, giver, GUEST, "")
-            ends[taker] = (await line.place(1, taker)).offer_expires_at
-    assert ends["c"] is not None
-    assert ends["c"] - datetime.now(UTC) < timedelta(seconds=60)
-    assert ends["d"] == starts_at
+    """A hold that does not end would keep a seat from everybody else."""
+    inventory = Inventory(pool, offer_seconds=60)
+    await inventory.apply(show(capacity=1, **PRICED))
+    await book(Reservations(inventory, catalogue), "a", "b")
+    line = WaitingList(pool, Keys(pool, catalogue), inventory)
+    await give_back(line, "a")
+    ends_at = (await line.place(1, "b")).offer_expires_at
+    assert ends_at is not None
+    assert ends_at - datetime.now(UTC) < timedelta(seconds=60)
 
 
 async def test_400_cancel_while_400_book(
+    pool: Pool,
     inventory: Inventory,
     reservations: Reservations,
+    catalogue: Catalogue,
     line: WaitingList,
     database: Database,
 ) -> None:
     """Replayed from the ledger: never oversold, each seat freed once, all served in order."""
     await inventory.apply(show(capacity=400))
-    await book(reservations, *(f"holder-{n}" for n in range(200)))
-    await book(reservations, *(f"holder-{n}" for n in range(200, 400)))
-    at_once = asyncio.Semaphore(4)
-
-    async def cancel(number: int) -> Given:
-        async with at_once:
-            return await line.give_back(KEY, f"holder-{number}", GUEST, "")
-
-    async def come(batch: int) -> list[Outcome]:
-        async with at_once:
-            return await book(reservations, *(f"late-{batch}-{n}" for n in range(10)))
-
+    await book(reservations, *(f"holder-{n}" for n in range(400)))
+    office = Reservations(Inventory(pool), catalogue)
     cancelled, came = await asyncio.gather(
-        asyncio.gather(*map(cancel, range(400))), asyncio.gather(*map(come, range(40)))
+        asyncio.gather(*(give_back(line, f"holder-{n}") for n in range(400))),
+        asyncio.gather(*(book(office, *(f"late-{b}-{n}" for n in range(10))) for b in range(40))),
     )
-    assert {given.outcome for given in cancelled} == {"CANCELLED"}
-    assert set(map(type, itertools.chain.from_iterable(came))) <= {Reservation, Waiting}
+    assert {given.cancelled_ticket.status for given in cancelled} == {"cancelled"}
+    assert set(map(type, itertools.chain.from_iterable(came))) <= {Booked, Waiting}
     tickets = await line.tickets(KEY, GUEST)
     assert (tickets.available, tickets.waiting) == (0, 0)
     told = replay(database, 1, capacity=400)

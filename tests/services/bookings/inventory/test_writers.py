@@ -1,0 +1,36 @@
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from services import bookings
+
+SERVICE = Path(bookings.__file__).parent
+WRITE = re.compile(
+    r"\b(INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|TRUNCATE|COPY)\s+(?:ONLY\s+)?(?:bookings\.)?"
+    r"(inventory|bookings|waiting_list|ledger|notices|idempotency)\b"
+)
+STORE = {
+    ("INSERT INTO", "inventory"),
+    ("UPDATE", "inventory"),
+    ("INSERT INTO", "bookings"),
+    ("UPDATE", "bookings"),
+    ("INSERT INTO", "waiting_list"),
+    ("UPDATE", "waiting_list"),
+    ("INSERT INTO", "ledger"),
+    ("INSERT INTO", "notices"),
+}
+
+
+def test_nothing_but_the_store_writes_what_is_decided() -> None:
+    """Another writer would change an inventory without its lock, its rules or its ledger."""
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for path in (*SERVICE.rglob("*.sql"), *SERVICE.rglob("*.py")):
+        name = path.relative_to(SERVICE).as_posix()
+        if not name.startswith("migrations/"):
+            for verb, table in WRITE.findall(path.read_text(encoding="utf-8")):
+                found[name].add((verb, table))
+    assert found == {
+        "inventory/store.sql": STORE,
+        "inventory/answers.sql": {("INSERT INTO", "idempotency"), ("DELETE FROM", "idempotency")},
+        "notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
+    }
