@@ -106,7 +106,7 @@ def refused(outcome: Outcome) -> Refusal:
 
 
 def expect_sound(stock: Stock) -> None:
-    """Fails if counters, bookings, entries and changes disagree, or seats are free for a head."""
+    """Fails if counters, bookings, entries and changes disagree."""
     live = [] if stock.is_closed else [each for each in stock.bookings.values() if each.is_live]
     changes = [change for _, change, _ in stock.changes]
     assert stock.sold == sum(each.seat_count for each in live if each.status == "CONFIRMED")
