@@ -59,10 +59,16 @@ class SteppedConnection(AsyncConnection[Any]):
     turns: Turns | None = None
     depth = 0
     pipelines = 0
+    by_pipeline = False
 
     async def step(self) -> None:
-        """Waits for a turn, if this is a place for one: a pipeline is one step."""
-        if self.turns and not self.pipelines and (self.turns.by_statement or not self.depth):
+        """Waits for a turn, if this is a place for one.
+
+        A pipeline is one step; where all that changes anything is a pipeline, nothing else is one.
+        """
+        if not self.turns or self.pipelines or self.by_pipeline:
+            return
+        if self.turns.by_statement or not self.depth:
             await self.turns.wait()
 
     @contextlib.asynccontextmanager

@@ -43,7 +43,7 @@ async def test_one_key_cancels_once(interleavings: Interleavings, stage: Stage) 
         assert len({one.booking.SerializeToString() for one in done}) == 1
         assert stage.in_force()[1] == 0
         seen |= {type(one).__name__ for one in outcomes}
-    assert seen == {"Cancelled", "RequestInProgress"}
+    assert seen == {Cancelled.__name__, "RequestInProgress"}
 
 
 def closing(stage: Stage) -> Work:

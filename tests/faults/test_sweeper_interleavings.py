@@ -5,7 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
-from services.bookings.inventory import Inventory, Verdict, waiting
+from services.bookings.inventory import Inventory, Verdict, store, waiting
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
 from services.bookings.waiting_list import Place
 from tests.conftest import Database
@@ -21,7 +21,7 @@ from tests.faults.line import (
     ticket,
 )
 from tests.faults.stage import ANYBODY, concert
-from tests.services.bookings.conftest import GATE, drift, put_a_gate_behind_the_lock
+from tests.services.bookings.conftest import GATE, SKIP_LOCKED, drift, put_a_gate_behind_the_lock
 from tests.services.conditions import until_blocked
 
 
@@ -114,8 +114,11 @@ async def test_an_offer_has_ended_when_it_is_accepted(
         assert line.live() == {"second"}
 
 
-async def test_an_offer_ends_while_it_is_accepted(line: Line) -> None:
+async def test_an_offer_ends_while_it_is_accepted(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever asked in time has it: nothing ends it under them, whether or not others wait."""
+    monkeypatch.setattr(store, "SKIP_LOCKED", SKIP_LOCKED)
     for others in ([], ["second"]):
         assert isinstance(await accept_while_it_ends(line, *others), Booked)
         line.expect_at_rest()

@@ -89,7 +89,7 @@ def take_out_the_lock(database: Database) -> None:
 
 def mend_the_lock() -> None:
     """Undoes what `take_out_the_lock` did to this process."""
-    store.WAIT, store.SKIP_LOCKED = _WAIT, _SKIP_LOCKED
+    store.WAIT, store.SKIP_LOCKED = _WAIT, SKIP_LOCKED
 
 
 def take_out_the_second_line(database: Database) -> None:
@@ -121,7 +121,7 @@ def make_decisions_wait(database: Database, wait: str) -> None:
         """)
 
 
-_WAIT, _SKIP_LOCKED = store.WAIT, store.SKIP_LOCKED
+_WAIT, SKIP_LOCKED = store.WAIT, store.SKIP_LOCKED
 
 
 def clock_forward(database: Database, *, seconds: float) -> None:
