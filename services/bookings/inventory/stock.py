@@ -83,6 +83,9 @@ class Past(NamedTuple):
     entry: bool
 
 
+_NOTHING = Past(any_booking=False, exclusive_booking=False, entry=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change of an inventory: what became of a booking or an entry, and by how much it counts.
@@ -165,6 +168,7 @@ class Stock:
     line: list[Entry] = field(default_factory=list)
     """Those who wait for no more seats than the event has, by their places: all, or the first."""
     line_is_whole: bool = True
+    """Whether nobody is missing in it who may be served before whoever joins now."""
     expires_next_at: datetime | None = None
     """When the first hold ends of those that have not ended yet."""
 
@@ -243,11 +247,23 @@ class Stock:
         self.waiting += change.waiting
         if change.booking is not None:
             self.know(change.booking)
+            self.was_booked = True
+        if change.user_id is not None and (self.is_new or change.user_id in self.pasts):
+            self._remember(change.user_id, change)
         if change.joined is not None:
             self._join(change.joined)
         elif change.waiting and change.place is not None and change.user_id is not None:
             self._leave(change.place, change.user_id)
         self.changes.append(Recorded(self.rev, change, self.capacity))
+
+    def _remember(self, user_id: str, change: Change) -> None:
+        """Adds to what a user once had, so that the next command of the batch knows it, too."""
+        past, booking = self.pasts.get(user_id, _NOTHING), change.booking
+        self.pasts[user_id] = Past(
+            past.any_booking or booking is not None,
+            past.exclusive_booking or (booking is not None and booking.exclusive),
+            past.entry or change.place is not None,
+        )
 
     def _join(self, entry: Entry) -> None:
         self.last_place = entry.place
