@@ -12,13 +12,15 @@ from services.bookings.inventory.commands import (
     Command,
     GiveBack,
     Reserve,
+    SetSkipFit,
     Sweep,
 )
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import SERVED_AT_ONCE
 
 Values = dict[str, Any]
-_FREEING = (Cancel, GiveBack, Apply, Sweep)
+FITTING_AT_ONCE = 1_000
+_SERVING = (Cancel, GiveBack, Apply, Sweep, SetSkipFit)
 
 
 def reads(commands: Sequence[Command]) -> Iterator[tuple[str, Values]]:
@@ -52,7 +54,7 @@ class Line:
     """What is needed of an event whose holds have ended or whose seats come free.
 
     `limit` is how many of those who wait are needed, for an event of `capacity` seats; `fits` is
-    how many seats those may want who pass the head of the line, None where nobody may.
+    how many seats those may want who pass the first of them, None where nobody may.
     """
 
     event_id: int
@@ -61,29 +63,39 @@ class Line:
     capacity: int
     fits: int | None
 
+    def is_whole(self, count: int) -> bool:
+        """Returns whether nobody who may be served is missing among so many that were read."""
+        return count < self.limit or (self.fits is not None and count < FITTING_AT_ONCE)
+
 
 def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetime) -> list[Line]:
     """Lists the events of which more is needed, now that their rows are known."""
-    freeing: dict[int, list[Command]] = {}
+    serving: dict[int, list[Command]] = {}
     for command in commands:
-        if isinstance(command, _FREEING):
-            freeing.setdefault(command.event_id, []).append(command)
-    found = (_line(stock, freeing.get(stock.event_id, []), now) for stock in stocks.values())
+        if isinstance(command, _SERVING):
+            serving.setdefault(command.event_id, []).append(command)
+    found = (_line(stock, serving.get(stock.event_id, []), now) for stock in stocks.values())
     return [line for line in found if line is not None]
 
 
-def _line(stock: Stock, freeing: Sequence[Command], now: datetime) -> Line | None:
+def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | None:
     is_due = stock.next_expiry_at is not None and stock.next_expiry_at <= now
-    if not is_due and not (stock.waiting and freeing):
+    if not is_due and not (stock.waiting and serving):
         return None
-    capacity = max([stock.capacity, *(c.state.capacity for c in freeing if isinstance(c, Apply))])
+    applied = [command.state.capacity for command in serving if isinstance(command, Apply)]
+    capacity = max([stock.capacity, *applied])
     # No more than so many seats can come free, each of them for one who waits.
     seats = capacity - stock.sold - stock.held + (stock.held if is_due else 0)
     seats += sum(booking.seat_count for booking in stock.bookings.values() if booking.is_live)
     # Those who leave meanwhile, and one who may block the line.
-    limit = min(SERVED_AT_ONCE, max(seats, 0)) + len(freeing) + 1 if stock.waiting else 0
-    fits = max(seats, 0) if stock.skip_fit_after_seconds is not None else None
-    return Line(stock.event_id, is_due, limit, capacity, fits)
+    limit = min(SERVED_AT_ONCE, max(seats, 0)) + len(serving) + 1 if stock.waiting else 0
+    # Whoever wants more than the event will have does not hold up those behind.
+    is_passed = (
+        stock.skip_fit_after_seconds is not None
+        or any(isinstance(command, SetSkipFit) for command in serving)
+        or any(smaller < capacity for smaller in applied)
+    )
+    return Line(stock.event_id, is_due, limit, capacity, max(seats, 0) if is_passed else None)
 
 
 def _users(commands: Sequence[Command], *kinds: type[Any]) -> Values | None:

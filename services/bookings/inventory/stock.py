@@ -165,6 +165,7 @@ class Stock:
     line: list[Entry] = field(default_factory=list)
     """Those who wait for no more seats than the event has, by their places: all, or the first."""
     line_is_whole: bool = True
+    """Whether nobody is missing in it who may be served before whoever joins now."""
     expires_next_at: datetime | None = None
     """When the first hold ends of those that have not ended yet."""
 

@@ -103,7 +103,7 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
     loaded.identities.add(numbers)
     for line in waited:
         stock = stocks[line.event_id]
-        stock.line_is_whole = len(stock.line) < line.limit
+        stock.line_is_whole = line.is_whole(len(stock.line))
 
 
 async def save(connection: Connection, stocks: Iterable[Stock], now: datetime) -> None:
@@ -150,9 +150,8 @@ class _Saved:
             self._add(stock.event_id, recorded)
         if not stock.state_changed:
             self._counters.append({"event_id": stock.event_id, **_counted(stock)})
-        self._blocked += [
-            {"event_id": stock.event_id, "place": place} for place in set(stock.blocked)
-        ]
+        for place in set(stock.blocked):
+            self._block(stock.event_id, place)
 
     def rows(self) -> dict[str, object]:
         """Returns the parameters of `save`."""
@@ -200,6 +199,14 @@ class _Saved:
             row["place"] = change.place
             self._add_entry(event_id, change)
         self._ledger.append(row)
+
+    def _block(self, event_id: int, place: int) -> None:
+        """Notes who blocks the line from now on; a statement writes no row twice."""
+        key = event_id, place
+        if key in self._joined:
+            self._joined[key]["blocked_since"] = self._now
+        elif key not in self._moved:
+            self._blocked.append({"event_id": event_id, "place": place})
 
     def _add_entry(self, event_id: int, change: Change) -> None:
         booking = change.booking

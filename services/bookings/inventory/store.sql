@@ -345,12 +345,15 @@ FROM json_to_recordset(%(ledger)s::json) AS entry (
 -- line, and the notices of whom to tell.
 WITH joined AS (
     INSERT INTO waiting_list (
-        event_id, place, user_id, seat_count, state, booking_id, joined_at, changed_at
+        event_id, place, user_id, seat_count, state, booking_id, joined_at, changed_at,
+        blocked_since
     )
-    SELECT event_id, place, user_id, seat_count, state, booking_id, joined_at, %(now)b
+    SELECT
+        event_id, place, user_id, seat_count, state, booking_id, joined_at, %(now)b,
+        blocked_since
     FROM json_to_recordset(%(joined)s::json) AS entry (
         event_id bigint, place bigint, user_id text, seat_count integer, state text,
-        booking_id bigint, joined_at timestamptz
+        booking_id bigint, joined_at timestamptz, blocked_since timestamptz
     )
 ),
 moved AS (

@@ -114,8 +114,8 @@ def _may_be_passed(stock: Stock, head: Entry, now: datetime) -> bool:
         return False
     if head.blocked_since is None:
         stock.blocked.append(head.place)
-        return False
-    return now >= head.blocked_since + timedelta(seconds=stock.skip_fit_after_seconds)
+    since = head.blocked_since or now
+    return now >= since + timedelta(seconds=stock.skip_fit_after_seconds)
 
 
 def _serve(stock: Stock, entry: Entry, context: Context) -> None:

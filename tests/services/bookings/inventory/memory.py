@@ -1,137 +1,266 @@
-"""Events in memory: commands decided on them as on those of the database, without one."""
+"""The tables in memory: for each batch it loads what needs.py asks for, and nothing else."""
 
-import itertools
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from itertools import islice
+from operator import attrgetter
+from typing import Any
 
-from services.bookings.inventory import EventState
-from services.bookings.inventory.commands import (
-    Apply,
-    Book,
-    Booked,
-    Cancelled,
-    Command,
-    GiveBack,
-    Judgement,
-    LeftLine,
-    Outcome,
-    Reserve,
-)
-from services.bookings.inventory.decide import decide
+from services.bookings.inventory import needs
+from services.bookings.inventory.commands import Command
 from services.bookings.inventory.identities import Identities
-from services.bookings.inventory.reserving import Context
-from services.bookings.inventory.stock import Stock
-from services.kit.errors import Refusal
-from tests.services.bookings.asking import GUEST, told
+from services.bookings.inventory.needs import Line
+from services.bookings.inventory.stock import Booking, Entry, Past, Recorded, Stock
 
-NOW = datetime(2026, 5, 4, 20, tzinfo=UTC)
-IDS_AT_ONCE = 1_000
+_NAMES = tuple(field.name for field in fields(Stock))
+COLUMNS = _NAMES[: _NAMES.index("bookings")]
+_columns = attrgetter(*COLUMNS)
+_FIRST, _LAST = COLUMNS.index("sold"), COLUMNS.index("next_expiry_at") + 1
+
+
+@dataclass(slots=True)
+class Tables:
+    """The rows of one event."""
+
+    inventory: tuple[Any, ...]
+    bookings: dict[int, Booking] = field(default_factory=dict)
+    live: dict[int, Booking] = field(default_factory=dict)
+    offered: dict[str, int] = field(default_factory=dict)
+    line: dict[int, Entry] = field(default_factory=dict)
+    waiting: dict[str, int] = field(default_factory=dict)
+    waited: set[str] = field(default_factory=set)
+    had: dict[str, bool] = field(default_factory=dict)
+    """Who ever booked, and whether anything of that was exclusive."""
+    made: dict[int, int] = field(default_factory=dict)
+    """The revisions that made the bookings."""
+    ledger_length: int = 0
+
+    def save(self, stock: Stock, now: datetime) -> None:
+        """Saves what was decided."""
+        if not stock.is_changed:
+            assert not stock.changes
+            return
+        if stock.state_changed:
+            self.inventory = _columns(stock)
+        else:
+            old = self.inventory
+            self.inventory = (*old[:_FIRST], *stock.counters, *old[_LAST:])
+        for recorded in stock.changes:
+            self._save(recorded)
+        for place in stock.blocked:
+            if entry := self.line.get(place):
+                self.line[place] = replace(entry, blocked_since=entry.blocked_since or now)
+
+    def _save(self, recorded: Recorded) -> None:
+        rev, change, _ = recorded
+        self.ledger_length += 1
+        assert rev == self.ledger_length, "the ledger has gaps"
+        booking, user = change.booking, change.user_id or ""
+        if booking is not None:
+            self._save_booking(booking, rev)
+        if change.joined is not None:
+            self.line[change.joined.place] = change.joined
+            self.waiting[user] = change.joined.place
+            self.waited.add(user)
+        elif change.waiting and change.place is not None:
+            del self.line[change.place]
+            del self.waiting[user]
+        if change.place is not None:
+            self._save_offer(user, change.state, booking)
+
+    def _save_booking(self, booking: Booking, rev: int) -> None:
+        if booking.id not in self.bookings:
+            self.made[booking.id] = rev
+            self.had[booking.user_id] = booking.exclusive or self.had.get(booking.user_id, False)
+        self.bookings[booking.id] = booking
+        if booking.is_live:
+            self.live[booking.id] = booking
+        else:
+            del self.live[booking.id]
+
+    def _save_offer(self, user: str, state: str, booking: Booking | None) -> None:
+        is_offered = state == "OFFERED"
+        if is_offered and booking is not None:
+            self.offered[user] = booking.id
+        else:
+            self.offered.pop(user, None)
+        assert is_offered == (booking is not None and booking.place is not None)
+
+    def close(self) -> None:
+        """Writes what has become of a closed event's bookings and of its line."""
+        for booking in self.live.values():
+            self.bookings[booking.id] = replace(booking, status="CANCELLED", place=None)
+        for rows in (self.live, self.offered, self.line, self.waiting):
+            rows.clear()
+
+    def state(self) -> tuple[object, ...]:
+        """Returns the columns that do not follow from other rows."""
+        stock = Stock(*self.inventory)
+        return (
+            stock.rev,
+            stock.next_expiry_at,
+            stock.is_closed,
+            stock.frozen,
+            stock.epoch,
+            stock.catalogue_rev,
+            str(stock.verdict),
+            stock.refusal,
+            stock.cancelled_bookings,
+            stock.skip_fit_after_seconds,
+            stock.capacity,
+            stock.status,
+        )
+
+    def expect_sound(self) -> None:
+        """Fails if the rows of an event that is not closed contradict each other."""
+        stock = Stock(*self.inventory)
+        sold = held = 0
+        exclusive: list[str] = []
+        for booking in self.live.values():
+            sold += booking.seat_count if booking.status == "CONFIRMED" else 0
+            held += booking.seat_count if booking.status == "HELD" else 0
+            if booking.exclusive:
+                exclusive.append(booking.user_id)
+        assert (sold, held, len(self.live)) == (stock.sold, stock.held, stock.live_bookings)
+        assert stock.free >= 0, "oversold"
+        assert len(exclusive) == len(set(exclusive)), "two live bookings of one user"
+        assert len(self.line) == stock.waiting
+        assert self.ledger_length == stock.rev, "the ledger has gaps"
+
+    def expect_no_seat_for_the_head(self) -> None:
+        """Fails if seats are free that the first in the line could have."""
+        stock = Stock(*self.inventory)
+        fitting = (each for each in self.line.values() if each.seat_count <= stock.capacity)
+        head = next(fitting, None)
+        assert head is None or head.seat_count > stock.free, "free seats, and the head fits"
 
 
 class Memory:
-    """Stocks of which everything is loaded, and a clock that a test moves."""
+    """All events. `omitted` are reads that are left out, as if nobody had thought of them."""
 
-    def __init__(self, *states: EventState, offer_seconds: int = 7_200) -> None:
-        self.now = NOW
-        self.stocks: dict[int, Stock] = {}
-        self._offer_seconds = offer_seconds
-        self._numbers = itertools.count(1)
-        for state in states:
-            self.apply(state)
+    def __init__(self, omitted: Iterable[str] = ()) -> None:
+        self.events: dict[int, Tables] = {}
+        self._last_id = 0
+        self._omitted = frozenset(omitted)
 
-    def decide(self, *commands: Command) -> list[Outcome]:
-        """Decides a batch."""
-        for stock in self.stocks.values():
-            _look_up(stock, self.now)
-        fresh = Identities(itertools.islice(self._numbers, IDS_AT_ONCE))
-        outcomes = decide(self.stocks, commands, Context(self.now, fresh, self._offer_seconds))
-        for stock in self.stocks.values():
-            _note_blocked(stock, self.now)
-            expect_sound(stock)
-        return outcomes
+    def load(
+        self, commands: Sequence[Command], now: datetime
+    ) -> tuple[dict[int, Stock], Identities]:
+        """Loads what the commands need, as store.py does."""
+        events = self.events
+        event_ids = sorted({command.event_id for command in commands})
+        stocks = {
+            number: Stock(*events[number].inventory) for number in event_ids if number in events
+        }
+        identities = Identities(self._draw(needs.ids(commands)))
+        for name, values in needs.reads(commands):
+            if name not in self._omitted:
+                _READS[name](self, stocks, *values.values())
+        for line in needs.lines(stocks, commands, now):
+            self._load_line(stocks[line.event_id], line, now, identities)
+        return stocks, identities
 
-    def told(self, *commands: Command) -> list[object]:
-        """Decides a batch; returns positions and reasons, see asking.told."""
-        return told(self.decide(*commands))
+    def save(self, stocks: Mapping[int, Stock], now: datetime) -> None:
+        """Saves what was decided."""
+        for event_id, stock in stocks.items():
+            if stock.is_new:
+                self.events[event_id] = Tables(_columns(stock))
+            self.events[event_id].save(stock, now)
 
-    def apply(self, state: EventState) -> Judgement:
-        """Applies a state."""
-        [judgement] = self.decide(Apply(state))
-        assert isinstance(judgement, Judgement)
-        return judgement
+    def _draw(self, count: int) -> range:
+        self._last_id += count
+        return range(self._last_id - count + 1, self._last_id + 1)
 
-    def book(self, *users: str, seats: int = 1) -> list[object]:
-        """Asks for tickets of event 1; returns what `told` does."""
-        return self.told(*(Book(1, user, seats, GUEST) for user in users))
+    def _load_line(self, stock: Stock, line: Line, now: datetime, identities: Identities) -> None:
+        tables = self.events[stock.event_id]
+        if line.is_due:
+            held = [each for each in tables.live.values() if each.expires_at is not None]
+            ends = [each.expires_at for each in held if each.expires_at and each.expires_at > now]
+            stock.expires_next_at = min(ends, default=None)
+            if "ended_holds" not in self._omitted:
+                for booking in held:
+                    if booking.expires_at and booking.expires_at <= now:
+                        stock.know(booking)
+        if not line.limit:
+            return
+        waiting = tables.line.values()
+        first = islice((each for each in waiting if each.seat_count <= line.capacity), line.limit)
+        found = {each.place: each for each in first}
+        if line.fits is not None:
+            fitting = (each for each in waiting if each.seat_count <= line.fits)
+            found |= {each.place: each for each in islice(fitting, needs.FITTING_AT_ONCE)}
+        stock.line = [found[place] for place in sorted(found)]
+        stock.line_is_whole = line.is_whole(len(stock.line))
+        identities.add(self._draw(len(stock.line)))
 
-    def give_back(self, user: str) -> Cancelled | LeftLine:
-        """Gives back what a user has of event 1."""
-        [outcome] = self.decide(GiveBack(1, user, GUEST))
-        assert isinstance(outcome, Cancelled | LeftLine), outcome
-        return outcome
+    def _exclusive_bookings(
+        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
+    ) -> None:
+        for event_id, user_id in zip(event_ids, user_ids, strict=True):
+            if event_id in stocks:
+                for booking in self.events[event_id].live.values():
+                    if booking.exclusive and booking.user_id == user_id:
+                        stocks[event_id].know(booking)
 
-    def line(self) -> list[str]:
-        """Lists who waits for event 1, in order."""
-        return [entry.user_id for entry in self.stocks[1].line]
+    def _offered_bookings(
+        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
+    ) -> None:
+        for event_id, user_id in zip(event_ids, user_ids, strict=True):
+            if event_id in stocks:
+                tables = self.events[event_id]
+                if number := tables.offered.get(user_id):
+                    stocks[event_id].know(tables.bookings[number])
 
-    def has(self, user: str) -> list[str]:
-        """Lists the states of the live bookings of a user of event 1."""
-        return [booking.status for booking in self.stocks[1].live_of(user)]
+    def _users_bookings(
+        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
+    ) -> None:
+        for event_id, user_id in zip(event_ids, user_ids, strict=True):
+            if event_id in stocks:
+                for booking in self.events[event_id].live.values():
+                    if booking.user_id == user_id:
+                        stocks[event_id].know(booking)
 
-    def pass_by(self, *, seconds: float) -> None:
-        """Moves the clock."""
-        self.now += timedelta(seconds=seconds)
+    def _pasts(
+        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
+    ) -> None:
+        for event_id, user_id in zip(event_ids, user_ids, strict=True):
+            if event_id in stocks:
+                tables = self.events[event_id]
+                had = tables.had.get(user_id)
+                past = Past(had is not None, bool(had), user_id in tables.waited)
+                stocks[event_id].pasts[user_id] = past
 
+    def _entries(
+        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
+    ) -> None:
+        for event_id, user_id in zip(event_ids, user_ids, strict=True):
+            if event_id in stocks:
+                tables = self.events[event_id]
+                if place := tables.waiting.get(user_id):
+                    position = 1 + sum(1 for other in tables.line if other < place)
+                    entry = replace(tables.line[place], position=position)
+                    stocks[event_id].entries[user_id] = entry
 
-def seat(user: str, event_id: int = 1) -> Reserve:
-    """Asks for a seat, as anybody."""
-    return Reserve(event_id, user, viewer=GUEST)
+    def _named_bookings(
+        self, stocks: Mapping[int, Stock], event_ids: list[int], booking_ids: list[int]
+    ) -> None:
+        for event_id, booking_id in zip(event_ids, booking_ids, strict=True):
+            if event_id in stocks and (booking := self.events[event_id].bookings.get(booking_id)):
+                stocks[event_id].know(booking)
 
-
-def party(user: str, seats: int = 1, event_id: int = 1) -> Reserve:
-    """Asks for seats for a user who may book again."""
-    return Reserve(event_id, user, seats, exclusive=False, viewer=GUEST)
-
-
-def made(outcome: Outcome) -> Booked:
-    """Returns what was booked."""
-    assert isinstance(outcome, Booked), outcome
-    return outcome
-
-
-def refused(outcome: Outcome) -> Refusal:
-    """Returns a refusal."""
-    assert isinstance(outcome, Refusal), outcome
-    return outcome
-
-
-def expect_sound(stock: Stock) -> None:
-    """Fails if counters, bookings, entries and changes disagree."""
-    live = [] if stock.is_closed else [each for each in stock.bookings.values() if each.is_live]
-    changes = [change for _, change, _ in stock.changes]
-    assert stock.sold == sum(each.seat_count for each in live if each.status == "CONFIRMED")
-    assert stock.held == sum(each.seat_count for each in live if each.status == "HELD")
-    assert stock.live_bookings == len(live)
-    assert stock.waiting == (0 if stock.is_closed else len(stock.line))
-    assert 0 <= stock.sold + stock.held <= max(stock.capacity, 0) or stock.is_closed
-    assert stock.sold + stock.held == sum(change.sold + change.held for change in changes)
-    assert [rev for rev, _, _ in stock.changes] == list(range(1, stock.rev + 1))
-
-
-def _look_up(stock: Stock, now: datetime) -> None:
-    """Sets what the store reads besides: when the next hold ends of those that go on."""
-    ends = [
-        booking.expires_at
-        for booking in stock.bookings.values()
-        if booking.status == "HELD" and booking.expires_at and booking.expires_at > now
-    ]
-    stock.expires_next_at = min(ends, default=None)
+    def _booked_events(self, stocks: Mapping[int, Stock], event_ids: list[int]) -> None:
+        for event_id in event_ids:
+            if event_id in stocks:
+                stocks[event_id].was_booked = bool(self.events[event_id].bookings)
 
 
-def _note_blocked(stock: Stock, now: datetime) -> None:
-    """Notes since when a head blocks the line, as the store does."""
-    stock.line = [
-        replace(entry, blocked_since=now) if entry.place in stock.blocked else entry
-        for entry in stock.line
-    ]
-    stock.blocked.clear()
+_READS: Mapping[str, Callable[..., None]] = {
+    "exclusive_bookings": Memory._exclusive_bookings,
+    "offered_bookings": Memory._offered_bookings,
+    "users_bookings": Memory._users_bookings,
+    "pasts": Memory._pasts,
+    "entries": Memory._entries,
+    "named_bookings": Memory._named_bookings,
+    "booked_events": Memory._booked_events,
+}

@@ -3,7 +3,7 @@ import pytest
 from services.bookings.inventory.commands import Book, Cancel, Cancelled, GiveBack, Reserve
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
-from tests.services.bookings.inventory.memory import Memory, made, party, refused, seat
+from tests.services.bookings.inventory.rules import Memory, made, party, refused, seat
 
 BACK = GiveBack(1, "ada", GUEST)
 

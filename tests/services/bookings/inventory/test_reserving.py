@@ -8,7 +8,7 @@ from services.bookings.inventory.commands import Book, Command, Reserve
 from services.kit.callers import Caller, Role
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
-from tests.services.bookings.inventory.memory import NOW, Memory, made, party, refused, seat
+from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused, seat
 
 HOUR = timedelta(hours=1)
 WAYS: dict[str, Any] = {

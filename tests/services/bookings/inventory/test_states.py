@@ -7,7 +7,7 @@ from services.bookings.inventory import EventState, Judgement, Verdict, judge
 from services.bookings.inventory.commands import Apply, Freeze
 from services.bookings.inventory.stock import Stock
 from tests.services.bookings.conftest import concert
-from tests.services.bookings.inventory.memory import NOW, Memory, seat
+from tests.services.bookings.inventory.rules import NOW, Memory, seat
 
 BELOW, TRANSITION = "CAPACITY_BELOW_BOOKED", "INVALID_TRANSITION"
 

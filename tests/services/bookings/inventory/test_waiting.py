@@ -15,7 +15,7 @@ from services.bookings.inventory.commands import (
 )
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
-from tests.services.bookings.inventory.memory import NOW, Memory, made, party, refused, seat
+from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused, seat
 
 PRICED = {"price_amount_minor": 1000, "price_currency": "EUR"}
 OFFER_SECONDS = 7_200

@@ -1,0 +1,160 @@
+"""Made-up lives of events: few events, few users and few seats, so that all of them collide."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TypeVar
+
+from services.bookings.access import Viewer
+from services.bookings.inventory.commands import (
+    Apply,
+    Book,
+    Cancel,
+    Command,
+    EventState,
+    Freeze,
+    GiveBack,
+    Reserve,
+    SetSkipFit,
+    Sweep,
+)
+from services.kit.callers import Caller
+
+T = TypeVar("T")
+START = datetime(2030, 1, 1, tzinfo=UTC)
+OFFER_SECONDS = 60
+OWNER = Viewer(Caller(subject="acct_org"), open_access=False)
+USERS = ("ada", "bob", "cy", "dee", "eve", "flo", "gus", "hal", "ivy", "acct_jo")
+PARTIES = (1, 1, 1, 1, 1, 2, 2, 3, 4, 6)
+CAPACITIES = (0, 1, 2, 3, 4, 5, 6, 8)
+BATCHES = (1, 1, 2, 3, 5, 8, 16, 32)
+STEPS = (0, 0, 0, 1, 5, 20, 70)
+PATIENCE = (None, 0, 10, 60)
+EVENTS = 3
+LIFE = 400
+
+
+@dataclass(slots=True)
+class Life:
+    """An event that commands are made up for, and how many more of them."""
+
+    state: EventState
+    left: int
+
+
+class Lives:
+    """Makes up batches of commands. The same seed makes the same ones for the same bookings."""
+
+    def __init__(self, seed: int, bookings: Callable[[int], Sequence[int]]) -> None:
+        """`bookings` lists the numbers of an event's bookings that may be cancelled."""
+        self.random = Random(seed)
+        self.now = START
+        self._bookings = bookings
+        self._last_event_id = 0
+        self._lives = [self._born() for _ in range(EVENTS)]
+
+    def batch(self) -> list[Command]:
+        """Makes up a batch, some time after the last one."""
+        self.now += timedelta(seconds=self.pick(STEPS))
+        count = self.pick(BATCHES)
+        return [self._command() for _ in range(count)]
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """Picks one of a few."""
+        return choices[int(self.random.random() * len(choices))]
+
+    def _command(self) -> Command:
+        index = int(self.random.random() * EVENTS)
+        life = self._lives[index]
+        life.left -= 1
+        if life.left == 0:
+            life = self._lives[index] = self._born()
+        event_id = life.state.event_id
+        chance = self.random.random()
+        if not life.state.rev and chance < 0.5:
+            return self._apply(life, epoch="")
+        if chance < 0.72:
+            return self._asked(event_id, chance)
+        if chance < 0.85:
+            return Cancel(event_id, self._booking(event_id))
+        return self._applied(life) if chance < 0.95 else self._rare(life)
+
+    def _asked(self, event_id: int, chance: float) -> Command:
+        user, party = self.pick(USERS), self.pick(PARTIES)
+        viewer = OWNER if self.random.random() < 0.1 else None
+        if chance < 0.2:
+            return Reserve(event_id, user, party, self.random.random() < 0.5, viewer)
+        if chance < 0.58:
+            return Book(event_id, user, party, viewer)
+        return GiveBack(event_id, user, viewer)
+
+    def _booking(self, event_id: int) -> int:
+        bookings = self._bookings(event_id)
+        return self.pick(bookings) if bookings else 0
+
+    def _rare(self, life: Life) -> Command:
+        event_id = life.state.event_id
+        chance = self.random.random()
+        if chance < 0.6:
+            return Sweep(event_id)
+        if chance < 0.85:
+            return SetSkipFit(event_id, self.pick(PATIENCE))
+        if life.left < 20:
+            return Freeze(event_id, "COUNTERS")
+        known = (life.state.epoch, life.state.rev - int(self.random.random() * 2))
+        epoch, rev = known if chance < 0.95 else (None, None)
+        return Freeze(event_id, "CATALOGUE", epoch, rev)
+
+    def _born(self) -> Life:
+        self._last_event_id += 1
+        state = EventState(self._last_event_id, 0, "Concert", 0, "PUBLISHED")
+        return Life(state, left=1 + int(LIFE * self.random.random()))
+
+    def _applied(self, life: Life) -> Apply:
+        """Makes up the next state of an event, or one that comes late or of another epoch."""
+        chance = self.random.random()
+        if chance < 0.1:
+            return Apply(replace(life.state, rev=life.state.rev - int(2 * self.random.random())))
+        if chance < 0.2:
+            epoch = self.pick(("", "a", "b"))
+            return self._apply(life, epoch=epoch, begins_epoch=self.random.random() < 0.5)
+        return self._apply(life, epoch=life.state.epoch)
+
+    def _apply(self, life: Life, *, epoch: str, begins_epoch: bool = False) -> Apply:
+        price = self.pick((None, 0, 700))
+        ends = life.left < 30 and self.random.random() < 0.5
+        state = EventState(
+            life.state.event_id,
+            life.state.rev + 1,
+            "Concert",
+            self.pick(CAPACITIES),
+            self._status() if not ends else self.pick(("CANCELLED", "PUBLISHED")),
+            deleted=ends and self.random.random() < 0.7,
+            starts_at=self._moment(0.05),
+            sales_open_at=self._moment(0.05),
+            sales_close_at=self._moment(0.1),
+            price_amount_minor=price,
+            price_currency=None if price is None else "EUR",
+            one_booking_per_user=self._rule(life),
+            organizer_id="acct_org",
+            epoch=epoch,
+        )
+        if epoch == life.state.epoch or begins_epoch:
+            life.state = state
+        return Apply(state, begins_epoch)
+
+    def _status(self) -> str:
+        chance = self.random.random()
+        return "PUBLISHED" if chance < 0.9 else "DRAFT" if chance < 0.96 else "COMPLETED"
+
+    def _moment(self, probability: float) -> datetime | None:
+        if self.random.random() > probability:
+            return None
+        return self.now + timedelta(seconds=self.pick((-5, 5, 20, 50, 90, 300)))
+
+    def _rule(self, life: Life) -> bool | None:
+        """Picks whether users may have one booking: mostly what it was."""
+        if life.state.rev and self.random.random() < 0.9:
+            return life.state.one_booking_per_user
+        return self.pick((None, True, False))

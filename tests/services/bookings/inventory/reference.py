@@ -1,0 +1,213 @@
+"""What the inventory should do, as a page of loops over dictionaries.
+
+It decides one command after the other, knows no batch, and shares no rule with the core.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.bookings.inventory.commands import (
+    Apply,
+    Book,
+    Cancel,
+    Command,
+    EventState,
+    Freeze,
+    GiveBack,
+    Reserve,
+    SetSkipFit,
+    Sweep,
+)
+from tests.services.bookings.inventory.reference_event import (
+    NOT_FOUND,
+    Answer,
+    Event,
+    Party,
+    Seats,
+)
+
+UNKNOWN: Answer = ("UNKNOWN", None, None, None)
+NO_BOOKING: Answer = ("BOOKING_NOT_FOUND", None, None, None)
+
+
+@dataclass(slots=True)
+class Reference:
+    """All events, and how long offers stand."""
+
+    offer_seconds: int
+    events: dict[int, Event] = field(default_factory=dict)
+
+    def decide(self, command: Command, now: datetime, made: int | None = None) -> Answer:
+        """Decides a command; `made` names the booking of a Cancel."""
+        event = self.events.get(command.event_id)
+        if event is None:
+            return self._open(command)
+        event.settle(now)
+        if isinstance(command, Cancel):
+            return _cancel(event, made, now)
+        return _RULES[type(command)](event, command, now)
+
+    def _open(self, command: Command) -> Answer:
+        if not isinstance(command, Apply):
+            return UNKNOWN
+        state = command.state
+        event = self.events[state.event_id] = Event(state, self.offer_seconds)
+        event.epoch, event.judged, event.closed = state.epoch, state.rev, state.closes
+        event.tell("OPENED", capacity=state.capacity)
+        return ("JUDGED", 1, *event.verdict)
+
+
+def _reserve(event: Event, command: Reserve, now: datetime) -> Answer:
+    if refused := event.objection(now, command.viewer):
+        return refused
+    exclusive = event.is_exclusive(otherwise=command.exclusive)
+    if exclusive and (seats := event.exclusive_of(command.user_id)):
+        return ("ALREADY_BOOKED", event.rev, seats.made, None)
+    if event.line or event.taken + command.seat_count > event.state.capacity:
+        return ("SOLD_OUT", event.rev, None, None)
+    seats = event.give("RESERVED", command.user_id, command.seat_count, exclusive=exclusive)
+    return _booked(event, seats)
+
+
+def _booked(event: Event, seats: Seats) -> Answer:
+    return ("BOOKED", event.rev, seats.made, seats.user, seats.count, seats.price, "CONFIRMED")
+
+
+def _book(event: Event, command: Book, now: datetime) -> Answer:
+    if refused := event.objection(now, command.viewer):
+        return refused
+    user, count = command.user_id, command.seat_count
+    for seats in event.live.values():
+        if seats.user == user and seats.place is not None:
+            return _accept(event, seats)
+    exclusive = event.is_exclusive(otherwise=True)
+    if exclusive and (had := event.exclusive_of(user)):
+        return ("ALREADY_BOOKED", event.rev, had.made, None)
+    if not event.line and event.taken + count <= event.state.capacity:
+        return _booked(event, event.give("RESERVED", user, count, exclusive=exclusive))
+    return _join(event, user, count)
+
+
+def _accept(event: Event, seats: Seats) -> Answer:
+    place, seats.place, seats.ends_at = seats.place, None, None
+    event.tell("ACCEPTED", seats.user, place=place, made=seats.made)
+    return _booked(event, seats)
+
+
+def _join(event: Event, user: str, count: int) -> Answer:
+    for position, party in enumerate(event.line, start=1):
+        if party.user == user:
+            return ("ALREADY_WAITING", event.rev, None, position)
+    if count > event.state.capacity and count > 1:
+        return ("SOLD_OUT", event.rev, None, None)
+    event.last_place += 1
+    event.line.append(Party(event.last_place, user, count))
+    event.waited.add(user)
+    event.tell("JOINED", user, place=event.last_place)
+    return ("WAITING", event.rev, user, count, len(event.line))
+
+
+def _cancel(event: Event, made: int | None, now: datetime) -> Answer:
+    if made in event.over:
+        return ("ALREADY_CANCELLED", event.rev, None, None)
+    if made is None:
+        return NO_BOOKING
+    event.end("CANCELLED", event.live[made])
+    return ("CANCELLED", event.rev, made, event.serve_line(now))
+
+
+def _give_back(event: Event, command: GiveBack, now: datetime) -> Answer:
+    if event.hides_from(command.viewer):
+        return NOT_FOUND
+    user, rule = command.user_id, event.state.one_booking_per_user
+    given = event.exclusive_of(user)
+    if given is None and rule is not None:
+        for seats in event.live.values():
+            given = seats if seats.user == user else given
+    if given is not None:
+        return _cancel(event, given.made, now)
+    for party in event.line:
+        if party.user == user:
+            event.line.remove(party)
+            event.tell("LEFT", user, place=party.place)
+            return ("LEFT", event.rev, event.serve_line(now))
+    was_there = user in event.waited or user in event.had_exclusive
+    if was_there or (rule is not None and user in event.had_any):
+        return ("ALREADY_CANCELLED", event.rev, None, None)
+    return NO_BOOKING
+
+
+def _apply(event: Event, command: Apply, now: datetime) -> Answer:
+    state = command.state
+    is_news = state.rev > event.judged if state.epoch == event.epoch else command.begins_epoch
+    if not is_news:
+        is_last = (state.epoch, state.rev) == (event.epoch, event.judged)
+        return ("JUDGED", event.rev, *(event.verdict if is_last else ("STALE", "", 0)))
+    event.epoch, event.judged = state.epoch, state.rev
+    if refusal := _refusal(event, state):
+        event.verdict = ("REFUSED", refusal, 0)
+        return ("JUDGED", event.rev, *event.verdict)
+    event.verdict = ("APPLIED", "", _put_in_force(event, state))
+    rev = event.rev
+    event.serve_line(now)
+    return ("JUDGED", rev, *event.verdict)
+
+
+def _refusal(event: Event, state: EventState) -> str:
+    if state.closes:
+        return ""
+    if state.capacity < event.taken:
+        return "CAPACITY_BELOW_BOOKED"
+    is_withdrawn = state.status == "DRAFT" and event.state.status != "DRAFT" and event.live
+    is_other_rule = state.one_booking_per_user != event.state.one_booking_per_user
+    if event.closed or is_withdrawn or (is_other_rule and event.had_any):
+        return "INVALID_TRANSITION"
+    return ""
+
+
+def _put_in_force(event: Event, state: EventState) -> int:
+    """Takes over a state; returns how many bookings it ended."""
+    is_resized, ended = state.capacity != event.state.capacity, 0
+    event.state = state
+    if event.frozen == "CATALOGUE":
+        event.frozen = ""
+    if state.closes and not event.closed:
+        ended = len(event.live)
+        event.tell("CLOSED", count=-event.taken, capacity=state.capacity)
+        event.over.update(event.live)
+        event.live, event.line, event.look_at, event.closed = {}, [], None, True
+    elif is_resized:
+        event.tell("RESIZED", capacity=state.capacity)
+    return ended
+
+
+def _sweep(event: Event, _: Sweep, now: datetime) -> Answer:
+    return ("DONE", None, event.serve_line(now) > 0)
+
+
+def _freeze(event: Event, command: Freeze, _: datetime) -> Answer:
+    is_last = (command.epoch, command.rev) == (event.epoch, event.judged)
+    if command.epoch is not None and not is_last:
+        return ("DONE", None, False)
+    if event.frozen in {"COUNTERS", command.why}:
+        return ("DONE", None, False)
+    event.frozen = command.why
+    return ("DONE", None, True)
+
+
+def _set_skip_fit(event: Event, command: SetSkipFit, _: datetime) -> Answer:
+    event.skip_fit = command.seconds
+    return ("DONE", None, True)
+
+
+_RULES: Mapping[type[Command], Callable[[Event, Any, datetime], Answer]] = {
+    Reserve: _reserve,
+    Book: _book,
+    GiveBack: _give_back,
+    Apply: _apply,
+    Sweep: _sweep,
+    Freeze: _freeze,
+    SetSkipFit: _set_skip_fit,
+}

@@ -1,0 +1,257 @@
+"""Two replicas of bookings on one database, and the reference: they have to agree.
+
+What the replicas decided side by side has an order all the same, which the revisions tell.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+
+import psycopg
+
+from services.bookings import responses
+from services.bookings.inventory import Ask, Inventory, transaction
+from services.bookings.inventory.answers import Key, fingerprint
+from services.bookings.inventory.commands import (
+    Book,
+    Cancel,
+    Command,
+    GiveBack,
+    Outcome,
+    Replayed,
+    Reserve,
+)
+from services.kit.errors import IdempotencyKeyReused, Refusal, RequestInProgress
+from tests.conftest import Database
+from tests.services.bookings.inventory.comparison import answer_of
+from tests.services.bookings.inventory.lives import OFFER_SECONDS, Lives
+from tests.services.bookings.inventory.reference import Reference
+from tests.services.bookings.inventory.reference_event import Answer
+
+ROUND = 80
+GROUPS = (1, 1, 1, 2, 8)
+# What tells the order among the outcomes of the same revision: these made it.
+CHANGES = frozenset({"BOOKED", "WAITING", "CANCELLED", "LEFT"})
+NOT_KEPT = frozenset({"EVENT_NOT_FOUND", "UNAVAILABLE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request and what came of it when it was decided, not repeated."""
+
+    ask: Ask
+    outcome: Outcome
+
+
+class Replicas:
+    """Lives of events that follow from a seed, decided by replicas that know nothing of each other.
+
+    `pause_seconds` is how long a decision takes at least.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        inventories: Sequence[Inventory],
+        seed: int,
+        pause_seconds: float = 0,
+    ) -> None:
+        self._compared = 0
+        self._database = database
+        self._inventories = inventories
+        self._pause_seconds = pause_seconds
+        self._reference = Reference(OFFER_SECONDS)
+        self._lives = Lives(seed, self._bookings)
+        self._made: dict[int, dict[int, int]] = {}
+        self._kept: list[Asked] = []
+
+    async def run(self, count: int) -> None:
+        """Decides so many commands or a few more; fails at the first difference."""
+        while self._compared < count:
+            await self._round()
+
+    async def _round(self) -> None:
+        """Decides some commands at one moment."""
+        commands = self._lives.batch()
+        while len(commands) < ROUND:
+            commands += self._lives.batch()
+        self._stop_the_clock(self._lives.now)
+        shared = [c for c in commands if isinstance(c, Reserve | Book | GiveBack | Cancel)]
+        states = [command for command in commands if command not in shared]
+        decided = await self._in_turn(states)
+        side_by_side = await self._side_by_side([self._ask(command) for command in shared])
+        self._expect_same(decided, sorted_by_event=False)
+        self._expect_same(side_by_side, sorted_by_event=True)
+        self._expect_same_ledgers({command.event_id for command in commands})
+        await self._expect_repeated()
+        self._compared += len(commands)
+
+    def _bookings(self, event_id: int) -> Sequence[int]:
+        event, made = self._reference.events.get(event_id), self._made.get(event_id, {})
+        live = event.live if event else {}
+        return [number for number, rev in made.items() if rev in live] or list(made)[-3:]
+
+    def _stop_the_clock(self, now: datetime) -> None:
+        """Makes it one moment until it is called again."""
+        with psycopg.connect(self._database.owner_dsn) as connection:
+            connection.execute("SET search_path TO bookings")
+            connection.execute(f"""
+                CREATE OR REPLACE FUNCTION present() RETURNS timestamptz LANGUAGE plpgsql VOLATILE
+                AS $$
+                BEGIN
+                    PERFORM pg_sleep({self._pause_seconds});
+                    RETURN '{now.isoformat()}';
+                END;
+                $$
+            """)
+
+    def _ask(self, command: Command) -> Ask:
+        """Asks for a command, now and then with an idempotency key."""
+        return Ask(command) if self._lives.random.random() < 0.7 else keyed(command, self._name())
+
+    def _name(self) -> str:
+        return f"{self._lives.random.getrandbits(64):x}"
+
+    async def _in_turn(self, commands: Sequence[Command]) -> list[Asked]:
+        """Has commands decided one after the other, each by one of the replicas."""
+        decided = []
+        for command in commands:
+            ask = Ask(command)
+            [outcome] = await self._lives.pick(self._inventories).decide([ask])
+            decided.append(Asked(ask, outcome))
+        while await self._lives.pick(self._inventories).close_chunk():
+            pass
+        return decided
+
+    async def _side_by_side(self, asks: list[Ask]) -> list[Asked]:
+        """Has asks decided by all replicas at once: those with a key by each, and twice by one."""
+        calls = []
+        while asks:
+            group = [asks.pop() for _ in range(min(len(asks), self._lives.pick(GROUPS)))]
+            repeated = [ask for ask in group if ask.key]
+            first, *others = self._lives.random.sample(list(self._inventories), 2)
+            calls.append(_decided(first, group + repeated))
+            calls += [_decided(other, repeated) for other in others]
+        asked = [each for group in await asyncio.gather(*calls) for each in group]
+        alone = [each for each in asked if each.ask.key is None]
+        with_key = sorted((each for each in asked if each.ask.key), key=_key)
+        return alone + [
+            fresh for _, same in groupby(with_key, key=_key) for fresh in self._settled(list(same))
+        ]
+
+    def _settled(self, same: list[Asked]) -> list[Asked]:
+        """Fails unless one of the same requests was decided, and the others repeat its answer."""
+        fresh = [each for each in same if not _is_repeated(each.outcome)]
+        decided = fresh[0]
+        if isinstance(decided.outcome, Refusal) and decided.outcome.reason in NOT_KEPT:
+            assert len(fresh) == len(same)
+            return fresh
+        assert len(fresh) == 1, "decided twice for one key"
+        for each in same:
+            assert each is decided or _repeats(each.outcome, decided)
+        self._kept.append(decided)
+        return [decided]
+
+    def _expect_same(self, asked: Sequence[Asked], *, sorted_by_event: bool) -> None:
+        """Fails unless the reference answers the same, in the order of the revisions."""
+        self._read_bookings({each.ask.command.event_id for each in asked})
+        answered = [(each.ask.command, self._answer(each)) for each in asked]
+        if sorted_by_event:
+            answered.sort(key=lambda each: _order(each[1]))
+        for command, answer in answered:
+            made = self._made.get(command.event_id, {})
+            cancelled = made.get(command.booking_id) if isinstance(command, Cancel) else None
+            expected = self._reference.decide(command, self._lives.now, cancelled)
+            assert answer == expected, f"{command}: {answer}, expected {expected}"
+
+    def _answer(self, asked: Asked) -> Answer:
+        return answer_of(asked.outcome, self._made.get(asked.ask.command.event_id, {}))
+
+    def _read_bookings(self, event_ids: set[int]) -> None:
+        with psycopg.connect(self._database.owner_dsn) as connection:
+            rows = connection.execute(
+                "SELECT event_id, booking_id, rev FROM bookings.ledger WHERE event_id = ANY (%s)"
+                " AND kind IN ('RESERVED', 'SERVED', 'OFFERED') ORDER BY event_id, rev",
+                [list(event_ids)],
+            )
+            for event_id, booking_id, rev in rows:
+                self._made.setdefault(event_id, {})[booking_id] = rev
+
+    def _expect_same_ledgers(self, event_ids: set[int]) -> None:
+        with psycopg.connect(self._database.owner_dsn) as connection:
+            for event_id in event_ids & self._reference.events.keys():
+                made = self._made.get(event_id, {})
+                rows = connection.execute(
+                    "SELECT rev, kind, user_id, seats, place, booking_id, capacity"
+                    " FROM bookings.ledger WHERE event_id = %s ORDER BY rev",
+                    [event_id],
+                ).fetchall()
+                told = self._reference.events[event_id].told
+                assert [
+                    (*row, made[booking_id] if booking_id else None, capacity)
+                    for *row, booking_id, capacity in rows
+                ] == [(*row, booking, capacity) for *row, booking, _, capacity in told]
+
+    async def _expect_repeated(self) -> None:
+        """Fails unless a key that was used gets its answer again, and for nothing else."""
+        for known in self._lives.random.sample(self._kept, min(3, len(self._kept))):
+            inventory = self._lives.pick(self._inventories)
+            [repeated] = await inventory.decide([known.ask])
+            assert _repeats(repeated, known)
+            assert known.ask.key is not None
+            other = replace(known.ask.key, fingerprint=fingerprint("something else"))
+            [refused] = await inventory.decide([replace(known.ask, key=other)])
+            assert isinstance(refused, IdempotencyKeyReused)
+
+
+def keyed(command: Command, name: str) -> Ask:
+    """Asks for a command with an idempotency key."""
+    answers: dict[type[Command], transaction.Answer] = {
+        Reserve: responses.create_response,
+        Book: partial(responses.ticket_response, "concert"),
+        GiveBack: responses.give_back_response,
+        Cancel: responses.cancel_response,
+    }
+    operation = type(command).__name__
+    key = Key("service", operation, name, fingerprint(operation, command))
+    return Ask(command, key, answers[type(command)])
+
+
+async def _decided(inventory: Inventory, asks: Sequence[Ask]) -> list[Asked]:
+    """Has asks decided, and those again whose keys are at work elsewhere."""
+    decided: list[Asked] = []
+    while asks:
+        outcomes = await inventory.decide(asks)
+        asked = [Asked(*each) for each in zip(asks, outcomes, strict=True)]
+        decided += [each for each in asked if not isinstance(each.outcome, RequestInProgress)]
+        asks = [each.ask for each in asked if isinstance(each.outcome, RequestInProgress)]
+    return decided
+
+
+def _key(asked: Asked) -> str:
+    return asked.ask.key.key if asked.ask.key else ""
+
+
+def _is_repeated(outcome: Outcome) -> bool:
+    if isinstance(outcome, Refusal):
+        return "replayed" in outcome.metadata
+    return isinstance(outcome, Replayed)
+
+
+def _repeats(outcome: Outcome, first: Asked) -> bool:
+    """Returns whether an outcome is the stored answer, byte for byte."""
+    if isinstance(outcome, Refusal) and isinstance(first.outcome, Refusal):
+        metadata = {**first.outcome.metadata, "replayed": "true"}
+        return (outcome.reason, outcome.metadata) == (first.outcome.reason, metadata)
+    assert first.ask.answer is not None
+    written = first.ask.answer(first.outcome).SerializeToString()
+    return isinstance(outcome, Replayed) and outcome.response == written
+
+
+def _order(answer: Answer) -> tuple[int, bool]:
+    """Orders by revisions. What has none was true from the beginning."""
+    kind, rev, *_ = answer
+    return (rev if isinstance(rev, int) else 0, kind not in CHANGES)

@@ -1,0 +1,137 @@
+"""Events in memory: commands decided on them as on those of the database, without one."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from services.bookings.inventory import EventState
+from services.bookings.inventory.commands import (
+    Apply,
+    Book,
+    Booked,
+    Cancelled,
+    Command,
+    GiveBack,
+    Judgement,
+    LeftLine,
+    Outcome,
+    Reserve,
+)
+from services.bookings.inventory.decide import decide
+from services.bookings.inventory.identities import Identities
+from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.stock import Stock
+from services.kit.errors import Refusal
+from tests.services.bookings.asking import GUEST, told
+
+NOW = datetime(2026, 5, 4, 20, tzinfo=UTC)
+IDS_AT_ONCE = 1_000
+
+
+class Memory:
+    """Stocks of which everything is loaded, and a clock that a test moves."""
+
+    def __init__(self, *states: EventState, offer_seconds: int = 7_200) -> None:
+        self.now = NOW
+        self.stocks: dict[int, Stock] = {}
+        self._offer_seconds = offer_seconds
+        self._numbers = itertools.count(1)
+        for state in states:
+            self.apply(state)
+
+    def decide(self, *commands: Command) -> list[Outcome]:
+        """Decides a batch."""
+        for stock in self.stocks.values():
+            _look_up(stock, self.now)
+        fresh = Identities(itertools.islice(self._numbers, IDS_AT_ONCE))
+        outcomes = decide(self.stocks, commands, Context(self.now, fresh, self._offer_seconds))
+        for stock in self.stocks.values():
+            _note_blocked(stock, self.now)
+            expect_sound(stock)
+        return outcomes
+
+    def told(self, *commands: Command) -> list[object]:
+        """Decides a batch; returns positions and reasons, see asking.told."""
+        return told(self.decide(*commands))
+
+    def apply(self, state: EventState) -> Judgement:
+        """Applies a state."""
+        [judgement] = self.decide(Apply(state))
+        assert isinstance(judgement, Judgement)
+        return judgement
+
+    def book(self, *users: str, seats: int = 1) -> list[object]:
+        """Asks for tickets of event 1; returns what `told` does."""
+        return self.told(*(Book(1, user, seats, GUEST) for user in users))
+
+    def give_back(self, user: str) -> Cancelled | LeftLine:
+        """Gives back what a user has of event 1."""
+        [outcome] = self.decide(GiveBack(1, user, GUEST))
+        assert isinstance(outcome, Cancelled | LeftLine), outcome
+        return outcome
+
+    def line(self) -> list[str]:
+        """Lists who waits for event 1, in order."""
+        return [entry.user_id for entry in self.stocks[1].line]
+
+    def has(self, user: str) -> list[str]:
+        """Lists the states of the live bookings of a user of event 1."""
+        return [booking.status for booking in self.stocks[1].live_of(user)]
+
+    def pass_by(self, *, seconds: float) -> None:
+        """Moves the clock."""
+        self.now += timedelta(seconds=seconds)
+
+
+def seat(user: str, event_id: int = 1) -> Reserve:
+    """Asks for a seat, as anybody."""
+    return Reserve(event_id, user, viewer=GUEST)
+
+
+def party(user: str, seats: int = 1, event_id: int = 1) -> Reserve:
+    """Asks for seats for a user who may book again."""
+    return Reserve(event_id, user, seats, exclusive=False, viewer=GUEST)
+
+
+def made(outcome: Outcome) -> Booked:
+    """Returns what was booked."""
+    assert isinstance(outcome, Booked), outcome
+    return outcome
+
+
+def refused(outcome: Outcome) -> Refusal:
+    """Returns a refusal."""
+    assert isinstance(outcome, Refusal), outcome
+    return outcome
+
+
+def expect_sound(stock: Stock) -> None:
+    """Fails if counters, bookings, entries and changes disagree."""
+    live = [] if stock.is_closed else [each for each in stock.bookings.values() if each.is_live]
+    changes = [change for _, change, _ in stock.changes]
+    assert stock.sold == sum(each.seat_count for each in live if each.status == "CONFIRMED")
+    assert stock.held == sum(each.seat_count for each in live if each.status == "HELD")
+    assert stock.live_bookings == len(live)
+    assert stock.waiting == (0 if stock.is_closed else len(stock.line))
+    assert 0 <= stock.sold + stock.held <= max(stock.capacity, 0) or stock.is_closed
+    assert stock.sold + stock.held == sum(change.sold + change.held for change in changes)
+    assert [rev for rev, _, _ in stock.changes] == list(range(1, stock.rev + 1))
+
+
+def _look_up(stock: Stock, now: datetime) -> None:
+    """Sets what the store reads besides: when the next hold ends of those that go on."""
+    ends = [
+        booking.expires_at
+        for booking in stock.bookings.values()
+        if booking.status == "HELD" and booking.expires_at and booking.expires_at > now
+    ]
+    stock.expires_next_at = min(ends, default=None)
+
+
+def _note_blocked(stock: Stock, now: datetime) -> None:
+    """Notes since when a head blocks the line, as the store does."""
+    stock.line = [
+        replace(entry, blocked_since=now) if entry.place in stock.blocked else entry
+        for entry in stock.line
+    ]
+    stock.blocked.clear()

@@ -1,0 +1,135 @@
+"""Random lives of events: the core decides them in batches, the reference one by one."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import pytest
+
+from services.bookings.inventory import needs, reserving, waiting
+from services.bookings.inventory.commands import Apply, Book, Booked, EventState, GiveBack
+from services.bookings.inventory.stock import Entry, Stock
+from tests.services.bookings.inventory.comparison import Comparison
+from tests.services.bookings.inventory.lives import START
+
+COMMANDS = 1_000_000
+AT_ONCE = 20_000
+NOTICED_WITHIN = 10_000
+SEED = 20_300_101
+Alter: TypeAlias = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.mark.slow
+def test_batches_are_decided_as_if_one_by_one() -> None:
+    """A million commands: half of them always the same, half of them never seen before.
+
+    It guards every rule: a seat sold twice, somebody overtaken, a seat that lies free while
+    somebody waits, an answer that depends on what happens to share its batch, or a need that
+    nobody loads.
+    """
+    drawn = secrets.randbits(32)
+    for first in range(0, COMMANDS, 2 * AT_ONCE):
+        for seed in (SEED + first, drawn + first):
+            print(f"Comparison({seed}).run({AT_ONCE})")
+            Comparison(seed).run(AT_ONCE)
+
+
+def test_an_event_that_shrinks_is_no_longer_held_up_by_large_parties() -> None:
+    """Random lives seldom have so many of them that the one who fits now is far behind."""
+    comparison = Comparison(SEED)
+    show = EventState(1, 1, "Concert", 5, "PUBLISHED")
+    large = [Book(1, f"large {number}", 5) for number in range(5)]
+    comparison.decide([Apply(show), Book(1, "a", 3), Book(1, "b", 2)], START)
+    comparison.decide([*large, Book(1, "small")], START)
+    comparison.decide([GiveBack(1, "b")], START)
+    comparison.decide([Apply(replace(show, rev=2, capacity=4))], START)
+
+
+@pytest.mark.parametrize(
+    "omitted",
+    [
+        "exclusive_bookings",
+        "offered_bookings",
+        "users_bookings",
+        "pasts",
+        "entries",
+        "named_bookings",
+        "booked_events",
+        "ended_holds",
+    ],
+)
+def test_a_need_that_is_not_loaded_is_noticed(omitted: str) -> None:
+    """The comparison loads no more than it is told to, so a forgotten need cannot stay unseen."""
+    with pytest.raises((AssertionError, ValueError, KeyError)):
+        Comparison(SEED, omitted=[omitted]).run(NOTICED_WITHIN)
+
+
+def ignore_party_sizes(patch: pytest.MonkeyPatch) -> None:
+    """Serves a party as if each were of one."""
+
+    def next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
+        yield from stock.line[: stock.free]
+
+    patch.setattr(waiting, "_next_in_line", next_in_line)
+
+
+def forget_live_bookings(patch: pytest.MonkeyPatch) -> None:
+    """Ends holds, and counts their bookings on."""
+    expire = waiting.expire
+
+    def forgetful(stock: Stock, now: datetime) -> None:
+        live = stock.live_bookings
+        expire(stock, now)
+        stock.live_bookings = live
+
+    patch.setattr(waiting, "expire", forgetful)
+
+
+def tell_the_revision_before(patch: pytest.MonkeyPatch) -> None:
+    """Answers with the revision before the booking."""
+    book_now = reserving.book_now
+
+    def early(*arguments: Any, **named: Any) -> Booked:
+        booked = book_now(*arguments, **named)
+        return replace(booked, rev=booked.rev - 1)
+
+    patch.setattr(reserving, "book_now", early)
+
+
+def read_the_head_alone(patch: pytest.MonkeyPatch) -> None:
+    """Reads the head of the line, however many seats come free."""
+    lines = needs.lines
+
+    def short(*arguments: Any) -> list[needs.Line]:
+        return [replace(line, limit=min(line.limit, 1)) for line in lines(*arguments)]
+
+    patch.setattr(needs, "lines", short)
+
+
+def read_none_who_may_pass(patch: pytest.MonkeyPatch) -> None:
+    """Reads the first of the line alone, where those behind may pass them."""
+    lines = needs.lines
+
+    def blocked(*arguments: Any) -> list[needs.Line]:
+        return [replace(line, fits=None) for line in lines(*arguments)]
+
+    patch.setattr(needs, "lines", blocked)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        ignore_party_sizes,
+        forget_live_bookings,
+        tell_the_revision_before,
+        read_the_head_alone,
+        read_none_who_may_pass,
+    ],
+)
+def test_a_broken_rule_is_noticed(alter: Alter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: with a rule broken the comparison fails, and soon."""
+    alter(monkeypatch)
+    with pytest.raises(AssertionError):
+        Comparison(SEED).run(NOTICED_WITHIN)

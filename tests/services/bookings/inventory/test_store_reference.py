@@ -1,0 +1,54 @@
+"""Random lives of events in the real tables, decided by two replicas side by side."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from services.bookings.inventory import Inventory
+from services.kit.postgres import Pool
+from tests.conftest import Database
+from tests.pools import patient_pool
+from tests.services.bookings.conftest import (
+    PAUSE_SECONDS,
+    drift,
+    mend_the_lock,
+    take_out_the_lock,
+)
+from tests.services.bookings.inventory.lives import OFFER_SECONDS
+from tests.services.bookings.inventory.replicas import Replicas
+
+COMMANDS = 10_000
+NOTICED_WITHIN = 2_000
+SEED = 20_300_101
+
+
+@pytest.fixture
+async def pools(database: Database) -> AsyncIterator[list[Pool]]:
+    """Opens a pool for each of two replicas."""
+    async with AsyncExitStack() as stack:
+        opened = [patient_pool(database.bookings_dsn, schema="bookings", size=4) for _ in range(2)]
+        yield [await stack.enter_async_context(pool) for pool in opened]
+
+
+async def test_replicas_decide_as_if_one_by_one(database: Database, pools: list[Pool]) -> None:
+    """Two replicas and ten thousand commands; idempotency keys are used by both, and again later.
+
+    It guards the lock, what is loaded and saved, and the answers to keys: a seat sold twice, an
+    update lost, a request decided twice, or an answer that is not the first one.
+    """
+    inventories = [Inventory(pool, offer_seconds=OFFER_SECONDS) for pool in pools]
+    await Replicas(database, inventories, SEED).run(COMMANDS)
+    assert drift(database) == []
+
+
+async def test_replicas_without_a_lock_are_noticed(database: Database, pools: list[Pool]) -> None:
+    """The control: with the lock taken out, the comparison fails, and soon."""
+    take_out_the_lock(database)
+    try:
+        inventories = [Inventory(pool, offer_seconds=OFFER_SECONDS) for pool in pools]
+        replicas = Replicas(database, inventories, SEED, pause_seconds=PAUSE_SECONDS)
+        with pytest.raises(AssertionError):
+            await replicas.run(NOTICED_WITHIN)
+    finally:
+        mend_the_lock()
