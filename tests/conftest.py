@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.local.postgres import EmbeddedPostgres, temporary_postgres
 from services.migrate import migrate_all
@@ -14,6 +15,12 @@ __all__ = ["PASSWORDS", "TEMPLATE", "Database", "cloned"]
 # Tests start processes while gRPC is at work in theirs. What they fork runs another program at
 # once, so gRPC must not prepare it for calls of its own: that can hold it up for good.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
+# How fast examples are made and tried says more of the machine than of the code.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
