@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, **MODEL_CONFIG)
 
     host: str = "127.0.0.1"
-    """Address to listen on."""
+    """Address to listen on; `127.0.0.1` and `localhost` include `::1`."""
 
     port: Port = Field(default=3000, validation_alias="PORT")
     """Port to listen on; 0 for any that is free."""
@@ -82,8 +82,14 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=2048, ge=1)
     """Writes, or reads, of a service that may wait for a batch; more are refused at once."""
 
-    max_connections: int = Field(default=900, ge=1)
-    """Connections that are served at once; further ones are refused."""
+    max_connections: int = Field(default=10_000, ge=1)
+    """Connections that are open at once; for a further one the longest idle one is closed."""
+
+    address_connections: int | None = Field(default=None, ge=1)
+    """Of those, how many one address may have that is no trusted proxy; a quarter if not set."""
+
+    max_requests: int = Field(default=900, ge=1)
+    """Requests that are answered at once; further ones are refused."""
 
     drain_seconds: float = Field(default=0.5, ge=0)
     """How long to go on accepting after SIGTERM, so that balancers see it."""

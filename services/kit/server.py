@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from services.kit import loopback
 from services.kit.interceptors import Interceptor, Layer
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -67,13 +68,19 @@ class Server:
             _add_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
 
     def listen(self, address: str) -> int:
-        """Binds `host:port` and returns the port; raises OSError when it is taken."""
-        try:
-            port = self.grpc.add_insecure_port(address)
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
-        self._address = f"{address.rpartition(':')[0]}:{port}"
-        return port
+        """Binds `host:port`, on this machine all of its addresses, and returns the port.
+
+        Raises OSError when it is taken.
+        """
+        host, _, port = address.rpartition(":")
+        first, *others = loopback.addresses(host)
+        bound = self._bind(f"{first}:{port}")
+        self._address = f"{first}:{bound}"
+        # A port that nobody chose is only known by the first address.
+        with contextlib.suppress(*(OSError,) if port == "0" else ()):
+            for other in others:
+                self._bind(f"[{other}]:{bound}")
+        return bound
 
     async def start(self) -> None:
         """Starts to accept calls."""
@@ -115,6 +122,12 @@ class Server:
             while self._interceptor.calls > before + 1:
                 before = self._interceptor.calls
                 await stub.Check(health_pb2.HealthCheckRequest())
+
+    def _bind(self, address: str) -> int:
+        try:
+            return self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: is the port taken?") from error
 
 
 @contextlib.asynccontextmanager

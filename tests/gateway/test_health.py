@@ -1,13 +1,18 @@
 """What balancers and operators ask."""
 
 import asyncio
+from typing import Any
 
+import grpc
 import httpx
 import pytest
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 
+from gateway.health import Readiness
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
+from tests.gateway.requests import request
 from tests.gateway.script import SERVING, Script, ScriptedServer
 
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -92,3 +97,39 @@ async def test_metrics_have_no_label_that_a_client_chooses(
     assert f'{prefix}method="GET",route="unmatched",status="404"' in counted
     assert f'{prefix}method="other",route="unmatched",status="404"' in counted
     assert "chosen" not in answer.text
+
+
+class SlowHealth(HealthServicer):
+    """Health that is told once the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.arrived, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - the library names it
+        """See HealthServicer."""
+        self.asked += 1
+        self.arrived.set()
+        await self.gate.wait()
+        return await super().Check(request, context)
+
+
+async def test_who_asks_together_is_answered_together() -> None:
+    """Else a crowd that begins with asking whether all is well would make it unwell."""
+    health, server = SlowHealth(), grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    for name in ("", "database"):
+        await health.set(name, SERVING)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        readiness = Readiness(channel)
+        asking = [asyncio.create_task(readiness(request("GET", "/ready"))) for _ in range(9)]
+        await health.arrived.wait()
+        health.gate.set()
+        assert {answer.status for answer in await asyncio.gather(*asking)} == {200}
+        assert health.asked == 2
+        assert (await readiness(request("GET", "/ready"))).status == 200
+        assert health.asked == 4
+    await server.stop(0)

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2
 from services.kit import server
+from services.kit.loopback import addresses
 from services.kit.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
 from tests.services.conditions import until
 from tests.services.kit.serving import (
@@ -122,6 +123,17 @@ async def test_a_taken_port_is_said_at_once() -> None:
     async with serving() as first, serving() as second:
         with pytest.raises(OSError, match=f"cannot listen on {first.target}"):
             second.server.listen(first.target)
+
+
+@pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])
+async def test_a_server_is_at_each_address_of_localhost(host: str) -> None:
+    """Clients try them in either order, and some do not try the second."""
+    async with serving() as served:
+        port = served.target.rpartition(":")[2]
+        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert answer.status == SERVING
 
 
 async def test_stopping_lets_what_is_in_flight_finish() -> None:
