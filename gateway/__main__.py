@@ -119,9 +119,7 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     }
     async with contextlib.AsyncExitStack() as stack:
         yield {
-            service: await stack.enter_async_context(
-                open_channel(target, service=service.full_name)
-            )
+            service: await stack.enter_async_context(open_channel(target))
             for service, target in targets.items()
         }
 

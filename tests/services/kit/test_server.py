@@ -187,12 +187,42 @@ async def _is_not_serving(served: Served) -> bool:
     return bool(await health(served, NAME) == NOT_SERVING)
 
 
-async def test_health_stays_down_while_stopping() -> None:
-    """The look at the database does not bring a server back that is on its way out."""
-    async with serving() as served:
-        await served.server.health.enter_graceful_shutdown()
-        await served.server.health.set(NAME, SERVING)
-        assert await health(served, NAME) == NOT_SERVING
+async def test_a_server_that_stops_still_tells_of_the_database() -> None:
+    """Its end says nothing of the database, or a gateway that asks it would be taken out too."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        await served.server.health.set(DATABASE, SERVING)
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        assert await health(served, DATABASE) == SERVING
+        await stopping
+
+
+@pytest.mark.parametrize("grace_seconds", [None, 0.01])
+async def test_a_call_that_began_never_ends_as_cancelled(grace_seconds: float | None) -> None:
+    """Channels send a call again that ends so: that is how one ends that did not begin."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        call = served.bookings.Reserve(RESERVE)
+        await gate.entered.wait()
+        await served.server.grpc.stop(grace_seconds)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call
+    assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_call_that_loses_what_it_waits_for_does_not_end_as_cancelled() -> None:
+    """A defect inside a call that began must not look like a call that did not begin."""
+
+    async def lose(request: Any, context: Context) -> None:
+        lost = asyncio.get_running_loop().create_future()
+        lost.cancel()
+        await lost
+
+    async with serving(lose) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(RESERVE, timeout=0.2)
+    assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
