@@ -76,7 +76,9 @@ def _introduction(bindings: Sequence[Binding]) -> str:
 def _tags(bindings: Sequence[Binding], comments: Comments) -> list[Schema]:
     """Lists the groups of endpoints, a service each, with what they are for."""
     services = {binding.rpc.containing_service: None for binding in bindings}
-    tags = [{"name": names.tag(s.name), "description": comments[s.full_name]} for s in services]
+    tags = [
+        {"name": names.tag(s.name), "description": comments.get(s.full_name, "")} for s in services
+    ]
     return [*tags, {"name": SERVICE_TAG, "description": "For operators and load balancers."}]
 
 
