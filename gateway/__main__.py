@@ -57,8 +57,11 @@ def application(
     bindings = contract.read(channels)
     admission = _admissions(settings, authenticator, counters)
     endpoints = _endpoints(settings, bindings, channels, admission)
+    shown = pages.routes(
+        bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
+    )
     return App(
-        (*health.routes(_by_name(channels)), *pages.routes(bindings), *endpoints),
+        (*health.routes(_by_name(channels)), *shown, *endpoints),
         layers(
             log_sample=settings.log_sample,
             slow_seconds=settings.slow_seconds,

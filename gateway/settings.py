@@ -14,6 +14,7 @@ def _split(value: object) -> object:
 
 
 RedisUrl = Annotated[str, Field(pattern=r"^((redis|valkey)s?://.+)?$")]
+MailboxUrl = Annotated[str, Field(pattern=r"^(https?://.+)?$")]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Origin = Annotated[str, AfterValidator(origin)]
 
@@ -72,6 +73,9 @@ class Settings(BaseSettings):
 
     open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
     """Whether the services admit callers without a token; the others are told before anything."""
+
+    mailbox_url: MailboxUrl = ""
+    """Page of the development run that shows mail, for a link to it at `/`."""
 
     deadline_seconds: float = Field(default=5.0, gt=0)
     """How long a request may wait for its service, attempts and pauses together."""
