@@ -15,7 +15,7 @@ from limits.aio.strategies import RateLimiter
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway import contract, health, pages
+from gateway import contract, descriptors, health, pages
 from gateway.addresses import Addresses
 from gateway.admission import Admission, Gate, Limited, Unlimited
 from gateway.app import App
@@ -26,9 +26,10 @@ from gateway.counters import open_counters
 from gateway.endpoints import Endpoint
 from gateway.issuer import PublicIssuer
 from gateway.layers import layers
-from gateway.limits import LIMITS
+from gateway.limits import LIMITS, Limits
+from gateway.listening import listen
 from gateway.routing import Route
-from gateway.server import listen, serving
+from gateway.server import serving
 from gateway.settings import Settings
 from services.kit import logging
 from services.kit.authentication import Authenticator
@@ -56,12 +57,16 @@ def application(
     bindings = contract.read(channels)
     admission = _admissions(settings, authenticator, counters)
     endpoints = _endpoints(settings, bindings, channels, admission)
+    shown = pages.routes(
+        bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
+    )
     return App(
-        (*health.routes(_by_name(channels)), *pages.routes(bindings), *endpoints),
+        (*health.routes(_by_name(channels)), *shown, *endpoints),
         layers(
             log_sample=settings.log_sample,
             slow_seconds=settings.slow_seconds,
             origins=settings.cors_origins,
+            most_requests=settings.max_requests,
         ),
     )
 
@@ -69,7 +74,7 @@ def application(
 async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """Serves until SIGTERM or SIGINT."""
     logging.configure("gateway", settings.log_level)
-    limits = replace(LIMITS, connections=settings.max_connections)
+    limits = limits_of(settings, descriptors.raise_limit())
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url) as counters,
@@ -81,12 +86,20 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
                 application(settings, channels, authenticator, counters),
                 sockets,
                 limits,
+                proxies=settings.trusted_proxies,
                 drain_seconds=settings.drain_seconds,
                 grace_seconds=settings.grace_seconds,
             ),
         ):
             collect_rarely()
             await terminated()
+
+
+def limits_of(settings: Settings, file_descriptors: int) -> Limits:
+    """Makes the limits of connections, as far as there are file descriptors for them."""
+    connections = descriptors.affordable(settings.max_connections, file_descriptors)
+    own = settings.address_connections or max(1, connections // 4)
+    return replace(LIMITS, connections=connections, address_connections=own)
 
 
 def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
@@ -109,9 +122,7 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     }
     async with contextlib.AsyncExitStack() as stack:
         yield {
-            service: await stack.enter_async_context(
-                open_channel(target, service=service.full_name)
-            )
+            service: await stack.enter_async_context(open_channel(target))
             for service, target in targets.items()
         }
 

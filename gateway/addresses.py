@@ -47,7 +47,7 @@ class Addresses:
             if (address := _parsed(hop)) is None:
                 break
             client = str(address)
-            if not any(address in network for network in self._proxies):
+            if not is_within(client, self._proxies):
                 break
         return counted(client)
 
@@ -59,6 +59,12 @@ def counted(address: str) -> str:
     if not isinstance(parsed, IPv6Address):
         return str(parsed or "")
     return str(ip_network((parsed, HOUSEHOLD_BITS), strict=False))
+
+
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Returns whether an address belongs to one of the networks."""
+    parsed = _parsed(address) if networks else None
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def _forwarded_for(sent: str) -> list[str]:

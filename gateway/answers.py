@@ -1,4 +1,4 @@
-"""The answers of an endpoint as its documentation tells them: the success, and each refusal."""
+"""The answers of an endpoint as its documentation tells them: successes, and its own refusals."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,25 @@ from services.kit.errors import ValidationFailed
 
 Reasons: TypeAlias = Sequence[reasons_pb2.Reason.ValueType]
 
-EVERYWHERE: Reasons = (
+COMMON: Reasons = (
+    reasons_pb2.REASON_PERMISSION_DENIED,
+    reasons_pb2.REASON_INVALID_PAGE_TOKEN,
+    reasons_pb2.REASON_IDEMPOTENCY_KEY_REUSED,
+    reasons_pb2.REASON_REQUEST_IN_PROGRESS,
+)
+"""Refusals that services declare and that mean the same at every endpoint."""
+
+GENERAL: Reasons = (
+    *COMMON,
     reasons_pb2.REASON_BAD_REQUEST,
+    reasons_pb2.REASON_MALFORMED_JSON,
+    reasons_pb2.REASON_INVALID_IDEMPOTENCY_KEY,
+    reasons_pb2.REASON_UNAUTHENTICATED,
     reasons_pb2.REASON_INVALID_TOKEN,
     reasons_pb2.REASON_NOT_ACCEPTABLE,
+    reasons_pb2.REASON_BODY_TOO_LARGE,
     reasons_pb2.REASON_URI_TOO_LONG,
+    reasons_pb2.REASON_UNSUPPORTED_MEDIA_TYPE,
     reasons_pb2.REASON_VALIDATION_ERROR,
     reasons_pb2.REASON_RATE_LIMITED,
     reasons_pb2.REASON_HEADERS_TOO_LARGE,
@@ -27,11 +41,9 @@ EVERYWHERE: Reasons = (
     reasons_pb2.REASON_UNAVAILABLE,
     reasons_pb2.REASON_OUTCOME_UNKNOWN,
 )
-WITH_A_BODY: Reasons = (
-    reasons_pb2.REASON_MALFORMED_JSON,
-    reasons_pb2.REASON_BODY_TOO_LARGE,
-    reasons_pb2.REASON_UNSUPPORTED_MEDIA_TYPE,
-)
+"""Refusals that any endpoint may answer with; they are explained once, on the page of errors."""
+
+OTHERS = "Error"
 HEADERS: dict[str, Schema] = {
     "Content-Location": {"description": "What there is already.", "schema": {"type": "string"}},
     "ETag": {
@@ -95,12 +107,13 @@ class Answers:
         self.components: dict[str, Schema] = {}
 
     def of(self, binding: Binding) -> dict[str, Schema]:
-        """Describes the answers of a binding by their status."""
+        """Describes the successes of a binding, the refusals that it has of its own, and others."""
         by_status: dict[int, list[str]] = defaultdict(list)
-        for reason in dict.fromkeys(_reasons(binding)):
+        for reason in special(binding):
             by_status[errors.REPLIES[reason].status].append(reason)
         refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
-        return self._successes(binding) | self._not_modified(binding) | refusals
+        successes = self._successes(binding) | self._not_modified(binding)
+        return successes | refusals | {"default": self._others()}
 
     def _successes(self, binding: Binding) -> dict[str, Schema]:
         usual, other = binding.rule.success_status or HTTPStatus.OK, binding.rule.other_success
@@ -129,13 +142,29 @@ class Answers:
         return _response("Done.", schema, _success_headers(binding))
 
     def _refusal(self, status: int, reasons: list[str]) -> Schema:
-        codes = [reason.lower() for reason in reasons]
-        key = ".".join((str(status), *codes))
+        """Describes refusals of one status; its schema admits the general ones of it as well."""
+        key = ".".join((str(status), *map(str.lower, reasons)))
         comments = (self._schemas.comment(f"boxoffice.rest.v1.Reason.REASON_{r}") for r in reasons)
-        description = " ".join(f"`{c}`: {text}" for c, text in zip(codes, comments, strict=True))
+        told = zip(reasons, comments, strict=True)
+        description = "\n".join(f"- `{reason.lower()}`: {text}" for reason, text in told)
+        general = (reason for reason in _general() if errors.REPLIES[reason].status == status)
+        return self._refusing(key, description, list(dict.fromkeys((*reasons, *general))))
+
+    def _others(self) -> Schema:
+        return self._refusing(OTHERS, "Any other refusal: see [errors](/docs/errors).", _general())
+
+    def _refusing(self, key: str, description: str, reasons: list[str]) -> Schema:
         headers = {name for reason in reasons for name in _refusal_headers(reason)}
+        codes = [reason.lower() for reason in reasons]
         self.components[key] = _response(description, _error(codes), sorted(headers))
         return {"$ref": f"#/components/responses/{key}"}
+
+
+def special(binding: Binding) -> list[str]:
+    """Lists the refusals that a binding does not share with most others."""
+    is_public = binding.rule.access == rest_pb2.ACCESS_PUBLIC
+    common = set(COMMON) - ({reasons_pb2.REASON_PERMISSION_DENIED} if is_public else set())
+    return [reason_name(reason) for reason in binding.rule.refusals if reason not in common]
 
 
 def status_answer(status: str, *reasons: str) -> Schema:
@@ -146,16 +175,8 @@ def status_answer(status: str, *reasons: str) -> Schema:
     return _response("Done." if not reasons else "Not now.", _object(properties), ())
 
 
-def _reasons(binding: Binding) -> Iterator[str]:
-    yield from map(reason_name, EVERYWHERE)
-    if binding.rule.access != rest_pb2.ACCESS_PUBLIC:
-        yield reason_name(reasons_pb2.REASON_UNAUTHENTICATED)
-        yield reason_name(reasons_pb2.REASON_PERMISSION_DENIED)
-    if binding.reads_body:
-        yield from map(reason_name, WITH_A_BODY)
-    if binding.key_field:
-        yield reason_name(reasons_pb2.REASON_INVALID_IDEMPOTENCY_KEY)
-    yield from map(reason_name, binding.rule.refusals)
+def _general() -> list[str]:
+    return [reason_name(reason) for reason in GENERAL]
 
 
 def _success_headers(binding: Binding) -> list[str]:

@@ -102,7 +102,8 @@ class UnaryCall:
             try:
                 outcome = await self._rpc(request, timeout=deadline - now(), metadata=metadata)
             except errors.FAILURES as error:
-                outcome = error
+                # Its traceback leads to this frame, which refers to it: a cycle.
+                outcome = error.with_traceback(None)
             if not isinstance(outcome, errors.FAILURES) or (attempt == 1 and _is_decided(outcome)):
                 return outcome
             may_be_done = may_be_done or errors.was_cut_short(outcome)

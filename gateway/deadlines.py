@@ -36,8 +36,9 @@ class Deadline:
         self._at = NEVER
 
     def close(self) -> None:
-        """Ends its timer, too."""
+        """Ends its timer, too, and forgets whom to call back."""
         self.clear()
+        self._passed = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._timer_at = None, NEVER
@@ -57,3 +58,7 @@ class Deadline:
         else:
             self._at = NEVER
             self._passed()
+
+
+def _nothing() -> None:
+    """Is called back once nobody waits any more."""

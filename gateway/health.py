@@ -15,7 +15,6 @@ from gateway.routing import Route
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 CHECK_SECONDS = 1.0
-WHOLE_SERVICE = ""
 DATABASE = "database"
 
 
@@ -35,28 +34,43 @@ class Health:
             return False
         return bool(response.status == SERVING)
 
+    async def is_reachable(self) -> bool:
+        """Tells whether one of them answers in time, be it that it stops and serves no more."""
+        try:
+            await self._check(health_pb2.HealthCheckRequest(), timeout=CHECK_SECONDS)
+        except grpc.aio.AioRpcError:
+            return False
+        return True
+
 
 class Readiness:
     """Asks bookings: without it, or its database, nothing can be reserved.
 
-    Other services being down does not count, or every balancer would drop every gateway.
+    Other services being down does not count, or every balancer would drop every gateway. Requests
+    that come while bookings is being asked share that answer, so a crowd of them costs nothing.
     """
 
     def __init__(self, bookings: grpc.aio.Channel) -> None:
         self._bookings = Health(bookings)
+        self._asking: asyncio.Task[str] | None = None
 
     async def __call__(self, _: Request) -> Answer:
         """Answers /ready."""
-        reason = await self._obstacle()
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._obstacle())
+        reason = await asyncio.shield(self._asking)
         if reason:
             body = orjson.dumps({"status": "not_ready", "reason": reason})
             return Answer(503, JSON_HEADERS, body)
         return Answer(200, JSON_HEADERS, b'{"status":"ready"}')
 
     async def _obstacle(self) -> str:
-        if not await self._bookings.is_serving(WHOLE_SERVICE):
-            return "bookings"
-        return "" if await self._bookings.is_serving(DATABASE) else "db"
+        try:
+            if not await self._bookings.is_reachable():
+                return "bookings"
+            return "" if await self._bookings.is_serving(DATABASE) else "db"
+        finally:
+            self._asking = None
 
 
 class Metrics:
@@ -72,8 +86,7 @@ class Metrics:
         return Answer(200, headers, generate_latest(REGISTRY))
 
     async def _look(self, name: str) -> None:
-        serving = await self._services[name].is_serving(WHOLE_SERVICE)
-        SERVICE_UP.labels(name).set(serving)
+        SERVICE_UP.labels(name).set(await self._services[name].is_reachable())
 
 
 async def alive(_: Request) -> Answer:
@@ -84,7 +97,7 @@ async def alive(_: Request) -> Answer:
 def routes(services: Mapping[str, grpc.aio.Channel]) -> Sequence[Route]:
     """Lists the routes of operators and balancers, for the channels by the services' names."""
     return (
-        Route("GET", "/health", alive),
-        Route("GET", "/ready", Readiness(services["bookings"])),
-        Route("GET", "/metrics", Metrics(services), media_type=b"text/plain"),
+        Route("GET", "/health", alive, is_vital=True),
+        Route("GET", "/ready", Readiness(services["bookings"]), is_vital=True),
+        Route("GET", "/metrics", Metrics(services), media_type=b"text/plain", is_vital=True),
     )

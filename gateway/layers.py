@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 
 from gateway import errors, metrics
+from gateway.capacity import Capacity
 from gateway.exchange import Answer, Handler, Request
 from gateway.headers import accepts
 from gateway.locations import Location
@@ -30,7 +31,7 @@ class Layer(Protocol):
 
 
 def layers(
-    *, log_sample: float, slow_seconds: float, origins: Sequence[str] = ()
+    *, log_sample: float, slow_seconds: float, most_requests: int, origins: Sequence[str] = ()
 ) -> Sequence[Layer]:
     """Lists the layers, outermost first; `origins` are those whose pages may call."""
     return (
@@ -38,6 +39,7 @@ def layers(
         *((Origins(origins),) if origins else ()),
         Representations(),
         Refusals(),
+        Capacity(most_requests),
         Negotiation(),
     )
 

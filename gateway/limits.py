@@ -7,7 +7,9 @@ from dataclasses import dataclass
 class Limits:
     """Limits of a connection, its requests and its answers.
 
-    `linger_seconds` is how long a client that is refused may take to read that.
+    `linger_seconds` is how long a client that is refused may take to read that. Of the
+    `connections` one address may have `address_connections`; `spare_connections` come on top, for
+    requests that must be answered even where there is no room.
     """
 
     url_bytes: int = 8 * 1024
@@ -19,7 +21,9 @@ class Limits:
     write_seconds: float = 10.0
     idle_seconds: int = 30
     linger_seconds: float = 1.0
-    connections: int = 900
+    connections: int = 10_000
+    address_connections: int = 2_500
+    spare_connections: int = 32
 
     @property
     def head_bytes(self) -> int:

@@ -18,6 +18,12 @@ BATCHED = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
 SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])
+CONNECTIONS = Gauge("boxoffice_http_connections", "Connections that are open, idle ones included")
+CROWDED_OUT = Counter(
+    "boxoffice_http_connections_crowded_out_total",
+    "Idle connections closed, and newcomers turned away, as there were too many",
+    ["which"],
+)
 LIMITED = Counter(
     "boxoffice_rate_limited_total", "Requests refused, as there were too many", ["quota"]
 )

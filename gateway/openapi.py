@@ -4,24 +4,29 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from boxoffice.rest.v1 import rest_pb2
-from gateway import paging, rules
+from gateway import access, names, paging, quotas, rules, samples
 from gateway.answers import HEADERS, Answers, status_answer
 from gateway.comments import Comments, of_endpoint
 from gateway.contract import KEY_HEADER, Binding, Field, fields
-from gateway.quotas import described
-from gateway.samples import sample
 from gateway.schemas import Schema, Schemas
 
 KEY_PATTERN = r'^(?:[!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$'
 
 INTRODUCTION = """Books seats and never oversells.
 
-Fields are accepted in snake_case and in camelCase and printed in snake_case; nothing is coerced.
-Every refusal is `{"error": "<code>"}`, with `details` that name the fields for `validation_error`.
-A write that is answered 503 was certainly not done; after 504 ask again with the same
-`Idempotency-Key`."""
+- **Who may call** is the first line of each endpoint. A closed lock needs a token, an open one
+  takes one, and without a lock anyone may call. Log in at `POST /auth/login`, press *Authorize*,
+  and paste the `access_token`.
+- **Errors** are `{"error": "<code>"}`, for `validation_error` with `details` that name the fields.
+  [Every code, its meaning and what to do about it](/docs/errors).
+- **Retries.** A write that is answered 503 was certainly not carried out; after 504 repeat it with
+  the same `Idempotency-Key`, and it is carried out once.
+- **Names** are accepted in snake_case and in camelCase, and answered in snake_case. Nothing is
+  converted: `"1"` is not the number 1."""
 
+OTHER_NAMES = "Some fields have further names:"
+
+SERVICE_TAG = "Service"
 
 SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
     {
@@ -39,12 +44,6 @@ SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
 """The endpoints for operators, which no service declares: what they do, and their answers."""
 
 
-SECURITY: Mapping[int, list[Schema]] = MappingProxyType(
-    {rest_pb2.ACCESS_PUBLIC: [], rest_pb2.ACCESS_OPEN: [{}, {"bearer": []}]}
-)
-"""What a caller shows, where that is not a token in any case."""
-
-
 def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
     """Describes every binding of the contract."""
     schemas = Schemas(comments)
@@ -58,35 +57,60 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
     paths |= {path: {"get": _service_operation(path, *said)} for path, said in SERVICE.items()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Boxoffice", "version": "v1", "description": INTRODUCTION},
+        "info": {"title": "Boxoffice", "version": "v1", "description": _introduction(bindings)},
+        "tags": _tags(bindings, comments),
         "paths": dict(paths),
         "components": {
             "schemas": schemas.components,
             "responses": answers.components,
             "headers": HEADERS,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": dict(access.SCHEMES),
         },
     }
 
 
+def _introduction(bindings: Sequence[Binding]) -> str:
+    return "\n\n".join((INTRODUCTION, OTHER_NAMES, names.table(bindings)))
+
+
+def _tags(bindings: Sequence[Binding], comments: Comments) -> list[Schema]:
+    """Lists the groups of endpoints, a service each, with what they are for."""
+    services = {binding.rpc.containing_service: None for binding in bindings}
+    tags = [
+        {"name": names.tag(s.name), "description": comments.get(s.full_name, "")} for s in services
+    ]
+    return [*tags, {"name": SERVICE_TAG, "description": "For operators and load balancers."}]
+
+
 def _service_operation(path: str, summary: str, answers: dict[str, Schema]) -> Schema:
-    name = path.strip("/").capitalize()
-    return {"operationId": name, "tags": ["Service"], "summary": summary, "responses": answers}
+    return {
+        "operationId": path.strip("/").capitalize(),
+        "tags": [SERVICE_TAG],
+        "summary": summary,
+        "security": [],
+        "responses": answers,
+    }
 
 
 def _operation(binding: Binding, schemas: Schemas) -> Schema:
     summary, description = of_endpoint(schemas.comment(binding.rpc.full_name))
-    limits = (paging.described(binding), *map(described, binding.rule.quotas))
+    who = access.described(binding, schemas.comments)
+    told = (who, description, paging.described(binding), _limits(binding))
     operation: Schema = {
-        "tags": [binding.rpc.containing_service.name.removesuffix("Service")],
+        "tags": [names.tag(binding.rpc.containing_service.name)],
         "summary": summary,
-        "description": "\n".join(filter(None, (description, *limits))),
-        "security": SECURITY.get(binding.rule.access, [{"bearer": []}]),
+        "description": "\n\n".join(filter(None, told)),
+        "security": access.security(binding),
         "parameters": list(_parameters(binding, schemas)),
     }
     if binding.body:
         operation["requestBody"] = _request_body(binding, schemas)
     return operation
+
+
+def _limits(binding: Binding) -> str:
+    said = [f"- {quotas.described(quota)}" for quota in binding.rule.quotas]
+    return "\n".join(("**Limits:**", "", *said)) if said else ""
 
 
 def _operation_id(binding: Binding, bindings: Sequence[Binding]) -> str:
@@ -112,18 +136,19 @@ def _parameter(field: Field, name: str, place: str, schemas: Schemas) -> Schema:
         schema = {"type": "string", "pattern": KEY_PATTERN}
     if place == "path" and schema["type"] == "string":
         schema = {"minLength": 1, **schema}
-    is_in_query = place == "query"
-    comment = schemas.comment(field.descriptor.full_name)
-    described = {
+    described: Schema = {
         "name": name,
         "in": place,
-        "description": schemas.sent_comment(field) if is_in_query else comment,
+        "description": schemas.comment(field.descriptor.full_name),
         "schema": schema,
     }
-    is_needed = is_in_query and rules.is_needed(field)
-    return described | ({"required": True} if is_needed else {})
+    if place == "query" and rules.is_needed(field):
+        described["required"] = True
+    if place == "path" or "required" in described or samples.has_example(field):
+        described["example"] = samples.example(field)
+    return described
 
 
 def _request_body(binding: Binding, schemas: Schemas) -> Schema:
-    content = {"schema": schemas.body(binding), "example": sample(binding.body_fields)}
+    content = {"schema": schemas.body(binding), "example": samples.sample_body(binding)}
     return {"required": True, "content": {"application/json": content}}

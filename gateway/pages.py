@@ -1,4 +1,4 @@
-"""The API's documentation for people and machines, from files that the gateway has itself."""
+"""The pages of the gateway, and the API's documentation, from files that it has itself."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,11 +7,14 @@ from pathlib import Path
 
 import orjson
 
-from gateway import comments, openapi
+from gateway import comments, openapi, refusals
 from gateway.contract import Binding
 from gateway.exchange import JSON, Answer, Handler, Header, Request
+from gateway.home import Home
 from gateway.routing import Route
 
+HTML = b"text/html"
+UTF_8 = b"; charset=utf-8"
 PAGES = ("/api", "/api-spec", "/docs")
 POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -28,25 +31,29 @@ SECURITY: tuple[Header, ...] = (
 HOUR = ((b"cache-control", b"public, max-age=3600"),)
 MEDIA_TYPES = {
     ".css": b"text/css",
-    ".html": b"text/html",
+    ".html": HTML,
     ".js": b"text/javascript",
     ".json": JSON,
     ".png": b"image/png",
 }
 
 
-def routes(bindings: Sequence[Binding]) -> Sequence[Route]:
-    """Lists the routes of the documentation."""
-    document = openapi.document(bindings, comments.load())
+def routes(bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str) -> Sequence[Route]:
+    """Lists the routes of the start page and of the documentation."""
+    told = comments.load()
     # Only its files are used: importing it would import FastAPI.
     vendor = Path(str(distribution("fastapi-swagger").locate_file("fastapi_swagger/resources")))
     own = Path(__file__).parent / "static"
     scripts = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
+    headers = ((b"content-type", HTML + UTF_8), *SECURITY, (b"cache-control", b"no-cache"))
+    home = Home(open_access=open_access, mailbox_url=mailbox_url, headers=headers)
     return (
-        _route("/openapi.json", orjson.dumps(document)),
+        Route("GET", "/", home, media_type=HTML),
+        _route("/openapi.json", orjson.dumps(openapi.document(bindings, told))),
         *(_file(f"{path}{end}", own / "docs.html") for path in PAGES for end in ("", "/")),
+        _route("/docs/errors", refusals.page(told), name="errors.html"),
         *(_file(f"/docs/{name}", vendor / name) for name in scripts),
-        _file("/docs/start.js", own / "start.js"),
+        *(_file(f"/docs/{name}", own / name) for name in ("docs.css", "start.js", "style.css")),
     )
 
 
@@ -56,7 +63,7 @@ def _file(path: str, file: Path) -> Route:
 
 def _route(path: str, body: bytes, name: str = "openapi.json") -> Route:
     media_type = MEDIA_TYPES[Path(name).suffix]
-    charset = b"; charset=utf-8" if media_type.startswith(b"text/") else b""
+    charset = UTF_8 if media_type.startswith(b"text/") else b""
     etag = b'"%b"' % hashlib.sha256(body).hexdigest()[:16].encode()
     headers = ((b"content-type", media_type + charset), (b"etag", etag), *SECURITY, *HOUR)
     handle = _constant(Answer(200, headers, body))

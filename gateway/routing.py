@@ -1,7 +1,8 @@
 """From a method and a path to its route. Literal parts of a path win over variables."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ class Route:
     """A method and a path template (`/events/{event_id}`), and who answers there.
 
     `location` is the template of the resource that a refusal may name, `media_type` what a success
-    is answered in. A constant route always answers with the same body.
+    is answered in. A constant route always answers with the same body, a vital one also where there
+    is no room for others.
     """
 
     method: str
@@ -29,6 +31,7 @@ class Route:
     media_type: bytes = JSON
     location: str = ""
     is_constant: bool = False
+    is_vital: bool = False
 
 
 class Match(NamedTuple):
@@ -85,8 +88,8 @@ class Routes:
     def _search(self, method: str, path: str) -> Match:
         try:
             parts = _parts(path)
-        except errors.BadRequest as refusal:
-            return _refusing(method, refusal)
+        except errors.BadRequest:
+            return _refusing(method, errors.BadRequest)
         allowed: set[str] = set()
         for place, values in _ends(self._root, parts, ()):
             if method in place.routes:
@@ -94,9 +97,10 @@ class Routes:
                 return Match(route, dict(zip(names, values, strict=True)))
             allowed |= place.routes.keys()
         if not allowed:
-            return _refusing(method, errors.RouteNotFound())
+            return _refusing(method, errors.RouteNotFound)
         allowed |= {"HEAD"} if "GET" in allowed else set()
-        return _refusing(method, errors.MethodNotAllowed(", ".join(sorted(allowed)).encode()))
+        allow = ", ".join(sorted(allowed)).encode()
+        return _refusing(method, partial(errors.MethodNotAllowed, allow))
 
 
 def _parts(path: str) -> list[str]:
@@ -125,8 +129,8 @@ def _places(place: _Place) -> Iterator[_Place]:
         yield from _places(below)
 
 
-def _refusing(method: str, refusal: errors.HttpRefusal) -> Match:
+def _refusing(method: str, refusal: Callable[[], errors.HttpRefusal]) -> Match:
     async def handle(request: Request) -> Answer:
-        raise refusal
+        raise refusal()
 
     return Match(Route(method, UNMATCHED, handle), NO_VARIABLES, is_refusal=True)

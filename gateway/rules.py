@@ -63,6 +63,14 @@ def is_needed(field: Field) -> bool:
     return schema["type"] == "string" and not _admits_empty(schema)
 
 
+def example(field: FieldDescriptor) -> Any:
+    """Returns the first example that the contract has of one value of a field, or None."""
+    rules = _rules(field).repeated.items if field.is_repeated else _rules(field)
+    kind = rules.WhichOneof("type")
+    examples = getattr(getattr(rules, kind), "example", ()) if kind else ()
+    return next(iter(examples), None)
+
+
 def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
     return field.GetOptions().Extensions[validate_pb2.field]
 

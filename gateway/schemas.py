@@ -19,7 +19,7 @@ class Schemas:
     """Schemas by name, made as they are referred to."""
 
     def __init__(self, comments: Comments) -> None:
-        self._comments = comments
+        self.comments = comments
         self.components: dict[str, Schema] = {}
 
     def answered(self, message: Descriptor) -> Schema:
@@ -49,13 +49,7 @@ class Schemas:
 
     def comment(self, full_name: str) -> str:
         """Gives what the contract says about an element."""
-        return self._comments.get(full_name, "")
-
-    def sent_comment(self, field: Field) -> str:
-        """Gives what the contract says about a field, and its other names in requests."""
-        others = ", ".join(f"`{name}`" for name in field.request_names[1:])
-        comment = self.comment(field.descriptor.full_name)
-        return f"{comment} Also called {others}." if others else comment
+        return self.comments.get(full_name, "")
 
     def _answered(self, message: Descriptor) -> Schema:
         properties: dict[str, Schema] = {}
@@ -84,7 +78,7 @@ class Schemas:
         schema = self._one(field.descriptor, self._nested, rules.scalar)
         if field.descriptor.is_repeated:
             schema = rules.array(field.descriptor, schema)
-        schema["description"] = self.sent_comment(field)
+        schema["description"] = self.comment(field.descriptor.full_name)
         return schema if rules.is_needed(field) else nullable(schema)
 
     def _one(

@@ -8,18 +8,22 @@ from typing import Any, cast
 
 import uvicorn
 
+from gateway.addresses import Network
 from gateway.app import App
+from gateway.connections import Connections
 from gateway.limits import Limits
+from gateway.listening import BACKLOG
 from gateway.protocol import LimitedProtocol
-
-BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
     """uvicorn's server inside a loop of ours, which listens to signals itself."""
 
-    def __init__(self, app: App, limits: Limits, *, grace_seconds: float) -> None:
-        protocol = type("Protocol", (LimitedProtocol,), {"app": app, "limits": limits})
+    def __init__(
+        self, app: App, limits: Limits, connections: Connections, *, grace_seconds: float
+    ) -> None:
+        shared = {"app": app, "limits": limits, "connections": connections}
+        protocol = type("Protocol", (LimitedProtocol,), shared)
         config = uvicorn.Config(
             cast(Any, app),
             http=protocol,
@@ -63,6 +67,7 @@ async def serving(
     sockets: Sequence[socket.socket],
     limits: Limits,
     *,
+    proxies: Sequence[Network] = (),
     drain_seconds: float,
     grace_seconds: float,
 ) -> AsyncIterator[Server]:
@@ -71,7 +76,8 @@ async def serving(
     For `drain_seconds` it still accepts, but closes each connection after its answer, so that
     balancers and clients have gone elsewhere when it stops accepting.
     """
-    server = Server(app, limits, grace_seconds=grace_seconds)
+    connections = Connections(limits, proxies)
+    server = Server(app, limits, connections, grace_seconds=grace_seconds)
     task = asyncio.create_task(server.serve(list(sockets)))
     try:
         yield server
@@ -88,29 +94,3 @@ def _queue(listening: socket.socket) -> Iterator[socket.socket]:
     with contextlib.suppress(BlockingIOError):
         while True:
             yield listening.accept()[0]
-
-
-def listen(host: str, ports: Sequence[int]) -> Sequence[socket.socket]:
-    """Binds a socket per port. Raises OSError, naming the address, when one is taken."""
-    sockets: list[socket.socket] = []
-    try:
-        sockets.extend(_bind(host, port) for port in ports)
-    except OSError:
-        for opened in sockets:
-            opened.close()
-        raise
-    return sockets
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    opened = socket.socket(family, kind)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
-        # Listening already tells whether somebody else does.
-        opened.listen(BACKLOG)
-    except OSError as error:
-        opened.close()
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    return opened

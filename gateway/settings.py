@@ -14,6 +14,7 @@ def _split(value: object) -> object:
 
 
 RedisUrl = Annotated[str, Field(pattern=r"^((redis|valkey)s?://.+)?$")]
+MailboxUrl = Annotated[str, Field(pattern=r"^(https?://.+)?$")]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Origin = Annotated[str, AfterValidator(origin)]
 
@@ -24,7 +25,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, **MODEL_CONFIG)
 
     host: str = "127.0.0.1"
-    """Address to listen on."""
+    """Address to listen on; `127.0.0.1` and `localhost` include `::1`."""
 
     port: Port = Field(default=3000, validation_alias="PORT")
     """Port to listen on; 0 for any that is free."""
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
     """Whether the services admit callers without a token; the others are told before anything."""
 
+    mailbox_url: MailboxUrl = ""
+    """Page of the development run that shows mail, for a link to it at `/`."""
+
     deadline_seconds: float = Field(default=5.0, gt=0)
     """How long a request may wait for its service, attempts and pauses together."""
 
@@ -82,8 +86,14 @@ class Settings(BaseSettings):
     max_waiting: int = Field(default=2048, ge=1)
     """Writes, or reads, of a service that may wait for a batch; more are refused at once."""
 
-    max_connections: int = Field(default=900, ge=1)
-    """Connections that are served at once; further ones are refused."""
+    max_connections: int = Field(default=10_000, ge=1)
+    """Connections that are open at once; for a further one the longest idle one is closed."""
+
+    address_connections: int | None = Field(default=None, ge=1)
+    """Of those, how many one address may have that is no trusted proxy; a quarter if not set."""
+
+    max_requests: int = Field(default=900, ge=1)
+    """Requests that are answered at once; further ones are refused."""
 
     drain_seconds: float = Field(default=0.5, ge=0)
     """How long to go on accepting after SIGTERM, so that balancers see it."""

@@ -15,8 +15,8 @@ _CLOSED = (
 def banner(settings: RunSettings, event_id: int, database: str) -> str:
     """Returns the text; `database` says in a word or two where the data is."""
     bookings = f"127.0.0.1:{settings.bookings_port}"
-    mailbox = f"http://localhost:{settings.mailbox_port} (nothing is sent; codes are logged, too)"
-    mail = "sent by ACCOUNTS_SMTP_URL" if settings.smtp_url else mailbox
+    mailbox = f"{settings.mailbox_url} (nothing is sent; codes are logged, too)"
+    mail = mailbox if settings.mailbox_url else "sent by ACCOUNTS_SMTP_URL"
     also = "".join(f", {port}" for port in settings.extra_ports)
     return f"""
 Boxoffice is ready.

@@ -10,10 +10,12 @@ from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
+from socket import AF_INET6, socket
 from socketserver import BaseServer
 
-LOOPBACK = "127.0.0.1"
+from services.kit import loopback
+
+HOSTS = {"localhost", loopback.IPV4, f"[{loopback.IPV6}]"}
 _CODE = re.compile(r"^\s*(\d{6})\s*$", re.MULTILINE)
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -61,15 +63,13 @@ Letters = Callable[[], Sequence[Letter]]
 
 @contextlib.contextmanager
 def showing(letters: Letters, port: int) -> Iterator[int]:
-    """Serves the page at a port of this machine, in a thread; gives the port."""
-    with ThreadingHTTPServer((LOOPBACK, port), partial(_Handler, letters)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    """Serves the page at a port of this machine, in threads; yields the port."""
+    handler = partial(_Handler, letters)
+    with contextlib.ExitStack() as stack:
+        for address in loopback.addresses("localhost"):
+            server = _Server6 if ":" in address else ThreadingHTTPServer
+            port = stack.enter_context(_answering(server((address, port), handler)))
+        yield port
 
 
 def page(letters: Sequence[Letter]) -> str:
@@ -86,6 +86,25 @@ def page(letters: Sequence[Letter]) -> str:
     return _PAGE.format(letters="\n    ".join(written) or "<p>No letters yet.</p>")
 
 
+@contextlib.contextmanager
+def _answering(server: ThreadingHTTPServer) -> Iterator[int]:
+    """Lets a server answer in a thread; yields its port."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server6(ThreadingHTTPServer):
+    """A server with an address of IPv6."""
+
+    address_family = AF_INET6
+
+
 class _Handler(BaseHTTPRequestHandler):
     """Answers every path with the page."""
 
@@ -99,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         """See BaseHTTPRequestHandler."""
         # A page of somebody else could have its own name lead here, and then read ours.
         host = self.headers.get("Host", "").rpartition(":")[0]
-        if host not in {"localhost", LOOPBACK}:
+        if host not in HOSTS:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return
         body = page(self._letters()).encode()

@@ -5,6 +5,7 @@ import socket
 
 from deploy.local.errors import PortTakenError
 from deploy.local.settings import RunSettings
+from services.kit import loopback
 
 _LOOPBACK = "127.0.0.1"
 
@@ -26,7 +27,8 @@ def check_ports(settings: RunSettings) -> None:
                 f"{seen[port]} and {setting} both ask for port {port}; change one of them"
             )
         seen[port] = setting
-        _check(host, port, setting)
+        for address in loopback.addresses(host):
+            _check(address, port, setting)
 
 
 def _check(host: str, port: int, setting: str) -> None:

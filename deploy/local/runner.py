@@ -193,6 +193,7 @@ def environment(
         "GATEWAY_CORS_ORIGINS": os.environ.get("GATEWAY_CORS_ORIGINS", LOCAL_ORIGINS),
         "GATEWAY_EVENTS_TARGET": events,
         "GATEWAY_HOST": settings.host,
+        "GATEWAY_MAILBOX_URL": settings.mailbox_url,
         "PORT": str(settings.port),
     }
 

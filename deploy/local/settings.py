@@ -66,3 +66,8 @@ class RunSettings(BaseSettings):
         everywhere = self.host in {"0.0.0.0", "::"}
         host = "127.0.0.1" if everywhere else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def mailbox_url(self) -> str:
+        """Where mail is shown on this machine; empty where it is sent instead."""
+        return "" if self.smtp_url else f"http://localhost:{self.mailbox_port}"

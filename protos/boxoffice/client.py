@@ -21,13 +21,33 @@ RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT")
 DetailT = TypeVar("DetailT", bound=Message)
 
-_OPTIONS = {
-    "grpc.keepalive_time_ms": 30_000,
-    "grpc.keepalive_timeout_ms": 5_000,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.min_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1_000,
+# A server that stops ends a call that it did not begin as CANCELLED, and no other call, so that one
+# is sent again. Not health checks: they crash grpcio, and timeouts fire too early in Python.
+_SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.02s",
+                "maxBackoff": "0.2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["CANCELLED"],
+            },
+        }
+    ],
 }
+
+CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+]
+"""Options of every channel to a service of Boxoffice."""
 
 
 @dataclass(eq=False)
@@ -46,18 +66,13 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     request_id: str
 
 
-def connect(target: str, *, service: str = "") -> grpc.aio.Channel:
-    """Opens a channel that spreads its calls over the healthy replicas behind `target`.
+def connect(target: str) -> grpc.aio.Channel:
+    """Opens a channel that spreads its calls over the replicas behind `target`.
 
-    `service` is the full name of the gRPC service whose health decides, by default the server as a
-    whole. Nothing is encrypted. Close it after use.
+    A replica that stops is left out, and no call is lost by that. Nothing is encrypted. Close the
+    channel after use.
     """
-    config = {
-        "loadBalancingConfig": [{"round_robin": {}}],
-        "healthCheckConfig": {"serviceName": service},
-    }
-    options = [*_OPTIONS.items(), ("grpc.service_config", json.dumps(config))]
-    return grpc.aio.insecure_channel(target, options=options)
+    return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
 
 
 async def call(

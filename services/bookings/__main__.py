@@ -11,7 +11,7 @@ from boxoffice.bookings.v1 import (
     inventory_pb2_grpc,
     waiting_list_pb2_grpc,
 )
-from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
+from boxoffice.events.v1 import catalogue_pb2_grpc
 from boxoffice.rest.v1 import batch_pb2_grpc
 from services.bookings.accounts import AccountsClient
 from services.bookings.availability import Availability
@@ -35,19 +35,18 @@ from services.kit import batch, interceptors, postgres, service
 from services.kit.authentication import Authenticator
 from services.kit.batch import BatchServicer
 from services.kit.channel import open_channel
-from services.kit.identity import IDENTITY, Identity
+from services.kit.identity import Identity
 from services.kit.server import Server
 from services.kit.workers import repeat
 
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 INVENTORY = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name
-CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_name
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves bookings while the block runs; gives the port."""
-    accounts = open_channel(settings.accounts_target, service=IDENTITY)
+    accounts = open_channel(settings.accounts_target)
     authenticator = Authenticator(
         open_access=settings.open_access,
         service_key=settings.service_key,
@@ -62,7 +61,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
     pool = open_pool(size=(settings.pool_size + 1) // 2)
     deciding = open_pool(size=settings.pool_size // 2, session=store.SESSION)
-    channel = open_channel(settings.events_target, service=CATALOGUE)
+    channel = open_channel(settings.events_target)
     async with accounts, channel, pool, deciding:
         events = EventsClient(
             catalogue_pb2_grpc.CatalogueServiceStub(channel), settings.service_key

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
 from services.events import messages
 from services.events.changes import Changes
@@ -16,19 +15,18 @@ from services.events.settings import Settings
 from services.kit import interceptors, postgres, service
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
-from services.kit.identity import IDENTITY, Identity
+from services.kit.identity import Identity
 from services.kit.server import Server
 from services.kit.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
 CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_name
-BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves events while the block runs; gives the port."""
-    accounts = open_channel(settings.accounts_target, service=IDENTITY)
+    accounts = open_channel(settings.accounts_target)
     authenticator = Authenticator(
         open_access=settings.open_access,
         service_key=settings.service_key,
@@ -41,7 +39,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     )
     port = server.listen(settings.listen)
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
-    async with accounts, open_channel(settings.bookings_target, service=BOOKINGS) as channel, pool:
+    async with accounts, open_channel(settings.bookings_target) as channel, pool:
         inventory = Inventory(channel, settings.service_key)
         idempotency = Idempotency(pool, messages.encode)
         events = Events(pool, inventory, idempotency)

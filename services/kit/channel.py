@@ -1,26 +1,17 @@
 """How one process calls another: a channel per target, and every call with a deadline."""
 
-import json
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
 import grpc
 
+from boxoffice.client import CHANNEL_OPTIONS
 from services.kit import context, errors
 
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 ResponseT_co = TypeVar("ResponseT_co", covariant=True)
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
-
-_OPTIONS: list[tuple[str, str | int]] = [
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.enable_http_proxy", 0),
-]
 
 
 class Rpc(Protocol[RequestT_contra, ResponseT_co]):
@@ -32,17 +23,12 @@ class Rpc(Protocol[RequestT_contra, ResponseT_co]):
         """Starts the call."""
 
 
-def open_channel(target: str, *, service: str) -> grpc.aio.Channel:
-    """Opens a channel that spreads its calls over the healthy replicas behind `target`.
+def open_channel(target: str) -> grpc.aio.Channel:
+    """Opens a channel that spreads its calls over the replicas behind `target`.
 
-    `service` is the full name of a gRPC service whose health decides. Close it after use. There are
-    no timeouts in the service config: in Python they fire too early, so each call brings its own.
+    A replica that stops is left out, and no call is lost by that. Close the channel after use.
     """
-    config = {
-        "loadBalancingConfig": [{"round_robin": {}}],
-        "healthCheckConfig": {"serviceName": service},
-    }
-    options = [*_OPTIONS, ("grpc.service_config", json.dumps(config))]
+    options = [*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)]
     return grpc.aio.insecure_channel(target, options=options)
 
 

@@ -182,12 +182,10 @@ def objection(request: Message | None, caller: Caller) -> errors.ValidationFaile
 class Interceptor(grpc.aio.ServerInterceptor):
     """Puts the layers around every RPC of Boxoffice; health and reflection pass untouched.
 
-    A stream of responses is to the layers one call that takes its time. `calls` counts all that
-    gRPC handed over, health and reflection included.
+    A stream of responses is to the layers one call that takes its time.
     """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self.calls = 0
         self._layers = layers
         self._handlers: dict[str, Handler] = {}
 
@@ -197,7 +195,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
         """Finds the wrapped handler of a method; see grpc.aio.ServerInterceptor."""
-        self.calls += 1
         path = handler_call_details.method
         if path not in self._handlers:
             handler = await continuation(handler_call_details)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 import grpc
@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from services.kit import loopback
 from services.kit.interceptors import Interceptor, Layer
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -49,9 +50,8 @@ class Server:
     ) -> None:
         self._services = ("", *services)
         self._address = ""
-        self._interceptor = Interceptor(layers)
         self.grpc = grpc.aio.server(
-            interceptors=[self._interceptor],
+            interceptors=[Interceptor(layers)],
             maximum_concurrent_rpcs=concurrency,
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -60,6 +60,8 @@ class Server:
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )
+        # One queue for all methods, in the order of arrival: see _take_what_arrived.
+        self.grpc.add_registered_method_handlers = _ignore  # type: ignore[assignment]
         self.health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
         if reflect:
@@ -67,13 +69,19 @@ class Server:
             _add_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
 
     def listen(self, address: str) -> int:
-        """Binds `host:port` and returns the port; raises OSError when it is taken."""
-        try:
-            port = self.grpc.add_insecure_port(address)
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
-        self._address = f"{address.rpartition(':')[0]}:{port}"
-        return port
+        """Binds `host:port`, on this machine all of its addresses, and returns the port.
+
+        Raises OSError when it is taken.
+        """
+        host, _, port = address.rpartition(":")
+        first, *others = loopback.addresses(host)
+        bound = self._bind(f"{first}:{port}")
+        self._address = f"{first}:{bound}"
+        # A port that nobody chose is only known by the first address.
+        with contextlib.suppress(*(OSError,) if port == "0" else ()):
+            for other in others:
+                self._bind(f"[{other}]:{bound}")
+        return bound
 
     async def start(self) -> None:
         """Starts to accept calls."""
@@ -84,9 +92,12 @@ class Server:
     async def stop(self) -> None:
         """Turns new calls away, lets those in flight finish, and stops.
 
-        Balancers get a moment to see NOT_SERVING before connections are closed.
+        Balancers that watch our health get a moment to see NOT_SERVING. Then connections are told
+        to go away; a call that arrives later than that ends as CANCELLED before it began, and
+        channels of ours send it again. The health of the database goes on: it says nothing of us.
         """
-        await self.health.enter_graceful_shutdown()
+        for service in self._services:
+            await self.health.set(service, NOT_SERVING)
         # Not a wait for the server's termination: giving that up would break the stop below.
         await asyncio.sleep(DRAIN_SECONDS)
         # A server that has too much to do refuses our call too, and the others that wait as well.
@@ -103,18 +114,21 @@ class Server:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _take_what_arrived(self) -> None:
-        """Returns once gRPC has handed over every call that reached it; a stop cancels the others.
+        """Returns once gRPC has handed over every call that had arrived; a stop cancels the others.
 
-        gRPC hands over the calls of one method one after another, which a busy machine makes slow.
-        While any wait, at least one is handed over during each call of our own.
+        gRPC hands calls over one after another, which a busy machine makes slow. A call of our own
+        is handed over after all those that arrived before it.
         """
         options = [("grpc.enable_http_proxy", 0)]
         async with grpc.aio.insecure_channel(self._address, options) as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
-            before = -1
-            while self._interceptor.calls > before + 1:
-                before = self._interceptor.calls
-                await stub.Check(health_pb2.HealthCheckRequest())
+            await stub.Check(health_pb2.HealthCheckRequest())
+
+    def _bind(self, address: str) -> int:
+        try:
+            return self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: is the port taken?") from error
 
 
 @contextlib.asynccontextmanager
@@ -163,7 +177,13 @@ def _add_reflection(services: Sequence[str], server: grpc.aio.Server) -> None:
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    server.add_registered_method_handlers(REFLECTION_V1, {"ServerReflectionInfo": method})
+    methods = {"ServerReflectionInfo": method}
+    handler = grpc.method_handlers_generic_handler(REFLECTION_V1, methods)
+    server.add_generic_rpc_handlers((handler,))
+
+
+def _ignore(service: str, handlers: Mapping[str, object]) -> None:
+    """Leaves the methods of a service to its generic handler, which has them too."""
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

@@ -6,6 +6,7 @@ user that only a token could name instead.
 """
 
 from functools import cache
+from typing import TypeAlias
 
 import protovalidate
 from google.api import field_behavior_pb2
@@ -18,6 +19,8 @@ from services.kit.wording import worded
 
 MISSING = "value is required"
 
+Resources: TypeAlias = list[tuple[FieldDescriptor, list[FieldDescriptor]]]
+
 
 def violations(message: Message, *, has_account: bool = True) -> list[Violation]:
     """Lists the fields of a request that break their rules; empty when it is valid.
@@ -28,12 +31,10 @@ def violations(message: Message, *, has_account: bool = True) -> list[Violation]
         Violation(_path(violation.proto), worded(violation))
         for violation in protovalidate.collect_violations(message)
     ]
+    resources, users = _required(message.DESCRIPTOR)
     if not has_account:
-        unnamed = (
-            name for name in _named_by_token(message.DESCRIPTOR) if not message.HasField(name)
-        )
-        found += [Violation(name, MISSING) for name in unnamed]
-    return found + _missing(message)
+        found += [Violation(name, MISSING) for name in users if not message.HasField(name)]
+    return found + _missing(message, resources) if resources else found
 
 
 def _path(violation: protovalidate.ViolationPb) -> str:
@@ -45,10 +46,10 @@ def _path(violation: protovalidate.ViolationPb) -> str:
     return path
 
 
-def _missing(message: Message) -> list[Violation]:
+def _missing(message: Message, resources: Resources) -> list[Violation]:
     return [
         Violation(f"{resource.name}.{field.name}", MISSING)
-        for resource, required in _required(message.DESCRIPTOR)
+        for resource, required in resources
         if message.HasField(resource.name)
         for field in required
         if not getattr(message, resource.name).HasField(field.name)
@@ -56,22 +57,22 @@ def _missing(message: Message) -> list[Violation]:
 
 
 @cache
-def _required(request: Descriptor) -> list[tuple[FieldDescriptor, list[FieldDescriptor]]]:
-    """Pairs each resource of a request with its required fields that can be seen to be absent."""
-    if "update_mask" in request.fields_by_name:
-        return []
-    return [
-        (resource, [field for field in resource.message_type.fields if _is_required(field)])
-        for resource in request.fields
-        if resource.message_type is not None and not resource.is_repeated
-    ]
+def _required(request: Descriptor) -> tuple[Resources, list[str]]:
+    """Lists what a request must have that can be seen to be absent.
 
-
-@cache
-def _named_by_token(request: Descriptor) -> list[str]:
-    """Lists the fields that only a caller with a token may leave out."""
+    That is each of its resources with the fields that make one, and the fields that only a caller
+    with a token may leave out. Both at once, as this is asked for each request.
+    """
     options = [(field.name, field.GetOptions()) for field in request.fields]
-    return [name for name, given in options if given.Extensions[rest_pb2.field].named_by_token]
+    users = [name for name, given in options if given.Extensions[rest_pb2.field].named_by_token]
+    if "update_mask" in request.fields_by_name:
+        return [], users
+    resources = [
+        (field, [part for part in field.message_type.fields if _is_required(part)])
+        for field in request.fields
+        if field.message_type is not None and not field.is_repeated
+    ]
+    return [(resource, required) for resource, required in resources if required], users
 
 
 def _is_required(field: FieldDescriptor) -> bool:

@@ -14,6 +14,7 @@ from tests.bench import (
     database,
     figures,
     idle,
+    newcomers,
     overload,
     profiles,
     promotion,
@@ -135,6 +136,8 @@ class Bench:
             _print_lines(promotion.report(self._system, self._seconds))
         if self._is_chosen("RUSH"):
             _print_lines(rush.report(self._system))
+        if self._is_chosen("NEWCOMERS"):
+            _print_lines(newcomers.report(self._system))
         if self._is_chosen("OVERLOAD") and rounds.get("HOT"):
             _print_lines(overload.report(self._system, _rate(rounds["HOT"]), self._seconds / 3))
 

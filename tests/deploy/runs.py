@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-SECONDS = 20
+SECONDS = 60
 READY = "Ctrl-C stops everything"
 
 Run = subprocess.Popen[str]

@@ -14,6 +14,7 @@ from deploy.local.logs import LogPrinter
 from deploy.local.mail_page import Letter, page, showing
 from deploy.local.mailbox import open_mailbox, read
 from services.accounts import letters
+from services.kit.loopback import addresses
 from tests.e2e.system import free_ports
 
 
@@ -50,6 +51,13 @@ async def test_a_letter_is_shown_and_its_code_logged() -> None:
     assert "012345" in text
     entry = json.loads(log.getvalue())
     assert (entry["to"], entry["code"], entry["process"]) == ("b@example.com", "012345", "mailbox")
+
+
+@pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])
+def test_the_page_is_at_each_address_of_localhost(host: str) -> None:
+    """Browsers try either one first."""
+    with showing(list, 0) as port, urllib.request.urlopen(f"http://{host}:{port}/") as answer:
+        assert answer.status == 200
 
 
 def test_what_a_letter_says_stays_text() -> None:

@@ -8,6 +8,7 @@ import pytest
 from deploy.local.errors import PortTakenError
 from deploy.local.ports import check_ports
 from deploy.local.settings import RunSettings
+from services.kit.loopback import addresses
 
 SETTINGS = (
     "PORT",
@@ -19,10 +20,11 @@ SETTINGS = (
 )
 
 
-@pytest.fixture
-def taken() -> Iterator[str]:
-    """Gives a port that somebody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+@pytest.fixture(params=addresses("localhost"))
+def taken(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Gives a port that somebody listens on, at either address of this machine."""
+    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+    with socket.create_server((request.param, 0), family=family) as server:
         yield str(server.getsockname()[1])
 
 

@@ -152,3 +152,14 @@ def test_pages_of_this_machine_may_call(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("GATEWAY_CORS_ORIGINS", "https://shop.example")
     found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
     assert found["GATEWAY_CORS_ORIGINS"] == "https://shop.example"
+
+
+def test_the_start_page_leads_to_the_mailbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to it where it shows the mail, and none where mail is sent."""
+    dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
+    monkeypatch.setenv("MAILBOX_PORT", "8026")
+    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    assert found["GATEWAY_MAILBOX_URL"] == "http://localhost:8026"
+    monkeypatch.setenv("ACCOUNTS_SMTP_URL", "smtp://mail.example")
+    found = environment(RunSettings.load(), dsns, "key", "smtp://mail.example")
+    assert found["GATEWAY_MAILBOX_URL"] == ""

@@ -8,6 +8,8 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -19,7 +21,10 @@ PREPARED = re.compile(
     r'pm\.collectionVariables\.set\("(\w+)", pm\.variables\.replaceIn\("(.*)"\)\);'
 )
 TESTED = re.compile(r'pm\.test\("\d+", \(\) => pm\.response\.to\.have\.status\((\d+)\)\);')
-KEPT = re.compile(r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.json\(\)\.(\w+)\);')
+KEPT = re.compile(
+    r"if \(pm\.response\.code < 300\) "
+    r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.json\(\)\.([\w.]+)\);'
+)
 READ = re.compile(
     r'pm\.collectionVariables\.set\("(\w+)", pm\.response\.text\(\)'
     r'\.split\(pm\.collectionVariables\.get\("(\w+)"\)\)\[1\]\.match\(/(.*)/\)\[0\]\);'
@@ -74,7 +79,7 @@ class Runner:
         sent = [one for one in request["header"] if not one.get("disabled")]
         headers = {one["key"]: self.filled(one["value"]) for one in sent}
         auth = request.get("auth", self.auth)
-        if auth["type"] == "bearer":
+        if auth["type"] == "bearer" and self.variables["access_token"]:
             [token] = auth["bearer"]
             headers["Authorization"] = f"Bearer {self.filled(token['value'])}"
         return headers
@@ -97,7 +102,9 @@ class Runner:
             else:
                 kept = KEPT.fullmatch(line)
                 assert kept, line
-                self.variables[kept[1]] = str(answer.json()[kept[2]])
+                if answer.is_success:
+                    found = reduce(getitem, kept[2].split("."), answer.json())
+                    self.variables[kept[1]] = str(found)
 
 
 def variables(collection: Json) -> dict[str, str]:

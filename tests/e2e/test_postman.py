@@ -3,17 +3,33 @@
 import asyncio
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
 from deploy.local.logs import LogPrinter
 from deploy.local.mailbox import open_mailbox
-from tests.e2e import postman
+from tests.e2e import postman, sample_data
 from tests.e2e.conftest import Start
+from tests.e2e.postman import Json, Runner
 
 FILE = Path(__file__).parents[2] / "docs/postman/boxoffice.postman_collection.json"
 MAIL_SECONDS = 20
+REFUSED = {
+    "DELETE /auth/api-keys/:api_key_id": "not_found",
+    "DELETE /bookings/:reference": "already_cancelled",
+    "GET /api/bookings": "permission_denied",
+    "GET /status/:event_id/waiting-list": "permission_denied",
+    "GET /status/:event_id/waiting-list/:user_id": "booking_not_found",
+    "POST /api/auth/register": "email_taken",
+    "POST /auth/change-email": "rate_limited",
+    "POST /auth/forgot-password": "rate_limited",
+    "POST /auth/register": "invalid_code",
+    "POST /auth/reset-password": "invalid_code",
+    "POST /auth/send-code": "rate_limited",
+}
+"""Requests outside the walk that are refused after it: it did the same, or they are for others."""
 
 
 async def test_the_walk_leads_from_a_letter_to_a_cancelled_booking(
@@ -34,13 +50,31 @@ async def test_the_walk_leads_from_a_letter_to_a_cancelled_booking(
         variables = postman.variables(collection)
         variables |= {"base_url": system.url, "mailbox_url": mailbox_url}
         with httpx.Client(trust_env=False) as client:
-            runner = postman.Runner(client, collection["auth"], variables)
+            runner = Runner(client, collection["auth"], variables)
             runner.run(first)
             await arrived(mailbox_url, variables["email"])
             *_, listed, cancelled = [runner.run(item) for item in others]
+            await asyncio.to_thread(sample_data.load, system, open_access=False)
+            refused = dict(run_alone(runner, collection["item"][1:]))
     [booking] = listed.json()["data"]
     assert booking["reference"] == variables["reference"] == cancelled.json()["reference"]
     assert (booking["seat_count"], cancelled.json()["status"]) == (2, "CANCELLED")
+    assert refused == REFUSED
+
+
+def run_alone(runner: Runner, folders: list[Json]) -> Iterator[tuple[str, str]]:
+    """Runs every request outside the walk, what ends things last; gives the refusals."""
+    items = [item for folder in folders for item in folder["item"]]
+    for item in sorted(items, key=_ends_things):
+        answer = runner.run(item)
+        if not answer.is_success:
+            request = item["request"]
+            path = request["url"]["raw"].removeprefix("{{base_url}}")
+            yield f"{request['method']} {path}", answer.json()["error"]
+
+
+def _ends_things(item: Json) -> bool:
+    return item["request"]["method"] == "DELETE" or "log-in of the caller" in item["name"]
 
 
 async def arrived(mailbox_url: str, email: str) -> None:

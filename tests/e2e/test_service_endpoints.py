@@ -88,7 +88,8 @@ def test_head_refuses_like_get(client: httpx.Client) -> None:
 )
 def test_no_such_route(client: httpx.Client, path: str) -> None:
     """Paths are taken as they are written."""
-    assert refusal(client.get(path)) == (404, "not_found")
+    # A whole URL: httpx would read `//events` by itself as a host.
+    assert refusal(client.get(str(client.base_url).rstrip("/") + path)) == (404, "not_found")
 
 
 @pytest.mark.parametrize(

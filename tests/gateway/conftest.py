@@ -12,7 +12,8 @@ from gateway.__main__ import application, credentials, open_channels
 from gateway.app import App
 from gateway.counters import open_counters
 from gateway.limits import LIMITS, Limits
-from gateway.server import listen, serving
+from gateway.listening import listen
+from gateway.server import serving
 from gateway.settings import Settings
 from tests.gateway.script import Script, ScriptedServer
 
@@ -40,8 +41,8 @@ async def run_gateway(
     """Runs a gateway in front of one gRPC target for every service."""
     targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
     settings = Settings.model_validate(targets | SCRIPTED | named)
-    [socket] = listen("127.0.0.1", [0])
-    port: int = socket.getsockname()[1]
+    sockets = listen("127.0.0.1", [0])
+    port: int = sockets[0].getsockname()[1]
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url, patience_seconds=10) as counters,
@@ -49,7 +50,8 @@ async def run_gateway(
         app = application(
             settings, channels, credentials(channels, open_access=settings.open_access), counters
         )
-        async with serving(app, [socket], limits, drain_seconds=0, grace_seconds=1):
+        proxies = settings.trusted_proxies
+        async with serving(app, sockets, limits, proxies=proxies, drain_seconds=0, grace_seconds=1):
             yield Gateway(port, app)
 
 

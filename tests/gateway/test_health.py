@@ -1,13 +1,18 @@
 """What balancers and operators ask."""
 
 import asyncio
+from typing import Any
 
+import grpc
 import httpx
 import pytest
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 
+from gateway.health import Readiness
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
+from tests.gateway.requests import request
 from tests.gateway.script import SERVING, Script, ScriptedServer
 
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -25,21 +30,29 @@ async def test_health_is_exact(client: httpx.AsyncClient, script: Script) -> Non
 async def test_readiness_is_that_of_bookings_and_its_database(
     client: httpx.AsyncClient, server: ScriptedServer, script: Script
 ) -> None:
-    """Each way of not being ready has its own reason."""
+    """Bookings is there, and cannot reach its database."""
     answers = [await client.get("/ready")]
     await server.health.set("database", NOT_SERVING)
     answers.append(await client.get("/ready"))
-    await server.health.set("", NOT_SERVING)
-    answers.append(await client.get("/ready"))
-    await server.health.set("", SERVING)
     await server.health.set("database", SERVING)
     answers.append(await client.get("/ready"))
     assert [(answer.status_code, answer.content) for answer in answers] == [
         (200, b'{"status":"ready"}'),
         (503, b'{"status":"not_ready","reason":"db"}'),
-        (503, b'{"status":"not_ready","reason":"bookings"}'),
         (200, b'{"status":"ready"}'),
     ]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_replica_that_stops_does_not_make_the_gateway_unready(
+    client: httpx.AsyncClient, server: ScriptedServer, script: Script
+) -> None:
+    """Others go on, and balancers would take every gateway out."""
+    await server.health.set("", NOT_SERVING)
+    ready, metrics = await client.get("/ready"), await client.get("/metrics")
+    await server.health.set("", SERVING)
+    assert ready.status_code == 200
+    assert 'boxoffice_service_up{service="bookings"} 1.0' in metrics.text
 
 
 async def test_unreachable_bookings_are_not_ready(unused_tcp_port: int) -> None:
@@ -92,3 +105,39 @@ async def test_metrics_have_no_label_that_a_client_chooses(
     assert f'{prefix}method="GET",route="unmatched",status="404"' in counted
     assert f'{prefix}method="other",route="unmatched",status="404"' in counted
     assert "chosen" not in answer.text
+
+
+class SlowHealth(HealthServicer):
+    """Health that is told once the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.arrived, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - the library names it
+        """See HealthServicer."""
+        self.asked += 1
+        self.arrived.set()
+        await self.gate.wait()
+        return await super().Check(request, context)
+
+
+async def test_who_asks_together_is_answered_together() -> None:
+    """Else a crowd that begins with asking whether all is well would make it unwell."""
+    health, server = SlowHealth(), grpc.aio.server()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    for name in ("", "database"):
+        await health.set(name, SERVING)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        readiness = Readiness(channel)
+        asking = [asyncio.create_task(readiness(request("GET", "/ready"))) for _ in range(9)]
+        await health.arrived.wait()
+        health.gate.set()
+        assert {answer.status for answer in await asyncio.gather(*asking)} == {200}
+        assert health.asked == 2
+        assert (await readiness(request("GET", "/ready"))).status == 200
+        assert health.asked == 4
+    await server.stop(0)

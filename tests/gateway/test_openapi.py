@@ -9,12 +9,13 @@ from openapi_spec_validator import validate
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway import bodies, comments, contract, decoding, openapi
-from gateway.__main__ import ACCOUNTS, BOOKINGS, EVENTS, IDENTITY
+from gateway.__main__ import SERVICES
+from gateway.answers import GENERAL, special
 from gateway.contract import Binding
 from gateway.errors import REPLIES
 from tests.gateway.bindings import ruled
 
-BINDINGS = contract.read([EVENTS, BOOKINGS, ACCOUNTS, IDENTITY])
+BINDINGS = contract.read(SERVICES)
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +108,77 @@ def test_patterns_mean_what_the_contract_means(
     assert bool(re.search(schema["pattern"], text)) == is_fine
 
 
+def codes(document: dict[str, Any], response: dict[str, Any]) -> list[str]:
+    """Lists the codes that a response may have."""
+    shared = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    found: list[str] = shared["content"]["application/json"]["schema"]["properties"]["error"][
+        "enum"
+    ]
+    return found
+
+
 def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -> None:
-    """By its status and its code."""
+    """By its status where the endpoint has it of its own, else among those that all have."""
     for binding in BINDINGS:
         responses = operation(document, binding)["responses"]
         for reason in map(contract.reason_name, binding.rule.refusals):
-            reference = responses[str(REPLIES[reason].status)]["$ref"]
-            shared = document["components"]["responses"][reference.rpartition("/")[2]]
-            schema = shared["content"]["application/json"]["schema"]
-            assert reason.lower() in schema["properties"]["error"]["enum"]
+            is_special = reason in special(binding)
+            status = str(REPLIES[reason].status) if is_special else "default"
+            assert reason.lower() in codes(document, responses[status])
+
+
+def test_only_special_refusals_are_inline(document: dict[str, Any]) -> None:
+    """A reader sees what is particular to an endpoint, not twenty codes that all endpoints have."""
+    responses = document["paths"]["/api/bookings/reserve"]["post"]["responses"]
+    assert list(responses) == ["201", "404", "409", "default"]
+    assert list(document["paths"]["/events"]["get"]["responses"]) == ["200", "default"]
+
+
+def test_a_status_admits_the_general_refusals_too(document: dict[str, Any]) -> None:
+    """A schema of 422 without `validation_error` would break generated clients."""
+    responses = document["paths"]["/auth/register"]["post"]["responses"]
+    found = codes(document, responses["422"])
+    assert found[0] == "invalid_code"
+    assert "validation_error" in found
+
+
+def test_general_refusals_are_documented_once(document: dict[str, Any]) -> None:
+    """Every endpoint refers to the same list of them."""
+    defaults = [operation(document, binding)["responses"]["default"] for binding in BINDINGS]
+    assert all(one == defaults[0] for one in defaults)
+    expected = {contract.reason_name(reason).lower() for reason in GENERAL}
+    assert set(codes(document, defaults[0])) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/auth/login", "Anyone."),
+        ("/bookings", "Any account. An API key needs the scope `BOOKINGS_WRITE`."),
+        ("/auth/api-keys", "Any account. API keys are not accepted."),
+        ("/book", "callers without a token only while open access is on."),
+    ],
+)
+def test_who_may_call_is_told(document: dict[str, Any], path: str, told: str) -> None:
+    """Before anything else, or people find out by 401 and 403."""
+    first = document["paths"][path]["post"]["description"].splitlines()[0]
+    assert first.startswith("**Who may call:** ")
+    assert told in first
+
+
+def test_a_group_of_endpoints_says_what_it_is_for(document: dict[str, Any]) -> None:
+    """Each tag that an operation has is described, in words."""
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    used = {operation(document, binding)["tags"][0] for binding in BINDINGS}
+    assert used < set(described)
+    assert {"Waiting list", "API keys"} <= used
+    assert all(described.values())
+
+
+def test_other_names_of_fields_are_in_a_table(document: dict[str, Any]) -> None:
+    """Once for all endpoints, not in every description."""
+    assert "| `name` | `title` | `title` |" in document["info"]["description"]
+    assert "Also called" not in str(document["components"]["schemas"])
 
 
 def test_a_code_is_listed_once(document: dict[str, Any]) -> None:
@@ -143,13 +206,30 @@ def test_quotas_are_told(document: dict[str, Any]) -> None:
     assert "At most 10 failed requests in 900 seconds for each `email` from each address" in login
 
 
-def test_examples_are_accepted(document: dict[str, Any]) -> None:
-    """What the page offers to try is no 422."""
-    for binding in BINDINGS:
-        if binding.body:
-            content = operation(document, binding)["requestBody"]["content"]
-            example = bodies.parse(orjson.dumps(content["application/json"]["example"]))
-            decoding.Decoder(binding).decode(dict.fromkeys(binding.variables, "1"), {}, [], example)
+@pytest.mark.parametrize("binding", BINDINGS, ids=lambda b: f"{b.http_method} {b.path}")
+def test_examples_are_accepted(document: dict[str, Any], binding: Binding) -> None:
+    """What the page offers to try is no 422: it keeps every rule of its fields."""
+    found = operation(document, binding)
+    examples = {
+        place: {p["name"]: str(p["example"]) for p in found["parameters"] if shown(p, place)}
+        for place in ("path", "query")
+    }
+    content = found.get("requestBody", {}).get("content", {}).get("application/json", {})
+    body = bodies.parse(orjson.dumps(content["example"])) if content else []
+    query = list(examples["query"].items())
+    decoding.Decoder(binding).decode(examples["path"], {}, query, body)
+
+
+def shown(parameter: dict[str, Any], place: str) -> bool:
+    """Tells whether a parameter is in a place, with an example."""
+    return parameter["in"] == place and "example" in parameter
+
+
+def test_the_first_execute_has_all_that_it_needs(document: dict[str, Any]) -> None:
+    """Without a token a reservation needs `user_id`, though no schema can say so."""
+    body = document["paths"]["/api/bookings/reserve"]["post"]["requestBody"]
+    example = body["content"]["application/json"]["example"]
+    assert example == {"event_id": 1, "user_id": "alice"}
 
 
 def test_what_has_no_content_is_documented_without(document: dict[str, Any]) -> None:
@@ -165,7 +245,8 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
         for method, found in operations.items()
         if "304" in found["responses"]
     }
-    assert found == {("/events/{event_id}", "get"), ("/api/events/{event_id}/availability", "get")}
+    paths = ("/events/{event_id}", "/api/events/{event_id}/availability", "/status/{event_id}")
+    assert found == {(path, "get") for path in paths}
 
 
 def test_every_success_is_documented() -> None:

@@ -25,7 +25,7 @@ async def ask(
         return Answer(200, (), b"{}")
 
     routes = [Route(verb, "/things", handle) for verb in ("GET", "POST")]
-    app = App(routes, layers(log_sample=0, slow_seconds=60, origins=origins))
+    app = App(routes, layers(log_sample=0, slow_seconds=60, most_requests=9, origins=origins))
     sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     asked = request(method, path)._replace(headers=sent)
     answer = await app.find(method, path).route.handle(asked)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway import comments, contract, postman
+from gateway import comments, contract, openapi, postman
 from gateway.__main__ import SERVICES
 from gateway.walkthrough import STEPS
 from tests.e2e import postman as runner
@@ -39,6 +39,47 @@ def test_every_endpoint_is_there(collection: dict[str, Any]) -> None:
     methods = {(item["request"]["method"], item["request"]["url"]["raw"]) for item in items}
     assert len(methods) == len(items)
     assert ("PUT", "{{base_url}}/events/:event_id") in methods
+
+
+def test_before_the_walk_a_request_is_the_example_of_the_documentation(
+    collection: dict[str, Any],
+) -> None:
+    """Whoever tries one request alone sends no literal `event_id`, and no key that is a number."""
+    document = openapi.document(BINDINGS, comments.load())
+    variables = runner.variables(collection)
+    _, *folders = collection["item"]
+    items = [item for folder in folders[:-1] for item in folder["item"]]
+    for item, binding in zip(items, BINDINGS, strict=True):
+        operation = document["paths"][binding.path][binding.http_method.lower()]
+        assert sent(item["request"], variables) == documented(operation), binding.path
+
+
+def sent(request: dict[str, Any], values: dict[str, str]) -> tuple[dict[str, str], Any]:
+    """Returns the parameters and the body of a request of the collection."""
+    url = request["url"]
+    shown = [*url.get("variable", ()), *url.get("query", ())]
+    parameters = {p["key"]: filled(p["value"], values) for p in shown if not p.get("disabled")}
+    return parameters, json.loads(filled(request.get("body", {"raw": "null"})["raw"], values))
+
+
+def documented(operation: dict[str, Any]) -> tuple[dict[str, str], Any]:
+    """Returns the parameters and the body of the example of an operation."""
+    parameters = {p["name"]: str(p["example"]) for p in operation["parameters"] if "example" in p}
+    body = operation.get("requestBody")
+    return parameters, body and body["content"]["application/json"]["example"]
+
+
+def filled(text: str, values: dict[str, str]) -> str:
+    """Puts in the variables."""
+    return runner.VARIABLE.sub(lambda match: values[match[1]], text)
+
+
+def test_a_log_in_keeps_its_tokens(collection: dict[str, Any]) -> None:
+    """A refresh uses up the token that was kept before: a second one needs the new token."""
+    items = {item["request"]["url"]["raw"]: item for item in requests(collection)}
+    for path in ("/auth/login", "/api/auth/register", "/api/auth/refresh", "/auth/reset-password"):
+        [event] = items[f"{{{{base_url}}}}{path}"]["event"]
+        assert '"refresh_token", pm.response.json().refresh_token' in str(event["script"])
 
 
 def test_every_variable_is_declared(collection: dict[str, Any]) -> None:

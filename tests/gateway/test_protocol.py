@@ -141,13 +141,40 @@ async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
         assert [(await connection.reply()).status for _ in range(2)] == [405, 200]
 
 
+ODD = b"FOO /health HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+
+
 @pytest.mark.asyncio(loop_scope="module")
-async def test_where_no_request_begins_no_method_is_looked_for(gateway: Gateway) -> None:
-    """What follows another request in one piece is what its parser takes it for."""
-    async with connected(gateway) as connection:
-        connection.send(HEALTH + b"FOO /health HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert (await connection.reply()).status == 200
-        await connection.rest()
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"\r\n",
+        HEALTH,
+        POST + b"Content-Length: 7\r\n\r\nFOO / H",
+        CHUNKED + b"c\r\n\r\n\r\nFOO / HT\r\n0\r\n\r\n",
+        CHUNKED + b"1\r\n{\r\n0\r\nX: y\r\n\r\n",
+        ODD,
+    ],
+    ids=["first", "blank", "behind GET", "body", "chunks", "trailers", "behind another"],
+)
+async def test_an_unknown_method_is_found_wherever_its_request_begins(
+    gateway: Gateway, script: Script, before: bytes
+) -> None:
+    """However the bytes are cut, and whatever a request before it has in its body."""
+    sent = before + ODD + HEALTH
+    expected = [] if len(before) < 3 else [None]
+    cuts = [sent[:at] for at in range(len(sent))] if len(before) < 3 else [sent[:-1], before, b""]
+    for cut in cuts:
+        async with connected(gateway) as connection:
+            connection.send(cut)
+            await asyncio.sleep(0)
+            connection.send(sent[len(cut) :])
+            for _ in expected:
+                await connection.reply()
+            refusal = await connection.reply()
+            assert (refusal.status, refusal.headers["allow"]) == (405, "get, head")
+            assert (await connection.reply()).status == 200
 
 
 TOO_LARGE = {
@@ -314,19 +341,3 @@ async def test_a_client_that_never_reads_is_cut_off() -> None:
                 while not connection.writer.transport.is_closing():
                     connection.send(HEALTH)
                     await asyncio.sleep(0.05)
-
-
-async def test_more_connections_than_allowed_are_refused() -> None:
-    """Those that are open are served; the next is told to come back."""
-    limits = replace(LIMITS, connections=2)
-    async with run_gateway("127.0.0.1:1", limits) as gateway, contextlib.AsyncExitStack() as stack:
-        first, second = [await stack.enter_async_context(connected(gateway)) for _ in range(2)]
-        first.send(HEALTH)
-        second.send(HEALTH)
-        assert (await first.reply()).status == (await second.reply()).status == 200
-        async with connected(gateway) as third:
-            reply = await third.reply()
-            assert (reply.status, reply.error) == (503, "unavailable")
-            assert reply.headers["retry-after"] == "1"
-        first.send(HEALTH)
-        assert (await first.reply()).status == 200

@@ -11,7 +11,7 @@ from tests.conftest import PASSWORDS, Database
 from tests.deploy.operator.conftest import Type
 
 PROJECT = Path(__file__).parents[3]
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.mark.parametrize("command", sorted(boxoffice.commands))

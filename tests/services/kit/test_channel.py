@@ -1,19 +1,21 @@
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2_grpc
-from services.kit import channel, context
+from boxoffice.client import CHANNEL_OPTIONS
+from services.kit import channel, context, server
 from services.kit.errors import OutcomeUnknown, Received, RequestInProgress, Unavailable
+from tests.services.conditions import until
 from tests.services.kit.serving import (
     KEY,
-    NAME,
     RESERVE,
     Context,
     Script,
@@ -23,6 +25,8 @@ from tests.services.kit.serving import (
 )
 
 Bookings = Any
+Options = list[tuple[str, str | int]]
+CALLERS = 32
 
 
 @contextlib.asynccontextmanager
@@ -32,7 +36,7 @@ async def calling(
     """Serves a script, and opens a channel to it as a service does to another."""
     async with (
         serving(script, concurrency=concurrency) as served,
-        channel.open_channel(served.target, service=NAME) as opened,
+        channel.open_channel(served.target) as opened,
     ):
         yield bookings_pb2_grpc.BookingsServiceStub(opened), served
 
@@ -99,30 +103,97 @@ async def test_what_was_never_sent_is_certainly_not_done() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         target = f"127.0.0.1:{taken.getsockname()[1]}"
-        async with channel.open_channel(target, service=NAME) as opened:
+        async with channel.open_channel(target) as opened:
             with pytest.raises(Unavailable):
                 await reserve(bookings_pb2_grpc.BookingsServiceStub(opened))
 
 
 async def test_a_name_that_does_not_resolve_is_certainly_not_done() -> None:
     """A replica set without members is the same as nobody listening."""
-    async with channel.open_channel("nobody.invalid:1", service=NAME) as opened:
+    async with channel.open_channel("nobody.invalid:1") as opened:
         with pytest.raises(Unavailable):
             await reserve(bookings_pb2_grpc.BookingsServiceStub(opened))
 
 
-async def test_a_server_that_is_not_serving_is_not_called() -> None:
-    """A replica on its way out, or not yet ready, gets no calls."""
-    called: list[Any] = []
+@dataclass
+class Replicas:
+    """Two replicas under load, of which one after the other stops and comes back."""
 
-    async def note(request: Any, call: Context) -> None:
-        called.append(request)
+    options: Options
+    sent: int = 0
+    begun: list[str] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+    over: bool = False
+    stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
-    async with calling(note) as (bookings, served):
-        await served.server.health.set(NAME, health_pb2.HealthCheckResponse.NOT_SERVING)
-        with pytest.raises(Unavailable):
-            await reserve(bookings)
-    assert called == []
+    async def run(self, stops: int) -> None:
+        """Calls without a pause until that many replicas have stopped."""
+        async with (
+            self.stack,
+            serving(self._note) as first,
+            serving(self._note) as second,
+            grpc.aio.insecure_channel(
+                f"ipv4:{first.target},{second.target}", options=self.options
+            ) as opened,
+        ):
+            stub = bookings_pb2_grpc.BookingsServiceStub(opened)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(CALLERS):
+                    group.create_task(self._call(stub))
+                await self._stop([first, second], stops)
+                self.over = True
+
+    async def _stop(self, replicas: list[Served], stops: int) -> None:
+        for number in range(stops):
+            await self._progress()
+            stopped = replicas[number]
+            await stopped.server.stop()
+            again = self.stack.enter_async_context(serving(self._note, listen=stopped.target))
+            replicas.append(await again)
+        await self._progress()
+
+    async def _progress(self) -> None:
+        """Waits until each caller had some answers."""
+        begun = len(self.begun)
+        await until(lambda: self._has_begun(begun + 4 * CALLERS))
+
+    async def _has_begun(self, count: int) -> bool:
+        return len(self.begun) >= count
+
+    async def _call(self, stub: Bookings) -> None:
+        while not self.over:
+            self.sent += 1
+            context.request_id.set(f"call-{self.sent}")
+            try:
+                await reserve(stub)
+            except (Unavailable, OutcomeUnknown) as failure:
+                self.failures.append(failure)
+
+    async def _note(self, request: Any, call: Context) -> None:
+        self.begun.append(context.request_id.get())
+
+
+async def test_a_replica_that_stops_loses_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rolling restart is not noticed: each call is carried out, and none of them twice."""
+    monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
+    replicas = Replicas(CHANNEL_OPTIONS)
+    await replicas.run(stops=4)
+    assert replicas.failures == []
+    assert len(replicas.begun) == len(set(replicas.begun)) == replicas.sent
+
+
+async def test_without_its_retry_policy_a_stop_would_lose_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control of the test above: calls that meet a server that stops end as CANCELLED."""
+    monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
+    options: Options = [(n, v) for n, v in CHANNEL_OPTIONS if n != "grpc.service_config"]
+    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    replicas = Replicas([*options, ("grpc.service_config", json.dumps(config))])
+    await replicas.run(stops=4)
+    codes = {getattr(failure.__cause__, "code", str)() for failure in replicas.failures}
+    assert codes == {grpc.StatusCode.CANCELLED}
+    assert len(replicas.begun) == len(set(replicas.begun)) == replicas.sent - len(replicas.failures)
 
 
 async def test_a_server_that_is_too_busy_did_nothing() -> None:
@@ -133,8 +204,7 @@ async def test_a_server_that_is_too_busy_did_nothing() -> None:
         entered.set()
         await opened.wait()
 
-    # One for the look at its health, which is a call too.
-    async with calling(wait, concurrency=2) as (bookings, _):
+    async with calling(wait, concurrency=1) as (bookings, _):
         first = asyncio.create_task(reserve(bookings))
         await entered.wait()
         with pytest.raises(Unavailable):
@@ -175,7 +245,7 @@ async def test_a_server_that_came_back_is_called_again() -> None:
     """A restart of the other service needs none of this one."""
     async with serving() as first:
         port = first.target
-        async with channel.open_channel(port, service=NAME) as opened:
+        async with channel.open_channel(port) as opened:
             bookings = bookings_pb2_grpc.BookingsServiceStub(opened)
             await reserve(bookings)
             await first.server.grpc.stop(None)

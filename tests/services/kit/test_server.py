@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2
 from services.kit import server
+from services.kit.loopback import addresses
 from services.kit.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
 from tests.services.conditions import until
 from tests.services.kit.serving import (
@@ -124,6 +125,17 @@ async def test_a_taken_port_is_said_at_once() -> None:
             second.server.listen(first.target)
 
 
+@pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])
+async def test_a_server_is_at_each_address_of_localhost(host: str) -> None:
+    """Clients try them in either order, and some do not try the second."""
+    async with serving() as served:
+        port = served.target.rpartition(":")[2]
+        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert answer.status == SERVING
+
+
 async def test_stopping_lets_what_is_in_flight_finish() -> None:
     """A rolling restart answers every call that it accepted."""
     gate = Gate()
@@ -175,12 +187,42 @@ async def _is_not_serving(served: Served) -> bool:
     return bool(await health(served, NAME) == NOT_SERVING)
 
 
-async def test_health_stays_down_while_stopping() -> None:
-    """The look at the database does not bring a server back that is on its way out."""
-    async with serving() as served:
-        await served.server.health.enter_graceful_shutdown()
-        await served.server.health.set(NAME, SERVING)
-        assert await health(served, NAME) == NOT_SERVING
+async def test_a_server_that_stops_still_tells_of_the_database() -> None:
+    """Its end says nothing of the database, or a gateway that asks it would be taken out too."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        await served.server.health.set(DATABASE, SERVING)
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        assert await health(served, DATABASE) == SERVING
+        await stopping
+
+
+@pytest.mark.parametrize("grace_seconds", [None, 0.01])
+async def test_a_call_that_began_never_ends_as_cancelled(grace_seconds: float | None) -> None:
+    """Channels send a call again that ends so: that is how one ends that did not begin."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        call = served.bookings.Reserve(RESERVE)
+        await gate.entered.wait()
+        await served.server.grpc.stop(grace_seconds)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call
+    assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_call_that_loses_what_it_waits_for_does_not_end_as_cancelled() -> None:
+    """A defect inside a call that began must not look like a call that did not begin."""
+
+    async def lose(request: Any, context: Context) -> None:
+        lost = asyncio.get_running_loop().create_future()
+        lost.cancel()
+        await lost
+
+    async with serving(lose) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(RESERVE, timeout=0.2)
+    assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

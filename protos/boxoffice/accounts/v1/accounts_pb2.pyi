@@ -96,7 +96,7 @@ class Profile(_message.Message):
     lastname: _builtins.str
     """Last name, 1 to 100 characters, not blank, no control characters."""
     email: _builtins.str
-    """Address. Cannot change here: see ChangeEmail."""
+    """Address. Cannot change here: see `POST /auth/change-email`."""
     role: _identity_pb2.Role.ValueType
     """What the account may do. Cannot change."""
     email_verified: _builtins.bool
@@ -156,7 +156,7 @@ class Session(_message.Message):
     expires_in: _builtins.int
     """Seconds until the access token expires."""
     refresh_token: _builtins.str
-    """Credential for RefreshSession; good once, and for 30 days."""
+    """Credential for `POST /api/auth/refresh`; good once, and for 30 days."""
     @_builtins.property
     def user(self) -> Global___User:
         """Who is logged in."""

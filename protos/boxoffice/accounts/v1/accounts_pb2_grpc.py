@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class AccountsServiceStub:
-    """Keeps accounts. What it answers never tells whether an address has one; `Register` is the
-    exception.
+    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
+    account, except that of registering without a code.
     """
 
     def __init__(self, channel):
@@ -104,8 +104,8 @@ class AccountsServiceStub:
 
 
 class AccountsServiceServicer:
-    """Keeps accounts. What it answers never tells whether an address has one; `Register` is the
-    exception.
+    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
+    account, except that of registering without a code.
     """
 
     def SendCode(self, request, context):
@@ -296,8 +296,8 @@ def add_AccountsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccountsService:
-    """Keeps accounts. What it answers never tells whether an address has one; `Register` is the
-    exception.
+    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
+    account, except that of registering without a code.
     """
 
     @staticmethod

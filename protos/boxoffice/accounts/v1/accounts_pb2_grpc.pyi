@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccountsServiceStub:
-    """Keeps accounts. What it answers never tells whether an address has one; `Register` is the
-    exception.
+    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
+    account, except that of registering without a code.
     """
 
     @_typing.overload
@@ -94,8 +94,8 @@ class AccountsServiceStub:
 
 @_typing.type_check_only
 class AccountsServiceAsyncStub(AccountsServiceStub):
-    """Keeps accounts. What it answers never tells whether an address has one; `Register` is the
-    exception.
+    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
+    account, except that of registering without a code.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -157,8 +157,8 @@ class AccountsServiceAsyncStub(AccountsServiceStub):
     """
 
 class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps accounts. What it answers never tells whether an address has one; `Register` is the
-    exception.
+    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
+    account, except that of registering without a code.
     """
 
     @_abc_1.abstractmethod

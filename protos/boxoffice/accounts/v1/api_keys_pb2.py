@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$boxoffice/accounts/v1/api_keys.proto\x12\x15\x62oxoffice.accounts.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x06\x41piKey\x12\x1c\n\x02id\x18\x01 \x01(\tB\x10\xa2\xbb\x18\x0c\x12\napi_key_id\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x06scopes\x18\x03 \x03(\x0e\x32\x18.boxoffice.rest.v1.Scope\x12\x13\n\x06secret\x18\x04 \x01(\tH\x00\x88\x01\x01\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x35\n\x0clast_used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x42\t\n\x07_secretB\r\n\x0b_expires_atB\x0f\n\r_last_used_at\"\xf5\x01\n\x13\x43reateApiKeyRequest\x12[\n\x04name\x18\x01 \x01(\tBM\xbaHJrH\x10\x01\x18\x64\x32\x42^[^\\p{Cc}\\p{Zl}\\p{Zp}]*[^\\p{Cc}\\p{Cf}\\p{Z}][^\\p{Cc}\\p{Zl}\\p{Zp}]*$\x12=\n\x06scopes\x18\x02 \x03(\x0e\x32\x18.boxoffice.rest.v1.ScopeB\x13\xbaH\x10\x92\x01\r\x08\x01\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x42\r\n\x0b_expires_at\"F\n\x14\x43reateApiKeyResponse\x12.\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x1d.boxoffice.accounts.v1.ApiKey\"Q\n\x12ListApiKeysRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x13ListApiKeysResponse\x12/\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x1d.boxoffice.accounts.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13\x44\x65leteApiKeyRequest\x12\x1d\n\napi_key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x16\n\x14\x44\x65leteApiKeyResponse2\xd9\x03\n\x0e\x41piKeysService\x12\x97\x01\n\x0c\x43reateApiKey\x12*.boxoffice.accounts.v1.CreateApiKeyRequest\x1a+.boxoffice.accounts.v1.CreateApiKeyResponse\".\xa2\xbb\x18\x08\x08\x04\x10\xc9\x01\x1a\x01\x0c\x82\xd3\xe4\x93\x02\x1c\"\x0e/auth/api-keys:\x01*b\x07\x61pi_key\x12\x91\x01\n\x0bListApiKeys\x12).boxoffice.accounts.v1.ListApiKeysRequest\x1a*.boxoffice.accounts.v1.ListApiKeysResponse\"+\xa2\xbb\x18\x07\x08\x04\x1a\x01\x03 \x01\x82\xd3\xe4\x93\x02\x1a\x12\x0e/auth/api-keysb\x08\x61pi_keys\x12\x98\x01\n\x0c\x44\x65leteApiKey\x12*.boxoffice.accounts.v1.DeleteApiKeyRequest\x1a+.boxoffice.accounts.v1.DeleteApiKeyResponse\"/\xa2\xbb\x18\x08\x08\x04\x10\xcc\x01\x1a\x01\x14\x82\xd3\xe4\x93\x02\x1d*\x1b/auth/api-keys/{api_key_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$boxoffice/accounts/v1/api_keys.proto\x12\x15\x62oxoffice.accounts.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x06\x41piKey\x12\x1c\n\x02id\x18\x01 \x01(\tB\x10\xa2\xbb\x18\x0c\x12\napi_key_id\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x06scopes\x18\x03 \x03(\x0e\x32\x18.boxoffice.rest.v1.Scope\x12\x13\n\x06secret\x18\x04 \x01(\tH\x00\x88\x01\x01\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x35\n\x0clast_used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x42\t\n\x07_secretB\r\n\x0b_expires_atB\x0f\n\r_last_used_at\"\x86\x02\n\x13\x43reateApiKeyRequest\x12l\n\x04name\x18\x01 \x01(\tB^\xbaH[rY\x10\x01\x18\x64\x32\x42^[^\\p{Cc}\\p{Zl}\\p{Zp}]*[^\\p{Cc}\\p{Cf}\\p{Z}][^\\p{Cc}\\p{Zl}\\p{Zp}]*$\x92\x02\x0eTicket printer\x12=\n\x06scopes\x18\x02 \x03(\x0e\x32\x18.boxoffice.rest.v1.ScopeB\x13\xbaH\x10\x92\x01\r\x08\x01\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x33\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x42\r\n\x0b_expires_at\"F\n\x14\x43reateApiKeyResponse\x12.\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x1d.boxoffice.accounts.v1.ApiKey\"Q\n\x12ListApiKeysRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"_\n\x13ListApiKeysResponse\x12/\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x1d.boxoffice.accounts.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"G\n\x13\x44\x65leteApiKeyRequest\x12\x30\n\napi_key_id\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x10\x01\x18@\x92\x02\x10\x61\x62\x63\x64\x65\x66ghij234567\"\x16\n\x14\x44\x65leteApiKeyResponse2\xd9\x03\n\x0e\x41piKeysService\x12\x97\x01\n\x0c\x43reateApiKey\x12*.boxoffice.accounts.v1.CreateApiKeyRequest\x1a+.boxoffice.accounts.v1.CreateApiKeyResponse\".\xa2\xbb\x18\x08\x08\x04\x10\xc9\x01\x1a\x01\x0c\x82\xd3\xe4\x93\x02\x1c\"\x0e/auth/api-keys:\x01*b\x07\x61pi_key\x12\x91\x01\n\x0bListApiKeys\x12).boxoffice.accounts.v1.ListApiKeysRequest\x1a*.boxoffice.accounts.v1.ListApiKeysResponse\"+\xa2\xbb\x18\x07\x08\x04\x1a\x01\x03 \x01\x82\xd3\xe4\x93\x02\x1a\x12\x0e/auth/api-keysb\x08\x61pi_keys\x12\x98\x01\n\x0c\x44\x65leteApiKey\x12*.boxoffice.accounts.v1.DeleteApiKeyRequest\x1a+.boxoffice.accounts.v1.DeleteApiKeyResponse\"/\xa2\xbb\x18\x08\x08\x04\x10\xcc\x01\x1a\x01\x14\x82\xd3\xe4\x93\x02\x1d*\x1b/auth/api-keys/{api_key_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEY'].fields_by_name['id']._loaded_options = None
   _globals['_APIKEY'].fields_by_name['id']._serialized_options = b'\242\273\030\014\022\napi_key_id'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\272HJrH\020\001\030d2B^[^\\p{Cc}\\p{Zl}\\p{Zp}]*[^\\p{Cc}\\p{Cf}\\p{Z}][^\\p{Cc}\\p{Zl}\\p{Zp}]*$'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\272H[rY\020\001\030d2B^[^\\p{Cc}\\p{Zl}\\p{Zp}]*[^\\p{Cc}\\p{Cf}\\p{Z}][^\\p{Cc}\\p{Zl}\\p{Zp}]*$\222\002\016Ticket printer'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['scopes']._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\020\222\001\r\010\001\030\001\"\007\202\001\004\020\001 \000'
   _globals['_LISTAPIKEYSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -46,7 +46,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAPIKEYSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTAPIKEYSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_DELETEAPIKEYREQUEST'].fields_by_name['api_key_id']._loaded_options = None
-  _globals['_DELETEAPIKEYREQUEST'].fields_by_name['api_key_id']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_DELETEAPIKEYREQUEST'].fields_by_name['api_key_id']._serialized_options = b'\272H\031r\027\020\001\030@\222\002\020abcdefghij234567'
   _globals['_APIKEYSSERVICE'].methods_by_name['CreateApiKey']._loaded_options = None
   _globals['_APIKEYSSERVICE'].methods_by_name['CreateApiKey']._serialized_options = b'\242\273\030\010\010\004\020\311\001\032\001\014\202\323\344\223\002\034\"\016/auth/api-keys:\001*b\007api_key'
   _globals['_APIKEYSSERVICE'].methods_by_name['ListApiKeys']._loaded_options = None
@@ -56,17 +56,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEY']._serialized_start=186
   _globals['_APIKEY']._serialized_end=500
   _globals['_CREATEAPIKEYREQUEST']._serialized_start=503
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=748
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=750
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=820
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=822
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=903
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=905
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1000
-  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1002
-  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1054
-  _globals['_DELETEAPIKEYRESPONSE']._serialized_start=1056
-  _globals['_DELETEAPIKEYRESPONSE']._serialized_end=1078
-  _globals['_APIKEYSSERVICE']._serialized_start=1081
-  _globals['_APIKEYSSERVICE']._serialized_end=1554
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=765
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=767
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=837
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=839
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=920
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=922
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1017
+  _globals['_DELETEAPIKEYREQUEST']._serialized_start=1019
+  _globals['_DELETEAPIKEYREQUEST']._serialized_end=1090
+  _globals['_DELETEAPIKEYRESPONSE']._serialized_start=1092
+  _globals['_DELETEAPIKEYRESPONSE']._serialized_end=1114
+  _globals['_APIKEYSSERVICE']._serialized_start=1117
+  _globals['_APIKEYSSERVICE']._serialized_end=1590
 # @@protoc_insertion_point(module_scope)

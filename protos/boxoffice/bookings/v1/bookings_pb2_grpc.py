@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class BookingsServiceStub:
-    """Books seats and never oversells.
+    """Books seats, and shows, counts and cancels bookings.
     """
 
     def __init__(self, channel):
@@ -98,7 +98,7 @@ class BookingsServiceStub:
 
 
 class BookingsServiceServicer:
-    """Books seats and never oversells.
+    """Books seats, and shows, counts and cancels bookings.
     """
 
     def Reserve(self, request, context):
@@ -196,7 +196,7 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelBookingByReference(self, request, context):
-        """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+        """Cancels a booking and frees its seats. Who may get it by its reference may cancel it.
         Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
         `inventory_revision` tells at which revision of the inventory the latter was true.
         """
@@ -276,7 +276,7 @@ def add_BookingsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BookingsService:
-    """Books seats and never oversells.
+    """Books seats, and shows, counts and cancels bookings.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BookingsServiceStub:
-    """Books seats and never oversells."""
+    """Books seats, and shows, counts and cancels bookings."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -81,14 +81,14 @@ class BookingsServiceStub:
     account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
     """
     CancelBookingByReference: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.CancelBookingByReferenceRequest, _bookings_pb2.CancelBookingByReferenceResponse]
-    """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+    """Cancels a booking and frees its seats. Who may get it by its reference may cancel it.
     Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
     `inventory_revision` tells at which revision of the inventory the latter was true.
     """
 
 @_typing.type_check_only
 class BookingsServiceAsyncStub(BookingsServiceStub):
-    """Books seats and never oversells."""
+    """Books seats, and shows, counts and cancels bookings."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Reserve: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ReserveRequest, _bookings_pb2.ReserveResponse]  # type: ignore[assignment]
@@ -139,13 +139,13 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
     account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
     """
     CancelBookingByReference: _aio.UnaryUnaryMultiCallable[_bookings_pb2.CancelBookingByReferenceRequest, _bookings_pb2.CancelBookingByReferenceResponse]  # type: ignore[assignment]
-    """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+    """Cancels a booking and frees its seats. Who may get it by its reference may cancel it.
     Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
     `inventory_revision` tells at which revision of the inventory the latter was true.
     """
 
 class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Books seats and never oversells."""
+    """Books seats, and shows, counts and cancels bookings."""
 
     @_abc_1.abstractmethod
     def Reserve(
@@ -266,7 +266,7 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.CancelBookingByReferenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.CancelBookingByReferenceResponse, _abc.Awaitable[_bookings_pb2.CancelBookingByReferenceResponse]]:
-        """Cancels a booking and frees its seats, for whom GetBookingByReference shows it.
+        """Cancels a booking and frees its seats. Who may get it by its reference may cancel it.
         Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
         `inventory_revision` tells at which revision of the inventory the latter was true.
         """

@@ -90,8 +90,9 @@ class WaitingListServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelTicket(self, request, context):
-        """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
-        them off the waiting list. What comes free goes to those who wait, in the same transaction.
+        """Cancels a user's ticket, declines their offer or takes them off the waiting list. A ticket is a
+        booking made by `POST /book` or `POST /api/bookings/reserve`. What comes free goes to those who
+        wait, in the same transaction.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
         NOT_FOUND/BOOKING_NOT_FOUND and, where it is over, FAILED_PRECONDITION/ALREADY_CANCELLED.
         """

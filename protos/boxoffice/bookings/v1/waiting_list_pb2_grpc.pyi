@@ -43,8 +43,9 @@ class WaitingListServiceStub:
     `inventory_revision` tells at which revision of the inventory that was true.
     """
     CancelTicket: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelTicketRequest, _waiting_list_pb2.CancelTicketResponse]
-    """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
-    them off the waiting list. What comes free goes to those who wait, in the same transaction.
+    """Cancels a user's ticket, declines their offer or takes them off the waiting list. A ticket is a
+    booking made by `POST /book` or `POST /api/bookings/reserve`. What comes free goes to those who
+    wait, in the same transaction.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
     NOT_FOUND/BOOKING_NOT_FOUND and, where it is over, FAILED_PRECONDITION/ALREADY_CANCELLED.
     """
@@ -88,8 +89,9 @@ class WaitingListServiceAsyncStub(WaitingListServiceStub):
     `inventory_revision` tells at which revision of the inventory that was true.
     """
     CancelTicket: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelTicketRequest, _waiting_list_pb2.CancelTicketResponse]  # type: ignore[assignment]
-    """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
-    them off the waiting list. What comes free goes to those who wait, in the same transaction.
+    """Cancels a user's ticket, declines their offer or takes them off the waiting list. A ticket is a
+    booking made by `POST /book` or `POST /api/bookings/reserve`. What comes free goes to those who
+    wait, in the same transaction.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
     NOT_FOUND/BOOKING_NOT_FOUND and, where it is over, FAILED_PRECONDITION/ALREADY_CANCELLED.
     """
@@ -142,8 +144,9 @@ class WaitingListServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _waiting_list_pb2.CancelTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_waiting_list_pb2.CancelTicketResponse, _abc.Awaitable[_waiting_list_pb2.CancelTicketResponse]]:
-        """Cancels the booking that a user made by BookTicket or Reserve, declines their offer or takes
-        them off the waiting list. What comes free goes to those who wait, in the same transaction.
+        """Cancels a user's ticket, declines their offer or takes them off the waiting list. A ticket is a
+        booking made by `POST /book` or `POST /api/bookings/reserve`. What comes free goes to those who
+        wait, in the same transaction.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
         NOT_FOUND/BOOKING_NOT_FOUND and, where it is over, FAILED_PRECONDITION/ALREADY_CANCELLED.
         """

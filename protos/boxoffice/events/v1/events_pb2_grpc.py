@@ -26,8 +26,7 @@ if _version_not_supported:
 
 
 class EventsServiceStub:
-    """Keeps the events: their texts, times, prices and number of seats. Who holds which seat is
-    bookings' business.
+    """Keeps the events: their texts, times, prices and number of seats.
     """
 
     def __init__(self, channel):
@@ -74,8 +73,7 @@ class EventsServiceStub:
 
 
 class EventsServiceServicer:
-    """Keeps the events: their texts, times, prices and number of seats. Who holds which seat is
-    bookings' business.
+    """Keeps the events: their texts, times, prices and number of seats.
     """
 
     def CreateEvent(self, request, context):
@@ -121,8 +119,8 @@ class EventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateEvent(self, request, context):
-        """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
-        `one_booking_per_user`, are decided by bookings under the event's lock.
+        """Changes the fields that `update_mask` names. An event is changed by its organizer and by admins;
+        one that was made without a token, by admins and under open access by anyone without a token.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
         FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
@@ -133,7 +131,7 @@ class EventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteEvent(self, request, context):
-        """Deletes an event for good and cancels its live bookings.
+        """Deletes an event for good and cancels its live bookings. Who may change an event may delete it.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
         `version`).
@@ -190,8 +188,7 @@ def add_EventsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventsService:
-    """Keeps the events: their texts, times, prices and number of seats. Who holds which seat is
-    bookings' business.
+    """Keeps the events: their texts, times, prices and number of seats.
     """
 
     @staticmethod

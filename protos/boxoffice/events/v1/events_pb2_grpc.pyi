@@ -27,9 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EventsServiceStub:
-    """Keeps the events: their texts, times, prices and number of seats. Who holds which seat is
-    bookings' business.
-    """
+    """Keeps the events: their texts, times, prices and number of seats."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -56,15 +54,15 @@ class EventsServiceStub:
     ListOrganizerEvents: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListOrganizerEventsRequest, _events_pb2.ListOrganizerEventsResponse]
     """Lists the caller's own events, drafts included, newest first."""
     UpdateEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.UpdateEventRequest, _events_pb2.UpdateEventResponse]
-    """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
-    `one_booking_per_user`, are decided by bookings under the event's lock.
+    """Changes the fields that `update_mask` names. An event is changed by its organizer and by admins;
+    one that was made without a token, by admins and under open access by anyone without a token.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
     FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
     UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
     """
     DeleteEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]
-    """Deletes an event for good and cancels its live bookings.
+    """Deletes an event for good and cancels its live bookings. Who may change an event may delete it.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
     `version`).
@@ -73,9 +71,7 @@ class EventsServiceStub:
 
 @_typing.type_check_only
 class EventsServiceAsyncStub(EventsServiceStub):
-    """Keeps the events: their texts, times, prices and number of seats. Who holds which seat is
-    bookings' business.
-    """
+    """Keeps the events: their texts, times, prices and number of seats."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]  # type: ignore[assignment]
@@ -99,15 +95,15 @@ class EventsServiceAsyncStub(EventsServiceStub):
     ListOrganizerEvents: _aio.UnaryUnaryMultiCallable[_events_pb2.ListOrganizerEventsRequest, _events_pb2.ListOrganizerEventsResponse]  # type: ignore[assignment]
     """Lists the caller's own events, drafts included, newest first."""
     UpdateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.UpdateEventRequest, _events_pb2.UpdateEventResponse]  # type: ignore[assignment]
-    """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
-    `one_booking_per_user`, are decided by bookings under the event's lock.
+    """Changes the fields that `update_mask` names. An event is changed by its organizer and by admins;
+    one that was made without a token, by admins and under open access by anyone without a token.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
     FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
     UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
     """
     DeleteEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]  # type: ignore[assignment]
-    """Deletes an event for good and cancels its live bookings.
+    """Deletes an event for good and cancels its live bookings. Who may change an event may delete it.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
     `version`).
@@ -115,9 +111,7 @@ class EventsServiceAsyncStub(EventsServiceStub):
     """
 
 class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps the events: their texts, times, prices and number of seats. Who holds which seat is
-    bookings' business.
-    """
+    """Keeps the events: their texts, times, prices and number of seats."""
 
     @_abc_1.abstractmethod
     def CreateEvent(
@@ -175,8 +169,8 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.UpdateEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.UpdateEventResponse, _abc.Awaitable[_events_pb2.UpdateEventResponse]]:
-        """Changes the fields that `update_mask` names. Shrinking and closing an event, and changing
-        `one_booking_per_user`, are decided by bookings under the event's lock.
+        """Changes the fields that `update_mask` names. An event is changed by its organizer and by admins;
+        one that was made without a token, by admins and under open access by anyone without a token.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
         FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
@@ -189,7 +183,7 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _events_pb2.DeleteEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.DeleteEventResponse, _abc.Awaitable[_events_pb2.DeleteEventResponse]]:
-        """Deletes an event for good and cancels its live bookings.
+        """Deletes an event for good and cancels its live bookings. Who may change an event may delete it.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
         `version`).

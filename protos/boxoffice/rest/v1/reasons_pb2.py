@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62oxoffice/rest/v1/reasons.proto\x12\x11\x62oxoffice.rest.v1\x1a google/protobuf/descriptor.proto\"9\n\nReasonRule\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x1b\n\x13retry_after_seconds\x18\x02 \x01(\x05*\xa2\x0b\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x12REASON_BAD_REQUEST\x10\x01\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12\"\n\x15REASON_MALFORMED_JSON\x10\x02\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12&\n\x19REASON_INVALID_PAGE_TOKEN\x10\x03\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12+\n\x1eREASON_INVALID_IDEMPOTENCY_KEY\x10\x04\x1a\x07\xa2\xbb\x18\x03\x08\x90\x03\x12#\n\x16REASON_UNAUTHENTICATED\x10\n\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12!\n\x14REASON_INVALID_TOKEN\x10\x0b\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12\'\n\x1aREASON_INVALID_CREDENTIALS\x10\r\x1a\x07\xa2\xbb\x18\x03\x08\x91\x03\x12%\n\x18REASON_PERMISSION_DENIED\x10\x0c\x1a\x07\xa2\xbb\x18\x03\x08\x93\x03\x12\x1d\n\x10REASON_NOT_FOUND\x10\x14\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12#\n\x16REASON_EVENT_NOT_FOUND\x10\x15\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12%\n\x18REASON_BOOKING_NOT_FOUND\x10\x16\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12\"\n\x15REASON_USER_NOT_FOUND\x10\x17\x1a\x07\xa2\xbb\x18\x03\x08\x94\x03\x12&\n\x19REASON_METHOD_NOT_ALLOWED\x10\x1e\x1a\x07\xa2\xbb\x18\x03\x08\x95\x03\x12\"\n\x15REASON_NOT_ACCEPTABLE\x10\x1f\x1a\x07\xa2\xbb\x18\x03\x08\x96\x03\x12\"\n\x15REASON_BODY_TOO_LARGE\x10 \x1a\x07\xa2\xbb\x18\x03\x08\x9d\x03\x12 \n\x13REASON_URI_TOO_LONG\x10!\x1a\x07\xa2\xbb\x18\x03\x08\x9e\x03\x12*\n\x1dREASON_UNSUPPORTED_MEDIA_TYPE\x10\"\x1a\x07\xa2\xbb\x18\x03\x08\x9f\x03\x12%\n\x18REASON_HEADERS_TOO_LARGE\x10#\x1a\x07\xa2\xbb\x18\x03\x08\xaf\x03\x12\x1c\n\x0fREASON_SOLD_OUT\x10(\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12\"\n\x15REASON_ALREADY_BOOKED\x10)\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12#\n\x16REASON_ALREADY_WAITING\x10\'\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12&\n\x19REASON_EVENT_NOT_BOOKABLE\x10*\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12 \n\x13REASON_EVENT_EXISTS\x10+\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12)\n\x1cREASON_CAPACITY_BELOW_BOOKED\x10,\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12&\n\x19REASON_INVALID_TRANSITION\x10-\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12$\n\x15REASON_CHANGE_PENDING\x10.\x1a\t\xa2\xbb\x18\x05\x08\x99\x03\x10\x01\x12%\n\x18REASON_ALREADY_CANCELLED\x10\x30\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12\x1f\n\x12REASON_EMAIL_TAKEN\x10\x31\x1a\x07\xa2\xbb\x18\x03\x08\x99\x03\x12)\n\x1aREASON_REQUEST_IN_PROGRESS\x10/\x1a\t\xa2\xbb\x18\x05\x08\x99\x03\x10\x01\x12$\n\x17REASON_VERSION_MISMATCH\x10\x32\x1a\x07\xa2\xbb\x18\x03\x08\x9c\x03\x12$\n\x17REASON_VALIDATION_ERROR\x10\x33\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12*\n\x1dREASON_IDEMPOTENCY_KEY_REUSED\x10\x34\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12 \n\x13REASON_INVALID_CODE\x10\x36\x1a\x07\xa2\xbb\x18\x03\x08\xa6\x03\x12\"\n\x13REASON_RATE_LIMITED\x10\x35\x1a\t\xa2\xbb\x18\x05\x08\xad\x03\x10\x01\x12\x1c\n\x0fREASON_INTERNAL\x10<\x1a\x07\xa2\xbb\x18\x03\x08\xf4\x03\x12!\n\x12REASON_UNAVAILABLE\x10=\x1a\t\xa2\xbb\x18\x05\x08\xf7\x03\x10\x01\x12%\n\x16REASON_OUTCOME_UNKNOWN\x10>\x1a\t\xa2\xbb\x18\x05\x08\xf8\x03\x10\x01\x12\x17\n\x13REASON_HISTORY_GONE\x10\x46:R\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.boxoffice.rest.v1.ReasonRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x62oxoffice/rest/v1/reasons.proto\x12\x11\x62oxoffice.rest.v1\x1a google/protobuf/descriptor.proto\"I\n\nReasonRule\x12\x0e\n\x06status\x18\x01 \x01(\x05\x12\x1b\n\x13retry_after_seconds\x18\x02 \x01(\x05\x12\x0e\n\x06\x61\x64vice\x18\x03 \x01(\t*\xd5\x1b\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12Z\n\x12REASON_BAD_REQUEST\x10\x01\x1a\x42\xa2\xbb\x18>\x08\x90\x03\x1a\x39Use an HTTP client library; what it sends is well-formed.\x12K\n\x15REASON_MALFORMED_JSON\x10\x02\x1a\x30\xa2\xbb\x18,\x08\x90\x03\x1a\'Send one JSON object, encoded in UTF-8.\x12w\n\x19REASON_INVALID_PAGE_TOKEN\x10\x03\x1aX\xa2\xbb\x18T\x08\x90\x03\x1aOStart again without `page_token`, or take it from `Link` with the same filters.\x12Q\n\x1eREASON_INVALID_IDEMPOTENCY_KEY\x10\x04\x1a-\xa2\xbb\x18)\x08\x90\x03\x1a$Send such a key, for example a UUID.\x12]\n\x16REASON_UNAUTHENTICATED\x10\n\x1a\x41\xa2\xbb\x18=\x08\x91\x03\x1a\x38Log in, and send `Authorization: Bearer <access_token>`.\x12`\n\x14REASON_INVALID_TOKEN\x10\x0b\x1a\x46\xa2\xbb\x18\x42\x08\x91\x03\x1a=Get a new one from `POST /api/auth/refresh`, or log in again.\x12m\n\x1aREASON_INVALID_CREDENTIALS\x10\r\x1aM\xa2\xbb\x18I\x08\x91\x03\x1a\x44\x43heck both, or set a new password with `POST /auth/forgot-password`.\x12w\n\x18REASON_PERMISSION_DENIED\x10\x0c\x1aY\xa2\xbb\x18U\x08\x93\x03\x1aPSend the token of an account that may; the description of the endpoint says who.\x12.\n\x10REASON_NOT_FOUND\x10\x14\x1a\x18\xa2\xbb\x18\x14\x08\x94\x03\x1a\x0f\x43heck the path.\x12i\n\x16REASON_EVENT_NOT_FOUND\x10\x15\x1aM\xa2\xbb\x18I\x08\x94\x03\x1a\x44\x43heck the number or the key; to see a draft, send its owner\'s token.\x12x\n\x18REASON_BOOKING_NOT_FOUND\x10\x16\x1aZ\xa2\xbb\x18V\x08\x94\x03\x1aQCheck the number or the reference, and send the token of the account that booked.\x12\x31\n\x15REASON_USER_NOT_FOUND\x10\x17\x1a\x16\xa2\xbb\x18\x12\x08\x94\x03\x1a\rCheck the id.\x12R\n\x19REASON_METHOD_NOT_ALLOWED\x10\x1e\x1a\x33\xa2\xbb\x18/\x08\x95\x03\x1a*Use one of the methods that `Allow` lists.\x12[\n\x15REASON_NOT_ACCEPTABLE\x10\x1f\x1a@\xa2\xbb\x18<\x08\x96\x03\x1a\x37Send `Accept: application/json`, or no `Accept` at all.\x12\x38\n\x15REASON_BODY_TOO_LARGE\x10 \x1a\x1d\xa2\xbb\x18\x19\x08\x9d\x03\x1a\x14Send a smaller body.\x12/\n\x13REASON_URI_TOO_LONG\x10!\x1a\x16\xa2\xbb\x18\x12\x08\x9e\x03\x1a\rShorten them.\x12p\n\x1dREASON_UNSUPPORTED_MEDIA_TYPE\x10\"\x1aM\xa2\xbb\x18I\x08\x9f\x03\x1a\x44Send `Content-Type: application/json`, and do not compress the body.\x12\x64\n\x18REASON_HEADERS_TOO_LARGE\x10#\x1a\x46\xa2\xbb\x18\x42\x08\xaf\x03\x1a=Send fewer or smaller ones; large cookies are a common cause.\x12x\n\x0fREASON_SOLD_OUT\x10(\x1a\x63\xa2\xbb\x18_\x08\x99\x03\x1aZAsk for no more than `X-Seats-Left` says, choose another event, or wait with `POST /book`.\x12I\n\x15REASON_ALREADY_BOOKED\x10)\x1a.\xa2\xbb\x18*\x08\x99\x03\x1a%Use that booking, or cancel it first.\x12u\n\x16REASON_ALREADY_WAITING\x10\'\x1aY\xa2\xbb\x18U\x08\x99\x03\x1aPWait; `X-Waiting-Position` has the position, and `POST /cancel` leaves the list.\x12~\n\x19REASON_EVENT_NOT_BOOKABLE\x10*\x1a_\xa2\xbb\x18[\x08\x99\x03\x1aVRead the event: `status`, `starts_at`, `sales_open_at` and `sales_close_at` say which.\x12H\n\x13REASON_EVENT_EXISTS\x10+\x1a/\xa2\xbb\x18+\x08\x99\x03\x1a&Use that event, or choose another key.\x12r\n\x1cREASON_CAPACITY_BELOW_BOOKED\x10,\x1aP\xa2\xbb\x18L\x08\x99\x03\x1aGAsk for at least as many seats as are booked, or cancel bookings first.\x12Y\n\x19REASON_INVALID_TRANSITION\x10-\x1a:\xa2\xbb\x18\x36\x08\x99\x03\x1a\x31Read the event; `status` says what it can become.\x12U\n\x15REASON_CHANGE_PENDING\x10.\x1a:\xa2\xbb\x18\x36\x08\x99\x03\x10\x01\x1a/Repeat the request after `Retry-After` seconds.\x12_\n\x18REASON_ALREADY_CANCELLED\x10\x30\x1a\x41\xa2\xbb\x18=\x08\x99\x03\x1a\x38Nothing is left to do; to have a seat again, book again.\x12\x61\n\x12REASON_EMAIL_TAKEN\x10\x31\x1aI\xa2\xbb\x18\x45\x08\x99\x03\x1a@Log in, or set a new password with `POST /auth/forgot-password`.\x12m\n\x1aREASON_REQUEST_IN_PROGRESS\x10/\x1aM\xa2\xbb\x18I\x08\x99\x03\x10\x01\x1a\x42Repeat the request after `Retry-After` seconds, with the same key.\x12\x61\n\x17REASON_VERSION_MISMATCH\x10\x32\x1a\x44\xa2\xbb\x18@\x08\x9c\x03\x1a;Get the resource again, and send the `ETag` of that answer.\x12N\n\x17REASON_VALIDATION_ERROR\x10\x33\x1a\x31\xa2\xbb\x18-\x08\xa6\x03\x1a(Correct the fields that `details` names.\x12N\n\x1dREASON_IDEMPOTENCY_KEY_REUSED\x10\x34\x1a+\xa2\xbb\x18\'\x08\xa6\x03\x1a\"Send a new key with a new request.\x12O\n\x13REASON_INVALID_CODE\x10\x36\x1a\x36\xa2\xbb\x18\x32\x08\xa6\x03\x1a-Send the newest code, or ask for another one.\x12g\n\x13REASON_RATE_LIMITED\x10\x35\x1aN\xa2\xbb\x18J\x08\xad\x03\x10\x01\x1a\x43Wait for `Retry-After` seconds; `RateLimit-Policy` tells the limit.\x12N\n\x0fREASON_INTERNAL\x10<\x1a\x39\xa2\xbb\x18\x35\x08\xf4\x03\x1a\x30Report it with the `X-Request-Id` of the answer.\x12I\n\x12REASON_UNAVAILABLE\x10=\x1a\x31\xa2\xbb\x18-\x08\xf7\x03\x10\x01\x1a&Repeat it after `Retry-After` seconds.\x12\x88\x01\n\x16REASON_OUTCOME_UNKNOWN\x10>\x1al\xa2\xbb\x18h\x08\xf8\x03\x10\x01\x1a\x61Repeat it with the same `Idempotency-Key`; if it had none, look first whether it was carried out.\x12\x17\n\x13REASON_HISTORY_GONE\x10\x46:R\n\x06reason\x12!.google.protobuf.EnumValueOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.boxoffice.rest.v1.ReasonRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,81 +33,81 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'boxoffice.rest.v1.reasons_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REASON'].values_by_name["REASON_BAD_REQUEST"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_BAD_REQUEST"]._serialized_options = b'\242\273\030\003\010\220\003'
+  _globals['_REASON'].values_by_name["REASON_BAD_REQUEST"]._serialized_options = b'\242\273\030>\010\220\003\0329Use an HTTP client library; what it sends is well-formed.'
   _globals['_REASON'].values_by_name["REASON_MALFORMED_JSON"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_MALFORMED_JSON"]._serialized_options = b'\242\273\030\003\010\220\003'
+  _globals['_REASON'].values_by_name["REASON_MALFORMED_JSON"]._serialized_options = b'\242\273\030,\010\220\003\032\'Send one JSON object, encoded in UTF-8.'
   _globals['_REASON'].values_by_name["REASON_INVALID_PAGE_TOKEN"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INVALID_PAGE_TOKEN"]._serialized_options = b'\242\273\030\003\010\220\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_PAGE_TOKEN"]._serialized_options = b'\242\273\030T\010\220\003\032OStart again without `page_token`, or take it from `Link` with the same filters.'
   _globals['_REASON'].values_by_name["REASON_INVALID_IDEMPOTENCY_KEY"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INVALID_IDEMPOTENCY_KEY"]._serialized_options = b'\242\273\030\003\010\220\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_IDEMPOTENCY_KEY"]._serialized_options = b'\242\273\030)\010\220\003\032$Send such a key, for example a UUID.'
   _globals['_REASON'].values_by_name["REASON_UNAUTHENTICATED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_UNAUTHENTICATED"]._serialized_options = b'\242\273\030\003\010\221\003'
+  _globals['_REASON'].values_by_name["REASON_UNAUTHENTICATED"]._serialized_options = b'\242\273\030=\010\221\003\0328Log in, and send `Authorization: Bearer <access_token>`.'
   _globals['_REASON'].values_by_name["REASON_INVALID_TOKEN"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INVALID_TOKEN"]._serialized_options = b'\242\273\030\003\010\221\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_TOKEN"]._serialized_options = b'\242\273\030B\010\221\003\032=Get a new one from `POST /api/auth/refresh`, or log in again.'
   _globals['_REASON'].values_by_name["REASON_INVALID_CREDENTIALS"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INVALID_CREDENTIALS"]._serialized_options = b'\242\273\030\003\010\221\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_CREDENTIALS"]._serialized_options = b'\242\273\030I\010\221\003\032DCheck both, or set a new password with `POST /auth/forgot-password`.'
   _globals['_REASON'].values_by_name["REASON_PERMISSION_DENIED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_PERMISSION_DENIED"]._serialized_options = b'\242\273\030\003\010\223\003'
+  _globals['_REASON'].values_by_name["REASON_PERMISSION_DENIED"]._serialized_options = b'\242\273\030U\010\223\003\032PSend the token of an account that may; the description of the endpoint says who.'
   _globals['_REASON'].values_by_name["REASON_NOT_FOUND"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
+  _globals['_REASON'].values_by_name["REASON_NOT_FOUND"]._serialized_options = b'\242\273\030\024\010\224\003\032\017Check the path.'
   _globals['_REASON'].values_by_name["REASON_EVENT_NOT_FOUND"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_EVENT_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
+  _globals['_REASON'].values_by_name["REASON_EVENT_NOT_FOUND"]._serialized_options = b'\242\273\030I\010\224\003\032DCheck the number or the key; to see a draft, send its owner\'s token.'
   _globals['_REASON'].values_by_name["REASON_BOOKING_NOT_FOUND"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_BOOKING_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
+  _globals['_REASON'].values_by_name["REASON_BOOKING_NOT_FOUND"]._serialized_options = b'\242\273\030V\010\224\003\032QCheck the number or the reference, and send the token of the account that booked.'
   _globals['_REASON'].values_by_name["REASON_USER_NOT_FOUND"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_USER_NOT_FOUND"]._serialized_options = b'\242\273\030\003\010\224\003'
+  _globals['_REASON'].values_by_name["REASON_USER_NOT_FOUND"]._serialized_options = b'\242\273\030\022\010\224\003\032\rCheck the id.'
   _globals['_REASON'].values_by_name["REASON_METHOD_NOT_ALLOWED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_METHOD_NOT_ALLOWED"]._serialized_options = b'\242\273\030\003\010\225\003'
+  _globals['_REASON'].values_by_name["REASON_METHOD_NOT_ALLOWED"]._serialized_options = b'\242\273\030/\010\225\003\032*Use one of the methods that `Allow` lists.'
   _globals['_REASON'].values_by_name["REASON_NOT_ACCEPTABLE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_NOT_ACCEPTABLE"]._serialized_options = b'\242\273\030\003\010\226\003'
+  _globals['_REASON'].values_by_name["REASON_NOT_ACCEPTABLE"]._serialized_options = b'\242\273\030<\010\226\003\0327Send `Accept: application/json`, or no `Accept` at all.'
   _globals['_REASON'].values_by_name["REASON_BODY_TOO_LARGE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_BODY_TOO_LARGE"]._serialized_options = b'\242\273\030\003\010\235\003'
+  _globals['_REASON'].values_by_name["REASON_BODY_TOO_LARGE"]._serialized_options = b'\242\273\030\031\010\235\003\032\024Send a smaller body.'
   _globals['_REASON'].values_by_name["REASON_URI_TOO_LONG"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_URI_TOO_LONG"]._serialized_options = b'\242\273\030\003\010\236\003'
+  _globals['_REASON'].values_by_name["REASON_URI_TOO_LONG"]._serialized_options = b'\242\273\030\022\010\236\003\032\rShorten them.'
   _globals['_REASON'].values_by_name["REASON_UNSUPPORTED_MEDIA_TYPE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_UNSUPPORTED_MEDIA_TYPE"]._serialized_options = b'\242\273\030\003\010\237\003'
+  _globals['_REASON'].values_by_name["REASON_UNSUPPORTED_MEDIA_TYPE"]._serialized_options = b'\242\273\030I\010\237\003\032DSend `Content-Type: application/json`, and do not compress the body.'
   _globals['_REASON'].values_by_name["REASON_HEADERS_TOO_LARGE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_HEADERS_TOO_LARGE"]._serialized_options = b'\242\273\030\003\010\257\003'
+  _globals['_REASON'].values_by_name["REASON_HEADERS_TOO_LARGE"]._serialized_options = b'\242\273\030B\010\257\003\032=Send fewer or smaller ones; large cookies are a common cause.'
   _globals['_REASON'].values_by_name["REASON_SOLD_OUT"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_SOLD_OUT"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_SOLD_OUT"]._serialized_options = b'\242\273\030_\010\231\003\032ZAsk for no more than `X-Seats-Left` says, choose another event, or wait with `POST /book`.'
   _globals['_REASON'].values_by_name["REASON_ALREADY_BOOKED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_ALREADY_BOOKED"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_ALREADY_BOOKED"]._serialized_options = b'\242\273\030*\010\231\003\032%Use that booking, or cancel it first.'
   _globals['_REASON'].values_by_name["REASON_ALREADY_WAITING"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_ALREADY_WAITING"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_ALREADY_WAITING"]._serialized_options = b'\242\273\030U\010\231\003\032PWait; `X-Waiting-Position` has the position, and `POST /cancel` leaves the list.'
   _globals['_REASON'].values_by_name["REASON_EVENT_NOT_BOOKABLE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_EVENT_NOT_BOOKABLE"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_EVENT_NOT_BOOKABLE"]._serialized_options = b'\242\273\030[\010\231\003\032VRead the event: `status`, `starts_at`, `sales_open_at` and `sales_close_at` say which.'
   _globals['_REASON'].values_by_name["REASON_EVENT_EXISTS"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_EVENT_EXISTS"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_EVENT_EXISTS"]._serialized_options = b'\242\273\030+\010\231\003\032&Use that event, or choose another key.'
   _globals['_REASON'].values_by_name["REASON_CAPACITY_BELOW_BOOKED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_CAPACITY_BELOW_BOOKED"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_CAPACITY_BELOW_BOOKED"]._serialized_options = b'\242\273\030L\010\231\003\032GAsk for at least as many seats as are booked, or cancel bookings first.'
   _globals['_REASON'].values_by_name["REASON_INVALID_TRANSITION"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INVALID_TRANSITION"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_TRANSITION"]._serialized_options = b'\242\273\0306\010\231\003\0321Read the event; `status` says what it can become.'
   _globals['_REASON'].values_by_name["REASON_CHANGE_PENDING"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_CHANGE_PENDING"]._serialized_options = b'\242\273\030\005\010\231\003\020\001'
+  _globals['_REASON'].values_by_name["REASON_CHANGE_PENDING"]._serialized_options = b'\242\273\0306\010\231\003\020\001\032/Repeat the request after `Retry-After` seconds.'
   _globals['_REASON'].values_by_name["REASON_ALREADY_CANCELLED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_ALREADY_CANCELLED"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_ALREADY_CANCELLED"]._serialized_options = b'\242\273\030=\010\231\003\0328Nothing is left to do; to have a seat again, book again.'
   _globals['_REASON'].values_by_name["REASON_EMAIL_TAKEN"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_EMAIL_TAKEN"]._serialized_options = b'\242\273\030\003\010\231\003'
+  _globals['_REASON'].values_by_name["REASON_EMAIL_TAKEN"]._serialized_options = b'\242\273\030E\010\231\003\032@Log in, or set a new password with `POST /auth/forgot-password`.'
   _globals['_REASON'].values_by_name["REASON_REQUEST_IN_PROGRESS"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_REQUEST_IN_PROGRESS"]._serialized_options = b'\242\273\030\005\010\231\003\020\001'
+  _globals['_REASON'].values_by_name["REASON_REQUEST_IN_PROGRESS"]._serialized_options = b'\242\273\030I\010\231\003\020\001\032BRepeat the request after `Retry-After` seconds, with the same key.'
   _globals['_REASON'].values_by_name["REASON_VERSION_MISMATCH"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_VERSION_MISMATCH"]._serialized_options = b'\242\273\030\003\010\234\003'
+  _globals['_REASON'].values_by_name["REASON_VERSION_MISMATCH"]._serialized_options = b'\242\273\030@\010\234\003\032;Get the resource again, and send the `ETag` of that answer.'
   _globals['_REASON'].values_by_name["REASON_VALIDATION_ERROR"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_VALIDATION_ERROR"]._serialized_options = b'\242\273\030\003\010\246\003'
+  _globals['_REASON'].values_by_name["REASON_VALIDATION_ERROR"]._serialized_options = b'\242\273\030-\010\246\003\032(Correct the fields that `details` names.'
   _globals['_REASON'].values_by_name["REASON_IDEMPOTENCY_KEY_REUSED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_IDEMPOTENCY_KEY_REUSED"]._serialized_options = b'\242\273\030\003\010\246\003'
+  _globals['_REASON'].values_by_name["REASON_IDEMPOTENCY_KEY_REUSED"]._serialized_options = b'\242\273\030\'\010\246\003\032\"Send a new key with a new request.'
   _globals['_REASON'].values_by_name["REASON_INVALID_CODE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INVALID_CODE"]._serialized_options = b'\242\273\030\003\010\246\003'
+  _globals['_REASON'].values_by_name["REASON_INVALID_CODE"]._serialized_options = b'\242\273\0302\010\246\003\032-Send the newest code, or ask for another one.'
   _globals['_REASON'].values_by_name["REASON_RATE_LIMITED"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_RATE_LIMITED"]._serialized_options = b'\242\273\030\005\010\255\003\020\001'
+  _globals['_REASON'].values_by_name["REASON_RATE_LIMITED"]._serialized_options = b'\242\273\030J\010\255\003\020\001\032CWait for `Retry-After` seconds; `RateLimit-Policy` tells the limit.'
   _globals['_REASON'].values_by_name["REASON_INTERNAL"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_INTERNAL"]._serialized_options = b'\242\273\030\003\010\364\003'
+  _globals['_REASON'].values_by_name["REASON_INTERNAL"]._serialized_options = b'\242\273\0305\010\364\003\0320Report it with the `X-Request-Id` of the answer.'
   _globals['_REASON'].values_by_name["REASON_UNAVAILABLE"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_UNAVAILABLE"]._serialized_options = b'\242\273\030\005\010\367\003\020\001'
+  _globals['_REASON'].values_by_name["REASON_UNAVAILABLE"]._serialized_options = b'\242\273\030-\010\367\003\020\001\032&Repeat it after `Retry-After` seconds.'
   _globals['_REASON'].values_by_name["REASON_OUTCOME_UNKNOWN"]._loaded_options = None
-  _globals['_REASON'].values_by_name["REASON_OUTCOME_UNKNOWN"]._serialized_options = b'\242\273\030\005\010\370\003\020\001'
-  _globals['_REASON']._serialized_start=148
-  _globals['_REASON']._serialized_end=1590
+  _globals['_REASON'].values_by_name["REASON_OUTCOME_UNKNOWN"]._serialized_options = b'\242\273\030h\010\370\003\020\001\032aRepeat it with the same `Idempotency-Key`; if it had none, look first whether it was carried out.'
+  _globals['_REASON']._serialized_start=164
+  _globals['_REASON']._serialized_end=3705
   _globals['_REASONRULE']._serialized_start=88
-  _globals['_REASONRULE']._serialized_end=145
+  _globals['_REASONRULE']._serialized_end=161
 # @@protoc_insertion_point(module_scope)

@@ -36,71 +36,71 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_INVALID_IDEMPOTENCY_KEY: _Reason.ValueType  # 4
     """`Idempotency-Key` is not 1 to 255 visible ASCII characters, bare or in double quotes."""
     REASON_UNAUTHENTICATED: _Reason.ValueType  # 10
-    """The call needs a token and has none."""
+    """The request needs a token and has none."""
     REASON_INVALID_TOKEN: _Reason.ValueType  # 11
     """The token is malformed, expired, revoked or not ours."""
     REASON_INVALID_CREDENTIALS: _Reason.ValueType  # 13
-    """No account has this address and password."""
+    """No account has this e-mail address and password."""
     REASON_PERMISSION_DENIED: _Reason.ValueType  # 12
     """The caller may not do this."""
     REASON_NOT_FOUND: _Reason.ValueType  # 20
-    """No such route, or nothing of that id where it has no reason of its own."""
+    """There is no such route, or nothing with this id."""
     REASON_EVENT_NOT_FOUND: _Reason.ValueType  # 21
-    """No such event, or one that the caller may not see."""
+    """There is no such event, or the caller may not see it."""
     REASON_BOOKING_NOT_FOUND: _Reason.ValueType  # 22
-    """No such booking, or one that the caller may not see."""
+    """There is no such booking, or the caller may not see it."""
     REASON_USER_NOT_FOUND: _Reason.ValueType  # 23
-    """No such account."""
+    """There is no such account."""
     REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 30
-    """The route exists, but not with this method; `Allow` lists those it has."""
+    """The route exists, but not with this method."""
     REASON_NOT_ACCEPTABLE: _Reason.ValueType  # 31
     """`Accept` admits nothing that this route can answer with."""
     REASON_BODY_TOO_LARGE: _Reason.ValueType  # 32
     """The body is larger than 64 KiB."""
     REASON_URI_TOO_LONG: _Reason.ValueType  # 33
-    """The request target is longer than 8 KiB."""
+    """The path and query together are longer than 8 KiB."""
     REASON_UNSUPPORTED_MEDIA_TYPE: _Reason.ValueType  # 34
     """The body is not `application/json` in UTF-8, or is compressed."""
     REASON_HEADERS_TOO_LARGE: _Reason.ValueType  # 35
-    """More than 100 headers, or more than 16 KiB of them."""
+    """There are more than 100 headers, or more than 16 KiB of them."""
     REASON_SOLD_OUT: _Reason.ValueType  # 40
-    """The event has fewer seats left than were asked for; of several, `X-Seats-Left` says how many."""
+    """The event has fewer seats left than were asked for."""
     REASON_ALREADY_BOOKED: _Reason.ValueType  # 41
     """The user already has a live booking of this event."""
     REASON_ALREADY_WAITING: _Reason.ValueType  # 39
     """The user is on the waiting list of this event already."""
     REASON_EVENT_NOT_BOOKABLE: _Reason.ValueType  # 42
-    """The event is cancelled, completed, past, or outside its sales window."""
+    """The event is a draft, cancelled, completed, past, or outside its sales window."""
     REASON_EVENT_EXISTS: _Reason.ValueType  # 43
     """An event with this key exists, or existed."""
     REASON_CAPACITY_BELOW_BOOKED: _Reason.ValueType  # 44
     """More seats are booked than the event would have."""
     REASON_INVALID_TRANSITION: _Reason.ValueType  # 45
-    """The event cannot go from its status to that one."""
+    """The event cannot change from its status to this one."""
     REASON_CHANGE_PENDING: _Reason.ValueType  # 46
-    """An earlier change of this event is not finished yet: try again. No idempotency key keeps that."""
+    """An earlier change of this event is not finished yet; no idempotency key keeps this answer."""
     REASON_ALREADY_CANCELLED: _Reason.ValueType  # 48
     """The booking is cancelled or expired already."""
     REASON_EMAIL_TAKEN: _Reason.ValueType  # 49
-    """An account with this address exists."""
+    """An account with this e-mail address exists."""
     REASON_REQUEST_IN_PROGRESS: _Reason.ValueType  # 47
-    """A request with this idempotency key is being worked on: try again. The key does not keep that."""
+    """A request with this idempotency key is being worked on; the key does not keep this answer."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
-    """`If-Match` names another version than the current one."""
+    """`If-Match` does not name the current version."""
     REASON_VALIDATION_ERROR: _Reason.ValueType  # 51
-    """A field is missing, unknown or breaks its rule; `details` names it."""
+    """A field is missing, unknown or breaks its rule."""
     REASON_IDEMPOTENCY_KEY_REUSED: _Reason.ValueType  # 52
     """The idempotency key was used before with another content."""
     REASON_INVALID_CODE: _Reason.ValueType  # 54
     """The e-mailed code is wrong, used up or too old."""
     REASON_RATE_LIMITED: _Reason.ValueType  # 53
-    """Too many requests."""
+    """There were too many requests."""
     REASON_INTERNAL: _Reason.ValueType  # 60
-    """A defect of ours."""
+    """Boxoffice has a defect."""
     REASON_UNAVAILABLE: _Reason.ValueType  # 61
-    """Certainly not done; try again."""
+    """The request was certainly not carried out."""
     REASON_OUTCOME_UNKNOWN: _Reason.ValueType  # 62
-    """Done or not, nobody knows yet: ask again with the same idempotency key."""
+    """Whether the request was carried out is not known yet."""
     REASON_HISTORY_GONE: _Reason.ValueType  # 70
     """The feed of changes no longer reaches back that far, or not in this epoch."""
 
@@ -121,71 +121,71 @@ REASON_INVALID_PAGE_TOKEN: Reason.ValueType  # 3
 REASON_INVALID_IDEMPOTENCY_KEY: Reason.ValueType  # 4
 """`Idempotency-Key` is not 1 to 255 visible ASCII characters, bare or in double quotes."""
 REASON_UNAUTHENTICATED: Reason.ValueType  # 10
-"""The call needs a token and has none."""
+"""The request needs a token and has none."""
 REASON_INVALID_TOKEN: Reason.ValueType  # 11
 """The token is malformed, expired, revoked or not ours."""
 REASON_INVALID_CREDENTIALS: Reason.ValueType  # 13
-"""No account has this address and password."""
+"""No account has this e-mail address and password."""
 REASON_PERMISSION_DENIED: Reason.ValueType  # 12
 """The caller may not do this."""
 REASON_NOT_FOUND: Reason.ValueType  # 20
-"""No such route, or nothing of that id where it has no reason of its own."""
+"""There is no such route, or nothing with this id."""
 REASON_EVENT_NOT_FOUND: Reason.ValueType  # 21
-"""No such event, or one that the caller may not see."""
+"""There is no such event, or the caller may not see it."""
 REASON_BOOKING_NOT_FOUND: Reason.ValueType  # 22
-"""No such booking, or one that the caller may not see."""
+"""There is no such booking, or the caller may not see it."""
 REASON_USER_NOT_FOUND: Reason.ValueType  # 23
-"""No such account."""
+"""There is no such account."""
 REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 30
-"""The route exists, but not with this method; `Allow` lists those it has."""
+"""The route exists, but not with this method."""
 REASON_NOT_ACCEPTABLE: Reason.ValueType  # 31
 """`Accept` admits nothing that this route can answer with."""
 REASON_BODY_TOO_LARGE: Reason.ValueType  # 32
 """The body is larger than 64 KiB."""
 REASON_URI_TOO_LONG: Reason.ValueType  # 33
-"""The request target is longer than 8 KiB."""
+"""The path and query together are longer than 8 KiB."""
 REASON_UNSUPPORTED_MEDIA_TYPE: Reason.ValueType  # 34
 """The body is not `application/json` in UTF-8, or is compressed."""
 REASON_HEADERS_TOO_LARGE: Reason.ValueType  # 35
-"""More than 100 headers, or more than 16 KiB of them."""
+"""There are more than 100 headers, or more than 16 KiB of them."""
 REASON_SOLD_OUT: Reason.ValueType  # 40
-"""The event has fewer seats left than were asked for; of several, `X-Seats-Left` says how many."""
+"""The event has fewer seats left than were asked for."""
 REASON_ALREADY_BOOKED: Reason.ValueType  # 41
 """The user already has a live booking of this event."""
 REASON_ALREADY_WAITING: Reason.ValueType  # 39
 """The user is on the waiting list of this event already."""
 REASON_EVENT_NOT_BOOKABLE: Reason.ValueType  # 42
-"""The event is cancelled, completed, past, or outside its sales window."""
+"""The event is a draft, cancelled, completed, past, or outside its sales window."""
 REASON_EVENT_EXISTS: Reason.ValueType  # 43
 """An event with this key exists, or existed."""
 REASON_CAPACITY_BELOW_BOOKED: Reason.ValueType  # 44
 """More seats are booked than the event would have."""
 REASON_INVALID_TRANSITION: Reason.ValueType  # 45
-"""The event cannot go from its status to that one."""
+"""The event cannot change from its status to this one."""
 REASON_CHANGE_PENDING: Reason.ValueType  # 46
-"""An earlier change of this event is not finished yet: try again. No idempotency key keeps that."""
+"""An earlier change of this event is not finished yet; no idempotency key keeps this answer."""
 REASON_ALREADY_CANCELLED: Reason.ValueType  # 48
 """The booking is cancelled or expired already."""
 REASON_EMAIL_TAKEN: Reason.ValueType  # 49
-"""An account with this address exists."""
+"""An account with this e-mail address exists."""
 REASON_REQUEST_IN_PROGRESS: Reason.ValueType  # 47
-"""A request with this idempotency key is being worked on: try again. The key does not keep that."""
+"""A request with this idempotency key is being worked on; the key does not keep this answer."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50
-"""`If-Match` names another version than the current one."""
+"""`If-Match` does not name the current version."""
 REASON_VALIDATION_ERROR: Reason.ValueType  # 51
-"""A field is missing, unknown or breaks its rule; `details` names it."""
+"""A field is missing, unknown or breaks its rule."""
 REASON_IDEMPOTENCY_KEY_REUSED: Reason.ValueType  # 52
 """The idempotency key was used before with another content."""
 REASON_INVALID_CODE: Reason.ValueType  # 54
 """The e-mailed code is wrong, used up or too old."""
 REASON_RATE_LIMITED: Reason.ValueType  # 53
-"""Too many requests."""
+"""There were too many requests."""
 REASON_INTERNAL: Reason.ValueType  # 60
-"""A defect of ours."""
+"""Boxoffice has a defect."""
 REASON_UNAVAILABLE: Reason.ValueType  # 61
-"""Certainly not done; try again."""
+"""The request was certainly not carried out."""
 REASON_OUTCOME_UNKNOWN: Reason.ValueType  # 62
-"""Done or not, nobody knows yet: ask again with the same idempotency key."""
+"""Whether the request was carried out is not known yet."""
 REASON_HISTORY_GONE: Reason.ValueType  # 70
 """The feed of changes no longer reaches back that far, or not in this epoch."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
@@ -198,19 +198,23 @@ class ReasonRule(_message.Message):
 
     STATUS_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
     status: _builtins.int
     """HTTP status of the answer, 400 to 599; 0 for a reason that only services give each other."""
     retry_after_seconds: _builtins.int
     """Seconds that `Retry-After` carries; no header when 0."""
+    advice: _builtins.str
+    """What a client does about it, in one sentence."""
     def __init__(
         self,
         *,
         status: _builtins.int = ...,
         retry_after_seconds: _builtins.int = ...,
+        advice: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["retry_after_seconds", b"retry_after_seconds", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "retry_after_seconds", b"retry_after_seconds", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

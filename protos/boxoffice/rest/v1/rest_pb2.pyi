@@ -33,15 +33,16 @@ class _AccessEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Access.ValueTy
     ACCESS_PUBLIC: _Access.ValueType  # 1
     """Anyone."""
     ACCESS_OPEN: _Access.ValueType  # 2
-    """With a token, for oneself; without one only while open access is on. What an account alone may
-    do is refused as UNAUTHENTICATED then, or as if it were not there.
+    """Accounts, each for what it may see or change; callers without a token only while open access is
+    on. What only an account may do is refused without a token as UNAUTHENTICATED, or as if it were
+    not there.
     """
     ACCESS_SERVICE: _Access.ValueType  # 3
     """Other services of Boxoffice, by the service key. Has no REST endpoint."""
     ACCESS_USER: _Access.ValueType  # 4
     """Any account."""
     ACCESS_ORGANIZER: _Access.ValueType  # 5
-    """Accounts that may make events, and admins."""
+    """Organizers and admins."""
     ACCESS_ADMIN: _Access.ValueType  # 6
     """Admins."""
 
@@ -53,15 +54,16 @@ ACCESS_UNSPECIFIED: Access.ValueType  # 0
 ACCESS_PUBLIC: Access.ValueType  # 1
 """Anyone."""
 ACCESS_OPEN: Access.ValueType  # 2
-"""With a token, for oneself; without one only while open access is on. What an account alone may
-do is refused as UNAUTHENTICATED then, or as if it were not there.
+"""Accounts, each for what it may see or change; callers without a token only while open access is
+on. What only an account may do is refused without a token as UNAUTHENTICATED, or as if it were
+not there.
 """
 ACCESS_SERVICE: Access.ValueType  # 3
 """Other services of Boxoffice, by the service key. Has no REST endpoint."""
 ACCESS_USER: Access.ValueType  # 4
 """Any account."""
 ACCESS_ORGANIZER: Access.ValueType  # 5
-"""Accounts that may make events, and admins."""
+"""Organizers and admins."""
 ACCESS_ADMIN: Access.ValueType  # 6
 """Admins."""
 Global___Access: _TypeAlias = Access  # noqa: Y015

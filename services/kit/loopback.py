@@ -1,0 +1,26 @@
+"""The addresses of this machine itself: `localhost` is two of them."""
+
+import socket
+from collections.abc import Sequence
+
+IPV4, IPV6 = "127.0.0.1", "::1"
+
+
+def addresses(host: str) -> Sequence[str]:
+    """Returns the addresses to listen on for a host.
+
+    Clients try the two addresses of `localhost` in either order, so whoever asks for it, or for the
+    older one of them, gets both where this machine has both.
+    """
+    if host not in {"localhost", IPV4}:
+        return (host,)
+    return (IPV4, IPV6) if _has_ipv6() else (IPV4,)
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind((IPV6, 0))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""The sample data of the development run, in a running system."""
+
+import os
+import subprocess
+import sys
+
+import httpx
+
+from deploy.local.seed import seed
+from deploy.local.settings import PROJECT
+from deploy.operator.sample import ORGANIZER, PASSWORD
+from tests.e2e.system import System
+
+
+def load(system: System, *, open_access: bool) -> None:
+    """Loads it as people do: by `make run`, under open access, and by `boxoffice seed`."""
+    if open_access:
+        seed(system.url)
+    subprocess.run(
+        [sys.executable, "-m", "deploy.operator", "seed"],
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            "ACCOUNTS_DATABASE_URL": system.database.accounts_dsn,
+            "PORT": str(system.port),
+        },
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def organizer(client: httpx.Client) -> dict[str, str]:
+    """Logs the sample organizer in, and gives the header that says so."""
+    body = {"email": ORGANIZER.email, "password": PASSWORD}
+    token = client.post("/auth/login", json=body).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}

@@ -1,0 +1,74 @@
+"""Every example of the documentation, sent as it is to a system with sample data."""
+
+from typing import Any
+
+import httpx
+
+from gateway import access, comments, contract, openapi
+from gateway.__main__ import SERVICES
+from tests.e2e import sample_data
+from tests.e2e.client import open_client
+from tests.e2e.conftest import Start
+
+DOCUMENT = openapi.document(contract.read(SERVICES), comments.load())
+LAST = ("DeleteEvent", "LogoutAll", "DeleteMe")
+REFUSED = {
+    "GetBookingByReference": "booking_not_found",
+    "CancelBookingByReference": "booking_not_found",
+    "GetWaitingListEntry": "booking_not_found",
+    "RegisterWithCode": "invalid_code",
+    "RefreshSession": "invalid_token",
+    "ForgotPassword": "rate_limited",
+    "ResetPassword": "invalid_code",
+    "ChangeEmail": "invalid_credentials",
+    "DeleteApiKey": "not_found",
+}
+"""What asks for something that no sample data has: a reference, a code of a letter, a token."""
+
+
+def test_every_example_does_what_its_endpoint_is_for(start: Start) -> None:
+    """Nobody's first "Execute" is a 422, and what is refused is refused as the endpoint says."""
+    system = start()
+    sample_data.load(system, open_access=True)
+    with open_client(system.url) as client:
+        token = sample_data.organizer(client)
+        operations = [
+            (method, path, operation)
+            for path, methods in DOCUMENT["paths"].items()
+            for method, operation in methods.items()
+        ]
+        operations.sort(key=lambda one: one[2]["operationId"] in LAST)
+        refused = {}
+        for method, path, operation in operations:
+            response = execute(client, method, path, operation, token)
+            if not response.is_success:
+                refused[operation["operationId"]] = response.json()["error"]
+                assert response.json()["error"] in inline(operation)
+    assert refused == REFUSED
+
+
+def execute(
+    client: httpx.Client, method: str, path: str, operation: dict[str, Any], token: dict[str, str]
+) -> httpx.Response:
+    """Sends the example of an operation, with a token only where one is needed."""
+    shown = [one for one in operation.get("parameters", ()) if "example" in one]
+    found = {
+        place: {one["name"]: one["example"] for one in shown if one["in"] == place}
+        for place in ("path", "query")
+    }
+    is_needed = operation["security"] == [{access.TOKEN: []}]
+    content = operation.get("requestBody", {"content": {}})["content"].get("application/json")
+    return client.request(
+        method,
+        path.format_map(found["path"]),
+        params=found["query"],
+        headers=token if is_needed else {},
+        json=content and content["example"],
+    )
+
+
+def inline(operation: dict[str, Any]) -> set[str]:
+    """Lists the refusals that the documentation shows at an operation."""
+    references = [one["$ref"] for one in operation["responses"].values() if "$ref" in one]
+    names = [reference.rpartition("/")[2] for reference in references]
+    return {code for name in names for code in name.split(".")[1:]}
