@@ -33,6 +33,7 @@ from gateway.settings import Settings
 from services.kit import logging
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
+from services.kit.environment import SettingsError, refuse
 from services.kit.identity import Identity
 from services.kit.server import collect_rarely, running, terminated
 from services.kit.trust import REFRESH_SECONDS
@@ -118,9 +119,11 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
 
 def main() -> int:
     """Runs the gateway; returns the exit status."""
-    settings = Settings()
     try:
+        settings = Settings.load()
         sockets = listen(settings.host, settings.ports)
+    except SettingsError as error:
+        return refuse("Boxoffice gateway", error)
     except OSError as error:
         print(f"Boxoffice gateway: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 1

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 
 from deploy.local.errors import LocalRunError
+from services.kit.environment import refuse
+from services.kit.errors import StartError
 
 
 def command(work: Callable[[], None]) -> int:
@@ -13,7 +15,9 @@ def command(work: Callable[[], None]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         work()
-    except (LocalRunError, PermissionError) as exc:
+    except StartError as exc:
+        return refuse("Boxoffice", exc)
+    except (LocalRunError, OSError) as exc:
         print(f"Boxoffice: {exc}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,7 +1,6 @@
 """What can keep the development run from starting or going on; each message is for its user.
 
 LocalRunError
-├── SettingsError             a setting cannot be used
 ├── PortTakenError            something else listens where we were asked to
 ├── PostgresError             the server did not start
 │   ├── PostgresInUseError    another live process runs it
@@ -15,10 +14,6 @@ LocalRunError
 
 class LocalRunError(Exception):
     """The development run cannot go on; the message says why."""
-
-
-class SettingsError(LocalRunError):
-    """A setting cannot be used; the message names it."""
 
 
 class PortTakenError(LocalRunError):
