@@ -1,7 +1,7 @@
 """The file .env: read into the environment, once every line of it is understood."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import dotenv
@@ -21,16 +21,26 @@ def load(path: Path, known: Collection[str]) -> None:
     Raises SettingsError for lines that assign nothing, for names that are almost ours, and for a
     file that cannot be read. No message has a value.
     """
-    if not path.exists():
-        return
-    try:
-        with path.open(encoding=ENCODING) as file:
-            lines = list(parse_stream(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from error
+    lines = _lines(path)
     if found := [problem for line in lines if (problem := _problem(path.name, line, known))]:
         raise SettingsError("\n".join(found))
-    dotenv.load_dotenv(path, encoding=ENCODING)
+    if lines:
+        dotenv.load_dotenv(path, encoding=ENCODING)
+
+
+def names(path: Path) -> frozenset[str]:
+    """Returns the names that the file assigns. Raises SettingsError."""
+    return frozenset(line.key for line in _lines(path) if line.key)
+
+
+def _lines(path: Path) -> Sequence[Binding]:
+    if not path.exists():
+        return ()
+    try:
+        with path.open(encoding=ENCODING) as file:
+            return list(parse_stream(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
 
 
 def _problem(file: str, line: Binding, known: Collection[str]) -> str | None:

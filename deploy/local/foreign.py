@@ -1,7 +1,7 @@
 """Settings that other systems have in their .env files, and what does the same here."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _DATABASE = "(DB|DATABASE|POSTGRES(QL)?|MYSQL|MONGO(DB)?)"
 _MEANINGS = (
@@ -43,10 +43,14 @@ def meaning_of(name: str) -> str | None:
     return next(found, None)
 
 
-def hints(names: Iterable[str]) -> list[str]:
-    """Returns a line for each thing that settings of other systems would do."""
+def hints(environment: Iterable[str], unread: Collection[str]) -> list[str]:
+    """Returns a line for each thing that settings of other systems would do.
+
+    `unread` are further names, those of .env that are no setting here; one line has them all.
+    """
     found: dict[str, list[str]] = {}
-    for name in sorted(names):
-        if meaning := meaning_of(name):
-            found.setdefault(meaning, []).append(name)
-    return [f"nothing here reads {', '.join(names)}: {meaning}" for meaning, names in found.items()]
+    for name in sorted({*environment, *unread}):
+        meaning = meaning_of(name)
+        if meaning or name in unread:
+            found.setdefault(meaning or "it is no setting of Boxoffice", []).append(name)
+    return [f"nothing here reads {', '.join(names)}: {does}" for does, names in found.items()]

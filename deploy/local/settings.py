@@ -19,6 +19,7 @@ from services.kit.settings import MODEL_CONFIG
 from services.migrate import MigrationSettings
 
 PROJECT = Path(__file__).parents[2]
+ENV_FILE = PROJECT / ".env"
 PREFIXES = ("BOXOFFICE_", "GATEWAY_", "EVENTS_", "BOOKINGS_", "ACCOUNTS_", "MAILBOX_")
 PROCESSES = (GatewaySettings, EventsSettings, BookingsSettings, AccountsSettings)
 
@@ -63,7 +64,7 @@ class RunSettings(BaseSettings):
         Raises SettingsError for what neither the run nor a process of it can use.
         """
         known = known_names()
-        env_file.load(PROJECT / ".env", known)
+        env_file.load(ENV_FILE, known)
         found = unknown_names(os.environ, prefixes=PREFIXES, known=known)
         found += mistakes(cls, os.environ)
         for settings in PROCESSES:
@@ -78,6 +79,12 @@ class RunSettings(BaseSettings):
         everywhere = self.host in {"0.0.0.0", "::"}
         host = "127.0.0.1" if everywhere else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def page_url(self) -> str:
+        """Where a browser on this machine finds the gateway."""
+        is_here = self.host in {"127.0.0.1", "0.0.0.0", "::1", "::", "localhost"}
+        return f"http://localhost:{self.port}/" if is_here else f"{self.gateway_url}/"
 
 
 def known_names() -> frozenset[str]:

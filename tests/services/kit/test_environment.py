@@ -119,7 +119,7 @@ def test_no_settings_show_a_secret_when_printed(
         "ACCOUNTS_CODE_PEPPER": "canary",
         "ACCOUNTS_SMTP_URL": "smtp://u:canary@host",
         "GATEWAY_RATE_LIMITS_URL": "redis://u:canary@host",
-        **{name: "postgresql://u:canary@host/db" for name in DSNS},
+        **dict.fromkeys(DSNS, "postgresql://u:canary@host/db"),
     }
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
