@@ -33,7 +33,8 @@ from gateway.settings import Settings
 from services.kit import logging
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
-from services.kit.environment import SettingsError, refuse
+from services.kit.environment import refuse
+from services.kit.errors import StartError
 from services.kit.identity import Identity
 from services.kit.server import collect_rarely, running, terminated
 from services.kit.trust import REFRESH_SECONDS
@@ -63,6 +64,7 @@ def application(
             log_sample=settings.log_sample,
             slow_seconds=settings.slow_seconds,
             origins=settings.cors_origins,
+            log_requests=settings.log_requests,
         ),
     )
 
@@ -122,11 +124,8 @@ def main() -> int:
     try:
         settings = Settings.load()
         sockets = listen(settings.host, settings.ports)
-    except SettingsError as error:
+    except StartError as error:
         return refuse("Boxoffice gateway", error)
-    except OSError as error:
-        print(f"Boxoffice gateway: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
-        return 1
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, sockets))
     return 0

@@ -11,6 +11,8 @@ import uvicorn
 from gateway.app import App
 from gateway.limits import Limits
 from gateway.protocol import LimitedProtocol
+from services.kit import ports
+from services.kit.ports import CannotListenError
 
 BACKLOG = 2048
 
@@ -90,12 +92,12 @@ def _queue(listening: socket.socket) -> Iterator[socket.socket]:
             yield listening.accept()[0]
 
 
-def listen(host: str, ports: Sequence[int]) -> Sequence[socket.socket]:
-    """Binds a socket per port. Raises OSError, naming the address, when one is taken."""
+def listen(host: str, numbers: Sequence[int]) -> Sequence[socket.socket]:
+    """Binds a socket per port, waiting a moment for what is taken. Raises CannotListenError."""
     sockets: list[socket.socket] = []
     try:
-        sockets.extend(_bind(host, port) for port in ports)
-    except OSError:
+        sockets.extend(_bind(host, number) for number in numbers)
+    except CannotListenError:
         for opened in sockets:
             opened.close()
         raise
@@ -103,6 +105,13 @@ def listen(host: str, ports: Sequence[int]) -> Sequence[socket.socket]:
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return ports.patiently(lambda: _listening(host, port))
+    except OSError as error:
+        raise CannotListenError(f"{host}:{port}", ports.reason(error, port)) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     opened = socket.socket(family, kind)
     try:
@@ -110,7 +119,7 @@ def _bind(host: str, port: int) -> socket.socket:
         opened.bind(address)
         # Listening already tells whether somebody else does.
         opened.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         opened.close()
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise
     return opened

@@ -15,7 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from services.kit import ports
 from services.kit.interceptors import Interceptor, Layer
+from services.kit.ports import CannotListenError
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -66,12 +68,20 @@ class Server:
             health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
             _add_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
 
-    def listen(self, address: str) -> int:
-        """Binds `host:port` and returns the port; raises OSError when it is taken."""
+    def listen(self, address: str, *, patience_seconds: float = ports.PATIENCE_SECONDS) -> int:
+        """Binds `host:port` and returns the port.
+
+        Waits a moment for a port that is taken. Raises CannotListenError.
+        """
+        host, port = ports.parts(address)
         try:
+            # Asked first, as gRPC tells neither whether nor why it cannot have the port.
+            ports.patiently(lambda: ports.check(host, port), patience_seconds=patience_seconds)
             port = self.grpc.add_insecure_port(address)
+        except OSError as error:
+            raise CannotListenError(address, ports.reason(error, port)) from error
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
+            raise CannotListenError(address, "gRPC could not bind it") from error
         self._address = f"{address.rpartition(':')[0]}:{port}"
         return port
 
