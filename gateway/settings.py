@@ -109,6 +109,9 @@ class Settings(ProcessSettings):
     slow_seconds: float = Field(default=1.0, gt=0)
     """Requests that take this long are logged."""
 
+    log_requests: bool = False
+    """Whether each request is logged, with its path: for development, as paths name people."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
     """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
 

@@ -19,7 +19,7 @@ def banner(settings: RunSettings, event_id: int, database: str) -> str:
     mail = "sent by ACCOUNTS_SMTP_URL" if settings.smtp_url else mailbox
     also = "".join(f", {port}" for port in settings.extra_ports)
     return f"""
-Boxoffice is ready.
+Boxoffice is ready: {settings.page_url}
 
   REST      {settings.gateway_url}{also}
   events    127.0.0.1:{settings.events_port} (gRPC)

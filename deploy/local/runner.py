@@ -176,6 +176,8 @@ def environment(
             "ACCOUNTS_REFUSE_COMMON_PASSWORDS", "false"
         ),
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
+        # The gateway has a line for each request; the services need not repeat them.
+        "BOXOFFICE_LOG_SAMPLE": os.environ.get("BOXOFFICE_LOG_SAMPLE", "0"),
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
         "BOXOFFICE_REFLECTION": "true",
         "BOXOFFICE_SERVICE_KEY": service_key,
@@ -193,6 +195,7 @@ def environment(
         "GATEWAY_CORS_ORIGINS": os.environ.get("GATEWAY_CORS_ORIGINS", LOCAL_ORIGINS),
         "GATEWAY_EVENTS_TARGET": events,
         "GATEWAY_HOST": settings.host,
+        "GATEWAY_LOG_REQUESTS": os.environ.get("GATEWAY_LOG_REQUESTS", "true"),
         "PORT": str(settings.port),
     }
 
