@@ -97,7 +97,7 @@ clean: ## Remove the virtual environment and every cache; the data stays
 	find . -name .data -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 .PHONY: reset
-reset: .venv/run.stamp ## Remove the development database
+reset: .venv/run.stamp ## Remove the development database, after asking; FORCE=1 does not ask
 	@exec $(PYTHON) -m deploy.local.reset
 
 .venv/bin/python:
