@@ -17,9 +17,15 @@ def command(work: Callable[[], None]) -> int:
         work()
     except StartError as exc:
         return refuse("Boxoffice", exc)
-    except (LocalRunError, OSError) as exc:
-        print(f"Boxoffice: {exc}", file=sys.stderr)
-        return 1
+    except LocalRunError as exc:
+        return _failed(str(exc))
+    except OSError as exc:
+        return _failed(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _failed(message: str) -> int:
+    print(f"Boxoffice: {message}", file=sys.stderr)
+    return 1

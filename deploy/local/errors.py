@@ -8,7 +8,8 @@ LocalRunError
 ├── MigrationError            the database could not be brought to the newest schema
 ├── ChildEndedError           a service ended that should not have
 ├── NotReadyError             the gateway did not become ready in time
-└── SampleDataError           the gateway refused an event of the sample data
+├── SampleDataError           the gateway refused an event of the sample data
+└── NotConfirmedError         nobody said yes to what deletes data
 """
 
 
@@ -46,3 +47,7 @@ class NotReadyError(LocalRunError):
 
 class SampleDataError(LocalRunError):
     """The gateway did not take an event of the sample data."""
+
+
+class NotConfirmedError(LocalRunError):
+    """Nobody said yes to what deletes data."""

@@ -147,7 +147,7 @@ class Runner:
             await self._stopped.wait()
         else:
             await asyncio.to_thread(server.wait)
-            raise ChildEndedError(f"PostgreSQL ended by itself:\n{server.log_tail()}")
+            raise ChildEndedError(f"PostgreSQL ended by itself: {server.last_words()}")
 
     async def _stop_children(self) -> None:
         """Stops who calls before who is called."""

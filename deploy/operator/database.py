@@ -23,9 +23,9 @@ def accounts_dsn() -> str:
     settings = RunSettings.load()
     if dsn := os.environ.get("ACCOUNTS_DATABASE_URL") or settings.database_url:
         return dsn
-    if not (settings.data_directory / "postgres").is_dir():
-        raise UnreachableError
     try:
+        if not (settings.data_directory / "postgres").is_dir():
+            raise UnreachableError
         return EmbeddedPostgres(settings.data_directory).dsn(NAME)
     except OSError as error:
         raise UnreachableError from error
