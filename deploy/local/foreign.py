@@ -31,6 +31,10 @@ _MEANINGS = (
     (r"(APP|SERVER|HTTP|API|GATEWAY_HTTP)_PORT", "PORT is the port of the gateway"),
     (r"(APP|SERVER|HTTP|API)_HOST", "GATEWAY_HOST is the address that the gateway listens on"),
     (
+        r"CORS_(ALLOWED_)?ORIGINS?|ALLOWED_ORIGINS|CLIENT_URL|FRONTEND_URL",
+        "GATEWAY_CORS_ORIGINS names the origins whose pages may call",
+    ),
+    (
         r"(RATE_LIMIT|THROTTLE)_\w+",
         "GATEWAY_CALLER_REQUESTS_PER_MINUTE and GATEWAY_ADDRESS_REQUESTS_PER_MINUTE limit requests",
     ),

@@ -75,7 +75,14 @@ def test_a_file_that_is_no_text_is_refused(load: Load) -> None:
 def test_names_of_other_systems_are_hinted_at(load: Load) -> None:
     """Whoever brings the .env of another system sees what each of its settings is called here."""
     names = ["DB_HOST", "DB_PASSWORD", "JWT_SECRET", "MAIL_HOST", "REDIS_URI", "NODE_ENV"]
-    names += ["LOG_LEVEL", "DATABASE_URI", "MAIL_PORT", "ACCESS_TOKEN_SECRET", "STRIPE_KEY"]
+    names += [
+        "CORS_ORIGIN",
+        "LOG_LEVEL",
+        "DATABASE_URI",
+        "MAIL_PORT",
+        "ACCESS_TOKEN_SECRET",
+        "STRIPE_KEY",
+    ]
     load("".join(f"{name}=canary\n" for name in names))
     found = hints(os.environ, {"STRIPE_KEY"})
     assert all(any(name in hint for hint in found) for name in names)

@@ -62,6 +62,7 @@ def test_defaults_are_fine(settings: type[ProcessSettings]) -> None:
         (AccountsSettings, "ACCOUNTS_ORGANIZER_SIGN_UP", "no", "must be 'open', 'approval' or"),
         (GatewaySettings, "PORT", "http", "must be a whole number"),
         (GatewaySettings, "EXTRA_PORTS", "3001, 99999", "must be less than or equal to 65535"),
+        (GatewaySettings, "GATEWAY_CORS_ORIGINS", "shop", "must be origins like https://"),
         (GatewaySettings, "GATEWAY_RATE_LIMITS", "off1", "must be true or false"),
         (GatewaySettings, "GATEWAY_TRUSTED_PROXIES", "10.0.0.0/99", "must be networks like"),
         (GatewaySettings, "GATEWAY_PROXY_HEADER", "via", "must be 'x-forwarded-for' or"),
