@@ -39,7 +39,7 @@ async def run_gateway(
 ) -> AsyncIterator[Gateway]:
     """Runs a gateway in front of one gRPC target for every service."""
     targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
-    settings = Settings.model_validate(targets | SCRIPTED | named)
+    settings = Settings.model_validate(targets | SCRIPTED | named, by_alias=True, by_name=True)
     [socket] = listen("127.0.0.1", [0])
     port: int = socket.getsockname()[1]
     async with (
