@@ -73,6 +73,10 @@ protos: .venv/dev.stamp ## Generate the Python of the contract
 protos-check: .venv/dev.stamp ## Fail where the generated Python is not that of the contract
 	$(PYTHON) protos/generate.py --check
 
+.PHONY: typescript
+typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check its types (needs npm)
+	$(PYTHON) -m tests.protos.typescript
+
 .PHONY: postman
 postman: .venv/run.stamp ## Make the Postman collection of the contract
 	$(PYTHON) -m gateway.postman
