@@ -13,11 +13,12 @@ BASE_PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/
 
 ifdef UV
   MAKE_VENV = $(UV) venv --quiet --clear --python "$(BASE_PYTHON)" .venv
-  INSTALL = $(UV) pip install --quiet --python $(PYTHON)
+  INSTALL = $(UV) pip install --python $(PYTHON)
 else
   MAKE_VENV = "$(BASE_PYTHON)" -m venv --clear .venv
-  INSTALL = $(PYTHON) -m pip install --quiet --disable-pip-version-check
+  INSTALL = $(PYTHON) -m pip install --disable-pip-version-check
 endif
+INSTALL_FILE = $(PYTHON) deploy/local/install.py
 
 .PHONY: help
 help: ## Show this list
@@ -72,6 +73,10 @@ protos: .venv/dev.stamp ## Generate the Python of the contract
 protos-check: .venv/dev.stamp ## Fail where the generated Python is not that of the contract
 	$(PYTHON) protos/generate.py --check
 
+.PHONY: typescript
+typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check its types (needs npm)
+	$(PYTHON) -m tests.protos.typescript
+
 .PHONY: postman
 postman: .venv/run.stamp ## Make the Postman collection of the contract
 	$(PYTHON) -m gateway.postman
@@ -97,7 +102,7 @@ clean: ## Remove the virtual environment and every cache; the data stays
 	find . -name .data -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 .PHONY: reset
-reset: .venv/run.stamp ## Remove the development database
+reset: .venv/run.stamp ## Remove the development database, after asking; FORCE=1 does not ask
 	@exec $(PYTHON) -m deploy.local.reset
 
 .venv/bin/python:
@@ -108,12 +113,10 @@ reset: .venv/run.stamp ## Remove the development database
 
 # What `make run` needs, and the contract's package in place of a copy of it.
 .venv/run.stamp: requirements-run.txt pyproject.toml | .venv/bin/python
-	@echo "Installing what $(@F:.stamp=) needs"
-	@$(INSTALL) --requirement requirements-run.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(INSTALL_FILE) requirements-run.txt $(INSTALL)
+	@$(INSTALL) --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt .venv/run.stamp
-	@echo "Installing what $(@F:.stamp=) needs"
-	@$(INSTALL) --requirement requirements-dev.txt
+	@$(INSTALL_FILE) requirements-dev.txt $(INSTALL)
 	@touch $@

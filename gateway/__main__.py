@@ -34,6 +34,8 @@ from gateway.settings import Settings
 from services.kit import logging
 from services.kit.authentication import Authenticator
 from services.kit.channel import open_channel
+from services.kit.environment import refuse
+from services.kit.errors import StartError
 from services.kit.identity import Identity
 from services.kit.server import collect_rarely, running, terminated
 from services.kit.trust import REFRESH_SECONDS
@@ -67,6 +69,7 @@ def application(
             slow_seconds=settings.slow_seconds,
             origins=settings.cors_origins,
             most_requests=settings.max_requests,
+            log_requests=settings.log_requests,
         ),
     )
 
@@ -129,12 +132,11 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
 
 def main() -> int:
     """Runs the gateway; returns the exit status."""
-    settings = Settings()
     try:
+        settings = Settings.load()
         sockets = listen(settings.host, settings.ports)
-    except OSError as error:
-        print(f"Boxoffice gateway: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
-        return 1
+    except StartError as error:
+        return refuse("Boxoffice gateway", error)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings, sockets))
     return 0

@@ -31,11 +31,16 @@ class Layer(Protocol):
 
 
 def layers(
-    *, log_sample: float, slow_seconds: float, most_requests: int, origins: Sequence[str] = ()
+    *,
+    log_sample: float,
+    slow_seconds: float,
+    most_requests: int,
+    log_requests: bool = False,
+    origins: Sequence[str] = (),
 ) -> Sequence[Layer]:
     """Lists the layers, outermost first; `origins` are those whose pages may call."""
     return (
-        AccessLog(log_sample, slow_seconds),
+        AccessLog(log_sample, slow_seconds, log_requests=log_requests),
         *((Origins(origins),) if origins else ()),
         Representations(),
         Refusals(),
@@ -48,9 +53,13 @@ class AccessLog:
     """Counts and times every request; logs the failed, the slow, and a share of the others.
 
     Of the failed and the slow no more than 20 a second are logged, and that share of the rest.
+    With `log_requests` each request is logged, and with its path as it was sent.
     """
 
-    def __init__(self, log_sample: float, slow_seconds: float) -> None:
+    def __init__(
+        self, log_sample: float, slow_seconds: float, *, log_requests: bool = False
+    ) -> None:
+        self._log_requests = log_requests
         self._log_sample = log_sample
         self._slow_seconds = slow_seconds
         self._second = 0
@@ -71,7 +80,9 @@ class AccessLog:
                 answered[status] = metrics.REQUESTS.labels(route.template, method, status)
             answered[status].inc()
             seconds.observe(elapsed)
-            if self._is_worth_a_line(request, status, elapsed):
+            if self._log_requests:
+                _write(request, route, status, elapsed, path=_sent_path(request))
+            elif self._is_worth_a_line(request, status, elapsed):
                 _write(request, route, status, elapsed)
             return answer
 
@@ -128,7 +139,12 @@ class Negotiation:
         return negotiated
 
 
-def _write(request: Request, route: Route, status: int, elapsed: float) -> None:
+def _sent_path(request: Request) -> str:
+    query = request.query.decode("latin-1")
+    return f"{request.path}?{query}" if query else request.path
+
+
+def _write(request: Request, route: Route, status: int, elapsed: float, **more: str) -> None:
     log.info(
         "answered",
         request_id=request.request_id,
@@ -136,4 +152,5 @@ def _write(request: Request, route: Route, status: int, elapsed: float) -> None:
         route=route.template,
         status=status,
         duration_ms=round(elapsed * 1000, 3),
+        **more,
     )

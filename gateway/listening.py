@@ -4,19 +4,20 @@ import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 
-from services.kit import loopback
+from services.kit import loopback, ports
+from services.kit.ports import CannotListenError
 
 BACKLOG = 2048
 
 
-def listen(host: str, ports: Sequence[int]) -> Sequence[socket.socket]:
+def listen(host: str, numbers: Sequence[int]) -> Sequence[socket.socket]:
     """Binds a socket per address of the host and port; port 0 is any that is free.
 
-    Raises OSError, naming the address, when one is taken.
+    Waits a moment for a port that is taken. Raises CannotListenError.
     """
     with contextlib.ExitStack() as stack:
         sockets = [
-            stack.enter_context(opened) for port in ports for opened in _bind_all(host, port)
+            stack.enter_context(opened) for port in numbers for opened in _bind_all(host, port)
         ]
         stack.pop_all()
     return sockets
@@ -28,12 +29,19 @@ def _bind_all(host: str, port: int) -> Iterator[socket.socket]:
     yield opened
     chosen: int = opened.getsockname()[1]
     # A port that nobody chose is only known by the first address.
-    with contextlib.suppress(*(OSError,) if port == 0 else ()):
+    with contextlib.suppress(*(CannotListenError,) if port == 0 else ()):
         for address in others:
             yield _bind(address, chosen)
 
 
 def _bind(host: str, port: int) -> socket.socket:
+    try:
+        return ports.patiently(lambda: _listening(host, port))
+    except OSError as error:
+        raise CannotListenError(ports.joined(host, port), ports.reason(error, port)) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     opened = socket.socket(family, kind)
     try:
@@ -41,7 +49,7 @@ def _bind(host: str, port: int) -> socket.socket:
         opened.bind(address)
         # Listening already tells whether somebody else does.
         opened.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         opened.close()
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise
     return opened

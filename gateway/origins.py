@@ -40,7 +40,7 @@ def origin(text: str) -> str:
     """
     named = text.lower()
     if named != ANY and not _ORIGIN.fullmatch(named):
-        raise ValueError(f"`{text}` is no origin like https://shop.example or http://localhost:*")
+        raise ValueError("must be origins like https://shop.example or http://localhost:*")
     return named
 
 

@@ -1,28 +1,45 @@
 """The settings of the gateway, read from the environment."""
 
+import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.origins import origin
-from services.kit.settings import MODEL_CONFIG
+from services.kit.setting_types import LogLevel, Target
+from services.kit.settings import MODEL_CONFIG, ProcessSettings
 
 
 def _split(value: object) -> object:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
-RedisUrl = Annotated[str, Field(pattern=r"^((redis|valkey)s?://.+)?$")]
 MailboxUrl = Annotated[str, Field(pattern=r"^(https?://.+)?$")]
+
+
+def _redis_url(value: str) -> str:
+    """Refuses what is no URL of a store, without its password in the message."""
+    try:
+        parts = urlsplit(value)
+        has_port = parts.port is None or bool(parts.hostname)
+    except ValueError:
+        has_port = False
+    if value and not (has_port and re.fullmatch(r"(redis|valkey)s?://.+", value)):
+        raise ValueError("must be redis://user:password@host:port/0, or rediss, valkey, valkeys")
+    return value
+
+
+RedisUrl = Annotated[str, Field(repr=False), AfterValidator(_redis_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Origin = Annotated[str, AfterValidator(origin)]
 
 
-class Settings(BaseSettings):
+class Settings(ProcessSettings):
     """Settings of the gateway: `GATEWAY_…`, besides `PORT` and `EXTRA_PORTS`."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_ignore_empty=True, **MODEL_CONFIG)
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", **MODEL_CONFIG)
 
     host: str = "127.0.0.1"
     """Address to listen on; `127.0.0.1` and `localhost` include `::1`."""
@@ -40,13 +57,13 @@ class Settings(BaseSettings):
         """Every port to listen on, once."""
         return tuple(dict.fromkeys((self.port, *self.extra_ports)))
 
-    accounts_target: str = "127.0.0.1:50053"
+    accounts_target: Target = "127.0.0.1:50053"
     """Where accounts is, as a gRPC target."""
 
-    events_target: str = "127.0.0.1:50051"
+    events_target: Target = "127.0.0.1:50051"
     """Where events is, as a gRPC target."""
 
-    bookings_target: str = "127.0.0.1:50052"
+    bookings_target: Target = "127.0.0.1:50052"
     """Where bookings is, as a gRPC target."""
 
     rate_limits: bool = True
@@ -104,7 +121,10 @@ class Settings(BaseSettings):
     slow_seconds: float = Field(default=1.0, gt=0)
     """Requests that take this long are logged."""
 
-    log_level: str = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
+    log_requests: bool = False
+    """Whether each request is logged, with its path: for development, as paths name people."""
+
+    log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
     """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
     log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")

@@ -1,8 +1,6 @@
 """Generates the Python code of the contract, and checks that what is committed is what it gives.
 
-`python protos/generate.py` writes, `--check` compares and fails on drift. protovalidate's rules
-are the descriptor in its wheel, Google's annotations come with googleapis-common-protos, so no
-foreign .proto file is kept here.
+`python protos/generate.py` writes, `--check` compares and fails on drift.
 """
 
 import argparse
@@ -10,14 +8,14 @@ import filecmp
 import shutil
 import sys
 import tempfile
-from importlib.metadata import distribution
 from pathlib import Path
 
 import grpc_tools
 from grpc_tools import protoc
-from protovalidate._gen.buf.validate import validate_pb  # pinned to 2.1: a private name
 
 ROOT = Path(__file__).resolve().parent
+FOREIGN = ROOT / "third_party"
+WELL_KNOWN = Path(grpc_tools.__file__).parent / "_proto"
 VALIDATE = "buf/validate/validate.proto"
 PACKAGES = ("boxoffice", "buf")
 COMMENTED = "boxoffice/contract.binpb"
@@ -42,7 +40,6 @@ def generate(output: Path) -> None:
     """Runs protoc over every file of the contract, into `output`."""
     files = contract()
     run(
-        output,
         *(f"--plugin={BIN / plugin}" for plugin in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")),
         f"--python_out={output}",
         f"--mypy_out={output}",
@@ -51,7 +48,7 @@ def generate(output: Path) -> None:
         *files,
     )
     # Generated Python has no comments, and the REST documentation is made of them.
-    run(output, "--include_source_info", f"--descriptor_set_out={output / COMMENTED}", *own())
+    run("--include_source_info", f"--descriptor_set_out={output / COMMENTED}", *own())
 
 
 def contract() -> list[str]:
@@ -64,21 +61,10 @@ def own() -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("boxoffice/**/*.proto"))
 
 
-def run(scratch: Path, *arguments: str) -> None:
-    """Runs protoc with every import of the contract in reach."""
-    rules = scratch / "validate.binpb"
-    rules.write_bytes(_descriptor_set(validate_pb.desc().proto.to_binary()))
-    googleapis = Path(str(distribution("googleapis-common-protos").locate_file("")))
-    includes = [ROOT, googleapis, Path(grpc_tools.__file__).parent / "_proto"]
-    status = protoc.main(
-        [
-            "protoc",
-            *(f"--proto_path={include}" for include in includes),
-            f"--descriptor_set_in={rules}",
-            *arguments,
-        ]
-    )
-    rules.unlink()
+def run(*arguments: str) -> None:
+    """Runs protoc with every import of the contract in reach; ends the script if that fails."""
+    includes = (f"--proto_path={folder}" for folder in (ROOT, FOREIGN, WELL_KNOWN))
+    status = protoc.main(["protoc", *includes, *arguments])
     if status != 0:
         sys.exit(status)
 
@@ -114,16 +100,6 @@ def generated(root: Path) -> list[Path]:
         for pattern in GENERATED
         for path in (root / package).rglob(pattern)
     )
-
-
-def _descriptor_set(file: bytes) -> bytes:
-    """Wraps one serialized FileDescriptorProto into a FileDescriptorSet (its field 1)."""
-    length, prefix = len(file), bytearray(b"\x0a")
-    while length > 0x7F:
-        prefix.append(length & 0x7F | 0x80)
-        length >>= 7
-    prefix.append(length)
-    return bytes(prefix) + file
 
 
 if __name__ == "__main__":

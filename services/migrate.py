@@ -1,15 +1,50 @@
 """Migrates every service's schema with the owner's rights: `python -m services.migrate`."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
+import psycopg
 from psycopg.conninfo import make_conninfo
+from pydantic import Field
+from pydantic_settings import BaseSettings
 
-from services.kit.migrations import migrate
+from services.kit.environment import SettingsError, mistakes, refuse
+from services.kit.migrations import ChangedMigrationError, migrate
+from services.kit.setting_types import DatabaseUrl
+from services.kit.settings import MODEL_CONFIG
 
 SERVICES = ("accounts", "events", "bookings")
-PASSWORD = "{}_DATABASE_PASSWORD"  # noqa: S105 - where one is found
+PASSWORDS = tuple(f"{service.upper()}_DATABASE_PASSWORD" for service in SERVICES)
+
+
+class MigrationSettings(BaseSettings):
+    """The owner's database, and the password that the role of each service gets."""
+
+    model_config = MODEL_CONFIG
+
+    database_url: DatabaseUrl = Field(validation_alias="BOXOFFICE_DATABASE_URL")
+    accounts_password: str = Field(repr=False, validation_alias="ACCOUNTS_DATABASE_PASSWORD")
+    events_password: str = Field(repr=False, validation_alias="EVENTS_DATABASE_PASSWORD")
+    bookings_password: str = Field(repr=False, validation_alias="BOOKINGS_DATABASE_PASSWORD")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Reads the settings. Raises SettingsError."""
+        if found := mistakes(cls, os.environ):
+            raise SettingsError("\n".join(found))
+        return cls()
+
+    @property
+    def passwords(self) -> Mapping[str, str]:
+        """The password of each service's role."""
+        return {
+            "accounts": self.accounts_password,
+            "events": self.events_password,
+            "bookings": self.bookings_password,
+        }
 
 
 def migrate_all(owner_dsn: str, passwords: Mapping[str, str]) -> dict[str, str]:
@@ -28,11 +63,15 @@ def _migrate(owner_dsn: str, service: str, password: str) -> str:
 
 
 def main() -> None:
-    """Migrates what the environment names. Raises KeyError for a variable that is not set."""
-    migrate_all(
-        os.environ["BOXOFFICE_DATABASE_URL"],
-        {service: os.environ[PASSWORD.format(service.upper())] for service in SERVICES},
-    )
+    """Migrates what the environment names."""
+    try:
+        settings = MigrationSettings.load()
+    except SettingsError as error:
+        sys.exit(refuse("Boxoffice migrate", error))
+    try:
+        migrate_all(settings.database_url, settings.passwords)
+    except (psycopg.Error, ChangedMigrationError) as error:
+        sys.exit(f"Boxoffice migrate: {error}")
 
 
 if __name__ == "__main__":

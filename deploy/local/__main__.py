@@ -1,22 +1,28 @@
 """Starts the development run: `python -m deploy.local`, or `make run`."""
 
 import asyncio
+import os
 import sys
 
+from deploy.local import env_file
 from deploy.local.command import command
 from deploy.local.database import open_database
+from deploy.local.foreign import hints
 from deploy.local.logs import LogPrinter
 from deploy.local.ports import check_ports
 from deploy.local.runner import Runner
-from deploy.local.settings import RunSettings
+from deploy.local.settings import ENV_FILE, RunSettings, known_names
 
 
 def main() -> None:
     """Runs Boxoffice until asked to stop."""
     settings = RunSettings.load()
     check_ports(settings)
+    printer = LogPrinter.for_stream(sys.stdout)
+    for hint in hints(os.environ, env_file.names(ENV_FILE) - known_names()):
+        printer.note(hint)
     with open_database(settings) as database:
-        runner = Runner(settings, database, LogPrinter.for_stream(sys.stdout))
+        runner = Runner(settings, database, printer)
         asyncio.run(runner.run())
 
 

@@ -19,7 +19,7 @@ def banner(settings: RunSettings, event_id: int, database: str) -> str:
     mail = mailbox if settings.mailbox_url else "sent by ACCOUNTS_SMTP_URL"
     also = "".join(f", {port}" for port in settings.extra_ports)
     return f"""
-Boxoffice is ready.
+Boxoffice is ready: {settings.page_url}
 
   REST      {settings.gateway_url}{also}
   events    127.0.0.1:{settings.events_port} (gRPC)

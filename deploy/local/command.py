@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 
 from deploy.local.errors import LocalRunError
+from services.kit.environment import refuse
+from services.kit.errors import StartError
 
 
 def command(work: Callable[[], None]) -> int:
@@ -13,9 +15,17 @@ def command(work: Callable[[], None]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         work()
-    except (LocalRunError, PermissionError) as exc:
-        print(f"Boxoffice: {exc}", file=sys.stderr)
-        return 1
+    except StartError as exc:
+        return refuse("Boxoffice", exc)
+    except LocalRunError as exc:
+        return _failed(str(exc))
+    except OSError as exc:
+        return _failed(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc))
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _failed(message: str) -> int:
+    print(f"Boxoffice: {message}", file=sys.stderr)
+    return 1

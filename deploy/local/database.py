@@ -4,14 +4,17 @@ import contextlib
 import hashlib
 import hmac
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 
-from deploy.local.errors import MigrationError
+from deploy.local.disk import full_disk
+from deploy.local.errors import MigrationError, PostgresError
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import RunSettings
+from services.kit.environment import SettingsError
 from services.kit.migrations import ChangedMigrationError
 from services.migrate import SERVICES, migrate_all
 
@@ -45,19 +48,41 @@ class Database:
             remedy = "`make reset` removes the data of an older development run"
             raise MigrationError(f"the database could not be migrated: {exc}; {remedy}") from exc
         except psycopg.Error as exc:
-            raise MigrationError(f"the database could not be migrated: {exc}") from exc
+            reason = full_disk(self._directory, str(exc)) or exc
+            raise MigrationError(f"the database could not be migrated: {reason}") from exc
 
 
 @contextlib.contextmanager
 def open_database(settings: RunSettings) -> Iterator[Database]:
     """Gives the database that the settings ask for; an embedded server runs while it is open."""
-    directory = settings.data_directory
-    directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+    directory = data_directory(settings)
     if settings.database_url:
         yield Database(settings.database_url, directory, None)
         return
     with EmbeddedPostgres(directory) as server:
-        yield Database(server.create_database(NAME), directory, server)
+        yield Database(_created(server, directory), directory, server)
+
+
+def data_directory(settings: RunSettings) -> Path:
+    """Makes the data directory and returns it. Raises SettingsError where that is impossible."""
+    directory = settings.data_directory
+    try:
+        directory.mkdir(mode=0o711, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        is_file = isinstance(error, FileExistsError | NotADirectoryError)
+        reason = "it is no folder" if is_file else error.strerror
+        wanted = "must be a folder that can be written to"
+        raise SettingsError(f"BOXOFFICE_DATA_DIRECTORY={directory} {wanted}: {reason}") from error
+    return directory
+
+
+def _created(server: EmbeddedPostgres, directory: Path) -> str:
+    try:
+        return server.create_database(NAME)
+    except psycopg.Error as error:
+        reason = full_disk(directory, str(error)) or error
+        raise PostgresError(f"the database could not be made: {reason}") from error
 
 
 def _secret(path: Path) -> bytes:

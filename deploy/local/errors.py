@@ -1,7 +1,6 @@
 """What can keep the development run from starting or going on; each message is for its user.
 
 LocalRunError
-├── SettingsError             a setting cannot be used
 ├── PortTakenError            something else listens where we were asked to
 ├── PostgresError             the server did not start
 │   ├── PostgresInUseError    another live process runs it
@@ -9,16 +8,13 @@ LocalRunError
 ├── MigrationError            the database could not be brought to the newest schema
 ├── ChildEndedError           a service ended that should not have
 ├── NotReadyError             the gateway did not become ready in time
-└── SampleDataError           the gateway refused an event of the sample data
+├── SampleDataError           the gateway refused an event of the sample data
+└── NotConfirmedError         nobody said yes to what deletes data
 """
 
 
 class LocalRunError(Exception):
     """The development run cannot go on; the message says why."""
-
-
-class SettingsError(LocalRunError):
-    """A setting cannot be used; the message names it."""
 
 
 class PortTakenError(LocalRunError):
@@ -51,3 +47,7 @@ class NotReadyError(LocalRunError):
 
 class SampleDataError(LocalRunError):
     """The gateway did not take an event of the sample data."""
+
+
+class NotConfirmedError(LocalRunError):
+    """Nobody said yes to what deletes data."""

@@ -4,12 +4,18 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from typing import TextIO
+from datetime import UTC, datetime
+from typing import Any, TextIO, TypeAlias
+
+from deploy.local.loopback import REQUEST_ID
+
+_Entry: TypeAlias = dict[str, Any]
 
 _CHUNK_BYTES = 65_536
 _PLAIN = "\033[0m"
 _FAINT = "\033[2m"
 _PROCESS_COLOURS = {
+    "accounts": "\033[33m",
     "events": "\033[36m",
     "bookings": "\033[35m",
     "gateway": "\033[34m",
@@ -21,8 +27,15 @@ _LEVEL_COLOURS = {
     "error": "\033[31m",
     "critical": "\033[31m",
 }
+_STATUS_COLOURS = {
+    "2": "\033[32m",
+    "3": "\033[36m",
+    "4": "\033[33m",
+    "5": "\033[31m",
+}
 _NOTHING = ("", "-", None)
-_SHOWN_FIRST = ("timestamp", "level", "event", "process", "exception")
+_HAS_A_PLACE = ("timestamp", "level", "event", "process", "exception", "request_id")
+_ID_CHARACTERS = 8
 
 
 class LogPrinter:
@@ -52,32 +65,70 @@ class LogPrinter:
             self.write(name, line.decode(errors="replace"))
 
     def write(self, name: str, line: str) -> None:
-        """Writes a line of the log of `name`."""
-        self.say(self._render(name, line) if self._readable else line)
-
-    def _render(self, name: str, line: str) -> str:
-        label = self._colour(_PROCESS_COLOURS.get(name, ""), f"{name:<8}")
+        """Writes a line of the log of `name`; a person is spared the requests of the run itself."""
+        if not self._readable:
+            self.say(line)
+            return
         entry = _parse(line)
         if entry is None:
-            return f"{label} {line}"
+            self.say(f"{self._label(name)} {line}")
+        elif entry.get("event") != "answered" or "path" not in entry:
+            self.say(self._event(name, entry))
+        elif entry.get("request_id") != REQUEST_ID:
+            self.say(self._request(entry))
+
+    def note(self, event: str) -> None:
+        """Writes a warning of the runner itself, as an entry of the log."""
+        entry = {"timestamp": datetime.now(UTC).isoformat(), "level": "warning", "event": event}
+        self.write("run", json.dumps(entry | {"process": "run"}))
+
+    def _event(self, name: str, entry: _Entry) -> str:
         level = str(entry.get("level", ""))
         words = [
-            self._colour(_FAINT, _clock(str(entry.get("timestamp", "")))),
-            label,
+            self._clock(entry),
+            self._label(name),
             self._colour(_LEVEL_COLOURS.get(level, ""), f"{level:<7}"),
             str(entry.get("event", "")),
             *self._pairs(entry),
+            *self._id(entry),
         ]
         exception = f"\n{entry['exception']}" if "exception" in entry else ""
         return " ".join(words) + exception
 
-    def _pairs(self, entry: dict[str, object]) -> list[str]:
+    def _request(self, entry: _Entry) -> str:
+        status = str(entry.get("status", ""))
+        words = [
+            self._clock(entry),
+            f"{entry.get('method', ''):<6}",
+            _plain(str(entry["path"])),
+            self._colour(_STATUS_COLOURS.get(status[:1], ""), status),
+            f"{entry.get('duration_ms', 0):.1f} ms",
+            *self._id(entry),
+        ]
+        return " ".join(words)
+
+    def _label(self, name: str) -> str:
+        return self._colour(_PROCESS_COLOURS.get(name, ""), f"{name:<8}")
+
+    def _clock(self, entry: _Entry) -> str:
+        """Returns the time of day out of an RFC 3339 timestamp."""
+        clock = str(entry.get("timestamp", "")).partition("T")[2][:12]
+        return self._colour(_FAINT, clock)
+
+    def _id(self, entry: _Entry) -> list[str]:
+        """Returns the start of the request's id, which is enough to find it by."""
+        request_id = entry.get("request_id")
+        if request_id in _NOTHING:
+            return []
+        return [self._colour(_FAINT, str(request_id)[:_ID_CHARACTERS])]
+
+    def _pairs(self, entry: _Entry) -> list[str]:
         shown = {
-            key: value
+            key: _plain(str(value))
             for key, value in entry.items()
-            if key not in _SHOWN_FIRST and value not in _NOTHING
+            if key not in _HAS_A_PLACE and value not in _NOTHING
         }
-        return [self._colour(_FAINT, f"{key}=") + str(value) for key, value in shown.items()]
+        return [self._colour(_FAINT, f"{key}=") + value for key, value in shown.items()]
 
     def _colour(self, colour: str, text: str) -> str:
         return f"{colour}{text}{_PLAIN}" if self._coloured and colour else text
@@ -94,7 +145,7 @@ async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
         yield rest
 
 
-def _parse(line: str) -> dict[str, object] | None:
+def _parse(line: str) -> _Entry | None:
     try:
         entry = json.loads(line)
     except ValueError:
@@ -102,6 +153,6 @@ def _parse(line: str) -> dict[str, object] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _clock(timestamp: str) -> str:
-    """Cuts the time of day out of an RFC 3339 timestamp."""
-    return timestamp.partition("T")[2][:12]
+def _plain(text: str) -> str:
+    """Returns text that others chose, without what could steer a terminal."""
+    return text if text.isprintable() else repr(text)

@@ -1,17 +1,16 @@
 """Finds out that a port is taken before anything is started."""
 
 import errno
-import socket
 
 from deploy.local.errors import PortTakenError
 from deploy.local.settings import RunSettings
-from services.kit import loopback
+from services.kit import loopback, ports
 
 _LOOPBACK = "127.0.0.1"
 
 
-def check_ports(settings: RunSettings) -> None:
-    """Raises PortTakenError for the first port that cannot be listened on."""
+def check_ports(settings: RunSettings, *, patience_seconds: float = ports.PATIENCE_SECONDS) -> None:
+    """Raises PortTakenError for the first port that cannot be listened on, even a moment later."""
     wanted = [
         (settings.host, settings.port, "PORT"),
         *((settings.host, port, "EXTRA_PORTS") for port in settings.extra_ports),
@@ -28,15 +27,20 @@ def check_ports(settings: RunSettings) -> None:
             )
         seen[port] = setting
         for address in loopback.addresses(host):
-            _check(address, port, setting)
+            _check(address, port, setting, patience_seconds)
 
 
-def _check(host: str, port: int, setting: str) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _check(host: str, port: int, setting: str, patience_seconds: float) -> None:
+    def bind() -> None:
+        ports.check(host, port)
+
     try:
-        socket.create_server((host, port), family=family).close()
+        ports.patiently(bind, patience_seconds=patience_seconds)
     except OSError as exc:
-        reason = "taken" if exc.errno == errno.EADDRINUSE else f"not to be had ({exc.strerror})"
+        is_taken = exc.errno == errno.EADDRINUSE
+        remedy = f"choose another with {setting}=<port>"
+        if not is_taken and host != _LOOPBACK:
+            remedy += ", or another address with GATEWAY_HOST"
         raise PortTakenError(
-            f"port {port} on {host} is {reason}; choose another with {setting}=<port>"
+            f"cannot listen on port {port} of {host}: {ports.reason(exc, port)}; {remedy}"
         ) from exc

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from deploy.local.binaries import binaries_for
+from deploy.local.disk import full_disk
 from deploy.local.errors import PostgresError
 from deploy.local.folder import ServerFolder
 from deploy.local.leash import leash
@@ -135,9 +136,10 @@ class EmbeddedPostgres:
                 connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
         return self.dsn(name)
 
-    def log_tail(self) -> str:
-        """Returns the last lines that the server logged since its start."""
-        return self._folder.log_tail()
+    def last_words(self) -> str:
+        """Returns why the server ended: the last lines that it logged, or that the disk is full."""
+        tail = self._folder.log_tail()
+        return full_disk(self._folder.home, tail) or f"its log ends with\n{tail}"
 
     @property
     def pid(self) -> int | None:
@@ -164,7 +166,7 @@ class EmbeddedPostgres:
             ]
             if self._spawn(initdb).wait() != 0:
                 raise PostgresError(
-                    f"PostgreSQL could not make its data folder:\n{self.log_tail()}"
+                    f"PostgreSQL could not make its data folder: {self.last_words()}"
                 )
 
     def _launch(self, binaries: Path) -> psutil.Popen:
@@ -202,7 +204,7 @@ class EmbeddedPostgres:
         pause = _FIRST_PAUSE_SECONDS
         while not self._accepts_connections():
             if _ended_within(pause, process) or time.monotonic() > deadline:
-                raise PostgresError(f"PostgreSQL did not start:\n{self.log_tail()}")
+                raise PostgresError(f"PostgreSQL did not start: {self.last_words()}")
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _accepts_connections(self) -> bool:

@@ -147,7 +147,7 @@ class Runner:
             await self._stopped.wait()
         else:
             await asyncio.to_thread(server.wait)
-            raise ChildEndedError(f"PostgreSQL ended by itself:\n{server.log_tail()}")
+            raise ChildEndedError(f"PostgreSQL ended by itself: {server.last_words()}")
 
     async def _stop_children(self) -> None:
         """Stops who calls before who is called."""
@@ -176,6 +176,8 @@ def environment(
             "ACCOUNTS_REFUSE_COMMON_PASSWORDS", "false"
         ),
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
+        # The gateway has a line for each request; the services need not repeat them.
+        "BOXOFFICE_LOG_SAMPLE": os.environ.get("BOXOFFICE_LOG_SAMPLE", "0"),
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
         "BOXOFFICE_REFLECTION": "true",
         "BOXOFFICE_SERVICE_KEY": service_key,
@@ -194,6 +196,7 @@ def environment(
         "GATEWAY_EVENTS_TARGET": events,
         "GATEWAY_HOST": settings.host,
         "GATEWAY_MAILBOX_URL": settings.mailbox_url,
+        "GATEWAY_LOG_REQUESTS": os.environ.get("GATEWAY_LOG_REQUESTS", "true"),
         "PORT": str(settings.port),
     }
 

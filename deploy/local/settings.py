@@ -1,15 +1,27 @@
 """The settings of the development run, from the environment or the file .env."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Self
 
-import dotenv
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode
 
-from deploy.local.errors import SettingsError
+from deploy.local import env_file
+from gateway.settings import Settings as GatewaySettings
+from services.accounts.settings import Settings as AccountsSettings
+from services.accounts.settings import SmtpUrl
+from services.bookings.settings import Settings as BookingsSettings
+from services.events.settings import Settings as EventsSettings
+from services.kit.environment import SettingsError, mistakes, names_of, unknown_names
+from services.kit.setting_types import DatabaseUrl, LogLevel
+from services.kit.settings import MODEL_CONFIG
+from services.migrate import MigrationSettings
 
 PROJECT = Path(__file__).parents[2]
+ENV_FILE = PROJECT / ".env"
+PREFIXES = ("BOXOFFICE_", "GATEWAY_", "EVENTS_", "BOOKINGS_", "ACCOUNTS_", "MAILBOX_")
+PROCESSES = (GatewaySettings, EventsSettings, BookingsSettings, AccountsSettings)
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -23,7 +35,7 @@ def _split(value: object) -> object:
 class RunSettings(BaseSettings):
     """What can be chosen about the development run; .env.example explains each."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = MODEL_CONFIG
 
     host: str = Field(default="127.0.0.1", validation_alias="GATEWAY_HOST")
     port: Port = Field(default=3000, validation_alias="PORT")
@@ -34,31 +46,32 @@ class RunSettings(BaseSettings):
     bookings_port: Port = Field(default=50_052, validation_alias="BOOKINGS_PORT")
     accounts_port: Port = Field(default=50_053, validation_alias="ACCOUNTS_PORT")
     mailbox_port: Port = Field(default=8025, validation_alias="MAILBOX_PORT")
-    smtp_url: str = Field(default="", validation_alias="ACCOUNTS_SMTP_URL", repr=False)
-    database_url: str | None = Field(
-        default=None, validation_alias=AliasChoices("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
+    smtp_url: SmtpUrl = Field(default="", validation_alias="ACCOUNTS_SMTP_URL")
+    database_url: DatabaseUrl = Field(
+        default="", validation_alias=AliasChoices("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
     )
     data_directory: Path = Field(
         default=PROJECT / ".data", validation_alias="BOXOFFICE_DATA_DIRECTORY"
     )
     open_access: bool = Field(default=True, validation_alias="BOXOFFICE_OPEN_ACCESS")
     reload: bool = Field(default=False, validation_alias="BOXOFFICE_RELOAD")
-    log_level: Annotated[str, AfterValidator(str.upper)] = Field(
-        default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL"
-    )
+    log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
 
     @classmethod
     def load(cls) -> Self:
         """Reads them, .env first into the environment so that every process sees it.
 
-        Raises SettingsError.
+        Raises SettingsError for what neither the run nor a process of it can use.
         """
-        dotenv.load_dotenv(PROJECT / ".env")
-        try:
-            return cls()
-        except ValidationError as exc:
-            problems = [f"{error['loc'][0]}: {error['msg']}" for error in exc.errors()]
-            raise SettingsError("; ".join(problems)) from exc
+        known = known_names()
+        env_file.load(ENV_FILE, known)
+        found = unknown_names(os.environ, prefixes=PREFIXES, known=known)
+        found += mistakes(cls, os.environ)
+        for settings in PROCESSES:
+            found += mistakes(settings, os.environ, need_all=False)
+        if found:
+            raise SettingsError("\n".join(dict.fromkeys(found)))
+        return cls()
 
     @property
     def gateway_url(self) -> str:
@@ -71,3 +84,15 @@ class RunSettings(BaseSettings):
     def mailbox_url(self) -> str:
         """Where mail is shown on this machine; empty where it is sent instead."""
         return "" if self.smtp_url else f"http://localhost:{self.mailbox_port}"
+
+    @property
+    def page_url(self) -> str:
+        """Where a browser on this machine finds the gateway."""
+        is_here = self.host in {"127.0.0.1", "0.0.0.0", "::1", "::", "localhost"}
+        return f"http://localhost:{self.port}/" if is_here else f"{self.gateway_url}/"
+
+
+def known_names() -> frozenset[str]:
+    """Returns the names of all settings of Boxoffice."""
+    everything: tuple[type[BaseSettings], ...] = (RunSettings, MigrationSettings, *PROCESSES)
+    return frozenset(name for settings in everything for name in names_of(settings))

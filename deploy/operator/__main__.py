@@ -1,5 +1,6 @@
 """The commands of the operator: `boxoffice`, or `python -m deploy.operator`."""
 
+import logging
 import sys
 
 import click
@@ -10,6 +11,8 @@ from deploy.local.errors import LocalRunError
 from deploy.operator import api_keys, keys, people, sample, schemas
 from deploy.operator.errors import OperatorError
 from services.accounts.administration import AccountNotFoundError
+from services.kit.environment import refuse
+from services.kit.errors import StartError
 from services.kit.migrations import ChangedMigrationError
 
 _FAILURES = (
@@ -28,11 +31,14 @@ class Commands(click.Group):
         """See click.Group."""
         try:
             return super().invoke(ctx)
+        except StartError as error:
+            sys.exit(refuse("boxoffice", error))
         except _FAILURES as error:
             raise click.ClickException(str(error)) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="boxoffice")
 def boxoffice() -> None:
     """Operate Boxoffice.
 
@@ -56,6 +62,8 @@ for command in (
 
 def main() -> None:
     """Runs the command that was typed; what is logged goes where it is in nobody's way."""
+    # The pool tells of every attempt to connect; the command says once that none succeeded.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     boxoffice(prog_name="boxoffice")
 

@@ -18,16 +18,17 @@ OPEN_SECONDS = 3
 def accounts_dsn() -> str:
     """Finds the database: the service's own, the owner's, or that of the development run.
 
-    Raises UnreachableError when the last one was never made.
+    Raises SettingsError, and UnreachableError when the last one was never made.
     """
-    if dsn := os.environ.get("ACCOUNTS_DATABASE_URL"):
-        return dsn
     settings = RunSettings.load()
-    if settings.database_url:
-        return settings.database_url
-    if not settings.data_directory.exists():
-        raise UnreachableError
-    return EmbeddedPostgres(settings.data_directory).dsn(NAME)
+    if dsn := os.environ.get("ACCOUNTS_DATABASE_URL") or settings.database_url:
+        return dsn
+    try:
+        if not (settings.data_directory / "postgres").is_dir():
+            raise UnreachableError
+        return EmbeddedPostgres(settings.data_directory).dsn(NAME)
+    except OSError as error:
+        raise UnreachableError from error
 
 
 @contextlib.asynccontextmanager

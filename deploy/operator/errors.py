@@ -2,7 +2,6 @@
 
 OperatorError
 ├── UnreachableError   the database of accounts does not answer
-├── UnsetError         a setting that the command needs is not there
 ├── BannedError        the account is banned
 ├── ScopeError         the account may not have a key with this scope
 └── ProductionError    the command is not for production
@@ -21,13 +20,6 @@ class UnreachableError(OperatorError):
             "the database cannot be reached: start it with `make run`, "
             "or say where it is with ACCOUNTS_DATABASE_URL"
         )
-
-
-class UnsetError(OperatorError):
-    """A setting that the command needs is not there."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} must be set")
 
 
 class BannedError(OperatorError):

@@ -5,9 +5,7 @@ import os
 import click
 
 from deploy.local.migrate import main as migrate_development
-from deploy.operator.errors import UnsetError
-from services.migrate import PASSWORD, SERVICES
-from services.migrate import main as migrate_environment
+from services.migrate import PASSWORDS, MigrationSettings, migrate_all
 
 
 @click.command()
@@ -21,11 +19,9 @@ def migrate() -> None:
 
     Needs nothing that runs but the database.
     """
-    if not any(PASSWORD.format(service.upper()) in os.environ for service in SERVICES):
+    if not any(name in os.environ for name in PASSWORDS):
         migrate_development()
         return
-    try:
-        migrate_environment()
-    except KeyError as error:
-        raise UnsetError(error.args[0]) from error
+    settings = MigrationSettings.load()
+    migrate_all(settings.database_url, settings.passwords)
     click.echo("The schemas are up to date.")

@@ -104,7 +104,7 @@ def _pepper(settings: Settings) -> bytes:
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    service.main("accounts", Settings(), serving)
+    service.main("accounts", Settings, serving)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,32 @@
 """The settings of this service, read from the environment."""
 
-from pydantic import Field
+from email.headerregistry import AddressHeader
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from services.accounts.registrations import OrganizerSignUp
+from services.accounts.smtp import SmtpServer
 from services.kit import settings
+from services.kit.setting_types import Address
+
+
+def _smtp_url(value: str) -> str:
+    if value:
+        SmtpServer.of(value)
+    return value
+
+
+def _sender(value: str) -> str:
+    found = AddressHeader.value_parser(value)
+    domains = [bool(mailbox.domain) for mailbox in found.all_mailboxes]
+    if found.all_defects or domains != [True] or not value.isprintable():
+        raise ValueError("must be an address, as in Boxoffice <boxoffice@example.com>")
+    return value
+
+
+SmtpUrl = Annotated[str, Field(repr=False), AfterValidator(_smtp_url)]
 
 
 class Settings(settings.ServiceSettings):
@@ -12,16 +34,16 @@ class Settings(settings.ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="ACCOUNTS_", **settings.MODEL_CONFIG)
 
-    listen: str = "127.0.0.1:50053"
+    listen: Address = "127.0.0.1:50053"
     """Where to serve gRPC, as host:port."""
 
     code_pepper: str = Field(default="", repr=False)
     """Secret without which the codes in the database tell nothing; the same in all replicas."""
 
-    smtp_url: str = Field(default="", repr=False)
+    smtp_url: SmtpUrl = ""
     """Mail server: `smtp://`, `smtp+starttls://` or `smtps://`, `user:password@host:port`."""
 
-    mail_from: str = "Boxoffice <boxoffice@localhost>"
+    mail_from: Annotated[str, AfterValidator(_sender)] = "Boxoffice <boxoffice@localhost>"
     """Who letters are from."""
 
     refuse_common_passwords: bool = True

@@ -17,6 +17,12 @@ log = structlog.get_logger()
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
+_WANTED = (
+    "must be smtp://, smtp+starttls:// or smtps://, then user:password@host:port, "
+    "with special characters of the password percent-encoded"
+)
+
+
 class MailRefusedError(Exception):
     """The server will never take this letter; trying again is of no use."""
 
@@ -38,13 +44,17 @@ class SmtpServer:
     @classmethod
     def of(cls, url: str) -> Self:
         """Reads `smtps://user:password@host:port`; raises ValueError without showing it."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ValueError(_WANTED) from None
         if parts.scheme not in PORTS or not parts.hostname:
-            raise ValueError(f"a mail server's URL is one of {', '.join(PORTS)}://host:port")
+            raise ValueError(_WANTED)
         return cls(
             parts.scheme,
             parts.hostname,
-            parts.port or PORTS[parts.scheme],
+            port or PORTS[parts.scheme],
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,
         )

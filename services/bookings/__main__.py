@@ -118,7 +118,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    service.main("bookings", Settings(), serving)
+    service.main("bookings", Settings, serving)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.kit import settings
+from services.kit.setting_types import Address, Target
 
 
 class Settings(settings.ServiceSettings):
@@ -11,13 +12,13 @@ class Settings(settings.ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="BOOKINGS_", **settings.MODEL_CONFIG)
 
-    listen: str = "127.0.0.1:50052"
+    listen: Address = "127.0.0.1:50052"
     """Address to serve gRPC on, as host:port."""
 
-    events_target: str = "127.0.0.1:50051"
+    events_target: Target = "127.0.0.1:50051"
     """Where events is, as a gRPC target."""
 
-    accounts_target: str = "127.0.0.1:50053"
+    accounts_target: Target = "127.0.0.1:50053"
     """Where accounts is, as a gRPC target."""
 
     reconcile_seconds: float = Field(default=60, gt=0)

@@ -67,7 +67,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    service.main("events", Settings(), serving)
+    service.main("events", Settings, serving)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from pydantic_settings import SettingsConfigDict
 
 from services.kit import settings
+from services.kit.setting_types import Address, Target
 
 
 class Settings(settings.ServiceSettings):
@@ -10,11 +11,11 @@ class Settings(settings.ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="EVENTS_", **settings.MODEL_CONFIG)
 
-    listen: str = "127.0.0.1:50051"
+    listen: Address = "127.0.0.1:50051"
     """Where to serve gRPC, as host:port."""
 
-    bookings_target: str = "127.0.0.1:50052"
+    bookings_target: Target = "127.0.0.1:50052"
     """Where bookings is, as a gRPC target."""
 
-    accounts_target: str = "127.0.0.1:50053"
+    accounts_target: Target = "127.0.0.1:50053"
     """Where accounts is, as a gRPC target."""

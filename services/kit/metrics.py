@@ -4,6 +4,9 @@ from bisect import bisect_left
 
 from prometheus_client import Counter, Histogram, start_http_server
 
+from services.kit import ports
+from services.kit.ports import CannotListenError
+
 
 class Durations(Histogram):
     """A histogram that takes many observations of one value at the price of one."""
@@ -29,7 +32,14 @@ WORKER_FAILURES = Counter(
 
 
 def expose(listen: str) -> None:
-    """Serves the metrics at `host:port`; does nothing when `listen` is empty."""
-    if listen:
-        host, _, port = listen.rpartition(":")
-        start_http_server(int(port), addr=host)
+    """Serves the metrics at `host:port`; does nothing when `listen` is empty.
+
+    Raises CannotListenError.
+    """
+    if not listen:
+        return
+    host, port = ports.parts(listen)
+    try:
+        ports.patiently(lambda: start_http_server(port, addr=host))
+    except OSError as error:
+        raise CannotListenError(listen, ports.reason(error, port)) from error

@@ -15,8 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from services.kit import loopback
+from services.kit import loopback, ports
 from services.kit.interceptors import Interceptor, Layer
+from services.kit.ports import CannotListenError
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -68,19 +69,19 @@ class Server:
             health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
             _add_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
 
-    def listen(self, address: str) -> int:
+    def listen(self, address: str, *, patience_seconds: float = ports.PATIENCE_SECONDS) -> int:
         """Binds `host:port`, on this machine all of its addresses, and returns the port.
 
-        Raises OSError when it is taken.
+        Waits a moment for a port that is taken. Raises CannotListenError.
         """
-        host, _, port = address.rpartition(":")
+        host, port = ports.parts(address)
         first, *others = loopback.addresses(host)
-        bound = self._bind(f"{first}:{port}")
-        self._address = f"{first}:{bound}"
+        bound = self._bind(first, port, patience_seconds)
+        self._address = ports.joined(first, bound)
         # A port that nobody chose is only known by the first address.
-        with contextlib.suppress(*(OSError,) if port == "0" else ()):
+        with contextlib.suppress(*(CannotListenError,) if port == 0 else ()):
             for other in others:
-                self._bind(f"[{other}]:{bound}")
+                self._bind(other, bound, 0 if port == 0 else patience_seconds)
         return bound
 
     async def start(self) -> None:
@@ -124,11 +125,16 @@ class Server:
             stub: Any = health_pb2_grpc.HealthStub(channel)
             await stub.Check(health_pb2.HealthCheckRequest())
 
-    def _bind(self, address: str) -> int:
+    def _bind(self, host: str, port: int, patience_seconds: float) -> int:
+        address = ports.joined(host, port)
         try:
+            # Asked first, as gRPC tells neither whether nor why it cannot have the port.
+            ports.patiently(lambda: ports.check(host, port), patience_seconds=patience_seconds)
             return self.grpc.add_insecure_port(address)
+        except OSError as error:
+            raise CannotListenError(address, ports.reason(error, port)) from error
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {address}: is the port taken?") from error
+            raise CannotListenError(address, "gRPC could not bind it") from error
 
 
 @contextlib.asynccontextmanager

@@ -11,6 +11,7 @@ import uvloop
 
 from services.kit import failpoints, logging, metrics, postgres
 from services.kit.authentication import Authenticator
+from services.kit.environment import refuse
 from services.kit.errors import StartError
 from services.kit.server import Server, collect_rarely, running, terminated
 from services.kit.settings import ServiceSettings
@@ -22,12 +23,15 @@ SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 def main(
     name: str,
-    settings: SettingsT,
+    settings: type[SettingsT],
     serving: Callable[[SettingsT], AbstractAsyncContextManager[int]],
 ) -> None:
     """Serves until SIGTERM or SIGINT; ends the process with a word where it may not start."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(name, settings, serving))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(name, settings.load(), serving))
+    except StartError as error:
+        sys.exit(refuse(f"Boxoffice {name}", error))
 
 
 @contextlib.asynccontextmanager
@@ -56,11 +60,8 @@ async def _run(
     serving: Callable[[SettingsT], AbstractAsyncContextManager[int]],
 ) -> None:
     logging.configure(name, settings.log_level)
-    failpoints.arm(settings.failpoints, environment=settings.environment)
+    failpoints.arm(settings.failpoints)
     metrics.expose(settings.metrics_listen)
-    try:
-        async with serving(settings):
-            collect_rarely()
-            await terminated()
-    except StartError as error:
-        sys.exit(f"Boxoffice {name}: {error}")
+    async with serving(settings):
+        collect_rarely()
+        await terminated()

@@ -4,7 +4,10 @@ import asyncio
 import io
 import json
 
+import pytest
+
 from deploy.local.logs import LogPrinter
+from deploy.local.loopback import REQUEST_ID
 
 ENTRY = {
     "timestamp": "2026-03-01T12:34:56.789012Z",
@@ -43,6 +46,64 @@ async def test_colours_do_not_change_the_words() -> None:
     shown = await printed(f"{LINE}\n".encode(), readable=True, coloured=True)
     assert "\033[32minfo   \033[0m" in shown
     assert "listening" in shown
+
+
+REQUEST = {
+    "timestamp": "2026-03-01T12:34:56.789012Z",
+    "level": "info",
+    "event": "answered",
+    "process": "gateway",
+    "method": "POST",
+    "route": "/bookings/{reference}",
+    "path": "/bookings/7?q=1",
+    "status": 201,
+    "duration_ms": 3.217,
+    "request_id": "4f3a9c1e2b7d4f3a9c1e2b7d4f3a9c1e",
+}
+
+
+async def test_shows_a_request_as_a_short_line() -> None:
+    """Whoever tries something out reads what became of it, without the names of fields."""
+    shown = await printed(json.dumps(REQUEST).encode(), readable=True)
+    assert shown == "12:34:56.789 POST   /bookings/7?q=1 201 3.2 ms 4f3a9c1e\n"
+
+
+@pytest.mark.parametrize(("status", "colour"), [(201, 32), (304, 36), (409, 33), (503, 31)])
+async def test_colours_the_status_of_a_request(status: int, colour: int) -> None:
+    """What failed is seen among what went well."""
+    entry = json.dumps(REQUEST | {"status": status}).encode()
+    shown = await printed(entry, readable=True, coloured=True)
+    assert f"\033[{colour}m{status}\033[0m" in shown
+    assert "\033" not in await printed(entry, readable=True)
+
+
+async def test_spares_a_person_the_requests_of_the_run_itself() -> None:
+    """They ask a dozen times whether it is ready before it is."""
+    entry = json.dumps(REQUEST | {"request_id": REQUEST_ID}).encode()
+    assert await printed(entry, readable=True) == ""
+    assert await printed(entry, readable=False) != ""
+
+
+async def test_shows_the_id_of_a_request_last_and_short() -> None:
+    """The rest of it is in nobody's way, and the start is enough to find it by."""
+    entry = json.dumps(ENTRY | {"request_id": REQUEST["request_id"]}).encode()
+    assert (await printed(entry, readable=True)).endswith("listening port=50051 4f3a9c1e\n")
+
+
+@pytest.mark.parametrize("entry", [REQUEST | {"path": "/\033[2J\n"}, ENTRY | {"port": "\033[2J\n"}])
+async def test_nobody_steers_the_terminal(entry: dict[str, object]) -> None:
+    """A path is whatever a client sends."""
+    shown = await printed(json.dumps(entry).encode(), readable=True)
+    assert "\033" not in shown
+    assert shown.count("\n") == 1
+
+
+async def test_notes_are_entries_like_others() -> None:
+    """What the runner warns of stands among the lines of the processes, or is JSON as they are."""
+    for readable, expected in ((True, "run      warning careful"), (False, '"event": "careful"')):
+        output = io.StringIO()
+        LogPrinter(output, readable=readable, coloured=False).note("careful")
+        assert expected in output.getvalue()
 
 
 async def test_shows_a_traceback_below_its_entry() -> None:

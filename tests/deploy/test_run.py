@@ -52,9 +52,9 @@ def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
         (("deploy.operator", "make-admin", "ada@example.com"), "is ADMIN, and was USER", 0),
         (("deploy.local.migrate",), in_use, 1),
         (("deploy.local.reset",), in_use, 1),
-        ((RUN,), f"Boxoffice: port {ports['PORT']} on 127.0.0.1 is taken", 1),
+        ((RUN,), f"Boxoffice: cannot listen on port {ports['PORT']} of 127.0.0.1: ", 1),
     ):
-        second = start(*command)
+        second = start(*command, FORCE="1")
         said, _ = second.communicate(timeout=SECONDS)
         assert expected in said
         assert second.returncode == code
@@ -68,7 +68,7 @@ def test_migrates_and_resets_without_a_run(start: Start) -> None:
         ("deploy.local.reset", "The development database is gone"),
         ("deploy.local.migrate", "The schemas are up to date: accounts, events, bookings"),
     ):
-        run = start(command)
+        run = start(command, FORCE="1")
         said, _ = run.communicate(timeout=SECONDS)
         assert expected in said
         assert run.returncode == 0

@@ -36,6 +36,7 @@ def test_announces_itself_and_stops_when_asked(
     started = processes(run)
     run.send_signal(number)
     run.communicate(timeout=SECONDS)
+    assert f"Boxoffice is ready: http://localhost:{ports['PORT']}/" in words
     assert f"curl -i http://127.0.0.1:{ports['PORT']}/api/bookings/reserve" in words
     assert f"127.0.0.1:{ports['BOOKINGS_PORT']} boxoffice.bookings.v1" in words
     assert '"event_id": 7' in words

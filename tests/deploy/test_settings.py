@@ -1,9 +1,13 @@
 """Settings of the run are read forgivingly and refused clearly."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from deploy.local.errors import SettingsError
-from deploy.local.settings import RunSettings
+from deploy.local.settings import RunSettings, known_names
+from services.kit.environment import SettingsError, names_of
+from services.kit.settings import OF_COMMANDS, Settings
 
 
 def test_several_extra_ports(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +33,7 @@ def test_a_database_of_ones_own(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_names_the_setting_that_cannot_be_used(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names the variable, not a field of ours."""
     monkeypatch.setenv("EVENTS_PORT", port)
-    with pytest.raises(SettingsError, match="EVENTS_PORT: Input should be"):
+    with pytest.raises(SettingsError, match=f"EVENTS_PORT={port} must be"):
         RunSettings.load()
 
 
@@ -46,3 +50,42 @@ def test_the_gateways_address(host: str, url: str, monkeypatch: pytest.MonkeyPat
     """Listening everywhere is not an address that can be called."""
     monkeypatch.setenv("GATEWAY_HOST", host)
     assert RunSettings.load().gateway_url == url
+
+
+@pytest.mark.parametrize("name", ["HOST", "RELOAD", "FORCE", "OPEN_ACCESS"])
+def test_what_is_not_ours_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some shells set HOST; the gateway is not to listen there."""
+    before = RunSettings.load()
+    monkeypatch.setenv(name, "true")
+    assert RunSettings.load() == before
+
+
+def test_every_process_is_checked_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that cannot start would end the run half a minute later."""
+    monkeypatch.setenv("BOOKINGS_OFFER_SECONDS", "-1")
+    monkeypatch.setenv("GATEWAY_RATE_LIMITS", "off1")
+    monkeypatch.setenv("EVENTS_POOLSIZE", "8")
+    with pytest.raises(SettingsError) as caught:
+        RunSettings.load()
+    names = {line.split()[0] for line in str(caught.value).splitlines()}
+    assert names == {"BOOKINGS_OFFER_SECONDS=-1", "GATEWAY_RATE_LIMITS=off1", "EVENTS_POOLSIZE"}
+
+
+def test_services_know_the_names_of_the_commands() -> None:
+    """A service refuses names of the shared prefix that it does not know, and those are ours."""
+    shared = {name for name in known_names() if name.startswith("BOXOFFICE_")}
+    assert shared == names_of(Settings) | set(OF_COMMANDS)
+
+
+def test_every_setting_is_documented(project: Path) -> None:
+    """Who looks for a setting looks into the README, and nowhere else."""
+    readme = (project / "README.md").read_text()
+    assert [name for name in sorted(known_names()) if f"`{name}`" not in readme] == []
+
+
+def test_the_example_of_env_has_only_settings(project: Path) -> None:
+    """A copy of it with a line uncommented has to be accepted."""
+    lines = (project / ".env.example").read_text().splitlines()
+    settings = [line[1:].partition("=")[0] for line in lines if re.match("#[A-Z_]+=", line)]
+    assert settings
+    assert set(settings) <= known_names()

@@ -311,8 +311,8 @@ def test_failpoints_are_refused_in_production(
         BOXOFFICE_ENV="production",
         BOXOFFICE_SERVICE_KEY="k" * 32,
     )
-    assert process.ended() == 1
-    assert "failpoints are for tests, not for production" in process.log()
+    assert process.ended() == 2
+    assert "BOXOFFICE_FAILPOINTS is for tests, not for production" in process.log()
 
 
 def test_every_failpoint_has_a_case() -> None:

@@ -40,7 +40,11 @@ async def run_gateway(
 ) -> AsyncIterator[Gateway]:
     """Runs a gateway in front of one gRPC target for every service."""
     targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
-    settings = Settings.model_validate(targets | SCRIPTED | named)
+    values = {
+        str(Settings.model_fields[name].validation_alias or name): value
+        for name, value in (targets | SCRIPTED | named).items()
+    }
+    settings = Settings.model_validate(values)
     sockets = listen("127.0.0.1", [0])
     port: int = sockets[0].getsockname()[1]
     async with (

@@ -1,5 +1,6 @@
 """The sockets that the gateway listens on."""
 
+import re
 import socket
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ import pytest
 
 from gateway.listening import listen
 from services.kit.loopback import addresses
+from services.kit.ports import CannotListenError, joined
 
 OURS = addresses("localhost")
 
@@ -33,6 +35,7 @@ def test_a_port_that_is_taken_is_named_with_its_address(address: str) -> None:
     taken = listen("localhost", [0])
     port = taken[0].getsockname()[1]
     close([opened for opened in taken if opened.getsockname()[0] != address])
-    with pytest.raises(OSError, match=rf"cannot listen on {address}:{port}"):
+    said = re.escape(f"cannot listen on {joined(address, port)}: the port is taken")
+    with pytest.raises(CannotListenError, match=said):
         listen("localhost", [0, port])
     close(taken)

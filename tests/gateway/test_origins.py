@@ -139,5 +139,5 @@ def test_origins_are_read_as_browsers_send_them() -> None:
 )
 def test_what_no_browser_sends_is_refused(value: str) -> None:
     """It would never match, and its owner would look for the fault elsewhere."""
-    with pytest.raises(ValidationError, match="is no origin"):
+    with pytest.raises(ValidationError, match="must be origins"):
         Settings(cors_origins=value)

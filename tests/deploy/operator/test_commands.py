@@ -1,12 +1,16 @@
 """The command line as a whole: what it says of itself, and where it finds things."""
 
+import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from deploy.operator.__main__ import boxoffice
+from deploy.operator.errors import UnreachableError
 from tests.conftest import PASSWORDS, Database
 from tests.deploy.operator.conftest import Type
 
@@ -41,8 +45,11 @@ def test_says_which_setting_is_missing(
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", database.owner_dsn)
     monkeypatch.setenv("EVENTS_DATABASE_PASSWORD", "secret")
     result = type_in("migrate")
-    assert result.exit_code == 1
-    assert result.output == "Error: ACCOUNTS_DATABASE_PASSWORD must be set\n"
+    assert result.exit_code == 2
+    assert result.output == (
+        "boxoffice: ACCOUNTS_DATABASE_PASSWORD must be set\n"
+        "boxoffice: BOOKINGS_DATABASE_PASSWORD must be set\n"
+    )
 
 
 def test_a_database_that_does_not_answer(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +60,40 @@ def test_a_database_that_does_not_answer(type_in: Type, monkeypatch: pytest.Monk
     assert result.exit_code == 1
     assert "the database cannot be reached: start it with `make run`" in result.output
     assert "canary" not in result.output
+
+
+def test_a_database_that_does_not_answer_is_one_sentence() -> None:
+    """The pool tells of each attempt, and the sentence that helps was below a page of that."""
+    unreachable = {"ACCOUNTS_DATABASE_URL": "postgresql://a:canary@127.0.0.1:1/none"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "deploy.operator", "ban", "ada@example.com"],
+        env=os.environ | unreachable,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert ended.stderr.splitlines() == [f"Error: {UnreachableError()}"]
+    assert ended.stdout == ""
+    assert ended.returncode == 1
+
+
+def test_shows_its_version(type_in: Type) -> None:
+    """Whoever reports a defect is asked for it first."""
+    result = type_in("--version")
+    assert result.exit_code == 0
+    assert result.output == f"boxoffice, version {version('boxoffice')}\n"
+
+
+def test_a_misspelt_setting_is_refused(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command would work on another database than its user means."""
+    monkeypatch.setenv("BOXOFFICE_DATA_DIR", "/elsewhere")
+    result = type_in("ban", "ada@example.com")
+    assert result.exit_code == 2
+    assert "BOXOFFICE_DATA_DIR is no setting; did you mean BOXOFFICE_DATA_DIRECTORY?" in (
+        result.output
+    )
 
 
 def test_a_development_run_that_never_was(
@@ -80,3 +121,56 @@ def test_the_installed_command_finds_the_checkout(folder: Path) -> None:
     finished = installed(folder)
     assert finished.returncode == 0, finished.stderr
     assert "rotate-keys" in finished.stdout
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """Gives a folder with what `pip install .` installs of the command, and no library beside."""
+    folder = tmp_path / "site-packages"
+    (folder / "boxoffice").mkdir(parents=True)
+    shutil.copy(PROJECT / "protos/boxoffice/command.py", folder / "boxoffice")
+    (folder / "boxoffice-9.8.7.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: boxoffice\nVersion: 9.8.7\n"
+    (folder / "boxoffice-9.8.7.dist-info/METADATA").write_text(metadata)
+    return folder
+
+
+def alone(package: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the package's command in a folder, with the standard library and nothing else."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(package)!r}); sys.argv[0] = 'boxoffice'; "
+        "from boxoffice.command import main; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("folder", [PROJECT, Path("/")])
+def test_the_package_alone_explains_itself(package: Path, folder: Path) -> None:
+    """`pip install .` brings the script along, which must not answer with a traceback."""
+    helped = alone(package, folder, "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "Run this in a checkout" in helped.stdout
+    versioned = alone(package, folder, "--version")
+    assert (versioned.returncode, versioned.stdout) == (0, "boxoffice, version 9.8.7\n")
+
+
+@pytest.mark.parametrize(
+    ("folder", "remedy"),
+    [(PROJECT, "is not installed: pip install -r"), (Path("/"), "run this in a checkout")],
+)
+def test_the_package_alone_says_what_a_command_lacks(
+    package: Path, folder: Path, remedy: str
+) -> None:
+    """In one line: a checkout, or the libraries of the services."""
+    refused = alone(package, folder, "ban", "ada@example.com")
+    [line] = refused.stderr.splitlines()
+    assert line.startswith("boxoffice: ")
+    assert remedy in line
+    assert refused.returncode == 1

@@ -107,14 +107,16 @@ class Running:
         return await self.inventory.ApplyEvent(request, metadata=SERVICE)
 
 
-def settings(database: Database, events_target: str, **changes: Any) -> Settings:
+def settings(
+    database: Database, events_target: str, *, open_access: bool = True, **changes: Any
+) -> Settings:
     """Makes the settings of a bookings that anybody may use."""
     values: dict[str, Any] = {
         "database_url": database.bookings_dsn,
         "listen": "127.0.0.1:0",
         "events_target": events_target,
-        "service_key": KEY,
-        "open_access": True,
+        "BOXOFFICE_SERVICE_KEY": KEY,
+        "BOXOFFICE_OPEN_ACCESS": open_access,
     }
     return Settings(**(values | changes))
 

@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from services.kit import server
 from services.kit.loopback import addresses
+from services.kit.ports import CannotListenError
 from services.kit.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
 from tests.services.conditions import until
 from tests.services.kit.serving import (
@@ -118,11 +119,12 @@ async def test_reflection_is_off_unless_wanted(version: str) -> None:
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_taken_port_is_said_at_once() -> None:
-    """Two processes on one port would share its calls unnoticed."""
+async def test_who_has_a_taken_port_is_said() -> None:
+    """Two processes on one port would share its calls unnoticed, and gRPC does not say why not."""
+    said = rf"cannot listen on {{}}: the port is taken by .*, process {os.getpid()}"
     async with serving() as first, serving() as second:
-        with pytest.raises(OSError, match=f"cannot listen on {first.target}"):
-            second.server.listen(first.target)
+        with pytest.raises(CannotListenError, match=said.format(first.target)):
+            second.server.listen(first.target, patience_seconds=0)
 
 
 @pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])

@@ -1,0 +1,20 @@
+"""A full disk, said in a sentence in place of what PostgreSQL prints about it."""
+
+import shutil
+from pathlib import Path
+
+NEW_DATABASE_MEGABYTES = 50
+
+_MEGABYTE = 1 << 20
+_SIGNS = ("No space left on device", "Check free disk space", "Disk quota exceeded")
+
+
+def full_disk(folder: Path, said: str) -> str | None:
+    """Returns the sentence where what was said about `folder` means a full disk, else None."""
+    if not any(sign in said for sign in _SIGNS):
+        return None
+    free = shutil.disk_usage(folder).free // _MEGABYTE
+    return (
+        f"the disk of {folder} is full: a new database takes {NEW_DATABASE_MEGABYTES} MB, "
+        f"and {free} MB are free now"
+    )

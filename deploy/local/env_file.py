@@ -1,0 +1,55 @@
+"""The file .env: read into the environment, once every line of it is understood."""
+
+import difflib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import dotenv
+from dotenv.parser import Binding, parse_stream
+
+from deploy.local.foreign import meaning_of
+from services.kit.environment import SettingsError, unknown_name
+
+ENCODING = "utf-8-sig"
+ALIKE = 0.85
+"""How like a known name another one is, from 0 to 1, that is taken for a typing error."""
+
+
+def load(path: Path, known: Collection[str]) -> None:
+    """Adds the file to the environment, which wins; does nothing where there is no file.
+
+    Raises SettingsError for lines that assign nothing, for names that are almost ours, and for a
+    file that cannot be read. No message has a value.
+    """
+    lines = _lines(path)
+    if found := [problem for line in lines if (problem := _problem(path.name, line, known))]:
+        raise SettingsError("\n".join(found))
+    if lines:
+        dotenv.load_dotenv(path, encoding=ENCODING)
+
+
+def names(path: Path) -> frozenset[str]:
+    """Returns the names that the file assigns. Raises SettingsError."""
+    return frozenset(line.key for line in _lines(path) if line.key)
+
+
+def _lines(path: Path) -> Sequence[Binding]:
+    if not path.exists():
+        return ()
+    try:
+        with path.open(encoding=ENCODING) as file:
+            return list(parse_stream(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+
+
+def _problem(file: str, line: Binding, known: Collection[str]) -> str | None:
+    number = line.original.line
+    if line.error or (line.key is not None and line.value is None):
+        return f"{file}, line {number}, must be NAME=value"
+    name = line.key
+    if name is None or name.upper() in known or meaning_of(name):
+        return None
+    if difflib.get_close_matches(name.upper(), known, n=1, cutoff=ALIKE):
+        return f"{file}, line {number}: {unknown_name(name, known)}"
+    return None
