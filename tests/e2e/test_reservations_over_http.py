@@ -48,8 +48,8 @@ def test_camel_case_is_as_good(client: httpx.Client) -> None:
     [
         ({"user_id": "ada"}, {"event_id"}),
         ({"event_id": 1}, {"user_id"}),
-        ({}, {"event_id"}),
-        ({"event_id": None, "user_id": None}, {"event_id"}),
+        ({}, {"event_id", "user_id"}),
+        ({"event_id": None, "user_id": None}, {"event_id", "user_id"}),
         ({"event_id": "1", "user_id": "ada"}, {"event_id"}),
         ({"event_id": True, "user_id": "ada"}, {"event_id"}),
         ({"event_id": 1.0, "user_id": "ada"}, {"event_id"}),
