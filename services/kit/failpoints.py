@@ -1,19 +1,21 @@
-"""Places where a test makes a process die, to show that it may die there.
+"""Places where a test makes a process die or stand still, to show that it may do so there.
 
 `BOXOFFICE_FAILPOINTS=events.change.committed=kill@2` kills the process when it comes there for the
-second time. Without that setting a failpoint does nothing; in production it is refused at start.
+second time; `=stop@2` stops it there until it gets SIGCONT. Without that setting a failpoint does
+nothing; in production it is refused at start.
 """
 
 import os
 import signal
 from collections import Counter
 
-_armed: dict[str, int] = {}
+_SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+_armed: dict[str, tuple[signal.Signals, int]] = {}
 _hits: Counter[str] = Counter()
 
 
 def arm(failpoints: str, *, environment: str) -> None:
-    """Arms a comma-separated list of `name=kill@hit`.
+    """Arms a comma-separated list of `name=kill@hit` or `name=stop@hit`.
 
     Raises ValueError in production, and for what it cannot read.
     """
@@ -22,14 +24,15 @@ def arm(failpoints: str, *, environment: str) -> None:
     for item in filter(None, failpoints.split(",")):
         name, _, action = item.partition("=")
         verb, _, hit = action.partition("@")
-        if verb != "kill":
+        if verb not in _SIGNALS:
             raise ValueError(f"a failpoint cannot {verb!r}")
-        _armed[name] = int(hit or 1)
+        _armed[name] = _SIGNALS[verb], int(hit or 1)
 
 
 def failpoint(name: str) -> None:
-    """Dies here, as by `kill -9`, if a test wants it."""
+    """Dies here as by `kill -9`, or stops as by `kill -STOP`, if a test wants it."""
     if _armed:
         _hits[name] += 1
-        if _armed.get(name) == _hits[name]:
-            os.kill(os.getpid(), signal.SIGKILL)
+        number, hit = _armed.get(name, (signal.SIGKILL, 0))
+        if hit == _hits[name]:
+            os.kill(os.getpid(), number)
