@@ -8,7 +8,7 @@ from services.bookings.inventory.stock import Stock
 
 def main() -> None:
     """Serves as bookings does, but leaves freed seats to the sweeper."""
-    cancelling.promote = _serve_nobody  # type: ignore[attr-defined]
+    vars(cancelling)["promote"] = _serve_nobody
     bookings.main()
 
 
