@@ -69,6 +69,12 @@ class Process:
             self._process.kill()
             self._process.join()
 
+    def go_on(self) -> None:
+        """Lets it go on where it was stopped."""
+        pid = self._started.pid
+        assert pid is not None, f"{self.name} was never started"
+        os.kill(pid, signal.SIGCONT)
+
     def log(self) -> str:
         """Returns all that it ever printed."""
         return self._log.read_text(encoding="utf-8", errors="replace")

@@ -17,8 +17,9 @@ Pool = AsyncConnectionPool[Connection]
 
 # A statement that the server ended by itself was rolled back, so it certainly did nothing:
 # lock_not_available, query_canceled, serialization_failure, deadlock_detected,
-# idle_in_transaction_session_timeout, read_only_sql_transaction, cannot_connect_now.
-_ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25006", "57P03"}
+# idle_in_transaction_session_timeout, transaction_timeout, read_only_sql_transaction,
+# cannot_connect_now.
+_ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25P04", "25006", "57P03"}
 _OUT_OF_RESOURCES = "53"
 PATIENCE_SECONDS = 0.5
 REACHABLE_SECONDS = 1.0

@@ -33,7 +33,7 @@ class System:
     """Accounts, events, some replicas of bookings and of the gateway, on one database.
 
     Leaving it stops whatever still runs, and fails unless each process ended in order and none met
-    a defect.
+    a defect. `bookings` is the package that is run as bookings.
     """
 
     def __init__(
@@ -43,16 +43,17 @@ class System:
         *,
         replicas: int = 1,
         gateways: int = 1,
+        bookings: str = "services.bookings",
         **settings: str,
     ) -> None:
         self.database = database
         accounts, events, *ports = free_ports(2 + replicas + gateways)
-        self.ports, bookings = ports[:gateways], ports[gateways:]
+        self.ports, listening = ports[:gateways], ports[gateways:]
         self.port = self.ports[0]
         self.url = f"http://127.0.0.1:{self.port}"
         self.accounts_target = f"127.0.0.1:{accounts}"
         self.events_target = f"127.0.0.1:{events}"
-        self.bookings_targets = [f"127.0.0.1:{port}" for port in bookings]
+        self.bookings_targets = [f"127.0.0.1:{port}" for port in listening]
         shared = {
             "BOXOFFICE_LOG_SAMPLE": "1",
             "BOXOFFICE_OPEN_ACCESS": "true",
@@ -87,7 +88,7 @@ class System:
         self.bookings = [
             Process(
                 f"bookings {number}",
-                "services.bookings",
+                bookings,
                 shared
                 | {
                     "BOOKINGS_DATABASE_URL": database.bookings_dsn,

@@ -10,7 +10,7 @@ from tests.e2e.client import create_event, new_user, open_client, reserve
 from tests.e2e.conftest import Start
 from tests.e2e.system import System
 from tests.e2e.wire import reservation
-from tests.services.bookings.conftest import LOCKED, alter_reserve, drift
+from tests.services.bookings.conftest import drift, make_decisions_wait
 
 # A batch takes this long, so that what the system can do is known, and little, on any machine.
 BATCH_SECONDS, BATCH_SIZE, WAITING = 0.1, 8, 32
@@ -29,8 +29,7 @@ _users = itertools.count(1)
 @pytest.fixture
 def slow(database: Database) -> Database:
     """Makes every batch take its time."""
-    pause = f"    PERFORM pg_sleep({BATCH_SECONDS});\n"
-    alter_reserve(database, {LOCKED: pause + LOCKED})
+    make_decisions_wait(database, f"pg_sleep({BATCH_SECONDS})")
     return database
 
 

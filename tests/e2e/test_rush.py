@@ -10,7 +10,7 @@ from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.conftest import Start
 from tests.e2e.system import System
 from tests.e2e.wire import Answer, Crowd, crowd, reservation
-from tests.services.bookings.conftest import drift, take_out_the_lock
+from tests.services.bookings.conftest import drift, take_out_the_second_line
 
 BUYERS, SEATS, ROUNDS = 200, 50, 10
 
@@ -85,8 +85,8 @@ async def test_two_hundred_buyers_get_fifty_seats(busy: System, buyers: Crowd) -
 
 async def test_without_the_lock_it_would_be_more(start: Start, database: Database) -> None:
     """The test above would notice: with the lock taken out, it sells too many."""
-    take_out_the_lock(database)
-    system = start(replicas=2, gateways=2)
+    take_out_the_second_line(database)
+    system = start(replicas=2, gateways=2, bookings="tests.e2e.unlocked")
     async with crowd(system.ports, BUYERS) as buyers:
         for _ in range(ROUNDS):
             event_id = new_event(system)

@@ -11,7 +11,6 @@ from tests.e2e.client import new_key, open_client
 from tests.e2e.conftest import Start
 from tests.e2e.system import System
 from tests.e2e.wire import Answer, crowd, ticket
-from tests.faults.line import alter
 from tests.services.bookings.conftest import drift
 from tests.services.bookings.ledger import replay
 
@@ -81,9 +80,7 @@ async def test_if_only_the_sweeper_promoted_the_ledger_would_tell(
     start: Start, database: Database
 ) -> None:
     """The test above would notice: what is freed stays free for a while, though somebody waits."""
-    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as owner:
-        alter(owner, "cancel_booking.sql", {"freed_at, promote(event)": "freed_at, 0"})
-    system = start(replicas=2, gateways=2)
+    system = start(replicas=2, gateways=2, bookings="tests.e2e.unserved")
     key, event_id = new_event(system)
     await rush(system, key)
     with pytest.raises(AssertionError, match="a seat is free and somebody waits"):

@@ -13,7 +13,7 @@ from tests.e2e.client import create_event, new_key, open_client
 from tests.e2e.system import System
 from tests.faults.buyers import Purchase, Rush
 from tests.processes import Process
-from tests.services.bookings.conftest import GATE, drift, put_a_gate_behind_the_lock
+from tests.services.bookings.conftest import GATE, drift
 from tests.services.conditions import until_blocked
 
 SEATS, BUYERS = 1_200, 64
@@ -58,6 +58,21 @@ def acknowledged(purchases: list[Purchase]) -> list[tuple[int, str]]:
         for purchase, answer in answers
         if answer and answer.status == 201
     )
+
+
+def put_a_gate_into_the_commit(database: Database) -> None:
+    """Makes every COMMIT of a change wait for whoever holds lock GATE."""
+    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
+        connection.execute(f"""
+            CREATE FUNCTION wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_advisory_xact_lock_shared({GATE});
+                RETURN NULL;
+            END;
+            $$;
+            CREATE CONSTRAINT TRIGGER gate AFTER INSERT ON ledger DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION wait_at_the_gate()
+        """)
 
 
 async def restart(system: System, victim: Process) -> float:
@@ -110,12 +125,12 @@ async def test_answers_outlive_a_crash(running: System) -> None:
 async def test_a_seat_that_was_sold_in_death_is_known_by_its_key(
     running: System, key: str, seats: int
 ) -> None:
-    """Bookings dies while the database decides, and the decision stands: the key tells.
+    """Bookings dies while the database commits, and the decision stands: the key tells.
 
     Another key is the control: without the answer that was stored there would be a second seat.
     """
     [bookings] = running.bookings
-    put_a_gate_behind_the_lock(running.database)
+    put_a_gate_into_the_commit(running.database)
     purchase = Purchase(new_event(running, SEATS))
     async with await psycopg.AsyncConnection.connect(
         running.database.owner_dsn, autocommit=True

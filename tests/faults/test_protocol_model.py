@@ -7,13 +7,17 @@ and be finished by somebody else. Each weakened protocol has a counter-example; 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import pytest
 
-from services.bookings.inventory import EventState, Stock, Verdict, judge
+from services.bookings.inventory import EventState, Verdict
+from services.bookings.inventory.states import judge
+from services.bookings.inventory.stock import Stock
 
 ADMIN_STEPS, RESERVES, CANCELS = 3, 3, 2
 SHRUNK, START, GROWN = 1, 2, 3
+_CLOSED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +85,14 @@ def _stock(shelf: Shelf, rev: int) -> Stock:
     return Stock(
         event_id=1,
         capacity=shelf.content.capacity,
-        sold=shelf.sold,
-        held=0,
-        rev=1,
+        name="",
+        status="CANCELLED" if shelf.content.closed else "PUBLISHED",
         epoch="",
         catalogue_rev=rev,
         verdict=shelf.verdict,
-        refusal="",
-        cancelled_bookings=0,
-        status="CANCELLED" if shelf.content.closed else "PUBLISHED",
-        one_booking_per_user=None,
-        is_closed=shelf.content.closed,
+        sold=shelf.sold,
+        rev=1,
+        closed_at=_CLOSED_AT if shelf.content.closed else None,
         was_booked=True,
     )
 

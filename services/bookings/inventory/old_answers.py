@@ -44,7 +44,7 @@ def revive(stored: Stored, command: Command) -> Outcome:
     if outcome in _REFUSALS:
         return _REFUSALS[outcome](
             inventory_revision=rev,
-            booking_id=stored.booking_id,
+            booking_id=stored.booking_id if outcome == AlreadyBooked.reason else None,
             position=snapshot.get("position"),
             seats_left=snapshot.get("seats_left"),
             replayed="true",

@@ -1,0 +1,137 @@
+"""A replica that stands still with an event's lock in its hands, and what others notice of it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import psycopg
+import pytest
+
+from services.kit.errors import Refusal
+from tests.conftest import Database
+from tests.e2e.client import create_event, new_key, open_client
+from tests.e2e.system import System
+from tests.faults.pair import Buyer
+from tests.services.bookings.conftest import drift
+from tests.services.conditions import until
+from tests.services.events.scripted import SERVICE_KEY
+
+STOPPED = {"BOXOFFICE_FAILPOINTS": "bookings.batch.decided=stop"}
+# The database ends a decision's transaction after so long; the rest is for a busy machine.
+LOCKED_SECONDS, SLACK_SECONDS = 5, 5
+
+
+@pytest.fixture
+async def running(database: Database, tmp_path: Path) -> AsyncIterator[System]:
+    """Runs a Boxoffice with two replicas of bookings."""
+    system = System(database, tmp_path, replicas=2, BOXOFFICE_SERVICE_KEY=SERVICE_KEY)
+    await asyncio.to_thread(system.__enter__)
+    try:
+        yield system
+    finally:
+        if system.bookings[0].is_running:
+            system.bookings[0].go_on()
+        await asyncio.to_thread(system.__exit__, None, None, None)
+
+
+@pytest.fixture
+async def buyers(running: System) -> AsyncIterator[list[Buyer]]:
+    """Gives a buyer at each of the replicas."""
+    async with contextlib.AsyncExitStack() as stack:
+        channels = [grpc.aio.insecure_channel(target) for target in running.bookings_targets]
+        yield [Buyer(await stack.enter_async_context(channel)) for channel in channels]
+
+
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Gives a connection that looks at what the replicas do."""
+    async with await psycopg.AsyncConnection.connect(
+        database.owner_dsn, autocommit=True
+    ) as connection:
+        yield connection
+
+
+async def new_event(system: System, owner: psycopg.AsyncConnection) -> int:
+    """Creates an event that forbids nobody a second seat; returns when no replica is at it."""
+    with open_client(system.url) as client:
+        event = create_event(client, 10, one_booking_per_user=False)
+
+    async def is_followed() -> bool:
+        found = await owner.execute(
+            "SELECT FROM events.head JOIN bookings.following USING (epoch, sequence)"
+        )
+        return found.rowcount == 1
+
+    await until(is_followed)
+    return int(event["id"])
+
+
+async def until_idle_in_transaction(owner: psycopg.AsyncConnection) -> None:
+    """Returns when a transaction waits for its client, and not only between two statements."""
+
+    async def is_idle() -> bool:
+        found = await owner.execute("""
+            SELECT FROM pg_stat_activity
+            WHERE datname = current_database()
+                AND state = 'idle in transaction'
+                AND state_change < clock_timestamp() - interval '0.3 s'
+        """)
+        return found.rowcount == 1
+
+    await until(is_idle)
+
+
+async def seats(owner: psycopg.AsyncConnection, event_id: int) -> list[str]:
+    """Lists who has a seat."""
+    rows = await owner.execute(
+        "SELECT user_id FROM bookings.bookings WHERE event_id = %s ORDER BY user_id", [event_id]
+    )
+    return [user for (user,) in await rows.fetchall()]
+
+
+@pytest.mark.parametrize("then", ["killed", "continued"])
+async def test_a_replica_that_stands_still_holds_nobody_up_for_long(
+    running: System, buyers: list[Buyer], owner: psycopg.AsyncConnection, then: str
+) -> None:
+    """A lock that outlives its decision would stop an event's sale for as long as a process hangs.
+
+    What the replica had decided and not saved is lost with its lock, and the repeated key gets its
+    seat once, whether the process dies or goes on.
+    """
+    event_id, key = await new_event(running, owner), new_key()
+    victim = running.bookings[0]
+    stopped, other = buyers
+    victim.kill()
+    victim.start(**STOPPED)
+    await asyncio.to_thread(running.wait_until_ready)
+    asked = asyncio.create_task(stopped.reserve(event_id, "ada", key))
+    await until_idle_in_transaction(owner)
+    started = time.monotonic()
+    await reserve(other, event_id, "bob", new_key())
+    waited = time.monotonic() - started
+    print(f"waited for {waited:.2f} s")
+    assert waited < LOCKED_SECONDS + SLACK_SECONDS
+    if then == "killed":
+        victim.kill()
+        victim.start()
+    else:
+        victim.go_on()
+    with contextlib.suppress(grpc.aio.AioRpcError, Refusal):
+        await asked
+    await asyncio.to_thread(running.wait_until_ready)
+    booked = {await reserve(buyer, event_id, "ada", key) for buyer in buyers}
+    assert len(booked) == 1
+    assert await seats(owner, event_id) == ["ada", "bob"]
+    assert drift(running.database) == []
+
+
+async def reserve(buyer: Buyer, event_id: int, user_id: str, key: str) -> int:
+    """Asks with a key until there is an answer; gives the number of the booking."""
+    async with asyncio.timeout(2 * (LOCKED_SECONDS + SLACK_SECONDS)):
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError, Refusal):
+                return await buyer.reserve(event_id, user_id, key)
+            await asyncio.sleep(0.05)  # as a client waits before it asks again

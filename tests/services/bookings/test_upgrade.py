@@ -1,0 +1,198 @@
+"""A database of the release before the core decided, which today's release takes over."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
+from deploy.local.postgres import EmbeddedPostgres
+from services import bookings as package
+from services.bookings import reservations, responses
+from services.bookings.access import Viewer
+from services.bookings.cancellations import Cancellation, Cancellations
+from services.bookings.catalogue import Catalogue
+from services.bookings.following import Follower
+from services.bookings.inventory import Inventory
+from services.bookings.inventory.commands import Booked, Waiting
+from services.bookings.keys import Keys
+from services.bookings.rankings import Rankings
+from services.bookings.reconciling import Reconciler
+from services.bookings.waiting_list import GivingBack, WaitingList
+from services.kit.authentication import ANONYMOUS
+from services.kit.errors import Refusal
+from services.kit.migrations import migrate
+from services.kit.postgres import Pool
+from services.migrate import migrate_all
+from tests.databases import PASSWORDS, Database, cloned
+from tests.pools import patient_pool
+from tests.services.bookings.conftest import ScriptedCatalogue, concert, drift
+from tests.services.bookings.scripted_feed import ScriptedFeed
+
+MIGRATIONS = Path(package.__file__).parent / "migrations"
+OLD = Path(__file__).parent / "upgrade"
+OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sql")
+GUEST = Viewer(ANONYMOUS, open_access=True)
+RESPONSES: Mapping[str, type[Message]] = {
+    "reserve": bookings_pb2.ReserveResponse,
+    "create_booking": bookings_pb2.CreateBookingResponse,
+    "book_ticket": waiting_list_pb2.BookTicketResponse,
+}
+ANSWERED: list[dict[str, Any]] = json.loads((OLD / "answers.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def upgraded(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """Restores what the old release left, and runs today's migrations over it."""
+    folder = tmp_path_factory.mktemp("old")
+    with cloned(postgres) as database:
+        with psycopg.connect(database.owner_dsn) as connection:
+            connection.execute("DROP SCHEMA bookings CASCADE")
+        _migrate_as_before(database, folder)
+        with psycopg.connect(database.owner_dsn) as connection:
+            connection.execute("SET search_path TO bookings")
+            connection.execute((OLD / "data.sql").read_bytes())
+        migrate_all(database.owner_dsn, PASSWORDS)
+        yield database
+
+
+def _migrate_as_before(database: Database, folder: Path) -> None:
+    """Runs the migrations of the old release: some of today's, and functions that are gone."""
+    shutil.copytree(MIGRATIONS / "functions", folder / "functions")
+    shutil.copy(OLD / "functions.sql", folder / "functions/gone.sql")
+    for name in OLD_MIGRATIONS:
+        shutil.copy(MIGRATIONS / name, folder)
+    migrate(
+        database.owner_dsn,
+        schema="bookings",
+        directory=folder,
+        role="boxoffice_bookings",
+        password=PASSWORDS["bookings"],
+    )
+
+
+@pytest.fixture
+async def pool(upgraded: Database) -> AsyncIterator[Pool]:
+    """Opens a pool as the service's own role."""
+    async with patient_pool(upgraded.bookings_dsn, schema="bookings", size=2) as opened:
+        yield opened
+
+
+@pytest.fixture
+def inventory(pool: Pool) -> Inventory:
+    """Returns today's inventory over the old rows."""
+    return Inventory(pool, closing_chunk=1)
+
+
+def _id(answered: dict[str, Any]) -> str:
+    return str(answered["key"])
+
+
+@pytest.mark.parametrize("answered", ANSWERED, ids=_id)
+async def test_old_keys_are_answered_as_they_were(
+    pool: Pool, inventory: Inventory, answered: dict[str, Any]
+) -> None:
+    """A client that repeats a request across the upgrade would book twice, or hear another answer.
+
+    What is expected is what the old release answered to a repetition.
+    """
+    answer = await _ask(pool, inventory, **answered)
+    if isinstance(answer, Refusal):
+        told = {"reason": answer.reason, "metadata": dict(answer.metadata)}
+        assert told == answered.get("refused")
+    else:
+        written = MessageToDict(answer, preserving_proto_field_name=True)
+        assert written == answered.get("answered")
+
+
+async def _ask(
+    pool: Pool, inventory: Inventory, *, operation: str, key: str, **asked: Any
+) -> Message | Refusal:
+    if operation == "cancel_booking":
+        cancellation = Cancellation(UUID(asked["reference"]), GUEST, key)
+        [answer] = await Cancellations(pool, inventory).cancel_all([cancellation])
+        return _read(answer, bookings_pb2.CancelBookingByReferenceResponse)
+    event_id, user_id = asked["event_id"], asked["user_id"]
+    if operation == "cancel_ticket":
+        keys = Keys(pool, Catalogue(ScriptedCatalogue().fetch, inventory))
+        giving_back = GivingBack(f"event-{event_id}", user_id, GUEST, key)
+        [answer] = await WaitingList(pool, keys, inventory).give_back([giving_back])
+        return _read(answer, waiting_list_pb2.CancelTicketResponse)
+    seats = asked.get("seat_count", 1)
+    if operation == "reserve":
+        ask = reservations.reserve(event_id, user_id, GUEST, key)
+    elif operation == "create_booking":
+        ask = reservations.create(event_id, user_id, seats, GUEST, key)
+    else:
+        ask = reservations.book((f"event-{event_id}", event_id), user_id, seats, GUEST, key)
+    response = RESPONSES[operation]
+    [answer] = responses.responded([ask], await inventory.decide([ask]), response)
+    return _read(answer, response)
+
+
+def _read(answer: Message | bytes | Refusal, response: type[Message]) -> Message | Refusal:
+    return response.FromString(answer) if isinstance(answer, bytes) else answer
+
+
+async def test_a_key_means_what_it_meant(pool: Pool, inventory: Inventory) -> None:
+    """A key of the old release that is used for something else would get a stranger's answer."""
+    answer = await _ask(
+        pool, inventory, operation="reserve", key="reserve-ada", event_id=1, user_id="mallory"
+    )
+    assert isinstance(answer, Refusal)
+    assert answer.reason == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_what_was_counted_is_counted_on(
+    pool: Pool, inventory: Inventory, upgraded: Database
+) -> None:
+    """Rows that were read otherwise than they were meant would stop the sale, or sell twice.
+
+    An offer can still be accepted, seats booked, and a closing that was under way goes on.
+    """
+    assert drift(upgraded) == []
+    await _reconcile(pool, inventory)
+    booked = [
+        reservations.create(1, "new", 2, GUEST),
+        reservations.create(1, "newer", 2, GUEST),
+        reservations.book(("event-3", 3), "first", 1, GUEST),
+        reservations.book(("event-2", 2), "late", 1, GUEST),
+    ]
+    one, another, offered, late = await inventory.decide(booked)
+    assert isinstance(one, Booked)
+    assert isinstance(another, Refusal)
+    assert isinstance(offered, Booked)
+    assert isinstance(late, Waiting)
+    assert late.position == 3
+    while await inventory.close_chunk():
+        pass
+    await Rankings(pool).roll_up()
+    await _reconcile(pool, inventory)
+    assert drift(upgraded) == []
+    assert _read_rows(upgraded, "SELECT event_id FROM inventory WHERE closing") == []
+    live = "SELECT count(*) FROM booking_details WHERE status IN ('HELD', 'CONFIRMED')"
+    assert _read_rows(upgraded, "SELECT sum(bookings) FROM tallies") == _read_rows(upgraded, live)
+
+
+async def _reconcile(pool: Pool, inventory: Inventory) -> None:
+    """Makes a pass of the reconciler over a catalogue that agrees; fails if it freezes anything."""
+    feed = ScriptedFeed(epoch="")
+    feed.publish(concert(4, 4, rev=2, status="CANCELLED", key="event-4"))
+    await Reconciler(pool, inventory, Follower(pool, feed, inventory), feed).reconcile()
+    async with pool.connection() as connection:
+        frozen = await connection.execute("SELECT event_id FROM inventory WHERE frozen <> ''")
+        assert await frozen.fetchall() == []
+
+
+def _read_rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
+        return connection.execute(query.encode()).fetchall()
