@@ -40,6 +40,9 @@ RATIOS = (
     ("GROWN", "HOT", " (goal 0.9)"),
     ("HOT, tokens", "HOT", " (goal 0.75)"),
     ("HOT beside lists", "HOT", ""),
+    ("CANCEL", "HOT", " (goal 0.7)"),
+    ("MIXED", "HOT", " (goal 0.8)"),
+    ("BOOK, sold out", "HOT", " (goal 0.8)"),
     ("BOOK, 100,000 waiting", "BOOK, sold out", ""),
 )
 

@@ -15,6 +15,8 @@ from tests.e2e.wire import request, reservation, ticket
 
 EVENTS = 1_000
 CALLERS = 1_000
+LAG = 256
+"""How many users later a seat is given back."""
 LISTS = ("/api/bookings", "/api/bookings/top-users", "/events")
 
 NewEvent = Callable[[], int]
@@ -118,6 +120,41 @@ class Waiting:
 
 
 @dataclass(slots=True)
+class Mixed:
+    """Seats are reserved (R), booked as tickets (B) and given back (C), in the order of `mix`."""
+
+    system: System
+    name: str
+    mix: str
+    goal: int = 0
+    note: str = ""
+    first: int = 0
+    key: str = ""
+
+    def prepare(self) -> None:
+        """See Case."""
+        self.key = self.system.create_tickets(ROOM)
+        self.first = database.number_of(self.system.owner_dsn, self.key)
+
+    def drive(self, seconds: float) -> Load:
+        """See Case."""
+        run = str(time.time_ns())
+        variables = {
+            "FIRST": str(self.first),
+            "KEY": self.key,
+            "MIX": self.mix,
+            "RUN": run,
+            "LAG": str(LAG),
+        }
+        write = mixed(self.first, self.key, self.mix, run)
+        return _drive(self.system, write, seconds, script="mixed.lua", variables=variables)
+
+    def counted(self, load: Load) -> int:
+        """See Case."""
+        return load.succeeded
+
+
+@dataclass(slots=True)
 class BesideLists:
     """Another case, while one client reads lists without a pause."""
 
@@ -196,8 +233,26 @@ def cases(system: System) -> Iterator[Case]:
     yield Reserving(system, "SOLD-OUT, keys", 4_200, full, sold_out=True, keys=True)
     yield Reading(system, "READ", 14_500)
     yield Reserving(system, "GROWN", 10_000, grown)
+    yield Mixed(system, "CANCEL", "RC")
+    yield Mixed(system, "MIXED", "RRRRRRRCCB")
     yield Waiting(system, "BOOK, sold out")
     yield Waiting(system, "BOOK, 100,000 waiting", waiting=100_000)
+
+
+def mixed(first: int, key: str, mix: str, run: str) -> Callable[[int], bytes]:
+    """Returns what writes the requests of mixed.lua, in their order."""
+    counts = {"users": 0, "cancelled": 0}
+
+    def write(number: int) -> bytes:
+        kind = mix[number % len(mix)]
+        if kind == "C" and counts["cancelled"] < counts["users"] - LAG:
+            counts["cancelled"] += 1
+            return ticket(key, f"{run}-{counts['cancelled']}", path="/cancel")
+        counts["users"] += 1
+        user = f"{run}-{counts['users']}"
+        return ticket(key, user) if kind == "B" else reservation(first, user)
+
+    return write
 
 
 def _list(number: int) -> bytes:

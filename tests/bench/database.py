@@ -70,6 +70,15 @@ _DRIFT = """
 """
 
 
+def number_of(owner_dsn: str, key: str) -> int:
+    """Finds the number of an event by its key."""
+    with psycopg.connect(owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        found = connection.execute("SELECT event_id FROM inventory WHERE key = %s", [key])
+        [(number,)] = found.fetchall()
+    return int(number)
+
+
 def grow(owner_dsn: str, event_id: int, another: int) -> None:
     """Books two new events as if it had been done one by one; the first has some room left."""
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
