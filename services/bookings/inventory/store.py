@@ -34,8 +34,8 @@ SESSION: Mapping[str, str] = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_material": "off",
-    # A process that is paused while it holds an event's row loses it after this. The timeout of idle
-    # transactions does not run after a pipeline.
+    # A process that is paused while it holds an event's row loses it after this. The timeout of
+    # idle transactions does not run after a pipeline.
     "transaction_timeout": "5s",
 }
 
