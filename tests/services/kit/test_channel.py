@@ -2,8 +2,11 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
@@ -121,6 +124,8 @@ class Replicas:
 
     options: Options
     sent: int = 0
+    started: int = 0
+    calls: Counter[int] = field(default_factory=Counter)
     begun: list[str] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     over: bool = False
@@ -130,8 +135,8 @@ class Replicas:
         """Calls without a pause until that many replicas have stopped."""
         async with (
             self.stack,
-            serving(self._note) as first,
-            serving(self._note) as second,
+            self._replica() as first,
+            self._replica() as second,
             grpc.aio.insecure_channel(
                 f"ipv4:{first.target},{second.target}", options=self.options
             ) as opened,
@@ -145,20 +150,21 @@ class Replicas:
 
     async def _stop(self, replicas: list[Served], stops: int) -> None:
         for number in range(stops):
-            await self._progress()
-            stopped = replicas[number]
-            await stopped.server.stop()
-            again = self.stack.enter_async_context(serving(self._note, listen=stopped.target))
-            replicas.append(await again)
-        await self._progress()
+            await until(self._are_both_called)
+            await replicas[number].server.stop()
+            again = self._replica(replicas[number].target)
+            replicas.append(await self.stack.enter_async_context(again))
+        await until(self._are_both_called)
 
-    async def _progress(self) -> None:
-        """Waits until each caller had some answers."""
-        begun = len(self.begun)
-        await until(lambda: self._has_begun(begun + 4 * CALLERS))
+    def _replica(self, listen: str = "127.0.0.1:0") -> AbstractAsyncContextManager[Served]:
+        """Serves one replica more, which counts its calls."""
+        self.started += 1
+        return serving(partial(self._note, self.started), listen=listen)
 
-    async def _has_begun(self, count: int) -> bool:
-        return len(self.begun) >= count
+    async def _are_both_called(self) -> bool:
+        """Tells whether the channel has found the two that were started last."""
+        newest = (self.started - 1, self.started)
+        return all(self.calls[number] >= CALLERS for number in newest)
 
     async def _call(self, stub: Bookings) -> None:
         while not self.over:
@@ -169,7 +175,8 @@ class Replicas:
             except (Unavailable, OutcomeUnknown) as failure:
                 self.failures.append(failure)
 
-    async def _note(self, request: Any, call: Context) -> None:
+    async def _note(self, replica: int, request: Any, call: Context) -> None:
+        self.calls[replica] += 1
         self.begun.append(context.request_id.get())
 
 
