@@ -18,6 +18,8 @@ from deploy.local.postgres import EmbeddedPostgres
 from tests.e2e.system import free_ports
 
 DATABASE = "boxoffice"
+# No limits, and no line for each request, which the development run logs.
+UNHINDERED = {"GATEWAY_RATE_LIMITS": "off", "GATEWAY_LOG_REQUESTS": "false"}
 PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT", "MAILBOX_PORT")
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -109,7 +111,7 @@ def running_system() -> Iterator[System]:
 def _running(module: str, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", module],
-        env={**os.environ, "GATEWAY_RATE_LIMITS": "off", **settings},
+        env={**os.environ, **UNHINDERED, **settings},
         stdout=subprocess.DEVNULL,
     )
     try:

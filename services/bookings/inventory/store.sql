@@ -82,7 +82,7 @@ FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, u
 CROSS JOIN LATERAL (
     SELECT place, booking_id
     FROM waiting_list
-    WHERE waiting_list.event_id = asked.event_id
+    WHERE waiting_list.event_id + 0 = asked.event_id
         AND waiting_list.user_id = asked.user_id
         AND state IN ('WAITING', 'OFFERED')
         AND state = 'OFFERED'
@@ -97,13 +97,14 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: users_bookings
--- Reads all live bookings of users.
+-- Reads all live bookings of users. `+ 0` leaves the index by user alone to choose from: whatever the
+-- planner knows of the table, it never goes through all bookings of an event.
 SELECT found.*
 FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, user_id)
 CROSS JOIN LATERAL (
     SELECT *
     FROM placed_bookings
-    WHERE placed_bookings.event_id = asked.event_id
+    WHERE placed_bookings.event_id + 0 = asked.event_id
         AND placed_bookings.user_id = asked.user_id
         AND status IN ('HELD', 'CONFIRMED')
     OFFSET 0
@@ -161,7 +162,7 @@ FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, u
 CROSS JOIN LATERAL (
     SELECT place, seat_count, joined_at, blocked_since
     FROM waiting_list
-    WHERE waiting_list.event_id = asked.event_id
+    WHERE waiting_list.event_id + 0 = asked.event_id
         AND waiting_list.user_id = asked.user_id
         AND state IN ('WAITING', 'OFFERED')
         AND state = 'WAITING'
@@ -169,30 +170,37 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: pasts
--- Reads what users once had of events.
+-- Reads what users once had of events. Each look stays one into the index by user: as EXISTS they became
+-- one hash of a whole table.
 SELECT
     asked.event_id,
     asked.user_id,
-    EXISTS (
-        SELECT
+    booked.ever,
+    booked.exclusively,
+    waited.ever
+FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, user_id)
+CROSS JOIN LATERAL (
+    SELECT
+        count(*) > 0 AS ever,
+        coalesce(bool_or(exclusive), false) AS exclusively
+    FROM (
+        SELECT exclusive
         FROM bookings
-        WHERE bookings.event_id = asked.event_id
+        WHERE bookings.event_id + 0 = asked.event_id
             AND bookings.user_id = asked.user_id
-    ),
-    EXISTS (
-        SELECT
-        FROM bookings
-        WHERE bookings.event_id = asked.event_id
-            AND bookings.user_id = asked.user_id
-            AND exclusive
-    ),
-    EXISTS (
+        OFFSET 0
+    ) AS own
+) AS booked
+CROSS JOIN LATERAL (
+    SELECT count(*) > 0 AS ever
+    FROM (
         SELECT
         FROM waiting_list
-        WHERE waiting_list.event_id = asked.event_id
+        WHERE waiting_list.event_id + 0 = asked.event_id
             AND waiting_list.user_id = asked.user_id
-    )
-FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, user_id)
+        OFFSET 0
+    ) AS own
+) AS waited
 
 -- name: booked_events
 -- Lists which events were ever booked.

@@ -11,3 +11,10 @@ ALTER TABLE idempotency
 -- What these decided is decided in services/bookings/inventory now.
 DROP FUNCTION IF EXISTS accept_offer, book_late, book_tickets, cancel_booking, cancel_ticket;
 DROP FUNCTION IF EXISTS promote, next_in_line, expire_holds, reserve, live_booking, event_objection;
+
+-- By user first: those who ask are looked up by an index that no other can be mistaken for.
+DROP INDEX waiting_list_one_per_user;
+CREATE UNIQUE INDEX waiting_list_one_per_user ON waiting_list (user_id, event_id)
+    WHERE state IN ('WAITING', 'OFFERED');
+DROP INDEX waiting_list_by_user;
+CREATE INDEX waiting_list_by_user ON waiting_list (user_id, event_id, place);
