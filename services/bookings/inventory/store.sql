@@ -76,16 +76,15 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: offered_bookings
--- Reads the bookings that users were offered from the waiting list.
+-- Reads the bookings that users were offered from the waiting list. The state is looked at outside, or
+-- PostgreSQL may read a whole partial index, of which it believes that it is almost empty.
 SELECT found.*
 FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, user_id)
 CROSS JOIN LATERAL (
-    SELECT place, booking_id
+    SELECT booking_id, state
     FROM waiting_list
     WHERE waiting_list.event_id + 0 = asked.event_id
         AND waiting_list.user_id = asked.user_id
-        AND state IN ('WAITING', 'OFFERED')
-        AND state = 'OFFERED'
     OFFSET 0
 ) AS offered
 CROSS JOIN LATERAL (
@@ -95,6 +94,7 @@ CROSS JOIN LATERAL (
         AND placed_bookings.id = offered.booking_id
     OFFSET 0
 ) AS found
+WHERE offered.state = 'OFFERED'
 
 -- name: users_bookings
 -- Reads all live bookings of users. `+ 0` leaves the index by user alone to choose from: whatever the
@@ -160,14 +160,13 @@ SELECT
     waiting_position(asked.event_id, found.place) AS position
 FROM unnest(%(event_ids)b::bigint[], %(user_ids)b::text[]) AS asked (event_id, user_id)
 CROSS JOIN LATERAL (
-    SELECT place, seat_count, joined_at, blocked_since
+    SELECT place, seat_count, joined_at, blocked_since, state
     FROM waiting_list
     WHERE waiting_list.event_id + 0 = asked.event_id
         AND waiting_list.user_id = asked.user_id
-        AND state IN ('WAITING', 'OFFERED')
-        AND state = 'WAITING'
     OFFSET 0
 ) AS found
+WHERE found.state = 'WAITING'
 
 -- name: pasts
 -- Reads what users once had of events. Each look stays one into the index by user: as EXISTS they became
