@@ -39,7 +39,7 @@ def patiently(
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
                 raise
-        time.sleep(PAUSE_SECONDS)
+        time.sleep(PAUSE_SECONDS)  # a port that comes free tells nobody
 
 
 def parts(address: str) -> tuple[str, int]:
