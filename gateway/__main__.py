@@ -196,7 +196,7 @@ def _admissions(
 
 
 def _rpcs(settings: Settings, channels: Channels) -> Callable[[Binding], Rpc]:
-    """Makes what finds the RPC of a binding; those of one service share their batches."""
+    """Returns a function that finds the RPC of a binding; RPCs of a service share batches."""
     batches = {
         name: Batches(name, channel, at_once=settings.batch_size, waiting=settings.max_waiting)
         for name, channel in _by_name(channels).items()

@@ -32,7 +32,7 @@ def security(binding: Binding) -> list[Schema]:
 
 
 def described(binding: Binding, comments: Comments) -> str:
-    """Says who may call, and what an API key needs for it, in Markdown."""
+    """Describes in Markdown who may call, and which scope an API key needs."""
     rule = binding.rule
     name = rest_pb2.Access.Name(rule.access)
     comment = comments.get(f"boxoffice.rest.v1.Access.{name}", name)

@@ -90,7 +90,7 @@ class Connections:
                 share.idle.pop(connection, None)
 
     def remove(self, connection: Connection) -> None:
-        """Gives the place of a connection to others; does nothing where it has none."""
+        """Frees the place of a connection; does nothing where it has none."""
         self.wake(connection)
         place = self._places.pop(connection, None)
         if place is None:

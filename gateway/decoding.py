@@ -180,7 +180,7 @@ class Decoder:
 
 
 def _is_told(violation: Violation, found: Found) -> bool:
-    """Tells whether a client hears of the field, or of one within it, already."""
+    """Returns whether the client is told of this field already, or of one within it."""
     path = violation.path
     return any(
         told.path == path or told.path.startswith((f"{path}.", f"{path}[")) for told in found

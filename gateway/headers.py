@@ -39,7 +39,7 @@ def field_value(header: str, sent: bytes) -> str:
 
 
 def is_among(tag: bytes, sent: bytes) -> bool:
-    """Tells whether `If-None-Match` names an ETag, by the weak comparison of RFC 9110.
+    """Returns whether `If-None-Match` names an ETag, by the weak comparison of RFC 9110.
 
     An answer that was sent compressed is the same one here.
     """
@@ -85,7 +85,7 @@ def accepts(accept: bytes, media_type: bytes) -> bool:
 
 @lru_cache(maxsize=256)
 def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Tells whether `Accept-Encoding` admits gzip and prefers nothing else to it."""
+    """Returns whether `Accept-Encoding` admits gzip and prefers no other encoding."""
     qualities: dict[bytes, float] = {}
     for item in accept_encoding.lower().split(b","):
         name, *parameters = (part.strip() for part in item.split(b";"))

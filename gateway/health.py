@@ -35,7 +35,7 @@ class Health:
         return bool(response.status == SERVING)
 
     async def is_reachable(self) -> bool:
-        """Tells whether one of them answers in time, be it that it stops and serves no more."""
+        """Returns whether a replica answers in time, even one that is stopping."""
         try:
             await self._check(health_pb2.HealthCheckRequest(), timeout=CHECK_SECONDS)
         except grpc.aio.AioRpcError:

@@ -87,7 +87,7 @@ def _pattern(named: str) -> str:
 
 
 def _is_preflight(route: Route, request: Request, answer: Answer) -> bool:
-    """Tells whether a browser asks what may be sent to a path that is served."""
+    """Returns whether a request is the preflight of a browser for a path that is served."""
     return (
         request.method == "OPTIONS"
         and route.template == UNMATCHED

@@ -90,7 +90,7 @@ class Pages:
 
 
 def described(binding: Binding) -> str:
-    """Tells clients how a list is paged; "" for what is no list of pages."""
+    """Describes for clients how a list is paged; "" where it is not paged."""
     if binding.rule.paging == rest_pb2.PAGING_UNSPECIFIED:
         return ""
     [size] = [field for field in binding.query_fields if field.name == "page_size"]

@@ -82,7 +82,7 @@ async def _compressed(body: bytes) -> bytes:
 
 
 def _once() -> Compress:
-    """Makes what compresses the one body of a route when it is first asked for, and keeps that."""
+    """Returns a function that compresses the body of a route once, at its first request."""
     kept: list[asyncio.Task[bytes]] = []
 
     async def compress(body: bytes) -> bytes:

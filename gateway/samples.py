@@ -26,7 +26,7 @@ def sample(fields: Iterable[Field]) -> dict[str, Any]:
 
 
 def has_example(field: Field) -> bool:
-    """Tells whether the contract has an example of the field."""
+    """Returns whether the contract has an example of the field."""
     return rules.example(field.descriptor) is not None
 
 
