@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
 from services.bookings.inventory.commands import Cancel, Cancelled, GiveBack, LeftLine, Outcome
-from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.stock import Booking, Change, Kind, Stock
 from services.bookings.inventory.waiting import promote
 
@@ -25,10 +25,7 @@ def give_back(stock: Stock, command: GiveBack, context: Context) -> Outcome:
     Where the event leaves it to each way of booking, only exclusive bookings can be given back so:
     the others have a reference.
     """
-    viewer = command.viewer
-    if stock.deleted or (
-        stock.status == "DRAFT" and not (viewer and viewer.owns(stock.organizer_id))
-    ):
+    if is_hidden(stock, command.viewer):
         return EventNotFound()
     if booking := _given_back(stock, command.user_id):
         return cancel(stock, Cancel(stock.event_id, booking.id), context)

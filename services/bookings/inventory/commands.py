@@ -1,7 +1,7 @@
 """What can be asked of an inventory, one dataclass for each, and what comes of it.
 
-A command carries no answer to an idempotency key and no credential but the `viewer`, who asks: a
-draft exists for its owner alone. `None` is somebody in particular's own worker, who owns nothing.
+A command carries no idempotency key. `viewer` is the caller on whose behalf it is asked: a draft
+exists for its owner alone. Workers have no viewer, and own no event.
 """
 
 from dataclasses import dataclass

@@ -59,13 +59,18 @@ def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refu
     A draft is EventNotFound to all but its owner, and EventNotFound carries no revision: nobody can
     tell an event that is hidden from none.
     """
-    if stock.deleted:
-        return EventNotFound()
-    if stock.status == "DRAFT" and not (viewer and viewer.owns(stock.organizer_id)):
+    if is_hidden(stock, viewer):
         return EventNotFound()
     if stock.status != "PUBLISHED" or stock.frozen or not _is_on_sale(stock, now):
         return EventNotBookable(inventory_revision=stock.rev)
     return None
+
+
+def is_hidden(stock: Stock, viewer: Viewer | None) -> bool:
+    """Returns whether an event is deleted, or a draft that is not the viewer's."""
+    if stock.status == "DRAFT" and not (viewer and viewer.owns(stock.organizer_id)):
+        return True
+    return stock.deleted
 
 
 def sold_out(stock: Stock, seat_count: int) -> SoldOut:
