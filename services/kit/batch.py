@@ -83,21 +83,6 @@ async def decide_admitted(
     return [each if isinstance(each, Refusal) else next(decided) for each in asked]
 
 
-def one_by_one(answer: Callable[[Item[Any]], Awaitable[Message]]) -> Handler:
-    """Makes a handler of what answers one item, for methods that cannot share their work yet.
-
-    In a batch that is to skip what is busy all its items are, as nobody knows for how long each
-    would hold up the others.
-    """
-
-    async def handle(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
-        if skip_busy:
-            return [Busy()] * len(items)
-        return [await _caught(answer(item)) for item in items]
-
-    return handle
-
-
 class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
     """Answers batches by the handlers of their methods.
 
@@ -235,13 +220,6 @@ def _refuse(method: _Batched, entries: Sequence[_Entry], refusal: Refusal, secon
     for entry in entries:
         entry.result.error = status
     method.calls.refused([entry.request_id for entry in entries], refusal, seconds)
-
-
-async def _caught(answering: Awaitable[Message]) -> Outcome:
-    try:
-        return await answering
-    except Exception as error:  # noqa: BLE001 - it is the outcome of this item alone
-        return error
 
 
 async def _answer(admitted: Mapping[_Batched, Sequence[_Entry]], answers: _Answers) -> None:

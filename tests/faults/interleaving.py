@@ -106,9 +106,9 @@ class Session:
         self.turns = Turns()
         self.task: asyncio.Task[Any] | None = None
 
-    def pool(self, schema: str, *, transactions: bool = False) -> Pool:
-        """Gives what code takes for a pool; with `transactions` what it does alone is one too."""
-        return cast(Pool, _Pool(self._connections[schema], transactions=transactions))
+    def pool(self, schema: str) -> Pool:
+        """Returns what code takes for a pool."""
+        return cast(Pool, _Pool(self._connections[schema]))
 
     def begin(self, work: Callable[["Session"], Awaitable[object]], *, by_statement: bool) -> None:
         """Begins the work, which waits for its first turn."""
@@ -131,20 +131,16 @@ class Session:
 class _Pool:
     """Lends its connection, and rolls back where its user fails, as psycopg's pool does."""
 
-    def __init__(self, connection: SteppedConnection, *, transactions: bool) -> None:
+    def __init__(self, connection: SteppedConnection) -> None:
         self._connection = connection
-        self._transactions = transactions
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[SteppedConnection]:
-        async with contextlib.AsyncExitStack() as stack:
-            if self._transactions:
-                await stack.enter_async_context(self._connection.transaction())
-            try:
-                yield self._connection
-            except BaseException:
-                await self._connection.rollback()
-                raise
+        try:
+            yield self._connection
+        except BaseException:
+            await self._connection.rollback()
+            raise
 
 
 Work = Callable[[Session], Awaitable[object]]

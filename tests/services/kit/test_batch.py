@@ -272,24 +272,6 @@ async def test_items_whose_caller_stops_waiting_are_counted_so() -> None:
     assert counted(reserve, "CANCELLED") == before + 2
 
 
-async def test_one_by_one_an_item_fails_alone() -> None:
-    """An item that was done must not hear of the failure of a later one."""
-
-    async def answer(one: Item[Any]) -> bookings_pb2.ReserveResponse:
-        if one.request.user_id == "bob":
-            raise ValueError
-        if one.request.user_id == "cy":
-            raise RequestInProgress
-        return RESERVED
-
-    requests = [bookings_pb2.ReserveRequest(event_id=1, user_id=u) for u in ("ada", "bob", "cy")]
-    async with serving(Reserve=batch.one_by_one(answer)) as stub:
-        results = (await stub.Batch(batch_of(*requests))).results
-        skipped = (await stub.Batch(batch_of(*requests, skip_busy=True))).results
-    assert list(map(reason, results)) == ["", "INTERNAL", "REQUEST_IN_PROGRESS"]
-    assert all(result.busy for result in skipped)
-
-
 async def test_a_call_of_its_own_goes_through_the_same_handler() -> None:
     """With the caller and id of its call; responses may be bytes, and refusals are raised."""
     seen: list[Item[Any]] = []
