@@ -79,11 +79,11 @@ typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check
 
 .PHONY: postman
 postman: .venv/run.stamp ## Make the Postman collection of the contract
-	$(PYTHON) -m gateway.postman
+	$(PYTHON) -m gateway.reference.postman
 
 .PHONY: postman-check
 postman-check: .venv/run.stamp ## Fail where the Postman collection is not that of the contract
-	$(PYTHON) -m gateway.postman --check
+	$(PYTHON) -m gateway.reference.postman --check
 
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)

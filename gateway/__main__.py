@@ -15,31 +15,33 @@ from limits.aio.strategies import RateLimiter
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway import contract, descriptors, health, pages
-from gateway.addresses import Addresses
-from gateway.admission import Admission, Gate, Limited, Unlimited
-from gateway.app import App
-from gateway.batches import BatchedRpc, Batches
-from gateway.calls import RetryBudget, Rpc, UnaryCall, rpc
-from gateway.contract import Binding
-from gateway.counters import open_counters
-from gateway.endpoints import Endpoint
-from gateway.issuer import PublicIssuer
-from gateway.layers import layers
-from gateway.limits import LIMITS, Limits
-from gateway.listening import listen
-from gateway.routing import Route
-from gateway.server import serving
+from gateway.admission.counters import open_counters
+from gateway.admission.credentials import PublicIssuer
+from gateway.admission.gate import Admission, Gate, Limited, Unlimited
+from gateway.contract.bindings import Binding, read_bindings
+from gateway.endpoint import Endpoint
+from gateway.http import file_descriptors
+from gateway.http.app import App
+from gateway.http.client_address import Addresses
+from gateway.http.limits import LIMITS, Limits
+from gateway.http.listening import listen
+from gateway.http.middleware import layers
+from gateway.http.routing import Route
+from gateway.http.server import serving
+from gateway.operations import health
+from gateway.reference import docs_page
+from gateway.rpc.batch import BatchedRpc, Batches
+from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
 from gateway.settings import Settings
-from services.kit import logging
-from services.kit.authentication import Authenticator
-from services.kit.channel import open_channel
-from services.kit.environment import refuse
-from services.kit.errors import StartError
-from services.kit.identity import Identity
-from services.kit.server import collect_rarely, running, terminated
-from services.kit.trust import REFRESH_SECONDS
-from services.kit.workers import repeat
+from services.kit.auth.accounts_client import Identity
+from services.kit.auth.authentication import Authenticator
+from services.kit.auth.trusted_keys import REFRESH_SECONDS
+from services.kit.rpc.channel import open_channel
+from services.kit.rpc.errors import StartError
+from services.kit.server import logging
+from services.kit.server.environment import refuse
+from services.kit.server.server import collect_rarely, running, terminated
+from services.kit.server.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
@@ -56,10 +58,10 @@ def application(
     settings: Settings, channels: Channels, authenticator: Authenticator, counters: RateLimiter
 ) -> App:
     """Puts the gateway together: every route, inside every layer."""
-    bindings = contract.read(channels)
+    bindings = read_bindings(channels)
     admission = _admissions(settings, authenticator, counters)
     endpoints = _endpoints(settings, bindings, channels, admission)
-    shown = pages.routes(
+    shown = docs_page.routes(
         bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
     )
     return App(
@@ -77,7 +79,7 @@ def application(
 async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     """Serves until SIGTERM or SIGINT."""
     logging.configure("gateway", settings.log_level)
-    limits = limits_of(settings, descriptors.raise_limit())
+    limits = limits_of(settings, file_descriptors.raise_limit())
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url) as counters,
@@ -98,9 +100,9 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
             await terminated()
 
 
-def limits_of(settings: Settings, file_descriptors: int) -> Limits:
+def limits_of(settings: Settings, descriptors: int) -> Limits:
     """Makes the limits of connections, as far as there are file descriptors for them."""
-    connections = descriptors.affordable(settings.max_connections, file_descriptors)
+    connections = file_descriptors.affordable(settings.max_connections, descriptors)
     own = settings.address_connections or max(1, connections // 4)
     return replace(LIMITS, connections=connections, address_connections=own)
 

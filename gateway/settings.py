@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from gateway.origins import origin
-from services.kit.setting_types import LogLevel, Target
-from services.kit.settings import MODEL_CONFIG, ProcessSettings
+from gateway.http.cors import origin
+from services.kit.server.setting_types import LogLevel, Target
+from services.kit.server.settings import MODEL_CONFIG, ProcessSettings
 
 
 def _split(value: object) -> object:

@@ -11,10 +11,10 @@ from psycopg.conninfo import make_conninfo
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from services.kit.environment import SettingsError, mistakes, refuse
-from services.kit.migrations import ChangedMigrationError, migrate
-from services.kit.setting_types import DatabaseUrl
-from services.kit.settings import MODEL_CONFIG
+from services.kit.database.migrations import ChangedMigrationError, migrate
+from services.kit.server.environment import SettingsError, mistakes, refuse
+from services.kit.server.setting_types import DatabaseUrl
+from services.kit.server.settings import MODEL_CONFIG
 
 SERVICES = ("accounts", "events", "bookings")
 PASSWORDS = tuple(f"{service.upper()}_DATABASE_PASSWORD" for service in SERVICES)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.kit.postgres import Pool, open_pool
+from services.kit.database.postgres import Pool, open_pool
 
 PATIENCE_SECONDS = 30
 

@@ -14,8 +14,8 @@ from deploy.local.disk import full_disk
 from deploy.local.errors import MigrationError, PostgresError
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import RunSettings
-from services.kit.environment import SettingsError
-from services.kit.migrations import ChangedMigrationError
+from services.kit.database.migrations import ChangedMigrationError
+from services.kit.server.environment import SettingsError
 from services.migrate import SERVICES, migrate_all
 
 NAME = "boxoffice"

@@ -10,10 +10,10 @@ import structlog
 from deploy.local.errors import LocalRunError
 from deploy.operator import api_keys, keys, people, sample, schemas
 from deploy.operator.errors import OperatorError
-from services.accounts.administration import AccountNotFoundError
-from services.kit.environment import refuse
-from services.kit.errors import StartError
-from services.kit.migrations import ChangedMigrationError
+from services.accounts.users.administration import AccountNotFoundError
+from services.kit.database.migrations import ChangedMigrationError
+from services.kit.rpc.errors import StartError
+from services.kit.server.environment import refuse
 
 _FAILURES = (
     OperatorError,

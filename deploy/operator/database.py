@@ -10,7 +10,7 @@ from deploy.local.database import NAME
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import RunSettings
 from deploy.operator.errors import UnreachableError
-from services.kit.postgres import Pool, open_pool
+from services.kit.database.postgres import Pool, open_pool
 
 OPEN_SECONDS = 3
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from deploy.operator.database import accounts_pool
-from services.accounts.signing_keys import SigningKeys, Successor
+from services.accounts.credentials.signing_keys import SigningKeys, Successor
 
 
 @click.command()

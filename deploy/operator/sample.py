@@ -11,12 +11,12 @@ from deploy.local.seed import create, organized_events, sample_events
 from deploy.local.settings import RunSettings
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import BannedError, ProductionError
-from services.accounts import addresses, users
-from services.accounts.passwords import Passwords
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
-from services.accounts.users import Applicant, Person
-from services.kit.postgres import Connection
+from services.accounts.credentials.passwords import Passwords
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
+from services.accounts.users import addresses, users
+from services.accounts.users.users import Applicant, Person
+from services.kit.database.postgres import Connection
 
 PASSWORD = "known-to-everybody"  # noqa: S105 - which is why production has no such accounts
 

@@ -14,17 +14,19 @@ from boxoffice.accounts.v1 import (
     notices_pb2,
     notices_pb2_grpc,
 )
-from services.accounts import smtp
-from services.accounts.api_keys import ApiKeys
-from services.accounts.codes import Codes
-from services.accounts.common_passwords import common_passwords
+from services.accounts.credentials.api_keys import ApiKeys
+from services.accounts.credentials.codes import Codes
+from services.accounts.credentials.common_passwords import common_passwords
+from services.accounts.credentials.issuer import OwnIssuer
+from services.accounts.credentials.passwords import Passwords
+from services.accounts.credentials.revocations import Revocations
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
 from services.accounts.errors import NoPepperError
-from services.accounts.issuer import OwnIssuer
-from services.accounts.mailing import Mailing
-from services.accounts.notices import Notices
-from services.accounts.passwords import Passwords
-from services.accounts.people import People
-from services.accounts.revocations import Revocations
+from services.accounts.mail import smtp
+from services.accounts.mail.mailing import Mailing
+from services.accounts.outbox.notices import Notices
+from services.accounts.people.people import People
 from services.accounts.servicer import (
     AccountsServicer,
     ApiKeysServicer,
@@ -32,12 +34,11 @@ from services.accounts.servicer import (
     NoticesServicer,
 )
 from services.accounts.settings import Settings
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
-from services.kit import interceptors, postgres, service
-from services.kit.authentication import Authenticator
-from services.kit.server import Server
-from services.kit.workers import repeat
+from services.kit.auth.authentication import Authenticator
+from services.kit.database import postgres
+from services.kit.server import interceptors, service
+from services.kit.server.server import Server
+from services.kit.server.workers import repeat
 
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"].full_name
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"].full_name

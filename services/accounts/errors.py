@@ -15,7 +15,7 @@ StartError
 
 import grpc
 
-from services.kit.errors import Refusal, StartError
+from services.kit.rpc.errors import Refusal, StartError
 
 
 class ApiKeyNotFound(Refusal):

@@ -7,17 +7,17 @@ from typing import Any
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2, notices_pb2
 from boxoffice.rest.v1 import rest_pb2
-from services.accounts import addresses
-from services.accounts.api_keys import ApiKey, Holder, NewApiKey, Wish
-from services.accounts.notices import Notice
-from services.accounts.registrations import Form
-from services.accounts.revocations import Revocation
-from services.accounts.sessions import LogIn
-from services.accounts.signing_keys import PublicKey
-from services.accounts.tokens import AccessToken
-from services.accounts.users import Person, User
-from services.kit import masks
-from services.kit.timestamps import timestamp
+from services.accounts.credentials.api_keys import ApiKey, Holder, NewApiKey, Wish
+from services.accounts.credentials.revocations import Revocation
+from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.signing_keys import PublicKey
+from services.accounts.credentials.tokens import AccessToken
+from services.accounts.outbox.notices import Notice
+from services.accounts.people.registrations import Form
+from services.accounts.users import addresses
+from services.accounts.users.users import Person, User
+from services.kit.rpc import masks
+from services.kit.rpc.timestamps import timestamp
 
 
 def signing_key(key: PublicKey) -> identity_pb2.SigningKey:

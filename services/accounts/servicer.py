@@ -16,17 +16,18 @@ from boxoffice.accounts.v1 import (
     notices_pb2,
     notices_pb2_grpc,
 )
-from services.accounts import addresses, messages
-from services.accounts.api_keys import ApiKeys
-from services.accounts.codes import EXPIRES_IN_SECONDS, RESEND_AFTER_SECONDS
-from services.accounts.notices import Notices
-from services.accounts.people import People
-from services.accounts.revocations import Revocations
-from services.accounts.sessions import LogIn
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
-from services.kit import context, paging
-from services.kit.errors import Unauthenticated, ValidationFailed, Violation
+from services.accounts import messages
+from services.accounts.credentials.api_keys import ApiKeys
+from services.accounts.credentials.codes import EXPIRES_IN_SECONDS, RESEND_AFTER_SECONDS
+from services.accounts.credentials.revocations import Revocations
+from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
+from services.accounts.outbox.notices import Notices
+from services.accounts.people.people import People
+from services.accounts.users import addresses
+from services.kit.rpc import context, paging
+from services.kit.rpc.errors import Unauthenticated, ValidationFailed, Violation
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 

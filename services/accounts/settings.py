@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
-from services.accounts.registrations import OrganizerSignUp
-from services.accounts.smtp import SmtpServer
-from services.kit import settings
-from services.kit.setting_types import Address
+from services.accounts.mail.smtp import SmtpServer
+from services.accounts.people.registrations import OrganizerSignUp
+from services.kit.server import settings
+from services.kit.server.setting_types import Address
 
 
 def _smtp_url(value: str) -> str:

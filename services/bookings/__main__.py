@@ -13,31 +13,32 @@ from boxoffice.bookings.v1 import (
 )
 from boxoffice.events.v1 import catalogue_pb2_grpc
 from boxoffice.rest.v1 import batch_pb2_grpc
-from services.bookings.accounts import AccountsClient
-from services.bookings.availability import Availability
-from services.bookings.bookings import Bookings
-from services.bookings.cancellations import Cancellations
-from services.bookings.catalogue import Catalogue
-from services.bookings.events import EventsClient
-from services.bookings.following import Follower
+from services.bookings.catalogue.event_keys import Keys
+from services.bookings.catalogue.events_client import EventsClient
+from services.bookings.catalogue.following import Follower
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.catalogue.reconciling import Reconciler
 from services.bookings.inventory import Inventory, store
-from services.bookings.keys import Keys
-from services.bookings.notices import Notices
-from services.bookings.rankings import Rankings
-from services.bookings.reconciling import Reconciler
-from services.bookings.reservations import Reservations
-from services.bookings.servicer import BookingsServicer, InventoryServicer
+from services.bookings.rankings.rankings import Rankings
+from services.bookings.reservations.availability import Availability
+from services.bookings.reservations.cancellations import Cancellations
+from services.bookings.reservations.reading import Bookings
+from services.bookings.reservations.reservations import Reservations
+from services.bookings.reservations.servicer import BookingsServicer, InventoryServicer
 from services.bookings.settings import Settings
-from services.bookings.waiting_list import WaitingList
-from services.bookings.waiting_list_servicer import SERVICE as WAITING_LIST
-from services.bookings.waiting_list_servicer import WaitingListServicer
-from services.kit import batch, interceptors, postgres, service
-from services.kit.authentication import Authenticator
-from services.kit.batch import BatchServicer
-from services.kit.channel import open_channel
-from services.kit.identity import Identity
-from services.kit.server import Server
-from services.kit.workers import repeat
+from services.bookings.waiting_list.accounts_client import AccountsClient
+from services.bookings.waiting_list.notices import Notices
+from services.bookings.waiting_list.servicer import SERVICE as WAITING_LIST
+from services.bookings.waiting_list.servicer import WaitingListServicer
+from services.bookings.waiting_list.waiting_list import WaitingList
+from services.kit.auth.accounts_client import Identity
+from services.kit.auth.authentication import Authenticator
+from services.kit.database import postgres
+from services.kit.rpc.channel import open_channel
+from services.kit.server import batch, interceptors, service
+from services.kit.server.batch import BatchServicer
+from services.kit.server.server import Server
+from services.kit.server.workers import repeat
 
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 INVENTORY = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name

@@ -8,8 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from services.kit.authentication import Caller
-from services.kit.callers import denied
+from services.kit.auth.authentication import Caller
+from services.kit.rpc.callers import denied
 
 ACCOUNT_PREFIX = "acct_"
 

@@ -16,7 +16,7 @@ EventNotFound carries nothing, so that nobody can tell an event that is hidden f
 
 import grpc
 
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 
 
 class EventNotFound(Refusal):

@@ -4,20 +4,21 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
-from services.events import messages
-from services.events.changes import Changes
-from services.events.events import Events
-from services.events.feed import Feed
+from services.events.events import messages
+from services.events.events.changes import Changes
+from services.events.events.events import Events
+from services.events.events.servicer import CatalogueServicer, EventsServicer
+from services.events.feed.bookings_client import Inventory
+from services.events.feed.feed import Feed
 from services.events.idempotency import Idempotency
-from services.events.inventory import Inventory
-from services.events.servicer import CatalogueServicer, EventsServicer
 from services.events.settings import Settings
-from services.kit import interceptors, postgres, service
-from services.kit.authentication import Authenticator
-from services.kit.channel import open_channel
-from services.kit.identity import Identity
-from services.kit.server import Server
-from services.kit.workers import repeat
+from services.kit.auth.accounts_client import Identity
+from services.kit.auth.authentication import Authenticator
+from services.kit.database import postgres
+from services.kit.rpc.channel import open_channel
+from services.kit.server import interceptors, service
+from services.kit.server.server import Server
+from services.kit.server.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
 CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_name

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from boxoffice.rest.v1 import rest_pb2
 from services.events.errors import EventNotFound
-from services.events.revisions import Event
-from services.kit.authentication import Caller
-from services.kit.callers import denied
-from services.kit.errors import PermissionDenied
+from services.events.events.revisions import Event
+from services.kit.auth.authentication import Caller
+from services.kit.rpc.callers import denied
+from services.kit.rpc.errors import PermissionDenied
 
 
 @dataclass(frozen=True, slots=True)

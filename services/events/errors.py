@@ -15,7 +15,7 @@ What bookings decided carries `inventory_revision`: the one of the inventory at 
 
 import grpc
 
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 
 
 class EventNotFound(Refusal):

@@ -13,16 +13,11 @@ from dataclasses import asdict, dataclass
 
 from psycopg.rows import class_row
 
-from services.events.answers import Outcome, Pending, Replay, Shown, Uncounted, Written
 from services.events.errors import Decided
-from services.kit import queries
-from services.kit.errors import (
-    IdempotencyKeyReused,
-    OutcomeUnknown,
-    Refusal,
-    RequestInProgress,
-)
-from services.kit.postgres import Connection, Pool
+from services.events.events.answers import Outcome, Pending, Replay, Shown, Uncounted, Written
+from services.kit.database import queries
+from services.kit.database.postgres import Connection, Pool
+from services.kit.rpc.errors import IdempotencyKeyReused, OutcomeUnknown, Refusal, RequestInProgress
 
 SQL = queries.load(__file__)
 FORGOTTEN_AT_ONCE = 1000

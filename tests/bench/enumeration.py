@@ -16,7 +16,7 @@ import httpx
 from aiosmtpd.controller import Controller
 
 from deploy.local.postgres import temporary_postgres
-from services.accounts.passwords import RECOMMENDED
+from services.accounts.credentials.passwords import RECOMMENDED
 from services.migrate import migrate_all
 from tests.conftest import PASSWORDS, TEMPLATE, Database, cloned
 from tests.e2e.system import System, free_ports, until

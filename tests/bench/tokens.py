@@ -3,10 +3,10 @@
 import asyncio
 from dataclasses import dataclass
 
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
 from services.accounts.identifiers import account_id
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
-from services.kit.postgres import open_pool
+from services.kit.database.postgres import open_pool
 
 
 @dataclass(frozen=True, slots=True)

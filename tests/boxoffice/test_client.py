@@ -13,7 +13,7 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.client import MAX_ATTEMPTS, Refused, call, connect
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from services.bookings.errors import SoldOut
-from services.kit import errors
+from services.kit.rpc import errors
 
 RESERVE = bookings_pb2.ReserveRequest(event_id=1, user_id="ada")
 RESERVED = bookings_pb2.ReserveResponse(inventory_revision=7)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.accounts.client import add_account, add_api_key

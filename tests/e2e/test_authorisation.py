@@ -18,9 +18,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
 from boxoffice.rest.v1 import reasons_pb2
-from gateway import contract
-from gateway.contract import WHOLE, Binding
-from services.kit.errors import Refusal, refusal_from_status, refusal_of
+from gateway.contract.bindings import WHOLE, Binding, read_bindings
+from services.kit.rpc.errors import Refusal, refusal_from_status, refusal_of
 from tests.e2e.scenery import EXPENDING, REQUESTS, Actor, Scenery
 from tests.e2e.system import System
 
@@ -52,7 +51,7 @@ METHODS = methods()
 ROUTES = [
     (row, binding)
     for row in ROWS
-    for binding in contract.read([METHODS[rpc_of(row)].containing_service])
+    for binding in read_bindings([METHODS[rpc_of(row)].containing_service])
     if binding.rpc.name == METHODS[rpc_of(row)].name
 ]
 

@@ -4,13 +4,15 @@ from typing import Any
 
 import httpx
 
-from gateway import access, comments, contract, openapi
 from gateway.__main__ import SERVICES
+from gateway.contract import comments
+from gateway.contract.bindings import read_bindings
+from gateway.reference import access, openapi
 from tests.e2e import sample_data
 from tests.e2e.client import open_client
 from tests.e2e.conftest import Start
 
-DOCUMENT = openapi.document(contract.read(SERVICES), comments.load())
+DOCUMENT = openapi.document(read_bindings(SERVICES), comments.load())
 LAST = ("DeleteEvent", "LogoutAll", "DeleteMe")
 REFUSED = {
     "GetBookingByReference": "booking_not_found",

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
-from services.kit.errors import refusal_of
+from services.kit.rpc.errors import refusal_of
 from tests.e2e.client import create_event, new_key, new_user, refusal, reserve
 from tests.e2e.system import SERVICE_KEY, System
 

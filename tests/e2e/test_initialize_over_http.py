@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from boxoffice.events.v1 import catalogue_pb2_grpc
+from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.errors import EventNotFound
-from services.bookings.events import EventsClient
 from tests.e2e.client import named, new_key, new_user, refusal, reserve
 from tests.e2e.system import SERVICE_KEY, System
 from tests.e2e.wire import crowd, request

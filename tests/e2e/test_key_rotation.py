@@ -9,9 +9,9 @@ import httpx
 import jwt
 import pytest
 
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
-from services.kit.trust import REFRESH_SECONDS
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
+from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from tests.e2e.people import Person
 from tests.e2e.system import System
 from tests.pools import patient_pool

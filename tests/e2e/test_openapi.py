@@ -8,13 +8,15 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from gateway import comments, contract, openapi
 from gateway.__main__ import SERVICES
+from gateway.contract import comments
+from gateway.contract.bindings import read_bindings
+from gateway.reference import openapi
 from tests.e2e.system import System
 
 # With so many, each run makes up other requests; without, always the same ten for each operation.
 AT_RANDOM = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-DOCUMENT = openapi.document(contract.read(SERVICES), comments.load())
+DOCUMENT = openapi.document(read_bindings(SERVICES), comments.load())
 REFUSED_TOO = {412, 413, 414, 431}
 NO_TIMES = ("be a time in the years 1 to 9999", "have a time of day from 00:00:00 to 23:59:59")
 TIMES = ("starts_at", "sales_open_at", "sales_close_at")

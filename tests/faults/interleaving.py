@@ -14,7 +14,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import AsyncConnection
 
-from services.kit.postgres import Pool
+from services.kit.database.postgres import Pool
 
 SECONDS = 10
 BLOCKED = """

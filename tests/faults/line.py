@@ -5,13 +5,13 @@ from typing import Any
 
 import psycopg
 
-from services.bookings import reservations
-from services.bookings.catalogue import Catalogue
+from services.bookings.catalogue.event_keys import Keys
+from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import GiveBack, Outcome
-from services.bookings.keys import Keys
-from services.bookings.waiting_list import WaitingList
-from services.kit.postgres import Pool
+from services.bookings.reservations import reservations
+from services.bookings.waiting_list.waiting_list import WaitingList
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.faults.interleaving import Work
 from tests.faults.stage import ANYBODY, Stage, applying, concert

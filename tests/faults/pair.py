@@ -18,7 +18,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2,
     waiting_list_pb2_grpc,
 )
-from services.kit.errors import refusal_of
+from services.kit.rpc.errors import refusal_of
 from tests.conftest import Database
 from tests.e2e.system import free_ports
 from tests.processes import Process

@@ -7,13 +7,13 @@ from uuid import UUID
 import psycopg
 
 from boxoffice.bookings.v1.bookings_pb2 import CancelBookingByReferenceResponse
-from services.bookings import reservations
 from services.bookings.access import Viewer
-from services.bookings.cancellations import Cancellation, Cancellations
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.inventory.commands import Booked
-from services.kit.authentication import SERVICE
-from services.kit.postgres import Pool
+from services.bookings.reservations import reservations
+from services.bookings.reservations.cancellations import Cancellation, Cancellations
+from services.kit.auth.authentication import SERVICE
+from services.kit.database.postgres import Pool
 from tests.faults.interleaving import Session, Work
 
 CAPACITY = 2

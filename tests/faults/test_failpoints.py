@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from deploy.local.postgres import EmbeddedPostgres
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 from tests.conftest import Database, cloned
 from tests.faults.pair import Pair
 from tests.services.events.client import change_rows

@@ -6,22 +6,22 @@ from typing import Any, cast
 import psycopg
 import pytest
 
+from services.bookings.catalogue.following import Feed, Follower, News
 from services.bookings.errors import AlreadyCancelled, SoldOut
-from services.bookings.following import Feed, Follower, News
 from services.bookings.inventory import Inventory, Place, Verdict
-from services.bookings.messages import event_state
-from services.bookings.responses import apply_response
-from services.events import inventory as events_inventory
-from services.events import messages, revisions
+from services.bookings.reservations.messages import event_state
+from services.bookings.reservations.responses import apply_response
 from services.events.access import Viewer
-from services.events.answers import Deleted, Shown
-from services.events.changes import Change, Changes
 from services.events.errors import CapacityBelowBooked, ChangePending, EventNotFound
-from services.events.events import Events
+from services.events.events import messages, revisions
+from services.events.events.answers import Deleted, Shown
+from services.events.events.changes import Change, Changes
+from services.events.events.events import Events
+from services.events.feed import bookings_client as events_inventory
+from services.events.feed.bookings_client import Verdict as Heard
 from services.events.idempotency import Idempotency
-from services.events.inventory import Verdict as Heard
-from services.kit.authentication import ANONYMOUS
-from services.kit.postgres import Pool
+from services.kit.auth.authentication import ANONYMOUS
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Session, Work
 from tests.faults.stage import (

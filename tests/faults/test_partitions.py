@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.e2e.system import free_ports
 from tests.faults.pair import Pair

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from deploy.local.postgres import EmbeddedPostgres
-from services.events import feed
+from services.events.feed import feed
 from tests.conftest import Database, cloned
 from tests.e2e.system import free_ports
 from tests.faults.pair import Pair

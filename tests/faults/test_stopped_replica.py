@@ -10,7 +10,7 @@ import grpc
 import psycopg
 import pytest
 
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_key, open_client
 from tests.e2e.system import System

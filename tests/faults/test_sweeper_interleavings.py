@@ -7,7 +7,7 @@ import pytest
 
 from services.bookings.inventory import Inventory, Verdict, store, waiting
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
-from services.bookings.waiting_list import Place
+from services.bookings.waiting_list.waiting_list import Place
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Work
 from tests.faults.line import (

@@ -3,14 +3,13 @@
 import dataclasses
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway import contract
 from gateway.__main__ import BOOKINGS, EVENTS
-from gateway.contract import Binding
+from gateway.contract.bindings import Binding, read_bindings
 
 
 def ruled(name: str, rule: rest_pb2.MethodRule) -> Binding:
     """Finds the first binding of an RPC and gives it what the rule says besides its own."""
-    found = next(b for b in contract.read([EVENTS, BOOKINGS]) if b.rpc.name == name)
+    found = next(b for b in read_bindings([EVENTS, BOOKINGS]) if b.rpc.name == name)
     changed = rest_pb2.MethodRule()
     changed.MergeFrom(found.rule)
     changed.MergeFrom(rule)

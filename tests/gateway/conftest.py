@@ -9,11 +9,11 @@ import pytest
 import pytest_asyncio
 
 from gateway.__main__ import application, credentials, open_channels
-from gateway.app import App
-from gateway.counters import open_counters
-from gateway.limits import LIMITS, Limits
-from gateway.listening import listen
-from gateway.server import serving
+from gateway.admission.counters import open_counters
+from gateway.http.app import App
+from gateway.http.limits import LIMITS, Limits
+from gateway.http.listening import listen
+from gateway.http.server import serving
 from gateway.settings import Settings
 from tests.gateway.script import Script, ScriptedServer
 

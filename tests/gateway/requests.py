@@ -1,6 +1,6 @@
 """Requests for tests that need no HTTP."""
 
-from gateway.exchange import Request
+from gateway.http.messages import Request
 
 
 def request(method: str, path: str) -> Request:

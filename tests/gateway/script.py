@@ -14,7 +14,7 @@ from grpc_health.v1._async import HealthServicer
 
 from boxoffice.rest.v1 import batch_pb2
 from gateway.__main__ import SERVICES
-from services.kit.errors import Refusal, abort
+from services.kit.rpc.errors import Refusal, abort
 
 Answer: TypeAlias = Callable[[Any], Any]
 BATCHES = batch_pb2.DESCRIPTOR.services_by_name["BatchService"]

@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from boxoffice.events.v1 import events_pb2
 from boxoffice.type.v1 import money_pb2
-from gateway import bodies, contract
 from gateway.__main__ import EVENTS
-from gateway.decoding import Decoder
-from gateway.encoding import message_encoder
-from gateway.errors import MalformedJson
-from services.kit.errors import ValidationFailed
+from gateway.codec import json_body
+from gateway.codec.request import Decoder
+from gateway.codec.response import message_encoder
+from gateway.contract.bindings import read_bindings
+from gateway.http.errors import MalformedJson
+from services.kit.rpc.errors import ValidationFailed
 
-CREATE = next(b for b in contract.read([EVENTS]) if b.rpc.name == "CreateEvent")
+CREATE = next(b for b in read_bindings([EVENTS]) if b.rpc.name == "CreateEvent")
 DECODER = Decoder(CREATE)
 encode = message_encoder(events_pb2.Event.DESCRIPTOR)
 
@@ -50,7 +51,7 @@ events = st.builds(
 def test_what_is_printed_reads_back_as_the_same(event: events_pb2.Event) -> None:
     """Except for what only the service sets."""
     printed = {name: value for name, value in encode(event).items() if name in SENT}
-    body = bodies.parse(orjson.dumps(printed))
+    body = json_body.parse(orjson.dumps(printed))
     request: Any = DECODER.decode({}, {}, [], body)
     assert request.event == event
 
@@ -59,7 +60,7 @@ def test_what_is_printed_reads_back_as_the_same(event: events_pb2.Event) -> None
 def test_no_bytes_do_more_than_be_refused(body: bytes) -> None:
     """Whatever comes, it is a JSON object or MalformedJson."""
     with contextlib.suppress(MalformedJson):
-        assert isinstance(bodies.parse(body), tuple)
+        assert isinstance(json_body.parse(body), tuple)
 
 
 values = st.recursive(

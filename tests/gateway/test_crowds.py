@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
-from gateway import descriptors
-from gateway.app import App
-from gateway.connections import Connections
-from gateway.limits import LIMITS
-from gateway.protocol import LimitedProtocol
+from gateway.http import file_descriptors
+from gateway.http.app import App
+from gateway.http.connection import LimitedProtocol
+from gateway.http.connection_budget import Connections
+from gateway.http.limits import LIMITS
 from tests.e2e.wire import Connection, request, reservation
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
@@ -77,7 +77,7 @@ async def crowded(connections: int = 2, own: int = 2, **named: object) -> AsyncI
 
 async def test_a_newcomer_is_served_though_idle_ones_take_all_the_room() -> None:
     """They asked once, and would keep everybody out until they hang up."""
-    descriptors.raise_limit()
+    file_descriptors.raise_limit()
     async with crowded(900, 900) as crowd:
         for _ in range(1_000):
             connection = await crowd.connect()

@@ -5,7 +5,7 @@ from google.rpc.status_pb2 import Status
 
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.rest.v1 import batch_pb2
-from services.kit.errors import refusal_from_status
+from services.kit.rpc.errors import refusal_from_status
 
 METHODS = {
     method.input_type.name: f"/{service.full_name}/{method.name}"

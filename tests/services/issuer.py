@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
 from boxoffice.rest.v1 import rest_pb2
-from services.kit.callers import Caller, Role
-from services.kit.errors import InvalidToken, Refusal, abort
-from services.kit.issuing import Trusted
+from services.kit.auth.issuer import Trusted
+from services.kit.rpc.callers import Caller, Role
+from services.kit.rpc.errors import InvalidToken, Refusal, abort
 
 Metadata = tuple[tuple[str, str], ...]
 

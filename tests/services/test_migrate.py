@@ -10,8 +10,8 @@ import pytest
 from psycopg import sql
 
 from deploy.local.postgres import EmbeddedPostgres
-from services.kit import migrations
-from services.kit.migrations import ChangedMigrationError, migrate
+from services.kit.database import migrations
+from services.kit.database.migrations import ChangedMigrationError, migrate
 from services.migrate import SERVICES, migrate_all
 from tests.conftest import PASSWORDS, Database
 

@@ -14,9 +14,9 @@ from google.rpc import status_pb2
 from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
-from services.kit import queries
-from services.kit.errors import Internal, Refusal, refusal_from_status, status_of
-from services.kit.postgres import Connection
+from services.kit.database import queries
+from services.kit.database.postgres import Connection
+from services.kit.rpc.errors import Internal, Refusal, refusal_from_status, status_of
 
 SQL = queries.load(__file__)
 

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 from services.bookings.access import Viewer
 from services.bookings.inventory.stock import Booking
-from services.kit.errors import Refusal, Unavailable
+from services.kit.rpc.errors import Refusal, Unavailable
 
 
 @dataclass(frozen=True, slots=True)

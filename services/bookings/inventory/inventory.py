@@ -20,9 +20,9 @@ from services.bookings.inventory.commands import (
 )
 from services.bookings.inventory.lane import Lane
 from services.bookings.inventory.transaction import Ask, Transactions
-from services.kit import queries
-from services.kit.errors import Busy, Internal, Refusal
-from services.kit.postgres import Pool
+from services.kit.database import queries
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Busy, Internal, Refusal
 
 SQL = queries.load(__file__)
 OFFER_SECONDS = 7_200

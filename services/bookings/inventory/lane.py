@@ -17,8 +17,8 @@ import structlog
 from services.bookings.inventory import store
 from services.bookings.inventory.commands import Outcome, Reserve
 from services.bookings.inventory.transaction import Ask, Later
-from services.kit.errors import Busy, Internal, Refusal, Unavailable
-from services.kit.postgres import refusal_of
+from services.kit.database.postgres import refusal_of
+from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
 AT_ONCE = 256
 WAITING = 4_096

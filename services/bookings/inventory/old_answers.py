@@ -23,7 +23,7 @@ from services.bookings.inventory.commands import (
     Waiting,
 )
 from services.bookings.inventory.stock import Booking
-from services.kit.errors import Internal, Refusal
+from services.kit.rpc.errors import Internal, Refusal
 
 _REFUSALS: Mapping[str, type[Refusal]] = {
     refusal.reason: refusal

@@ -8,7 +8,7 @@ from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFo
 from services.bookings.inventory.commands import Booked, Outcome, Reserve
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.stock import Booking, Change, Kind, Stock
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)

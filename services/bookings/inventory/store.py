@@ -19,8 +19,8 @@ from services.bookings.inventory.commands import Command, Place
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
 from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Past, Recorded, Stock
-from services.kit import queries
-from services.kit.postgres import Connection
+from services.kit.database import queries
+from services.kit.database.postgres import Connection
 
 SQL = queries.load(__file__)
 WAIT = SQL["events"] + b"\nFOR NO KEY UPDATE"

@@ -22,9 +22,15 @@ from services.bookings.inventory.commands import (
 from services.bookings.inventory.decide import decide
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.store import Loaded
-from services.kit.errors import Busy, IdempotencyKeyReused, Refusal, RequestInProgress, Unavailable
-from services.kit.failpoints import failpoint
-from services.kit.postgres import Connection, Pool
+from services.kit.database.postgres import Connection, Pool
+from services.kit.rpc.errors import (
+    Busy,
+    IdempotencyKeyReused,
+    Refusal,
+    RequestInProgress,
+    Unavailable,
+)
+from services.kit.server.failpoints import failpoint
 
 Answer = Callable[[Outcome], Message]
 

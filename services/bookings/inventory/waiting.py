@@ -15,7 +15,7 @@ from services.bookings.inventory.reserving import (
     total_price,
 )
 from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Stock
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 
 SERVED_AT_ONCE = 1_000
 

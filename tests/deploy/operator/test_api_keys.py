@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from services.accounts.api_keys import ApiKeys, Holder
+from services.accounts.credentials.api_keys import ApiKeys, Holder
 from tests.conftest import Database
 from tests.deploy.operator.conftest import Type
 from tests.pools import patient_pool

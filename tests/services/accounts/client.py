@@ -6,9 +6,9 @@ import grpc
 import psycopg
 
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
-from services.accounts.api_keys import sha256
+from services.accounts.credentials.api_keys import sha256
 from services.accounts.identifiers import account_id, random_text
-from services.kit.errors import refusal_of
+from services.kit.rpc.errors import refusal_of
 from tests.conftest import Database
 
 SERVICE_KEY = "the-key-of-services-in-these-tests"

@@ -11,15 +11,15 @@ from argon2 import PasswordHasher
 
 from boxoffice.accounts.v1 import accounts_pb2_grpc
 from services.accounts.__main__ import serving
-from services.accounts.codes import Codes
-from services.accounts.mailing import Mailing
-from services.accounts.passwords import Passwords
-from services.accounts.people import People
-from services.accounts.registrations import OrganizerSignUp
+from services.accounts.credentials.codes import Codes
+from services.accounts.credentials.passwords import Passwords
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.mail.mailing import Mailing
+from services.accounts.people.people import People
+from services.accounts.people.registrations import OrganizerSignUp
 from services.accounts.settings import Settings
-from services.accounts.signing_keys import SigningKeys
-from services.kit import server
-from services.kit.postgres import Pool
+from services.kit.database.postgres import Pool
+from services.kit.server import server
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.accounts import mailbox

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, Envelope
 
-from services.accounts.smtp import SmtpServer
+from services.accounts.mail.smtp import SmtpServer
 
 
 @dataclass

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from services.accounts import addresses
-from services.accounts.addresses import Address
-from services.accounts.mailing import Mailing
-from services.accounts.people import People
-from services.accounts.registrations import Form
-from services.accounts.sessions import LogIn
-from services.accounts.users import Person
+from services.accounts.credentials.sessions import LogIn
+from services.accounts.mail.mailing import Mailing
+from services.accounts.people.people import People
+from services.accounts.people.registrations import Form
+from services.accounts.users import addresses
+from services.accounts.users.addresses import Address
+from services.accounts.users.users import Person
 from tests.services.accounts.mailbox import Mailbox
 
 ADA = addresses.read("Ada@example.com")

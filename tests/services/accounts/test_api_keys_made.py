@@ -8,11 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.accounts.api_keys import SQL, ApiKey, ApiKeys, Wish
+from services.accounts.credentials.api_keys import SQL, ApiKey, ApiKeys, Wish
 from services.accounts.errors import ApiKeyNotFound
-from services.kit import paging
-from services.kit.errors import InvalidToken, PermissionDenied, ValidationFailed
-from services.kit.postgres import Pool
+from services.kit.database.postgres import Pool
+from services.kit.rpc import paging
+from services.kit.rpc.errors import InvalidToken, PermissionDenied, ValidationFailed
 from tests.conftest import Database
 from tests.services.accounts.client import add_account, execute, read
 from tests.services.conditions import until_blocked
@@ -124,7 +124,9 @@ async def test_without_the_lock_a_key_survives(
 ) -> None:
     """Negative control: who does not wait for the account's row makes a key that nobody ends."""
     unlocked = SQL["lock_owner"].replace(b"FOR SHARE", b"")
-    monkeypatch.setattr("services.accounts.api_keys.SQL", {**SQL, "lock_owner": unlocked})
+    monkeypatch.setattr(
+        "services.accounts.credentials.api_keys.SQL", {**SQL, "lock_owner": unlocked}
+    )
     await end_all_access(owner)
     await api_keys.create(account, 1, READING)
     await owner.commit()

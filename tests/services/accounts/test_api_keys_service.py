@@ -8,9 +8,9 @@ import pytest
 
 from boxoffice.accounts.v1 import api_keys_pb2, api_keys_pb2_grpc
 from boxoffice.rest.v1 import rest_pb2
-from services.accounts.signing_keys import SigningKeys
-from services.accounts.tokens import Tokens
-from services.kit.errors import Received
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
+from services.kit.rpc.errors import Received
 from tests.conftest import Database
 from tests.services.accounts.client import SERVICE, Client, add_account, add_api_key
 from tests.services.accounts.conftest import Serve

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc
-from services.kit.errors import refusal_of
+from services.kit.rpc.errors import refusal_of
 from tests.services.accounts.mailbox import Mailbox
 
 ADA = "ada@example.com"

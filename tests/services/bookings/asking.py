@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from services.bookings import reservations
 from services.bookings.access import Viewer
 from services.bookings.inventory import Ask
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
 from services.bookings.inventory.stock import Booking
-from services.bookings.reservations import Reservations
-from services.kit.authentication import ANONYMOUS
-from services.kit.errors import Refusal
+from services.bookings.reservations import reservations
+from services.bookings.reservations.reservations import Reservations
+from services.kit.auth.authentication import ANONYMOUS
+from services.kit.rpc.errors import Refusal
 
 GUEST = Viewer(ANONYMOUS, open_access=True)
 

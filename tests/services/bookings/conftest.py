@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.bookings.catalogue import Catalogue
+from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory, store
-from services.bookings.reservations import Reservations
-from services.kit.errors import Refusal
-from services.kit.postgres import Pool
+from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.pools import patient_pool
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from services.bookings.catalogue.following import Listing, News
 from services.bookings.errors import HistoryGone
-from services.bookings.following import Listing, News
 from services.bookings.inventory import EventState, Place
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 
 
 @dataclass

@@ -2,9 +2,9 @@ import pytest
 
 from boxoffice.rest.v1 import rest_pb2
 from services.bookings.access import Viewer, is_account
-from services.kit.authentication import ANONYMOUS, SERVICE, Caller, Role
-from services.kit.errors import PermissionDenied, Unauthenticated
-from services.kit.postgres import Pool
+from services.kit.auth.authentication import ANONYMOUS, SERVICE, Caller, Role
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import PermissionDenied, Unauthenticated
 
 ADA = Caller("acct_ada", Role.USER)
 ADMIN = Caller("acct_admin", Role.ADMIN)

@@ -5,15 +5,15 @@ import psycopg
 import pytest
 
 from services.bookings.access import Viewer
-from services.bookings.bookings import Bookings
-from services.bookings.catalogue import Catalogue
+from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound, SoldOut
 from services.bookings.inventory import Inventory, Judgement, Verdict
 from services.bookings.inventory.commands import Booked, Outcome
-from services.bookings.reservations import Reservations
-from services.kit.authentication import ANONYMOUS
-from services.kit.paging import parse
-from services.kit.postgres import Pool
+from services.bookings.reservations.reading import Bookings
+from services.bookings.reservations.reservations import Reservations
+from services.kit.auth.authentication import ANONYMOUS
+from services.kit.database.postgres import Pool
+from services.kit.rpc.paging import parse
 from tests.conftest import Database
 from tests.services.bookings.asking import seat
 from tests.services.bookings.conftest import (

@@ -10,11 +10,11 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.bookings.cancellations import Cancellations
 from services.bookings.inventory import EventState, Inventory
 from services.bookings.inventory.commands import Booked
-from services.bookings.rankings import MOST, Rankings, first_day
-from services.kit.postgres import Pool
+from services.bookings.rankings.rankings import MOST, Rankings, first_day
+from services.bookings.reservations.cancellations import Cancellations
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.bookings.asking import seat

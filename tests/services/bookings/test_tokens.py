@@ -10,10 +10,10 @@ import pytest
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import batch_pb2, rest_pb2
-from services.kit.callers import Role
+from services.kit.rpc.callers import Role
 from tests.conftest import Database
 from tests.services.batch_items import item, reason
-from tests.services.bookings.test_servicer import Running, bookings_serving, refused
+from tests.services.bookings.reservations.test_servicer import Running, bookings_serving, refused
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
 
 ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))

@@ -15,21 +15,21 @@ from google.protobuf.message import Message
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from deploy.local.postgres import EmbeddedPostgres
 from services import bookings as package
-from services.bookings import reservations, responses
 from services.bookings.access import Viewer
-from services.bookings.cancellations import Cancellation, Cancellations
-from services.bookings.catalogue import Catalogue
-from services.bookings.following import Follower
+from services.bookings.catalogue.event_keys import Keys
+from services.bookings.catalogue.following import Follower
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.catalogue.reconciling import Reconciler
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.commands import Booked, Waiting
-from services.bookings.keys import Keys
-from services.bookings.rankings import Rankings
-from services.bookings.reconciling import Reconciler
-from services.bookings.waiting_list import GivingBack, WaitingList
-from services.kit.authentication import ANONYMOUS
-from services.kit.errors import Refusal
-from services.kit.migrations import migrate
-from services.kit.postgres import Pool
+from services.bookings.rankings.rankings import Rankings
+from services.bookings.reservations import reservations, responses
+from services.bookings.reservations.cancellations import Cancellation, Cancellations
+from services.bookings.waiting_list.waiting_list import GivingBack, WaitingList
+from services.kit.auth.authentication import ANONYMOUS
+from services.kit.database.migrations import migrate
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 from services.migrate import migrate_all
 from tests.databases import PASSWORDS, Database, cloned
 from tests.pools import patient_pool

@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
-from services.kit.errors import Refusal, refusal_of
+from services.kit.rpc.errors import Refusal, refusal_of
 from tests.conftest import Database
 from tests.services.events.scripted import SERVICE_KEY
 

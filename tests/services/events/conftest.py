@@ -8,15 +8,15 @@ import grpc
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2_grpc, inventory_pb2_grpc
-from services.events import messages
 from services.events.__main__ import serving
-from services.events.changes import Changes
-from services.events.events import Events
+from services.events.events import messages
+from services.events.events.changes import Changes
+from services.events.events.events import Events
+from services.events.feed.bookings_client import Inventory
 from services.events.idempotency import Idempotency
-from services.events.inventory import Inventory
 from services.events.settings import Settings
-from services.kit import server
-from services.kit.postgres import Pool
+from services.kit.database.postgres import Pool
+from services.kit.server import server
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.events.client import Client

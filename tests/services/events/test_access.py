@@ -1,13 +1,13 @@
 import pytest
 
 from boxoffice.rest.v1 import rest_pb2
-from services.events import messages
 from services.events.access import Viewer
-from services.events.answers import Shown
-from services.events.changes import Change, Changes
-from services.events.events import Events, Filter
-from services.kit import paging
-from services.kit.authentication import ANONYMOUS, SERVICE, Caller, Role
+from services.events.events import messages
+from services.events.events.answers import Shown
+from services.events.events.changes import Change, Changes
+from services.events.events.events import Events, Filter
+from services.kit.auth.authentication import ANONYMOUS, SERVICE, Caller, Role
+from services.kit.rpc import paging
 from tests.services.events.client import DRAFT, PUBLISHED, Client, refused
 from tests.services.events.conftest import Serve
 from tests.services.issuer import ScriptedIssuer, account

@@ -8,12 +8,12 @@ import pytest
 
 from boxoffice.events.v1 import events_pb2
 from services.events import idempotency as idempotency_module
-from services.events import messages
-from services.events.answers import Pending
 from services.events.errors import EventExists
+from services.events.events import messages
+from services.events.events.answers import Pending
 from services.events.idempotency import Idempotency, Request
-from services.kit.errors import Refusal
-from services.kit.postgres import Connection, Pool
+from services.kit.database.postgres import Connection, Pool
+from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.conditions import until_blocked
 from tests.services.events.client import Client, change_rows, eventually, refused, rows

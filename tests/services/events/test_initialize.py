@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from boxoffice.events.v1 import events_pb2
-from services.events import revisions
 from services.events.access import Viewer
-from services.events.answers import Initialized
-from services.events.events import Events
-from services.kit.authentication import ANONYMOUS, SERVICE, Caller, Role
-from services.kit.errors import Refusal
+from services.events.events import revisions
+from services.events.events.answers import Initialized
+from services.events.events.events import Events
+from services.kit.auth.authentication import ANONYMOUS, SERVICE, Caller, Role
+from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.events.client import (
     CANCELLED,

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from services.events.access import Viewer
-from services.events.answers import Deleted, Pending, Shown
-from services.events.changes import Change, Changes
 from services.events.errors import CapacityBelowBooked
-from services.kit.authentication import ANONYMOUS
+from services.events.events.answers import Deleted, Pending, Shown
+from services.events.events.changes import Change, Changes
+from services.kit.auth.authentication import ANONYMOUS
 from tests.conftest import Database
 from tests.services.events.client import (
     CANCELLED,

@@ -9,9 +9,9 @@ import grpc
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from boxoffice.events.v1 import catalogue_pb2
-from services.kit import interceptors
-from services.kit.authentication import Authenticator
-from services.kit.server import Server
+from services.kit.auth.authentication import Authenticator
+from services.kit.server import interceptors
+from services.kit.server.server import Server
 
 NAME = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 KEY = "services-secret"

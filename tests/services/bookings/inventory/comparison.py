@@ -18,7 +18,7 @@ from services.bookings.inventory.commands import (
 from services.bookings.inventory.decide import decide
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.stock import Kind, Recorded, Stock
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 from tests.services.bookings.inventory.lives import OFFER_SECONDS, Lives
 from tests.services.bookings.inventory.memory import Memory, Tables
 from tests.services.bookings.inventory.reference import UNKNOWN, Reference

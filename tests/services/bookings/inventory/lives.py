@@ -19,7 +19,7 @@ from services.bookings.inventory.commands import (
     SetSkipFit,
     Sweep,
 )
-from services.kit.callers import Caller
+from services.kit.rpc.callers import Caller
 
 T = TypeVar("T")
 START = datetime(2030, 1, 1, tzinfo=UTC)

@@ -12,7 +12,6 @@ from itertools import groupby
 
 import psycopg
 
-from services.bookings import responses
 from services.bookings.inventory import Ask, Inventory, transaction
 from services.bookings.inventory.answers import Key, fingerprint
 from services.bookings.inventory.commands import (
@@ -24,7 +23,8 @@ from services.bookings.inventory.commands import (
     Replayed,
     Reserve,
 )
-from services.kit.errors import IdempotencyKeyReused, Refusal, RequestInProgress
+from services.bookings.reservations import responses
+from services.kit.rpc.errors import IdempotencyKeyReused, Refusal, RequestInProgress
 from tests.conftest import Database
 from tests.services.bookings.inventory.comparison import answer_of
 from tests.services.bookings.inventory.lives import OFFER_SECONDS, Lives

@@ -21,7 +21,7 @@ from services.bookings.inventory.decide import decide
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.stock import Stock
-from services.kit.errors import Refusal
+from services.kit.rpc.errors import Refusal
 from tests.services.bookings.asking import GUEST, told
 
 NOW = datetime(2026, 5, 4, 20, tzinfo=UTC)

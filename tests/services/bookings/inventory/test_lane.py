@@ -11,7 +11,7 @@ from services.bookings.inventory import store
 from services.bookings.inventory.commands import Book, Done, Outcome, Replayed, Reserve
 from services.bookings.inventory.lane import AT_ONCE, Lane
 from services.bookings.inventory.transaction import LATER, Ask, Later
-from services.kit.errors import Busy, Internal, OutcomeUnknown, Unavailable
+from services.kit.rpc.errors import Busy, Internal, OutcomeUnknown, Unavailable
 
 DONE = Done(changed=True)
 

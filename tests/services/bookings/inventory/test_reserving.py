@@ -5,7 +5,7 @@ import pytest
 
 from services.bookings.access import Viewer
 from services.bookings.inventory.commands import Book, Command, Reserve
-from services.kit.callers import Caller, Role
+from services.kit.rpc.callers import Caller, Role
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
 from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused, seat

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from services.bookings.inventory import Inventory
-from services.kit.postgres import Pool
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.bookings.conftest import (

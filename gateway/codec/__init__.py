@@ -1,0 +1,1 @@
+"""Between HTTP and protobuf messages: requests are decoded, responses encoded."""

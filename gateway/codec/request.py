@@ -1,0 +1,302 @@
+"""From path, query, headers and JSON to the request message of an RPC.
+
+A decoder is compiled per binding at start. Whatever is wrong with the fields is collected, so that
+a client sees all of it at once.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway.codec import scalars
+from gateway.contract import bindings
+from gateway.contract.bindings import Binding, Field
+from gateway.http.headers import field_value
+from gateway.http.query import Pairs
+from gateway.reference import constraints
+from services.kit.rpc.errors import ValidationFailed, Violation
+from services.kit.rpc.validation import MISSING, violations
+
+NO_COPIES: Mapping[str, str] = MappingProxyType({})
+
+Found: TypeAlias = list[Violation]
+Values: TypeAlias = dict[str, Any]
+Read: TypeAlias = Callable[[Any, str, Found], Any]
+Members: TypeAlias = Sequence[tuple[str, Any]]
+Accept: TypeAlias = Callable[[str, Any, Values, Found], None]
+
+
+_WITHIN = re.compile(r"[.[]")
+
+
+class FieldSet:
+    """Fields that members may set, by every name that they go by.
+
+    `in_update` says that output-only fields come back from an earlier answer and are ignored;
+    otherwise they are refused. The copy of a field beside the field itself must be like it, unless
+    `copies` name what to set to one that differs: it is for the service to say which was edited.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        read: Callable[[Field], Read],
+        *,
+        in_update: bool,
+        copies: Mapping[str, str] = NO_COPIES,
+    ) -> None:
+        self._by_name = {
+            name: _accept(field, name, read(field), in_update=in_update)
+            for field in fields
+            for name in field.request_names
+        }
+        self._own_names = {name: field.name for field in fields for name in field.request_names}
+        self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
+        self._copies = [
+            (copy, field.name, copies.get(field.name), read(field))
+            for field in fields
+            for copy in field.rule.copies
+        ]
+
+    def take(self, members: Members, path: str, found: Found) -> Values:
+        """Reads the members into constructor arguments; null is None.
+
+        `path` is what to put before the names of fields in `found`.
+        """
+        given: Values = {}
+        by_name = self._by_name
+        if self._copies:
+            members = self._without_copies(members, path, given, found)
+        for name, value in members:
+            accept = by_name.get(name)
+            if accept is None:
+                found.append(Violation(path + name, "unknown field"))
+            else:
+                accept(path, value, given, found)
+        return given
+
+    def missing(self, given: Values, path: str) -> Found:
+        """Lists the fields that are needed and were not given at all."""
+        return [Violation(path + name, MISSING) for name in self._needed if name not in given]
+
+    def sent_names(self, members: Members) -> Mapping[str, str]:
+        """Maps the own name of each field to the one that its client used."""
+        own_names = self._own_names
+        return {own_names[name]: name for name, _ in members if name in own_names}
+
+    def _without_copies(self, members: Members, path: str, given: Values, found: Found) -> Members:
+        """Takes each copy, once, out of the members where its field is among them, too."""
+        sent, rest = dict(members), [*members]
+        for copy, original, differing, read in self._copies:
+            if copy not in sent or original not in sent:
+                continue
+            rest.remove((copy, sent[copy]))
+            if sent[copy] == sent[original]:
+                continue
+            if differing:
+                given[differing] = read(sent[copy], path + copy, found)
+            else:
+                found.append(Violation(path + copy, _differs(original)))
+        return rest
+
+
+class Decoder:
+    """Makes the request message of one binding."""
+
+    def __init__(self, binding: Binding) -> None:
+        request = binding.rpc.input_type
+        self._binding = binding
+        self._message = GetMessageClass(request)
+        self._path = [(name, _path_reader(request, name)) for name in binding.variables]
+        self._headers = [
+            (_as_sent(field.rule.request_header), field.rule.request_header, field.name)
+            for field in binding.header_fields
+        ]
+        self._query = FieldSet(binding.query_fields, _query_reader, in_update=False)
+        self._copied = binding.copies.values()
+        self._body = FieldSet(
+            binding.body_fields, _json_reader, in_update=binding.is_update, copies=binding.copies
+        )
+        self._resource = _resource_class(binding)
+
+    def carried(self, headers: Mapping[bytes, bytes]) -> Values:
+        """Reads the fields that headers carry. Raises InvalidKey."""
+        return {
+            name: field_value(header, headers[sent])
+            for sent, header, name in self._headers
+            if sent in headers
+        }
+
+    def decode(
+        self,
+        variables: Mapping[str, str],
+        carried: Values,
+        query: Pairs,
+        body: Members,
+        *,
+        has_account: bool = True,
+    ) -> Message:
+        """Makes the message; `carried` are the fields from headers. Raises ValidationFailed.
+
+        Without an account, the caller must name the user.
+        """
+        found: Found = []
+        fields = {name: read(variables[name], name, found) for name, read in self._path}
+        if query:
+            fields |= self._query.take(query, "", found)
+        given = self._body.take(body, "", found)
+        found += self._query.missing(fields, "") + self._body.missing(given, "")
+        # What could not be read is None, so the rules of all other fields are checked all the same.
+        message = self._message(**fields, **carried, **self._of_body(given))
+        if broken := violations(message, has_account=has_account):
+            named = self.of_client(broken, query, body)
+            found += [violation for violation in named if not _is_told(violation, found)]
+        if found:
+            raise ValidationFailed(violations=found)
+        return message
+
+    def of_client(self, named: Sequence[Violation], query: Pairs, body: Members) -> Found:
+        """Names the fields of a request as its client does."""
+        sent = {**self._query.sent_names(query), **self._body.sent_names(body)}
+        return [Violation(self._shown(v.path, sent), v.message) for v in named]
+
+    def _shown(self, path: str, sent: Mapping[str, str]) -> str:
+        shown = self._binding.shown(path)
+        name, *_ = _WITHIN.split(shown, maxsplit=1)
+        return sent.get(name, name) + shown[len(name) :]
+
+    def _of_body(self, given: Values) -> Values:
+        if self._resource is None:
+            return given
+        fields: Values = {name: given.pop(name) for name in self._copied if name in given}
+        fields[self._binding.body] = self._resource(**given)
+        if self._binding.is_update:
+            fields["update_mask"] = FieldMask(paths=given)
+        return fields
+
+
+def _is_told(violation: Violation, found: Found) -> bool:
+    """Returns whether the client is told of this field already, or of one within it."""
+    path = violation.path
+    return any(
+        told.path == path or told.path.startswith((f"{path}.", f"{path}[")) for told in found
+    )
+
+
+def _differs(original: str) -> str:
+    return f"differs from `{original}`, which it repeats: send one of them, or both alike"
+
+
+def _as_sent(header: str) -> bytes:
+    return header.lower().encode()
+
+
+def _accept(field: Field, name: str, read: Read, *, in_update: bool) -> Accept:
+    own = field.name
+    if field.is_output_only:
+        return _ignore if in_update else _refuse(name)
+    on_null = _refuse(name, MISSING) if _is_needed(field) and not in_update else _ignore
+
+    def accept(path: str, value: Any, given: Values, found: Found) -> None:
+        if own in given:
+            found.append(Violation(path + name, "given more than once"))
+        elif value is None:
+            given[own] = None
+            on_null(path, value, given, found)
+        else:
+            given[own] = read(value, path + name, found)
+
+    return accept
+
+
+def _is_needed(field: Field) -> bool:
+    return not field.is_output_only and constraints.is_needed(field)
+
+
+def _ignore(path: str, value: Any, given: Values, found: Found) -> None:
+    """Says nothing, as of what comes back from an earlier answer."""
+
+
+def _refuse(name: str, message: str = "cannot be set") -> Accept:
+    def accept(path: str, value: Any, given: Values, found: Found) -> None:
+        found.append(Violation(path + name, message))
+
+    return accept
+
+
+def _json_reader(field: Field) -> Read:
+    descriptor = field.descriptor
+    read = _one(descriptor)
+    return _many(read) if descriptor.is_repeated else read
+
+
+def _one(descriptor: FieldDescriptor) -> Read:
+    message = descriptor.message_type
+    if message is None or message.full_name == scalars.TIMESTAMP:
+        return _single(scalars.json_reader(descriptor))
+    return _nested(message)
+
+
+def _single(convert: scalars.Read) -> Read:
+    def read(value: Any, path: str, found: Found) -> Any:
+        try:
+            return convert(value)
+        except scalars.WrongValueError as error:
+            found.append(Violation(path, str(error)))
+            return None
+
+    return read
+
+
+def _nested(message: Descriptor) -> Read:
+    fields = FieldSet(bindings.fields(message), _json_reader, in_update=False)
+    make = GetMessageClass(message)
+
+    def read(value: Any, path: str, found: Found) -> Any:
+        if type(value) is not tuple:
+            found.append(Violation(path, "must be an object"))
+            return None
+        before = len(found)
+        given = fields.take(value, f"{path}.", found)
+        found += fields.missing(given, f"{path}.")
+        return make(**given) if len(found) == before else None
+
+    return read
+
+
+def _many(read_one: Read) -> Read:
+    def read(value: Any, path: str, found: Found) -> Any:
+        if type(value) is not list:
+            found.append(Violation(path, "must be an array"))
+            return None
+        items: Sequence[Any] = value
+        before = len(found)
+        members = [_item(read_one, item, f"{path}[{i}]", found) for i, item in enumerate(items)]
+        return members if len(found) == before else None
+
+    return read
+
+
+def _item(read_one: Read, item: Any, path: str, found: Found) -> Any:
+    if item is None:
+        found.append(Violation(path, "must not be null"))
+        return None
+    return read_one(item, path, found)
+
+
+def _path_reader(request: Descriptor, name: str) -> Read:
+    return _single(scalars.text_reader(request.fields_by_name[name], is_id=True))
+
+
+def _query_reader(field: Field) -> Read:
+    return _single(scalars.text_reader(field.descriptor, is_id=False))
+
+
+def _resource_class(binding: Binding) -> type[Message] | None:
+    return None if binding.resource is None else GetMessageClass(binding.resource)

@@ -1,0 +1,1 @@
+"""The contract, read from the descriptors of the services: endpoints, fields, comments."""

@@ -1,0 +1,286 @@
+"""The REST endpoints that the contract declares, read from the descriptors of its services.
+
+Nothing here knows HTTP or JSON beyond their names; routing, codecs and the OpenAPI document are all
+made from these bindings.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from google.api import annotations_pb2, field_behavior_pb2, http_pb2
+from google.protobuf import field_mask_pb2
+from google.protobuf.descriptor import (
+    Descriptor,
+    FieldDescriptor,
+    MethodDescriptor,
+    ServiceDescriptor,
+)
+
+from boxoffice.rest.v1 import reasons_pb2, rest_pb2
+
+VERBS = ("get", "put", "post", "delete", "patch")
+VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+WHOLE = "*"
+FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
+KEY_HEADER = "Idempotency-Key"
+ETAG_HEADER = "ETag"
+REVISION_HEADER = "X-Inventory-Revision"
+SUCCESSES = range(200, 300)
+
+
+class ContractError(ValueError):
+    """The contract says something that the gateway cannot serve."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a message with its REST face; `name` is its name in the .proto and in JSON."""
+
+    descriptor: FieldDescriptor
+
+    @property
+    def name(self) -> str:
+        """The field's own name."""
+        return self.descriptor.name
+
+    @cached_property
+    def rule(self) -> rest_pb2.FieldRule:
+        """Aliases, copies and headers."""
+        return self.descriptor.GetOptions().Extensions[rest_pb2.field]
+
+    @cached_property
+    def request_names(self) -> tuple[str, ...]:
+        """Every name that a request may use, the field's own first, each in camelCase too."""
+        names = (self.name, *self.rule.aliases)
+        return tuple(dict.fromkeys((*names, *map(camel_case, names))))
+
+    @cached_property
+    def is_output_only(self) -> bool:
+        """Whether only the service sets it."""
+        return self._behaves(field_behavior_pb2.OUTPUT_ONLY)
+
+    @cached_property
+    def is_required(self) -> bool:
+        """Whether a resource cannot be made without it."""
+        return self._behaves(field_behavior_pb2.REQUIRED)
+
+    def _behaves(self, behaviour: field_behavior_pb2.FieldBehavior.ValueType) -> bool:
+        options = self.descriptor.GetOptions()
+        return behaviour in options.Extensions[field_behavior_pb2.field_behavior]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One REST endpoint: an HTTP method and a path template, and the RPC that they stand for."""
+
+    rpc: MethodDescriptor
+    http_method: str
+    path: str
+    body: str
+    response_body: str
+
+    @cached_property
+    def rule(self) -> rest_pb2.MethodRule:
+        """Who may call it, what it answers and refuses with."""
+        return self.rpc.GetOptions().Extensions[rest_pb2.method]
+
+    @property
+    def rpc_path(self) -> str:
+        """The RPC as gRPC names it: `/package.Service/Method`."""
+        return f"/{self.rpc.containing_service.full_name}/{self.rpc.name}"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
+        return self.http_method == "GET"
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether a body means anything, if only that it must be empty."""
+        return bool(self.body) or not self.is_read
+
+    @property
+    def is_update(self) -> bool:
+        """Whether it changes those fields that are present, named by an `update_mask`."""
+        return "update_mask" in self.rpc.input_type.fields_by_name
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the request's fields that are in the path, in their order."""
+        return tuple(VARIABLE.findall(self.path))
+
+    @cached_property
+    def header_fields(self) -> Sequence[Field]:
+        """Fields of the request that a header carries."""
+        return [field for field in fields(self.rpc.input_type) if field.rule.request_header]
+
+    @cached_property
+    def key_field(self) -> str:
+        """Name of the request's field that holds the idempotency key, or ""."""
+        keys = (f.name for f in self.header_fields if f.rule.request_header == KEY_HEADER)
+        return next(keys, "")
+
+    @cached_property
+    def resource(self) -> Descriptor | None:
+        """The message that the body is, where it is but one field of the request."""
+        if self.body in {"", WHOLE}:
+            return None
+        return self.rpc.input_type.fields_by_name[self.body].message_type
+
+    @cached_property
+    def body_fields(self) -> Sequence[Field]:
+        """Fields that the JSON body may have."""
+        if not self.body:
+            return []
+        return fields(self.resource) if self.resource else self._unbound()
+
+    @cached_property
+    def query_fields(self) -> Sequence[Field]:
+        """Fields of the request that the query may have."""
+        if self.body == WHOLE:
+            return []
+        return [field for field in self._unbound() if field.name != self.body]
+
+    @cached_property
+    def copies(self) -> Mapping[str, str]:
+        """Maps fields of the resource to those of the request that take a copy which differs."""
+        request = fields(self.rpc.input_type)
+        return {field.rule.copy_of: field.name for field in request if field.rule.copy_of}
+
+    @cached_property
+    def answer_type(self) -> FieldDescriptor | Descriptor:
+        """What is printed: a field of the response, or the response as a whole."""
+        response = self.rpc.output_type
+        return response.fields_by_name[self.response_body] if self.response_body else response
+
+    @cached_property
+    def response_header_fields(self) -> Sequence[tuple[str, Field]]:
+        """Fields of the response, or of its resource, that a header repeats, with their paths."""
+        response = self.rpc.output_type
+        found = [(field.name, field) for field in fields(response)]
+        resource = response.fields_by_name.get(self.response_body)
+        if resource is not None and resource.message_type is not None and not resource.is_repeated:
+            within = fields(resource.message_type)
+            found += [(f"{resource.name}.{field.name}", field) for field in within]
+        return [(path, field) for path, field in found if field.rule.response_header]
+
+    @cached_property
+    def has_version(self) -> bool:
+        """Whether what it answers has a version of its own, which is its ETag."""
+        return any(f.rule.response_header == ETAG_HEADER for _, f in self.response_header_fields)
+
+    @cached_property
+    def revision_field(self) -> str:
+        """Name of the field with the revision at which a read without a version was true, or ""."""
+        if not self.is_read or self.has_version:
+            return ""
+        headers = {f.rule.response_header: path for path, f in self.response_header_fields}
+        return headers.get(REVISION_HEADER, "")
+
+    def shown(self, path: str) -> str:
+        """Translates the path of a field in the request to what the client calls it."""
+        if self.resource:
+            path = path.removeprefix(f"{self.body}.")
+        names = {field.name: field.rule.request_header for field in self.header_fields}
+        for field in self.body_fields:
+            if field.name in self.copies:
+                names[self.copies[field.name]] = field.rule.copies[0]
+        return names.get(path, path)
+
+    def _unbound(self) -> list[Field]:
+        return [
+            field
+            for field in fields(self.rpc.input_type)
+            if field.name not in self.variables
+            and not field.rule.request_header
+            and not field.rule.copy_of
+            and not _is_update_mask(field)
+        ]
+
+
+def read_bindings(services: Iterable[ServiceDescriptor]) -> Sequence[Binding]:
+    """Lists every binding of the services' RPCs. Raises ContractError."""
+    return [binding for service in services for rpc in service.methods for binding in _of(rpc)]
+
+
+def fields(message: Descriptor) -> list[Field]:
+    """Lists the fields of a message as the .proto does."""
+    return [Field(descriptor) for descriptor in message.fields]
+
+
+def reason_name(reason: reasons_pb2.Reason.ValueType) -> str:
+    """Names a reason as google.rpc.ErrorInfo does: SOLD_OUT."""
+    return reasons_pb2.Reason.Name(reason).removeprefix("REASON_")
+
+
+def camel_case(name: str) -> str:
+    """Spells `event_id` as `eventId`."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _of(rpc: MethodDescriptor) -> Iterator[Binding]:
+    if not rpc.GetOptions().HasExtension(annotations_pb2.http):
+        return
+    rule = rpc.GetOptions().Extensions[annotations_pb2.http]
+    for http in (rule, *rule.additional_bindings):
+        binding = _binding(rpc, http)
+        _check(binding)
+        yield binding
+
+
+def _binding(rpc: MethodDescriptor, http: http_pb2.HttpRule) -> Binding:
+    verb = http.WhichOneof("pattern")
+    if verb not in VERBS:
+        raise ContractError(f"{rpc.full_name}: {verb} is no HTTP method that is served")
+    return Binding(rpc, verb.upper(), getattr(http, verb), http.body, http.response_body)
+
+
+def _check(binding: Binding) -> None:
+    if "{" in VARIABLE.sub("", binding.path):
+        raise ContractError(f"{binding.rpc_path}: {binding.path} is more than plain variables")
+    if binding.body not in {"", WHOLE} and binding.resource is None:
+        raise ContractError(f"{binding.rpc_path}: the body `{binding.body}` is no message")
+    unknown = set(binding.variables) - set(binding.rpc.input_type.fields_by_name)
+    if unknown:
+        raise ContractError(f"{binding.rpc_path}: {binding.path} names no field of the request")
+    if binding.rule.access == rest_pb2.ACCESS_UNSPECIFIED:
+        raise ContractError(f"{binding.rpc_path} does not say who may call it")
+    if binding.rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
+        raise ContractError(f"{binding.rpc_path} lacks `page`, `page_size` or `total`")
+    if binding.rule.batched and not _has_lane(binding):
+        raise ContractError(f"{binding.rpc_path} has no lane for what is busy")
+    sent = {field.name for field in binding.body_fields}
+    for quota in binding.rule.quotas:
+        if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
+            raise ContractError(f"{binding.rpc_path} has a quota that cannot be kept")
+    if binding.rule.HasField("other_success") and not _is_told(binding):
+        raise ContractError(f"{binding.rpc_path} has another success that nothing tells")
+
+
+def _has_numbers(rpc: MethodDescriptor) -> bool:
+    asked, answered = rpc.input_type.fields_by_name, rpc.output_type.fields_by_name
+    if "page" not in asked or "page_size" not in asked or "total" not in answered:
+        return False
+    return bool(asked["page"].has_presence and answered["total"].has_presence)
+
+
+def _has_lane(binding: Binding) -> bool:
+    """Returns whether a field tells busy requests apart; a read is never busy."""
+    return binding.is_read or binding.rule.lane in binding.rpc.input_type.fields_by_name
+
+
+def _is_told(binding: Binding) -> bool:
+    """Tells whether a bool of the response says which success it is."""
+    other = binding.rule.other_success
+    field = binding.rpc.output_type.fields_by_name.get(other.field)
+    if field is None or field.type != FieldDescriptor.TYPE_BOOL or field.is_repeated:
+        return False
+    return other.status in SUCCESSES
+
+
+def _is_update_mask(field: Field) -> bool:
+    message = field.descriptor.message_type
+    return message is not None and message.full_name == FIELD_MASK

@@ -1,0 +1,1 @@
+"""HTTP/1.1: connections, requests, responses, routes and middleware. Knows nothing of RPCs."""

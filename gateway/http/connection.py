@@ -1,0 +1,206 @@
+"""HTTP/1.1 on one connection, within limits of size and slowness.
+
+What breaks a limit, or is not HTTP at all, is answered here in the form of every other error, and
+the connection is closed, as nothing after it can be trusted.
+"""
+
+import asyncio
+import fcntl
+import termios
+from typing import Any, cast
+
+from uvicorn.server import ServerState
+
+from gateway.http import errors, headers, metrics
+from gateway.http.app import App
+from gateway.http.connection_budget import Connections, Room
+from gateway.http.limits import LIMITS, Limits
+from gateway.http.messages import Request
+from gateway.http.parser import Phase, Reader
+from gateway.http.pipeline import Conversation
+from gateway.http.routing import UNMATCHED
+from gateway.http.serialization import encoded
+from services.kit.concurrency.timer import Deadline
+from services.kit.rpc.errors import Refusal, Unavailable
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class LimitedProtocol(asyncio.Protocol):
+    """A connection that is never larger or slower than `limits`; `app` answers its requests.
+
+    Where there is no room for it among all `connections`, it may only ask for what is vital.
+    """
+
+    app: App
+    connections: Connections
+    limits: Limits = LIMITS
+
+    def __init__(self, server_state: ServerState, **_: Any) -> None:
+        self._server_state = server_state
+        loop = self._loop = asyncio.get_running_loop()
+        self._reader = Reader(self.limits, self._received)
+        self._deadline = Deadline(loop, self._too_late)
+        self._write_deadline: asyncio.TimerHandle | None = None
+        self._watched = Phase.NOTHING
+        self._is_idle = True
+        self._is_refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accepts a connection, or refuses it where there is no room at all."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._peer: str = (transport.get_extra_info("peername") or ("",))[0]
+        self._conversation = Conversation(
+            self.app, self._transport, self._server_state.tasks, self._rested
+        )
+        self._server_state.connections.add(cast(Any, self))
+        self._room = self.connections.admit(self, self._peer)
+        if self._room is Room.NONE:
+            self._refuse(Unavailable())
+        else:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forgets the connection and all that refers back to it."""
+        self._server_state.connections.discard(cast(Any, self))
+        self.connections.remove(self)
+        self._deadline.close()
+        self._conversation.drop()
+        self._reader.close()
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+
+    def eof_received(self) -> bool:
+        """Answers a client that only closed its own side; it has no further request then."""
+        is_whole = self._reader.phase is Phase.NOTHING
+        if not self._conversation.is_busy or not is_whole or self._is_refused:
+            return False
+        self._conversation.end()
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        """Reads requests, and answers what is refused."""
+        if self._is_refused:
+            return
+        if self._is_idle:
+            self._is_idle = False
+            self.connections.wake(self)
+        refusal = self._reader.feed(data)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        self._invite_body()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        """Gives a client that does not read its answers a while to do so."""
+        self._conversation.pause_writing()
+        self._write_deadline = self._loop.call_later(
+            self.limits.write_seconds, self._transport.abort
+        )
+
+    def resume_writing(self) -> None:
+        """Goes on once the client reads."""
+        self._conversation.resume_writing()
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+
+    def make_way(self) -> bool:
+        """Closes an idle connection for a newcomer, unless something is on its way."""
+        if self._transport.get_write_buffer_size() or _has_unread_bytes(self._transport):
+            return False
+        self._transport.close()
+        return True
+
+    def shutdown(self) -> None:
+        """Ends when idle; one that is new gets a moment for the request that it was opened for."""
+        if self._conversation.is_new and not self._is_refused:
+            self._loop.call_later(self.limits.linger_seconds, self._conversation.end)
+        else:
+            self._conversation.end()
+
+    def _received(self) -> Refusal | None:
+        """Lets the application answer a request that is whole."""
+        reader = self._reader
+        route, variables, _ = self.app.find(reader.method, reader.path)
+        if self._room is Room.SPARE and not route.is_vital:
+            return Unavailable()
+        request = Request(
+            reader.method,
+            reader.path,
+            variables,
+            reader.query,
+            reader.fields,
+            headers.request_id(reader.fields.get(b"x-request-id")),
+            reader.body,
+            self._peer,
+        )
+        is_last = reader.is_last or self._room is Room.SPARE
+        self._conversation.ask(route.handle, request, is_last=is_last)
+        return None
+
+    def _invite_body(self) -> None:
+        """Tells a client to send its body if it waits for that; others come first."""
+        if not self._conversation.is_busy and self._reader.invites():
+            self._transport.write(CONTINUE)
+
+    def _watch(self) -> None:
+        """Keeps the deadline of what is waited for; a request that came whole has none."""
+        phase = self._reader.phase
+        if phase is Phase.NOTHING:
+            if self._conversation.is_busy:
+                self._watched = phase
+                self._deadline.clear()
+                return
+            phase = Phase.HEAD
+        if phase is not self._watched:
+            limits = self.limits
+            self._watched = phase
+            seconds = limits.head_seconds if phase is Phase.HEAD else limits.body_seconds
+            self._deadline.set(seconds)
+
+    def _rested(self) -> None:
+        """Waits for the next request, or for the client to read the last answer."""
+        if self._transport.is_closing():
+            self._deadline.set(self.limits.write_seconds)
+        elif self._reader.phase is Phase.NOTHING:
+            self._watched = Phase.NOTHING
+            self._deadline.set(self.limits.idle_seconds)
+            self._is_idle = True
+            self.connections.rest(self)
+        else:
+            self._invite_body()
+
+    def _too_late(self) -> None:
+        transport = self._transport
+        if self._is_refused or transport.is_closing():
+            transport.abort()
+        elif self._reader.received_bytes:
+            self._refuse(errors.BadRequest())
+        elif transport.get_write_buffer_size():
+            transport.abort()
+        else:
+            transport.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answers and closes; the client gets a moment to read that, whatever it still sends."""
+        self._is_refused = True
+        if self._conversation.is_busy:
+            self._deadline.clear()
+            self._conversation.end()  # The answers before it come first, and are the last.
+            return
+        self._transport.write(self._response(refusal))
+        self._transport.write_eof()
+        self._deadline.set(self.limits.linger_seconds)
+
+    def _response(self, refusal: Refusal) -> bytes:
+        """Writes the whole answer to a request that no route sees."""
+        answer = errors.answer(refusal)
+        metrics.REQUESTS.labels(UNMATCHED, "other", answer.status).inc()
+        return encoded(answer, headers.request_id(self._reader.sent_id), closes=True)
+
+
+def _has_unread_bytes(transport: asyncio.BaseTransport) -> bool:
+    """Returns whether the client sent something that has not been read yet."""
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    return any(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))

@@ -1,0 +1,280 @@
+"""What the gateway refuses by itself, and the one table from a failed RPC to an HTTP answer.
+
+    kit.errors.Refusal
+    ├── HttpRefusal              what no service ever sees
+    │   ├── BadRequest           400  BAD_REQUEST
+    │   ├── MalformedJson        400  MALFORMED_JSON
+    │   ├── InvalidKey           400  INVALID_IDEMPOTENCY_KEY
+    │   ├── RouteNotFound        404  NOT_FOUND
+    │   ├── MethodNotAllowed     405  METHOD_NOT_ALLOWED, with `Allow`
+    │   ├── NotAcceptable        406  NOT_ACCEPTABLE
+    │   ├── BodyTooLarge         413  BODY_TOO_LARGE
+    │   ├── UriTooLong           414  URI_TOO_LONG
+    │   ├── UnsupportedMediaType 415  UNSUPPORTED_MEDIA_TYPE
+    │   ├── RateLimited          429  RATE_LIMITED, with `RateLimit` and `Retry-After`
+    │   └── HeadersTooLarge      431  HEADERS_TOO_LARGE
+    └── …                        those of the services, by their ErrorInfo
+
+Statuses and `Retry-After` come from the Reason enum of the contract.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import grpc
+import orjson
+import structlog
+
+from boxoffice.rest.v1 import reasons_pb2
+from gateway.contract.bindings import reason_name
+from gateway.http.location import Location
+from gateway.http.messages import JSON_HEADERS, Answer, Header
+from services.kit.rpc import channel, errors
+
+log = structlog.get_logger()
+
+MAX_DETAILS = 50
+MAX_SHOWN_CHARACTERS = 128
+NOWHERE = Location("")
+
+
+class HttpRefusal(errors.Refusal):
+    """The HTTP request was refused before any service saw it."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    headers: tuple[Header, ...] = ()
+
+
+class BadRequest(HttpRefusal):
+    """The HTTP request cannot be parsed."""
+
+    reason = "BAD_REQUEST"
+
+
+class MalformedJson(HttpRefusal):
+    """The body is not one JSON object in UTF-8."""
+
+    reason = "MALFORMED_JSON"
+
+
+class InvalidKey(HttpRefusal):
+    """The idempotency key is not 1 to 255 visible ASCII characters."""
+
+    reason = "INVALID_IDEMPOTENCY_KEY"
+
+
+class RouteNotFound(HttpRefusal):
+    """There is no such route."""
+
+    reason = "NOT_FOUND"
+
+
+class MethodNotAllowed(HttpRefusal):
+    """The route does not have this method."""
+
+    reason = "METHOD_NOT_ALLOWED"
+
+    def __init__(self, allowed: bytes) -> None:
+        super().__init__()
+        self.headers = ((b"allow", allowed),)
+
+
+class NotAcceptable(HttpRefusal):
+    """The client accepts nothing that the route answers with."""
+
+    reason = "NOT_ACCEPTABLE"
+
+
+class BodyTooLarge(HttpRefusal):
+    """The body is too large."""
+
+    reason = "BODY_TOO_LARGE"
+
+
+class UriTooLong(HttpRefusal):
+    """The request target is too long."""
+
+    reason = "URI_TOO_LONG"
+
+
+class UnsupportedMediaType(HttpRefusal):
+    """The body is not plain JSON in UTF-8."""
+
+    reason = "UNSUPPORTED_MEDIA_TYPE"
+
+
+class RateLimited(HttpRefusal):
+    """There were too many requests."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "RATE_LIMITED"
+
+    def __init__(self, quota: str, *, requests: int, seconds: int, wait_seconds: int) -> None:
+        super().__init__()
+        self.headers = (
+            (b"retry-after", b"%d" % wait_seconds),
+            (b"ratelimit", f'"{quota}";r=0;t={wait_seconds}'.encode()),
+            (b"ratelimit-policy", f'"{quota}";q={requests};w={seconds}'.encode()),
+        )
+
+
+class HeadersTooLarge(HttpRefusal):
+    """There are too many headers, or they are too large."""
+
+    reason = "HEADERS_TOO_LARGE"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a reason is answered: the status, its headers and the body without details."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+REPLIES: Mapping[str, Reply]
+"""The reply to each reason of the contract; an answer outside it is a defect."""
+
+
+def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
+    """Makes the HTTP answer to a refusal.
+
+    `location` is that of the resource which a refusal may name by its metadata.
+    """
+    reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
+    headers = reply.headers
+    own: tuple[Header, ...] = getattr(refusal, "headers", ())
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not own:
+        own = _limit_headers(refusal.metadata)
+    if refusal.metadata:
+        own += _metadata_headers(refusal.metadata, location)
+    if own:
+        headers = _without(headers, own) + own
+    body = reply.body
+    if refusal.reason == errors.ValidationFailed.reason:
+        body = _with_details(refusal)
+    return Answer(reply.status, headers, body)
+
+
+def is_verdict(refusal: errors.Refusal) -> bool:
+    """Tells whether it is the client that did something wrong, or asks for what cannot be."""
+    reply = REPLIES.get(refusal.reason)
+    return reply is not None and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+Failure = grpc.aio.AioRpcError | errors.Refusal
+"""How a call fails: as a call of its own, or as an item of a batch."""
+
+FAILURES = (grpc.aio.AioRpcError, errors.Refusal)
+
+
+def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
+    """Tells what a failed call means for the client.
+
+    Without a verdict of the service a write that may have arrived is OUTCOME_UNKNOWN.
+    """
+    if isinstance(error, errors.Refusal):
+        return error
+    if (verdict := errors.refusal_of(error)) is not None:
+        return verdict
+    code = error.code()
+    if was_not_sent(error) or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return errors.Unavailable()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return errors.OutcomeUnknown()
+    if code in _CUT_SHORT:
+        return errors.Unavailable() if is_read else errors.OutcomeUnknown()
+    log.error("service failed without a verdict", code=code.name, details=error.details())
+    return errors.Internal()
+
+
+def was_not_sent(error: Failure) -> bool:
+    """Tells whether the request certainly never left, for want of a connection to send it on."""
+    return isinstance(error, grpc.aio.AioRpcError) and channel.was_not_sent(error)
+
+
+def was_cut_short(error: Failure) -> bool:
+    """Tells whether the transport failed, or the service lost sight of the outcome, half-way."""
+    if (refusal := _verdict(error)) is not None:
+        return refusal.reason == errors.OutcomeUnknown.reason
+    return (
+        isinstance(error, grpc.aio.AioRpcError)
+        and error.code() in _CUT_SHORT
+        and not was_not_sent(error)
+    )
+
+
+def _verdict(error: Failure) -> errors.Refusal | None:
+    return error if isinstance(error, errors.Refusal) else errors.refusal_of(error)
+
+
+_CUT_SHORT = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.UNKNOWN,
+    grpc.StatusCode.INTERNAL,
+}
+
+
+def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[Header, ...]:
+    headers: tuple[Header, ...] = ()
+    if "inventory_revision" in metadata:
+        headers += ((b"x-inventory-revision", metadata["inventory_revision"].encode()),)
+    if metadata.get("replayed", "").lower() == "true":
+        headers += ((b"idempotent-replayed", b"true"),)
+    if position := metadata.get("position"):
+        headers += ((b"x-waiting-position", position.encode()),)
+    if seats := metadata.get("seats_left"):
+        headers += ((b"x-seats-left", seats.encode()),)
+    if path := location.fill(metadata):
+        headers += ((b"content-location", path),)
+    return headers
+
+
+def _limit_headers(metadata: Mapping[str, str]) -> tuple[Header, ...]:
+    """Says what a service limits, which counts nothing: there is one request in so much time."""
+    seconds = metadata.get("retry_after_seconds", "1")
+    return (
+        (b"retry-after", seconds.encode()),
+        (b"ratelimit", f'"service";r=0;t={seconds}'.encode()),
+        (b"ratelimit-policy", f'"service";q=1;w={seconds}'.encode()),
+    )
+
+
+def _with_details(refusal: errors.Refusal) -> bytes:
+    details = [
+        {"path": printable(violation.path), "message": printable(violation.message)}
+        for violation in refusal.violations[:MAX_DETAILS]
+    ]
+    return orjson.dumps({"error": refusal.reason.lower(), "details": details})
+
+
+def _without(headers: tuple[Header, ...], others: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Leaves out the headers that others have better values of."""
+    names = {name for name, _ in others}
+    return tuple(header for header in headers if header[0] not in names)
+
+
+def printable(text: str) -> str:
+    """Makes text of a client fit to be shown: of bounded length and without lone surrogates."""
+    return text[:MAX_SHOWN_CHARACTERS].encode(errors="replace").decode()
+
+
+def _reply(value: reasons_pb2.Reason.ValueType) -> Reply:
+    rule = reasons_pb2.Reason.DESCRIPTOR.values_by_number[value].GetOptions()
+    reason = rule.Extensions[reasons_pb2.reason]
+    headers: tuple[Header, ...] = tuple(JSON_HEADERS)
+    if reason.retry_after_seconds:
+        headers += ((b"retry-after", str(reason.retry_after_seconds).encode()),)
+    if reason.status == HTTPStatus.UNAUTHORIZED:
+        headers += ((b"www-authenticate", b"Bearer"),)
+    return Reply(reason.status, headers, orjson.dumps({"error": reason_name(value).lower()}))
+
+
+REPLIES = {
+    reason_name(value): _reply(value)
+    for value in reasons_pb2.Reason.values()
+    if value != reasons_pb2.REASON_UNSPECIFIED
+}

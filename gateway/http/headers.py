@@ -1,0 +1,116 @@
+"""The request headers that mean something: each is read strictly or not at all."""
+
+import random
+import re
+from functools import lru_cache
+
+from gateway.contract.bindings import KEY_HEADER
+from gateway.http.errors import InvalidKey, UnsupportedMediaType
+from gateway.http.messages import JSON
+
+IF_MATCH = "If-Match"
+GZIP_SUFFIX = b"-gzip"
+"""Ends the ETag of a compressed answer, as another encoding is another representation."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\["\\])*)"')
+_ESCAPED = re.compile(rb'\\(["\\])')
+_TAG = re.compile(rb'(?:^|,)\s*(?:W/)?"([^"]*)"(?=\s*(?:,|$))')
+_PARAMETER = re.compile(rb'charset=(?:utf-8|"utf-8")', re.IGNORECASE)
+
+
+def request_id(sent: bytes | None) -> str:
+    """Gives the client's own request id if it is fit to be logged, else a new one."""
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent.decode()
+    # Not a secret, and uuid4 takes three microseconds more.
+    return f"{random.getrandbits(128):032x}"
+
+
+def field_value(header: str, sent: bytes) -> str:
+    """Reads a header that carries a field of the request. Raises InvalidKey."""
+    if header == KEY_HEADER:
+        return idempotency_key(sent)
+    if header == IF_MATCH:
+        # Services know versions, and nothing of how an answer was compressed.
+        sent = sent.replace(GZIP_SUFFIX + b'"', b'"')
+    return sent.decode("latin-1")
+
+
+def is_among(tag: bytes, sent: bytes) -> bool:
+    """Returns whether `If-None-Match` names an ETag, by the weak comparison of RFC 9110.
+
+    An answer that was sent compressed is the same one here.
+    """
+    if sent.strip() == b"*":
+        return True
+    wanted = tag.strip(b'"').removesuffix(GZIP_SUFFIX)
+    return any(found.removesuffix(GZIP_SUFFIX) == wanted for found in _TAG.findall(sent))
+
+
+def idempotency_key(sent: bytes) -> str:
+    """Reads a key, bare or as the quoted string of RFC 8941. Raises InvalidKey."""
+    quoted = _QUOTED.fullmatch(sent)
+    if quoted:
+        key = _ESCAPED.sub(rb"\1", quoted[1])
+    elif sent.startswith(b'"'):
+        raise InvalidKey
+    else:
+        key = sent
+    if not _KEY.fullmatch(key):
+        raise InvalidKey
+    return key.decode()
+
+
+def expect_json(media_type: bytes | None, encoding: bytes | None) -> None:
+    """Raises UnsupportedMediaType unless a body is announced as JSON in UTF-8, not compressed."""
+    if encoding is not None and encoding.lower() != b"identity":
+        raise UnsupportedMediaType
+    if media_type != JSON and (media_type is None or not _is_json(media_type)):
+        raise UnsupportedMediaType
+
+
+@lru_cache(maxsize=256)
+def accepts(accept: bytes, media_type: bytes) -> bool:
+    """Tells whether an `Accept` header admits a media type; the most specific range decides."""
+    quality, precision = 0.0, -1
+    for item in accept.lower().split(b","):
+        name, *parameters = (part.strip() for part in item.split(b";"))
+        specificity = _specificity(name, media_type)
+        if specificity > precision:
+            quality, precision = _quality(parameters), specificity
+    return quality > 0 or not accept.strip()
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Returns whether `Accept-Encoding` admits gzip and prefers no other encoding."""
+    qualities: dict[bytes, float] = {}
+    for item in accept_encoding.lower().split(b","):
+        name, *parameters = (part.strip() for part in item.split(b";"))
+        qualities[name] = _quality(parameters)
+    gzip = qualities.get(b"gzip", qualities.get(b"x-gzip", qualities.get(b"*", 0.0)))
+    return gzip > 0 and gzip >= qualities.get(b"identity", 0.0)
+
+
+def _is_json(media_type: bytes) -> bool:
+    name, *parameters = (part.strip() for part in media_type.split(b";"))
+    return name.lower() == JSON and all(map(_PARAMETER.fullmatch, filter(None, parameters)))
+
+
+def _specificity(media_range: bytes, media_type: bytes) -> int:
+    """Ranks a range that covers the type: 2 exact, 1 `type/*`, 0 `*/*`; -1 does not cover it."""
+    family = media_type.split(b"/")[0] + b"/*"
+    ranges = {media_type: 2, family: 1, b"*/*": 0, b"*": 0}
+    return ranges.get(media_range, -1)
+
+
+def _quality(parameters: list[bytes]) -> float:
+    for parameter in parameters:
+        if parameter.startswith(b"q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

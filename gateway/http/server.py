@@ -1,0 +1,96 @@
+"""The HTTP server: its sockets, and its orderly end."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, cast
+
+import uvicorn
+
+from gateway.http.app import App
+from gateway.http.client_address import Network
+from gateway.http.connection import LimitedProtocol
+from gateway.http.connection_budget import Connections
+from gateway.http.limits import Limits
+from gateway.http.listening import BACKLOG
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server inside a loop of ours, which listens to signals itself."""
+
+    def __init__(
+        self, app: App, limits: Limits, connections: Connections, *, grace_seconds: float
+    ) -> None:
+        shared = {"app": app, "limits": limits, "connections": connections}
+        protocol = type("Protocol", (LimitedProtocol,), shared)
+        config = uvicorn.Config(
+            cast(Any, app),
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        )
+        super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops accepting, takes over what the kernel accepted by then, and lets all finish."""
+        accepted = [connection for listening in sockets or () for connection in _queue(listening)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for connection in accepted:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: type[LimitedProtocol] = cast(Any, self.config.http_protocol_class)
+        return protocol(config=self.config, server_state=self.server_state, app_state={})
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to the loop."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: App,
+    sockets: Sequence[socket.socket],
+    limits: Limits,
+    *,
+    proxies: Sequence[Network] = (),
+    drain_seconds: float,
+    grace_seconds: float,
+) -> AsyncIterator[Server]:
+    """Serves while the block runs; afterwards lets requests in flight finish.
+
+    For `drain_seconds` it still accepts, but closes each connection after its answer, so that
+    balancers and clients have gone elsewhere when it stops accepting.
+    """
+    connections = Connections(limits, proxies)
+    server = Server(app, limits, connections, grace_seconds=grace_seconds)
+    task = asyncio.create_task(server.serve(list(sockets)))
+    try:
+        yield server
+        app.is_draining = True
+        await asyncio.sleep(drain_seconds)
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _queue(listening: socket.socket) -> Iterator[socket.socket]:
+    """Takes the connections that wait to be accepted."""
+    listening.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield listening.accept()[0]

@@ -1,0 +1,45 @@
+"""Who may call an endpoint, in words and as OpenAPI's security requirements."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from boxoffice.rest.v1 import rest_pb2
+from gateway.contract.bindings import Binding
+from gateway.contract.comments import Comments
+from gateway.reference.constraints import Schema
+
+TOKEN = "bearer"  # noqa: S105 - the name of a scheme
+SCHEMES: Mapping[str, Schema] = MappingProxyType(
+    {
+        TOKEN: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The `access_token` of a log-in (`POST /auth/login`), or an API key.",
+        }
+    }
+)
+
+_NEEDED: Sequence[Schema] = ({TOKEN: []},)
+_SECURITY: Mapping[int, Sequence[Schema]] = MappingProxyType(
+    {rest_pb2.ACCESS_PUBLIC: (), rest_pb2.ACCESS_OPEN: ({}, *_NEEDED)}
+)
+"""What a caller shows, where that is not a token in any case; an empty requirement is no token."""
+
+
+def security(binding: Binding) -> list[Schema]:
+    """Returns the security requirements, one of which a caller meets."""
+    return list(_SECURITY.get(binding.rule.access, _NEEDED))
+
+
+def described(binding: Binding, comments: Comments) -> str:
+    """Describes in Markdown who may call, and which scope an API key needs."""
+    rule = binding.rule
+    name = rest_pb2.Access.Name(rule.access)
+    comment = comments.get(f"boxoffice.rest.v1.Access.{name}", name)
+    sentences = [f"**Who may call:** {comment.partition('.')[0]}."]
+    if rule.scope:
+        scope = rest_pb2.Scope.Name(rule.scope).removeprefix("SCOPE_")
+        sentences.append(f"An API key needs the scope `{scope}`.")
+    elif rule.access != rest_pb2.ACCESS_PUBLIC:
+        sentences.append("API keys are not accepted.")
+    return " ".join(sentences)

@@ -1,0 +1,106 @@
+"""The rules of protovalidate as JSON Schema says them."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from buf.validate import validate_pb2
+from gateway.codec import scalars
+from gateway.contract.bindings import ContractError, Field
+from gateway.reference.regexes import portable
+
+Schema: TypeAlias = dict[str, Any]
+
+
+def plain(field: FieldDescriptor) -> Schema:
+    """Gives the schema of one value of a field that is no message, without its rules."""
+    if field.enum_type is not None:
+        return {"type": "string", "enum": list(scalars.enum_names(field.enum_type))}
+    if field.type in scalars.INTEGER_NAMES:
+        return {"type": "integer", "format": scalars.INTEGER_NAMES[field.type]}
+    if field.type not in _OTHERS:
+        raise ContractError(f"{field.full_name}: JSON Schema has nothing for values of this type")
+    return {"type": _OTHERS[field.type]}
+
+
+def scalar(field: FieldDescriptor) -> Schema:
+    """Gives the schema of one value of a field that is no message, with its rules."""
+    schema = plain(field)
+    if field.enum_type is not None:
+        schema["enum"] = list(scalars.admitted(field, field.enum_type))
+    if field.type in scalars.INTEGER_NAMES:
+        schema |= _integer(field)
+    if field.type == FieldDescriptor.TYPE_STRING:
+        schema |= _string(_rules(field).string)
+    return schema
+
+
+def array(field: FieldDescriptor, items: Schema) -> Schema:
+    """Gives the schema of a repeated field, with its rules."""
+    rules = _rules(field).repeated
+    schema: Schema = {"type": "array", "items": items}
+    if rules.HasField("min_items"):
+        schema["minItems"] = rules.min_items
+    if rules.HasField("max_items"):
+        schema["maxItems"] = rules.max_items
+    return schema | ({"uniqueItems": True} if rules.unique else {})
+
+
+def is_needed(field: Field) -> bool:
+    """Tells whether a request is refused without the field."""
+    if field.is_required or _rules(field.descriptor).required:
+        return True
+    if field.descriptor.is_repeated:
+        return bool(_rules(field.descriptor).repeated.min_items > 0)
+    if field.descriptor.has_presence:
+        return False
+    schema = scalar(field.descriptor)
+    if schema["type"] == "integer":
+        return bool(schema["minimum"] > 0)
+    return schema["type"] == "string" and not _admits_empty(schema)
+
+
+def example(field: FieldDescriptor) -> Any:
+    """Returns the first example that the contract has of one value of a field, or None."""
+    rules = _rules(field).repeated.items if field.is_repeated else _rules(field)
+    kind = rules.WhichOneof("type")
+    examples = getattr(getattr(rules, kind), "example", ()) if kind else ()
+    return next(iter(examples), None)
+
+
+def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
+    return field.GetOptions().Extensions[validate_pb2.field]
+
+
+def _integer(field: FieldDescriptor) -> Schema:
+    low, high = scalars.bounds(field)
+    return {"minimum": low, "maximum": high}
+
+
+def _string(rules: validate_pb2.StringRules) -> Schema:
+    schema: Schema = {}
+    if rules.HasField("min_len"):
+        schema["minLength"] = rules.min_len
+    if rules.HasField("max_len"):
+        schema["maxLength"] = rules.max_len
+    if rules.HasField("pattern"):
+        schema["pattern"] = portable(rules.pattern)
+    if rules.email:
+        schema |= {"format": "email", "minLength": 1}
+    choices = list(getattr(rules, "in"))
+    return schema | ({"enum": choices} if choices else {})
+
+
+def _admits_empty(schema: Schema) -> bool:
+    if "enum" in schema:
+        return "" in schema["enum"]
+    is_long_enough = schema.get("minLength", 0) == 0
+    return is_long_enough and re.search(schema.get("pattern", ""), "") is not None
+
+
+_OTHERS: Mapping[int, str] = MappingProxyType(
+    {FieldDescriptor.TYPE_BOOL: "boolean", FieldDescriptor.TYPE_STRING: "string"}
+)

@@ -1,0 +1,51 @@
+"""Example requests for the documentation, made from the examples of the contract.
+
+They suit the sample events of `make run` and each other: what one makes, the next one asks for.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.contract.bindings import Binding, ContractError, Field
+from gateway.reference import constraints
+
+
+def sample_body(binding: Binding) -> dict[str, Any]:
+    """Returns a body: for an update only fields that have examples, as it needs none."""
+    sent = binding.body_fields
+    return sample(filter(has_example, sent) if binding.is_update else sent)
+
+
+def sample(fields: Iterable[Field]) -> dict[str, Any]:
+    """Returns the fields that a request needs, and those that have examples."""
+    return {
+        field.name: example(field)
+        for field in fields
+        if constraints.is_needed(field) or has_example(field)
+    }
+
+
+def has_example(field: Field) -> bool:
+    """Returns whether the contract has an example of the field."""
+    return constraints.example(field.descriptor) is not None
+
+
+def example(field: Field) -> Any:
+    """Returns a value of a field, the least one where the contract has no example.
+
+    Raises ContractError for a field of which the least says nothing, such as a string.
+    """
+    found = constraints.example(field.descriptor)
+    value = _least(field) if found is None else found
+    return [value] if field.descriptor.is_repeated else value
+
+
+def _least(field: Field) -> Any:
+    """Returns the first value of an enum, or the smallest number, from 1 on, that is allowed."""
+    if field.descriptor.message_type is None:
+        schema = constraints.scalar(field.descriptor)
+        if "enum" in schema:
+            return schema["enum"][0]
+        if schema["type"] == "integer":
+            return max(1, schema["minimum"])
+    raise ContractError(f"{field.descriptor.full_name} has no example")

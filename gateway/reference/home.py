@@ -1,0 +1,91 @@
+"""The page at `/`: what this is, where to go from here, and what to type first."""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from gateway.http.messages import Answer, Header, Request
+
+PAGE = Template((Path(__file__).parent / "static" / "home.html").read_text(encoding="utf-8"))
+HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+
+_JSON = "-H 'Content-Type: application/json'"
+COMMANDS = (
+    (
+        "Reserve a seat",
+        f"""curl -i $origin/api/bookings/reserve \\
+  {_JSON} -d '{{"event_id": 1, "user_id": "ada"}}'""",
+    ),
+    (
+        "Make an event of your own, and look",
+        f"""curl $origin/events \\
+  {_JSON} -d '{{"name": "My Concert", "total_seats": 2}}'
+curl $origin/api/events/1/availability
+curl '$origin/api/bookings/user?user_id=ada'""",
+    ),
+)
+"""The first commands of the README, which need open access."""
+
+_CLOSED = """<h2>Booking a seat</h2>
+      <p>needs an account here: make one with <code>POST /api/auth/register</code>, and send the
+      <code>access_token</code> of the answer as <code>Authorization: Bearer</code> with each
+      request. The <a href="/docs">documentation</a> says who may call what.</p>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Answers with the page.
+
+    `mailbox_url` is where the development run shows its mail, or "". Under open access the page has
+    the sample events and commands that work as they are.
+    """
+
+    open_access: bool
+    mailbox_url: str
+    headers: Sequence[Header]
+
+    async def __call__(self, request: Request) -> Answer:
+        """Answers a request, with commands for the host that it was sent to."""
+        origin = self.origin(request.headers.get(b"host", b""))
+        return Answer(200, self.headers, self.page(origin))
+
+    @staticmethod
+    def origin(host: bytes) -> str:
+        """Returns the origin that commands name; a host that is none is not repeated."""
+        return f"http://{host.decode()}" if HOST.fullmatch(host) else "http://localhost:3000"
+
+    def page(self, origin: str) -> bytes:
+        """Writes the page for an origin."""
+        links = "\n          ".join(self._links())
+        return PAGE.substitute(links=links, first=self._first(origin)).encode()
+
+    def _links(self) -> list[str]:
+        links = [_link("/docs", "API documentation", "Every endpoint, to read and to try.")]
+        if self.open_access:
+            links.append(_link("/events", "Sample events", "What can be booked, as JSON."))
+        else:
+            links.append(_link("/events", "Events", "What can be booked, as JSON."))
+        links.append(_link("/docs/errors", "Errors", "Every code, and what to do about it."))
+        if self.mailbox_url:
+            links.append(_link(self.mailbox_url, "Mailbox", "The mail of this development run."))
+        links.append(_link("/openapi.json", "OpenAPI 3.1", "The document for tools."))
+        return links
+
+    def _first(self, origin: str) -> str:
+        if not self.open_access:
+            return _CLOSED
+        return "\n      ".join(
+            f"<h2>{title}</h2>\n<pre><code>{_filled(command, origin)}</code></pre>"
+            for title, command in COMMANDS
+        )
+
+
+def _link(target: str, name: str, use: str) -> str:
+    return f'<li><a href="{html.escape(target)}">{name}</a><span>{use}</span></li>'
+
+
+def _filled(command: str, origin: str) -> str:
+    return html.escape(command.replace("$origin", origin), quote=False)

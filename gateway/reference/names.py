@@ -1,0 +1,53 @@
+"""The names of services and fields as the documentation shows them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from google.protobuf.descriptor import Descriptor
+
+from gateway.contract.bindings import Binding, Field, fields
+
+_WORD = re.compile("[A-Z][a-z]+")
+
+
+def tag(service: str) -> str:
+    """Spells `WaitingListService` as `Waiting list`, and `ApiKeysService` as `API keys`."""
+    words = " ".join(_WORD.findall(service.removesuffix("Service"))).capitalize()
+    return re.sub(r"^Api\b", "API", words)
+
+
+def table(bindings: Sequence[Binding]) -> str:
+    """Lists the fields that go by several names, as a Markdown table."""
+    sent: dict[str, set[str]] = defaultdict(set)
+    answered: dict[str, set[str]] = defaultdict(set)
+    for binding in bindings:
+        for field in (*binding.body_fields, *binding.query_fields):
+            sent[field.name].update(field.rule.aliases)
+        for field in _answered(binding):
+            answered[field.name].update(field.rule.copies)
+    rows = [
+        f"| `{name}` | {_listed(sent[name])} | {_listed(answered[name])} |"
+        for name in sorted(sent.keys() | answered.keys())
+        if sent[name] or answered[name]
+    ]
+    head = ("| field | also in requests | also in answers |", "| --- | --- | --- |")
+    return "\n".join((*head, *rows))
+
+
+def _answered(binding: Binding) -> Iterator[Field]:
+    """Finds the fields of an answer, and of the messages within it."""
+    shown = binding.answer_type
+    message = shown if isinstance(shown, Descriptor) else shown.message_type
+    yield from _all(message) if message else ()
+
+
+def _all(message: Descriptor) -> Iterator[Field]:
+    for field in fields(message):
+        yield field
+        if field.descriptor.message_type:
+            yield from _all(field.descriptor.message_type)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))

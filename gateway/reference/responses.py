@@ -1,0 +1,240 @@
+"""The answers of an endpoint as its documentation tells them: successes, and its own refusals."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import Descriptor
+
+from boxoffice.rest.v1 import reasons_pb2, rest_pb2
+from gateway.contract.bindings import ETAG_HEADER, Binding, reason_name
+from gateway.http import errors
+from gateway.reference.schemas import Schema, Schemas
+from services.kit.rpc.errors import ValidationFailed
+
+Reasons: TypeAlias = Sequence[reasons_pb2.Reason.ValueType]
+
+COMMON: Reasons = (
+    reasons_pb2.REASON_PERMISSION_DENIED,
+    reasons_pb2.REASON_INVALID_PAGE_TOKEN,
+    reasons_pb2.REASON_IDEMPOTENCY_KEY_REUSED,
+    reasons_pb2.REASON_REQUEST_IN_PROGRESS,
+)
+"""Refusals that services declare and that mean the same at every endpoint."""
+
+GENERAL: Reasons = (
+    *COMMON,
+    reasons_pb2.REASON_BAD_REQUEST,
+    reasons_pb2.REASON_MALFORMED_JSON,
+    reasons_pb2.REASON_INVALID_IDEMPOTENCY_KEY,
+    reasons_pb2.REASON_UNAUTHENTICATED,
+    reasons_pb2.REASON_INVALID_TOKEN,
+    reasons_pb2.REASON_NOT_ACCEPTABLE,
+    reasons_pb2.REASON_BODY_TOO_LARGE,
+    reasons_pb2.REASON_URI_TOO_LONG,
+    reasons_pb2.REASON_UNSUPPORTED_MEDIA_TYPE,
+    reasons_pb2.REASON_VALIDATION_ERROR,
+    reasons_pb2.REASON_RATE_LIMITED,
+    reasons_pb2.REASON_HEADERS_TOO_LARGE,
+    reasons_pb2.REASON_INTERNAL,
+    reasons_pb2.REASON_UNAVAILABLE,
+    reasons_pb2.REASON_OUTCOME_UNKNOWN,
+)
+"""Refusals that any endpoint may answer with; they are explained once, on the page of errors."""
+
+OTHERS = "Error"
+HEADERS: dict[str, Schema] = {
+    "Content-Location": {"description": "What there is already.", "schema": {"type": "string"}},
+    "ETag": {
+        "description": "The version, for `If-Match`, or what a read showed, for `If-None-Match`.",
+        "schema": {"type": "string"},
+    },
+    "Idempotent-Replayed": {
+        "description": "The stored answer of an earlier request with the same key.",
+        "schema": {"const": "true"},
+    },
+    "Link": {"description": "The next page.", "schema": {"type": "string"}},
+    "Location": {"description": "What was made.", "schema": {"type": "string"}},
+    "RateLimit": {
+        "description": "The limit that was reached, what remains of it and for how many seconds.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "How many requests it is of, in how many seconds.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}},
+    "WWW-Authenticate": {"description": "The scheme.", "schema": {"const": "Bearer"}},
+    "X-Inventory-Revision": {
+        "description": "Revision of the event's inventory at which this was true.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "X-Seats-Left": {
+        "description": "Seats that are left where more were asked for.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "X-Waiting-Position": {
+        "description": "Position among those who wait, from 1 on.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "X-Request-Id": {
+        "description": "Id of the request, the client's own if it sent one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    },
+    "X-Total-Count": {
+        "description": "Rows on all pages.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+}
+
+_DETAILS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["path", "message"],
+        "additionalProperties": False,
+    },
+}
+
+
+class Answers:
+    """The answers of all endpoints; refusals that several share are kept once."""
+
+    def __init__(self, schemas: Schemas) -> None:
+        self._schemas = schemas
+        self.components: dict[str, Schema] = {}
+
+    def of(self, binding: Binding) -> dict[str, Schema]:
+        """Describes the successes of a binding, the refusals that it has of its own, and others."""
+        by_status: dict[int, list[str]] = defaultdict(list)
+        for reason in special(binding):
+            by_status[errors.REPLIES[reason].status].append(reason)
+        refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
+        successes = self._successes(binding) | self._not_modified(binding)
+        return successes | refusals | {"default": self._others()}
+
+    def _successes(self, binding: Binding) -> dict[str, Schema]:
+        usual, other = binding.rule.success_status or HTTPStatus.OK, binding.rule.other_success
+        statuses = {usual, other.status} if other.field else {usual}
+        return {str(int(status)): self._success(binding) for status in sorted(statuses)}
+
+    def _not_modified(self, binding: Binding) -> dict[str, Schema]:
+        """Describes the answer to a read whose ETag the client sent in `If-None-Match`."""
+        if not binding.is_read or ETAG_HEADER not in _success_headers(binding):
+            return {}
+        headers = _headers(_success_headers(binding))
+        return {"304": {"description": "`If-None-Match` names what there is.", "headers": headers}}
+
+    def _success(self, binding: Binding) -> Schema:
+        if binding.rule.success_status == HTTPStatus.NO_CONTENT:
+            return {"description": "Done.", "headers": _headers(())}
+        shown = binding.answer_type
+        if isinstance(shown, Descriptor):
+            schema = self._schemas.answered(shown)
+        else:
+            schema = self._schemas.answered_field(shown)
+        if binding.rule.paging == rest_pb2.PAGING_TOKEN_OR_NUMBER:
+            schema = {"oneOf": [schema, _envelope(schema)]}
+        elif binding.rule.paging == rest_pb2.PAGING_NUMBER:
+            schema = _envelope(schema)
+        return _response("Done.", schema, _success_headers(binding))
+
+    def _refusal(self, status: int, reasons: list[str]) -> Schema:
+        """Describes refusals of one status; its schema admits the general ones of it as well."""
+        key = ".".join((str(status), *map(str.lower, reasons)))
+        comments = (self._schemas.comment(f"boxoffice.rest.v1.Reason.REASON_{r}") for r in reasons)
+        told = zip(reasons, comments, strict=True)
+        description = "\n".join(f"- `{reason.lower()}`: {text}" for reason, text in told)
+        general = (reason for reason in _general() if errors.REPLIES[reason].status == status)
+        return self._refusing(key, description, list(dict.fromkeys((*reasons, *general))))
+
+    def _others(self) -> Schema:
+        return self._refusing(OTHERS, "Any other refusal: see [errors](/docs/errors).", _general())
+
+    def _refusing(self, key: str, description: str, reasons: list[str]) -> Schema:
+        headers = {name for reason in reasons for name in _refusal_headers(reason)}
+        codes = [reason.lower() for reason in reasons]
+        self.components[key] = _response(description, _error(codes), sorted(headers))
+        return {"$ref": f"#/components/responses/{key}"}
+
+
+def special(binding: Binding) -> list[str]:
+    """Lists the refusals that a binding does not share with most others."""
+    is_public = binding.rule.access == rest_pb2.ACCESS_PUBLIC
+    common = set(COMMON) - ({reasons_pb2.REASON_PERMISSION_DENIED} if is_public else set())
+    return [reason_name(reason) for reason in binding.rule.refusals if reason not in common]
+
+
+def status_answer(status: str, *reasons: str) -> Schema:
+    """Describes an answer of one word, with its reasons if it has any."""
+    properties: dict[str, Schema] = {"status": {"const": status}}
+    if reasons:
+        properties["reason"] = {"enum": list(reasons)}
+    return _response("Done." if not reasons else "Not now.", _object(properties), ())
+
+
+def _general() -> list[str]:
+    return [reason_name(reason) for reason in GENERAL]
+
+
+def _success_headers(binding: Binding) -> list[str]:
+    headers = [field.rule.response_header for _, field in binding.response_header_fields]
+    if binding.revision_field:
+        headers.append(ETAG_HEADER)
+    if binding.rule.location:
+        headers.append("Location")
+    if binding.rule.paging:
+        headers.append("X-Total-Count")
+    if binding.rule.paging not in {rest_pb2.PAGING_UNSPECIFIED, rest_pb2.PAGING_NUMBER}:
+        headers.append("Link")
+    return headers
+
+
+def _refusal_headers(reason: str) -> Iterator[str]:
+    sent = {name for name, _ in errors.REPLIES[reason].headers}
+    yield from (name for name in HEADERS if name.lower().encode() in sent)
+    if errors.REPLIES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
+        yield from ("RateLimit", "RateLimit-Policy")
+    if errors.REPLIES[reason].status == HTTPStatus.CONFLICT:
+        yield from ("Content-Location", "Idempotent-Replayed", "X-Inventory-Revision")
+    if reason == reason_name(reasons_pb2.REASON_ALREADY_WAITING):
+        yield "X-Waiting-Position"
+    if reason == reason_name(reasons_pb2.REASON_SOLD_OUT):
+        yield "X-Seats-Left"
+
+
+def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:
+    return {
+        "description": description,
+        "headers": _headers(headers),
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _headers(names: Sequence[str]) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
+
+
+def _error(codes: list[str]) -> Schema:
+    schema = _object({"error": {"type": "string", "enum": codes}})
+    if ValidationFailed.reason.lower() not in codes:
+        return schema
+    schema["properties"]["details"] = _DETAILS
+    return schema
+
+
+def _envelope(rows: Schema) -> Schema:
+    numbers = ("total", "page", "limit", "total_pages")
+    meta = _object({name: {"type": "integer", "minimum": 0} for name in numbers})
+    return _object({"data": rows, "meta": meta})
+
+
+def _object(properties: dict[str, Any]) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,130 @@
+"""JSON Schemas of the contract's messages, as they are sent and as they are answered.
+
+A schema of a request says all that the gateway checks; whatever it does not name is refused.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from gateway.codec import scalars
+from gateway.contract import bindings
+from gateway.contract.bindings import Binding, Field
+from gateway.contract.comments import Comments
+from gateway.reference import constraints
+
+Schema: TypeAlias = dict[str, Any]
+
+
+class Schemas:
+    """Schemas by name, made as they are referred to."""
+
+    def __init__(self, comments: Comments) -> None:
+        self.comments = comments
+        self.components: dict[str, Schema] = {}
+
+    def answered(self, message: Descriptor) -> Schema:
+        """Refers to the schema of a message in answers, where every field is printed."""
+        return self._component(message.name, lambda: self._answered(message))
+
+    def answered_field(self, field: FieldDescriptor) -> Schema:
+        """Gives the schema of a field in answers."""
+        schema = self._one(field, self.answered, constraints.plain)
+        if field.is_repeated:
+            schema = {"type": "array", "items": schema}
+        schema |= self._described(field.full_name)
+        may_be_unset = field.containing_oneof is not None and not Field(field).is_required
+        return nullable(schema) if may_be_unset else schema
+
+    def body(self, binding: Binding) -> Schema:
+        """Refers to the schema of a binding's body."""
+        message, is_update = binding.resource or binding.rpc.input_type, binding.is_update
+        suffix = "Update" if is_update else "Input"
+        name = message.name + suffix if binding.resource else message.name
+        fields = binding.body_fields
+        return self._component(name, lambda: self._sent(message, fields, is_update=is_update))
+
+    def parameter(self, field: FieldDescriptor) -> Schema:
+        """Gives the schema of a field in a path, query or header."""
+        return self._one(field, self._nested, constraints.scalar)
+
+    def comment(self, full_name: str) -> str:
+        """Gives what the contract says about an element."""
+        return self.comments.get(full_name, "")
+
+    def _answered(self, message: Descriptor) -> Schema:
+        properties: dict[str, Schema] = {}
+        for field in bindings.fields(message):
+            schema = self.answered_field(field.descriptor)
+            properties[field.name] = schema
+            same = {"description": f"The same as `{field.name}`."}
+            properties |= dict.fromkeys(field.rule.copies, schema | same)
+        omitted = {field.name for field in bindings.fields(message) if field.rule.omitted}
+        shown = [name for name in properties if name not in omitted]
+        return self._object(message, properties, shown)
+
+    def _nested(self, message: Descriptor) -> Schema:
+        fields = bindings.fields(message)
+        name = f"{message.name}Input"
+        return self._component(name, lambda: self._sent(message, fields, is_update=False))
+
+    def _sent(self, message: Descriptor, fields: Sequence[Field], *, is_update: bool) -> Schema:
+        sent = [field for field in fields if not field.is_output_only]
+        required = (
+            [] if is_update else [field.name for field in sent if constraints.is_needed(field)]
+        )
+        return self._object(
+            message, {field.name: self._sent_field(field) for field in sent}, required
+        )
+
+    def _sent_field(self, field: Field) -> Schema:
+        schema = self._one(field.descriptor, self._nested, constraints.scalar)
+        if field.descriptor.is_repeated:
+            schema = constraints.array(field.descriptor, schema)
+        schema["description"] = self.comment(field.descriptor.full_name)
+        return schema if constraints.is_needed(field) else nullable(schema)
+
+    def _one(
+        self,
+        field: FieldDescriptor,
+        refer: Callable[[Descriptor], Schema],
+        scalar: Callable[[FieldDescriptor], Schema],
+    ) -> Schema:
+        if field.message_type is None:
+            return scalar(field)
+        if field.message_type.full_name == scalars.TIMESTAMP:
+            return {"type": "string", "format": "date-time"}
+        return refer(field.message_type)
+
+    def _described(self, full_name: str) -> Schema:
+        comment = self.comment(full_name)
+        return {"description": comment} if comment else {}
+
+    def _object(
+        self, message: Descriptor, properties: dict[str, Schema], required: list[str]
+    ) -> Schema:
+        schema: Schema = {
+            "type": "object",
+            **self._described(message.full_name),
+            "properties": properties,
+            "additionalProperties": False,
+        }
+        return schema | ({"required": required} if required else {})
+
+    def _component(self, name: str, make: Callable[[], Schema]) -> Schema:
+        if name not in self.components:
+            self.components[name] = make()
+        return {"$ref": f"#/components/schemas/{name}"}
+
+
+def nullable(schema: Schema) -> Schema:
+    """Admits null besides."""
+    if "$ref" in schema:
+        reference, others = {"$ref": schema["$ref"]}, dict(schema)
+        del others["$ref"]
+        return {"anyOf": [reference, {"type": "null"}], **others}
+    admitted = schema | {"type": [schema["type"], "null"]}
+    if "enum" in schema:
+        admitted["enum"] = [*schema["enum"], None]
+    return admitted

@@ -1,0 +1,1 @@
+"""Calling RPCs: deadlines, retries, batches, and failures."""

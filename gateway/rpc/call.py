@@ -1,0 +1,139 @@
+"""Calling an RPC: its deadline, and what is tried again."""
+
+import asyncio
+import random
+from collections.abc import Awaitable
+from typing import Any, NamedTuple, Protocol
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+
+from gateway.contract.bindings import Binding
+from gateway.http import errors
+from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
+
+MAX_ATTEMPTS = 3
+FIRST_PAUSE_SECONDS = 0.05
+
+
+class Asker(NamedTuple):
+    """On whose behalf a call is made."""
+
+    request_id: str
+    authorization: str
+
+
+class Call(Protocol):
+    """Asks a service something, alone or together with what others ask at the same time."""
+
+    async def __call__(self, request: Any, asker: Asker) -> Any:
+        """Gives the response, or the refusal."""
+
+
+class Rpc(Protocol):
+    """An RPC of a stub, or what is called like one."""
+
+    def __call__(
+        self, request: Any, *, timeout: float, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[Any]:
+        """Starts a call. It gives the response or a refusal, or raises AioRpcError or Refusal."""
+
+
+def rpc(binding: Binding, channel: grpc.aio.Channel) -> Rpc:
+    """Gives the binding's own RPC."""
+    return channel.unary_unary(
+        binding.rpc_path,
+        request_serializer=GetMessageClass(binding.rpc.input_type).SerializeToString,
+        response_deserializer=GetMessageClass(binding.rpc.output_type).FromString,
+    )
+
+
+class RetryBudget:
+    """Lets few enough calls be sent again that a service in trouble gets hardly more of them.
+
+    A call earns a tenth of a repetition; at most `capacity` are saved up.
+    """
+
+    def __init__(self, capacity: float = 10.0) -> None:
+        self._capacity = capacity
+        self._saved = capacity
+
+    def earn(self) -> None:
+        """Counts a call."""
+        self._saved = min(self._capacity, self._saved + 0.1)
+
+    def spend(self) -> bool:
+        """Tells whether a call may be sent again."""
+        if self._saved < 1:
+            return False
+        self._saved -= 1
+        return True
+
+
+class UnaryCall:
+    """An RPC for a request, by itself or in a batch: see `rpc`.
+
+    What certainly was not sent is tried again. What may have arrived is sent again only when it is
+    a read or carries an idempotency key, within the budget.
+    """
+
+    def __init__(
+        self,
+        binding: Binding,
+        rpc: Rpc,
+        budget: RetryBudget,
+        *,
+        deadline_seconds: float,
+    ) -> None:
+        self._rpc = rpc
+        self._is_read = binding.is_read
+        self._key_field = binding.key_field
+        self._budget = budget
+        self._deadline_seconds = deadline_seconds
+
+    async def __call__(self, request: Any, asker: Asker) -> Any:
+        """See Call."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._deadline_seconds
+        metadata = _metadata(asker)
+        self._budget.earn()
+        may_be_done = False
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                outcome = await self._rpc(request, timeout=deadline - now(), metadata=metadata)
+            except errors.FAILURES as error:
+                # Its traceback leads to this frame, which refers to it: a cycle.
+                outcome = error.with_traceback(None)
+            if not isinstance(outcome, errors.FAILURES) or (attempt == 1 and _is_decided(outcome)):
+                return outcome
+            may_be_done = may_be_done or errors.was_cut_short(outcome)
+            if attempt == MAX_ATTEMPTS or not self._may_repeat(request, outcome):
+                return self._refusal(outcome, may_be_done=may_be_done)
+            pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
+            await asyncio.sleep(min(pause, max(0.0, deadline - now())))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _refusal(self, error: errors.Failure, *, may_be_done: bool) -> Refusal:
+        """Tells what the last attempt means; an earlier one may have been carried out."""
+        refusal = errors.refusal_of(error, is_read=self._is_read)
+        if may_be_done and not self._is_read and refusal.reason == Unavailable.reason:
+            return OutcomeUnknown()
+        return refusal
+
+    def _may_repeat(self, request: Any, error: errors.Failure) -> bool:
+        if errors.was_not_sent(error):
+            return True
+        is_harmless = self._is_read or bool(self._key_field and getattr(request, self._key_field))
+        return is_harmless and errors.was_cut_short(error) and self._budget.spend()
+
+
+def _is_decided(error: errors.Failure) -> bool:
+    """Tells whether the service has decided."""
+    return isinstance(error, Refusal) and error.reason != OutcomeUnknown.reason
+
+
+def _metadata(asker: Asker) -> tuple[tuple[str, str], ...]:
+    metadata: tuple[tuple[str, str], ...] = (("x-request-id", asker.request_id),)
+    if asker.authorization:
+        metadata += (("authorization", asker.authorization),)
+    return metadata

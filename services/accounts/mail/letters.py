@@ -1,0 +1,160 @@
+"""What letters say: short plain text, and the same as HTML."""
+
+import html
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from services.accounts.outbox.notices import Notice
+
+SIGNED = "Boxoffice"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A subject and paragraphs; `code` is shown large between the first and the others."""
+
+    subject: str
+    paragraphs: tuple[str, ...]
+    code: str | None = None
+
+    @property
+    def plain(self) -> str:
+        """The letter as plain text."""
+        first, *others = self.paragraphs
+        code = [f"    {self.code}"] if self.code else []
+        return "\n\n".join((first, *code, *others, SIGNED)) + "\n"
+
+    @property
+    def markup(self) -> str:
+        """The letter as HTML."""
+        first, *others = (f"<p>{html.escape(paragraph)}</p>" for paragraph in self.paragraphs)
+        code = [f'<p style="font-size:200%"><b>{self.code}</b></p>'] if self.code else []
+        return "\n".join((first, *code, *others, f"<p>{SIGNED}</p>")) + "\n"
+
+
+def register_code(code: str) -> Text:
+    """Brings the code that registers."""
+    return Text(
+        "Your code for Boxoffice",
+        (
+            "This code completes your registration. It is good for 10 minutes.",
+            "If you did not ask for it, you need not do anything.",
+        ),
+        code,
+    )
+
+
+def already_registered() -> Text:
+    """Tells the owner of an account what nobody else may know: that there is one."""
+    return Text(
+        "You have an account at Boxoffice",
+        (
+            "Somebody wanted to use this address for an account, and there is one already.",
+            "If it was you: log in, or ask for a new password if you forgot yours.",
+            "If not, you need not do anything.",
+        ),
+    )
+
+
+def reset_code(code: str) -> Text:
+    """Brings the code that sets a new password."""
+    return Text(
+        "Your code for a new password",
+        (
+            "This code sets a new password at Boxoffice. It is good for 10 minutes.",
+            "If you did not ask for it, you need not do anything: your password stays.",
+        ),
+        code,
+    )
+
+
+def change_email_code(code: str) -> Text:
+    """Brings the code that shows that a new address belongs to the account's owner."""
+    return Text(
+        "Your code for a new address",
+        (
+            "This code gives your account at Boxoffice this address. It is good for 10 minutes.",
+            "If you did not ask for it, you need not do anything.",
+        ),
+        code,
+    )
+
+
+def password_changed() -> Text:
+    """Warns of a new password, in case that it was not the owner who set it."""
+    return Text(
+        "Your password was changed",
+        (
+            "Your account at Boxoffice has a new password. Whoever was logged in no longer is.",
+            "If that was not you, ask for a new password now.",
+        ),
+    )
+
+
+def email_changed() -> Text:
+    """Tells the former address that it is one no more."""
+    return Text(
+        "Your address was changed",
+        (
+            "Your account at Boxoffice has another address now. This letter is the last one here.",
+            "If that was not you, somebody knows your password: get in touch with us.",
+        ),
+    )
+
+
+def notice(news: Notice) -> Text:
+    """Tells somebody who waited for seats that there are some."""
+    event = one_line(news.event_name)
+    seats = "1 seat" if news.seat_count == 1 else f"{news.seat_count} seats"
+    starts = [f"The event starts on {_moment(news.starts_at)}."] if news.starts_at else []
+    booking = f"Your booking is {one_line(news.reference)}."
+    if news.kind == "PROMOTED":
+        return Text(
+            f"You have a seat: {event}",
+            (
+                f"You are off the waiting list for “{event}”: {seats} booked for you.",
+                *starts,
+                booking,
+                "If you cannot come, cancel it, and somebody else who waits gets your place.",
+            ),
+        )
+    until = f" until {_moment(news.offer_expires_at)}" if news.offer_expires_at else ""
+    return Text(
+        f"A seat is kept for you: {event}",
+        (
+            f"You are first on the waiting list for “{event}”: {seats} kept for you{until}.",
+            *starts,
+            f"{booking} Book again by then to take it, or somebody else who waits gets it.",
+        ),
+    )
+
+
+def one_line(text: str) -> str:
+    """Makes one line of what others wrote, without what would change how the rest is read."""
+    return " ".join(_UNFIT.sub(" ", text).split())
+
+
+def message(text: Text, *, sender: str, to: str) -> EmailMessage:
+    """Makes the message that is sent."""
+    made = EmailMessage()
+    made["Subject"] = text.subject
+    made["From"] = sender
+    made["To"] = to
+    made["Date"] = formatdate(usegmt=True)
+    made["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].rstrip(">"))
+    # No autoresponder should answer (RFC 3834).
+    made["Auto-Submitted"] = "auto-generated"
+    made.set_content(text.plain)
+    made.add_alternative(text.markup, subtype="html")
+    return made
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%-d %B %Y at %H:%M} UTC"
+
+
+# Control characters, separators of lines, and what turns the direction of all that follows.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

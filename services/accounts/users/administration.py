@@ -1,0 +1,79 @@
+"""What the operator does to accounts: roles that nobody gives to themselves, and bans."""
+
+from dataclasses import dataclass
+
+from psycopg.rows import class_row
+
+from services.accounts.credentials import credentials
+from services.accounts.credentials.revocations import revoke
+from services.kit.database import queries
+from services.kit.database.postgres import Connection, Pool
+
+SQL = queries.load(__file__)
+
+
+class AccountNotFoundError(LookupError):
+    """No account has this address."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"no account has the address {email}")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account, as the operator sees it."""
+
+    id: str
+    role: str
+    generation: int
+    is_banned: bool
+
+
+class Administration:
+    """Changes accounts by their address, in either case. All methods raise AccountNotFoundError.
+
+    Each change that takes something away ends the access tokens of the account.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def find(self, email: str) -> Account:
+        """Finds who has an address."""
+        async with self._pool.connection() as connection:
+            return await _lock(connection, email)
+
+    async def set_role(self, email: str, role: str) -> Account:
+        """Gives an account a role: USER, ORGANIZER or ADMIN."""
+        async with self._pool.connection() as connection, connection.transaction():
+            found = await _lock(connection, email)
+            if found.role != role:
+                await connection.execute(SQL["set_role"], {"id": found.id, "role": role})
+                await revoke(connection, found.id)
+        return found
+
+    async def ban(self, email: str) -> Account:
+        """Keeps an account from doing anything: log-ins end, API keys are refused meanwhile."""
+        async with self._pool.connection() as connection, connection.transaction():
+            found = await _lock(connection, email)
+            if not found.is_banned:
+                await connection.execute(SQL["ban"], {"id": found.id})
+                await revoke(connection, found.id)
+                await credentials.end_log_ins(connection, found.id)
+        return found
+
+    async def unban(self, email: str) -> Account:
+        """Lets an account log in again; its API keys are good again."""
+        async with self._pool.connection() as connection, connection.transaction():
+            found = await _lock(connection, email)
+            await connection.execute(SQL["unban"], {"id": found.id})
+        return found
+
+
+async def _lock(connection: Connection, email: str) -> Account:
+    cursor = connection.cursor(row_factory=class_row(Account))
+    values = {"canonical_email": email.strip().lower()}
+    found = await (await cursor.execute(SQL["lock_account"], values)).fetchone()
+    if found is None:
+        raise AccountNotFoundError(email)
+    return found

@@ -1,0 +1,69 @@
+"""Events, asked over gRPC with the services' own key."""
+
+from typing import TypeVar
+
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
+from services.bookings.catalogue.following import Listing, News
+from services.bookings.errors import EventNotFound, HistoryGone
+from services.bookings.inventory import EventState, Place
+from services.bookings.reservations import messages
+from services.kit.auth.authentication import SERVICE_SCHEME
+from services.kit.rpc import channel
+from services.kit.rpc.errors import Received
+
+STATE_SECONDS = 1.0
+LIST_SECONDS = 5.0
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class EventsClient:
+    """Asks events how the catalogue stands; raises a Refusal where there is no answer."""
+
+    def __init__(
+        self, stub: "catalogue_pb2_grpc.CatalogueServiceAsyncStub", service_key: str
+    ) -> None:
+        self._stub = stub
+        self._authorization = SERVICE_SCHEME + service_key
+
+    async def get_state(self, event: int | str) -> EventState:
+        """Gets the state of an event by number or key; raises EventNotFound if there never was."""
+        if isinstance(event, int):
+            request = catalogue_pb2.GetEventStateRequest(event_id=event)
+        else:
+            request = catalogue_pb2.GetEventStateRequest(key=event)
+        response = await self._call(self._stub.GetEventState, request, STATE_SECONDS)
+        return messages.event_state(response.state)
+
+    async def list_changes(self, place: Place, limit: int) -> News:
+        """Lists what changed since a place in the feed; raises HistoryGone."""
+        request = catalogue_pb2.ListChangesRequest(
+            epoch=place.epoch, after_sequence=place.sequence, limit=limit
+        )
+        response = await self._call(self._stub.ListChanges, request, LIST_SECONDS)
+        return messages.news(response, place)
+
+    async def list_states(self, after_event_id: int, limit: int) -> Listing:
+        """Lists the states of all events by number."""
+        request = catalogue_pb2.ListEventStatesRequest(after_event_id=after_event_id, limit=limit)
+        response = await self._call(self._stub.ListEventStates, request, LIST_SECONDS)
+        return Listing(
+            [messages.event_state(state) for state in response.states],
+            Place(response.epoch, response.head_sequence),
+        )
+
+    async def _call(
+        self, rpc: channel.Rpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float
+    ) -> ResponseT:
+        try:
+            return await channel.call(
+                rpc, request, timeout_seconds=timeout_seconds, authorization=self._authorization
+            )
+        except Received as refusal:
+            if known := _REFUSALS.get(refusal.reason):
+                raise known from refusal
+            raise
+
+
+_REFUSALS = {refusal.reason: refusal for refusal in (EventNotFound, HistoryGone)}

@@ -1,0 +1,1 @@
+"""Booking seats, looking at bookings, and cancelling them."""

@@ -1,0 +1,160 @@
+"""Looking at bookings: one, all, a user's, an event's; nothing here changes anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from services.bookings.access import Viewer
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.errors import BookingNotFound, EventNotFound
+from services.kit.database import queries
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Unavailable
+from services.kit.rpc.paging import Page
+
+SQL = queries.load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingDetails:
+    """A booking as people see it: with its event, and CANCELLED as soon as that is closed.
+
+    Times are aware, money is minor units for all seats.
+    """
+
+    event_id: int
+    id: int
+    reference: UUID
+    user_id: str
+    status: str
+    seat_count: int
+    price_amount_minor: int | None
+    price_currency: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    cancelled_at: datetime | None
+    event_name: str
+    event_starts_at: datetime | None
+    event_organizer_id: str | None
+
+    @property
+    def name(self) -> str:
+        """The name of its event."""
+        return self.event_name
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """When its event starts."""
+        return self.event_starts_at
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whose an event is, and whether it is hidden from others or gone."""
+
+    organizer_id: str | None
+    is_draft: bool
+    is_deleted: bool
+
+
+class Bookings:
+    """Reads bookings. Uses the catalogue for events that are not known here yet."""
+
+    def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
+        self._pool = pool
+        self._catalogue = catalogue
+
+    async def get(self, booking_id: int, viewer: Viewer) -> BookingDetails:
+        """Gets a booking by its number; raises BookingNotFound unless the viewer may see it."""
+        return _only(await self._read("get_booking", id=booking_id, **viewer.rows()))
+
+    async def get_by_reference(self, reference: UUID, viewer: Viewer) -> BookingDetails:
+        """Gets a booking by its reference, which a guest tells nobody.
+
+        Raises BookingNotFound unless the viewer may see it.
+        """
+        rows = viewer.rows(guests=True)
+        return _only(await self._read("get_booking_by_reference", reference=reference, **rows))
+
+    async def list_all(self, page: Page, viewer: Viewer) -> list[BookingDetails]:
+        """Lists the bookings that the viewer may see, and one more than the page has.
+
+        Raises PermissionDenied.
+        """
+        viewer.expect_to_list()
+        return await self._read(
+            "list_bookings", before=page.before, limit=page.limit, **viewer.rows()
+        )
+
+    async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[BookingDetails]:
+        """Lists a user's bookings of a page, and one more if there is a next page.
+
+        Raises PermissionDenied.
+        """
+        viewer.expect_to_list_user(user_id)
+        return await self._read(
+            "list_user_bookings", user_id=user_id, before=page.before, limit=page.limit
+        )
+
+    async def list_of_event(
+        self, event_id: int, page: Page, viewer: Viewer
+    ) -> list[BookingDetails]:
+        """Lists what the viewer may see of an event's bookings, and one more than the page has.
+
+        Raises EventNotFound for an event that they may not see, PermissionDenied for one that they
+        see and whose list they do not, Unavailable for one that nobody can tell of.
+        """
+        standing = await self._standing(event_id)
+        if standing.is_deleted or (standing.is_draft and not viewer.owns(standing.organizer_id)):
+            raise EventNotFound
+        viewer.expect_to_list_event(standing.organizer_id)
+        return await self._read(
+            "list_event_bookings",
+            event_id=event_id,
+            before=page.before,
+            limit=page.limit,
+            **viewer.rows(),
+        )
+
+    async def list_own(
+        self, user_id: str, status: str | None, number: int, page: Page
+    ) -> tuple[Sequence[BookingDetails], int]:
+        """Lists page `number` of a user's bookings, and counts those on all pages."""
+        wanted = {"user_id": user_id, "status": status}
+        found = await self._read(
+            "list_own_bookings", **wanted, limit=page.size, offset=page.size * (number - 1)
+        )
+        async with self._pool.connection() as connection:
+            [total] = await (await connection.execute(SQL["count_own_bookings"], wanted)).fetchall()
+        return found, total[0]
+
+    async def _standing(self, event_id: int) -> Standing:
+        standing = await self._known_standing(event_id)
+        if standing is None:
+            if refusal := (await self._catalogue.learn([event_id])).get(event_id):
+                raise refusal
+            standing = await self._known_standing(event_id)
+        if standing is None:
+            raise Unavailable
+        return standing
+
+    async def _known_standing(self, event_id: int) -> Standing | None:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Standing))
+            await cursor.execute(SQL["get_standing"], {"event_id": event_id})
+            return await cursor.fetchone()
+
+    async def _read(self, statement: str, **values: object) -> list[BookingDetails]:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(BookingDetails))
+            await cursor.execute(SQL[statement], values)
+            return await cursor.fetchall()
+
+
+def _only(found: Sequence[BookingDetails]) -> BookingDetails:
+    if not found:
+        raise BookingNotFound
+    return found[0]

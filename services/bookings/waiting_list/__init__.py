@@ -1,0 +1,1 @@
+"""The waiting list: joining, leaving, reading it, and telling people who got seats."""

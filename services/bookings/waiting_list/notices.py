@@ -1,0 +1,111 @@
+"""Notices: that somebody who waited has seats, told to accounts, which mails it.
+
+Whatever gives seats to those who wait inserts into `notices` in its own transaction, for users who
+have an account. A notice is sent until accounts says that it has it, and accounts knows those that
+come twice: so none is lost, and nobody is told twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import grpc
+import structlog
+from psycopg.rows import class_row
+
+from services.kit.database import queries
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Received, Refusal
+
+SQL = queries.load(__file__)
+SENT_AT_ONCE = 100
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A booking whose user is to be told; an offer if there is a time until which to take it."""
+
+    id: UUID
+    event_id: int
+    booking_id: int
+    user_id: str
+    event_name: str
+    event_starts_at: datetime | None
+    seat_count: int
+    reference: UUID
+    offer_expires_at: datetime | None
+    is_moot: bool
+
+
+class Accounts(Protocol):
+    """Who tells people."""
+
+    async def send_notices(self, notices: Sequence[Notice]) -> None:
+        """Hands notices over, all or none; raises a Refusal, after which it may have them."""
+
+
+class Notices:
+    """Sends the notices that wait."""
+
+    def __init__(self, pool: Pool, accounts: Accounts) -> None:
+        self._pool = pool
+        self._accounts = accounts
+
+    async def send(self) -> bool:
+        """Sends notices that are due; tells whether there may be more.
+
+        Those that accounts did not take are due again after 10 seconds, 20, 40, then each minute.
+        """
+        leased = await self._lease()
+        try:
+            taken = await self._hand_over([notice for notice in leased if not notice.is_moot])
+        except Refusal as refusal:
+            log.warning("notices wait for accounts", reason=refusal.reason)
+            return False
+        await self._delete([*taken, *(notice for notice in leased if notice.is_moot)])
+        return len(leased) == SENT_AT_ONCE
+
+    async def _hand_over(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Hands notices to accounts and gives those that it took.
+
+        Halves what it refuses, until the ones are found that it cannot take: they wait alone.
+        """
+        if not notices:
+            return []
+        try:
+            await self._accounts.send_notices(notices)
+        except Received as refusal:
+            if refusal.code not in _MAY_BE_ONE_OF_THEM:
+                raise
+            if len(notices) == 1:
+                log.exception("notice refused", notice=str(notices[0].id))
+                return []
+            half = len(notices) // 2
+            return [
+                *await self._hand_over(notices[:half]),
+                *await self._hand_over(notices[half:]),
+            ]
+        return notices
+
+    async def _lease(self) -> Sequence[Notice]:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Notice))
+            values = {"limit": SENT_AT_ONCE}
+            return await (await cursor.execute(SQL["lease_notices"], values)).fetchall()
+
+    async def _delete(self, notices: Sequence[Notice]) -> None:
+        if not notices:
+            return
+        values = {
+            "event_ids": [notice.event_id for notice in notices],
+            "booking_ids": [notice.booking_id for notice in notices],
+        }
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["delete_notices"], values)
+
+
+_MAY_BE_ONE_OF_THEM = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INTERNAL}

@@ -1,0 +1,1 @@
+"""Events: creating, reading, listing, changing and deleting them."""

@@ -1,0 +1,87 @@
+"""Every state of an event is written here and nowhere else, each under a revision of its own.
+
+Whoever follows the catalogue hooks in here: what must be told of a change is told in this file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from services.kit.database import queries
+from services.kit.database.postgres import Connection
+
+SQL = queries.load(__file__)
+
+Fields = Mapping[str, Any]
+"""Columns of `events` that a client sets, and their values; None clears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event at a revision of the epoch. Times are aware UTC, the price is for one seat."""
+
+    id: int
+    revision: int
+    key: str | None
+    name: str
+    description: str | None
+    total_seats: int
+    status: str
+    starts_at: datetime | None
+    venue: str | None
+    time_zone: str | None
+    sales_open_at: datetime | None
+    sales_close_at: datetime | None
+    price_amount_minor: int | None
+    price_currency: str | None
+    one_booking_per_user: bool | None
+    organizer_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+    epoch: str
+
+
+async def create(connection: Connection, fields: Fields, organizer_id: str | None) -> Event | None:
+    """Writes the first revision of a new event; None when its key is taken."""
+    values = {"fields": as_json(fields), "organizer_id": organizer_id}
+    cursor = connection.cursor(row_factory=class_row(Event))
+    event = await (await cursor.execute(SQL["create_event"], values)).fetchone()
+    if event is not None:
+        await _publish(connection, event.id)
+    return event
+
+
+async def change(connection: Connection, event_id: int, revision: int, changes: Fields) -> Event:
+    """Writes a new revision in which only `changes` differ. The caller holds the event's lock."""
+    values = {"event_id": event_id, "revision": revision, "changes": as_json(changes)}
+    cursor = connection.cursor(row_factory=class_row(Event))
+    event = await (await cursor.execute(SQL["change_event"], values)).fetchone()
+    if event is None:
+        raise LookupError(f"event {event_id} is past revision {revision}")
+    await _publish(connection, event_id)
+    return event
+
+
+async def burn(connection: Connection, event_id: int, revision: int) -> None:
+    """Uses a revision up for a change that was refused, and states the event anew under the next.
+
+    So no late copy of the change is ever applied, and what bookings may have missed before is.
+    """
+    await connection.execute(SQL["burn_revision"], {"event_id": event_id, "revision": revision})
+    await _publish(connection, event_id)
+
+
+async def _publish(connection: Connection, event_id: int) -> None:
+    """Puts the event into the feed, in the transaction of its change."""
+    await connection.execute(SQL["publish"], {"event_id": event_id})
+
+
+def as_json(fields: Fields) -> Jsonb:
+    """Writes fields as PostgreSQL reads them back with jsonb_populate_record."""
+    return Jsonb(fields, dumps=orjson.dumps)

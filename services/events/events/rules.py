@@ -1,0 +1,97 @@
+"""What an event may hold and become. Pure: what bookings has to say is asked elsewhere."""
+
+import zoneinfo
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+
+from services.events.errors import InvalidTransition
+from services.events.events.revisions import Event, Fields
+from services.kit.rpc.errors import ValidationFailed, Violation
+
+TRANSITIONS = {
+    ("DRAFT", "PUBLISHED"),
+    ("PUBLISHED", "DRAFT"),
+    ("PUBLISHED", "CANCELLED"),
+    ("PUBLISHED", "COMPLETED"),
+}
+NEVER_NULL = ("name", "total_seats", "status")
+
+
+def check_fields(fields: Fields) -> None:
+    """Raises ValidationFailed for values that no event may have, whatever it holds now."""
+    found = [
+        Violation(f"event.{field}", "must not be null")
+        for field in NEVER_NULL
+        if fields.get(field, field) is None
+    ]
+    if fields.get("time_zone") not in {None, *time_zones()}:
+        found.append(
+            Violation(
+                "event.time_zone", "must be the name of an IANA time zone, like Europe/Berlin"
+            )
+        )
+    if found:
+        raise ValidationFailed(violations=found)
+
+
+def check_new(fields: Fields) -> None:
+    """Raises ValidationFailed for fields that cannot make an event."""
+    check_fields(fields)
+    _check_window(fields.get("sales_open_at"), fields.get("sales_close_at"))
+
+
+def changes_of(event: Event, fields: Fields) -> Fields:
+    """Picks the fields that differ from the event as it is.
+
+    Raises ValidationFailed when they cannot be its fields, InvalidTransition when it cannot get
+    there from here.
+    """
+    meant = _with_one_name(event, fields)
+    changes = {name: value for name, value in meant.items() if value != getattr(event, name)}
+    if "key" in changes:
+        raise ValidationFailed(violations=[Violation("event.key", "cannot change")])
+    target = replace(event, **changes)
+    _check_window(target.sales_open_at, target.sales_close_at)
+    if "status" in changes and (event.status, target.status) not in TRANSITIONS:
+        raise InvalidTransition
+    return changes
+
+
+def needs_verdict(event: Event, changes: Fields) -> bool:
+    """Tells whether bookings must agree first, since what is booked may forbid it.
+
+    Everything that takes something away does: seats, the sale, the event itself, the freedom to
+    book twice.
+    """
+    target = replace(event, **changes)
+    return (
+        target.total_seats < event.total_seats
+        or target.deleted_at is not None
+        or target.one_booking_per_user != event.one_booking_per_user
+        or target.status not in {event.status, "PUBLISHED"}
+    )
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Names the time zones that there are."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _with_one_name(event: Event, fields: Fields) -> Fields:
+    """Picks of the two names that a client was shown and sent back the one that was edited."""
+    if "copied_name" not in fields:
+        return fields
+    edited = {fields.get("name", event.name), fields["copied_name"]} - {event.name}
+    if len(edited) > 1:
+        differs = "differs from the name, which it repeats: send one of them, or both alike"
+        raise ValidationFailed(violations=[Violation("copied_name", differs)])
+    others = {name: value for name, value in fields.items() if name != "copied_name"}
+    return others | {"name": next(iter(edited), event.name)}
+
+
+def _check_window(opens: object, closes: object) -> None:
+    if isinstance(opens, datetime) and isinstance(closes, datetime) and closes <= opens:
+        after = Violation("event.sales_close_at", "must be after sales_open_at")
+        raise ValidationFailed(violations=[after])

@@ -1,0 +1,1 @@
+"""The feed of changes that bookings follows, and what bookings is asked."""

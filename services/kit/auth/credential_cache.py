@@ -1,0 +1,50 @@
+"""Credentials that were seen before, and whom they stand for."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Collection
+
+from services.kit.rpc.callers import Caller
+
+SIZE = 20_000
+
+
+class Known:
+    """At most `size` credentials, each until its time is over; the longest unused go first.
+
+    Only what was found good is kept, so nobody can push others out with made-up ones.
+    """
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._size = size
+        self._entries: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, credential: str) -> Caller | None:
+        """Tells who calls; None for a credential that has to be looked into."""
+        entry = self._entries.get(credential)
+        if entry is None:
+            return None
+        if time.time() >= entry[1]:
+            del self._entries[credential]
+            return None
+        self._entries.move_to_end(credential)
+        return entry[0]
+
+    def add(self, credential: str, caller: Caller, *, until: float) -> None:
+        """Remembers a good credential until a time (Unix)."""
+        self._entries[credential] = (caller, until)
+        self._entries.move_to_end(credential)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def forget(self, subjects: Collection[str]) -> None:
+        """Forgets the credentials of some subjects, which are looked into again when next seen."""
+        for credential in [c for c, (who, _) in self._entries.items() if who.subject in subjects]:
+            del self._entries[credential]
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._entries.clear()

@@ -1,0 +1,1 @@
+"""Combining concurrent calls, timers, and noticing outages."""

@@ -1,0 +1,126 @@
+"""The pool of connections to PostgreSQL, and what its errors mean to a caller."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
+
+Connection = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+
+# A statement that the server ended by itself was rolled back, so it certainly did nothing:
+# lock_not_available, query_canceled, serialization_failure, deadlock_detected,
+# idle_in_transaction_session_timeout, transaction_timeout, read_only_sql_transaction,
+# cannot_connect_now.
+_ROLLED_BACK = {"55P03", "57014", "40001", "40P01", "25P03", "25P04", "25006", "57P03"}
+_OUT_OF_RESOURCES = "53"
+PATIENCE_SECONDS = 0.5
+REACHABLE_SECONDS = 1.0
+START_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+_SESSION = {
+    "statement_timeout": "2s",
+    "lock_timeout": "1s",
+    # A process that is paused while it holds an event's row loses it after this.
+    "idle_in_transaction_session_timeout": "5s",
+    "client_connection_check_interval": "5s",
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+
+def open_pool(
+    dsn: str,
+    *,
+    schema: str,
+    size: int,
+    session: Mapping[str, str] = NO_SETTINGS,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Pool:
+    """Makes a pool of at most `size` connections to one schema; enter it to open it.
+
+    `session` are settings of the service's own that its SQL reads.
+
+    Connections are in autocommit: a use case of one statement is its own transaction, any other
+    says `async with connection.transaction()`. A caller who finds no free connection within
+    `patience_seconds`, or too many others waiting, is refused.
+    """
+    options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **session}.items())
+    return AsyncConnectionPool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=patience_seconds,
+        max_waiting=size * 64,
+        # The pauses between attempts double until this long; whoever asks next starts anew. With
+        # more, the pool would sleep on for as long as an outage took.
+        reconnect_timeout=2,
+        name=schema,
+        kwargs={
+            "autocommit": True,
+            "prepare_threshold": 1,
+            "application_name": f"boxoffice-{schema}",
+            "options": f"{options} -c search_path={schema}",
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            # Milliseconds. There are no keepalives while a statement is unacknowledged.
+            "tcp_user_timeout": 10_000,
+            "connect_timeout": 2,
+        },
+    )
+
+
+def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
+    """Tells what a database error means to a caller; None when it is a defect of ours.
+
+    A lost connection leaves a write in doubt: it may have committed before the answer was lost.
+    """
+    if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed):
+        return Unavailable()
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return Unavailable() if getattr(error, "sqlstate", None) in _ROLLED_BACK else None
+    state = error.sqlstate or ""
+    if is_read or state in _ROLLED_BACK or state.startswith(_OUT_OF_RESOURCES):
+        return Unavailable()
+    return OutcomeUnknown()
+
+
+async def wait_until_reachable(pool: Pool, *, seconds: float = START_SECONDS) -> None:
+    """Waits at start for a database that starts too, or is busy, where it is needed at once.
+
+    Gives up in silence: whoever asks it next hears why.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not await is_reachable(pool):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                await asyncio.sleep(LOOK_SECONDS)
+
+
+async def are_reachable(pools: Sequence[Pool]) -> bool:
+    """Tells whether all pools reach their database; replaces connections that were lost."""
+    return all(await asyncio.gather(*map(is_reachable, pools)))
+
+
+async def is_reachable(pool: Pool) -> bool:
+    """Tells whether a statement can be run now; replaces connections that were lost."""
+    try:
+        # A server that is paused accepts statements, and never answers.
+        async with asyncio.timeout(REACHABLE_SECONDS), pool.connection() as connection:
+            await connection.execute("SELECT 1")
+    except TimeoutError:
+        return False
+    except psycopg.Error:
+        await pool.check()
+        return False
+    return True

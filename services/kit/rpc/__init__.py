@@ -1,0 +1,1 @@
+"""Calling and being called over gRPC: callers, channels, errors, validation."""

@@ -1,0 +1,78 @@
+"""How one process calls another: a channel per target, and every call with a deadline."""
+
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+import grpc
+
+from boxoffice.client import CHANNEL_OPTIONS
+from services.kit.rpc import context, errors
+
+RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
+ResponseT_co = TypeVar("ResponseT_co", covariant=True)
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class Rpc(Protocol[RequestT_contra, ResponseT_co]):
+    """A method of an asynchronous stub."""
+
+    def __call__(
+        self, request: RequestT_contra, *, timeout: float, metadata: tuple[tuple[str, str], ...]
+    ) -> Awaitable[ResponseT_co]:
+        """Starts the call."""
+
+
+def open_channel(target: str) -> grpc.aio.Channel:
+    """Opens a channel that spreads its calls over the replicas behind `target`.
+
+    A replica that stops is left out, and no call is lost by that. Close the channel after use.
+    """
+    options = [*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)]
+    return grpc.aio.insecure_channel(target, options=options)
+
+
+async def call(
+    rpc: Rpc[RequestT, ResponseT],
+    request: RequestT,
+    *,
+    timeout_seconds: float,
+    authorization: str = "",
+) -> ResponseT:
+    """Calls another service on behalf of the request at hand.
+
+    Takes at most `timeout_seconds`, less when the caller's own deadline is nearer. Raises Received
+    for a refusal of the other service, Unavailable where it certainly did nothing, OutcomeUnknown
+    where there was no verdict.
+    """
+    metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id.get()),)
+    if authorization:
+        metadata += (("authorization", authorization),)
+    timeout = context.remaining_seconds(timeout_seconds)
+    try:
+        return await rpc(request, timeout=timeout, metadata=metadata)
+    except grpc.aio.AioRpcError as error:
+        raise (errors.refusal_of(error) or _without_verdict(error)) from error
+
+
+def was_not_sent(error: grpc.aio.AioRpcError) -> bool:
+    """Tells whether the request certainly never left: there was no connection to send it on.
+
+    grpc.aio says so in the text alone; with any other text it may have been sent.
+    """
+    text = error.details() or ""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
+
+
+def _without_verdict(error: grpc.aio.AioRpcError) -> errors.Refusal:
+    # A server with too much to do says so before it begins.
+    if was_not_sent(error) or error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return errors.Unavailable()
+    return errors.OutcomeUnknown()
+
+
+_NO_BACKEND = (
+    "connections to all backends failing",
+    "failed to connect to all addresses",
+    "errors resolving ",
+)

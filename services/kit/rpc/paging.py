@@ -1,0 +1,77 @@
+"""Keyset pages (AIP-158): newest first by a number, with tokens that only their list accepts."""
+
+import base64
+import binascii
+import hashlib
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from services.kit.rpc.errors import InvalidPageToken
+
+DEFAULT_SIZE = 50
+FIRST = 2**63 - 1
+
+
+class Row(Protocol):
+    """A row that is listed by its number."""
+
+    @property
+    def id(self) -> int:
+        """The number, higher for what is newer."""
+
+
+RowT = TypeVar("RowT", bound=Row)
+
+_TOKEN = struct.Struct(">q8s")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """At most `size` rows with a number below `before`; `scope` names the list and its filters."""
+
+    size: int
+    before: int
+    scope: str
+
+    @property
+    def limit(self) -> int:
+        """Rows to ask for: one more than shown tells whether there is a next page."""
+        return self.size + 1
+
+    def token_after(self, number: int) -> str:
+        """Makes the token of the page after the row of this number."""
+        token = _TOKEN.pack(number, _digest(self.scope))
+        return base64.urlsafe_b64encode(token).decode().rstrip("=")
+
+
+def parse(page_size: int, page_token: str, *, scope: str) -> Page:
+    """Reads a request's paging fields; raises InvalidPageToken for a token of another list.
+
+    How large a page may be is a rule of the contract, and checked by then.
+    """
+    size = page_size or DEFAULT_SIZE
+    if not page_token:
+        return Page(size, FIRST, scope)
+    try:
+        padding = "=" * (-len(page_token) % 4)
+        token = base64.b64decode(page_token + padding, altchars=b"-_", validate=True)
+        number, digest = _TOKEN.unpack(token)
+    except (binascii.Error, ValueError, struct.error) as error:
+        raise InvalidPageToken from error
+    if digest != _digest(scope):
+        raise InvalidPageToken
+    return Page(size, number, scope)
+
+
+def cut(rows: Sequence[RowT], page: Page) -> tuple[Sequence[RowT], str]:
+    """Cuts the rows that were read to the page, and gives the token of the next one or ""."""
+    if len(rows) <= page.size:
+        return rows, ""
+    shown = rows[: page.size]
+    return shown, page.token_after(shown[-1].id)
+
+
+def _digest(scope: str) -> bytes:
+    return hashlib.sha256(scope.encode()).digest()[:8]

@@ -1,0 +1,80 @@
+"""The rules of the contract, checked before any handler runs.
+
+protovalidate checks what a field may hold. What a resource must have when it is made is its fields'
+`field_behavior` REQUIRED (AIP-203), checked here wherever a request has no `update_mask`. So is a
+user that only a token could name instead.
+"""
+
+from functools import cache
+from typing import TypeAlias
+
+import protovalidate
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from boxoffice.rest.v1 import rest_pb2
+from services.kit.rpc.errors import Violation
+from services.kit.rpc.violation_text import worded
+
+MISSING = "value is required"
+
+Resources: TypeAlias = list[tuple[FieldDescriptor, list[FieldDescriptor]]]
+
+
+def violations(message: Message, *, has_account: bool = True) -> list[Violation]:
+    """Lists the fields of a request that break their rules; empty when it is valid.
+
+    Without an account, a caller must name the user whom their token would name otherwise.
+    """
+    found = [
+        Violation(_path(violation.proto), worded(violation))
+        for violation in protovalidate.collect_violations(message)
+    ]
+    resources, users = _required(message.DESCRIPTOR)
+    if not has_account:
+        found += [Violation(name, MISSING) for name in users if not message.HasField(name)]
+    return found + _missing(message, resources) if resources else found
+
+
+def _path(violation: protovalidate.ViolationPb) -> str:
+    path = ""
+    for element in violation.field.elements if violation.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None and element.subscript.field == "index":
+            path += f"[{element.subscript.value}]"
+    return path
+
+
+def _missing(message: Message, resources: Resources) -> list[Violation]:
+    return [
+        Violation(f"{resource.name}.{field.name}", MISSING)
+        for resource, required in resources
+        if message.HasField(resource.name)
+        for field in required
+        if not getattr(message, resource.name).HasField(field.name)
+    ]
+
+
+@cache
+def _required(request: Descriptor) -> tuple[Resources, list[str]]:
+    """Lists what a request must have that can be seen to be absent.
+
+    That is each of its resources with the fields that make one, and the fields that only a caller
+    with a token may leave out. Both at once, as this is asked for each request.
+    """
+    options = [(field.name, field.GetOptions()) for field in request.fields]
+    users = [name for name, given in options if given.Extensions[rest_pb2.field].named_by_token]
+    if "update_mask" in request.fields_by_name:
+        return [], users
+    resources = [
+        (field, [part for part in field.message_type.fields if _is_required(part)])
+        for field in request.fields
+        if field.message_type is not None and not field.is_repeated
+    ]
+    return [(resource, required) for resource, required in resources if required], users
+
+
+def _is_required(field: FieldDescriptor) -> bool:
+    behaviours = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return field.has_presence and field_behavior_pb2.REQUIRED in behaviours

@@ -1,0 +1,55 @@
+"""Counts, times and logs the calls of a method, whether each came by itself or in a batch."""
+
+from collections.abc import Sequence
+
+import structlog
+from prometheus_client import Counter
+
+from services.kit.rpc import errors
+from services.kit.server import metrics
+from services.kit.server.logging import sampled
+
+log = structlog.get_logger()
+
+
+class CallLog:
+    """Records what became of the calls of one method; logs `log_sample` of those that went well."""
+
+    def __init__(self, path: str, log_sample: float) -> None:
+        self._path = path
+        self._log_sample = log_sample
+        self._counters: dict[str, Counter] = {}
+        self._seconds = metrics.SECONDS.labels(path)
+
+    def answered(self, request_ids: Sequence[str], seconds: float) -> None:
+        """Records successes of calls that took as long."""
+        self._count("OK", "", len(request_ids), seconds)
+        for request_id in request_ids:
+            if sampled(request_id, self._log_sample):
+                self._write("answered", request_id, seconds)
+
+    def refused(self, request_ids: Sequence[str], refusal: errors.Refusal, seconds: float) -> None:
+        """Records refusals; those that the client is not to blame for are always logged."""
+        self._count(refusal.code.name, refusal.reason, len(request_ids), seconds)
+        share = 1.0 if isinstance(refusal, _TROUBLE) else self._log_sample
+        for request_id in request_ids:
+            if sampled(request_id, share):
+                self._write("refused", request_id, seconds, reason=refusal.reason)
+
+    def abandoned(self) -> None:
+        """Records a call whose caller stopped waiting."""
+        metrics.CALLS.labels(self._path, "CANCELLED", "").inc()
+
+    def _count(self, code: str, reason: str, number: int, seconds: float) -> None:
+        counter = self._counters.get(reason)
+        if counter is None:
+            counter = self._counters[reason] = metrics.CALLS.labels(self._path, code, reason)
+        counter.inc(number)
+        self._seconds.observe_alike(seconds, number)
+
+    def _write(self, event: str, request_id: str, seconds: float, **more: str) -> None:
+        rounded = round(seconds, 6)
+        log.info(event, request_id=request_id, method=self._path, seconds=rounded, **more)
+
+
+_TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)

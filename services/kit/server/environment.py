@@ -1,0 +1,134 @@
+"""Reads settings from the environment, and refuses what cannot be used: a line for each mistake.
+
+A line has the variable's name, its value unless that is a secret, and what is allowed.
+"""
+
+import difflib
+import re
+import sys
+from collections.abc import Collection, Iterator, Mapping
+
+from pydantic import AliasChoices, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings
+
+from services.kit.rpc.errors import StartError
+
+BAD_SETTINGS = 2
+"""Exit status of a process that its settings keep from starting."""
+
+LONGEST_VALUE = 100
+"""Characters of a value that are shown."""
+
+# Kubernetes sets these in every container for each of its services, ours included.
+_OF_KUBERNETES = re.compile(
+    r"\w+_(SERVICE_(HOST|PORT)(_\w+)?=.*|PORT=(tcp|udp)://.*|PORT_\d+_(TCP|UDP)(_\w+)?=.*)"
+)
+_ALLOWED = {
+    "missing": "must be set",
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "ip_any_network": "must be networks like 10.0.0.0/8, separated by commas",
+}
+
+
+class SettingsError(StartError):
+    """A process cannot run with its settings; the message has a line for each mistake."""
+
+
+def refuse(who: str, error: StartError) -> int:
+    """Writes to stderr why `who` does not start, and returns the exit status."""
+    lines = [f"{who}: {line}\n" for line in str(error).splitlines()]
+    sys.stderr.writelines(lines)
+    return BAD_SETTINGS if isinstance(error, SettingsError) else 1
+
+
+def names_of(settings: type[BaseSettings]) -> frozenset[str]:
+    """Returns the names of all variables that these settings are read from."""
+    fields = settings.model_fields.items()
+    return frozenset(name for key, field in fields for name in _variables(settings, key, field))
+
+
+def mistakes(
+    settings: type[BaseSettings], environment: Mapping[str, str], *, need_all: bool = True
+) -> list[str]:
+    """Returns a line for each value that these settings cannot take.
+
+    With `need_all=False` settings may be missing, and what they need together is not asked.
+    """
+    try:
+        settings()
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        wanted = [one for one in found if need_all or (one["loc"] and one["type"] != "missing")]
+        return [_line(settings, one, environment) for one in wanted]
+    return []
+
+
+def unknown_names(
+    environment: Mapping[str, str], *, prefixes: tuple[str, ...], known: Collection[str]
+) -> list[str]:
+    """Returns a line for each variable that has one of our prefixes and that nothing reads."""
+    return [
+        unknown_name(name, known)
+        for name, value in environment.items()
+        if name.upper().startswith(prefixes)
+        and name.upper() not in known
+        and not _OF_KUBERNETES.match(f"{name}={value}")
+    ]
+
+
+def unknown_name(name: str, known: Collection[str]) -> str:
+    """Returns the line that refuses a name, with the known one that is most like it."""
+    nearest = difflib.get_close_matches(name.upper(), known, n=1)
+    return f"{name} is no setting" + (f"; did you mean {nearest[0]}?" if nearest else "")
+
+
+def _line(settings: type[BaseSettings], error: ErrorDetails, environment: Mapping[str, str]) -> str:
+    """Describes one mistake. The validators of ours say what is allowed without the value."""
+    allowed = _ALLOWED.get(error["type"]) or _words(error)
+    found = _field_at(settings, error["loc"])
+    if found is None:
+        return allowed
+    name, field = found
+    given = {key.upper(): value for key, value in environment.items()}
+    variables = _variables(settings, name, field)
+    variable = next((one for one in variables if one in given), variables[0])
+    if error["type"] == "missing" or not field.repr:
+        return f"{variable} {allowed}"
+    return f"{variable}={_shown(given.get(variable, ''))} {allowed}"
+
+
+def _words(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    return error["msg"].replace("Input should be", "must be")
+
+
+def _field_at(
+    settings: type[BaseSettings], location: tuple[int | str, ...]
+) -> tuple[str, FieldInfo] | None:
+    """Finds the field that an error is about; None for one about all of them together."""
+    for name, field in settings.model_fields.items():
+        if location and location[0] in {name, *_aliases(field)}:
+            return name, field
+    return None
+
+
+def _variables(settings: type[BaseSettings], name: str, field: FieldInfo) -> tuple[str, ...]:
+    prefix = settings.model_config.get("env_prefix", "")
+    return tuple(_aliases(field)) or (f"{prefix}{name}".upper(),)
+
+
+def _aliases(field: FieldInfo) -> Iterator[str]:
+    alias = field.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return (choice for choice in choices if isinstance(choice, str))
+
+
+def _shown(value: str) -> str:
+    """Returns a value on one line, cut where it is long."""
+    plain = value if value.isprintable() else repr(value)
+    return plain if len(plain) <= LONGEST_VALUE else f"{plain[:LONGEST_VALUE]}…"

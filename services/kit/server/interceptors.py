@@ -1,0 +1,271 @@
+"""The layers that every call passes, outermost first: see `layers`.
+
+Each wraps a method once, when it is first called, so a call pays for no more than the functions.
+"""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, cast
+
+import grpc
+import structlog
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from services.kit.auth.authentication import Authenticator
+from services.kit.database import postgres
+from services.kit.rpc import context, errors
+from services.kit.rpc.callers import Caller, Rule, rule_of
+from services.kit.rpc.validation import violations
+from services.kit.server.call_log import CallLog
+
+ServicerContext = grpc.aio.ServicerContext[Any, Any]
+Unary = Callable[[Any, ServicerContext], Awaitable[Message | None]]
+Stream = Callable[[Any, ServicerContext], AsyncIterator[Message]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, who may call it, whether it reads."""
+
+    path: str
+    rule: Rule
+    is_read: bool
+
+
+class Layer(Protocol):
+    """Something that happens around every call."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """Makes the behaviour of a method out of that of the layers inside it."""
+
+
+def layers(authenticator: Authenticator, *, log_sample: float) -> Sequence[Layer]:
+    """Lists the layers of every service, outermost first."""
+    return (
+        RequestContext(),
+        AccessLog(log_sample),
+        Errors(),
+        Authentication(authenticator),
+        Validation(),
+    )
+
+
+class RequestContext:
+    """Notes the request's id and deadline for logs and for calls made on its behalf."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
+            metadata = _metadata(call_context)
+            context.request_id.set(fit_request_id(metadata.get("x-request-id", "")))
+            context.set_deadline(call_context.time_remaining())
+            return await behaviour(request, call_context)
+
+        return call
+
+
+def fit_request_id(given: str) -> str:
+    """Returns the id that a caller gave a request, or a new one where that is not fit for logs."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+class AccessLog:
+    """Counts and times every call, and logs a share of those that went well."""
+
+    def __init__(self, log_sample: float) -> None:
+        self._log_sample = log_sample
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+        calls = CallLog(method.path, self._log_sample)
+
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
+            started = time.perf_counter()
+            request_id = context.request_id.get()
+            try:
+                response = await behaviour(request, call_context)
+            except errors.Refusal as refusal:
+                calls.refused((request_id,), refusal, time.perf_counter() - started)
+                await errors.abort(call_context, refusal)
+                raise
+            except asyncio.CancelledError:
+                calls.abandoned()
+                raise
+            calls.answered((request_id,), time.perf_counter() - started)
+            return response
+
+        return call
+
+
+class Errors:
+    """Turns what goes wrong into a refusal, so that no text of an exception leaves the process."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
+            try:
+                return await behaviour(request, call_context)
+            except errors.Refusal:
+                raise
+            except Exception as error:
+                raise refusal_of(error, method) from error
+
+        return call
+
+
+def refusal_of(error: Exception, method: Method) -> errors.Refusal:
+    """Returns the refusal that a method's exception is or stands for; logs what is unexpected."""
+    if isinstance(error, errors.Refusal):
+        return error
+    refusal = postgres.refusal_of(error, is_read=method.is_read)
+    if refusal is None:
+        log.error("failed", method=method.path, exc_info=error)
+        return errors.Internal()
+    log.warning("database refused", method=method.path, error=str(error).strip())
+    return refusal
+
+
+class Authentication:
+    """Finds out who calls, and whether the method admits them."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+        authenticator = self._authenticator
+
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
+            authorization = _metadata(call_context).get("authorization")
+            caller = authenticator.known(authorization)
+            if caller is None:
+                caller = await authenticator.authenticate(authorization)
+            authenticator.admit(caller, method.rule)
+            context.caller.set(caller)
+            return await behaviour(request, call_context)
+
+        return call
+
+
+class Validation:
+    """Refuses a request that breaks a rule of the contract, or is not even of its type."""
+
+    def wrap(self, method: Method, behaviour: Unary) -> Unary:
+        """See Layer."""
+
+        async def call(request: Any, call_context: ServicerContext) -> Message | None:
+            if refusal := objection(request, context.caller.get()):
+                raise refusal
+            return await behaviour(request, call_context)
+
+        return call
+
+
+def objection(request: Message | None, caller: Caller) -> errors.ValidationFailed | None:
+    """Returns the refusal of an invalid request; None stands for bytes that are no request."""
+    if request is None:
+        return errors.ValidationFailed(violations=[_NO_MESSAGE])
+    found = violations(request, has_account=caller.subject is not None)
+    return errors.ValidationFailed(violations=found) if found else None
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Puts the layers around every RPC of Boxoffice; health and reflection pass untouched.
+
+    A stream of responses is to the layers one call that takes its time.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = layers
+        self._handlers: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        """Finds the wrapped handler of a method; see grpc.aio.ServerInterceptor."""
+        path = handler_call_details.method
+        if path not in self._handlers:
+            handler = await continuation(handler_call_details)
+            if handler is None or not path.startswith("/boxoffice."):
+                return handler
+            self._handlers[path] = self._wrapped(path, handler)
+        return self._handlers[path]
+
+    def _wrapped(self, path: str, handler: Handler) -> Handler:
+        if handler.request_streaming:
+            raise TypeError(f"{path} takes a stream, and no layer guards it")
+        if handler.response_streaming:
+            make: Any = grpc.unary_stream_rpc_method_handler
+            behaviour = _written(cast(Stream, handler.unary_stream))
+        else:
+            make = grpc.unary_unary_rpc_method_handler
+            behaviour = cast(Unary, handler.unary_unary)
+        method = describe(path)
+        for layer in reversed(self._layers):
+            behaviour = layer.wrap(method, behaviour)
+        read = reading(cast(Callable[[bytes], Message], handler.request_deserializer))
+        return cast(Handler, make(behaviour, read, handler.response_serializer))
+
+
+def reading(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
+    """Wraps a deserializer to return None for malformed bytes.
+
+    gRPC would tell clients the class of an exception that is raised here.
+    """
+
+    def read(sent: bytes) -> Message | None:
+        try:
+            return parse(sent)
+        except DecodeError:
+            return None
+
+    return read
+
+
+def _written(behaviour: Stream) -> Unary:
+    """Makes one call out of a stream: it writes the responses and gives none."""
+
+    async def call(request: Any, call_context: ServicerContext) -> None:
+        async for response in behaviour(request, call_context):
+            await call_context.write(response)
+
+    return call
+
+
+def describe(path: str) -> Method:
+    """Reads from the contract what the layers must know of `/package.Service/Method`.
+
+    Raises ValueError for a method that does not say who may call it.
+    """
+    descriptor = find(path)
+    is_read = descriptor.name.startswith(("Get", "List", "BatchGet", "Watch"))
+    return Method(path, rule_of(descriptor), is_read)
+
+
+def find(path: str) -> MethodDescriptor:
+    """Finds `/package.Service/Method` in the contract; raises KeyError."""
+    service, _, name = path.lstrip("/").partition("/")
+    return descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
+
+
+# It goes into every log line, and into the metadata of calls to other services.
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_NO_MESSAGE = errors.Violation("", "is not a message of the request's type")
+
+
+def _metadata(call_context: ServicerContext) -> Mapping[str, str]:
+    metadata = call_context.invocation_metadata() or ()
+    return {key: value for key, value in metadata if isinstance(value, str)}

@@ -1,0 +1,117 @@
+"""The settings that every process of Boxoffice has, read from the environment."""
+
+import os
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.kit.server import failpoints
+from services.kit.server.environment import SettingsError, mistakes, names_of, unknown_names
+from services.kit.server.setting_types import Address, DatabaseUrl, LogLevel
+
+SHORTEST_SECRET = 32
+"""Characters that a secret has in production, at least."""
+
+MODEL_CONFIG = SettingsConfigDict(
+    frozen=True,
+    extra="ignore",
+    env_ignore_empty=True,
+    allow_inf_nan=False,
+    # What is wrong with a secret is said, the secret is not.
+    hide_input_in_errors=True,
+)
+
+
+PREFIX = "BOXOFFICE_"
+OF_COMMANDS = ("BOXOFFICE_DATABASE_URL", "BOXOFFICE_DATA_DIRECTORY", "BOXOFFICE_RELOAD")
+"""What only commands read that migrate or start processes; a process may find them, too."""
+
+
+class ProcessSettings(BaseSettings):
+    """Settings that are read from the environment when a process starts."""
+
+    model_config = MODEL_CONFIG
+
+    of_commands: ClassVar[tuple[str, ...]] = ()
+    """What only commands read that has the prefix of this process."""
+
+    @classmethod
+    def load(cls) -> Self:
+        """Reads the settings. Raises SettingsError for bad values and for names nobody reads."""
+        prefix = cls.model_config["env_prefix"]
+        commands = {*OF_COMMANDS, *(prefix + name for name in cls.of_commands)}
+        found = mistakes(cls, os.environ) + unknown_names(
+            os.environ,
+            prefixes=(PREFIX, prefix),
+            known=names_of(cls) | names_of(Settings) | commands,
+        )
+        if found:
+            raise SettingsError("\n".join(found))
+        return cls()
+
+
+class Settings(ProcessSettings):
+    """Settings of one process."""
+
+    open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
+    """Whether callers without a token may act for anybody."""
+
+    service_key: str = Field(default="", repr=False, validation_alias="BOXOFFICE_SERVICE_KEY")
+    """Secret that the services know each other by; empty admits none."""
+
+    reflection: bool = Field(default=False, validation_alias="BOXOFFICE_REFLECTION")
+    """Whether grpcurl may ask what there is to call."""
+
+    environment: Literal["development", "production"] = Field(
+        default="development", validation_alias="BOXOFFICE_ENV"
+    )
+    """Where this runs; `production` forbids what only tests may do."""
+
+    failpoints: str = Field(default="", validation_alias="BOXOFFICE_FAILPOINTS")
+    """Places to die at, for tests; see services/kit/server/failpoints.py."""
+
+    log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
+    """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
+
+    log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")
+    """Share of the answered requests that are logged; the same ones in every process."""
+
+    @field_validator("failpoints")
+    @classmethod
+    def _refuse_bad_failpoints(cls, value: str) -> str:
+        failpoints.parsed(value)
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_failpoints(self) -> Self:
+        """Production dies for no test."""
+        if self.environment == "production" and self.failpoints:
+            raise ValueError("BOXOFFICE_FAILPOINTS is for tests, not for production")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_weak_secrets(self) -> Self:
+        """Production starts with the secrets of production, or not at all."""
+        if self.environment == "production" and len(self.service_key) < SHORTEST_SECRET:
+            wanted = f"{SHORTEST_SECRET} characters or more in production"
+            raise ValueError(f"BOXOFFICE_SERVICE_KEY must have {wanted}")
+        return self
+
+
+class ServiceSettings(Settings):
+    """Settings of a service, which adds its own with its prefix (`BOOKINGS_`)."""
+
+    of_commands = ("PORT", "DATABASE_PASSWORD")
+
+    database_url: DatabaseUrl
+    """Connection string of the service's own role."""
+
+    listen: Address
+    """Where to serve gRPC, as host:port."""
+
+    pool_size: int = Field(default=8, ge=2)
+    """Connections to PostgreSQL at most."""
+
+    metrics_listen: Address = ""
+    """Where to serve Prometheus metrics, as host:port; nowhere when empty."""

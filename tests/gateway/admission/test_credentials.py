@@ -1,0 +1,45 @@
+import grpc
+import pytest
+
+from gateway.admission.credentials import PublicIssuer
+from services.kit.auth.accounts_client import Identity
+from services.kit.auth.authentication import Authenticator
+from services.kit.rpc.callers import Role
+from services.kit.rpc.errors import InvalidToken, Unavailable
+from tests.services.issuer import ScriptedIssuer, account, serve_identity
+
+ADA = account("ada")
+
+
+async def test_the_gateway_tells_whom_to_limit() -> None:
+    """Accounts by their tokens, keys by all of them; what is neither is turned away."""
+    issuer = ScriptedIssuer()
+    server, target = await serve_identity(issuer)
+    async with grpc.aio.insecure_channel(target) as channel:
+        identity = Identity(channel, "", environment="test")
+        reader = Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")
+        caller = await reader.authenticate(f"Bearer {issuer.token(ADA, Role.ADMIN)}")
+        assert caller.subject == ADA
+        key = await reader.authenticate("Bearer box_one_secret")
+        assert (key.scopes, key.role) == (frozenset(), None)
+        assert key.subject
+        assert "secret" not in key.subject
+        wrong = await reader.authenticate("Bearer box_one_wrong")
+        assert wrong.subject not in {None, key.subject}
+        stranger = ScriptedIssuer().token(ADA)
+        for authorization in ("Service ", "Bearer box_one", f"Bearer {stranger}"):
+            with pytest.raises(InvalidToken):
+                await reader.authenticate(authorization)
+    await server.stop(None)
+    assert issuer.resolved == []
+
+
+async def test_without_accounts_nobody_can_tell() -> None:
+    """A token of a key that was never heard of may be good."""
+    async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
+        identity = Identity(nowhere, "", environment="test")
+        reader = Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")
+        with pytest.raises(Unavailable):
+            await reader.authenticate(f"Bearer {ScriptedIssuer().token(ADA)}")
+        with pytest.raises(InvalidToken):
+            await reader.authenticate("Bearer abc.def.ghi")

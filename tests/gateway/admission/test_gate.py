@@ -1,0 +1,273 @@
+"""Too many requests: who is refused, in which words, and what does not count."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.events.v1 import events_pb2
+from gateway.http.limits import LIMITS
+from tests.gateway import messages
+from tests.gateway.conftest import run_gateway
+from tests.gateway.redis_server import redis_server
+from tests.gateway.script import Script
+from tests.services.issuer import ScriptedIssuer, account, serve_identity
+
+KEY = "box_one_secret"
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+JSON = {"content-type": "application/json"}
+
+
+def client(url: str) -> httpx.AsyncClient:
+    """Opens a client."""
+    return httpx.AsyncClient(base_url=url, trust_env=False)
+
+
+@pytest.fixture
+def answering(script: Script) -> Script:
+    """Answers what these tests ask."""
+    script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(event=messages.event())
+    script.answers["ListBookings"] = lambda _: bookings_pb2.ListBookingsResponse()
+    script.answers["Reserve"] = messages.reserved
+    return script
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def issuer() -> AsyncIterator[tuple[ScriptedIssuer, str]]:
+    """Runs an issuer of tokens, and gives where it is."""
+    scripted = ScriptedIssuer()
+    server, target = await serve_identity(scripted)
+    yield scripted, target
+    await server.stop(None)
+
+
+def bearer(credential: str) -> dict[str, str]:
+    """Shows a token or an API key."""
+    return {"authorization": f"Bearer {credential}"}
+
+
+async def statuses(client: httpx.AsyncClient, number: int, **named: Any) -> list[int]:
+    """Asks for an event so many times."""
+    return [(await client.get("/events/5", **named)).status_code for _ in range(number)]
+
+
+async def test_who_asks_too_often_is_told_the_limit(target: str, answering: Script) -> None:
+    """The body is the code alone, and headers say how many there are and how long to wait."""
+    async with (
+        run_gateway(target, address_requests_per_minute=3) as gateway,
+        client(gateway.url) as asking,
+    ):
+        assert await statuses(asking, 3) == [200] * 3
+        answer = await asking.get("/api/bookings")
+        assert (answer.status_code, answer.content) == (429, b'{"error":"rate_limited"}')
+        wait = int(answer.headers["retry-after"])
+        assert 1 <= wait <= 60
+        assert answer.headers.get_list("retry-after") == [str(wait)]
+        assert answer.headers["ratelimit"] == f'"address";r=0;t={wait}'
+        assert answer.headers["ratelimit-policy"] == '"address";q=3;w=60'
+        assert answer.headers["cache-control"] == "no-store"
+    assert len(answering.asked) == 3
+
+
+async def test_operators_and_readers_are_never_refused(target: str, answering: Script) -> None:
+    """Nor is the documentation, which costs nothing."""
+    async with (
+        run_gateway(target, address_requests_per_minute=1) as gateway,
+        client(gateway.url) as asking,
+    ):
+        assert await statuses(asking, 2) == [200, 429]
+        for path in ("/health", "/ready", "/metrics", "/openapi.json", "/docs"):
+            assert (await asking.get(path)).status_code == 200, path
+        metrics = (await asking.get("/metrics")).text
+        assert 'boxoffice_rate_limited_total{quota="address"}' in metrics
+
+
+async def test_limits_can_be_switched_off(target: str, answering: Script) -> None:
+    """For measurements, and where a proxy has its own."""
+    async with (
+        run_gateway(target, rate_limits="off", address_requests_per_minute=1) as gateway,
+        client(gateway.url) as asking,
+    ):
+        assert await statuses(asking, 5) == [200] * 5
+
+
+async def test_the_order_of_checks_with_a_limit(target: str, answering: Script) -> None:
+    """What cannot be parsed, then the limit, then the fields; parsing counts nothing."""
+    async with (
+        run_gateway(target, address_requests_per_minute=2) as gateway,
+        client(gateway.url) as asking,
+    ):
+        url = "/api/bookings/reserve"
+        for content, status in [(b"{", 400), (b"{}", 422), (b"{}", 422), (b"{}", 429), (b"{", 400)]:
+            answer = await asking.post(url, content=content, headers=JSON)
+            assert answer.status_code == status
+        assert (await asking.post(url, content=b"{}")).status_code == 415
+
+
+NEEDING_A_TOKEN = [
+    ("POST", "/bookings", "{}"),
+    ("PATCH", "/auth/me", '{"foo":1}'),
+    ("POST", "/auth/api-keys", '{"x":1}'),
+    ("GET", "/bookings?limit=a", None),
+    ("GET", "/events/organizer/my-events?page=0", None),
+]
+OPEN_TO_ALL = [
+    ("POST", "/api/bookings/reserve", '{"event_id":"x"}'),
+    ("POST", "/events", "{}"),
+    ("GET", "/api/bookings/user", None),
+    ("GET", "/bookings/xyz", None),
+    ("DELETE", "/events/abc", None),
+]
+
+
+@pytest.mark.parametrize("rate_limits", ["on", "off"])
+async def test_a_missing_token_is_told_before_the_fields(
+    target: str, answering: Script, rate_limits: str
+) -> None:
+    """Where one is needed: the services' own rule says so, open access or not."""
+    named = {"rate_limits": rate_limits}
+    for open_access, expected in ((False, 401), (True, 422)):
+        async with (
+            run_gateway(target, LIMITS, open_access=open_access, **named) as gateway,
+            client(gateway.url) as asking,
+        ):
+            for method, url, content in NEEDING_A_TOKEN:
+                answer = await asking.request(method, url, content=content, headers=JSON)
+                assert (answer.status_code, answer.json()) == (401, {"error": "unauthenticated"})
+                assert answer.headers["www-authenticate"] == "Bearer"
+            for method, url, content in OPEN_TO_ALL:
+                answer = await asking.request(method, url, content=content, headers=JSON)
+                assert answer.status_code == expected, (method, url)
+    assert not answering.asked
+
+
+async def test_what_cannot_be_parsed_and_what_is_public_needs_no_token(
+    target: str, answering: Script
+) -> None:
+    """A malformed body is told first, and a wrong field of what anyone may ask is 422."""
+    async with run_gateway(target, open_access=False) as gateway, client(gateway.url) as asking:
+        answer = await asking.post("/bookings", content="{", headers=JSON)
+        assert (answer.status_code, answer.json()["error"]) == (400, "malformed_json")
+        assert (await asking.get("/events?limit=a")).status_code == 422
+        assert (await asking.get("/events/5")).status_code == 200
+
+
+async def test_who_shows_no_token_is_not_counted(target: str, answering: Script) -> None:
+    """The token comes before the limit, and to miss one costs nothing."""
+    async with (
+        run_gateway(target, open_access=False, address_requests_per_minute=1) as gateway,
+        client(gateway.url) as asking,
+    ):
+        for _ in range(3):
+            assert (await asking.get("/api/bookings")).status_code == 401
+        assert await statuses(asking, 2) == [200, 429]
+
+
+async def test_made_up_tokens_count_for_their_address(target: str, answering: Script) -> None:
+    """Or looking at them would be for free; an address over its limit is not even asked whose."""
+    async with (
+        run_gateway(target, address_requests_per_minute=3) as gateway,
+        client(gateway.url) as asking,
+    ):
+        token = {"authorization": "Bearer made-up"}
+        assert await statuses(asking, 5, headers=token) == [401] * 3 + [429] * 2
+        assert await statuses(asking, 1) == [429]
+
+
+async def test_gateways_with_a_common_store_have_common_limits(
+    target: str, answering: Script, unused_tcp_port: int, tmp_path: Path
+) -> None:
+    """Whichever of them one asks; the control is two without."""
+    async with redis_server(unused_tcp_port, tmp_path) as redis:
+        for url, expected in ((redis.url, [200, 429]), ("", [200, 200])):
+            named = {"address_requests_per_minute": 1, "rate_limits_url": url}
+            async with (
+                run_gateway(target, LIMITS, **named) as one,
+                run_gateway(target, LIMITS, **named) as other,
+                client(one.url) as asking,
+                client(other.url) as asking_other,
+            ):
+                found = [*await statuses(asking, 1), *await statuses(asking_other, 1)]
+                assert found == expected
+
+
+async def test_a_proxy_tells_clients_apart(target: str, answering: Script) -> None:
+    """Each address that it names has a limit of its own, whatever the client says before that."""
+    async with (
+        run_gateway(
+            target, address_requests_per_minute=1, trusted_proxies="127.0.0.0/8"
+        ) as gateway,
+        client(gateway.url) as asking,
+    ):
+        for number in range(3):
+            headers = {"x-forwarded-for": f"6.6.6.{number}, 9.9.9.9"}
+            expected = 429 if number else 200
+            assert await statuses(asking, 1, headers=headers) == [expected]
+        assert await statuses(asking, 1, headers={"x-forwarded-for": "9.9.9.8"}) == [200]
+
+
+async def test_whoever_is_no_proxy_of_ours_is_one_client(target: str, answering: Script) -> None:
+    """However many addresses he makes up, in either header."""
+    async with (
+        run_gateway(target, address_requests_per_minute=1, trusted_proxies="10.0.0.0/8") as gateway,
+        client(gateway.url) as asking,
+    ):
+        for number in range(3):
+            headers = {
+                "x-forwarded-for": f"9.9.9.{number}",
+                "forwarded": f"for=9.9.9.{number}",
+                "x-real-ip": f"9.9.9.{number}",
+            }
+            expected = 429 if number else 200
+            assert await statuses(asking, 1, headers=headers) == [expected]
+
+
+async def test_an_account_has_its_own_limit_wherever_it_is(
+    target: str, answering: Script, issuer: tuple[ScriptedIssuer, str]
+) -> None:
+    """With whichever token; nobody else has less for it, at the same address."""
+    scripted, accounts = issuer
+    async with (
+        run_gateway(target, accounts_target=accounts, caller_requests_per_minute=2) as gateway,
+        client(gateway.url) as asking,
+    ):
+        tokens = [bearer(scripted.token(account("ada"))) for _ in range(3)]
+        answers = [await asking.get("/events/5", headers=token) for token in tokens]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].headers["ratelimit-policy"] == '"caller";q=2;w=60'
+        bob = bearer(scripted.token(account("bob")))
+        assert await statuses(asking, 2, headers=bob) == [200] * 2
+        assert await statuses(asking, 3) == [200] * 3
+
+
+async def test_an_api_key_is_counted_with_its_secret(
+    target: str, answering: Script, issuer: tuple[ScriptedIssuer, str]
+) -> None:
+    """Who knows its public part cannot use up what it has."""
+    async with (
+        run_gateway(target, accounts_target=issuer[1], caller_requests_per_minute=2) as gateway,
+        client(gateway.url) as asking,
+    ):
+        for number in range(5):
+            assert await statuses(asking, 1, headers=bearer(f"{KEY}{number}")) == [200]
+        assert await statuses(asking, 3, headers=bearer(KEY)) == [200, 200, 429]
+
+
+async def test_a_token_that_nobody_can_judge_now_is_left_to_the_service(
+    target: str, answering: Script
+) -> None:
+    """It may know the key; its sender is counted by the address."""
+    nowhere = "127.0.0.1:1"
+    async with (
+        run_gateway(target, accounts_target=nowhere, address_requests_per_minute=1) as gateway,
+        client(gateway.url) as asking,
+    ):
+        token = bearer(ScriptedIssuer().token(account("ada")))
+        assert await statuses(asking, 2, headers=token) == [200, 429]
+    assert answering.asked[0].metadata["authorization"] == token["authorization"]

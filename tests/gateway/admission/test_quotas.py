@@ -1,0 +1,126 @@
+"""The limits that the contract gives to one RPC."""
+
+import pytest
+
+from boxoffice.rest.v1 import rest_pb2
+from gateway.admission.counters import local_counters
+from gateway.admission.quotas import OwnQuotas, Taken, described
+from gateway.codec.json_body import Members
+from gateway.http.errors import RateLimited
+from tests.gateway.bindings import ruled
+
+HERE, ELSEWHERE = "9.9.9.9", "9.9.9.8"
+ADA: Members = (("event_id", 1), ("user_id", "ada@example.org"))
+BOB: Members = (("event_id", 1), ("user_id", "bob@example.org"))
+
+
+def quotas(*rules: rest_pb2.Quota) -> OwnQuotas:
+    """Gives quotas to reservations."""
+    return OwnQuotas(ruled("Reserve", rest_pb2.MethodRule(quotas=rules)), local_counters())
+
+
+async def is_let_in(own: OwnQuotas, address: str = HERE, body: Members = ADA) -> bool:
+    """Tells whether another request would be let in, by making it."""
+    try:
+        await own.take(address, body)
+    except RateLimited:
+        return False
+    return True
+
+
+async def test_an_address_has_its_own() -> None:
+    """Whatever it asks, and nobody else has less for it."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60))
+    assert await is_let_in(own)
+    assert not await is_let_in(own, body=BOB)
+    assert await is_let_in(own, ELSEWHERE)
+
+
+async def test_a_value_has_its_own_from_each_address() -> None:
+    """So nobody can use up what somebody else has."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id"))
+    assert await is_let_in(own)
+    assert not await is_let_in(own)
+    assert await is_let_in(own, body=BOB)
+    assert await is_let_in(own, ELSEWHERE)
+
+
+async def test_a_value_can_be_counted_from_everywhere() -> None:
+    """Or as many addresses as one likes could guess one after the other."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", shared=True))
+    assert await is_let_in(own)
+    assert not await is_let_in(own, ELSEWHERE)
+    assert await is_let_in(own, ELSEWHERE, BOB)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        (("user_id", "ADA@example.org"),),
+        (("user_id", " ada@example.org "),),
+        (("userId", "ada@example.org"), ("user_id", "bob@example.org")),
+    ],
+)
+async def test_another_spelling_is_the_same_value(again: Members) -> None:
+    """Neither case nor the name of the field makes a new account."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id"))
+    assert await is_let_in(own)
+    assert not await is_let_in(own, body=again)
+
+
+@pytest.mark.parametrize("body", [(), (("user_id", None),), (("user_id", ["a"]),)])
+async def test_what_is_no_value_is_left_to_who_reads_fields(body: Members) -> None:
+    """It is refused there; here it must only do no harm."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id"))
+    assert await is_let_in(own, body=body)
+    assert await is_let_in(own)
+
+
+async def test_only_failures_count_where_the_contract_says_so() -> None:
+    """Who logs in ten times with the right password has not used up anything."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
+    for _ in range(5):
+        taken = await own.take(HERE, ADA)
+        assert [type(place) for place in taken] == [Taken]
+        await own.give_back(taken)
+    assert await is_let_in(own)
+    assert not await is_let_in(own)
+
+
+async def test_a_refusal_names_the_quota() -> None:
+    """By the RPC and what it counts."""
+    own = quotas(
+        rest_pb2.Quota(requests=9, seconds=60),
+        rest_pb2.Quota(requests=1, seconds=900, field="user_id"),
+    )
+    await own.take(HERE, ADA)
+    with pytest.raises(RateLimited) as refused:
+        await own.take(HERE, ADA)
+    assert dict(refused.value.headers) == {
+        b"retry-after": b"900",
+        b"ratelimit": b'"reserve-user-id-address";r=0;t=900',
+        b"ratelimit-policy": b'"reserve-user-id-address";q=1;w=900',
+    }
+
+
+async def test_people_are_not_kept() -> None:
+    """Keys may lie in a store for an hour, so an address of a person is not in them."""
+    own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
+    assert all("ada" not in place.key for place in await own.take(HERE, ADA))
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (rest_pb2.Quota(), "requests in 0 seconds for each address of a client"),
+        (rest_pb2.Quota(shared=True, failures_only=True), "failed requests in 0 seconds"),
+        (rest_pb2.Quota(field="email", shared=True), "requests in 0 seconds for each `email`"),
+        (
+            rest_pb2.Quota(field="email"),
+            "requests in 0 seconds for each `email` from each address of a client",
+        ),
+    ],
+)
+def test_the_documentation_tells_of_them(rule: rest_pb2.Quota, words: str) -> None:
+    """In a sentence."""
+    assert described(rule) == f"At most 0 {words}."

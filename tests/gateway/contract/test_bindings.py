@@ -1,0 +1,67 @@
+"""What the gateway does not serve is noticed when it starts."""
+
+import pytest
+
+from boxoffice.rest.v1 import rest_pb2
+from gateway.contract import bindings
+from tests.gateway.bindings import ruled
+
+NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
+
+
+def test_a_list_needs_what_numbers_are_made_of() -> None:
+    """Not the first who turns a page finds out that there is no total."""
+    bindings._check(ruled("ListEvents", NUMBERED))
+    with pytest.raises(bindings.ContractError, match="lacks `page`"):
+        bindings._check(ruled("ListBookings", NUMBERED))
+
+
+@pytest.mark.parametrize(
+    ("quota", "is_kept"),
+    [
+        (rest_pb2.Quota(requests=1, seconds=1), True),
+        (rest_pb2.Quota(requests=1, seconds=1, field="user_id"), True),
+        (rest_pb2.Quota(requests=1, seconds=1, field="userId"), False),
+        (rest_pb2.Quota(seconds=1), False),
+        (rest_pb2.Quota(requests=1), False),
+    ],
+)
+def test_a_quota_is_of_something_and_for_a_time(quota: rest_pb2.Quota, is_kept: bool) -> None:
+    """Its field is one of the body, by its own name."""
+    binding = ruled("Reserve", rest_pb2.MethodRule(quotas=[quota]))
+    if is_kept:
+        bindings._check(binding)
+    else:
+        with pytest.raises(bindings.ContractError, match="cannot be kept"):
+            bindings._check(binding)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_told"),
+    [
+        (rest_pb2.OtherSuccess(field="replayed", status=200), True),
+        (rest_pb2.OtherSuccess(field="replayed", status=404), False),
+        (rest_pb2.OtherSuccess(field="replayed"), False),
+        (rest_pb2.OtherSuccess(field="inventory_revision", status=200), False),
+        (rest_pb2.OtherSuccess(field="unknown", status=200), False),
+        (rest_pb2.OtherSuccess(status=200), False),
+    ],
+)
+def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told: bool) -> None:
+    """Of the response, and it has the status of a success."""
+    binding = ruled("Reserve", rest_pb2.MethodRule(other_success=other))
+    if is_told:
+        bindings._check(binding)
+    else:
+        with pytest.raises(bindings.ContractError, match="nothing tells"):
+            bindings._check(binding)
+
+
+def test_a_batched_write_has_a_lane() -> None:
+    """What a batch finds busy must be able to wait apart from the rest."""
+    rule = rest_pb2.MethodRule(batched=True)
+    bindings._check(ruled("GetEvent", rule))
+    with pytest.raises(bindings.ContractError, match="no lane"):
+        bindings._check(ruled("CreateEvent", rule))
+    with pytest.raises(bindings.ContractError, match="no lane"):
+        bindings._check(ruled("Reserve", rest_pb2.MethodRule(lane="seat")))

@@ -1,0 +1,343 @@
+"""HTTP as bytes: what breaks the rules is answered in our form, and the connection ends."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import orjson
+import pytest
+
+from gateway.http.connection import CONTINUE
+from gateway.http.limits import LIMITS
+from tests.gateway import messages
+from tests.gateway.conftest import Gateway, run_gateway
+from tests.gateway.script import Script
+
+BODY = b'{"event_id":5,"user_id":"alice"}'
+HOST = b"Host: a\r\n"
+POST = b"POST /api/bookings/reserve HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came: its status, its headers in lower case, and its body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def error(self) -> str:
+        """The code; everything else about a refusal must be as always."""
+        assert self.headers["content-type"] == "application/json"
+        assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", self.headers["x-request-id"])
+        assert self.headers["connection"] == "close"
+        [(name, code)] = orjson.loads(self.body).items()
+        assert name == "error"
+        return str(code)
+
+
+class Connection:
+    """A connection that sends and reads bytes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes) -> None:
+        """Sends."""
+        self.writer.write(data)
+
+    async def reply(self) -> Reply:
+        """Reads one answer."""
+        async with asyncio.timeout(5):
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            status, *lines = head.decode().rstrip().split("\r\n")
+            headers = dict(line.lower().split(": ", 1) for line in lines)
+            body = await self.reader.readexactly(int(headers["content-length"]))
+        return Reply(int(status.split()[1]), headers, body)
+
+    async def rest(self) -> bytes:
+        """Reads until the other side closes."""
+        async with asyncio.timeout(5):
+            return await self.reader.read()
+
+
+@contextlib.asynccontextmanager
+async def connected(gateway: Gateway) -> AsyncIterator[Connection]:
+    """Opens a connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    yield Connection(reader, writer)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+BAD = {
+    "not HTTP": b"hello\r\n\r\n",
+    "no method": b"F(O / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a method without its version": b"FOO / HTTP/3.0\r\nHost: a\r\n\r\n",
+    "an unknown method for no host": b"FOO /health HTTP/1.1\r\n\r\n",
+    "an unknown version": b"GET / HTTP/3.0\r\nHost: a\r\n\r\n",
+    "HTTP/2 without asking": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "HTTP/0.9": b"GET /\r\n\r\n",
+    "no host": b"GET /health HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "a header over two lines": b"GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
+    "a space before the colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+    "a NUL in a header": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
+    "bare line feeds": b"GET / HTTP/1.1\nHost: a\n\n",
+    "a target that is not ASCII": "GET /é HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+    "CONNECT": b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "length and chunks": POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    "a signed length": POST + b"Content-Length: +3\r\n\r\nabc",
+    "another coding": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": CHUNKED.replace(b"HTTP/1.1", b"HTTP/1.0") + b"0\r\n\r\n",
+    "a bad chunk size": CHUNKED + b"zz\r\n\r\n",
+    "a bad chunk end": CHUNKED + b"1\r\nxy\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("sent", BAD.values(), ids=BAD)
+async def test_what_could_be_read_in_two_ways_ends_the_connection(
+    gateway: Gateway, script: Script, sent: bytes
+) -> None:
+    """A proxy that read it otherwise would smuggle a request; none after it is answered."""
+    async with connected(gateway) as connection:
+        connection.send(sent + HEALTH)
+        reply = await connection.reply()
+        assert (reply.status, reply.error) == (400, "bad_request")
+        assert await connection.rest() == b""
+    assert not script.asked
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("method", ["FOO", "get", "GETT", "TRACE", "X-!~"])
+async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
+    gateway: Gateway, script: Script, method: str
+) -> None:
+    """Whatever it is called, and however it is framed; the connection goes on."""
+    sent = f"{method} /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n".encode()
+    async with connected(gateway) as connection:
+        for rest in (b"\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n"):
+            connection.send(sent + rest)
+            reply = await connection.reply()
+            assert reply.status == 405
+            assert orjson.loads(reply.body) == {"error": "method_not_allowed"}
+            assert reply.headers["allow"] == "get, head"
+            assert reply.headers["x-request-id"] == "odd"
+            if b"Upgrade" not in rest:
+                connection.send(HEALTH)
+                assert (await connection.reply()).status == 200
+    async with connected(gateway) as connection:
+        connection.send(sent + b"Content-Length: 2\r\n\r\n{}" + HEALTH)
+        assert [(await connection.reply()).status for _ in range(2)] == [405, 200]
+
+
+ODD = b"FOO /health HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        b"\r\n",
+        HEALTH,
+        POST + b"Content-Length: 7\r\n\r\nFOO / H",
+        CHUNKED + b"c\r\n\r\n\r\nFOO / HT\r\n0\r\n\r\n",
+        CHUNKED + b"1\r\n{\r\n0\r\nX: y\r\n\r\n",
+        ODD,
+    ],
+    ids=["first", "blank", "behind GET", "body", "chunks", "trailers", "behind another"],
+)
+async def test_an_unknown_method_is_found_wherever_its_request_begins(
+    gateway: Gateway, script: Script, before: bytes
+) -> None:
+    """However the bytes are cut, and whatever a request before it has in its body."""
+    sent = before + ODD + HEALTH
+    expected = [] if len(before) < 3 else [None]
+    cuts = [sent[:at] for at in range(len(sent))] if len(before) < 3 else [sent[:-1], before, b""]
+    for cut in cuts:
+        async with connected(gateway) as connection:
+            connection.send(cut)
+            await asyncio.sleep(0)
+            connection.send(sent[len(cut) :])
+            for _ in expected:
+                await connection.reply()
+            refusal = await connection.reply()
+            assert (refusal.status, refusal.headers["allow"]) == (405, "get, head")
+            assert (await connection.reply()).status == 200
+
+
+TOO_LARGE = {
+    "a long target": (b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
+    "an endless target": (b"GET /" + b"a" * 20_000, 414),
+    "a long header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 16_384 + b"\r\n\r\n", 431),
+    "an endless header": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 30_000, 431),
+    "many headers": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
+    "a long body": (POST + b"Content-Length: 65537\r\n\r\n", 413),
+    "long chunks": (CHUNKED + b"8000\r\n" + b"a" * 0x8000 + b"\r\n8001\r\n" + b"a" * 0x8001, 413),
+    "long trailers": (CHUNKED + b"0\r\nX: " + b"a" * 16_384 + b"\r\n\r\n", 431),
+}
+CODES = {413: "body_too_large", 414: "uri_too_long", 431: "headers_too_large"}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("sent", "status"), TOO_LARGE.values(), ids=TOO_LARGE)
+async def test_what_is_too_large_is_refused_before_it_is_kept(
+    gateway: Gateway, script: Script, sent: bytes, status: int
+) -> None:
+    """The client reads why, although it was still sending."""
+    async with connected(gateway) as connection:
+        connection.send(sent)
+        reply = await connection.reply()
+        assert (reply.status, reply.error) == (status, CODES[status])
+        assert await connection.rest() == b""
+    assert not script.asked
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
+        CHUNKED + b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\nIdempotency-Key: a b\r\n\r\n",
+        POST
+        + b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAM\r\n"
+        + b"Content-Length: %d\r\n\r\n" % len(BODY)
+        + BODY,
+        POST.replace(b"HTTP/1.1", b"HTTP/1.0") + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY,
+    ],
+    ids=["plain", "in chunks, with a trailer", "with an offer of HTTP/2", "HTTP/1.0"],
+)
+async def test_every_way_to_send_a_body_is_served(
+    gateway: Gateway, script: Script, sent: bytes
+) -> None:
+    """Also byte by byte; trailers are no headers, and offers of other protocols are declined."""
+    script.answers["Reserve"] = messages.reserved
+    for pieces in ([sent], [sent[i : i + 1] for i in range(len(sent))]):
+        async with connected(gateway) as connection:
+            for piece in pieces:
+                connection.send(piece)
+                await asyncio.sleep(0)
+            assert (await connection.reply()).status == 201
+    assert [asked.request.request_id for asked in script.asked] == ["", ""]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_client_that_waits_is_told_to_send_its_body(
+    gateway: Gateway, script: Script
+) -> None:
+    """Also where another request comes first, whose answer must not be mixed with that."""
+    script.answers["Reserve"] = messages.reserved
+    head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+    async with connected(gateway) as connection:
+        for first in (b"", HEALTH):
+            connection.send(first + head)
+            if first:
+                assert (await connection.reply()).status == 200
+            assert await connection.reader.readuntil(b"\r\n\r\n") == CONTINUE
+            connection.send(BODY)
+            assert (await connection.reply()).status == 201
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_pipelined_requests_are_answered_in_order(gateway: Gateway, script: Script) -> None:
+    """A broken one among them is not answered before those that were sent before it."""
+    async with connected(gateway) as connection:
+        connection.send(HEALTH * 3)
+        assert [(await connection.reply()).status for _ in range(3)] == [200] * 3
+        connection.send(HEALTH + b"nonsense\r\n\r\n" + HEALTH)
+        assert (await connection.reply()).status == 200
+        assert await connection.rest() == b""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_client_that_closes_its_side_is_still_answered(
+    gateway: Gateway, script: Script
+) -> None:
+    """As `nc -N` does."""
+    async with connected(gateway) as connection:
+        connection.send(HEALTH)
+        connection.writer.write_eof()
+        assert (await connection.reply()).body == b'{"status":"ok"}'
+        assert await connection.rest() == b""
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_refusal_has_the_clients_own_request_id(gateway: Gateway, script: Script) -> None:
+    """Where it was read before the fault."""
+    async with connected(gateway) as connection:
+        connection.send(b"GET / HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n")
+        reply = await connection.reply()
+    assert reply.error == "bad_request"
+    assert reply.headers["x-request-id"] == "mine"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("sent", ["a" * 129, "a b", "a;b", "é", ""])
+async def test_an_id_that_is_unfit_for_logs_is_replaced(
+    gateway: Gateway, script: Script, sent: str
+) -> None:
+    """What is logged and echoed is never the client's choice of bytes."""
+    async with connected(gateway) as connection:
+        connection.send(HEALTH[:-2] + b"X-Request-Id: " + sent.encode() + b"\r\n\r\n")
+        reply = await connection.reply()
+    assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
+
+
+QUICK = replace(LIMITS, head_seconds=0.2, body_seconds=0.2, write_seconds=0.2, linger_seconds=0.2)
+SLOW = {
+    "nothing at all": (b"", None),
+    "empty lines": (b"\r\n", None),
+    "a part of the head": (b"GET / HTTP/1.1\r\nHost", 400),
+    "a part of the body": (POST + b"Content-Length: 9\r\n\r\n{", 400),
+    "a part of a chunk": (CHUNKED + b"9\r\n{", 400),
+    "a head after another": (HEALTH + b"GET", 200),
+}
+
+
+@pytest.mark.parametrize(("sent", "status"), SLOW.values(), ids=SLOW)
+async def test_a_slow_client_is_not_waited_for(sent: bytes, status: int | None) -> None:
+    """Whatever it holds back, the connection ends."""
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway) as connection:
+        connection.send(sent)
+        if status is not None:
+            assert (await connection.reply()).status == status
+        await connection.rest()
+
+
+async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
+    """Each byte is progress, and yet the head must be whole in time."""
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway) as connection:
+
+        async def drip() -> None:
+            while True:
+                connection.send(b"a")
+                await asyncio.sleep(0.02)
+
+        connection.send(b"GET / HTTP/1.1\r\nX-")
+        dripping = asyncio.create_task(drip())
+        assert (await connection.reply()).error == "bad_request"
+        dripping.cancel()
+
+
+async def test_a_client_that_never_reads_is_cut_off() -> None:
+    """Its answers fill the buffers, and then the write deadline ends it."""
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway) as connection:
+        request = HEALTH.replace(b"/health", b"/docs/swagger-ui-bundle.js")
+        connection.send(request * 20)
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                # The gateway stops reading once its own buffers are full, so this comes to an end.
+                while not connection.writer.transport.is_closing():
+                    connection.send(HEALTH)
+                    await asyncio.sleep(0.05)

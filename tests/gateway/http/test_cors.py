@@ -1,0 +1,143 @@
+"""Browsers of other origins."""
+
+from collections.abc import Mapping
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.http.app import App
+from gateway.http.messages import Answer, Request
+from gateway.http.middleware import layers
+from gateway.http.routing import Route
+from gateway.reference.responses import HEADERS
+from gateway.settings import Settings
+from tests.gateway.requests import request
+
+LOCAL = ("http://localhost:*", "http://[::1]:*", "https://shop.example")
+
+
+async def ask(
+    method: str, path: str, *, origins: tuple[str, ...] = LOCAL, **headers: str
+) -> tuple[int, Mapping[str, str]]:
+    """Asks an application with two routes; gives the status and the headers."""
+
+    async def handle(_: Request) -> Answer:
+        return Answer(200, (), b"{}")
+
+    routes = [Route(verb, "/things", handle) for verb in ("GET", "POST")]
+    app = App(routes, layers(log_sample=0, slow_seconds=60, most_requests=9, origins=origins))
+    sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    asked = request(method, path)._replace(headers=sent)
+    answer = await app.find(method, path).route.handle(asked)
+    found = [(name.decode(), value.decode()) for name, value in answer.headers]
+    joined = {name: ", ".join(v for n, v in found if n == name) for name, _ in found}
+    return answer.status, joined
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://localhost", "http://localhost:5173", "http://[::1]:80", "https://shop.example"],
+)
+async def test_a_preflight_is_answered(origin: str) -> None:
+    """With 405 no page of another origin could send JSON or a key."""
+    status, headers = await ask(
+        "OPTIONS", "/things", origin=origin, access_control_request_method="POST"
+    )
+    assert status == 204
+    assert headers["access-control-allow-origin"] == origin
+    assert headers["access-control-allow-methods"] == "GET, HEAD, POST"
+    allowed = headers["access-control-allow-headers"].split(", ")
+    assert {"Authorization", "Content-Type", "Idempotency-Key", "If-Match"} <= set(allowed)
+    assert headers["vary"] == "Origin"
+    assert headers["access-control-max-age"] == "7200"
+    assert "access-control-allow-credentials" not in headers
+
+
+async def test_a_page_reads_every_header_of_the_contract() -> None:
+    """A browser hides all others, and with them the ETag, the next page and how long to wait."""
+    status, headers = await ask("GET", "/things", origin="http://localhost:5173")
+    assert status == 200
+    assert headers["access-control-allow-origin"] == "http://localhost:5173"
+    exposed = headers["access-control-expose-headers"].split(", ")
+    assert {*HEADERS, "Allow"} == set(exposed)
+    assert {"X-Seats-Left", "X-Waiting-Position", "RateLimit-Policy", "Link"} <= set(exposed)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/things"])
+async def test_a_page_is_told_what_it_was_refused_with(path: str) -> None:
+    """Without the header a page sees a network error instead of the code."""
+    status, headers = await ask("PUT", path, origin="http://localhost")
+    assert status in {404, 405}
+    assert headers["access-control-allow-origin"] == "http://localhost"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://localhost",
+        "http://localhost.evil.example",
+        "http://localhost:1.evil.example",
+        "http://evil.example",
+        "https://shop.example:8443",
+        "https://shopXexample",
+        "null",
+        "",
+    ],
+)
+async def test_others_are_not_let_in(origin: str) -> None:
+    """An origin that only looks like an admitted one belongs to somebody else."""
+    preflight, headers = await ask(
+        "OPTIONS", "/things", origin=origin, access_control_request_method="POST"
+    )
+    assert preflight == 405
+    assert not [name for name in headers if name.startswith("access-control")]
+    _, headers = await ask("GET", "/things", origin=origin)
+    assert headers == {"vary": "Origin"}
+
+
+async def test_every_origin_can_be_let_in() -> None:
+    """With one answer for all, which caches can keep for all."""
+    _, headers = await ask("GET", "/things", origins=("*",), origin="null")
+    assert headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_cache_is_told_that_the_answer_depends_on_the_origin() -> None:
+    """It would hand an answer without the headers to a page that needs them."""
+    assert await ask("GET", "/things") == (200, {"vary": "Origin"})
+    assert await ask("POST", "/things") == (200, {})
+
+
+async def test_nobody_is_let_in_by_default() -> None:
+    """A gateway in production knows no origin unless it is told one."""
+    assert Settings().cors_origins == ()
+    status, headers = await ask(
+        "OPTIONS",
+        "/things",
+        origins=(),
+        origin="http://localhost",
+        access_control_request_method="GET",
+    )
+    assert status == 405
+    assert "access-control-allow-origin" not in headers
+
+
+async def test_a_request_for_methods_is_no_preflight() -> None:
+    """OPTIONS by itself stays 405 with `Allow`, as for every other method."""
+    status, headers = await ask("OPTIONS", "/things", origin="http://localhost")
+    assert status == 405
+    assert headers["allow"] == "GET, HEAD, POST"
+
+
+def test_origins_are_read_as_browsers_send_them() -> None:
+    """Separated like the other lists of settings, and in lower case."""
+    read = Settings(cors_origins="https://Shop.example, http://localhost:*")
+    assert read.cors_origins == ("https://shop.example", "http://localhost:*")
+
+
+@pytest.mark.parametrize(
+    "value", ["shop.example", "https://shop.example/", "https://*.example", "ftp://x", "null"]
+)
+def test_what_no_browser_sends_is_refused(value: str) -> None:
+    """It would never match, and its owner would look for the fault elsewhere."""
+    with pytest.raises(ValidationError, match="must be origins"):
+        Settings(cors_origins=value)

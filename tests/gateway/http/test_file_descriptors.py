@@ -1,0 +1,33 @@
+"""How many connections a process can have."""
+
+import resource
+
+from structlog.testing import capture_logs
+
+from gateway.__main__ import limits_of
+from gateway.http import file_descriptors
+from gateway.settings import Settings
+
+
+def test_the_limit_is_as_high_as_it_may_be() -> None:
+    """Most systems give a process 1,024 file descriptors until it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1_024), hard))
+    assert file_descriptors.raise_limit() == hard
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+def test_no_more_connections_are_allowed_than_there_are_descriptors_for() -> None:
+    """Without one a connection is accepted and dropped, and the gateway reaches no service."""
+    with capture_logs() as lines:
+        limits = limits_of(Settings(max_connections=10_000), 1_024)
+    assert (limits.connections, limits.address_connections) == (824, 206)
+    assert [line["connections"] for line in lines] == [824]
+
+
+def test_what_is_wanted_is_allowed_where_there_is_room() -> None:
+    """And nothing is said."""
+    with capture_logs() as lines:
+        limits = limits_of(Settings(max_connections=100, address_connections=7), 1_024)
+    assert (limits.connections, limits.address_connections) == (100, 7)
+    assert not lines

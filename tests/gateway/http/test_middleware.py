@@ -1,0 +1,66 @@
+"""What happens around every route."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.http.messages import Answer, Request
+from gateway.http.middleware import TROUBLE_LINES_PER_SECOND, AccessLog
+from gateway.http.routing import Route
+
+REQUEST = Request("GET", "/", {}, b"", {}, "mine", b"")
+
+
+async def lines(status: int, *, times: int, log_sample: float = 0) -> int:
+    """Counts the lines in the log when all of so many requests are answered alike."""
+
+    async def handle(_: Request) -> Answer:
+        return Answer(status, (), b"")
+
+    observed = AccessLog(log_sample, 60).wrap(Route("GET", "/", handle), handle)
+    with capture_logs() as found:
+        for _ in range(times):
+            await observed(REQUEST)
+    return len(found)
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+async def test_what_failed_is_logged(status: int) -> None:
+    """Though nothing else is."""
+    assert await lines(status, times=3) == 3
+    assert await lines(200, times=3) == 0
+
+
+async def test_a_flood_of_failures_does_not_flood_the_log() -> None:
+    """Two seconds have room for twice as many lines, and these take no longer."""
+    assert await lines(503, times=1_000) <= 2 * TROUBLE_LINES_PER_SECOND
+
+
+async def test_the_share_that_is_logged_is_logged_in_a_flood_too() -> None:
+    """So one request can be followed through all processes."""
+    assert await lines(503, times=1_000, log_sample=1) == 1_000
+
+
+async def test_the_development_log_has_each_request_with_its_path() -> None:
+    """Whoever tries something out looks for their own request, which a sample would hide."""
+
+    async def handle(_: Request) -> Answer:
+        return Answer(200, (), b"")
+
+    route = Route("GET", "/events/{event_id}", handle)
+    observed = AccessLog(0, 60, log_requests=True).wrap(route, handle)
+    with capture_logs() as found:
+        await observed(Request("GET", "/events/7", {}, b"page_size=2", {}, "mine", b""))
+        await observed(Request("GET", "/events/7", {}, b"", {}, "mine", b""))
+    assert [line["path"] for line in found] == ["/events/7?page_size=2", "/events/7"]
+
+
+async def test_no_other_log_has_paths() -> None:
+    """A path may have a secret in it: the reference of a booking that was made without a token."""
+
+    async def handle(_: Request) -> Answer:
+        return Answer(503, (), b"")
+
+    observed = AccessLog(1, 60).wrap(Route("GET", "/bookings/{reference}", handle), handle)
+    with capture_logs() as found:
+        await observed(Request("GET", "/bookings/canary", {}, b"canary", {}, "mine", b""))
+    assert "canary" not in str(found)

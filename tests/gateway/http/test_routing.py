@@ -1,0 +1,90 @@
+"""From a method and a path to a route."""
+
+import pytest
+
+from gateway.http.errors import BadRequest, HttpRefusal, MethodNotAllowed, RouteNotFound
+from gateway.http.messages import Answer, Request
+from gateway.http.routing import Route, Routes
+from tests.gateway.requests import request
+
+
+async def handle(_: Request) -> Answer:
+    """Is never called here."""
+    raise AssertionError("called")
+
+
+TEMPLATES = [
+    ("GET", "/events"),
+    ("POST", "/events"),
+    ("GET", "/events/{event_id}"),
+    ("DELETE", "/events/{event_id}"),
+    ("GET", "/events/mine"),
+    ("GET", "/events/{event_id}/rooms/{room_id}"),
+    ("GET", "/{kind}/all"),
+]
+ROUTES = Routes(Route(method, template, handle) for method, template in TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template", "variables"),
+    [
+        ("GET", "/events", "/events", {}),
+        ("HEAD", "/events", "/events", {}),
+        ("GET", "/events/5", "/events/{event_id}", {"event_id": "5"}),
+        ("GET", "/events/mine", "/events/mine", {}),
+        ("GET", "/events/%6Dine", "/events/mine", {}),
+        ("DELETE", "/events/mine", "/events/{event_id}", {"event_id": "mine"}),
+        ("GET", "/events/a%2Fb", "/events/{event_id}", {"event_id": "a/b"}),
+        ("GET", "/events/%C3%A9", "/events/{event_id}", {"event_id": "é"}),
+        ("GET", "/events/all", "/events/{event_id}", {"event_id": "all"}),
+        ("GET", "/rooms/all", "/{kind}/all", {"kind": "rooms"}),
+        (
+            "GET",
+            "/events/1/rooms/2",
+            "/events/{event_id}/rooms/{room_id}",
+            {"event_id": "1", "room_id": "2"},
+        ),
+    ],
+)
+def test_a_path_leads_to_its_route(
+    method: str, path: str, template: str, variables: dict[str, str]
+) -> None:
+    """Literal parts win, parts are decoded one by one, and HEAD is GET."""
+    match = ROUTES.find(method, path)
+    assert (match.route.template, match.variables) == (template, variables)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "refusal"),
+    [
+        ("GET", "/", RouteNotFound),
+        ("GET", "/events/", RouteNotFound),
+        ("GET", "//events", RouteNotFound),
+        ("GET", "/events//rooms/2", RouteNotFound),
+        ("GET", "/EVENTS", RouteNotFound),
+        ("GET", "/events/1/rooms", RouteNotFound),
+        ("PUT", "/events", MethodNotAllowed),
+        ("OPTIONS", "/events/5", MethodNotAllowed),
+        ("TRACE", "/events/mine", MethodNotAllowed),
+        ("GET", "/events/%ff", BadRequest),
+    ],
+)
+async def test_what_leads_nowhere_says_so(
+    method: str, path: str, refusal: type[HttpRefusal]
+) -> None:
+    """Every request has a route, if only one that refuses."""
+    with pytest.raises(refusal):
+        await ROUTES.find(method, path).route.handle(request(method, path))
+
+
+async def test_a_wrong_method_is_told_the_right_ones() -> None:
+    """HEAD among them, wherever there is GET."""
+    with pytest.raises(MethodNotAllowed) as caught:
+        await ROUTES.find("PUT", "/events").route.handle(request("PUT", "/events"))
+    assert caught.value.headers == ((b"allow", b"GET, HEAD, POST"),)
+
+
+def test_a_route_is_declared_once() -> None:
+    """Two RPCs cannot share an endpoint."""
+    with pytest.raises(ValueError, match="twice"):
+        Routes([Route("GET", "/a/{b}", handle), Route("GET", "/a/{c}", handle)])

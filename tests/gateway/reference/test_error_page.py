@@ -1,0 +1,34 @@
+"""The page of errors is made from the contract, and complete."""
+
+import re
+
+from gateway.contract import comments
+from gateway.http.errors import REPLIES
+from gateway.reference import error_page
+
+ERRORS = error_page.listed(comments.load())
+
+
+def test_every_code_is_explained() -> None:
+    """Its meaning is one sentence, and somebody who gets it reads what to do."""
+    replies = ((reply.status, reason.lower()) for reason, reply in REPLIES.items())
+    expected = {(status, code) for status, code in replies if status}
+    assert {(error.status, error.code) for error in ERRORS} == expected
+    for error in ERRORS:
+        assert re.fullmatch(r"[A-Z`][^.]*(\.[^. ][^.]*)*\.", error.meaning), error
+        assert error.advice.endswith("."), error
+
+
+def test_the_page_has_every_code_under_its_status() -> None:
+    """Each has an anchor, so that it can be linked to."""
+    page = error_page.page(comments.load()).decode()
+    under = dict(re.findall(r'<h2 id="(\d+)">(.*?)</section>', page, re.DOTALL))
+    for error in ERRORS:
+        assert f'<div id="{error.code}">' in under[str(error.status)]
+
+
+def test_words_of_the_contract_stay_text() -> None:
+    """`Bearer <access_token>` is no element of HTML."""
+    page = error_page.page(comments.load()).decode()
+    assert "<code>Authorization: Bearer &lt;access_token&gt;</code>" in page
+    assert "`" not in page

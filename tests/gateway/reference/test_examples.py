@@ -1,0 +1,44 @@
+"""Examples of requests are those of the contract."""
+
+import pytest
+
+from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.events.v1 import events_pb2
+from gateway.__main__ import ACCOUNTS
+from gateway.contract.bindings import ContractError, Field, fields, read_bindings
+from gateway.reference import examples
+
+
+def test_a_request_has_what_it_needs_and_what_has_an_example() -> None:
+    """`user_id` may be left out with a token, and nobody who tries things has one yet."""
+    request = fields(bookings_pb2.ReserveRequest.DESCRIPTOR)
+    assert examples.sample(request) == {"event_id": 1, "user_id": "alice"}
+
+
+def test_a_list_has_one_value() -> None:
+    """And is a list."""
+    request = fields(api_keys_pb2.CreateApiKeyRequest.DESCRIPTOR)
+    assert examples.sample(request)["scopes"] == ["EVENTS_WRITE"]
+
+
+def test_an_update_needs_nothing() -> None:
+    """A role is in every profile, and cannot change."""
+    [update] = [binding for binding in read_bindings([ACCOUNTS]) if binding.is_update]
+    assert examples.sample_body(update) == {"name": "Alice Liddell"}
+
+
+def test_text_without_an_example_is_a_mistake_of_the_contract() -> None:
+    """Made up from the name of its field, it would be refused by whoever gets it."""
+    descriptor = events_pb2.CreateEventRequest.DESCRIPTOR.fields_by_name["request_id"]
+    with pytest.raises(ContractError, match="request_id has no example"):
+        examples.example(Field(descriptor))
+
+
+def test_the_log_in_is_that_of_who_registers() -> None:
+    """One example leads to the next."""
+    registers, logs_in = (
+        examples.sample(fields(message.DESCRIPTOR))
+        for message in (accounts_pb2.RegisterRequest, accounts_pb2.LoginRequest)
+    )
+    assert logs_in.items() <= registers.items()

@@ -1,0 +1,95 @@
+"""The page at `/`: a newcomer finds the documentation, the mail and the first commands."""
+
+import html
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from gateway.reference.home import Home
+
+README = Path(__file__).parents[3] / "README.md"
+ORIGIN = "http://localhost:3000"
+MAILBOX = "http://localhost:8025"
+
+
+def page(*, open_access: bool = True, mailbox_url: str = MAILBOX, origin: str = ORIGIN) -> str:
+    """Writes the page."""
+    home = Home(open_access=open_access, mailbox_url=mailbox_url, headers=())
+    return home.page(origin).decode()
+
+
+def links(text: str) -> dict[str, str]:
+    """Maps the names of links to where they lead."""
+    return {name: target for target, name in re.findall(r'<a href="([^"]+)">([^<]+)</a>', text)}
+
+
+def test_it_leads_to_what_there_is() -> None:
+    """The documentation first."""
+    found = links(page())
+    assert next(iter(found.values())) == "/docs"
+    assert (found["Sample events"], found["Mailbox"]) == ("/events", MAILBOX)
+
+
+def test_only_the_development_run_has_a_mailbox_and_sample_events() -> None:
+    """Elsewhere mail is sent, and events are real."""
+    found = links(page(open_access=False, mailbox_url=""))
+    assert "Mailbox" not in found
+    assert found["Events"] == "/events"
+
+
+def test_its_commands_are_those_of_the_readme() -> None:
+    """Nobody types them in two versions."""
+    blocks = re.findall("<pre><code>(.*?)</code></pre>", page(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        assert html.unescape(block) in README.read_text(encoding="utf-8")
+
+
+def test_it_has_no_commands_that_would_be_refused() -> None:
+    """Without open access they need a token, which takes an account."""
+    closed = page(open_access=False)
+    assert "curl" not in closed
+    assert "/api/auth/register" in closed
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        (b"localhost:4000", "http://localhost:4000"),
+        (b"[::1]:3000", "http://[::1]:3000"),
+        (b"<script>alert(1)</script>", ORIGIN),
+        (b"x.example/'; rm -rf", ORIGIN),
+        (b"", ORIGIN),
+    ],
+)
+def test_its_commands_name_the_host_that_was_asked(host: bytes, origin: str) -> None:
+    """If that is one: it comes from whoever made the link, and is pasted into a shell."""
+    assert Home.origin(host) == origin
+
+
+class Outline(HTMLParser):
+    """Notes what a page consists of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.attributes: dict[str, dict[str, str | None]] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """See HTMLParser."""
+        self.found.append(tag)
+        self.attributes[tag] = dict(attrs)
+
+
+def test_it_can_be_read_aloud() -> None:
+    """A screen reader needs a language, landmarks that have names, and headings in their order."""
+    outline = Outline()
+    outline.feed(page())
+    assert outline.attributes["html"]["lang"] == "en"
+    assert outline.attributes["nav"]["aria-label"]
+    assert {"title", "header", "main", "footer"} <= set(outline.found)
+    headings = [tag for tag in outline.found if re.fullmatch("h[1-6]", tag)]
+    assert headings == ["h1", "h2", "h2"]
+    assert "script" not in outline.found

@@ -1,0 +1,224 @@
+"""Requests that share a batch, over HTTP, in front of a service whose batches each test writes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import grpc
+import httpx
+
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
+from boxoffice.rest.v1 import batch_pb2
+from services.bookings.errors import EventNotFound
+from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable, status_of
+from tests.gateway import messages
+from tests.gateway.conftest import run_gateway
+from tests.gateway.script import Script, ScriptedServer, TransportError
+from tests.services.issuer import ScriptedIssuer, account
+
+BATCH = "Batch"
+Result = batch_pb2.BatchResult
+Request = batch_pb2.BatchRequest
+Response = batch_pb2.BatchResponse
+RESERVE = "/boxoffice.bookings.v1.BookingsService/Reserve"
+CANCEL = "/boxoffice.bookings.v1.WaitingListService/CancelTicket"
+
+
+@contextlib.asynccontextmanager
+async def batching(script: Script) -> AsyncIterator[httpx.AsyncClient]:
+    """Runs a gateway that batches in front of the script."""
+    server = ScriptedServer(script)
+    target = await server.start()
+    async with (
+        run_gateway(target, batch_size=64) as gateway,
+        httpx.AsyncClient(base_url=gateway.url) as client,
+    ):
+        yield client
+    await server.stop()
+
+
+def reserve(
+    client: httpx.AsyncClient, event_id: int, user_id: str
+) -> "asyncio.Task[httpx.Response]":
+    """Asks for a seat beside what else is asked."""
+    body = {"event_id": event_id, "user_id": user_id}
+    headers = {"X-Request-Id": f"id-{user_id}"}
+    return asyncio.create_task(client.post("/api/bookings/reserve", json=body, headers=headers))
+
+
+def asked_for(item: batch_pb2.BatchItem) -> bookings_pb2.ReserveRequest:
+    """Reads the reservation that an item asks for."""
+    assert item.method == RESERVE
+    return bookings_pb2.ReserveRequest.FromString(item.request)
+
+
+def grant(item: batch_pb2.BatchItem) -> Result:
+    """Grants a reservation."""
+    return Result(response=messages.reserved(asked_for(item)).SerializeToString())
+
+
+def refuse(refusal: Refusal) -> Result:
+    """Refuses an item."""
+    return Result(error=status_of(refusal).SerializeToString())
+
+
+def granted(request: Request) -> Response:
+    """Grants every item."""
+    return Response(results=map(grant, request.items))
+
+
+async def test_each_of_a_batch_gets_its_own_answer() -> None:
+    """One is refused, one is in doubt and one is certainly not done; the others are booked."""
+    refusals: dict[str, Refusal] = {"doubt": OutcomeUnknown(), "never": Unavailable()}
+
+    def answer(request: Request) -> Response:
+        results = []
+        for item in request.items:
+            user = asked_for(item).user_id
+            results.append(refuse(refusals[user]) if user in refusals else grant(item))
+        return Response(results=results)
+
+    script = Script({BATCH: answer})
+    async with batching(script) as client:
+        asked = [reserve(client, 5, user) for user in ("ada", "doubt", "never", "bob")]
+        answers = await asyncio.gather(*asked)
+    assert [answer.status_code for answer in answers] == [201, 504, 503, 201]
+    assert answers[3].json()["user_id"] == "bob"
+    ids = {item.request_id for call in script.asked for item in call.request.items}
+    assert ids == {"id-ada", "id-doubt", "id-never", "id-bob"}
+
+
+async def test_who_shows_an_api_key_goes_alone() -> None:
+    """Accounts may have to be asked about it, which nobody else waits for."""
+    arrived, told = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: bookings_pb2.ReserveRequest) -> bookings_pb2.ReserveResponse:
+        arrived.set()
+        await told.wait()
+        return messages.reserved(request)
+
+    script = Script({BATCH: granted, "Reserve": hang})
+    async with batching(script) as client:
+        client.headers["Authorization"] = "Bearer box_one_secret"
+        waiting = reserve(client, 1, "ada")
+        await arrived.wait()
+        del client.headers["Authorization"]
+        assert (await reserve(client, 1, "bob")).status_code == 201
+        assert not waiting.done()
+        told.set()
+        assert (await waiting).status_code == 201
+    assert [call.rpc for call in script.asked] == ["Reserve", BATCH]
+    assert script.asked[0].metadata["authorization"] == "Bearer box_one_secret"
+
+
+async def test_methods_of_a_service_share_their_batches() -> None:
+    """Writes of all methods wait together for the batch that is away; reads do not wait."""
+    arrived, told = asyncio.Event(), asyncio.Event()
+    given = waiting_list_pb2.CancelTicketResponse(
+        cancelled_ticket=waiting_list_pb2.CancelledTicket(status="cancelled")
+    )
+    seats = bookings_pb2.GetAvailabilityResponse(
+        availability=bookings_pb2.Availability(event_id=5, total_seats=3)
+    )
+
+    async def answer(request: Request) -> Response:
+        if not request.skip_busy:
+            return Response(results=[Result(response=seats.SerializeToString())])
+        if not arrived.is_set():
+            arrived.set()
+            await told.wait()
+        cancelled = Result(response=given.SerializeToString())
+        return Response(
+            results=(cancelled if each.method == CANCEL else grant(each) for each in request.items)
+        )
+
+    script = Script({BATCH: answer})
+    async with batching(script) as client:
+        first = reserve(client, 1, "ada")
+        await arrived.wait()
+        body = {"event_id": "gig", "user_id": "bob"}
+        second = asyncio.create_task(client.post("/cancel", json=body))
+        third = reserve(client, 2, "cy")
+        assert (await client.get("/api/events/5/availability")).json()["total_seats"] == 3
+        told.set()
+        answers = [await task for task in (first, second, third)]
+    assert [answer.status_code for answer in answers] == [201, 200, 201]
+    assert answers[1].json()["status"] == "cancelled"
+    calls = [call.request for call in script.asked if call.rpc == BATCH]
+    writes = [{item.method for item in call.items} for call in calls if call.skip_busy]
+    assert writes == [{RESERVE}, {RESERVE, CANCEL}]
+
+
+async def test_a_read_carries_the_token_of_its_caller() -> None:
+    """There may be something for them alone: a draft exists for its owner."""
+    token = f"Bearer {ScriptedIssuer().token(account('ada'))}"
+
+    def hide(request: Request) -> Response:
+        return Response(results=[refuse(EventNotFound())] * len(request.items))
+
+    script = Script({BATCH: hide})
+    async with batching(script) as client:
+        path = "/api/events/5/availability"
+        assert (await client.get(path)).json() == {"error": "event_not_found"}
+        await client.get(path, headers={"Authorization": token})
+    sent = [
+        item.authorization
+        for call in script.asked
+        if call.rpc == BATCH
+        for item in call.request.items
+    ]
+    assert sent == ["", token]
+
+
+async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
+    """A locked event's requests go to a lane of their own; a free one is sold meanwhile."""
+    unlocked = asyncio.Event()
+
+    async def answer(request: Request) -> Response:
+        if not request.skip_busy:
+            assert {asked_for(item).event_id for item in request.items} == {1}
+            await unlocked.wait()
+            return granted(request)
+        results = (
+            Result(busy=True) if asked_for(item).event_id == 1 else grant(item)
+            for item in request.items
+        )
+        return Response(results=results)
+
+    async with batching(Script({BATCH: answer})) as client:
+        waiting = [reserve(client, 1, user) for user in ("ada", "bob")]
+        for user in ("cy", "di"):
+            assert (await reserve(client, 2, user)).status_code == 201
+        assert not any(task.done() for task in waiting)
+        unlocked.set()
+        assert [(await task).status_code for task in waiting] == [201, 201]
+
+
+async def test_what_stays_busy_is_not_done() -> None:
+    """Whoever is told so twice may ask again: it is no defect."""
+    busy = Script({BATCH: lambda request: Response(results=[Result(busy=True)])})
+    async with batching(busy) as client:
+        answer = await reserve(client, 1, "ada")
+    assert (answer.status_code, answer.json()) == (503, {"error": "unavailable"})
+
+
+async def test_a_lost_batch_leaves_each_outcome_unknown() -> None:
+    """Nobody in it can be told that nothing was done; who brought a key is asked for again."""
+    lost = [TransportError(grpc.StatusCode.UNAVAILABLE)]
+
+    def answer(request: Request) -> Response:
+        if lost:
+            raise lost.pop()
+        return granted(request)
+
+    script = Script({BATCH: answer})
+    async with batching(script) as client:
+        answer_without_key = await reserve(client, 5, "ada")
+        assert answer_without_key.json() == {"error": "outcome_unknown"}
+        lost.append(TransportError(grpc.StatusCode.UNAVAILABLE))
+        body = {"event_id": 5, "user_id": "bob"}
+        with_key = await client.post(
+            "/api/bookings/reserve", json=body, headers={"Idempotency-Key": "k"}
+        )
+        assert with_key.status_code == 201
+    assert len(script.asked) == 3

@@ -1,0 +1,242 @@
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from boxoffice.accounts.v1 import notices_pb2, notices_pb2_grpc
+from services.accounts.outbox import notices as notices_module
+from services.accounts.outbox.notices import Notice, Notices
+from services.accounts.people.people import People
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import PermissionDenied, Refusal, ValidationFailed
+from tests.conftest import Database
+from tests.services.accounts.client import Client, add_account, connect, execute, read
+from tests.services.accounts.mailbox import text
+from tests.services.accounts.post import ADA, BOB, PASSWORD, Post, registered, unverified
+from tests.services.conditions import until_blocked
+
+SOON = datetime(2099, 11, 20, 19, 30, tzinfo=UTC)
+TABLES = "SELECT (SELECT count(*) FROM notices), (SELECT count(*) FROM outbox)"
+
+
+@pytest.fixture
+def notices(pool: Pool) -> Notices:
+    """Gives the noun without a server around it."""
+    return Notices(pool)
+
+
+@pytest.fixture
+async def ada(people: People, post: Post) -> str:
+    """Registers somebody with a verified address."""
+    account_id = (await registered(people, post)).user.id
+    post.inbox.letters.clear()
+    return account_id
+
+
+def told(account_id: str, **changes: object) -> Notice:
+    """Makes the notice of a booking, unless the changes say otherwise."""
+    usual = Notice(str(uuid4()), account_id, "PROMOTED", "Concert", SOON, 2, "ref-1", None)
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+async def test_who_has_a_seat_is_told(notices: Notices, ada: str, post: Post) -> None:
+    """With what they need to come, or to make room."""
+    await notices.accept([told(ada)])
+    await post.deliver()
+    letter = post.inbox.last(ADA.spelled)
+    assert letter["Subject"] == "You have a seat: Concert"
+    for part in ("plain", "html"):
+        assert "“Concert”: 2 seats booked for you." in text(letter, part)
+        assert "starts on 20 November 2099 at 19:30 UTC." in text(letter, part)
+        assert "Your booking is ref-1." in text(letter, part)
+
+
+async def test_who_has_an_offer_is_told_until_when(notices: Notices, ada: str, post: Post) -> None:
+    """An open start is left out."""
+    offer = told(ada, kind="OFFERED", starts_at=None, seat_count=1, offer_expires_at=SOON)
+    await notices.accept([offer])
+    await post.deliver()
+    letter = post.inbox.last(ADA.spelled)
+    assert letter["Subject"] == "A seat is kept for you: Concert"
+    assert "1 seat kept for you until 20 November 2099 at 19:30 UTC." in text(letter)
+    assert "starts" not in text(letter)
+
+
+async def test_each_notice_is_a_letter_and_only_one(notices: Notices, ada: str, post: Post) -> None:
+    """However often it comes; another one of its kind does not take its place."""
+    once, other = told(ada), told(ada)
+    await notices.accept([once, other, once])
+    await notices.accept([once])
+    await post.deliver()
+    await notices.accept([other, once])
+    await post.deliver()
+    assert len(post.inbox.letters) == 2
+
+
+async def test_replicas_with_the_same_notices_store_each_once(
+    notices: Notices, ada: str, database: Database
+) -> None:
+    """In whatever order they came."""
+    batch = [told(ada) for _ in range(50)]
+    await asyncio.gather(*(notices.accept(each) for each in (batch, batch[::-1]) * 3))
+    assert read(database, TABLES) == [(50, 50)]
+
+
+async def test_without_its_name_a_notice_would_be_mailed_twice(
+    notices: Notices, ada: str, database: Database
+) -> None:
+    """The control of the tests above."""
+    execute(database, "ALTER TABLE notices DROP CONSTRAINT notices_pkey")
+    execute(database, "ALTER TABLE notices ADD CONSTRAINT notices_pkey UNIQUE (id, received_at)")
+    execute(database, "ALTER TABLE outbox DROP CONSTRAINT outbox_letter_once")
+    once = told(ada)
+    await notices.accept([once])
+    await notices.accept([once])
+    assert read(database, TABLES) == [(2, 2)]
+
+
+async def test_who_cannot_be_written_to_is_passed_over(
+    notices: Notices, people: People, ada: str, post: Post, database: Database
+) -> None:
+    """And holds up nobody else."""
+    silent = [
+        add_account(database),
+        add_account(database, email_verified=True, banned_at=datetime.now(UTC)),
+        add_account(database, deleted_at=datetime.now(UTC), email=None, canonical_email=None),
+        (await unverified(people, BOB)).user.id,
+        "acct_unknown",
+        "guest",
+    ]
+    await notices.accept([*map(told, silent), told(ada)])
+    await post.deliver()
+    assert [letter["To"] for letter in post.inbox.letters] == [ADA.spelled]
+    assert read(database, TABLES) == [(1, 0)]
+
+
+async def test_who_is_banned_meanwhile_is_not_told(
+    notices: Notices, ada: str, post: Post, database: Database
+) -> None:
+    """The letter that waits is not written."""
+    await notices.accept([told(ada)])
+    execute(database, "UPDATE accounts SET banned_at = now() WHERE id = %(id)s", id=ada)
+    await post.deliver()
+    assert post.inbox.letters == []
+    assert read(database, "SELECT count(*) FROM outbox") == [(0,)]
+
+
+async def test_who_leaves_takes_their_notices_along(
+    notices: Notices, people: People, ada: str, database: Database
+) -> None:
+    """Those that wait, and those that were mailed."""
+    await notices.accept([told(ada)])
+    await people.profiles.delete(ada)
+    assert read(database, TABLES) == [(0, 0)]
+
+
+async def test_an_address_that_is_erased_meanwhile_is_not_stored(
+    notices: Notices, people: People, ada: str, database: Database
+) -> None:
+    """Accepting waits for the leaving, and then finds nobody."""
+    with connect(database) as connection, connection.transaction():
+        connection.execute("SELECT FROM accounts FOR UPDATE")
+        accepting = asyncio.create_task(notices.accept([told(ada)]))
+        await blocked(database)
+        connection.execute("UPDATE accounts SET email_verified = false")
+    await accepting
+    assert read(database, TABLES) == [(0, 0)]
+
+
+async def test_without_the_lock_an_erased_address_would_be_stored(
+    notices: Notices, ada: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: the foreign key alone waits too late."""
+    unlocked = notices_module.SQL["accept_notice"].replace(b"FOR KEY SHARE", b"")
+    statements = MappingProxyType({**notices_module.SQL, "accept_notice": unlocked})
+    monkeypatch.setattr(notices_module, "SQL", statements)
+    with connect(database) as connection, connection.transaction():
+        connection.execute("SELECT FROM accounts FOR UPDATE")
+        accepting = asyncio.create_task(notices.accept([told(ada)]))
+        await blocked(database)
+        connection.execute("UPDATE accounts SET email_verified = false")
+    await accepting
+    assert read(database, TABLES) == [(1, 1)]
+
+
+async def blocked(database: Database) -> None:
+    """Returns when somebody waits for a lock."""
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as own:
+        await until_blocked(own, 1)
+
+
+async def test_a_notice_follows_to_a_new_address(
+    notices: Notices, people: People, ada: str, post: Post, database: Database
+) -> None:
+    """The former one may belong to somebody else by now."""
+    await people.email_changes.send_code(ada, BOB, PASSWORD)
+    code = await post.code(BOB)
+    await notices.accept([told(ada)])
+    await people.email_changes.change(ada, BOB, code)
+    await post.deliver()
+    assert post.inbox.last(BOB.spelled)["Subject"] == "You have a seat: Concert"
+    assert post.inbox.last(ADA.spelled)["Subject"] == "Your address was changed"
+
+
+async def test_an_offer_that_has_ended_is_not_mailed(
+    notices: Notices, ada: str, post: Post
+) -> None:
+    """It would be news of what somebody else has."""
+    ended = datetime.now(UTC) - timedelta(seconds=1)
+    await notices.accept([told(ada, kind="OFFERED", offer_expires_at=ended)])
+    await post.deliver()
+    assert post.inbox.letters == []
+
+
+async def test_a_name_cannot_change_the_letter(notices: Notices, ada: str, post: Post) -> None:
+    """Neither its headers, nor its HTML, nor how the rest is read."""
+    name = "Gig\r\nBcc: all@example.com\n\n<script>alert(1)</script>\x1b\u202e & more"
+    await notices.accept([told(ada, event_name=name)])
+    await post.deliver()
+    letter = post.inbox.last(ADA.spelled)
+    shown = "Gig Bcc: all@example.com <script>alert(1)</script> & more"
+    assert letter["Subject"].strip() == f"You have a seat: {shown}"
+    assert letter["Bcc"] is None
+    assert f"“{shown}”" in text(letter)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more”" in text(letter, "html")
+
+
+async def test_names_are_forgotten_after_a_week(
+    notices: Notices, ada: str, post: Post, database: Database
+) -> None:
+    """Nobody sends a notice again by then."""
+    await notices.accept([told(ada)])
+    await post.deliver()
+    execute(database, "UPDATE notices SET received_at = now() - interval '6 days 23 hours'")
+    assert not await notices.forget()
+    assert read(database, TABLES) == [(1, 0)]
+    execute(database, "UPDATE notices SET received_at = now() - interval '7 days 1 second'")
+    assert not await notices.forget()
+    assert read(database, TABLES) == [(0, 0)]
+
+
+async def test_services_alone_send_notices(client: Client, database: Database) -> None:
+    """All of a batch, or none of it where one breaks a rule."""
+    stub = notices_pb2_grpc.NoticesServiceStub(client.channel)
+    account_id = add_account(database, email_verified=True)
+    good = notices_pb2.Notice(
+        id="1", account_id=account_id, kind=notices_pb2.NOTICE_KIND_PROMOTED, seat_count=1
+    )
+    bad = notices_pb2.Notice(id="2", account_id=account_id, seat_count=0)
+    with pytest.raises(Refusal) as refused:
+        await client.call(stub.SendNotices, notices_pb2.SendNoticesRequest(notices=[good, bad]))
+    assert refused.value.reason == ValidationFailed.reason
+    assert read(database, TABLES) == [(0, 0)]
+    await client.call(stub.SendNotices, notices_pb2.SendNoticesRequest(notices=[good]))
+    assert read(database, "SELECT id, kind, starts_at FROM notices") == [("1", "PROMOTED", None)]
+    client.metadata = ()
+    with pytest.raises(Refusal) as refused:
+        await client.call(stub.SendNotices, notices_pb2.SendNoticesRequest(notices=[good]))
+    assert refused.value.reason == PermissionDenied.reason

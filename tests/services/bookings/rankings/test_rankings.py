@@ -1,0 +1,364 @@
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from services import bookings
+from services.bookings.inventory import Inventory
+from services.bookings.inventory.stock import Booking
+from services.bookings.rankings.rankings import SQL, Rankings, TopUser, first_day
+from services.bookings.reservations.cancellations import Cancellations
+from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import ValidationFailed
+from tests.conftest import Database
+from tests.services.bookings.asking import booked, party, seat
+from tests.services.bookings.conftest import concert
+from tests.services.conditions import until_blocked
+
+FUNCTION = Path(bookings.__file__).parent / "migrations/functions/tally.sql"
+PERIODS = ["", "day", "week", "month"]
+MOMENTS = [
+    ("2024-02-29T23:59:59.999999Z", "day", "2024-02-29", True),
+    ("2024-03-01T00:00:00Z", "day", "2024-02-29", False),
+    ("2024-02-29T23:59:59.999999Z", "month", "2024-02-01", True),
+    ("2024-03-01T00:00:00Z", "month", "2024-02-29", False),
+    ("2024-03-01T00:30:00+01:00", "month", "2024-02-10", True),
+    ("2025-01-05T23:59:59.999999Z", "week", "2024-12-30", True),
+    ("2025-01-06T00:00:00Z", "week", "2025-01-05", False),
+    ("2024-12-30T00:00:00Z", "week", "2025-01-05", True),
+    ("2024-12-29T23:59:59Z", "week", "2025-01-05", False),
+    ("1999-01-01T00:00:00Z", "", "", True),
+]
+"""Moments of a booking, a period, a day of it, and whether the booking counts there."""
+BOOK_LATE = """
+    WITH counted AS (
+        UPDATE inventory
+        SET sold = sold + 1, live_bookings = live_bookings + 1, rev = rev + 1
+        WHERE event_id = 1
+        RETURNING rev
+    ),
+    booked AS (
+        INSERT INTO bookings (
+            event_id, id, reference, user_id, status, exclusive, seat_count, created_at
+        )
+        VALUES (1, nextval('booking_id'), gen_random_uuid(), 'late', 'CONFIRMED', true, 1, now())
+        RETURNING id
+    )
+    INSERT INTO ledger (event_id, rev, kind, booking_id, user_id, seats, at)
+    SELECT 1, rev, 'RESERVED', id, 'late', 1, now()
+    FROM counted, booked
+"""
+
+
+@pytest.fixture
+def rankings(pool: Pool) -> Rankings:
+    """Gives the rankings, rolled up in small chunks."""
+    return Rankings(pool, roll_up_chunk=5)
+
+
+async def book(inventory: Inventory, reservations: Reservations, counts: dict[str, int]) -> None:
+    """Gives each user so many bookings, each of another event."""
+    for event_id in range(1, max(counts.values()) + 1):
+        await inventory.apply(concert(event_id))
+        asked = [seat(event_id, user) for user, count in counts.items() if count >= event_id]
+        await booked(reservations, asked)
+
+
+async def top(rankings: Rankings, period: str = "", day: str = "") -> list[tuple[int, str, int]]:
+    """Lists the top users, for comparison."""
+    listed = await rankings.list_top_users(period, day)
+    return [(user.place, user.user_id, user.bookings_count) for user in listed]
+
+
+async def roll_up(rankings: Rankings) -> None:
+    """Rolls up all there is."""
+    while await rankings.roll_up():
+        pass
+
+
+def tallies(database: Database) -> Counter[str]:
+    """Reads what is rolled up for all time."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        counted = "SELECT user_id, sum(bookings) FROM bookings.tallies GROUP BY user_id"
+        return Counter(dict(connection.execute(counted).fetchall()))
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "first"),
+    [
+        ("day", "2024-02-29", date(2024, 2, 29)),
+        ("week", "2024-12-30", date(2024, 12, 30)),
+        ("week", "2025-01-05", date(2024, 12, 30)),
+        ("week", "2025-01-06", date(2025, 1, 6)),
+        ("week", "0001-01-01", date(1, 1, 1)),
+        ("month", "2024-02-29", date(2024, 2, 1)),
+        ("month", "9999-12-31", date(9999, 12, 1)),
+        ("", "2024-02-29", date(1, 1, 1)),
+    ],
+)
+def test_a_period_is_named_by_its_first_day(period: str, day: str, first: date) -> None:
+    """Days, weeks from Monday across the turn of a year, calendar months, all time."""
+    assert first_day(period, day) == first
+
+
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize("day", ["2023-02-29", "2024-13-01", "0000-01-01", "2024-00-10"])
+def test_a_day_that_does_not_exist_is_refused(period: str, day: str) -> None:
+    """The pattern of the contract lets it through; the calendar does not."""
+    with pytest.raises(ValidationFailed) as refusal:
+        first_day(period, day)
+    assert [violation.path for violation in refusal.value.violations] == ["date"]
+
+
+async def test_a_booking_counts_in_its_period_of_utc(
+    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """The whole last day is in, the first moment after it is not, before and after a roll-up."""
+    users = {f"user-{number}": moment for number, (moment, *_) in enumerate(MOMENTS)}
+    await book(inventory, reservations, dict.fromkeys(users, 1))
+    with psycopg.connect(database.owner_dsn) as connection:
+        for user, moment in users.items():
+            values = (datetime.fromisoformat(moment), user)
+            connection.execute("UPDATE bookings.ledger SET at = %s WHERE user_id = %s", values)
+            connection.execute(
+                "UPDATE bookings.bookings SET created_at = %s WHERE user_id = %s", values
+            )
+    for _ in ("live", "rolled up"):
+        for user, (moment, period, day, counts) in zip(users, MOMENTS, strict=True):
+            listed = {ranked for _, ranked, _ in await top(rankings, period, day)}
+            assert (user in listed) is counts, (moment, period, day)
+        await roll_up(rankings)
+
+
+async def test_equals_share_a_place_and_ten_are_named(
+    inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """Places are counted as in sport: two firsts, then a third."""
+    counts = {"ada": 3, "bob": 3, "cy": 2} | {f"user-{number}": 1 for number in range(10)}
+    await book(inventory, reservations, counts)
+    expected = [(1, "ada", 3), (1, "bob", 3), (3, "cy", 2)]
+    expected += [(4, f"user-{number}", 1) for number in range(7)]
+    assert await top(rankings) == expected
+    await roll_up(rankings)
+    assert await top(rankings) == expected
+
+
+async def test_the_ranking_is_the_same_before_during_and_after_a_roll_up(
+    inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """What is not rolled up yet counts on top, so nobody sees that there are tallies."""
+    await book(inventory, reservations, {"ada": 4, "bob": 3, "cy": 2, "dé": 1})
+    expected = [(1, "ada", 4), (2, "bob", 3), (3, "cy", 2), (4, "dé", 1)]
+    rounds = 0
+    has_more = True
+    while has_more:
+        assert [await top(rankings, period) for period in PERIODS] == [expected] * len(PERIODS)
+        has_more = await rankings.roll_up()
+        rounds += 1
+    assert rounds > 2
+
+
+async def test_what_a_roll_up_reads_does_not_grow_with_the_ledger(
+    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """Neither with what is rolled up already nor with what is to come."""
+    await book(inventory, reservations, dict.fromkeys(map(str, range(40)), 1))
+    await roll_up(rankings)
+    await book_in(reservations, inventory, event_id=2, users=[str(n) for n in range(40)])
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings; SET enable_seqscan = off")
+        connection.execute("SET enable_bitmapscan = off")
+        connection.execute(SQL["roll_up"], {"chunk": 5})
+        [read] = connection.execute(
+            "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'ledger'"
+        ).fetchone() or (0,)
+    # A batch is rolled up whole, and is looked at once more to be counted.
+    assert 0 < read <= 2 * 42
+
+
+async def test_replicas_that_roll_up_at_once_count_each_booking_once(
+    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """While people book and cancel: none twice, none lost."""
+    for event_id in range(1, 21):
+        await inventory.apply(concert(event_id, capacity=100))
+    done = asyncio.Event()
+
+    async def work() -> None:
+        while not done.is_set():
+            await rankings.roll_up()
+
+    workers = [asyncio.create_task(work()) for _ in range(3)]
+    users = [f"user-{number}" for number in range(8)]
+    asked = (
+        booked(reservations, [seat(event_id, user)]) for event_id in range(1, 21) for user in users
+    )
+    await asyncio.gather(*asked)
+    done.set()
+    await asyncio.gather(*workers)
+    await roll_up(rankings)
+    assert tallies(database) == Counter(dict.fromkeys(users, 20))
+
+
+async def test_a_booking_of_an_open_transaction_is_counted_later(
+    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """Its number is below those that are committed already, and it is not passed over."""
+    await book(inventory, reservations, {"zoe": 1})
+    await roll_up(rankings)
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as slow:
+        await slow.execute("SET search_path TO bookings")
+        await slow.execute(BOOK_LATE)
+        await book_in(reservations, inventory, event_id=2, users=["ada"])
+        await roll_up(rankings)
+        assert await top(rankings) == [(1, "ada", 1), (1, "zoe", 1)]
+        await slow.commit()
+    assert await top(rankings) == [(1, "ada", 1), (1, "late", 1), (1, "zoe", 1)]
+    await roll_up(rankings)
+    assert tallies(database) == Counter({"ada": 1, "late": 1, "zoe": 1})
+
+
+async def test_going_by_the_last_committed_one_would_lose_it(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Negative control: without the oldest transaction at work in it, the cursor passes it over."""
+    await book(inventory, reservations, {"zoe": 1})
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as slow:
+        await slow.execute("SET search_path TO bookings")
+        await slow.execute(BOOK_LATE)
+        await book_in(reservations, inventory, event_id=2, users=["ada"])
+        careless = SQL["roll_up"].replace(
+            b"txid < pg_snapshot_xmin(pg_current_snapshot())", b"true"
+        )
+        assert careless != SQL["roll_up"]
+        with psycopg.connect(database.bookings_dsn, options="-c search_path=bookings") as worker:
+            worker.execute(careless, {"chunk": 100})
+        await slow.commit()
+    with psycopg.connect(database.bookings_dsn, options="-c search_path=bookings") as worker:
+        worker.execute(SQL["roll_up"], {"chunk": 100})
+    assert "late" not in tallies(database)
+
+
+async def book_in(
+    reservations: Reservations, inventory: Inventory, *, event_id: int, users: Iterable[str]
+) -> list[Booking]:
+    """Books a seat of a new event for each user."""
+    await inventory.apply(concert(event_id))
+    return await booked(reservations, [seat(event_id, user) for user in users])
+
+
+async def test_one_booking_makes_no_rank(
+    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """Most people have no more, so what they cost is one tally."""
+    await book(inventory, reservations, {"ada": 2, "bob": 1})
+    await roll_up(rankings)
+    with psycopg.connect(database.owner_dsn) as connection:
+        ranked = connection.execute("SELECT period, user_id, bookings FROM bookings.ranks")
+        assert sorted(ranked) == [(period, "ada", 2) for period in ("all", "day", "month", "week")]
+
+
+@pytest.mark.parametrize("locks", [True, False])
+async def test_tallies_of_one_user_are_changed_in_turn(database: Database, locks: bool) -> None:
+    """Two days at once make two bookings; without the lock neither would see the other."""
+    text = FUNCTION.read_text(encoding="utf-8")
+    lock = "    PERFORM FROM tallied FOR UPDATE;\n"
+    assert text.count(lock) == 1
+    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
+        connection.execute((text if locks else text.replace(lock, "")).encode())
+        connection.commit()
+    tally = "SELECT tally(ARRAY['ada'], ARRAY[%s::date], ARRAY[1])"
+    async with (
+        await psycopg.AsyncConnection.connect(database.owner_dsn) as former,
+        await psycopg.AsyncConnection.connect(database.owner_dsn) as latter,
+        await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
+    ):
+        for session in (former, latter):
+            await session.execute("SET search_path TO bookings")
+        await former.execute(tally, ["2024-03-05"])
+        waiting = asyncio.create_task(latter.execute(tally, ["2024-03-06"]))
+        if locks:
+            await until_blocked(watch, 1)
+        else:
+            await waiting
+        await former.commit()
+        await waiting
+        await latter.commit()
+        ranked = await watch.execute("SELECT bookings FROM bookings.ranks WHERE period = 'all'")
+        assert await ranked.fetchall() == ([(2,)] if locks else [])
+
+
+async def test_what_is_cancelled_counts_no_more(
+    pool: Pool, inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """In the period in which it was booked, rolled up or not."""
+    await book(inventory, reservations, {"ada": 2})
+    [made] = await book_in(reservations, inventory, event_id=3, users=["ada"])
+    await Cancellations(pool, inventory).cancel(made.id)
+    assert await top(rankings, "day") == [(1, "ada", 2)]
+    await roll_up(rankings)
+    assert await top(rankings, "day") == [(1, "ada", 2)]
+
+
+@pytest.mark.parametrize("rolled_up_first", [False, True])
+async def test_bookings_of_a_closed_event_count_at_no_moment(
+    pool: Pool,
+    inventory: Inventory,
+    reservations: Reservations,
+    rankings: Rankings,
+    rolled_up_first: bool,
+) -> None:
+    """Nor do they while they are being written as cancelled, in whatever order that is seen."""
+    await book_in(reservations, inventory, event_id=1, users=["ada", "bob", "cy", "dé"])
+    await book_in(reservations, inventory, event_id=2, users=["bob"])
+    if rolled_up_first:
+        await roll_up(rankings)
+    await inventory.apply(concert(1, rev=2, deleted=True))
+    expected = [(1, "bob", 1)]
+    closing = Inventory(pool, closing_chunk=2)
+    seen = [await top(rankings)]
+    while await closing.close_chunk():
+        seen.append(await top(rankings))
+    await roll_up(rankings)
+    seen.append(await top(rankings))
+    assert all(ranking == expected for ranking in seen)
+
+
+async def test_today_is_meant_when_no_day_is_named(
+    inventory: Inventory, reservations: Reservations, rankings: Rankings
+) -> None:
+    """By the calendar of UTC."""
+    await book(inventory, reservations, {"ada": 1})
+    today = datetime.now(UTC).date().isoformat()
+    for period in PERIODS:
+        listed = await rankings.list_top_users(period, "")
+        assert listed == [TopUser(1, "ada", 1)] or datetime.now(UTC).date().isoformat() != today
+
+
+async def test_accounts_are_hidden_from_who_has_none(
+    rankings: Rankings, inventory: Inventory, reservations: Reservations
+) -> None:
+    """The places are those among guests then, whether or not anything was rolled up."""
+    await book(inventory, reservations, {"acct_ada": 3, "bob": 2, "acct_cy": 2, "eve": 1})
+    for _ in range(2):
+        shown = await rankings.list_top_users("", "", with_accounts=False)
+        assert [(user.place, user.user_id) for user in shown] == [(1, "bob"), (2, "eve")]
+        assert len(await top(rankings)) == 4
+        await roll_up(rankings)
+
+
+async def test_a_booking_of_several_seats_counts_once(
+    rankings: Rankings, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Bookings are ranked, not seats."""
+    await inventory.apply(concert())
+    await reservations.decide([party(1, "acct_ada", 5)])
+    await reservations.decide([party(1, "acct_bob")] * 2)
+    for _ in range(2):
+        assert await top(rankings) == [(1, "acct_bob", 2), (2, "acct_ada", 1)]
+        await roll_up(rankings)

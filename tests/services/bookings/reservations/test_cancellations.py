@@ -1,0 +1,217 @@
+import asyncio
+from collections import Counter
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2
+from services.bookings.access import Viewer
+from services.bookings.errors import AlreadyCancelled, BookingNotFound
+from services.bookings.inventory import Inventory
+from services.bookings.inventory.commands import Booked, Replayed
+from services.bookings.inventory.stock import Booking
+from services.bookings.rankings.rankings import Rankings
+from services.bookings.reservations.cancellations import Cancellation, Cancellations
+from services.bookings.reservations.reservations import Reservations
+from services.kit.auth.authentication import Caller
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
+from tests.conftest import Database
+from tests.services.bookings.asking import GUEST, booked, party, seat, told
+from tests.services.bookings.conftest import concert, drift
+
+
+@pytest.fixture
+def cancellations(pool: Pool, inventory: Inventory) -> Cancellations:
+    """Gives who cancels."""
+    return Cancellations(pool, inventory)
+
+
+async def concert_with(
+    inventory: Inventory, reservations: Reservations, *users: str, capacity: int = 50
+) -> list[int]:
+    """Makes an event and books a seat for each of the users; gives the bookings."""
+    await inventory.apply(concert(capacity=capacity))
+    made = await booked(reservations, [seat(1, user) for user in users])
+    return [booking.id for booking in made]
+
+
+async def test_a_seat_is_freed_exactly_once(
+    pool: Pool,
+    inventory: Inventory,
+    reservations: Reservations,
+    database: Database,
+) -> None:
+    """However many ask at once, one hears that it was done, and one seat is free again."""
+    [booking_id, _] = await concert_with(inventory, reservations, "ada", "bob", capacity=2)
+    attempts = [Cancellations(pool, Inventory(pool)).cancel(booking_id) for _ in range(8)]
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    assert Counter(map(type, outcomes)) == {int: 1, AlreadyCancelled: 7}
+    after = await reservations.decide([seat(1, "ada"), seat(1, "eve")])
+    assert told(after) == ["BOOKED", "SOLD_OUT"]
+    assert drift(database) == []
+
+
+async def test_the_revision_tells_when_it_was_freed(
+    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+) -> None:
+    """It is the inventory's next one."""
+    [booking_id] = await concert_with(inventory, reservations, "ada")
+    before = (await inventory.count_seats([1]))[1]
+    rev = await cancellations.cancel(booking_id)
+    after = (await inventory.count_seats([1]))[1]
+    assert (after.rev, after.booked) == (rev, before.booked - 1)
+    assert rev == before.rev + 1
+
+
+async def test_what_never_was_cannot_be_cancelled(
+    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Nor what is over, which inventory/test_cancelling.py shows."""
+    [booking_id] = await concert_with(inventory, reservations, "ada")
+    with pytest.raises(BookingNotFound):
+        await cancellations.cancel(booking_id + 1)
+    await cancellations.cancel(booking_id)
+    with pytest.raises(AlreadyCancelled):
+        await cancellations.cancel(booking_id)
+
+
+async def test_top_users_follow(
+    cancellations: Cancellations,
+    inventory: Inventory,
+    reservations: Reservations,
+    pool: Pool,
+) -> None:
+    """A cancelled booking counts no more, whether or not it was rolled up before."""
+    rankings = Rankings(pool)
+    first, second, _ = await concert_with(inventory, reservations, "ada", "bob", "eve")
+    await cancellations.cancel(first)
+    assert [user.user_id for user in await rankings.list_top_users("", "")] == ["bob", "eve"]
+    while await rankings.roll_up():
+        pass
+    await cancellations.cancel(second)
+    assert [user.user_id for user in await rankings.list_top_users("day", "")] == ["eve"]
+    while await rankings.roll_up():
+        pass
+    assert [user.user_id for user in await rankings.list_top_users("", "")] == ["eve"]
+
+
+OWNER = Viewer(Caller("acct_owner"), open_access=False)
+ADA = Viewer(Caller("acct_ada"), open_access=False)
+STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
+
+
+async def created(
+    inventory: Inventory, reservations: Reservations, user_id: str = "acct_ada", seats: int = 3
+) -> Booking:
+    """Makes an event of five seats that has an owner, and books some of them together."""
+    await inventory.apply(concert(capacity=5, organizer_id="acct_owner"))
+    [made] = await booked(reservations, [party(1, user_id, seats)])
+    return made
+
+
+async def cancel(
+    cancellations: Cancellations, reference: UUID, viewer: Viewer, key: str = ""
+) -> Any:
+    """Cancels by a reference; gives the response or the refusal."""
+    [outcome] = await cancellations.cancel_all([Cancellation(reference, viewer, key)])
+    if isinstance(outcome, bytes):
+        return bookings_pb2.CancelBookingByReferenceResponse.FromString(outcome)
+    return outcome
+
+
+async def test_all_seats_of_a_booking_are_freed_exactly_once(
+    pool: Pool, inventory: Inventory, reservations: Reservations, database: Database
+) -> None:
+    """However often and parallel it is asked, by whoever may and with whatever key."""
+    made = await created(inventory, reservations)
+    attempts = [
+        cancel(Cancellations(pool, Inventory(pool)), made.reference, viewer, key)
+        for viewer, key in ((ADA, ""), (OWNER, ""), (ADA, "a"), (ADA, "b"), (OWNER, "a"))
+    ]
+    outcomes = await asyncio.gather(*attempts)
+    refusals = [one for one in outcomes if isinstance(one, Refusal)]
+    assert [(type(one), one.metadata) for one in refusals] == [
+        (AlreadyCancelled, {"inventory_revision": "3"})
+    ] * 4
+    [cancelled] = [one for one in outcomes if not isinstance(one, Refusal)]
+    assert cancelled.booking.status == bookings_pb2.BOOKING_STATUS_CANCELLED
+    assert cancelled.booking.HasField("cancelled_at")
+    assert cancelled.booking.seat_count == 3
+    seats = (await inventory.count_seats([1]))[1]
+    assert (seats.booked, seats.rev) == (0, cancelled.inventory_revision)
+    assert drift(database) == []
+
+
+async def test_only_who_may_see_a_booking_cancels_it(
+    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+) -> None:
+    """To all others it is as absent as one that never was."""
+    made = await created(inventory, reservations)
+    for viewer in (STRANGER, GUEST):
+        refusal = await cancel(cancellations, made.reference, viewer, "k")
+        assert isinstance(refusal, BookingNotFound)
+    assert isinstance(await cancel(cancellations, uuid4(), OWNER), BookingNotFound)
+    assert (await cancel(cancellations, made.reference, OWNER)).inventory_revision == 3
+
+
+async def test_a_guests_reference_is_the_secret(
+    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Whoever knows it may cancel."""
+    made = await created(inventory, reservations, "guest")
+    assert (await cancel(cancellations, made.reference, STRANGER)).inventory_revision == 3
+
+
+async def test_a_key_is_answered_with_what_was_then(
+    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Making and cancelling alike show the booking of that moment, whatever became of it since."""
+    await inventory.apply(concert(capacity=5, name="Before"))
+    asked = party(1, "acct_ada", 2, key="k", viewer=ADA)
+    [first] = await reservations.decide([asked])
+    assert isinstance(first, Booked)
+    assert asked.answer is not None
+    answered = asked.answer(first).SerializeToString()
+    done = await cancel(cancellations, first.booking.reference, ADA, "k")
+    await inventory.apply(concert(capacity=5, rev=2, name="After"))
+    assert await reservations.decide([asked]) == [Replayed(answered)]
+    again = await cancel(cancellations, first.booking.reference, ADA, "k")
+    assert again.replayed
+    again.replayed = False
+    assert again == done
+    assert again.booking.event.name == "Before"
+
+
+async def test_a_refusal_is_answered_again_too(
+    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+) -> None:
+    """With the revision it had; the key stands for this booking alone."""
+    made = await created(inventory, reservations, seats=1)
+    await cancel(cancellations, made.reference, ADA, "first")
+    for replayed in ({}, {"replayed": "true"}):
+        refusal = await cancel(cancellations, made.reference, ADA, "second")
+        assert refusal.reason == "ALREADY_CANCELLED"
+        assert refusal.metadata == {"inventory_revision": "3"} | replayed
+        await reservations.decide([seat(1, "bob")])
+    [other] = await booked(reservations, [party(1, "acct_ada")])
+    refusal = await cancel(cancellations, other.reference, ADA, "second")
+    assert refusal.reason == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_a_cancellation_in_flight_refuses_its_key(
+    database: Database,
+    cancellations: Cancellations,
+    inventory: Inventory,
+    reservations: Reservations,
+) -> None:
+    """Nobody waits for a key that another transaction owns; other keys are free."""
+    made = await created(inventory, reservations)
+    key = "acct_ada\x1fcancel_booking\x1fk"
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        refusal = await cancel(cancellations, made.reference, ADA, "k")
+        assert refusal.reason == "REQUEST_IN_PROGRESS"
+    assert (await cancel(cancellations, made.reference, ADA, "k")).inventory_revision == 3

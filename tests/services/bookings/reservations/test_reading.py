@@ -1,0 +1,308 @@
+import re
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from boxoffice.rest.v1 import rest_pb2
+from services.bookings.access import Viewer
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.errors import BookingNotFound, EventNotFound
+from services.bookings.inventory import Inventory
+from services.bookings.inventory import inventory as inventory_module
+from services.bookings.inventory.stock import Booking
+from services.bookings.rankings import rankings as rankings_module
+from services.bookings.reservations import reading as bookings_module
+from services.bookings.reservations.reading import BookingDetails, Bookings
+from services.bookings.reservations.reservations import Reservations
+from services.bookings.waiting_list import waiting_list as waiting_list_module
+from services.kit.auth.authentication import Caller, Role
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import PermissionDenied, Unavailable
+from services.kit.rpc.paging import FIRST, Page, cut, parse
+from tests.conftest import Database
+from tests.services.bookings.asking import GUEST, booked, seat
+from tests.services.bookings.conftest import ScriptedCatalogue, concert
+
+USERS = ["ada", "bob", "cy", "dé"]
+List = Callable[[Page], Awaitable[list[BookingDetails]]]
+
+
+@pytest.fixture
+def bookings(pool: Pool, catalogue: Catalogue) -> Bookings:
+    """Gives the reader of bookings."""
+    return Bookings(pool, catalogue)
+
+
+@pytest.fixture
+async def ids(inventory: Inventory, reservations: Reservations) -> list[int]:
+    """Books three events for four users; gives the numbers in the order in which they came."""
+    made: list[Booking] = []
+    for event_id in (1, 2, 3):
+        await inventory.apply(concert(event_id))
+        made += await booked(reservations, [seat(event_id, user) for user in USERS])
+    return [booking.id for booking in made]
+
+
+async def walk(read: List, size: int) -> list[int]:
+    """Walks all pages of a list."""
+    walked: list[int] = []
+    token = ""
+    while True:
+        page = parse(size, token, scope="")
+        found, token = cut(await read(page), page)
+        walked += [booking.id for booking in found]
+        if not token:
+            return walked
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 12, 200])
+async def test_pages_show_every_booking_once_newest_first(
+    bookings: Bookings, ids: list[int], size: int
+) -> None:
+    """All, a user's and an event's, whatever the size of the page."""
+    newest = sorted(ids, reverse=True)
+    assert await walk(lambda page: bookings.list_all(page, GUEST), size) == newest
+    of_bob = newest[2::4]
+    assert await walk(lambda page: bookings.list_of_user("bob", page, GUEST), size) == of_bob
+    assert await walk(lambda page: bookings.list_of_event(2, page, GUEST), size) == newest[4:8]
+
+
+async def test_a_booking_made_meanwhile_shifts_no_page(
+    bookings: Bookings, reservations: Reservations, ids: list[int]
+) -> None:
+    """A list that is walked while people book shows none twice and skips none."""
+    page = parse(5, "", scope="")
+    first, token = cut(await bookings.list_all(page, GUEST), page)
+    await reservations.decide([seat(1, "late")])
+    rest = await bookings.list_all(parse(100, token, scope=""), GUEST)
+    assert [booking.id for booking in [*first, *rest]] == sorted(ids, reverse=True)
+
+
+async def test_a_booking_tells_its_event(bookings: Bookings, ids: list[int]) -> None:
+    """Name and price are those of the event."""
+    booking = await bookings.get(ids[0], GUEST)
+    assert (booking.event_id, booking.user_id, booking.status) == (1, "ada", "CONFIRMED")
+    assert (booking.event_name, booking.seat_count) == ("Concert", 1)
+
+
+async def test_an_unknown_booking_is_not_found(bookings: Bookings) -> None:
+    """A number that was never given is no booking."""
+    with pytest.raises(BookingNotFound):
+        await bookings.get(2**63 - 1, GUEST)
+
+
+OWNER = "acct_owner"
+ACCOUNTS = {name: Viewer(Caller(f"acct_{name}"), open_access=False) for name in ("ada", "owner")}
+ADMIN = Viewer(Caller("acct_admin", Role.ADMIN), open_access=False)
+ANY_USER = Viewer(Caller("acct_key", scopes={rest_pb2.SCOPE_BOOKINGS_ANY_USER}), open_access=False)
+STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
+LOOKER = Viewer(Caller("acct_ada"), open_access=True)
+
+
+@pytest.fixture
+async def mixed(inventory: Inventory, reservations: Reservations) -> list[int]:
+    """Books an owned event for two accounts and a guest, and another one for the guest."""
+    await inventory.apply(concert(1, organizer_id=OWNER))
+    await inventory.apply(concert(2))
+    asked = [(1, "acct_ada"), (1, "acct_bob"), (1, "guest"), (2, "guest")]
+    made = await booked(reservations, [seat(event_id, user) for event_id, user in asked])
+    return [booking.id for booking in made]
+
+
+SEEN = {
+    "admin": (ADMIN, [0, 1, 2, 3]),
+    "key for any user": (ANY_USER, [0, 1, 2, 3]),
+    "owner of the event": (ACCOUNTS["owner"], [0, 1, 2]),
+    "one who booked": (ACCOUNTS["ada"], [0]),
+    "one who did not": (STRANGER, []),
+    "nobody under open access": (GUEST, [2, 3]),
+    "one who booked, under open access": (LOOKER, [0, 2, 3]),
+}
+
+
+@pytest.mark.parametrize(("viewer", "seen"), SEEN.values(), ids=SEEN)
+async def test_a_booking_exists_for_those_who_may_see_it(
+    bookings: Bookings, mixed: list[int], viewer: Viewer, seen: list[int]
+) -> None:
+    """Somebody else's is the same as none; a guest's reference opens it to all who know it."""
+    for index, booking_id in enumerate(mixed):
+        if index in seen:
+            assert (await bookings.get(booking_id, viewer)).id == booking_id
+        else:
+            with pytest.raises(BookingNotFound):
+                await bookings.get(booking_id, viewer)
+        reference = (await bookings.get(booking_id, ADMIN)).reference
+        if index in seen or index >= 2:
+            assert (await bookings.get_by_reference(reference, viewer)).id == booking_id
+        else:
+            with pytest.raises(BookingNotFound):
+                await bookings.get_by_reference(reference, viewer)
+
+
+@pytest.mark.parametrize(("viewer", "seen"), SEEN.values(), ids=SEEN)
+async def test_lists_show_what_one_may_see(
+    bookings: Bookings, mixed: list[int], viewer: Viewer, seen: list[int]
+) -> None:
+    """All bookings to whom they are all, or under open access; an event's to its owner, too."""
+    page = parse(0, "", scope="")
+    if viewer in (ADMIN, ANY_USER, GUEST, LOOKER):
+        listed = [booking.id for booking in await bookings.list_all(page, viewer)]
+        assert sorted(listed) == [mixed[index] for index in seen]
+    else:
+        with pytest.raises(PermissionDenied):
+            await bookings.list_all(page, viewer)
+    if viewer in (ACCOUNTS["ada"], STRANGER):
+        with pytest.raises(PermissionDenied):
+            await bookings.list_of_event(1, page, viewer)
+    else:
+        listed = [booking.id for booking in await bookings.list_of_event(1, page, viewer)]
+        assert sorted(listed) == [mixed[index] for index in seen if index < 3]
+
+
+async def test_an_ownerless_event_is_listed_to_admins_alone(
+    bookings: Bookings, mixed: list[int]
+) -> None:
+    """Nobody owns what was made without a token."""
+    page = parse(0, "", scope="")
+    assert len(await bookings.list_of_event(2, page, ADMIN)) == 1
+    for viewer in (ACCOUNTS["owner"], STRANGER):
+        with pytest.raises(PermissionDenied):
+            await bookings.list_of_event(2, page, viewer)
+
+
+async def test_a_hidden_event_has_no_list(bookings: Bookings, inventory: Inventory) -> None:
+    """A draft exists for its owner alone, a deleted event for nobody."""
+    page = parse(0, "", scope="")
+    await inventory.apply(concert(1, organizer_id=OWNER, status="DRAFT"))
+    await inventory.apply(concert(2, organizer_id=OWNER, deleted=True))
+    assert await bookings.list_of_event(1, page, ACCOUNTS["owner"]) == []
+    for event_id, viewer in ((1, STRANGER), (1, GUEST), (2, ACCOUNTS["owner"]), (2, ADMIN)):
+        with pytest.raises(EventNotFound):
+            await bookings.list_of_event(event_id, page, viewer)
+
+
+async def test_an_event_is_learned_of_before_its_list_is_denied(
+    bookings: Bookings, scripted: ScriptedCatalogue
+) -> None:
+    """Whose event it is, the catalogue tells; if it cannot, nobody is told that there is none."""
+    page = parse(0, "", scope="")
+    scripted.states[1] = concert(1, organizer_id=OWNER)
+    with pytest.raises(PermissionDenied):
+        await bookings.list_of_event(1, page, STRANGER)
+    with pytest.raises(EventNotFound):
+        await bookings.list_of_event(2, page, STRANGER)
+    scripted.refusal = Unavailable()
+    with pytest.raises(Unavailable):
+        await bookings.list_of_event(2, page, STRANGER)
+
+
+async def test_own_bookings_come_by_number(
+    bookings: Bookings, reservations: Reservations, inventory: Inventory
+) -> None:
+    """Pages that are full, the last one and one too far, with the total; by status as well."""
+    for event_id in range(1, 6):
+        await inventory.apply(concert(event_id))
+    made = await booked(reservations, [seat(event_id, "acct_ada") for event_id in range(1, 6)])
+    ids = [booking.id for booking in made]
+    await inventory.apply(concert(3, rev=2, status="CANCELLED"))
+    page = parse(2, "", scope="")
+    for number, expected in ((1, ids[:2:-1]), (2, ids[2:0:-1]), (3, ids[:1]), (4, [])):
+        found, total = await bookings.list_own("acct_ada", None, number, page)
+        assert ([booking.id for booking in found], total) == (expected, 5)
+    cancelled, total = await bookings.list_own("acct_ada", "CANCELLED", 1, page)
+    assert ([booking.id for booking in cancelled], total) == ([ids[2]], 1)
+    assert await bookings.list_own("acct_bob", None, 1, page) == ([], 0)
+
+
+READS: dict[str, tuple[bytes, dict[str, Any]]] = {
+    name: (statement, values)
+    for module, values in (
+        (
+            bookings_module,
+            {
+                "id": 7,
+                "user_id": "user-7",
+                "event_id": 7,
+                "reference": uuid4(),
+                "status": "HELD",
+                "offset": 10,
+                **STRANGER.rows(),
+            },
+        ),
+        (inventory_module, {"event_ids": [7, 8]}),
+        (
+            waiting_list_module,
+            {"event_id": 7, "user_id": "user-7", "after": 3, "first": 3, **STRANGER.rows()},
+        ),
+        (
+            rankings_module,
+            {"period": "all", "starts_on": date(1, 1, 1), "with_accounts": True, "most": 10},
+        ),
+    )
+    for name, statement in module.SQL.items()
+    if name.startswith(("get_b", "get_s", "get_place", "get_entry", "list_", "count_"))
+}
+READ_VALUES = {"before": FIRST, "limit": 51}
+
+
+async def test_no_read_looks_through_a_whole_table(database: Database) -> None:
+    """Lists, counts and rankings take an index, so they cost the same however much is booked."""
+    with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
+        connection.execute("SET search_path TO bookings")
+        _fill(connection)
+        for name, (statement, values) in READS.items():
+            plan = _plan(connection, statement, values | READ_VALUES)
+            scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
+            # One row, which is its own index.
+            assert scanned <= {"tallied"}, f"{name}\n{plan}"
+
+
+def _plan(connection: psycopg.Connection, statement: bytes, values: dict[str, Any]) -> str:
+    rows = connection.execute(b"EXPLAIN " + statement, values).fetchall()
+    return "\n".join(str(line) for (line,) in rows)
+
+
+def _fill(connection: psycopg.Connection) -> None:
+    """Makes 400 events with 20 bookings each of 4000 users, all but the last in the tallies."""
+    connection.execute("""
+        INSERT INTO inventory (
+            event_id, capacity, sold, live_bookings, rev, epoch, catalogue_rev, verdict, name,
+            status, deleted
+        )
+        SELECT n, 100, 20, 20, 21, '', 1, 'APPLIED', 'Concert', 'PUBLISHED', false
+        FROM generate_series(1, 400) AS n
+    """)
+    connection.execute("""
+        INSERT INTO bookings (
+            event_id, id, reference, user_id, status, exclusive, seat_count, created_at
+        )
+        SELECT
+            n / 20 + 1, n, gen_random_uuid(), 'user-' || n % 4000, 'CONFIRMED', true, 1, now()
+        FROM generate_series(1, 7999) AS n
+    """)
+    connection.execute("""
+        INSERT INTO ledger (event_id, rev, kind, booking_id, user_id, seats, at)
+        SELECT event_id, id, 'RESERVED', id, user_id, 1, created_at
+        FROM bookings
+    """)
+    connection.execute("""
+        INSERT INTO waiting_list (
+            event_id, place, user_id, seat_count, state, joined_at, changed_at
+        )
+        SELECT n / 20 + 1, n, 'user-' || n % 4000, 1, 'WAITING', now(), now()
+        FROM generate_series(1, 7999) AS n
+    """)
+    connection.execute("""
+        SELECT tally(array_agg(user_id), array_agg(day), array_agg(bookings))
+        FROM (
+            SELECT user_id, created_at::date AS day, count(*)::integer AS bookings
+            FROM bookings
+            GROUP BY user_id, day
+        ) AS counted
+    """)
+    connection.execute("UPDATE tallied SET after_txid = (SELECT max(txid) FROM ledger)")
+    connection.execute("VACUUM ANALYZE")

@@ -1,0 +1,355 @@
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2
+from services.bookings.access import Viewer
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.errors import AlreadyBooked, EventNotFound, SoldOut
+from services.bookings.inventory import Ask, EventState, Inventory, store
+from services.bookings.inventory.commands import Booked, Command, Outcome, Replayed
+from services.bookings.inventory.store import Loaded
+from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Connection, Pool
+from services.kit.rpc.callers import Caller
+from services.kit.rpc.errors import (
+    Busy,
+    IdempotencyKeyReused,
+    Internal,
+    RequestInProgress,
+    Unavailable,
+)
+from tests.conftest import Database
+from tests.services.bookings.asking import booked, party, seat, ticket, told
+from tests.services.bookings.conftest import (
+    ScriptedCatalogue,
+    concert,
+    drift,
+    mend_the_lock,
+    take_out_the_lock,
+    take_out_the_second_line,
+)
+
+ROUNDS = 10
+REPLICAS = 4
+
+
+def kinds(outcomes: Sequence[Outcome]) -> Counter[str]:
+    """Counts outcomes by what they are."""
+    return Counter(type(outcome).__name__ for outcome in outcomes)
+
+
+def replicas(pool: Pool, catalogue: Catalogue, count: int = REPLICAS) -> list[Reservations]:
+    """Makes reservations with lanes of their own, as several processes have."""
+    return [Reservations(Inventory(pool), catalogue) for _ in range(count)]
+
+
+async def rush(offices: Sequence[Reservations], asks: Sequence[Ask]) -> list[Outcome]:
+    """Lets each ask for itself, all at once and turn by turn at each replica."""
+    asked = (offices[number % len(offices)].decide([ask]) for number, ask in enumerate(asks))
+    return [outcome for [outcome] in await asyncio.gather(*asked)]
+
+
+def buyers(count: int, event_id: int = 1) -> list[Ask]:
+    """Lets so many users ask for a seat each."""
+    return [seat(event_id, f"user-{number}") for number in range(count)]
+
+
+async def test_an_unknown_event_is_learned_of_and_its_absence_is_not(
+    scripted: ScriptedCatalogue, reservations: Reservations
+) -> None:
+    """Reserving right after creating would fail, or fail for good after an early attempt."""
+    [outcome] = await reservations.decide([seat(7, "ada")])
+    assert isinstance(outcome, EventNotFound)
+    scripted.states[7] = concert(7)
+    await booked(reservations, [seat(7, "ada")])
+
+
+async def test_known_events_are_sold_while_the_catalogue_is_away(
+    inventory: Inventory, scripted: ScriptedCatalogue, reservations: Reservations
+) -> None:
+    """Only an unknown event needs events, and is unavailable then, not absent."""
+    await inventory.apply(concert())
+    scripted.refusal = Unavailable()
+    known, unknown = await reservations.decide([seat(1, "ada"), seat(2, "ada")])
+    assert isinstance(known, Booked)
+    assert isinstance(unknown, Unavailable)
+
+
+@pytest.mark.parametrize("count", [1, REPLICAS])
+async def test_200_buyers_of_50_seats_get_exactly_50(
+    database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue, count: int
+) -> None:
+    """The heart of it: no seat twice, none left, and counters, rows and ledger agree."""
+    await inventory.apply(concert())
+    outcomes = await rush(replicas(pool, catalogue, count), buyers(200))
+    assert kinds(outcomes) == {"Booked": 50, "SoldOut": 150}
+    assert drift(database) == []
+
+
+async def test_without_the_lock_the_rush_oversells(
+    database: Database, pool: Pool, scripted: ScriptedCatalogue
+) -> None:
+    """Negative control: if this fails, the test above proves nothing."""
+    take_out_the_lock(database)
+    try:
+        inventory = Inventory(pool)
+        offices = replicas(pool, Catalogue(scripted.fetch, inventory))
+        for event_id in range(1, ROUNDS + 1):
+            await inventory.apply(concert(event_id))
+            outcomes = await rush(offices, buyers(200, event_id))
+            if kinds(outcomes)["Booked"] > 50:
+                return
+    finally:
+        mend_the_lock()
+    pytest.fail("nothing was oversold")
+
+
+async def test_what_is_loaded_before_the_lock_oversells(
+    database: Database,
+    pool: Pool,
+    inventory: Inventory,
+    catalogue: Catalogue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Negative control: a lock is of no use to who decides on what was true before it."""
+    load, both_have_loaded = store.load, asyncio.Barrier(2)
+
+    async def load_early(
+        connection: Connection, commands: Sequence[Command], *, lock: bytes
+    ) -> Loaded:
+        assert lock == store.SKIP_LOCKED
+        early = await load(connection, commands, lock=store.NO_LOCK)
+        await both_have_loaded.wait()
+        return replace(await load(connection, commands, lock=store.WAIT), stocks=early.stocks)
+
+    await inventory.apply(concert(capacity=50))
+    take_out_the_second_line(database)
+    monkeypatch.setattr(store, "load", load_early)
+    one, other = replicas(pool, catalogue, 2)
+    await asyncio.gather(
+        booked(one, buyers(50)), booked(other, [seat(1, f"other-{n}") for n in range(50)])
+    )
+
+
+async def test_one_of_many_equal_users_is_booked(
+    database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue
+) -> None:
+    """A user who asks from many places at once has one seat."""
+    await inventory.apply(concert())
+    outcomes = await rush(replicas(pool, catalogue), [seat(1, "ada")] * 64)
+    assert kinds(outcomes) == {"Booked": 1, "AlreadyBooked": 63}
+    assert drift(database) == []
+
+
+def repeated(outcome: Outcome) -> Any:
+    """Reads the response that a key was answered with again."""
+    assert isinstance(outcome, Replayed), outcome
+    return bookings_pb2.ReserveResponse.FromString(outcome.response)
+
+
+async def test_a_key_has_one_effect_and_one_answer(
+    database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue
+) -> None:
+    """Of 64 equal requests one books; the others see its answer or that it is under way."""
+    await inventory.apply(concert(one_booking_per_user=False))
+    outcomes = await rush(replicas(pool, catalogue), [seat(1, "ada", key="k")] * 64)
+    [made] = [outcome for outcome in outcomes if isinstance(outcome, Booked)]
+    again = [repeated(outcome) for outcome in outcomes if isinstance(outcome, Replayed)]
+    assert {one.reservation.booking_id for one in again} == {made.booking.id}
+    assert kinds(outcomes).keys() <= {"Booked", "Replayed", "RequestInProgress"}
+    assert drift(database) == []
+
+
+async def test_a_refusal_is_replayed_too(inventory: Inventory, reservations: Reservations) -> None:
+    """A client that retries a sold-out request with its key never gets a seat unawares."""
+    await inventory.apply(concert(capacity=1))
+    await booked(reservations, [seat(1, "bob")])
+    [first] = await reservations.decide([seat(1, "ada", key="k")])
+    await inventory.apply(concert(capacity=2, rev=2))
+    [again] = await reservations.decide([seat(1, "ada", key="k")])
+    assert told([first, again]) == ["SOLD_OUT", "SOLD_OUT"]
+    assert isinstance(first, SoldOut)
+    assert getattr(again, "metadata", None) == {**first.metadata, "replayed": "true"}
+
+
+async def test_a_key_belongs_to_its_caller_its_operation_and_its_content(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """Somebody would be told of a stranger's booking, or that theirs is done when it is not."""
+    await inventory.apply(concert(one_booking_per_user=False))
+    account = Viewer(Caller("acct_1"), open_access=True)
+    await booked(
+        reservations,
+        [
+            seat(1, "ada", key="k"),
+            seat(1, "acct_1", key="k", viewer=account),
+            party(1, "ada", 2, key="k"),
+            ticket(1, "ada", key="k"),
+        ],
+    )
+    for other in (seat(1, "bob", key="k"), seat(2, "ada", key="k"), party(1, "ada", 3, key="k")):
+        [outcome] = await reservations.decide([other])
+        assert isinstance(outcome, IdempotencyKeyReused)
+        assert not outcome.metadata, "what became of the first request is its caller's"
+
+
+async def test_a_key_of_one_batch_twice_is_one_request(
+    inventory: Inventory, reservations: Reservations
+) -> None:
+    """Twins within a batch are treated as if one had come after the other."""
+    await inventory.apply(concert())
+    same = seat(1, "ada", key="k")
+    first, twin, stranger = await reservations.decide([same, same, seat(1, "bob", key="k")])
+    assert isinstance(first, Booked)
+    assert repeated(twin).reservation.booking_id == first.booking.id
+    assert isinstance(stranger, IdempotencyKeyReused)
+
+
+async def test_a_key_in_flight_is_refused_at_once(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Nobody waits for a key that another transaction owns."""
+    await inventory.apply(concert())
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(E'\\x1freserve\\x1fk', 0))"
+        )
+        [outcome] = await reservations.decide([seat(1, "ada", key="k")])
+    assert isinstance(outcome, RequestInProgress)
+
+
+async def test_keys_are_forgotten_after_a_day(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """A key past its time is new again, before and after the sweeper took it away."""
+    await inventory.apply(concert(one_booking_per_user=False))
+    await booked(reservations, [seat(1, "ada", key="k"), seat(1, "ada", key="l")])
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute(
+            "UPDATE bookings.idempotency SET decided_at = now() - interval '25 hours'"
+        )
+    await booked(reservations, [seat(1, "ada", key="k")])
+    assert await inventory.forget_keys() is False
+    with psycopg.connect(database.owner_dsn) as connection:
+        assert connection.execute("SELECT key FROM bookings.idempotency").fetchall() == [("k",)]
+
+
+@pytest.mark.parametrize("hidden", [{"deleted": True}, {"status": "DRAFT"}])
+async def test_a_key_does_not_tell_a_hidden_event_from_none(
+    inventory: Inventory, reservations: Reservations, hidden: dict[str, Any]
+) -> None:
+    """What a key remembers of one, it would not remember of the other."""
+    await inventory.apply(concert(1, **hidden))
+    for event_id in (1, 2):
+        for user in ("ada", "ada", "bob"):
+            [outcome] = await reservations.decide([seat(event_id, user, key=f"key {event_id}")])
+            assert isinstance(outcome, EventNotFound)
+            assert outcome.metadata == {}
+
+
+async def test_batches_in_opposite_order_do_not_deadlock(
+    database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue
+) -> None:
+    """Locks are taken in the order of the events, whatever the order of the items."""
+    for event_id in (1, 2, 3):
+        await inventory.apply(concert(event_id, capacity=1_000))
+    offices = replicas(pool, catalogue)
+
+    def batch(number: int, order: Sequence[int]) -> list[Ask]:
+        return [seat(event_id, f"user-{number}") for event_id in order]
+
+    asked = (
+        offices[number % REPLICAS].decide(batch(number, (1, 2, 3) if number % 2 else (3, 2, 1)))
+        for number in range(100)
+    )
+    outcomes = [outcome for batch in await asyncio.gather(*asked) for outcome in batch]
+    assert kinds(outcomes) == {"Booked": 300}
+    assert drift(database) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (psycopg.OperationalError("server closed the connection"), Unavailable),
+        (ValueError("a state that cannot be read"), Internal),
+    ],
+)
+async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
+    inventory: Inventory, failure: Exception, outcome: type[Exception]
+) -> None:
+    """Who has a seat would be told to try again because a stranger's event is unknown here."""
+
+    async def fail(event: int | str) -> EventState:
+        raise failure
+
+    await inventory.apply(concert())
+    office = Reservations(inventory, Catalogue(fail, inventory))
+    made, lost = await office.decide([seat(1, "ada"), seat(2, "ada")])
+    assert isinstance(made, Booked)
+    assert isinstance(lost, outcome)
+
+
+async def test_a_locked_event_keeps_nobody_else_waiting(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """A batch that skips what is locked decides the free event and leaves the other undone."""
+    await inventory.apply(concert(1))
+    await inventory.apply(concert(2))
+    batch = [seat(1, "ada", key="k"), seat(2, "ada"), seat(1, "bob")]
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        outcomes = await reservations.decide(batch, skip_busy=True)
+    assert list(map(type, outcomes)) == [Busy, Booked, Busy]
+    later = await reservations.decide(batch)
+    assert list(map(type, later)) == [Booked, AlreadyBooked, Booked]
+    assert drift(database) == []
+
+
+async def test_a_poisoned_item_fails_alone(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """What got past validation and the database cannot digest spoils no other item of its batch."""
+    await inventory.apply(concert(capacity=100))
+    batch = buyers(63)
+    batch.insert(40, seat(1, "a\0b"))
+    outcomes = await reservations.decide(batch)
+    assert kinds(outcomes) == {"Booked": 63, "Internal": 1}
+    assert isinstance(outcomes[40], Internal)
+    assert drift(database) == []
+
+
+async def test_a_full_event_refuses_without_its_lock_and_without_writing(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Nobody queues for what is not there, and a refusal costs no transaction id."""
+    await inventory.apply(concert(capacity=1))
+    await reservations.decide([seat(1, "ada"), seat(1, "eve")])
+    count = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        before = await (await other.execute(count)).fetchone()
+        outcomes = await reservations.decide([seat(1, "bob"), seat(1, "ada")])
+        after = await (await other.execute(count)).fetchone()
+    assert told(outcomes) == ["SOLD_OUT", "ALREADY_BOOKED"]
+    assert {getattr(one, "metadata", {})["inventory_revision"] for one in outcomes} == {"2"}
+    assert before == after
+
+
+async def test_references_are_random_uuids(
+    database: Database, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Of version 4, and none like another: whoever guesses one may cancel a guest's booking."""
+    await inventory.apply(concert(capacity=100))
+    await booked(reservations, buyers(100))
+    with psycopg.connect(database.owner_dsn) as connection:
+        made = connection.execute("SELECT reference FROM bookings.bookings").fetchall()
+    references = {reference for (reference,) in made}
+    assert len(references) == 100
+    assert {(each.version, each.variant) for each in references} == {(4, uuid.RFC_4122)}

@@ -1,0 +1,288 @@
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+
+from boxoffice.accounts.v1 import notices_pb2
+from services.bookings.inventory import Inventory
+from services.bookings.reservations import messages
+from services.bookings.reservations.reservations import Reservations
+from services.bookings.waiting_list import notices as notices_module
+from services.bookings.waiting_list.notices import Notice, Notices
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import OutcomeUnknown, Received, Refusal, Unavailable
+from tests.conftest import Database
+from tests.services.bookings.asking import booked, seat, ticket
+from tests.services.bookings.conftest import concert
+from tests.services.conditions import until_blocked
+from tests.services.issuer import account
+
+SOON = datetime(2099, 11, 20, 19, 30, tzinfo=UTC)
+PEOPLE = 20
+NO_NAME = Received(grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+DEFECT = Received(grpc.StatusCode.INTERNAL, "INTERNAL")
+NO_DATABASE = Received(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
+
+
+@dataclass
+class ScriptedAccounts:
+    """Takes notices, each once; refuses all, or those that name somebody whom it cannot bear."""
+
+    refusal: Refusal | None = None
+    loses_the_answer: bool = False
+    poison: tuple[str, Refusal] | None = None
+    taken: dict[str, Notice] = field(default_factory=dict)
+    calls: list[Sequence[Notice]] = field(default_factory=list)
+
+    @property
+    def told(self) -> list[str]:
+        """Who was told, once for each notice."""
+        return sorted(notice.user_id for notice in self.taken.values())
+
+    async def send_notices(self, notices: Sequence[Notice]) -> None:
+        """See notices.Accounts."""
+        self.calls.append(notices)
+        if self.refusal:
+            raise self.refusal
+        if self.poison and self.poison[0] in {notice.user_id for notice in notices}:
+            raise self.poison[1]
+        self.taken |= {str(notice.id): notice for notice in notices}
+        if self.loses_the_answer:
+            raise OutcomeUnknown
+
+
+@pytest.fixture
+def accounts() -> ScriptedAccounts:
+    """Gives accounts that takes everything."""
+    return ScriptedAccounts()
+
+
+@pytest.fixture
+def notices(pool: Pool, accounts: ScriptedAccounts) -> Notices:
+    """Gives the worker, which sends when the test says so."""
+    return Notices(pool, accounts)
+
+
+@pytest.fixture
+async def people(inventory: Inventory, reservations: Reservations, database: Database) -> list[str]:
+    """Books for people with accounts who waited until now; gives them in their order."""
+    users = sorted(account(f"user{number}") for number in range(PEOPLE))
+    await inventory.apply(concert(starts_at=SOON))
+    await booked(reservations, [seat(1, user) for user in users])
+    execute(
+        database, "INSERT INTO notices (event_id, booking_id) SELECT event_id, id FROM bookings"
+    )
+    return users
+
+
+def execute(database: Database, statement: str) -> None:
+    """Runs a statement as the schema's owner."""
+    with connect(database) as connection:
+        connection.execute(statement.encode())
+
+
+def waiting(database: Database) -> int:
+    """Counts the notices that wait."""
+    with connect(database) as connection:
+        [count] = connection.execute("SELECT count(*) FROM notices").fetchone() or (0,)
+        return int(count)
+
+
+def connect(database: Database) -> psycopg.Connection[Any]:
+    """Connects as the schema's owner."""
+    options = "-c search_path=bookings"
+    return psycopg.connect(database.owner_dsn, options=options, autocommit=True)
+
+
+def due_again(database: Database) -> None:
+    """Lets notices that accounts did not take become due."""
+    execute(database, "UPDATE notices SET due_at = now()")
+
+
+async def test_a_notice_is_gone_when_accounts_has_it(
+    notices: Notices, accounts: ScriptedAccounts, people: list[str], database: Database
+) -> None:
+    """And is sent with all that accounts has to know."""
+    assert not await notices.send()
+    assert (accounts.told, waiting(database)) == (people, 0)
+    [notice, *_] = accounts.taken.values()
+    assert (notice.event_name, notice.event_starts_at, notice.seat_count) == ("Concert", SOON, 1)
+    assert not await notices.send()
+    assert len(accounts.calls) == 1
+
+
+async def test_notices_are_sent_in_chunks(
+    notices: Notices,
+    accounts: ScriptedAccounts,
+    people: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As long as there are more."""
+    monkeypatch.setattr(notices_module, "SENT_AT_ONCE", 8)
+    assert [await notices.send() for _ in range(3)] == [True, True, False]
+    assert [len(call) for call in accounts.calls] == [8, 8, 4]
+    assert accounts.told == people
+
+
+async def test_a_lost_answer_tells_nobody_twice(
+    notices: Notices, accounts: ScriptedAccounts, people: list[str], database: Database
+) -> None:
+    """What is sent again has the name that it had."""
+    accounts.loses_the_answer = True
+    await notices.send()
+    assert waiting(database) == PEOPLE
+    accounts.loses_the_answer = False
+    due_again(database)
+    await notices.send()
+    assert len(accounts.calls) == 2
+    assert (accounts.told, waiting(database)) == (people, 0)
+
+
+@pytest.mark.parametrize("refusal", [Unavailable(), OutcomeUnknown(), NO_DATABASE])
+async def test_accounts_may_be_down(
+    notices: Notices,
+    accounts: ScriptedAccounts,
+    people: list[str],
+    database: Database,
+    refusal: Refusal,
+) -> None:
+    """Notices wait, each time longer up to a minute, and none is lost."""
+    accounts.refusal = refusal
+    for seconds in (10, 20, 40, 60, 60):
+        assert not await notices.send()
+        assert not await notices.send()
+        with connect(database) as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT round(extract(epoch FROM due_at - now()) / 5) * 5 FROM notices"
+            ).fetchall()
+        assert rows == [(seconds,)]
+        due_again(database)
+    assert len(accounts.calls) == 5
+    accounts.refusal = None
+    await notices.send()
+    assert (accounts.told, waiting(database)) == (people, 0)
+
+
+@pytest.mark.parametrize("refusal", [NO_NAME, DEFECT])
+async def test_a_notice_that_accounts_cannot_take_waits_alone(
+    notices: Notices,
+    accounts: ScriptedAccounts,
+    people: list[str],
+    database: Database,
+    refusal: Refusal,
+) -> None:
+    """All others arrive, found by halving: that takes few calls."""
+    accounts.poison = (people[7], refusal)
+    await notices.send()
+    assert accounts.told == people[:7] + people[8:]
+    assert waiting(database) == 1
+    assert len(accounts.calls) <= 11
+    accounts.poison = None
+    due_again(database)
+    await notices.send()
+    assert (accounts.told, waiting(database)) == (people, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE bookings SET status = 'CANCELLED', cancelled_at = now()",
+        "UPDATE bookings SET status = 'EXPIRED', expires_at = now()",
+        "UPDATE bookings SET status = 'HELD', expires_at = now()",
+        "UPDATE inventory SET closed_at = now()",
+        "UPDATE inventory SET starts_at = now()",
+    ],
+)
+async def test_what_is_over_is_not_told(
+    notices: Notices,
+    accounts: ScriptedAccounts,
+    people: list[str],
+    database: Database,
+    change: str,
+) -> None:
+    """It would be news of a seat that is no longer there."""
+    assert people
+    execute(database, change)
+    await notices.send()
+    assert (accounts.calls, waiting(database)) == ([], 0)
+
+
+async def test_an_offer_is_told_with_its_end_until_it_is_accepted(
+    notices: Notices, accounts: ScriptedAccounts, people: list[str], database: Database
+) -> None:
+    """What is told is how the booking is when it is told."""
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+    execute(
+        database,
+        f"UPDATE bookings SET status = 'HELD', expires_at = '{until}'"
+        f" WHERE user_id <> '{people[0]}'",
+    )
+    await notices.send()
+    sent = {each.account_id: each for each in map(messages.notice, accounts.taken.values())}
+    assert sent[people[0]].kind == notices_pb2.NOTICE_KIND_PROMOTED
+    assert not sent[people[0]].HasField("offer_expires_at")
+    assert sent[people[1]].kind == notices_pb2.NOTICE_KIND_OFFERED
+    assert sent[people[1]].offer_expires_at.ToDatetime(UTC) == until
+
+
+@pytest.mark.parametrize("price", [{}, {"price_amount_minor": 1000, "price_currency": "EUR"}])
+async def test_those_who_are_served_have_notices(
+    inventory: Inventory,
+    reservations: Reservations,
+    notices: Notices,
+    accounts: ScriptedAccounts,
+    price: dict[str, Any],
+) -> None:
+    """If they have an account; who booked at once, and who waits on, is not told."""
+    users = ["guest", *sorted(account(f"user{number}") for number in range(4))]
+    await inventory.apply(concert(capacity=2, **price))
+    await reservations.decide([ticket(1, user) for user in users])
+    await notices.send()
+    assert accounts.calls == []
+    await inventory.apply(concert(capacity=4, rev=2, **price))
+    await notices.send()
+    assert accounts.told == users[2:4]
+    assert {one.offer_expires_at is not None for one in accounts.taken.values()} == {bool(price)}
+
+
+async def sent_by_four(pool: Pool) -> Counter[str]:
+    """Sends as several replicas would, at once; counts how often each notice was sent.
+
+    Accounts takes none, so none is gone before another replica can find it.
+    """
+    accounts = ScriptedAccounts(Unavailable())
+    await pool.resize(4, 4)
+    await pool.wait()
+    await asyncio.gather(*(Notices(pool, accounts).send() for _ in range(4)))
+    return Counter(str(notice.id) for call in accounts.calls for notice in call)
+
+
+async def test_each_notice_is_sent_by_one_replica(pool: Pool, people: list[str]) -> None:
+    """However many look for notices at once."""
+    sent = await sent_by_four(pool)
+    assert len(sent) == len(people)
+    assert set(sent.values()) == {1}
+
+
+async def test_without_the_lock_replicas_would_send_the_same_notices(
+    pool: Pool, people: list[str], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: all that look before one has written find them due."""
+    unlocked = notices_module.SQL["lease_notices"].replace(b"FOR UPDATE SKIP LOCKED", b"")
+    statements = MappingProxyType({**notices_module.SQL, "lease_notices": unlocked})
+    monkeypatch.setattr(notices_module, "SQL", statements)
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as own:
+        with connect(database) as gate, gate.transaction():
+            gate.execute("SELECT FROM notices FOR UPDATE")
+            sending = asyncio.create_task(sent_by_four(pool))
+            await until_blocked(own, 4)
+        sent = await sending
+    assert len(sent) == len(people)
+    assert set(sent.values()) == {4}

@@ -1,0 +1,308 @@
+import asyncio
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from boxoffice.events.v1 import events_pb2
+from services.events.events import changes as changes_module
+from tests.conftest import Database
+from tests.services.events.client import (
+    CANCELLED,
+    COMPLETED,
+    DRAFT,
+    PUBLISHED,
+    Client,
+    refused,
+    rows,
+)
+from tests.services.events.scripted import INVENTORY_REVISION, ScriptedBookings, crash
+
+NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
+ONE = datetime(2030, 5, 1, 13, tzinfo=UTC)
+
+
+async def test_only_the_named_fields_change(client: Client) -> None:
+    """A field that is named and unset is cleared; the rest stays as it was."""
+    created = await client.create(name="Jazz", venue="Hall", description="All night")
+    changed = await client.update(created.id, name="Rock", venue=None)
+    assert (changed.name, changed.description) == ("Rock", "All night")
+    assert not changed.HasField("venue")
+    assert changed.version == created.version + 1
+    assert changed.created_at == created.created_at
+    assert changed.updated_at.ToDatetime() > created.updated_at.ToDatetime()
+    assert await client.get(created.id) == changed
+
+
+async def test_a_price_is_set_and_cleared_as_a_whole(client: Client) -> None:
+    """Amount and currency are one field."""
+    created = await client.create(price={"amount_minor": 500, "currency": "EUR"})
+    free = await client.update(created.id, price={"amount_minor": 0, "currency": "EUR"})
+    assert free.price.currency == "EUR"
+    assert not (await client.update(created.id, price=None)).HasField("price")
+
+
+async def test_without_a_mask_the_set_fields_change(client: Client) -> None:
+    """As AIP-134 has it; an empty mask is one without fields."""
+    created = await client.create(name="Jazz", venue="Hall")
+    event = events_pb2.Event(name="Rock")
+    request = events_pb2.UpdateEventRequest(event_id=created.id, event=event)
+    changed = (await client.call(client.events.UpdateEvent, request)).event
+    assert (changed.name, changed.venue) == ("Rock", "Hall")
+    assert (await client.update(created.id)).version == changed.version
+
+
+async def test_what_changes_nothing_takes_no_revision(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """A fetched event can be put back: what the server computes is ignored, equal values stay."""
+    created = await client.create(name="Jazz", key="jazz", starts_at=NOON)
+    bookings.booked[created.id] = 3
+    fetched = await client.get(created.id)
+    again = await client.respond(
+        created.id, **{field.name: value for field, value in fetched.ListFields()}
+    )
+    assert again.event == fetched
+    assert not again.replayed
+
+
+@pytest.mark.parametrize("field", ["name", "total_seats", "status"])
+async def test_what_every_event_has_cannot_be_cleared(client: Client, field: str) -> None:
+    """Null is no name, no number of seats and no status."""
+    created = await client.create()
+    with refused("VALIDATION_ERROR") as told:
+        await client.update(created.id, **{field: None})
+    assert told.paths == [f"event.{field}"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"key": "rock"}, "event.key"),
+        ({"key": None}, "event.key"),
+        ({"time_zone": "Nowhere"}, "event.time_zone"),
+        ({"sales_close_at": NOON}, "event.sales_close_at"),
+        ({"total_seats": -1}, "event.total_seats"),
+    ],
+)
+async def test_a_change_that_breaks_a_rule_is_refused(
+    client: Client, fields: dict[str, Any], path: str
+) -> None:
+    """A rule that takes two fields is checked with the one that stays."""
+    created = await client.create(key="jazz", sales_open_at=ONE)
+    with refused("VALIDATION_ERROR") as told:
+        await client.update(created.id, **fields)
+    assert told.paths == [path]
+    assert await client.get(created.id) == created
+
+
+@pytest.mark.parametrize("path", ["colour", "price.currency", "", "event.name"])
+async def test_an_unknown_path_of_the_mask_is_refused(client: Client, path: str) -> None:
+    """A misspelt field is never silently left alone."""
+    created = await client.create()
+    request = events_pb2.UpdateEventRequest(
+        event_id=created.id, event=events_pb2.Event(), update_mask=FieldMask(paths=[path])
+    )
+    with refused("VALIDATION_ERROR") as told:
+        await client.call(client.events.UpdateEvent, request)
+    assert told.paths == ["update_mask"]
+
+
+@pytest.mark.parametrize("tags", ['"1"', '"9", "1"', '"1","9"', "*", "", ' W/"2" , "1" '])
+async def test_a_version_that_matches_is_changed(client: Client, tags: str) -> None:
+    """Any of the tags will do."""
+    created = await client.create()
+    assert (await client.update(created.id, if_match=tags, name="Rock")).version == 2
+
+
+@pytest.mark.parametrize("tags", ['"2"', 'W/"1"', "1", '"01"', '"1', "nonsense", '"x"1"', ","])
+async def test_a_version_that_does_not_match_is_refused(client: Client, tags: str) -> None:
+    """A weak tag never matches, nor does what is no tag; the refusal tells the version."""
+    created = await client.create()
+    for attempt in (
+        client.update(created.id, if_match=tags, name="Rock"),
+        client.update(created.id, if_match=tags, total_seats=1),
+        client.delete(created.id, if_match=tags),
+    ):
+        with refused("VERSION_MISMATCH") as told:
+            await attempt
+        assert told.metadata == {"version": "1"}
+
+
+async def test_growing_and_telling_need_no_bookings(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """They stand at once, and bookings hears of the newest state when it is back."""
+    created = await client.create(total_seats=10, status=DRAFT)
+    bookings.trouble = bookings.seats_trouble = crash
+    grown = await client.update(created.id, total_seats=20, status=PUBLISHED)
+    assert (grown.version, grown.total_seats, grown.status) == (2, 20, PUBLISHED)
+    assert not grown.HasField("available_seats")
+    bookings.trouble = None
+    await client.update(created.id, total_seats=20)
+    assert bookings.states[created.id].revision == 2
+
+
+async def test_seats_are_counted_when_the_change_is_in_force(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Added ones may be gone already, to those who waited; a key remembers the same number."""
+    created = await client.create(total_seats=1)
+    bookings.booked[created.id] = 1
+
+    async def serve_who_waits() -> None:
+        bookings.booked[created.id] = 2
+
+    bookings.trouble_after = serve_who_waits
+    for _ in range(2):
+        grown = await client.update(created.id, total_seats=2, request_id="key-1")
+        assert (grown.total_seats, grown.HasField("available_seats")) == (2, True)
+        assert grown.available_seats == 0
+        bookings.booked[created.id] = 1
+    assert (await client.update(created.id, name="Rock")).available_seats == 0
+
+
+async def test_seats_of_an_event_that_opens_are_counted(client: Client) -> None:
+    """Bookings shows nobody a draft, so it is asked once the event is open."""
+    created = await client.create(total_seats=10, status=DRAFT)
+    assert (await client.update(created.id, name="Rock")).available_seats == 10
+    opened = await client.update(created.id, status=PUBLISHED)
+    assert opened.available_seats == 10
+    assert await client.get(created.id) == opened
+
+
+async def test_a_shrink_that_bookings_allows_is_done(
+    client: Client, bookings: ScriptedBookings, database: Database
+) -> None:
+    """The seats left are those of the smaller event; no intent stays behind."""
+    created = await client.create(total_seats=100)
+    bookings.booked[created.id] = 30
+    shrunk = await client.update(created.id, total_seats=40, name="Small")
+    assert (shrunk.total_seats, shrunk.available_seats, shrunk.name) == (40, 10, "Small")
+    assert bookings.states[created.id].total_seats == 40
+    assert await client.get(created.id) == shrunk
+    assert rows(database, "SELECT count(*) FROM intents") == [(0,)]
+
+
+async def test_a_refused_shrink_changes_nothing_but_the_revision(
+    client: Client, bookings: ScriptedBookings, database: Database
+) -> None:
+    """Its revision is burned, so that a late copy of it can never be applied."""
+    created = await client.create(total_seats=100)
+    bookings.booked[created.id] = 30
+    before = await client.get(created.id)
+    with refused("CAPACITY_BELOW_BOOKED") as told:
+        await client.update(created.id, total_seats=29)
+    assert told.metadata == {"inventory_revision": str(INVENTORY_REVISION)}
+    after = await client.get(created.id)
+    assert after.version == 3
+    after.version = 1
+    assert after == before
+    assert rows(database, "SELECT count(*) FROM intents") == [(0,)]
+    assert (await client.update(created.id, total_seats=30)).version == 4
+
+
+async def test_a_rule_cannot_change_under_bookings(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """Neither may a booked event become a draft; bookings decides both."""
+    created = await client.create()
+    changed = await client.update(created.id, one_booking_per_user=True)
+    assert changed.one_booking_per_user
+    bookings.booked[created.id] = 1
+    for fields in ({"one_booking_per_user": None}, {"status": DRAFT}):
+        with refused("INVALID_TRANSITION"):
+            await client.update(created.id, **fields)
+    bookings.booked[created.id] = 0
+    assert (await client.update(created.id, status=DRAFT)).status == DRAFT
+
+
+@pytest.mark.parametrize("status", [CANCELLED, COMPLETED])
+async def test_a_closed_event_stays_closed(
+    client: Client, bookings: ScriptedBookings, status: int
+) -> None:
+    """Bookings has closed it before the answer; there is no way back, but it can be edited."""
+    created = await client.create()
+    closed = await client.update(created.id, status=status)
+    assert closed.status == status
+    assert bookings.states[created.id].status == status
+    with refused("INVALID_TRANSITION"):
+        await client.update(created.id, status=PUBLISHED)
+    assert (await client.update(created.id, name="Over", status=status)).name == "Over"
+
+
+async def test_a_draft_is_not_cancelled(client: Client) -> None:
+    """It is deleted or published; nobody has ever seen it."""
+    created = await client.create(status=DRAFT)
+    with refused("INVALID_TRANSITION"):
+        await client.update(created.id, status=CANCELLED)
+
+
+async def test_a_deletion_cancels_bookings_and_is_final(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """The answer counts what it cancelled; afterwards there is no such event."""
+    created = await client.create()
+    bookings.booked[created.id] = 12
+    answer = await client.delete(created.id)
+    assert (answer.deleted_event.event_id, answer.deleted_event.cancelled_bookings) == (
+        created.id,
+        12,
+    )
+    assert bookings.states[created.id].deleted
+    for attempt in (
+        client.get(created.id),
+        client.update(created.id, name="Rock"),
+        client.delete(created.id),
+    ):
+        with refused("EVENT_NOT_FOUND"):
+            await attempt
+
+
+async def test_bookings_may_never_have_heard_of_the_event(
+    client: Client, bookings: ScriptedBookings
+) -> None:
+    """What is applied first may be a shrink or a tombstone."""
+    created = await client.create()
+    bookings.states.clear()
+    assert (await client.update(created.id, total_seats=1)).total_seats == 1
+    bookings.states.clear()
+    await client.delete(created.id)
+    assert bookings.states[created.id].deleted
+
+
+async def test_changes_at_the_same_time_take_turns(client: Client, database: Database) -> None:
+    """Each takes a revision of its own, and none is lost."""
+    created = await client.create()
+    renamed = await asyncio.gather(
+        *(client.update(created.id, name=f"Name {number}") for number in range(8))
+    )
+    assert sorted(event.version for event in renamed) == list(range(2, 10))
+    [(revision, name)] = rows(database, "SELECT revision, name FROM events")
+    assert (revision, name) == (9, max(renamed, key=lambda event: event.version).name)
+
+
+async def test_without_the_lock_changes_would_collide(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: the lock is what makes them take turns."""
+    unlocked = changes_module.SQL["lock_event"].replace(b"FOR NO KEY UPDATE", b"")
+    slowed = unlocked.replace(b"FROM events", b"FROM events, pg_sleep(0.1)")
+    statements = MappingProxyType({**changes_module.SQL, "lock_event": slowed})
+    created = await client.create()
+    monkeypatch.setattr(changes_module, "SQL", statements)
+    attempts = (client.update(created.id, name=f"Name {number}") for number in range(4))
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    assert any(isinstance(outcome, Exception) for outcome in outcomes)
+
+
+async def test_of_two_organisers_one_wins_a_version(client: Client) -> None:
+    """Both read version 1; only one may build on it."""
+    created = await client.create()
+    attempts = (
+        client.update(created.id, if_match='"1"', total_seats=seats) for seats in (200, 300)
+    )
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sum(isinstance(outcome, events_pb2.Event) for outcome in outcomes) == 1

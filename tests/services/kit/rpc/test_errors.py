@@ -1,0 +1,139 @@
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+
+import services
+from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
+from boxoffice.events.v1 import catalogue_pb2, events_pb2
+from boxoffice.rest.v1 import reasons_pb2, rest_pb2
+from services.kit.rpc import errors
+from services.kit.rpc.errors import (
+    Internal,
+    PermissionDenied,
+    Received,
+    Refusal,
+    ValidationFailed,
+    Violation,
+    refusal_from_status,
+    status_of,
+)
+
+CONTRACTS: tuple[ModuleType, ...] = (bookings_pb2, inventory_pb2, catalogue_pb2, events_pb2)
+# Reasons that services tell each other and no client ever sees have no HTTP face.
+INTERNAL = {"HISTORY_GONE"}
+
+
+def refusals() -> list[type[Refusal]]:
+    """Lists every refusal that some service or the kit can give."""
+    for module in pkgutil.walk_packages(services.__path__, "services."):
+        if not module.name.endswith(("__main__", ".migrate")):
+            import_module(module.name)
+    return [
+        refusal
+        for refusal in _below(Refusal)
+        if hasattr(refusal, "reason") and refusal.__module__.startswith("services.")
+    ]
+
+
+def _below(parent: type[Refusal]) -> Iterator[type[Refusal]]:
+    for child in parent.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+def made(refusal: type[Refusal]) -> Refusal:
+    """Makes a refusal with all that one can carry."""
+    return refusal(violations=[Violation("event.name", "is missing")], booking_id=7, absent=None)
+
+
+@pytest.mark.parametrize("refusal", refusals(), ids=lambda refusal: refusal.__name__)
+def test_a_refusal_survives_the_wire(refusal: type[Refusal]) -> None:
+    """Another process hears the code, reason, metadata and fields that were said."""
+    original = made(refusal)
+    heard = refusal_from_status(
+        status_pb2.Status.FromString(status_of(original).SerializeToString())
+    )
+    assert heard is not None
+    assert (heard.code, heard.reason) == (original.code, original.reason)
+    assert heard.metadata == {"booking_id": "7"}
+    assert list(heard.violations) == [Violation("event.name", "is missing")]
+
+
+@pytest.mark.parametrize("refusal", refusals(), ids=lambda refusal: refusal.__name__)
+def test_a_status_has_exactly_one_error_info(refusal: type[Refusal]) -> None:
+    """AIP-193 wants one reason, in our domain, beside a message for people."""
+    status = status_of(made(refusal))
+    infos = [d for d in status.details if d.Is(error_details_pb2.ErrorInfo.DESCRIPTOR)]
+    assert len(infos) == 1
+    info = error_details_pb2.ErrorInfo.FromString(infos[0].value)
+    assert info.domain == errors.DOMAIN
+    assert status.message.endswith((".", "again", "key."))
+    assert "\n" not in status.message
+
+
+@pytest.mark.parametrize("refusal", refusals(), ids=lambda refusal: refusal.__name__)
+def test_every_reason_is_in_the_catalogue_with_its_status(refusal: type[Refusal]) -> None:
+    """An answer outside the list of reasons is a defect, so there is none to give."""
+    if refusal.reason in INTERNAL:
+        return
+    value = reasons_pb2.Reason.Value(f"REASON_{refusal.reason}")
+    rule = reasons_pb2.Reason.DESCRIPTOR.values_by_number[value].GetOptions()
+    assert 400 <= rule.Extensions[reasons_pb2.reason].status <= 599
+
+
+def test_every_declared_refusal_is_one_that_a_service_gives() -> None:
+    """The contract promises no refusal that nobody raises."""
+    given = {refusal.reason for refusal in refusals()}
+    for contract in CONTRACTS:
+        for service in contract.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                declared = method.GetOptions().Extensions[rest_pb2.method].refusals
+                names = {reasons_pb2.Reason.Name(reason) for reason in declared}
+                assert {name.removeprefix("REASON_") for name in names} <= given, method.full_name
+
+
+def test_one_reason_has_one_code() -> None:
+    """A reason means the same wherever it is given."""
+    codes = {(refusal.reason, refusal.code) for refusal in refusals()}
+    assert len(codes) == len({reason for reason, _ in codes})
+
+
+def test_a_received_refusal_is_passed_on_as_it_came() -> None:
+    """A service that hands on what another said neither loses nor invents a word."""
+    first = status_of(ValidationFailed(violations=[Violation("x", "y")], field="x"))
+    heard = refusal_from_status(first)
+    assert heard is not None
+    again = status_of(heard)
+    assert (again.code, list(again.details)) == (first.code, list(first.details))
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message="Socket closed"),
+        status_pb2.Status(code=grpc.StatusCode.OK.value[0]),
+    ],
+)
+def test_a_status_without_our_info_is_no_verdict(status: status_pb2.Status) -> None:
+    """What the transport says is not what a service decided."""
+    assert refusal_from_status(status) is None
+
+
+def test_a_reason_of_somebody_elses_domain_is_no_verdict() -> None:
+    """A proxy may speak the same format without meaning ours."""
+    status = status_of(PermissionDenied())
+    info = error_details_pb2.ErrorInfo(reason="PERMISSION_DENIED", domain="proxy.example")
+    del status.details[:]
+    status.details.add().Pack(info)
+    assert refusal_from_status(status) is None
+
+
+def test_the_message_is_the_first_line_of_the_docstring() -> None:
+    """People read what the class says of itself."""
+    assert str(Internal()) == "A defect of ours."
+    assert str(Received(grpc.StatusCode.ABORTED, "X"))

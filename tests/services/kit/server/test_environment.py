@@ -1,0 +1,248 @@
+"""Settings that cannot be used are refused in a line each, by every process."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway.settings import Settings as GatewaySettings
+from services.accounts.settings import Settings as AccountsSettings
+from services.bookings.settings import Settings as BookingsSettings
+from services.events.settings import Settings as EventsSettings
+from services.kit.server.environment import LONGEST_VALUE, SettingsError, mistakes, names_of
+from services.kit.server.settings import ProcessSettings
+
+SECONDS = 30
+PROCESSES = (GatewaySettings, AccountsSettings, BookingsSettings, EventsSettings)
+DSNS = {f"{name}_DATABASE_URL": "dbname=x" for name in ("ACCOUNTS", "BOOKINGS", "EVENTS")}
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes away what the shell of a developer may set, and names the databases."""
+    for settings in PROCESSES:
+        for name in names_of(settings):
+            monkeypatch.delenv(name, raising=False)
+    for name, dsn in DSNS.items():
+        monkeypatch.setenv(name, dsn)
+
+
+def refusal(settings: type[ProcessSettings]) -> str:
+    """Returns what the settings are refused with."""
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("settings", PROCESSES)
+def test_defaults_are_fine(settings: type[ProcessSettings]) -> None:
+    """A check that refuses a default would keep everybody from starting."""
+    settings.load()
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "value", "allowed"),
+    [
+        (BookingsSettings, "BOXOFFICE_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        (BookingsSettings, "BOXOFFICE_OPEN_ACCESS", "maybe", "must be true or false"),
+        (BookingsSettings, "BOXOFFICE_ENV", "prod", "must be 'development' or 'production'"),
+        (BookingsSettings, "BOXOFFICE_LOG_SAMPLE", "2", "must be less than or equal to 1"),
+        (BookingsSettings, "BOXOFFICE_FAILPOINTS", "x=die", "must be name=kill@hit"),
+        (BookingsSettings, "BOXOFFICE_FAILPOINTS", "x=kill@y", "must be name=kill@hit"),
+        (BookingsSettings, "BOOKINGS_OFFER_SECONDS", "-1", "must be greater than or equal to 1"),
+        (BookingsSettings, "BOOKINGS_OFFER_SECONDS", "soon", "must be a whole number"),
+        (BookingsSettings, "BOOKINGS_RECONCILE_SECONDS", "inf", "must be a finite number"),
+        (BookingsSettings, "BOOKINGS_LISTEN", "50052", "must be host:port"),
+        (BookingsSettings, "BOOKINGS_LISTEN", "127.0.0.1:70000", "must be host:port"),
+        (BookingsSettings, "BOOKINGS_METRICS_LISTEN", "localhost:", "must be host:port"),
+        (BookingsSettings, "BOOKINGS_EVENTS_TARGET", "http://events", "must be host:port, or"),
+        (AccountsSettings, "ACCOUNTS_MAIL_FROM", "Boxoffice", "must be an address"),
+        (AccountsSettings, "ACCOUNTS_MAIL_FROM", "a@b.example, c@d.example", "must be an address"),
+        (AccountsSettings, "ACCOUNTS_ORGANIZER_SIGN_UP", "no", "must be 'open', 'approval' or"),
+        (GatewaySettings, "PORT", "http", "must be a whole number"),
+        (GatewaySettings, "EXTRA_PORTS", "3001, 99999", "must be less than or equal to 65535"),
+        (GatewaySettings, "GATEWAY_CORS_ORIGINS", "shop", "must be origins like https://"),
+        (GatewaySettings, "GATEWAY_RATE_LIMITS", "off1", "must be true or false"),
+        (GatewaySettings, "GATEWAY_TRUSTED_PROXIES", "10.0.0.0/99", "must be networks like"),
+        (GatewaySettings, "GATEWAY_PROXY_HEADER", "via", "must be 'x-forwarded-for' or"),
+        (GatewaySettings, "GATEWAY_DEADLINE_SECONDS", "nan", "must be a finite number"),
+    ],
+)
+def test_a_bad_value_is_shown_with_its_variable_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: type[ProcessSettings],
+    name: str,
+    value: str,
+    allowed: str,
+) -> None:
+    """Whoever mistyped it would have to guess which setting is meant, or what it may be."""
+    monkeypatch.setenv(name, value)
+    line = refusal(settings)
+    assert line.startswith(f"{name}={value} ")
+    assert allowed in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "value"),
+    [
+        (EventsSettings, "EVENTS_DATABASE_URL", "mysql://u:canary@host/db"),
+        (EventsSettings, "EVENTS_DATABASE_URL", "postgresql://u:x@canary@host/db"),
+        (EventsSettings, "EVENTS_DATABASE_URL", "postgresql://u:canary/x@host/db"),
+        (EventsSettings, "EVENTS_DATABASE_URL", "postgresql://u:1/canary@host/db"),
+        (EventsSettings, "EVENTS_DATABASE_URL", "postgresql://u:canary%zz@host/db"),
+        (EventsSettings, "EVENTS_DATABASE_URL", "host=h password=canary more"),
+        (AccountsSettings, "ACCOUNTS_SMTP_URL", "http://u:canary@host"),
+        (AccountsSettings, "ACCOUNTS_SMTP_URL", "smtp://u:canary/x@host"),
+        (AccountsSettings, "ACCOUNTS_SMTP_URL", "smtp://u:canary@"),
+        (GatewaySettings, "GATEWAY_RATE_LIMITS_URL", "http://u:canary@host"),
+        (GatewaySettings, "GATEWAY_RATE_LIMITS_URL", "redis://u:canary/x@host"),
+    ],
+)
+def test_a_secret_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings], name: str, value: str
+) -> None:
+    """What a process writes at its start is kept in logs that many can read."""
+    monkeypatch.setenv(name, value)
+    line = refusal(settings)
+    assert line.startswith(f"{name} must be ")
+    assert "canary" not in line
+
+
+@pytest.mark.parametrize("settings", PROCESSES)
+def test_no_settings_show_a_secret_when_printed(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
+) -> None:
+    """A settings object in a traceback or a log line would tell its secrets."""
+    secrets = {
+        "BOXOFFICE_SERVICE_KEY": "canary",
+        "ACCOUNTS_CODE_PEPPER": "canary",
+        "ACCOUNTS_SMTP_URL": "smtp://u:canary@host",
+        "GATEWAY_RATE_LIMITS_URL": "redis://u:canary@host",
+        **dict.fromkeys(DSNS, "postgresql://u:canary@host/db"),
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    assert "canary" not in repr(settings.load())
+
+
+@pytest.mark.parametrize("settings", [AccountsSettings, BookingsSettings, EventsSettings])
+def test_what_must_be_set_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
+) -> None:
+    """There is no database that could be meant; an empty one is none."""
+    name = settings.model_config["env_prefix"] + "DATABASE_URL"
+    monkeypatch.setenv(name, "")
+    assert refusal(settings) == f"{name} must be set"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "nearest"),
+    [
+        (BookingsSettings, "BOXOFFICE_OPENACCESS", "BOXOFFICE_OPEN_ACCESS"),
+        (BookingsSettings, "boxoffice_openaccess", "BOXOFFICE_OPEN_ACCESS"),
+        (GatewaySettings, "BOXOFFICE_OPENACCESS", "BOXOFFICE_OPEN_ACCESS"),
+        (GatewaySettings, "GATEWAY_RATE_LIMIT", "GATEWAY_RATE_LIMITS"),
+        (AccountsSettings, "ACCOUNTS_SMTPURL", "ACCOUNTS_SMTP_URL"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_the_right_one(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings], name: str, nearest: str
+) -> None:
+    """It would leave open what its owner believes closed."""
+    monkeypatch.setenv(name, "false")
+    assert refusal(settings) == f"{name} is no setting; did you mean {nearest}?"
+
+
+def test_a_setting_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shared setting under the prefix of one service would open that one alone, unnoticed."""
+    monkeypatch.setenv("BOOKINGS_OPEN_ACCESS", "true")
+    assert refusal(BookingsSettings).startswith("BOOKINGS_OPEN_ACCESS is no setting")
+
+
+@pytest.mark.parametrize("settings", PROCESSES)
+def test_names_of_the_other_processes_and_of_kubernetes_are_fine(
+    monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
+) -> None:
+    """All processes may be given one environment, and Kubernetes adds names like ours to it."""
+    others = dict.fromkeys(("BOXOFFICE_RELOAD", "BOXOFFICE_DATA_DIRECTORY"), "x")
+    for prefix in ("EVENTS", "BOOKINGS", "ACCOUNTS"):
+        others |= {f"{prefix}_PORT": "50051", f"{prefix}_DATABASE_PASSWORD": "secret"}
+    for prefix in ("EVENTS", "BOOKINGS", "ACCOUNTS", "GATEWAY", "BOXOFFICE"):
+        others |= {
+            f"{prefix}_SERVICE_HOST": "10.0.0.1",
+            f"{prefix}_SERVICE_PORT_GRPC": "50051",
+            f"{prefix}_PORT_50051_TCP_ADDR": "10.0.0.1",
+        }
+    for name, value in (others | {"GATEWAY_PORT": "tcp://10.0.0.1:3000"}).items():
+        monkeypatch.setenv(name, value)
+    settings.load()
+
+
+def test_every_mistake_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mending one would only show the next."""
+    monkeypatch.setenv("BOXOFFICE_LOG_LEVEL", "LOUD")
+    monkeypatch.setenv("BOOKINGS_POOL_SIZE", "1")
+    monkeypatch.setenv("BOOKINGS_POOLSIZE", "9")
+    names = [line.split()[0] for line in refusal(BookingsSettings).splitlines()]
+    assert names == ["BOXOFFICE_LOG_LEVEL=LOUD", "BOOKINGS_POOL_SIZE=1", "BOOKINGS_POOLSIZE"]
+
+
+def test_a_value_of_many_lines_is_shown_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pasted certificate would fill the screen, and hide the name."""
+    monkeypatch.setenv("BOXOFFICE_LOG_LEVEL", "a\n" * 1000)
+    [line] = mistakes(EventsSettings, os.environ)
+    assert "\n" not in line
+    assert len(line) < LONGEST_VALUE + 100
+
+
+@pytest.mark.parametrize(
+    ("module", "variables", "said"),
+    [
+        (
+            "services.events",
+            DSNS | {"BOXOFFICE_LOG_LEVEL": "LOUD"},
+            "Boxoffice events: BOXOFFICE_LOG_LEVEL=LOUD must be",
+        ),
+        (
+            "gateway",
+            {"GATEWAY_RATE_LIMITS": "off1"},
+            "Boxoffice gateway: GATEWAY_RATE_LIMITS=off1 must be",
+        ),
+        (
+            "services.migrate",
+            dict.fromkeys(("ACCOUNTS_DATABASE_PASSWORD", "EVENTS_DATABASE_PASSWORD"), "canary")
+            | {"BOOKINGS_DATABASE_PASSWORD": "canary", "BOXOFFICE_DATABASE_URL": "canary"},
+            "Boxoffice migrate: BOXOFFICE_DATABASE_URL must be",
+        ),
+        (
+            "deploy.local",
+            {"BOOKINGS_OFFER_SECONDS": "-1"},
+            "Boxoffice: BOOKINGS_OFFER_SECONDS=-1 must be",
+        ),
+        (
+            "deploy.operator",
+            {"ACCOUNTS_DATABASE_URL": "canary"},
+            "boxoffice: ACCOUNTS_DATABASE_URL must be",
+        ),
+    ],
+)
+def test_a_process_ends_with_the_line_alone(
+    module: str, variables: dict[str, str], said: str
+) -> None:
+    """A traceback hides what is wrong, and may show a secret."""
+    arguments = ["ban", "ada@example.com"] if module == "deploy.operator" else []
+    ended = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    [line] = ended.stderr.splitlines()
+    assert line.startswith(said)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "canary" not in line

@@ -1,0 +1,67 @@
+import json
+import subprocess
+import sys
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.kit.server.logging import sampled
+
+SCRIPT = r"""
+import logging as standard
+import structlog
+from services.kit import context, logging
+
+logging.configure("bookings", "INFO")
+log = structlog.get_logger()
+context.request_id.set("abc")
+log.info("two\nlines", user_id="é\u2028\x00\ud800", odd=object(), nothing=None)
+log.debug("not logged")
+try:
+    raise ValueError("a\nb")
+except ValueError:
+    log.exception("failed")
+standard.getLogger("library").warning("of a library: %s", "x\ny")
+standard.getLogger("library").info("number %d", "no number")
+log.error("last", bytes=b"\xff", keys={1: 2}, big=10**400)
+"""
+
+
+def logged() -> list[dict[str, Any]]:
+    """Runs the script in a process of its own, and reads what it logs."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
+    return [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
+
+
+def test_each_line_is_one_object_whatever_is_logged() -> None:
+    """Nothing that a user or a library says can forge a line, or lose one."""
+    lines = logged()
+    assert [line["event"] for line in lines] == [
+        "two\nlines",
+        "failed",
+        "of a library: x\ny",
+        "last",
+    ]
+    assert {line["process"] for line in lines} == {"bookings"}
+    assert {line["request_id"] for line in lines} == {"abc"}
+    assert [line["level"] for line in lines] == ["info", "error", "warning", "error"]
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+    assert "ValueError: a\nb" in lines[1]["exception"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.floats(0, 1), st.floats(0, 1))
+def test_the_same_requests_are_sampled_everywhere(
+    request_id: str, share: float, other: float
+) -> None:
+    """A sampled request is logged in every process, and a larger share adds requests only."""
+    assert sampled(request_id, share) == sampled(request_id, share)
+    if sampled(request_id, min(share, other)):
+        assert sampled(request_id, max(share, other))
+    assert sampled(request_id, 1)
+    assert not sampled(request_id, 0)
+
+
+def test_the_share_is_about_what_was_asked_for() -> None:
+    """One in a hundred is not none and not all."""
+    assert 50 < sum(sampled(f"request-{number}", 0.01) for number in range(10_000)) < 200

@@ -1,0 +1,21 @@
+"""What `localhost` is."""
+
+from pathlib import Path
+
+import pytest
+
+from services.kit.server import loopback
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_this_machine_is_every_loopback_address_it_has(host: str) -> None:
+    """Whoever types `localhost` reaches the same, whichever address is tried first."""
+    interfaces = Path("/proc/net/if_inet6")
+    has_ipv6 = interfaces.exists() and f"{1:032x} " in interfaces.read_text(encoding="ascii")
+    assert loopback.addresses(host) == ("127.0.0.1", "::1")[: 1 + has_ipv6]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1", "192.0.2.1", "gateway.internal", ""])
+def test_every_other_host_is_itself(host: str) -> None:
+    """A setting that names an address means that one alone."""
+    assert loopback.addresses(host) == (host,)

@@ -1,0 +1,80 @@
+"""A port that is taken is waited for, and then its owner is named."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from services.kit.server import ports
+
+LOOPBACK = "127.0.0.1"
+
+
+@pytest.fixture
+def taken() -> Iterator[socket.socket]:
+    """Gives a socket that listens."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        yield server
+
+
+def refused(port: int) -> str:
+    """Returns why the port cannot be had."""
+    with pytest.raises(OSError, match="in use") as caught:
+        ports.check(LOOPBACK, port)
+    return ports.reason(caught.value, port)
+
+
+def test_names_the_process_that_listens(taken: socket.socket) -> None:
+    """Whoever reads it knows what to end."""
+    said = refused(taken.getsockname()[1])
+    assert said.startswith("the port is taken by ")
+    assert said.endswith(f", process {os.getpid()}")
+
+
+def test_tells_an_outgoing_connection_from_a_server(taken: socket.socket) -> None:
+    """Linux gives such ports to clients, too, and looking for a server would be in vain."""
+    with socket.create_connection(taken.getsockname()) as client:
+        said = refused(client.getsockname()[1])
+    assert said.endswith(f", process {os.getpid()} for an outgoing connection")
+
+
+def test_a_port_that_comes_free_is_taken() -> None:
+    """A process that starts while another ends must not give up at once."""
+    attempts = iter([errno.EADDRINUSE, errno.EADDRINUSE])
+
+    def bind() -> str:
+        for number in attempts:
+            raise OSError(number, "taken")
+        return "bound"
+
+    assert ports.patiently(bind, patience_seconds=60) == "bound"
+
+
+def test_what_no_waiting_helps_is_not_waited_for() -> None:
+    """An address of another machine never becomes ours."""
+    tries = []
+
+    def bind() -> None:
+        tries.append(1)
+        raise OSError(errno.EADDRNOTAVAIL, "not ours")
+
+    with pytest.raises(OSError, match="not ours"):
+        ports.patiently(bind, patience_seconds=60)
+    assert len(tries) == 1
+
+
+def test_patience_ends(taken: socket.socket) -> None:
+    """A port that stays taken is an answer, too."""
+    port = taken.getsockname()[1]
+    with pytest.raises(OSError, match="in use"):
+        ports.patiently(lambda: ports.check(LOOPBACK, port), patience_seconds=0.1)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:50051", "[::1]:50051", "host:50051"])
+def test_an_address_is_a_host_and_a_port(address: str) -> None:
+    """The brackets of IPv6 are not a part of the host."""
+    host, port = ports.parts(address)
+    assert port == 50_051
+    assert host in {"127.0.0.1", "::1", "host"}

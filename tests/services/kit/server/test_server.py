@@ -1,0 +1,333 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from boxoffice.bookings.v1 import bookings_pb2
+from services.kit.server import server
+from services.kit.server.loopback import addresses
+from services.kit.server.ports import CannotListenError
+from services.kit.server.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
+from tests.services.conditions import until
+from tests.services.kit.serving import (
+    AVAILABILITY,
+    NAME,
+    RESERVE,
+    Context,
+    Served,
+    scripted,
+    serving,
+)
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class Gate:
+    """Keeps calls in flight until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def wait(self, request: Any, context: Context) -> None:
+        """Lets a call wait."""
+        self.entered.set()
+        await self.opened.wait()
+
+
+async def health(served: Served, service: str = "") -> Any:
+    """Asks for the health of a service."""
+    request = health_pb2.HealthCheckRequest(service=service)
+    stub: Any = health_pb2_grpc.HealthStub(served.channel)
+    return (await stub.Check(request)).status
+
+
+async def reflect(
+    served: Served, *, version: str = "v1", **asked: Any
+) -> reflection_pb2.ServerReflectionResponse:
+    """Asks what there is, as grpcurl does: the messages of all versions are the same."""
+
+    async def requests() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+        yield reflection_pb2.ServerReflectionRequest(**asked)
+
+    channel: Any = served.channel
+    call = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )
+    async for response in call(requests()):
+        answer: reflection_pb2.ServerReflectionResponse = response
+        return answer
+    raise AssertionError("no answer")
+
+
+@pytest.mark.parametrize("service", ["", NAME])
+async def test_a_server_that_started_is_healthy(service: str) -> None:
+    """Balancers may send calls as soon as the server listens."""
+    async with serving() as served:
+        assert await health(served, service) == SERVING
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_lists_the_services(version: str) -> None:
+    """`grpcurl list` shows what can be called, whichever of the two names a client asks by."""
+    async with serving(reflect=True) as served:
+        listed = (await reflect(served, version=version, list_services="")).list_services_response
+    assert NAME in {service.name for service in listed.service}
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    [NAME, f"{NAME}.Reserve", "boxoffice.bookings.v1.Booking", "boxoffice.bookings.v1.Booking.id"],
+)
+async def test_reflection_describes_a_symbol_with_all_it_needs(symbol: str) -> None:
+    """`grpcurl describe` takes a service, a method, a message or a field."""
+    async with serving(reflect=True) as served:
+        found = await reflect(served, file_containing_symbol=symbol)
+    files = [
+        descriptor_pb2.FileDescriptorProto.FromString(file)
+        for file in found.file_descriptor_response.file_descriptor_proto
+    ]
+    names = {file.name for file in files}
+    assert "boxoffice/bookings/v1/bookings.proto" in names
+    assert {needed for file in files for needed in file.dependency} <= names
+
+
+@pytest.mark.parametrize("symbol", [f"{NAME}.Nothing", "nothing", "", "a.b.C", f"{NAME}.Reserve.x"])
+async def test_reflection_says_what_it_does_not_know(symbol: str) -> None:
+    """A wrong name is an answer, not the end of the stream."""
+    async with serving(reflect=True) as served:
+        found = await reflect(served, file_containing_symbol=symbol)
+    assert found.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_reflection_is_off_unless_wanted(version: str) -> None:
+    """Outside development nobody is told what there is."""
+    async with serving() as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await reflect(served, version=version, list_services="")
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_who_has_a_taken_port_is_said() -> None:
+    """Two processes on one port would share its calls unnoticed, and gRPC does not say why not."""
+    said = rf"cannot listen on {{}}: the port is taken by .*, process {os.getpid()}"
+    async with serving() as first, serving() as second:
+        with pytest.raises(CannotListenError, match=said.format(first.target)):
+            second.server.listen(first.target, patience_seconds=0)
+
+
+@pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])
+async def test_a_server_is_at_each_address_of_localhost(host: str) -> None:
+    """Clients try them in either order, and some do not try the second."""
+    async with serving() as served:
+        port = served.target.rpartition(":")[2]
+        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+    assert answer.status == SERVING
+
+
+async def test_stopping_lets_what_is_in_flight_finish() -> None:
+    """A rolling restart answers every call that it accepted."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        call = served.bookings.Reserve(RESERVE)
+        await gate.entered.wait()
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        gate.opened.set()
+        assert await call == bookings_pb2.ReserveResponse()
+        await stopping
+
+
+async def test_calls_are_accepted_while_balancers_learn_that_it_stops() -> None:
+    """Between NOT_SERVING and the end nobody who has not heard of it yet is turned away."""
+    gate = Gate()
+    gate.opened.set()
+    async with serving(gate.wait) as served:
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        assert await served.bookings.Reserve(RESERVE) == bookings_pb2.ReserveResponse()
+        await stopping
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(RESERVE)
+    assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_stopping_cuts_no_call_off_that_had_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine hands calls over slowly; those that had to wait for it were cancelled."""
+    monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        calls = [asyncio.ensure_future(_reserve(served)) for _ in range(200)]
+        await gate.entered.wait()
+        # On one connection nothing overtakes: with this answer all of them have arrived.
+        await health(served)
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        gate.opened.set()
+        assert await asyncio.gather(*calls) == [bookings_pb2.ReserveResponse()] * len(calls)
+        await stopping
+
+
+async def _reserve(served: Served) -> bookings_pb2.ReserveResponse:
+    return await served.bookings.Reserve(RESERVE)
+
+
+async def _is_not_serving(served: Served) -> bool:
+    return bool(await health(served, NAME) == NOT_SERVING)
+
+
+async def test_a_server_that_stops_still_tells_of_the_database() -> None:
+    """Its end says nothing of the database, or a gateway that asks it would be taken out too."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        await served.server.health.set(DATABASE, SERVING)
+        stopping = asyncio.create_task(served.server.stop())
+        await until(lambda: _is_not_serving(served))
+        assert await health(served, DATABASE) == SERVING
+        await stopping
+
+
+@pytest.mark.parametrize("grace_seconds", [None, 0.01])
+async def test_a_call_that_began_never_ends_as_cancelled(grace_seconds: float | None) -> None:
+    """Channels send a call again that ends so: that is how one ends that did not begin."""
+    gate = Gate()
+    async with serving(gate.wait) as served:
+        call = served.bookings.Reserve(RESERVE)
+        await gate.entered.wait()
+        await served.server.grpc.stop(grace_seconds)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call
+    assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_call_that_loses_what_it_waits_for_does_not_end_as_cancelled() -> None:
+    """A defect inside a call that began must not look like a call that did not begin."""
+
+    async def lose(request: Any, context: Context) -> None:
+        lost = asyncio.get_running_loop().create_future()
+        lost.cancel()
+        await lost
+
+    async with serving(lose) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(RESERVE, timeout=0.2)
+    assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
+    """SIGTERM by an orchestrator and Ctrl-C by a person start the same orderly end."""
+    waiting = asyncio.create_task(terminated())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), number)
+    try:
+        await asyncio.wait_for(waiting, 5)
+    finally:
+        for handled in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(handled)
+
+
+async def test_a_request_that_is_too_large_is_refused() -> None:
+    """Nobody fills the memory with one message."""
+    servicer = scripted()
+    request = bookings_pb2.ReserveRequest(event_id=1, user_id="x" * MAX_MESSAGE_BYTES)
+    async with serving(servicer=servicer) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.Reserve(request)
+    assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert servicer.requests == []
+
+
+async def test_the_excess_is_refused_at_once() -> None:
+    """A queue that only grows helps nobody: what cannot be worked on now is told so."""
+    gate = Gate()
+    async with serving(gate.wait, concurrency=1) as served:
+        first = served.bookings.GetAvailability(AVAILABILITY)
+        await gate.entered.wait()
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.bookings.GetAvailability(AVAILABILITY)
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        gate.opened.set()
+        await first
+        await served.bookings.GetAvailability(AVAILABILITY)
+
+
+async def test_the_health_of_the_database_is_kept_true() -> None:
+    """Whoever asks for "database" hears whether statements can be run."""
+    answers = [False]
+    looked = asyncio.Event()
+
+    async def is_reachable() -> bool:
+        looked.set()
+        return answers[-1]
+
+    async with serving() as served:
+        watching = asyncio.create_task(served.server.watch_database(is_reachable))
+        await looked.wait()
+        await until(lambda: _is_database(served, NOT_SERVING))
+        assert await health(served) == SERVING, "reads of what is known may still be served"
+        answers.append(True)
+        await until(lambda: _is_database(served, SERVING))
+        watching.cancel()
+
+
+async def _is_database(served: Served, status: int) -> bool:
+    return bool(await health(served, DATABASE) == status)
+
+
+async def test_workers_end_with_the_block() -> None:
+    """Nothing runs on when a process has stopped serving."""
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with running(work()):
+        await asyncio.sleep(0)
+    assert ended.is_set()
+
+
+async def test_a_worker_that_loses_a_cancellation_is_cancelled_again() -> None:
+    """Python 3.11 can lose one in `wait_for`; the process must end all the same."""
+    lost: list[int] = []
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(1)
+
+    async with asyncio.timeout(5), running(work()):
+        await asyncio.sleep(0)
+    assert lost == [1]
+
+
+async def test_a_worker_that_fails_ends_the_block() -> None:
+    """A process without one of its workers does not pretend to be well."""
+
+    async def fail() -> None:
+        raise ValueError
+
+    with pytest.raises(ExceptionGroup) as failure:
+        async with running(fail()):
+            await asyncio.Event().wait()
+    assert failure.group_contains(ValueError)

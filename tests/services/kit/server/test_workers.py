@@ -1,0 +1,106 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import psycopg
+import pytest
+from psycopg_pool import PoolTimeout
+from structlog.testing import capture_logs
+
+from services.kit.server import metrics
+from services.kit.server.workers import repeat
+from tests.services.conditions import until
+
+SOON, NEVER = 0.0, 3600.0
+
+
+class Work:
+    """Does what the steps say, one after the other, and then waits to be cancelled."""
+
+    def __init__(self, *steps: bool | Exception) -> None:
+        self._steps = list(steps)
+        self.done = asyncio.Event()
+
+    async def is_through(self) -> bool:
+        """Tells whether all steps were done."""
+        return not self._steps
+
+    async def step(self) -> bool:
+        """Does the next step."""
+        if not self._steps:
+            self.done.set()
+            await asyncio.Event().wait()
+        step = self._steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+@contextlib.asynccontextmanager
+async def repeating(
+    work: Callable[[], Awaitable[bool]], every_seconds: float
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Repeats work while the block runs."""
+    task = asyncio.create_task(repeat(work, every_seconds=every_seconds))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_work_goes_on_at_once_while_there_is_more() -> None:
+    """A backlog is not worked off at one chunk a pause."""
+    work = Work(True, True, True)
+    async with repeating(work.step, NEVER):
+        await asyncio.wait_for(work.done.wait(), 5)
+
+
+async def test_work_pauses_when_there_is_no_more() -> None:
+    """An idle worker does not keep the database busy."""
+    work = Work(True, False)
+    async with repeating(work.step, NEVER):
+        await until(work.is_through)
+        assert not work.done.is_set()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.OperationalError("server closed the connection"),
+        PoolTimeout("no connection"),
+        psycopg.errors.ReadOnlySqlTransaction("a standby"),
+        psycopg.errors.DeadlockDetected("deadlock"),
+    ],
+)
+async def test_a_worker_waits_for_its_database(error: Exception) -> None:
+    """An outage is no defect: nobody has to restart anything after it."""
+    work = Work(error, False)
+    with capture_logs() as logs:
+        async with repeating(work.step, SOON):
+            await asyncio.wait_for(work.done.wait(), 5)
+    assert [entry["log_level"] for entry in logs] == ["warning"]
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), psycopg.errors.CheckViolation("odd")])
+async def test_a_defect_is_logged_and_counted_and_ends_nothing(error: Exception) -> None:
+    """One row that a worker cannot digest must not stop the sale of every seat."""
+    work = Work(error, False)
+    counter = metrics.WORKER_FAILURES.labels("Work.step")
+    before = counter._value.get()
+    with capture_logs() as logs:
+        async with repeating(work.step, SOON):
+            await asyncio.wait_for(work.done.wait(), 5)
+    assert [(entry["event"], entry["exc_info"]) for entry in logs] == [("worker failed", True)]
+    assert counter._value.get() == before + 1
+
+
+async def test_a_worker_can_be_cancelled() -> None:
+    """Cancellation is never taken for a failure of the work."""
+    work = Work()
+    async with repeating(work.step, SOON) as task:
+        await asyncio.wait_for(work.done.wait(), 5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
