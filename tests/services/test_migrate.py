@@ -59,7 +59,7 @@ def test_replicas_that_start_together_migrate_once(empty: str) -> None:
     with ThreadPoolExecutor(REPLICAS) as threads:
         found = list(threads.map(replica, range(REPLICAS)))
     for service in SERVICES:
-        files = Path(migrations.__file__).parents[1].joinpath(service, "migrations").rglob("*.sql")
+        files = Path(migrations.__file__).parents[2].joinpath(service, "migrations").rglob("*.sql")
         assert len(read(empty, f"SELECT FROM {service}.schema_migrations")) == len(list(files))
         assert all(read(dsns[service], "SELECT 1") == [(1,)] for dsns in found)
 

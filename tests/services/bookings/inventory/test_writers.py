@@ -32,5 +32,5 @@ def test_nothing_but_the_store_writes_what_is_decided() -> None:
     assert found == {
         "inventory/store.sql": STORE,
         "inventory/answers.sql": {("INSERT INTO", "idempotency"), ("DELETE FROM", "idempotency")},
-        "notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
+        "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }

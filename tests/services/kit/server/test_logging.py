@@ -11,7 +11,8 @@ from services.kit.server.logging import sampled
 SCRIPT = r"""
 import logging as standard
 import structlog
-from services.kit import context, logging
+from services.kit.rpc import context
+from services.kit.server import logging
 
 logging.configure("bookings", "INFO")
 log = structlog.get_logger()
