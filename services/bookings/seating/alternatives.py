@@ -1,0 +1,143 @@
+"""What to offer instead of seats that cannot be had, and which selections leave an orphan."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from services.bookings.seating.choosing import Wish, choose, groups, orphans
+from services.bookings.seating.plan import Plan, map_of, seats_of, span
+
+RUNS = 64
+MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """Seats that are free: the best group of them, and all groups that are worth a look."""
+
+    seats: Sequence[int] = ()
+    groups: Sequence[Sequence[int]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Orphaned:
+    """Why a selection is refused: the seats that it would leave alone, and better ones."""
+
+    orphans: Sequence[int]
+    better: Sequence[int]
+
+
+def alternatives(
+    plan: Plan, free: int, asked: Sequence[int], count: int, *, together: bool = True
+) -> Alternatives:
+    """Returns free seats near those that were asked for, which are never among them.
+
+    Groups of seats next to each other come from the nearest runs: those of the same row first, then
+    those that leave no orphan, then by distance; at most MOST. Where there are none, the best seats
+    of the whole plan are one group. Without `together` they are the nearest single seats.
+    """
+    usable = free & ~map_of(asked)
+    size = count if together else 1
+    found = _nearby(plan, free, usable, asked, size)
+    if together and count > 1:
+        chosen = [list(range(first, first + size)) for first in found[:MOST]]
+        if not chosen:
+            best = choose(plan, usable, Wish(count)) or choose(
+                plan, usable, Wish(count, adjacent=False)
+            )
+            chosen = [list(best)] if best else []
+        return Alternatives(chosen[0], chosen) if chosen else Alternatives()
+    if len(found) < count:
+        best = choose(plan, usable, Wish(count, adjacent=False))
+        return Alternatives(best) if best else Alternatives(sorted(found))
+    return Alternatives(sorted(found[:count]))
+
+
+def orphaned(plan: Plan, free: int, asked: Sequence[int]) -> Orphaned | None:
+    """Returns why adjacent seats that are free may not be taken: None if they may.
+
+    They may not if a single seat would be left over beside them, and their run has as many adjacent
+    free seats of their type which leave none.
+    """
+    first, count = asked[0], len(asked)
+    seats = span(first, count)
+    if seats != map_of(asked) or not groups(plan, seats, count):
+        return None
+    alone = orphans(plan, free, count)
+    if not alone >> (first - 1) & 1:
+        return None
+    kind = plan.seat(first).type
+    run_first, run_last = plan.runs[plan.run_of(first)]
+    same_run = span(run_first, run_last - run_first + 1)
+    allowed = free & same_run & plan.of_type[kind]
+    starts = seats_of(groups(plan, allowed, count) & ~alone)
+    if not starts:
+        return None
+    better = min(starts, key=lambda start: (abs(start - first), start))
+    return Orphaned(
+        list(_left_alone(plan, free & ~seats, first, count)),
+        list(range(better, better + count)),
+    )
+
+
+_NEAREST: WeakKeyDictionary[Plan, dict[int, Sequence[int]]] = WeakKeyDictionary()
+
+
+def _nearby(plan: Plan, free: int, usable: int, asked: Sequence[int], count: int) -> list[int]:
+    """Lists the starts of groups in the nearest runs, best first."""
+    center_x, center_y = _center(plan, asked)
+    rows = {plan.part_of(seat_id) for seat_id in asked}
+    alone = orphans(plan, free, count)
+    runs = 0
+    for run in _nearest_runs(plan, plan.run_of(asked[0])):
+        first, last = plan.runs[run]
+        runs |= span(first, last - first + 1)
+    starts = seats_of(groups(plan, usable & runs, count))
+
+    def rank(first: int) -> tuple[bool, int, int, int]:
+        x, y = plan.middle(first, first + count - 1)
+        distance = (x - center_x) ** 2 + (y - center_y) ** 2
+        if count == 1:
+            return False, 0, distance, first
+        return plan.part_of(first) not in rows, alone >> (first - 1) & 1, distance, first
+
+    return sorted(starts, key=rank)
+
+
+def _nearest_runs(plan: Plan, run: int) -> Sequence[int]:
+    """Lists the runs nearest to one, that one first; made once for each run."""
+    known = _NEAREST.setdefault(plan, {})
+    if run not in known:
+        center_x, center_y = _middle(plan, run)
+        usable = [
+            index
+            for index, (first, _) in enumerate(plan.runs)
+            if plan.part_of(first) < len(plan.rows)
+        ]
+
+        def distance(index: int) -> int:
+            x, y = _middle(plan, index)
+            return (x - center_x) ** 2 + (y - center_y) ** 2
+
+        known[run] = sorted(usable, key=lambda index: (index != run, distance(index)))[:RUNS]
+    return known[run]
+
+
+def _middle(plan: Plan, run: int) -> tuple[int, int]:
+    return plan.middle(*plan.runs[run])
+
+
+def _center(plan: Plan, seat_ids: Sequence[int]) -> tuple[int, int]:
+    """Returns the centre of some seats, in half units as Plan.middle."""
+    middles = [plan.middle(seat_id, seat_id) for seat_id in seat_ids]
+    xs, ys = zip(*middles, strict=True)
+    return sum(xs) // len(middles), sum(ys) // len(middles)
+
+
+def _left_alone(plan: Plan, free: int, first: int, count: int) -> Iterator[int]:
+    """Lists the free seats beside a group whose other neighbours are not free."""
+    run_first, run_last = plan.runs[plan.run_of(first)]
+    for seat_id, beyond in ((first - 1, first - 2), (first + count, first + count + 1)):
+        is_free = run_first <= seat_id <= run_last and free >> (seat_id - 1) & 1
+        if is_free and not (run_first <= beyond <= run_last and free >> (beyond - 1) & 1):
+            yield seat_id

@@ -1,0 +1,194 @@
+"""Choosing the best free seats: next to each other, near the focal point, leaving no orphans.
+
+The cost of a group is the sum of the costs of its seats. Of groups that cost the same the one with
+the lowest ids is chosen. All starts of groups of a size are sorted by cost once for each plan, and
+cut into pieces with a map each, so that the cheapest start that is free is found by a few ANDs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from math import isqrt
+from operator import or_
+from weakref import WeakKeyDictionary
+
+from services.bookings.seating.plan import Plan, map_of, seats_of, span
+
+PIECES_TOGETHER = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What seats are wanted: `count` of them, of a type and in a section unless these are None.
+
+    `adjacent` seats are all next to each other, or none are given. So many as `accessible` says are
+    for wheelchair users.
+    """
+
+    count: int
+    type: str | None = None
+    section: str | None = None
+    adjacent: bool = True
+    accessible: int = 0
+
+
+def choose(plan: Plan, free: int, wish: Wish) -> Sequence[int] | None:
+    """Returns the ids of the best seats of a map of free ones, sorted; None if there are too few.
+
+    Raises KeyError for a section that the plan does not have.
+    """
+    for allowed in _allowed(plan, free, wish):
+        if allowed.bit_count() >= wish.count and (found := _choose(plan, free, allowed, wish)):
+            return sorted(found)
+    return None
+
+
+def orphans(plan: Plan, free: int, count: int) -> int:
+    """Returns the starts of groups beside which a single free seat would be left over.
+
+    Its other neighbour in its run is taken, or it has none. Whether the seats of the group are
+    free themselves is not looked at.
+    """
+    free_after = plan.joined & (free >> 1)
+    free_before = (plan.joined & free) << 1
+    alone_after = free_after & ~(free_after >> 1)
+    alone_before = free_before & ~(free_before << 1)
+    return alone_before | (alone_after >> (count - 1))
+
+
+def groups(plan: Plan, allowed: int, count: int) -> int:
+    """Returns the starts of groups of adjacent seats, all of which are in a map."""
+    starts = allowed & starts_of(plan, count).fitting
+    for distance in range(1, count):
+        starts &= allowed >> distance
+    return starts
+
+
+class Starts:
+    """All starts of groups of so many seats that lie in one run, cheapest first."""
+
+    def __init__(self, plan: Plan, count: int) -> None:
+        firsts = [
+            seat_id for first, last in plan.runs for seat_id in range(first, last - count + 2)
+        ]
+        self.fitting = map_of(firsts)
+        firsts.sort(key=lambda first: plan.cost(first, count))
+        size = max(2 * isqrt(plan.seat_count), 1)
+        pieces = [firsts[index : index + size] for index in range(0, len(firsts), size)]
+        maps = [map_of(piece) for piece in pieces]
+        self._pieces = [
+            (
+                reduce(or_, maps[index : index + PIECES_TOGETHER]),
+                list(zip(maps, pieces, strict=True))[index : index + PIECES_TOGETHER],
+            )
+            for index in range(0, len(pieces), PIECES_TOGETHER)
+        ]
+
+    def cheapest(self, starts: int) -> int | None:
+        """Returns the cheapest of the starts in a map; None for the empty one."""
+        for together, pieces in self._pieces:
+            if starts & together:
+                return next(
+                    first
+                    for seats, firsts in pieces
+                    if (found := starts & seats)
+                    for first in firsts
+                    if found >> (first - 1) & 1
+                )
+        return None
+
+
+_STARTS: WeakKeyDictionary[Plan, dict[int, Starts]] = WeakKeyDictionary()
+
+
+def starts_of(plan: Plan, count: int) -> Starts:
+    """Returns the starts of groups of so many seats, made once for each plan."""
+    known = _STARTS.setdefault(plan, {})
+    if count not in known:
+        known[count] = Starts(plan, count)
+    return known[count]
+
+
+def _allowed(plan: Plan, free: int, wish: Wish) -> Iterator[int]:
+    """Lists the maps to choose from, one after the other until one has enough.
+
+    Seats for wheelchair users are given to others only when no others are left, and so are places
+    of an area, unless its section is named.
+    """
+    wanted = free
+    if wish.type is not None:
+        wanted &= plan.of_type.get(wish.type, 0)
+    if wish.section is not None:
+        wanted &= plan.of_section[wish.section]
+    kept_back = plan.accessible | plan.companion
+    if wish.section is None:
+        if not wish.accessible:
+            yield wanted & ~kept_back & ~plan.places
+        yield wanted & ~plan.places
+        if not wish.accessible:
+            yield wanted & plan.places
+        return
+    if not wish.accessible:
+        yield wanted & ~kept_back
+    yield wanted
+
+
+def _choose(plan: Plan, free: int, allowed: int, wish: Wish) -> list[int] | None:
+    if wish.accessible:
+        return _accessible(plan, free, allowed, wish)
+    if found := _adjacent(plan, free, allowed, wish.count):
+        return found
+    return None if wish.adjacent else _split(plan, free, allowed, wish.count)
+
+
+def _adjacent(plan: Plan, free: int, allowed: int, count: int) -> list[int] | None:
+    starts = groups(plan, allowed, count)
+    if not starts:
+        return None
+    first = starts_of(plan, count).cheapest(starts & ~orphans(plan, free, count) or starts)
+    return None if first is None else list(range(first, first + count))
+
+
+def _split(plan: Plan, free: int, allowed: int, count: int) -> list[int]:
+    """Chooses the largest group there is, again and again, and leaves nobody alone if it can."""
+    chosen: list[int] = []
+    while rest := count - len(chosen):
+        size = next(size for size in range(rest, 0, -1) if groups(plan, allowed, size))
+        if rest - size == 1 and size > 2:
+            size -= 1
+        found = _adjacent(plan, free, allowed, size) or []
+        chosen += found
+        taken = map_of(found)
+        free, allowed = free & ~taken, allowed & ~taken
+    return chosen
+
+
+def _accessible(plan: Plan, free: int, allowed: int, wish: Wish) -> list[int] | None:
+    """Chooses a group with seats for wheelchair users, by companion seats and then by cost."""
+    if (allowed & plan.accessible).bit_count() < wish.accessible:
+        return None
+    found = [
+        first
+        for first in seats_of(groups(plan, allowed, wish.count))
+        if _count(plan.accessible, first, wish.count) >= wish.accessible
+    ]
+    if found:
+        first = min(
+            found,
+            key=lambda first: (
+                -_count(plan.companion, first, wish.count),
+                plan.cost(first, wish.count),
+            ),
+        )
+        return list(range(first, first + wish.count))
+    if wish.adjacent:
+        return None
+    usable = seats_of(allowed & plan.accessible)
+    seats = sorted(usable, key=lambda seat_id: plan.cost(seat_id, 1))[: wish.accessible]
+    rest = wish.count - len(seats)
+    allowed &= ~map_of(seats)
+    return [*seats, *_split(plan, free & ~map_of(seats), allowed, rest)] if rest else seats
+
+
+def _count(seats: int, first: int, count: int) -> int:
+    return (seats & span(first, count)).bit_count()
