@@ -5,13 +5,9 @@ import secrets
 from collections.abc import AsyncIterator
 
 from boxoffice.accounts.v1 import (
-    accounts_pb2,
     accounts_pb2_grpc,
-    api_keys_pb2,
     api_keys_pb2_grpc,
-    identity_pb2,
     identity_pb2_grpc,
-    notices_pb2,
     notices_pb2_grpc,
 )
 from services.accounts.credentials.api_keys import ApiKeys
@@ -34,16 +30,9 @@ from services.accounts.servicer import (
     NoticesServicer,
 )
 from services.accounts.settings import Settings
-from services.kit.auth.authentication import Authenticator
 from services.kit.database import postgres
-from services.kit.server import interceptors, service
-from services.kit.server.server import Server
+from services.kit.server.service import Service, run
 from services.kit.server.workers import repeat
-
-ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"].full_name
-API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"].full_name
-IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"].full_name
-NOTICES = notices_pb2.DESCRIPTOR.services_by_name["NoticesService"].full_name
 
 
 @contextlib.asynccontextmanager
@@ -51,48 +40,38 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves accounts while the block runs; gives the port. Raises StartError."""
     pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
     signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
-    authenticator = Authenticator(
-        open_access=settings.open_access,
-        service_key=settings.service_key,
-        issuer=OwnIssuer(signing_keys, api_keys, revocations),
-    )
-    server = Server(
-        (ACCOUNTS, API_KEYS, IDENTITY, NOTICES),
-        interceptors.layers(authenticator, log_sample=settings.log_sample),
-        reflect=settings.reflection,
-    )
-    port = server.listen(settings.listen)
+    service = Service(settings, OwnIssuer(signing_keys, api_keys, revocations))
     codes = Codes(pool, _pepper(settings))
     refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     async with pool, Passwords(refused=refused) as passwords:
         await postgres.wait_until_reachable(pool)
         await signing_keys.prepare(environment=settings.environment)
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-            IdentityServicer(signing_keys, api_keys, revocations), server.grpc
+            IdentityServicer(signing_keys, api_keys, revocations), service.grpc
         )
         api_keys_pb2_grpc.add_ApiKeysServiceServicer_to_server(
-            ApiKeysServicer(api_keys), server.grpc
+            ApiKeysServicer(api_keys), service.grpc
         )
         people = People.of(pool, codes, passwords, settings.organizer_sign_up)
         accounts_pb2_grpc.add_AccountsServiceServicer_to_server(
-            AccountsServicer(people, Tokens(signing_keys)), server.grpc
+            AccountsServicer(people, Tokens(signing_keys)), service.grpc
         )
         notices = Notices(pool)
-        notices_pb2_grpc.add_NoticesServiceServicer_to_server(NoticesServicer(notices), server.grpc)
+        notices_pb2_grpc.add_NoticesServiceServicer_to_server(
+            NoticesServicer(notices), service.grpc
+        )
         mailing = Mailing(
             pool, codes, server=smtp.server_at(settings.smtp_url), sender=settings.mail_from
         )
-        async with service.at_work(
-            server,
+        async with service.serve(
             [pool],
-            authenticator,
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),
             repeat(codes.forget, every_seconds=3600),
             repeat(notices.forget, every_seconds=3600),
             repeat(mailing.deliver, every_seconds=1),
             repeat(mailing.give_up, every_seconds=3600),
-        ):
+        ) as port:
             yield port
 
 
@@ -105,7 +84,7 @@ def _pepper(settings: Settings) -> bytes:
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    service.main("accounts", Settings, serving)
+    run("accounts", Settings, serving)
 
 
 if __name__ == "__main__":

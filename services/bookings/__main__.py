@@ -5,14 +5,11 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from boxoffice.bookings.v1 import (
-    bookings_pb2,
     bookings_pb2_grpc,
-    inventory_pb2,
     inventory_pb2_grpc,
     waiting_list_pb2_grpc,
 )
 from boxoffice.events.v1 import catalogue_pb2_grpc
-from boxoffice.rest.v1 import batch_pb2_grpc
 from services.bookings.catalogue.event_keys import Keys
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.catalogue.following import Follower
@@ -28,37 +25,22 @@ from services.bookings.reservations.servicer import BookingsServicer, InventoryS
 from services.bookings.settings import Settings
 from services.bookings.waiting_list.accounts_client import AccountsClient
 from services.bookings.waiting_list.notices import Notices
-from services.bookings.waiting_list.servicer import SERVICE as WAITING_LIST
 from services.bookings.waiting_list.servicer import WaitingListServicer
 from services.bookings.waiting_list.waiting_list import WaitingList
 from services.kit.auth.accounts_client import Identity
-from services.kit.auth.authentication import Authenticator
 from services.kit.database import postgres
 from services.kit.rpc.channel import open_channel
-from services.kit.server import batch, interceptors, service
-from services.kit.server.batch import BatchServicer
-from services.kit.server.server import Server
+from services.kit.server.service import Service, run
 from services.kit.server.workers import repeat
-
-BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
-INVENTORY = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"].full_name
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves bookings while the block runs; gives the port."""
     accounts = open_channel(settings.accounts_target)
-    authenticator = Authenticator(
-        open_access=settings.open_access,
-        service_key=settings.service_key,
-        issuer=Identity(accounts, settings.service_key, environment=settings.environment),
+    service = Service(
+        settings, Identity(accounts, settings.service_key, environment=settings.environment)
     )
-    server = Server(
-        (BOOKINGS, INVENTORY, WAITING_LIST.full_name, batch.SERVICE),
-        interceptors.layers(authenticator, log_sample=settings.log_sample),
-        reflect=settings.reflection,
-    )
-    port = server.listen(settings.listen)
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
     pool = open_pool(size=(settings.pool_size + 1) // 2)
     deciding = open_pool(size=settings.pool_size // 2, session=store.SESSION)
@@ -87,25 +69,16 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         waiting_list_servicer = WaitingListServicer(
             reservations, waiting_list, keys, inventory, open_access=settings.open_access
         )
-        bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, server.grpc)
+        bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, service.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(
-            InventoryServicer(inventory, follower, cancellations), server.grpc
+            InventoryServicer(inventory, follower, cancellations), service.grpc
         )
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(
-            waiting_list_servicer, server.grpc
+            waiting_list_servicer, service.grpc
         )
-        batch_pb2_grpc.add_BatchServiceServicer_to_server(
-            BatchServicer(
-                authenticator,
-                {**servicer.handlers, **waiting_list_servicer.handlers},
-                log_sample=settings.log_sample,
-            ),
-            server.grpc,
-        )
-        async with service.at_work(
-            server,
+        service.add_batches({**servicer.handlers, **waiting_list_servicer.handlers})
+        async with service.serve(
             [pool, deciding],
-            authenticator,
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),
@@ -113,13 +86,13 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
-        ):
+        ) as port:
             yield port
 
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    service.main("bookings", Settings, serving)
+    run("bookings", Settings, serving)
 
 
 if __name__ == "__main__":

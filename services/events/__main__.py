@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
+from boxoffice.events.v1 import catalogue_pb2_grpc, events_pb2_grpc
 from services.events.events import messages
 from services.events.events.changes import Changes
 from services.events.events.events import Events
@@ -13,32 +13,19 @@ from services.events.feed.feed import Feed
 from services.events.idempotency import Idempotency
 from services.events.settings import Settings
 from services.kit.auth.accounts_client import Identity
-from services.kit.auth.authentication import Authenticator
 from services.kit.database import postgres
 from services.kit.rpc.channel import open_channel
-from services.kit.server import interceptors, service
-from services.kit.server.server import Server
+from services.kit.server.service import Service, run
 from services.kit.server.workers import repeat
-
-EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"].full_name
-CATALOGUE = catalogue_pb2.DESCRIPTOR.services_by_name["CatalogueService"].full_name
 
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves events while the block runs; gives the port."""
     accounts = open_channel(settings.accounts_target)
-    authenticator = Authenticator(
-        open_access=settings.open_access,
-        service_key=settings.service_key,
-        issuer=Identity(accounts, settings.service_key, environment=settings.environment),
+    service = Service(
+        settings, Identity(accounts, settings.service_key, environment=settings.environment)
     )
-    server = Server(
-        (EVENTS, CATALOGUE),
-        interceptors.layers(authenticator, log_sample=settings.log_sample),
-        reflect=settings.reflection,
-    )
-    port = server.listen(settings.listen)
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
     async with accounts, open_channel(settings.bookings_target) as channel, pool:
         inventory = Inventory(channel, settings.service_key)
@@ -49,26 +36,24 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         await postgres.wait_until_reachable(pool)
         await feed.begin_epoch_if_restored()
         events_pb2_grpc.add_EventsServiceServicer_to_server(
-            EventsServicer(events, changes, open_access=settings.open_access), server.grpc
+            EventsServicer(events, changes, open_access=settings.open_access), service.grpc
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
-            CatalogueServicer(events, feed), server.grpc
+            CatalogueServicer(events, feed), service.grpc
         )
-        async with service.at_work(
-            server,
+        async with service.serve(
             [pool],
-            authenticator,
             repeat(changes.finish_pending, every_seconds=1),
             repeat(changes.count_pending, every_seconds=1),
             repeat(feed.forget, every_seconds=3600),
             repeat(idempotency.forget, every_seconds=3600),
-        ):
+        ) as port:
             yield port
 
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    service.main("events", Settings, serving)
+    run("events", Settings, serving)
 
 
 if __name__ == "__main__":

@@ -35,21 +35,17 @@ log = structlog.get_logger()
 
 
 class Server:
-    """A gRPC server with health, reflection if wanted, and an orderly end.
+    """A gRPC server with health, optional reflection, and an orderly end.
 
-    `services` are the full names of those that `register` adds. At most `concurrency` calls are
-    worked on at once; the excess is refused, not queued.
+    Add servicers to `grpc` before `start`. The server works on at most `concurrency` calls at
+    once; it refuses the excess instead of queueing it.
     """
 
     def __init__(
-        self,
-        services: Sequence[str],
-        layers: Sequence[Layer],
-        *,
-        reflect: bool = False,
-        concurrency: int = 1024,
+        self, layers: Sequence[Layer], *, reflect: bool = False, concurrency: int = 1024
     ) -> None:
-        self._services = ("", *services)
+        self._services: list[str] = []
+        self._reflect = reflect
         self._address = ""
         self.grpc = grpc.aio.server(
             interceptors=[Interceptor(layers)],
@@ -61,13 +57,9 @@ class Server:
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )
-        # One queue for all methods, in the order of arrival: see _take_what_arrived.
-        self.grpc.add_registered_method_handlers = _ignore  # type: ignore[assignment]
+        self.grpc.add_registered_method_handlers = self._register  # type: ignore[assignment]
         self.health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self.health, self.grpc)
-        if reflect:
-            health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-            _add_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
 
     def listen(self, address: str, *, patience_seconds: float = ports.PATIENCE_SECONDS) -> int:
         """Binds `host:port`, on this machine all of its addresses, and returns the port.
@@ -86,8 +78,10 @@ class Server:
 
     async def start(self) -> None:
         """Starts to accept calls."""
+        if self._reflect:
+            _add_reflection((*self._services, reflection.SERVICE_NAME), self.grpc)
         await self.grpc.start()
-        for service in self._services:
+        for service in ("", *self._services):
             await self.health.set(service, SERVING)
 
     async def stop(self) -> None:
@@ -97,7 +91,7 @@ class Server:
         to go away; a call that arrives later than that ends as CANCELLED before it began, and
         channels of ours send it again. The health of the database goes on: it says nothing of us.
         """
-        for service in self._services:
+        for service in ("", *self._services):
             await self.health.set(service, NOT_SERVING)
         # Not a wait for the server's termination: giving that up would break the stop below.
         await asyncio.sleep(DRAIN_SECONDS)
@@ -113,6 +107,14 @@ class Server:
             reachable = await is_reachable()
             await self.health.set(DATABASE, SERVING if reachable else NOT_SERVING)
             await asyncio.sleep(WATCH_SECONDS)
+
+    def _register(self, service: str, handlers: Mapping[str, object]) -> None:
+        """Notes the name of a service that is added.
+
+        Its methods stay with the service's generic handler, which has them too: so all methods
+        share one queue, in the order of arrival, as _take_what_arrived needs.
+        """
+        self._services.append(service)
 
     async def _take_what_arrived(self) -> None:
         """Returns once gRPC has handed over every call that had arrived; a stop cancels the others.
@@ -186,10 +188,6 @@ def _add_reflection(services: Sequence[str], server: grpc.aio.Server) -> None:
     methods = {"ServerReflectionInfo": method}
     handler = grpc.method_handlers_generic_handler(REFLECTION_V1, methods)
     server.add_generic_rpc_handlers((handler,))
-
-
-def _ignore(service: str, handlers: Mapping[str, object]) -> None:
-    """Leaves the methods of a service to its generic handler, which has them too."""
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

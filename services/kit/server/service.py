@@ -1,19 +1,22 @@
-"""What the processes of all services do alike: start, serve with workers beside, and end."""
+"""Starts, serves and ends the process of a service: the wiring that all services share."""
 
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import uvloop
 
+from boxoffice.rest.v1 import batch_pb2_grpc
 from services.kit.auth.authentication import Authenticator
+from services.kit.auth.issuer import Issuer
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.database import postgres
 from services.kit.rpc.errors import StartError
-from services.kit.server import failpoints, logging, metrics
+from services.kit.server import failpoints, interceptors, logging, metrics
+from services.kit.server.batch import BatchServicer, Handler
 from services.kit.server.environment import refuse
 from services.kit.server.server import Server, collect_rarely, running, terminated
 from services.kit.server.settings import ServiceSettings
@@ -22,12 +25,12 @@ from services.kit.server.workers import repeat
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 
-def main(
+def run(
     name: str,
     settings: type[SettingsT],
     serving: Callable[[SettingsT], AbstractAsyncContextManager[int]],
 ) -> None:
-    """Serves until SIGTERM or SIGINT; ends the process with a word where it may not start."""
+    """Serves until SIGTERM or SIGINT. Exits with a message if the service may not start."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(name, settings.load(), serving))
@@ -35,24 +38,45 @@ def main(
         sys.exit(refuse(f"Boxoffice {name}", error))
 
 
-@contextlib.asynccontextmanager
-async def at_work(
-    server: Server,
-    pools: Sequence[postgres.Pool],
-    authenticator: Authenticator,
-    *workers: Coroutine[Any, Any, None],
-) -> AsyncIterator[None]:
-    """Lets a server accept calls while the block runs, with workers beside it."""
-    await server.start()
-    async with running(
-        server.watch_database(lambda: postgres.are_reachable(pools)),
-        repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS),
-        *workers,
-    ):
-        try:
-            yield
-        finally:
-            await server.stop()
+class Service:
+    """A service while it is put together: a server that listens, and who may call it.
+
+    Add servicers to `grpc`, then enter `serve`.
+    """
+
+    def __init__(self, settings: ServiceSettings, issuer: Issuer) -> None:
+        """Listens on the address of the settings. Raises CannotListenError."""
+        self._settings = settings
+        self._authenticator = Authenticator(
+            open_access=settings.open_access, service_key=settings.service_key, issuer=issuer
+        )
+        layers = interceptors.layers(self._authenticator, log_sample=settings.log_sample)
+        self._server = Server(layers, reflect=settings.reflection)
+        self._port = self._server.listen(settings.listen)
+        self.grpc = self._server.grpc
+
+    def add_batches(self, handlers: Mapping[str, Handler]) -> None:
+        """Serves BatchService for the methods that have handlers."""
+        servicer = BatchServicer(
+            self._authenticator, handlers, log_sample=self._settings.log_sample
+        )
+        batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer, self.grpc)
+
+    @contextlib.asynccontextmanager
+    async def serve(
+        self, pools: Sequence[postgres.Pool], *workers: Coroutine[Any, Any, None]
+    ) -> AsyncIterator[int]:
+        """Accepts calls while the block runs, with workers beside it; gives the port."""
+        await self._server.start()
+        async with running(
+            self._server.watch_database(lambda: postgres.are_reachable(pools)),
+            repeat(self._authenticator.refresh, every_seconds=REFRESH_SECONDS),
+            *workers,
+        ):
+            try:
+                yield self._port
+            finally:
+                await self._server.stop()
 
 
 async def _run(

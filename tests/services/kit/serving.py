@@ -98,7 +98,7 @@ async def serving(
     """Serves a scripted servicer while the block runs, and ends it without the pause of a drain."""
     authenticator = Authenticator(open_access=open_access, service_key=service_key)
     layers = interceptors.layers(authenticator, log_sample=1)
-    server = Server((NAME,), layers, reflect=reflect, concurrency=concurrency)
+    server = Server(layers, reflect=reflect, concurrency=concurrency)
     servicer = servicer or scripted(script)
     bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, server.grpc)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(servicer, server.grpc)

@@ -25,7 +25,7 @@ from boxoffice.bookings.v1 import (
 )
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
-from services.bookings.__main__ import BOOKINGS, serving
+from services.bookings.__main__ import serving
 from services.bookings.errors import EventNotFound
 from services.bookings.settings import Settings
 from services.kit.rpc.errors import Refusal, abort, refusal_from_status, refusal_of
@@ -162,6 +162,7 @@ async def bookings_serving(
 
 async def _is_healthy(channel: grpc.aio.Channel, service: str) -> bool:
     health: Any = health_pb2_grpc.HealthStub(channel)
+    service = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
     try:
         answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
     except grpc.aio.AioRpcError:  # nobody has looked yet
@@ -531,9 +532,10 @@ async def _release_when_stopping(
     holder: psycopg.AsyncConnection, channel: grpc.aio.Channel
 ) -> None:
     health: Any = health_pb2_grpc.HealthStub(channel)
+    service = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 
     async def is_stopping() -> bool:
-        answer = await health.Check(health_pb2.HealthCheckRequest(service=BOOKINGS))
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
         return bool(answer.status == health_pb2.HealthCheckResponse.NOT_SERVING)
 
     await until(is_stopping)

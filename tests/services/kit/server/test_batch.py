@@ -69,7 +69,7 @@ def servicer(**handlers: Handler) -> BatchServicer:
 async def serving(**handlers: Handler) -> AsyncIterator[Any]:
     """Serves batches of bookings behind all layers; gives a stub."""
     authenticator = Authenticator(open_access=True, service_key=KEY)
-    server = Server((batch.SERVICE,), interceptors.layers(authenticator, log_sample=0))
+    server = Server(interceptors.layers(authenticator, log_sample=0))
     batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer(**handlers), server.grpc)
     port = server.listen("127.0.0.1:0")
     await server.start()
