@@ -8,6 +8,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from deploy.local.postgres import EmbeddedPostgres, temporary_postgres
+from deploy.local.settings import RunSettings
 from services.migrate import migrate_all
 from tests.databases import PASSWORDS, TEMPLATE, Database, ReusedDatabase, cloned
 
@@ -35,7 +36,7 @@ settings.load_profile("patient")
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """Runs one PostgreSQL for all tests, with a migrated template in it."""
-    with temporary_postgres() as server:
+    with temporary_postgres(binaries=RunSettings().postgres_bin) as server:
         migrate_all(server.create_database(TEMPLATE), PASSWORDS)
         yield server
 

@@ -59,7 +59,7 @@ def open_database(settings: RunSettings) -> Iterator[Database]:
     if settings.database_url:
         yield Database(settings.database_url, directory, None)
         return
-    with EmbeddedPostgres(directory) as server:
+    with EmbeddedPostgres(directory, binaries=settings.postgres_bin) as server:
         yield Database(_created(server, directory), directory, server)
 
 

@@ -16,7 +16,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from deploy.local.binaries import binaries_for
+from deploy.local.binaries import wheel_binaries
 from deploy.local.disk import full_disk
 from deploy.local.errors import PostgresError
 from deploy.local.folder import ServerFolder
@@ -44,12 +44,12 @@ _FORGETFUL_SETTINGS = {
 
 
 @contextlib.contextmanager
-def temporary_postgres() -> Iterator["EmbeddedPostgres"]:
+def temporary_postgres(*, binaries: Path | None = None) -> Iterator["EmbeddedPostgres"]:
     """Runs a fast, forgetful server that is gone with all its files at the end: for tests."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-") as name:
         directory = Path(name)
         directory.chmod(0o711)
-        server = EmbeddedPostgres(directory, durable=False)
+        server = EmbeddedPostgres(directory, durable=False, binaries=binaries)
         try:
             with server:
                 yield server
@@ -60,13 +60,22 @@ def temporary_postgres() -> Iterator["EmbeddedPostgres"]:
 class EmbeddedPostgres:
     """A PostgreSQL server whose files live in `directory/postgres`.
 
+    `binaries` is a folder with the programs to use in place of those of the wheel.
     `durable=False` gives up crash safety for speed: for tests, never for data or benchmarks.
     It listens on a unix socket and, with `port`, on that TCP port of 127.0.0.1 too. Start it from
     the main thread: the server ends when the thread that started it does.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = True, port: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durable: bool = True,
+        port: int | None = None,
+        binaries: Path | None = None,
+    ) -> None:
         self._folder = ServerFolder(directory)
+        self._binaries = binaries
         self._durable = durable
         self._port = port
         self._lock: IO[str] | None = None
@@ -93,7 +102,7 @@ class EmbeddedPostgres:
         self._lock = self._folder.lock()
         try:
             self._folder.open_sockets()
-            binaries = binaries_for(self._folder.account, self._folder.home)
+            binaries = self._binaries or wheel_binaries(self._folder.account, self._folder.home)
             if not self._folder.data.exists():
                 self._initialise(binaries)
             self._process = self._launch(binaries)

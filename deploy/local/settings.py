@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from deploy.local import env_file
+from deploy.local.binaries import system_binaries
 from gateway.settings import Settings as GatewaySettings
 from services.accounts.settings import Settings as AccountsSettings
 from services.accounts.settings import SmtpUrl
@@ -49,6 +50,9 @@ class RunSettings(BaseSettings):
     smtp_url: SmtpUrl = Field(default="", validation_alias="ACCOUNTS_SMTP_URL")
     database_url: DatabaseUrl = Field(
         default="", validation_alias=AliasChoices("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
+    )
+    postgres_bin: Annotated[Path, AfterValidator(system_binaries)] | None = Field(
+        default=None, validation_alias="BOXOFFICE_POSTGRES_BIN"
     )
     data_directory: Path = Field(
         default=PROJECT / ".data", validation_alias="BOXOFFICE_DATA_DIRECTORY"

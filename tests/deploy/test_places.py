@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import binaries
 from deploy.local.errors import ForeignFolderError
 from deploy.local.places import Account, home_for, private_folder, reachable, server_account
 
@@ -64,14 +63,3 @@ def test_a_planted_folder_is_refused(tmp_path: Path) -> None:
 def test_the_server_never_runs_as_root() -> None:
     """PostgreSQL refuses to, and rightly."""
     assert server_account().uid != 0
-
-
-def test_binaries_are_copied_once(tmp_path: Path) -> None:
-    """An installation that is closed to the server's user is copied to where it is open."""
-    installed = binaries.binaries_for(OURSELVES, tmp_path)
-    copied = binaries._copy(installed, tmp_path) / installed.relative_to(installed.parents[2])
-    assert (copied / "postgres").read_bytes() == (installed / "postgres").read_bytes()
-    assert (copied.parent / "share").stat().st_mode & 0o005 == 0o005
-    changed = (copied / "postgres").stat().st_ctime_ns
-    binaries._copy(installed, tmp_path)
-    assert (copied / "postgres").stat().st_ctime_ns == changed

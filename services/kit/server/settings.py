@@ -24,7 +24,12 @@ MODEL_CONFIG = SettingsConfigDict(
 
 
 PREFIX = "BOXOFFICE_"
-OF_COMMANDS = ("BOXOFFICE_DATABASE_URL", "BOXOFFICE_DATA_DIRECTORY", "BOXOFFICE_RELOAD")
+OF_COMMANDS = (
+    "BOXOFFICE_DATABASE_URL",
+    "BOXOFFICE_DATA_DIRECTORY",
+    "BOXOFFICE_POSTGRES_BIN",
+    "BOXOFFICE_RELOAD",
+)
 """What only commands read that migrate or start processes; a process may find them, too."""
 
 
