@@ -1,0 +1,1 @@
+"""Movies, and how they are found by their words."""

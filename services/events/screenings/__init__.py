@@ -1,0 +1,1 @@
+"""Screenings: events that show a movie in a room."""
