@@ -77,6 +77,14 @@ protos-check: .venv/dev.stamp ## Fail where the generated Python is not that of 
 typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check its types (needs npm)
 	$(PYTHON) -m tests.protos.typescript
 
+SWAGGER_UI := LICENSE NOTICE package.json favicon-32x32.png swagger-ui.css \
+	swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt
+
+.PHONY: swagger-ui
+swagger-ui: ## Take the newest release of Swagger UI (needs npm)
+	@cd gateway/reference/static/swagger-ui && archive=$$(npm pack --silent swagger-ui-dist@latest) \
+		&& tar xzf $$archive --strip-components 1 $(SWAGGER_UI:%=package/%) && rm $$archive
+
 .PHONY: postman
 postman: .venv/run.stamp ## Make the Postman collection of the contract
 	$(PYTHON) -m gateway.reference.postman

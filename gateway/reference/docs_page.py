@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from importlib.metadata import distribution
 from pathlib import Path
 
 import orjson
@@ -42,9 +41,8 @@ MEDIA_TYPES = {
 def routes(bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str) -> Sequence[Route]:
     """Lists the routes of the start page and of the documentation."""
     told = comments.load()
-    # Only its files are used: importing it would import FastAPI.
-    vendor = Path(str(distribution("fastapi-swagger").locate_file("fastapi_swagger/resources")))
     own = Path(__file__).parent / "static"
+    vendor = own / "swagger-ui"
     scripts = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
     headers = ((b"content-type", HTML + UTF_8), *SECURITY, (b"cache-control", b"no-cache"))
     home = Home(open_access=open_access, mailbox_url=mailbox_url, headers=headers)
