@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from psycopg.rows import class_row
 
-from services.bookings.inventory import answers, store
+from services.bookings.inventory import store
 from services.bookings.inventory.commands import (
     Apply,
     Done,
@@ -20,7 +20,7 @@ from services.bookings.inventory.commands import (
 )
 from services.bookings.inventory.lane import Lane
 from services.bookings.inventory.transaction import Ask, Transactions
-from services.kit.database import queries
+from services.kit.database import idempotency, queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Busy, Internal, Refusal
 
@@ -132,9 +132,9 @@ class Inventory:
             return bool(row and row[0])
 
     async def forget_keys(self) -> bool:
-        """Deletes a chunk of the answers whose time is over; tells whether there may be more."""
+        """Deletes a chunk of old results; returns whether there may be more."""
         async with self._pool.connection() as connection:
-            forgotten = await answers.forget(connection, chunk=FORGETTING_CHUNK)
+            forgotten = await idempotency.forget(connection, chunk=FORGETTING_CHUNK)
         return forgotten == FORGETTING_CHUNK
 
     async def count_seats(self, event_ids: Collection[int]) -> dict[int, Seats]:

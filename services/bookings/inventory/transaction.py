@@ -9,8 +9,7 @@ from google.protobuf.message import Message
 
 from services.bookings import metrics
 from services.bookings.errors import EventNotFound
-from services.bookings.inventory import answers, needs, old_answers, store
-from services.bookings.inventory.answers import Claims, Kept, Key, Stored
+from services.bookings.inventory import needs, old_results, store
 from services.bookings.inventory.commands import (
     Apply,
     Command,
@@ -20,12 +19,15 @@ from services.bookings.inventory.commands import (
     UnknownEvent,
 )
 from services.bookings.inventory.decide import decide
+from services.bookings.inventory.old_results import OldResult
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.store import Loaded
+from services.kit.database import idempotency
+from services.kit.database.idempotency import Claims, Key, Result, StoredResult
 from services.kit.database.postgres import Connection, Pool
 from services.kit.rpc.errors import (
     Busy,
-    IdempotencyKeyReused,
+    Internal,
     Refusal,
     RequestInProgress,
     Unavailable,
@@ -117,16 +119,16 @@ class Transactions:
         async with connection.pipeline():
             await connection.execute("BEGIN")
             if keys:
-                claims = await answers.claim(connection, keys)
+                claims = await idempotency.claim(connection, keys)
             loaded = await store.load(connection, [ask.command for ask in asks], lock=lock)
         locked_at = time.perf_counter()
         failpoint("bookings.batch.locked")
-        found = await _settled(asks, claims)
+        found = await _settled(connection, asks, claims)
         fresh = [index for index, outcome in enumerate(found) if outcome is None]
         await self._decide(connection, loaded, asks, fresh, found)
         outcomes = [outcome for outcome in found if outcome is not None]
-        kept = (_kept(asks[index], outcomes[index]) for index in fresh)
-        return _Decided(loaded, outcomes, [answer for answer in kept if answer], locked_at)
+        results = (_result(asks[index], outcomes[index]) for index in fresh)
+        return _Decided(loaded, outcomes, [result for result in results if result], locked_at)
 
     async def _decide(
         self,
@@ -136,7 +138,7 @@ class Transactions:
         fresh: Sequence[int],
         outcomes: list[Outcome | Later | None],
     ) -> None:
-        """Fills in the outcomes of the asks that no stored answer settles."""
+        """Fills in the outcomes of the asks that no stored result settles."""
         decided: list[int] = []
         for index in fresh:
             outcomes[index] = _hindrance(asks[index].command, loaded)
@@ -159,7 +161,7 @@ class _Decided:
 
     loaded: Loaded
     outcomes: list[Outcome | Later]
-    kept: Sequence[Kept]
+    results: Sequence[Result]
     locked_at: float
 
 
@@ -167,16 +169,19 @@ async def _save(connection: Connection, decided: _Decided) -> None:
     loaded = decided.loaded
     if any(stock.is_changed for stock in loaded.stocks.values()):
         await store.save(connection, loaded.stocks.values(), loaded.now)
-    if decided.kept:
-        await answers.keep(connection, decided.kept)
+    if decided.results:
+        await idempotency.store(connection, decided.results)
 
 
-async def _settled(asks: Sequence[Ask], claims: Claims | None) -> list[Outcome | Later | None]:
+async def _settled(
+    connection: Connection, asks: Sequence[Ask], claims: Claims | None
+) -> list[Outcome | Later | None]:
     """Finds the outcomes of asks whose keys were used before, or are in use."""
     outcomes: list[Outcome | Later | None] = [None] * len(asks)
     if claims is None:
         return outcomes
     claimed, stored = await claims.read()
+    old = await old_results.read(connection, claims.keys, stored)
     keyed = [index for index, ask in enumerate(asks) if ask.key]
     seen: set[tuple[str, str, str]] = set()
     for number, index in enumerate(keyed):
@@ -186,25 +191,22 @@ async def _settled(asks: Sequence[Ask], claims: Claims | None) -> list[Outcome |
         if not claimed[number]:
             outcomes[index] = RequestInProgress()
         elif number in stored:
-            outcomes[index] = _repeated(ask, key, stored[number])
+            outcomes[index] = _replay(ask, key, stored[number], old.get(number))
         elif name in seen:
             outcomes[index] = LATER
         seen.add(name)
     return outcomes
 
 
-def _repeated(ask: Ask, key: Key, stored: Stored) -> Outcome:
-    """Returns the stored answer to those alone who ask for the same: keys can be guessed."""
-    if stored.fingerprint != key.fingerprint:
-        return IdempotencyKeyReused()
-    if stored.answer is None:
-        outcome = old_answers.revive(stored, ask.command)
+def _replay(ask: Ask, key: Key, stored: StoredResult, old: OldResult | None) -> Outcome:
+    """Returns the outcome that is stored for an ask's key."""
+    replayed = idempotency.replay(key, stored)
+    if replayed is None:
+        outcome = old_results.revive(old, ask.command) if old else Internal()
         if isinstance(outcome, Refusal) or ask.answer is None:
             return outcome
-        return Replayed(ask.answer(outcome).SerializeToString())
-    if stored.is_refusal:
-        return answers.repeated_refusal(stored.answer)
-    return Replayed(stored.answer)
+        replayed = ask.answer(outcome).SerializeToString()
+    return replayed if isinstance(replayed, Refusal) else Replayed(replayed)
 
 
 def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
@@ -216,7 +218,7 @@ def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
     return None
 
 
-def _kept(ask: Ask, outcome: Outcome | Later | None) -> Kept | None:
+def _result(ask: Ask, outcome: Outcome | Later | None) -> Result | None:
     """Returns what is stored for the key of an ask.
 
     An event that is hidden must look like one that does not exist, which nobody remembers either.
@@ -226,8 +228,8 @@ def _kept(ask: Ask, outcome: Outcome | Later | None) -> Kept | None:
     if isinstance(outcome, _FORGOTTEN):
         return None
     if isinstance(outcome, Refusal):
-        return Kept(ask.key, is_refusal=True, answer=answers.refusal_bytes(outcome))
-    return Kept(ask.key, is_refusal=False, answer=ask.answer(outcome).SerializeToString())
+        return Result(ask.key, is_refusal=True, response=idempotency.refusal_bytes(outcome))
+    return Result(ask.key, is_refusal=False, response=ask.answer(outcome).SerializeToString())
 
 
 _FORGOTTEN = (Busy, UnknownEvent, EventNotFound, Overtaken)

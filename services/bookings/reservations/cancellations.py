@@ -10,10 +10,10 @@ from boxoffice.bookings.v1.bookings_pb2 import CancelBookingByReferenceResponse 
 from services.bookings.access import Viewer
 from services.bookings.errors import BookingNotFound
 from services.bookings.inventory import Ask, Inventory
-from services.bookings.inventory.answers import Key, fingerprint
 from services.bookings.inventory.commands import Cancel, Cancelled, Outcome
 from services.bookings.reservations import responses
 from services.kit.database import queries
+from services.kit.database.idempotency import Key, fingerprint
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from services.kit.server.batch import decide_admitted

@@ -8,11 +8,11 @@ import structlog
 from services.bookings.access import Viewer
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
-from services.bookings.inventory.answers import Key, fingerprint
 from services.bookings.inventory.commands import Book, Outcome, Reserve, UnknownEvent
 from services.bookings.inventory.lane import failures
 from services.bookings.inventory.transaction import Answer
 from services.bookings.reservations import responses
+from services.kit.database.idempotency import Key, fingerprint
 
 log = structlog.get_logger()
 

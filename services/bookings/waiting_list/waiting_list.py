@@ -15,10 +15,10 @@ from services.bookings.access import Viewer
 from services.bookings.catalogue.event_keys import Keys
 from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Ask, Inventory
-from services.bookings.inventory.answers import Key, fingerprint
 from services.bookings.inventory.commands import GiveBack, Outcome
 from services.bookings.reservations.responses import give_back_response, responded
 from services.kit.database import queries
+from services.kit.database.idempotency import Key, fingerprint
 from services.kit.database.postgres import Connection, Pool
 from services.kit.rpc.errors import Refusal
 from services.kit.rpc.paging import FIRST, Page

@@ -13,7 +13,6 @@ from itertools import groupby
 import psycopg
 
 from services.bookings.inventory import Ask, Inventory, transaction
-from services.bookings.inventory.answers import Key, fingerprint
 from services.bookings.inventory.commands import (
     Book,
     Cancel,
@@ -24,6 +23,7 @@ from services.bookings.inventory.commands import (
     Reserve,
 )
 from services.bookings.reservations import responses
+from services.kit.database.idempotency import Key, fingerprint
 from services.kit.rpc.errors import IdempotencyKeyReused, Refusal, RequestInProgress
 from tests.conftest import Database
 from tests.services.bookings.inventory.comparison import answer_of

@@ -31,6 +31,5 @@ def test_nothing_but_the_store_writes_what_is_decided() -> None:
                 found[name].add((verb, table))
     assert found == {
         "inventory/store.sql": STORE,
-        "inventory/answers.sql": {("INSERT INTO", "idempotency"), ("DELETE FROM", "idempotency")},
         "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }

@@ -1,10 +1,12 @@
-"""Answers that an older release stored, in columns instead of bytes. They are kept for 24 hours."""
+"""Results that the former release stored, in columns instead of bytes; kept for 24 hours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from psycopg.rows import class_row
 
 from services.bookings.errors import (
     AlreadyBooked,
@@ -13,7 +15,6 @@ from services.bookings.errors import (
     EventNotBookable,
     SoldOut,
 )
-from services.bookings.inventory.answers import Stored
 from services.bookings.inventory.commands import (
     Booked,
     Cancelled,
@@ -23,7 +24,12 @@ from services.bookings.inventory.commands import (
     Waiting,
 )
 from services.bookings.inventory.stock import Booking
+from services.kit.database import queries
+from services.kit.database.idempotency import Key, StoredResult
+from services.kit.database.postgres import Connection
 from services.kit.rpc.errors import Internal, Refusal
+
+SQL = queries.load(__file__)
 
 _REFUSALS: Mapping[str, type[Refusal]] = {
     refusal.reason: refusal
@@ -32,14 +38,45 @@ _REFUSALS: Mapping[str, type[Refusal]] = {
 _NO_REFERENCE = UUID(int=0)
 
 
+@dataclass(frozen=True, slots=True)
+class OldResult:
+    """The outcome of a command, as the former release stored it for a key."""
+
+    number: int
+    """Position of the key among those read together, from 1."""
+    outcome: str | None
+    event_id: int | None
+    booking_id: int | None
+    rev: int | None
+    snapshot: dict[str, Any] | None
+    decided_at: datetime
+
+
 @dataclass(slots=True)
 class _Event:
     name: str
     starts_at: datetime | None
 
 
-def revive(stored: Stored, command: Command) -> Outcome:
-    """Makes the outcome that an answer was made of."""
+async def read(
+    connection: Connection, keys: Sequence[Key], stored: Mapping[int, StoredResult]
+) -> Mapping[int, OldResult]:
+    """Reads the old ones among the results stored for keys, by the keys' indices."""
+    indices = [index for index, result in stored.items() if result.response is None]
+    if not indices:
+        return {}
+    values = {
+        "callers": [keys[index].caller for index in indices],
+        "operations": [keys[index].operation for index in indices],
+        "keys": [keys[index].key for index in indices],
+    }
+    cursor = connection.cursor(row_factory=class_row(OldResult))
+    await cursor.execute(SQL["read"], values)
+    return {indices[old.number - 1]: old for old in await cursor.fetchall()}
+
+
+def revive(stored: OldResult, command: Command) -> Outcome:
+    """Returns the outcome that a stored result was made of."""
     outcome, snapshot, rev = stored.outcome or "", stored.snapshot or {}, stored.rev or 0
     if outcome in _REFUSALS:
         return _REFUSALS[outcome](
@@ -63,7 +100,7 @@ def revive(stored: Stored, command: Command) -> Outcome:
     return Internal()
 
 
-def _booking(stored: Stored, seen: Mapping[str, Any], user_id: str, seat_count: int) -> Booking:
+def _booking(stored: OldResult, seen: Mapping[str, Any], user_id: str, seat_count: int) -> Booking:
     """Makes a booking of what was shown of it, as far as it was shown."""
     return Booking(
         seen.get("event_id", stored.event_id),

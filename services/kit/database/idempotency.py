@@ -1,0 +1,146 @@
+"""Idempotency keys: the result of a request is stored in the transaction of its work.
+
+A service keeps results in a table `idempotency` of its schema for 24 hours, as the bytes of the
+response or of the refusal's status. Its transaction claims the keys, so a process that dies leaves
+none claimed. Statements work on sets of keys: a batch costs as many of them as one request.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from google.rpc import status_pb2
+from psycopg import AsyncCursor
+from psycopg.rows import class_row
+
+from services.kit.database import queries
+from services.kit.database.postgres import Connection
+from services.kit.rpc.errors import (
+    IdempotencyKeyReused,
+    Internal,
+    Refusal,
+    refusal_from_status,
+    status_of,
+)
+
+SQL = queries.load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key of a caller for an operation, with a digest of the request's content."""
+
+    caller: str
+    operation: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result to store: the bytes of a response, or of a google.rpc.Status if it is a refusal.
+
+    `is_refusal` is None for a response that its service has yet to complete.
+    """
+
+    key: Key
+    is_refusal: bool | None
+    response: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """The result of the first request with a key.
+
+    `response` is None in a row that a former release wrote in another form.
+    """
+
+    number: int
+    """Position of its key among those that were claimed together, from 1."""
+    fingerprint: bytes
+    is_refusal: bool | None
+    response: bytes | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Statements under way that claim keys and read the results stored for them."""
+
+    keys: Sequence[Key]
+    claimed: AsyncCursor[Any]
+    stored: AsyncCursor[StoredResult]
+
+    async def read(self) -> tuple[list[bool], Mapping[int, StoredResult]]:
+        """Returns whether each key was claimed, and the stored results by the keys' indices."""
+        claimed = [is_claimed for (is_claimed,) in await self.claimed.fetchall()]
+        return claimed, {stored.number - 1: stored for stored in await self.stored.fetchall()}
+
+
+def fingerprint(operation: str, *content: object) -> bytes:
+    """Digests what a request asks for: its key is refused for any other content."""
+    return hashlib.sha256("\x1f".join(("v1", operation, *map(str, content))).encode()).digest()
+
+
+async def claim(connection: Connection, keys: Sequence[Key]) -> Claims:
+    """Claims keys until the transaction ends, and reads the results stored for them.
+
+    Never waits: a key that another transaction has claimed is not claimed. Call it in a pipeline
+    to save a round trip, and read the claims after it.
+    """
+    values = _names(keys)
+    claimed = await connection.cursor(binary=True).execute(SQL["claim"], values)
+    stored = connection.cursor(binary=True, row_factory=class_row(StoredResult))
+    return Claims(keys, claimed, await stored.execute(SQL["recall"], values))
+
+
+async def store(connection: Connection, results: Sequence[Result]) -> None:
+    """Stores the results of claimed keys, in the transaction of the work."""
+    values = _names([result.key for result in results]) | {
+        "fingerprints": [result.key.fingerprint for result in results],
+        "refusals": [result.is_refusal for result in results],
+        "responses": [result.response for result in results],
+    }
+    await connection.execute(SQL["store"], values, binary=True)
+
+
+async def forget(connection: Connection, *, chunk: int) -> int:
+    """Deletes a chunk of the results that are older than 24 hours; returns how many."""
+    return (await connection.execute(SQL["forget"], {"chunk": chunk})).rowcount
+
+
+def replay(key: Key, stored: StoredResult) -> bytes | Refusal | None:
+    """Returns a stored result: the bytes of the response, or the refusal.
+
+    Keys can be guessed, so a request with other content gets IdempotencyKeyReused instead. None
+    for a row that a former release wrote in another form.
+    """
+    if stored.fingerprint != key.fingerprint:
+        return IdempotencyKeyReused()
+    if stored.is_refusal and stored.response is not None:
+        return _replayed_refusal(stored.response)
+    return stored.response
+
+
+def refusal_bytes(refusal: Refusal) -> bytes:
+    """Serializes a refusal as it is stored."""
+    status: bytes = status_of(refusal).SerializeToString(deterministic=True)
+    return status
+
+
+def _replayed_refusal(response: bytes) -> Refusal:
+    refusal = refusal_from_status(status_pb2.Status.FromString(response))
+    if refusal is None:
+        return Internal()
+    refusal.metadata = {**refusal.metadata, "replayed": "true"}
+    return refusal
+
+
+def _names(keys: Sequence[Key]) -> dict[str, object]:
+    return {
+        "callers": [key.caller for key in keys],
+        "operations": [key.operation for key in keys],
+        "keys": [key.key for key in keys],
+    }

@@ -1,0 +1,57 @@
+-- name: claim
+-- Claims keys until the transaction ends. It waits for none: a key that is in flight elsewhere is
+-- not claimed, so no two batches can wait for each other.
+SELECT pg_try_advisory_xact_lock(
+    hashtextextended(claimed.caller || E'\x1f' || claimed.operation || E'\x1f' || claimed.key, 0)
+)
+FROM unnest(%(callers)b::text[], %(operations)b::text[], %(keys)b::text[]) WITH ORDINALITY
+    AS claimed (caller, operation, key, number)
+ORDER BY claimed.number
+
+-- name: recall
+-- Reads the results stored for keys. A statement of its own, after the claim: it sees what the
+-- former owner of a key committed.
+SELECT
+    claimed.number::integer AS number,
+    stored.fingerprint,
+    stored.is_refusal,
+    stored.response,
+    stored.decided_at
+FROM unnest(%(callers)b::text[], %(operations)b::text[], %(keys)b::text[]) WITH ORDINALITY
+    AS claimed (caller, operation, key, number)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM idempotency
+    WHERE idempotency.caller = claimed.caller
+        AND idempotency.operation = claimed.operation
+        AND idempotency.key = claimed.key
+        AND decided_at > clock_timestamp() - interval '24 hours'
+    OFFSET 0
+) AS stored
+
+-- name: store
+-- Stores the results of claimed keys. A row that is here already is past its 24 hours.
+INSERT INTO idempotency (caller, operation, key, fingerprint, is_refusal, response, decided_at)
+SELECT caller, operation, key, fingerprint, is_refusal, response, clock_timestamp()
+FROM unnest(
+    %(callers)b::text[], %(operations)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[],
+    %(refusals)b::boolean[], %(responses)b::bytea[]
+) AS results (caller, operation, key, fingerprint, is_refusal, response)
+ON CONFLICT ON CONSTRAINT idempotency_pk DO UPDATE
+SET
+    fingerprint = excluded.fingerprint,
+    is_refusal = excluded.is_refusal,
+    response = excluded.response,
+    decided_at = excluded.decided_at
+
+-- name: forget
+-- Deletes a chunk of the results older than 24 hours; rows locked elsewhere are left for later.
+DELETE FROM idempotency
+WHERE (caller, operation, key) IN (
+    SELECT caller, operation, key
+    FROM idempotency
+    WHERE decided_at < clock_timestamp() - interval '24 hours'
+    ORDER BY decided_at
+    LIMIT %(chunk)s
+    FOR UPDATE SKIP LOCKED
+)

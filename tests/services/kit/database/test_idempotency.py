@@ -1,0 +1,90 @@
+from collections.abc import AsyncIterator
+
+import psycopg
+import pytest
+
+from services.kit.database import idempotency
+from services.kit.database.idempotency import Key, Result
+from services.kit.database.postgres import Connection, Pool, open_pool
+from services.kit.rpc.errors import IdempotencyKeyReused, PermissionDenied, Refusal
+from tests.conftest import Database
+
+PAID = Key("ada", "pay", "key-1", b"content")
+REFUSED = Key("ada", "pay", "key-2", b"content")
+UNUSED = Key("bob", "pay", "key-1", b"content")
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """Opens a pool on a schema that has the table."""
+    async with open_pool(database.bookings_dsn, schema="bookings", size=2) as opened:
+        yield opened
+
+
+async def keep(pool: Pool) -> None:
+    """Stores a response and a refusal in one transaction."""
+    async with pool.connection() as connection, connection.transaction():
+        await idempotency.claim(connection, [PAID, REFUSED])
+        refusal = idempotency.refusal_bytes(PermissionDenied(limit=3))
+        await idempotency.store(
+            connection,
+            [
+                Result(PAID, is_refusal=False, response=b"\0paid"),
+                Result(REFUSED, is_refusal=True, response=refusal),
+            ],
+        )
+
+
+async def claim(connection: Connection, *keys: Key) -> tuple[list[bool], list[int]]:
+    """Claims keys; returns which were claimed, and the indices of those with a result."""
+    claimed, stored = await (await idempotency.claim(connection, keys)).read()
+    return claimed, sorted(stored)
+
+
+async def test_a_replay_is_what_was_stored(pool: Pool) -> None:
+    """Another caller's key, or a result at the wrong key, would answer a stranger's request."""
+    await keep(pool)
+    async with pool.connection() as connection, connection.transaction():
+        keys = [UNUSED, REFUSED, PAID]
+        claimed, stored = await (await idempotency.claim(connection, keys)).read()
+    assert claimed == [True] * 3
+    assert sorted(stored) == [1, 2]
+    refusal = idempotency.replay(REFUSED, stored[1])
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.code) == (PermissionDenied.reason, PermissionDenied.code)
+    assert refusal.metadata == {"limit": "3", "replayed": "true"}
+    assert idempotency.replay(PAID, stored[2]) == b"\0paid"
+
+
+async def test_a_key_with_other_content_gets_no_result(pool: Pool) -> None:
+    """Who guesses a key would read what its owner was answered."""
+    await keep(pool)
+    async with pool.connection() as connection, connection.transaction():
+        _, stored = await (await idempotency.claim(connection, [PAID])).read()
+    other = Key(PAID.caller, PAID.operation, PAID.key, b"other content")
+    assert isinstance(idempotency.replay(other, stored[0]), IdempotencyKeyReused)
+
+
+async def test_a_key_is_claimed_by_one_transaction_until_it_ends(pool: Pool) -> None:
+    """Two transactions with one key would do its work twice, or wait for each other."""
+    async with pool.connection() as first, pool.connection() as second:
+        async with first.transaction():
+            assert await claim(first, PAID) == ([True], [])
+            async with second.transaction():
+                assert await claim(second, UNUSED, PAID) == ([True, False], [])
+        async with second.transaction():
+            assert await claim(second, PAID) == ([True], [])
+
+
+async def test_results_are_kept_for_a_day(pool: Pool, database: Database) -> None:
+    """A key would be answered for ever, or its table grow for ever."""
+    await keep(pool)
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("UPDATE bookings.idempotency SET decided_at = now() - interval '25 hours'")
+    async with pool.connection() as connection:
+        async with connection.transaction():
+            assert await claim(connection, PAID) == ([True], [])
+            await idempotency.store(connection, [Result(PAID, is_refusal=False, response=b"new")])
+        assert await idempotency.forget(connection, chunk=10) == 1
+        async with connection.transaction():
+            assert await claim(connection, PAID, REFUSED) == ([True, True], [0])
