@@ -36,12 +36,12 @@ from gateway.settings import Settings
 from services.kit.auth.accounts_client import Identity
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
+from services.kit.process import logging
+from services.kit.process.environment import refuse
+from services.kit.process.lifetime import collect_rarely, terminated
+from services.kit.process.workers import repeat, running
 from services.kit.rpc.channel import open_channel
 from services.kit.rpc.errors import StartError
-from services.kit.server import logging
-from services.kit.server.environment import refuse
-from services.kit.server.server import collect_rarely, running, terminated
-from services.kit.server.workers import repeat
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.http.cors import origin
-from services.kit.server.setting_types import LogLevel, Target
-from services.kit.server.settings import MODEL_CONFIG, ProcessSettings
+from services.kit.process.setting_types import LogLevel, Target
+from services.kit.process.settings import MODEL_CONFIG, ProcessSettings
 
 
 def _split(value: object) -> object:

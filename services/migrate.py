@@ -12,9 +12,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from services.kit.database.migrations import ChangedMigrationError, migrate
-from services.kit.server.environment import SettingsError, mistakes, refuse
-from services.kit.server.setting_types import DatabaseUrl
-from services.kit.server.settings import MODEL_CONFIG
+from services.kit.process.environment import SettingsError, mistakes, refuse
+from services.kit.process.setting_types import DatabaseUrl
+from services.kit.process.settings import MODEL_CONFIG
 
 SERVICES = ("accounts", "events", "bookings")
 PASSWORDS = tuple(f"{service.upper()}_DATABASE_PASSWORD" for service in SERVICES)

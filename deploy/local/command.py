@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable
 
 from deploy.local.errors import LocalRunError
+from services.kit.process.environment import refuse
 from services.kit.rpc.errors import StartError
-from services.kit.server.environment import refuse
 
 
 def command(work: Callable[[], None]) -> int:

@@ -15,7 +15,7 @@ from deploy.local.errors import MigrationError, PostgresError
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import RunSettings
 from services.kit.database.migrations import ChangedMigrationError
-from services.kit.server.environment import SettingsError
+from services.kit.process.environment import SettingsError
 from services.migrate import SERVICES, migrate_all
 
 NAME = "boxoffice"

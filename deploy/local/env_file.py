@@ -8,7 +8,7 @@ import dotenv
 from dotenv.parser import Binding, parse_stream
 
 from deploy.local.foreign import meaning_of
-from services.kit.server.environment import SettingsError, unknown_name
+from services.kit.process.environment import SettingsError, unknown_name
 
 ENCODING = "utf-8-sig"
 ALIKE = 0.85

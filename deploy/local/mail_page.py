@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET6, socket
 from socketserver import BaseServer
 
-from services.kit.server import loopback
+from services.kit.process import loopback
 
 HOSTS = {"localhost", loopback.IPV4, f"[{loopback.IPV6}]"}
 _CODE = re.compile(r"^\s*(\d{6})\s*$", re.MULTILINE)

@@ -4,7 +4,7 @@ import errno
 
 from deploy.local.errors import PortTakenError
 from deploy.local.settings import RunSettings
-from services.kit.server import loopback, ports
+from services.kit.process import loopback, ports
 
 _LOOPBACK = "127.0.0.1"
 

@@ -14,9 +14,9 @@ from services.accounts.settings import Settings as AccountsSettings
 from services.accounts.settings import SmtpUrl
 from services.bookings.settings import Settings as BookingsSettings
 from services.events.settings import Settings as EventsSettings
-from services.kit.server.environment import SettingsError, mistakes, names_of, unknown_names
-from services.kit.server.setting_types import DatabaseUrl, LogLevel
-from services.kit.server.settings import MODEL_CONFIG
+from services.kit.process.environment import SettingsError, mistakes, names_of, unknown_names
+from services.kit.process.setting_types import DatabaseUrl, LogLevel
+from services.kit.process.settings import MODEL_CONFIG
 from services.migrate import MigrationSettings
 
 PROJECT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 
-from services.kit.server import loopback, ports
-from services.kit.server.ports import CannotListenError
+from services.kit.process import loopback, ports
+from services.kit.process.ports import CannotListenError
 
 BACKLOG = 2048
 

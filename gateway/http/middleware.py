@@ -14,8 +14,8 @@ from gateway.http.headers import accepts
 from gateway.http.location import Location
 from gateway.http.messages import Answer, Handler, Request
 from gateway.http.routing import UNMATCHED, Route
+from services.kit.process.logging import sampled
 from services.kit.rpc.errors import Internal, Refusal
-from services.kit.server.logging import sampled
 
 log = structlog.get_logger()
 

@@ -31,8 +31,8 @@ from services.accounts.servicer import (
 )
 from services.accounts.settings import Settings
 from services.kit.database import postgres
+from services.kit.process.workers import repeat
 from services.kit.server.service import Service, run
-from services.kit.server.workers import repeat
 
 
 @contextlib.asynccontextmanager

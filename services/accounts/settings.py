@@ -8,8 +8,8 @@ from pydantic_settings import SettingsConfigDict
 
 from services.accounts.mail.smtp import SmtpServer
 from services.accounts.people.registrations import OrganizerSignUp
-from services.kit.server import settings
-from services.kit.server.setting_types import Address
+from services.kit.process import settings
+from services.kit.process.setting_types import Address
 
 
 def _smtp_url(value: str) -> str:

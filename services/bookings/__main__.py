@@ -29,9 +29,9 @@ from services.bookings.waiting_list.servicer import WaitingListServicer
 from services.bookings.waiting_list.waiting_list import WaitingList
 from services.kit.auth.accounts_client import Identity
 from services.kit.database import postgres
+from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
 from services.kit.server.service import Service, run
-from services.kit.server.workers import repeat
 
 
 @contextlib.asynccontextmanager

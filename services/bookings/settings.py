@@ -3,8 +3,8 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.kit.server import settings
-from services.kit.server.setting_types import Address, Target
+from services.kit.process import settings
+from services.kit.process.setting_types import Address, Target
 
 
 class Settings(settings.ServiceSettings):

@@ -14,9 +14,9 @@ from services.events.idempotency import Idempotency
 from services.events.settings import Settings
 from services.kit.auth.accounts_client import Identity
 from services.kit.database import postgres
+from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
 from services.kit.server.service import Service, run
-from services.kit.server.workers import repeat
 
 
 @contextlib.asynccontextmanager

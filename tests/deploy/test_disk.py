@@ -8,7 +8,7 @@ from deploy.local.database import data_directory
 from deploy.local.disk import full_disk
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import RunSettings
-from services.kit.server.environment import SettingsError
+from services.kit.process.environment import SettingsError
 
 INITDB = """running bootstrap script ... FATAL:  could not write to file "base/4/1255_fsm": {}
 child process exited with exit code 1

@@ -9,7 +9,7 @@ import pytest
 from deploy.local import env_file
 from deploy.local.foreign import hints
 from deploy.local.settings import known_names
-from services.kit.server.environment import SettingsError
+from services.kit.process.environment import SettingsError
 
 Load = Callable[[str | bytes], None]
 

@@ -14,7 +14,7 @@ from deploy.local.logs import LogPrinter
 from deploy.local.mail_page import Letter, page, showing
 from deploy.local.mailbox import open_mailbox, read
 from services.accounts.mail import letters
-from services.kit.server.loopback import addresses
+from services.kit.process.loopback import addresses
 from tests.e2e.system import free_ports
 
 

@@ -9,7 +9,7 @@ import pytest
 from deploy.local import ports
 from deploy.local.errors import PortTakenError
 from deploy.local.settings import RunSettings
-from services.kit.server.loopback import addresses
+from services.kit.process.loopback import addresses
 
 SETTINGS = (
     "PORT",

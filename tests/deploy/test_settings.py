@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.settings import RunSettings, known_names
-from services.kit.server.environment import SettingsError, names_of
-from services.kit.server.settings import OF_COMMANDS, Settings
+from services.kit.process.environment import SettingsError, names_of
+from services.kit.process.settings import OF_COMMANDS, Settings
 
 
 def test_several_extra_ports(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,8 @@ from services.bookings.inventory.commands import Overtaken
 from services.kit.concurrency.outage import Silence
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
+from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import Refusal, Unavailable
-from services.kit.server.failpoints import failpoint
 
 SQL = queries.load(__file__)
 CHANGES_AT_ONCE = 100

@@ -25,6 +25,7 @@ from services.bookings.inventory.store import Loaded
 from services.kit.database import idempotency
 from services.kit.database.idempotency import Claims, Key, Result, StoredResult
 from services.kit.database.postgres import Connection, Pool
+from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import (
     Busy,
     Internal,
@@ -32,7 +33,6 @@ from services.kit.rpc.errors import (
     RequestInProgress,
     Unavailable,
 )
-from services.kit.server.failpoints import failpoint
 
 Answer = Callable[[Outcome], Message]
 

@@ -35,8 +35,8 @@ from services.events.feed.bookings_client import Inventory, Verdict, shown
 from services.events.idempotency import Idempotency, Key, Request
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
+from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import OutcomeUnknown
-from services.kit.server.failpoints import failpoint
 
 SQL = queries.load(__file__)
 INTENTS_AT_ONCE = 8

@@ -15,8 +15,8 @@ from services.events.feed.bookings_client import Inventory, Seats
 from services.events.idempotency import Idempotency, Request, Work
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
+from services.kit.process.failpoints import failpoint
 from services.kit.rpc.paging import Page, cut
-from services.kit.server.failpoints import failpoint
 
 SQL = queries.load(__file__)
 

@@ -1,1 +1,1 @@
-"""Running a process: settings, logs, metrics, the gRPC server and its interceptors, workers."""
+"""The gRPC server of a service: its wiring, its interceptors, batches and the log of its calls."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import structlog
 from prometheus_client import Counter
 
+from services.kit.process import metrics
+from services.kit.process.logging import sampled
 from services.kit.rpc import errors
-from services.kit.server import metrics
-from services.kit.server.logging import sampled
 
 log = structlog.get_logger()
 

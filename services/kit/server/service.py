@@ -14,13 +14,15 @@ from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer import Issuer
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.database import postgres
+from services.kit.process import failpoints, logging, metrics
+from services.kit.process.environment import refuse
+from services.kit.process.lifetime import collect_rarely, terminated
+from services.kit.process.settings import ServiceSettings
+from services.kit.process.workers import repeat, running
 from services.kit.rpc.errors import StartError
-from services.kit.server import failpoints, interceptors, logging, metrics
+from services.kit.server import interceptors
 from services.kit.server.batch import BatchServicer, Handler
-from services.kit.server.environment import refuse
-from services.kit.server.server import Server, collect_rarely, running, terminated
-from services.kit.server.settings import ServiceSettings
-from services.kit.server.workers import repeat
+from services.kit.server.server import Server
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 

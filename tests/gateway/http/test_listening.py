@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.http.listening import listen
-from services.kit.server.loopback import addresses
-from services.kit.server.ports import CannotListenError, joined
+from services.kit.process.loopback import addresses
+from services.kit.process.ports import CannotListenError, joined
 
 OURS = addresses("localhost")
 

@@ -1,6 +1,5 @@
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,10 +10,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2
+from services.kit.process.loopback import addresses
+from services.kit.process.ports import CannotListenError
 from services.kit.server import server
-from services.kit.server.loopback import addresses
-from services.kit.server.ports import CannotListenError
-from services.kit.server.server import DATABASE, MAX_MESSAGE_BYTES, running, terminated
+from services.kit.server.server import DATABASE, MAX_MESSAGE_BYTES
 from tests.services.conditions import until
 from tests.services.kit.serving import (
     AVAILABILITY,
@@ -227,19 +226,6 @@ async def test_a_call_that_loses_what_it_waits_for_does_not_end_as_cancelled() -
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
-    """SIGTERM by an orchestrator and Ctrl-C by a person start the same orderly end."""
-    waiting = asyncio.create_task(terminated())
-    await asyncio.sleep(0)
-    os.kill(os.getpid(), number)
-    try:
-        await asyncio.wait_for(waiting, 5)
-    finally:
-        for handled in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().remove_signal_handler(handled)
-
-
 async def test_a_request_that_is_too_large_is_refused() -> None:
     """Nobody fills the memory with one message."""
     servicer = scripted()
@@ -286,48 +272,3 @@ async def test_the_health_of_the_database_is_kept_true() -> None:
 
 async def _is_database(served: Served, status: int) -> bool:
     return bool(await health(served, DATABASE) == status)
-
-
-async def test_workers_end_with_the_block() -> None:
-    """Nothing runs on when a process has stopped serving."""
-    ended = asyncio.Event()
-
-    async def work() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    async with running(work()):
-        await asyncio.sleep(0)
-    assert ended.is_set()
-
-
-async def test_a_worker_that_loses_a_cancellation_is_cancelled_again() -> None:
-    """Python 3.11 can lose one in `wait_for`; the process must end all the same."""
-    lost: list[int] = []
-
-    async def work() -> None:
-        while True:
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                if lost:
-                    raise
-                lost.append(1)
-
-    async with asyncio.timeout(5), running(work()):
-        await asyncio.sleep(0)
-    assert lost == [1]
-
-
-async def test_a_worker_that_fails_ends_the_block() -> None:
-    """A process without one of its workers does not pretend to be well."""
-
-    async def fail() -> None:
-        raise ValueError
-
-    with pytest.raises(ExceptionGroup) as failure:
-        async with running(fail()):
-            await asyncio.Event().wait()
-    assert failure.group_contains(ValueError)

@@ -1,7 +1,7 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.kit.server.metrics import Durations
+from services.kit.process.metrics import Durations
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0, 1.5, 2.0, 100.0])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.kit.server import loopback
+from services.kit.process import loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kit.server import failpoints
-from services.kit.server.environment import SettingsError, mistakes, names_of, unknown_names
-from services.kit.server.setting_types import Address, DatabaseUrl, LogLevel
+from services.kit.process import failpoints
+from services.kit.process.environment import SettingsError, mistakes, names_of, unknown_names
+from services.kit.process.setting_types import Address, DatabaseUrl, LogLevel
 
 SHORTEST_SECRET = 32
 """Characters that a secret has in production, at least."""
@@ -74,7 +74,7 @@ class Settings(ProcessSettings):
     """Where this runs; `production` forbids what only tests may do."""
 
     failpoints: str = Field(default="", validation_alias="BOXOFFICE_FAILPOINTS")
-    """Places to die at, for tests; see services/kit/server/failpoints.py."""
+    """Places to die at, for tests; see services/kit/process/failpoints.py."""
 
     log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
     """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.kit.server import ports
+from services.kit.process import ports
 
 LOOPBACK = "127.0.0.1"
 

@@ -10,8 +10,8 @@ from gateway.settings import Settings as GatewaySettings
 from services.accounts.settings import Settings as AccountsSettings
 from services.bookings.settings import Settings as BookingsSettings
 from services.events.settings import Settings as EventsSettings
-from services.kit.server.environment import LONGEST_VALUE, SettingsError, mistakes, names_of
-from services.kit.server.settings import ProcessSettings
+from services.kit.process.environment import LONGEST_VALUE, SettingsError, mistakes, names_of
+from services.kit.process.settings import ProcessSettings
 
 SECONDS = 30
 PROCESSES = (GatewaySettings, AccountsSettings, BookingsSettings, EventsSettings)

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.server.logging import sampled
+from services.kit.process.logging import sampled
 
 SCRIPT = r"""
 import logging as standard

@@ -7,8 +7,8 @@ import pytest
 from psycopg_pool import PoolTimeout
 from structlog.testing import capture_logs
 
-from services.kit.server import metrics
-from services.kit.server.workers import repeat
+from services.kit.process import metrics
+from services.kit.process.workers import repeat, running
 from tests.services.conditions import until
 
 SOON, NEVER = 0.0, 3600.0
@@ -104,3 +104,48 @@ async def test_a_worker_can_be_cancelled() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_workers_end_with_the_block() -> None:
+    """Nothing runs on when a process has stopped serving."""
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with running(work()):
+        await asyncio.sleep(0)
+    assert ended.is_set()
+
+
+async def test_a_worker_that_loses_a_cancellation_is_cancelled_again() -> None:
+    """Python 3.11 can lose one in `wait_for`; the process must end all the same."""
+    lost: list[int] = []
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(1)
+
+    async with asyncio.timeout(5), running(work()):
+        await asyncio.sleep(0)
+    assert lost == [1]
+
+
+async def test_a_worker_that_fails_ends_the_block() -> None:
+    """A process without one of its workers does not pretend to be well."""
+
+    async def fail() -> None:
+        raise ValueError
+
+    with pytest.raises(ExceptionGroup) as failure:
+        async with running(fail()):
+            await asyncio.Event().wait()
+    assert failure.group_contains(ValueError)

@@ -4,8 +4,8 @@ from bisect import bisect_left
 
 from prometheus_client import Counter, Histogram, start_http_server
 
-from services.kit.server import ports
-from services.kit.server.ports import CannotListenError
+from services.kit.process import ports
+from services.kit.process.ports import CannotListenError
 
 
 class Durations(Histogram):

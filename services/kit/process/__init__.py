@@ -1,0 +1,1 @@
+"""What every process needs, the gateway too: settings, logs, metrics, ports, workers, its end."""

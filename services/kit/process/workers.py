@@ -1,0 +1,54 @@
+"""Background workers: runs them beside a block, repeats their work, survives their failures."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from services.kit.database.postgres import refusal_of
+from services.kit.process import metrics
+
+log = structlog.get_logger()
+
+
+async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -> None:
+    """Calls `work` again and again until cancelled.
+
+    `work` returns whether there is more to do at once. If not, or if it failed, it is called again
+    after `every_seconds`. A failure never ends the worker. One that the database does not explain
+    is a defect: it is logged with its traceback and counted.
+    """
+    name = getattr(work, "__qualname__", repr(work))
+    while True:
+        try:
+            has_more = await work()
+        except Exception as error:
+            has_more = False
+            if refusal_of(error, is_read=True):
+                log.warning("worker waits for the database", worker=name, error=str(error).strip())
+            else:
+                metrics.WORKER_FAILURES.labels(name).inc()
+                log.exception("worker failed", worker=name)
+        if not has_more:
+            await asyncio.sleep(every_seconds)
+
+
+@contextlib.asynccontextmanager
+async def running(*workers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs workers beside the block and cancels them at its end; a failed one ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = {group.create_task(worker) for worker in workers}
+        try:
+            yield
+        finally:
+            await _cancel(tasks)
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancels tasks until all have ended: Python 3.11 can lose a cancellation in `wait_for`."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=1)

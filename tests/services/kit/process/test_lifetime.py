@@ -1,0 +1,22 @@
+"""The end of a process."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from services.kit.process.lifetime import terminated
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
+    """SIGTERM by an orchestrator and Ctrl-C by a person start the same orderly end."""
+    waiting = asyncio.create_task(terminated())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), number)
+    try:
+        await asyncio.wait_for(waiting, 5)
+    finally:
+        for handled in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(handled)
