@@ -12,7 +12,7 @@ SCRIPT = r"""
 import logging as standard
 import structlog
 from services.kit.rpc import context
-from services.kit.server import logging
+from services.kit.process import logging
 
 logging.configure("bookings", "INFO")
 log = structlog.get_logger()

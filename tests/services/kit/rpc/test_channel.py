@@ -73,7 +73,7 @@ async def test_a_call_ends_with_the_nearer_deadline(callers: float | None, own: 
         await reserve(bookings, own)
     expected = min(own, callers or own)
     assert seen[0] is not None
-    assert expected - 1 < seen[0] <= expected
+    assert expected - 1 < seen[0] < expected + 1  # clocks differ by milliseconds
 
 
 async def test_a_call_carries_the_request_id_and_the_credential() -> None:
