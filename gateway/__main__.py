@@ -12,9 +12,6 @@ import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from limits.aio.strategies import RateLimiter
 
-from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
-from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
-from boxoffice.events.v1 import events_pb2
 from gateway.admission.counters import open_counters
 from gateway.admission.credentials import PublicIssuer
 from gateway.admission.gate import Admission, Gate, Limited, Unlimited
@@ -32,6 +29,7 @@ from gateway.operations import health
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
+from gateway.services import ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY, WAITING_LIST
 from gateway.settings import Settings
 from services.kit.auth.accounts_client import Identity
 from services.kit.auth.authentication import Authenticator
@@ -42,14 +40,6 @@ from services.kit.process.lifetime import collect_rarely, terminated
 from services.kit.process.workers import repeat, running
 from services.kit.rpc.channel import open_channel
 from services.kit.rpc.errors import StartError
-
-EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
-BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
-WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
-ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
-API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
-IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
-SERVICES = (EVENTS, BOOKINGS, WAITING_LIST, ACCOUNTS, API_KEYS, IDENTITY)
 
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 

@@ -14,12 +14,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway.codec import scalars
+from gateway.codec import constraints, scalars
 from gateway.contract import bindings
 from gateway.contract.bindings import Binding, Field
 from gateway.http.headers import field_value
 from gateway.http.query import Pairs
-from gateway.reference import constraints
 from services.kit.rpc.errors import ValidationFailed, Violation
 from services.kit.rpc.validation import MISSING, violations
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from gateway.http.messages import Answer, Handler, Header, Request
+from gateway.http.response_headers import HEADERS
 from gateway.http.routing import UNMATCHED, Route
-from gateway.reference.responses import HEADERS
 
 ANY = "*"
 REMEMBERED_SECONDS = 7200

@@ -1,4 +1,4 @@
-"""What the gateway refuses by itself, and the one table from a failed RPC to an HTTP answer.
+"""What the gateway refuses by itself, and the one table from a reason to an HTTP response.
 
     kit.errors.Refusal
     ├── HttpRefusal              what no service ever sees
@@ -24,15 +24,12 @@ from http import HTTPStatus
 
 import grpc
 import orjson
-import structlog
 
 from boxoffice.rest.v1 import reasons_pb2
 from gateway.contract.bindings import reason_name
 from gateway.http.location import Location
 from gateway.http.messages import JSON_HEADERS, Answer, Header
-from services.kit.rpc import channel, errors
-
-log = structlog.get_logger()
+from services.kit.rpc import errors
 
 MAX_DETAILS = 50
 MAX_SHOWN_CHARACTERS = 128
@@ -159,63 +156,9 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
 
 
 def is_verdict(refusal: errors.Refusal) -> bool:
-    """Tells whether it is the client that did something wrong, or asks for what cannot be."""
+    """Returns whether a refusal is final: the client must send another request."""
     reply = REPLIES.get(refusal.reason)
     return reply is not None and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-Failure = grpc.aio.AioRpcError | errors.Refusal
-"""How a call fails: as a call of its own, or as an item of a batch."""
-
-FAILURES = (grpc.aio.AioRpcError, errors.Refusal)
-
-
-def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
-    """Tells what a failed call means for the client.
-
-    Without a verdict of the service a write that may have arrived is OUTCOME_UNKNOWN.
-    """
-    if isinstance(error, errors.Refusal):
-        return error
-    if (verdict := errors.refusal_of(error)) is not None:
-        return verdict
-    code = error.code()
-    if was_not_sent(error) or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return errors.Unavailable()
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return errors.OutcomeUnknown()
-    if code in _CUT_SHORT:
-        return errors.Unavailable() if is_read else errors.OutcomeUnknown()
-    log.error("service failed without a verdict", code=code.name, details=error.details())
-    return errors.Internal()
-
-
-def was_not_sent(error: Failure) -> bool:
-    """Tells whether the request certainly never left, for want of a connection to send it on."""
-    return isinstance(error, grpc.aio.AioRpcError) and channel.was_not_sent(error)
-
-
-def was_cut_short(error: Failure) -> bool:
-    """Tells whether the transport failed, or the service lost sight of the outcome, half-way."""
-    if (refusal := _verdict(error)) is not None:
-        return refusal.reason == errors.OutcomeUnknown.reason
-    return (
-        isinstance(error, grpc.aio.AioRpcError)
-        and error.code() in _CUT_SHORT
-        and not was_not_sent(error)
-    )
-
-
-def _verdict(error: Failure) -> errors.Refusal | None:
-    return error if isinstance(error, errors.Refusal) else errors.refusal_of(error)
-
-
-_CUT_SHORT = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.UNKNOWN,
-    grpc.StatusCode.INTERNAL,
-}
 
 
 def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[Header, ...]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from boxoffice.rest.v1 import rest_pb2
+from gateway.codec.constraints import Schema
 from gateway.contract.bindings import Binding
 from gateway.contract.comments import Comments
-from gateway.reference.constraints import Schema
 
 TOKEN = "bearer"  # noqa: S105 - the name of a scheme
 SCHEMES: Mapping[str, Schema] = MappingProxyType(

@@ -6,8 +6,8 @@ They suit the sample events of `make run` and each other: what one makes, the ne
 from collections.abc import Iterable
 from typing import Any
 
+from gateway.codec import constraints
 from gateway.contract.bindings import Binding, ContractError, Field
-from gateway.reference import constraints
 
 
 def sample_body(binding: Binding) -> dict[str, Any]:

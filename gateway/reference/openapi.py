@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from gateway.admission import quotas
-from gateway.codec import paging
+from gateway.codec import constraints, paging
 from gateway.contract.bindings import KEY_HEADER, Binding, Field, fields
 from gateway.contract.comments import Comments, of_endpoint
-from gateway.reference import access, constraints, examples, names
-from gateway.reference.responses import HEADERS, Answers, status_answer
+from gateway.http.response_headers import HEADERS
+from gateway.reference import access, examples, names
+from gateway.reference.responses import Answers, status_answer
 from gateway.reference.schemas import Schema, Schemas
 
 KEY_PATTERN = r'^(?:[!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$'

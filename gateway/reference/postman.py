@@ -18,14 +18,15 @@ from typing import Any, TypeAlias
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.__main__ import SERVICES
+from gateway.codec import constraints
 from gateway.contract import comments
 from gateway.contract.bindings import KEY_HEADER, VARIABLE, Binding, Field, fields, read_bindings
 from gateway.contract.comments import Comments, of_endpoint
-from gateway.reference import access, constraints, examples, postman_steps
+from gateway.reference import access, examples, postman_steps
 from gateway.reference.names import tag
 from gateway.reference.openapi import SERVICE, SERVICE_TAG
 from gateway.reference.postman_steps import NOTHING, STEPS, Step
+from gateway.services import SERVICES
 
 Json: TypeAlias = dict[str, Any]
 

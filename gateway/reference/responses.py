@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
 from gateway.contract.bindings import ETAG_HEADER, Binding, reason_name
 from gateway.http import errors
+from gateway.http.response_headers import HEADERS
 from gateway.reference.schemas import Schema, Schemas
 from services.kit.rpc.errors import ValidationFailed
 
@@ -44,49 +45,6 @@ GENERAL: Reasons = (
 """Refusals that any endpoint may answer with; they are explained once, on the page of errors."""
 
 OTHERS = "Error"
-HEADERS: dict[str, Schema] = {
-    "Content-Location": {"description": "What there is already.", "schema": {"type": "string"}},
-    "ETag": {
-        "description": "The version, for `If-Match`, or what a read showed, for `If-None-Match`.",
-        "schema": {"type": "string"},
-    },
-    "Idempotent-Replayed": {
-        "description": "The stored answer of an earlier request with the same key.",
-        "schema": {"const": "true"},
-    },
-    "Link": {"description": "The next page.", "schema": {"type": "string"}},
-    "Location": {"description": "What was made.", "schema": {"type": "string"}},
-    "RateLimit": {
-        "description": "The limit that was reached, what remains of it and for how many seconds.",
-        "schema": {"type": "string"},
-    },
-    "RateLimit-Policy": {
-        "description": "How many requests it is of, in how many seconds.",
-        "schema": {"type": "string"},
-    },
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}},
-    "WWW-Authenticate": {"description": "The scheme.", "schema": {"const": "Bearer"}},
-    "X-Inventory-Revision": {
-        "description": "Revision of the event's inventory at which this was true.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-    "X-Seats-Left": {
-        "description": "Seats that are left where more were asked for.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-    "X-Waiting-Position": {
-        "description": "Position among those who wait, from 1 on.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-    "X-Request-Id": {
-        "description": "Id of the request, the client's own if it sent one.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
-    },
-    "X-Total-Count": {
-        "description": "Rows on all pages.",
-        "schema": {"type": "string", "pattern": "^[0-9]+$"},
-    },
-}
 
 _DETAILS: Schema = {
     "type": "array",

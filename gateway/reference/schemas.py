@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from gateway.codec import scalars
+from gateway.codec import constraints, scalars
 from gateway.contract import bindings
 from gateway.contract.bindings import Binding, Field
 from gateway.contract.comments import Comments
-from gateway.reference import constraints
 
 Schema: TypeAlias = dict[str, Any]
 

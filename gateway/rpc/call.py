@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message_factory import GetMessageClass
 
 from gateway.contract.bindings import Binding
-from gateway.http import errors
+from gateway.rpc import failures
 from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
 
 MAX_ATTEMPTS = 3
@@ -101,33 +101,35 @@ class UnaryCall:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 outcome = await self._rpc(request, timeout=deadline - now(), metadata=metadata)
-            except errors.FAILURES as error:
+            except failures.FAILURES as error:
                 # Its traceback leads to this frame, which refers to it: a cycle.
                 outcome = error.with_traceback(None)
-            if not isinstance(outcome, errors.FAILURES) or (attempt == 1 and _is_decided(outcome)):
+            if not isinstance(outcome, failures.FAILURES) or (
+                attempt == 1 and _is_decided(outcome)
+            ):
                 return outcome
-            may_be_done = may_be_done or errors.was_cut_short(outcome)
+            may_be_done = may_be_done or failures.was_cut_short(outcome)
             if attempt == MAX_ATTEMPTS or not self._may_repeat(request, outcome):
                 return self._refusal(outcome, may_be_done=may_be_done)
             pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1)  # noqa: S311
             await asyncio.sleep(min(pause, max(0.0, deadline - now())))
         raise AssertionError("the last attempt returns or raises")
 
-    def _refusal(self, error: errors.Failure, *, may_be_done: bool) -> Refusal:
+    def _refusal(self, error: failures.Failure, *, may_be_done: bool) -> Refusal:
         """Tells what the last attempt means; an earlier one may have been carried out."""
-        refusal = errors.refusal_of(error, is_read=self._is_read)
+        refusal = failures.refusal_of(error, is_read=self._is_read)
         if may_be_done and not self._is_read and refusal.reason == Unavailable.reason:
             return OutcomeUnknown()
         return refusal
 
-    def _may_repeat(self, request: Any, error: errors.Failure) -> bool:
-        if errors.was_not_sent(error):
+    def _may_repeat(self, request: Any, error: failures.Failure) -> bool:
+        if failures.was_not_sent(error):
             return True
         is_harmless = self._is_read or bool(self._key_field and getattr(request, self._key_field))
-        return is_harmless and errors.was_cut_short(error) and self._budget.spend()
+        return is_harmless and failures.was_cut_short(error) and self._budget.spend()
 
 
-def _is_decided(error: errors.Failure) -> bool:
+def _is_decided(error: failures.Failure) -> bool:
     """Tells whether the service has decided."""
     return isinstance(error, Refusal) and error.reason != OutcomeUnknown.reason
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import httpx
 
-from gateway.__main__ import SERVICES
 from gateway.contract import comments
 from gateway.contract.bindings import read_bindings
 from gateway.reference import access, openapi
+from gateway.services import SERVICES
 from tests.e2e import sample_data
 from tests.e2e.client import open_client
 from tests.e2e.conftest import Start

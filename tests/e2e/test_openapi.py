@@ -8,10 +8,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from gateway.__main__ import SERVICES
 from gateway.contract import comments
 from gateway.contract.bindings import read_bindings
 from gateway.reference import openapi
+from gateway.services import SERVICES
 from tests.e2e.system import System
 
 # With so many, each run makes up other requests; without, always the same ten for each operation.

@@ -3,8 +3,8 @@
 import dataclasses
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.__main__ import BOOKINGS, EVENTS
 from gateway.contract.bindings import Binding, read_bindings
+from gateway.services import BOOKINGS, EVENTS
 
 
 def ruled(name: str, rule: rest_pb2.MethodRule) -> Binding:

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from boxoffice.rest.v1 import batch_pb2
-from gateway.__main__ import SERVICES
+from gateway.services import SERVICES
 from services.kit.rpc.errors import Refusal, abort
 
 Answer: TypeAlias = Callable[[Any], Any]

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from boxoffice.events.v1 import events_pb2
 from boxoffice.type.v1 import money_pb2
-from gateway.__main__ import EVENTS
 from gateway.codec import json_body
 from gateway.codec.request import Decoder
 from gateway.codec.response import message_encoder
 from gateway.contract.bindings import read_bindings
 from gateway.http.errors import MalformedJson
+from gateway.services import EVENTS
 from services.kit.rpc.errors import ValidationFailed
 
 CREATE = next(b for b in read_bindings([EVENTS]) if b.rpc.name == "CreateEvent")

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from gateway.http.app import App
 from gateway.http.messages import Answer, Request
 from gateway.http.middleware import layers
+from gateway.http.response_headers import HEADERS
 from gateway.http.routing import Route
-from gateway.reference.responses import HEADERS
 from gateway.settings import Settings
 from tests.gateway.requests import request
 

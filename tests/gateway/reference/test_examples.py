@@ -5,9 +5,9 @@ import pytest
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway.__main__ import ACCOUNTS
 from gateway.contract.bindings import ContractError, Field, fields, read_bindings
 from gateway.reference import examples
+from gateway.services import ACCOUNTS
 
 
 def test_a_request_has_what_it_needs_and_what_has_an_example() -> None:

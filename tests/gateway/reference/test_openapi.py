@@ -8,13 +8,13 @@ import pytest
 from openapi_spec_validator import validate
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.__main__ import SERVICES
 from gateway.codec import json_body, request
 from gateway.contract import bindings, comments
 from gateway.contract.bindings import Binding, read_bindings
 from gateway.http.errors import REPLIES
 from gateway.reference import openapi
 from gateway.reference.responses import GENERAL, special
+from gateway.services import SERVICES
 from tests.gateway.bindings import ruled
 
 BINDINGS = read_bindings(SERVICES)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.__main__ import SERVICES
 from gateway.contract import comments
 from gateway.contract.bindings import read_bindings
 from gateway.reference import openapi, postman
 from gateway.reference.postman_steps import STEPS
+from gateway.services import SERVICES
 from tests.e2e import postman as runner
 
 BINDINGS = read_bindings(SERVICES)

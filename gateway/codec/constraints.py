@@ -9,8 +9,8 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from buf.validate import validate_pb2
 from gateway.codec import scalars
+from gateway.codec.regexes import portable
 from gateway.contract.bindings import ContractError, Field
-from gateway.reference.regexes import portable
 
 Schema: TypeAlias = dict[str, Any]
 
