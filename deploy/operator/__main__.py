@@ -10,7 +10,7 @@ import structlog
 from deploy.local.errors import LocalRunError
 from deploy.operator import api_keys, keys, people, sample, schemas
 from deploy.operator.errors import OperatorError
-from services.accounts.users.administration import AccountNotFoundError
+from services.accounts.people.administration import AccountNotFoundError
 from services.kit.database.migrations import ChangedMigrationError
 from services.kit.process.environment import refuse
 from services.kit.rpc.errors import StartError

@@ -9,7 +9,7 @@ import click
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import BannedError, ScopeError
 from services.accounts.credentials.api_keys import ANY_USER, ApiKeys, NewApiKey, Wish
-from services.accounts.users.administration import Administration
+from services.accounts.people.administration import Administration
 
 SCOPES = ("EVENTS_WRITE", "BOOKINGS_READ", "BOOKINGS_WRITE", ANY_USER)
 LONGEST_NAME = 100

@@ -7,7 +7,7 @@ from typing import TypeVar
 import click
 
 from deploy.operator.database import accounts_pool
-from services.accounts.users.administration import Administration
+from services.accounts.people.administration import Administration
 
 ROLES = ("USER", "ORGANIZER", "ADMIN")
 ResultT = TypeVar("ResultT")

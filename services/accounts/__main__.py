@@ -1,34 +1,26 @@
 """Runs accounts: `python -m services.accounts`. Wiring only."""
 
 import contextlib
-import secrets
 from collections.abc import AsyncIterator
 
-from boxoffice.accounts.v1 import (
-    accounts_pb2_grpc,
-    api_keys_pb2_grpc,
-    identity_pb2_grpc,
-    notices_pb2_grpc,
-)
+from boxoffice.accounts.v1 import accounts_pb2_grpc, identity_pb2_grpc
+from boxoffice.accounts.v1.api_keys_pb2_grpc import add_ApiKeysServiceServicer_to_server
+from boxoffice.accounts.v1.notices_pb2_grpc import add_NoticesServiceServicer_to_server
 from services.accounts.credentials.api_keys import ApiKeys
 from services.accounts.credentials.codes import Codes
 from services.accounts.credentials.common_passwords import common_passwords
 from services.accounts.credentials.issuer import OwnIssuer
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.revocations import Revocations
+from services.accounts.credentials.servicer import ApiKeysServicer, IdentityServicer
 from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
-from services.accounts.errors import NoPepperError
 from services.accounts.mail import smtp
-from services.accounts.mail.mailing import Mailing
+from services.accounts.mail.mailer import Mailing
 from services.accounts.outbox.notices import Notices
+from services.accounts.outbox.servicer import NoticesServicer
 from services.accounts.people.people import People
-from services.accounts.servicer import (
-    AccountsServicer,
-    ApiKeysServicer,
-    IdentityServicer,
-    NoticesServicer,
-)
+from services.accounts.people.servicer import AccountsServicer
 from services.accounts.settings import Settings
 from services.kit.database import postgres
 from services.kit.process.workers import repeat
@@ -41,45 +33,30 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
     signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
     service = Service(settings, OwnIssuer(signing_keys, api_keys, revocations))
-    codes = Codes(pool, _pepper(settings))
+    codes, notices = Codes(pool, settings.pepper()), Notices(pool)
+    smtp_server = smtp.server_at(settings.smtp_url)
+    mailing = Mailing(pool, codes, server=smtp_server, sender=settings.mail_from)
     refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     async with pool, Passwords(refused=refused) as passwords:
+        people = People.of(pool, codes, passwords, settings.organizer_sign_up)
+        identity = IdentityServicer(signing_keys, api_keys, revocations)
+        accounts = AccountsServicer(people, Tokens(signing_keys))
+        identity_pb2_grpc.add_IdentityServiceServicer_to_server(identity, service.grpc)
+        accounts_pb2_grpc.add_AccountsServiceServicer_to_server(accounts, service.grpc)
+        add_ApiKeysServiceServicer_to_server(ApiKeysServicer(api_keys), service.grpc)
+        add_NoticesServiceServicer_to_server(NoticesServicer(notices), service.grpc)
         await postgres.wait_until_reachable(pool)
         await signing_keys.prepare(environment=settings.environment)
-        identity_pb2_grpc.add_IdentityServiceServicer_to_server(
-            IdentityServicer(signing_keys, api_keys, revocations), service.grpc
-        )
-        api_keys_pb2_grpc.add_ApiKeysServiceServicer_to_server(
-            ApiKeysServicer(api_keys), service.grpc
-        )
-        people = People.of(pool, codes, passwords, settings.organizer_sign_up)
-        accounts_pb2_grpc.add_AccountsServiceServicer_to_server(
-            AccountsServicer(people, Tokens(signing_keys)), service.grpc
-        )
-        notices = Notices(pool)
-        notices_pb2_grpc.add_NoticesServiceServicer_to_server(
-            NoticesServicer(notices), service.grpc
-        )
-        mailing = Mailing(
-            pool, codes, server=smtp.server_at(settings.smtp_url), sender=settings.mail_from
-        )
         async with service.serve(
             [pool],
+            repeat(mailing.deliver, every_seconds=1),
+            repeat(mailing.give_up, every_seconds=3600),
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),
             repeat(codes.forget, every_seconds=3600),
             repeat(notices.forget, every_seconds=3600),
-            repeat(mailing.deliver, every_seconds=1),
-            repeat(mailing.give_up, every_seconds=3600),
         ) as port:
             yield port
-
-
-def _pepper(settings: Settings) -> bytes:
-    """Gives the secret that codes are stored with; any will do where there are no replicas."""
-    if not settings.code_pepper and settings.environment == "production":
-        raise NoPepperError
-    return settings.code_pepper.encode() or secrets.token_bytes(32)
 
 
 def main() -> None:

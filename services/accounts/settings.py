@@ -1,11 +1,13 @@
 """The settings of this service, read from the environment."""
 
+import secrets
 from email.headerregistry import AddressHeader
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from services.accounts.errors import NoPepperError
 from services.accounts.mail.smtp import SmtpServer
 from services.accounts.people.registrations import OrganizerSignUp
 from services.kit.process import settings
@@ -51,3 +53,12 @@ class Settings(settings.ServiceSettings):
 
     organizer_sign_up: OrganizerSignUp = OrganizerSignUp.APPROVAL
     """Whether whoever registers as an organizer is one: `open`, `approval` or `closed`."""
+
+    def pepper(self) -> bytes:
+        """Returns the secret that codes are stored with. Raises NoPepperError in production.
+
+        Without one a single process makes up its own: the codes of before a restart are lost.
+        """
+        if not self.code_pepper and self.environment == "production":
+            raise NoPepperError
+        return self.code_pepper.encode() or secrets.token_bytes(32)

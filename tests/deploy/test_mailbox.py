@@ -13,14 +13,16 @@ import pytest
 from deploy.local.logs import LogPrinter
 from deploy.local.mail_page import Letter, page, showing
 from deploy.local.mailbox import open_mailbox, read
-from services.accounts.mail import letters
+from services.accounts.mail import templates
 from services.kit.process.loopback import addresses
 from tests.e2e.system import free_ports
 
 
 def sent(code: str = "012345") -> EmailMessage:
     """Makes a letter as accounts sends it."""
-    return letters.message(letters.register_code(code), sender="a@example.com", to="b@example.com")
+    return templates.message(
+        templates.register_code(code), sender="a@example.com", to="b@example.com"
+    )
 
 
 def send(url: str, message: EmailMessage) -> None:

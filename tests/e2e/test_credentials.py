@@ -12,7 +12,7 @@ import pytest
 from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc, identity_pb2, identity_pb2_grpc
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
-from services.accounts.users.administration import Administration
+from services.accounts.people.administration import Administration
 from services.kit.rpc.errors import refusal_of
 from tests.e2e.client import create_event, new_user, open_client, refusal
 from tests.e2e.people import Person, key_of, meet

@@ -1,1 +1,1 @@
-"""What shows who somebody is: passwords, codes, sessions, tokens, API keys, and signing keys."""
+"""Credentials: passwords, codes, sessions, access tokens, API keys, and what ends them."""

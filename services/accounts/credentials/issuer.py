@@ -2,7 +2,7 @@
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from boxoffice.rest.v1 import rest_pb2
+from services.accounts.credentials import messages
 from services.accounts.credentials.api_keys import ApiKeys
 from services.accounts.credentials.revocations import MOST_REVOCATIONS, Revocations
 from services.accounts.credentials.signing_keys import SigningKeys
@@ -30,8 +30,8 @@ class OwnIssuer:
     async def resolve(self, api_key: str) -> Caller:
         """See Issuer."""
         holder = await self._api_keys.resolve(api_key)
-        scopes = frozenset(rest_pb2.Scope.Value(f"SCOPE_{scope}") for scope in holder.scopes)
-        return Caller(holder.account_id, Role(holder.role), scopes)
+        scopes = messages.scopes(holder.scopes)
+        return Caller(holder.account_id, Role(holder.role), frozenset(scopes))
 
     async def _generations(self) -> dict[str, int]:
         found: dict[str, int] = {}

@@ -1,4 +1,7 @@
-"""Revocations: all tokens of an account end at once when its generation grows."""
+"""Revocations: ends the access tokens, sessions and API keys of an account.
+
+All access tokens of an account end at once when its generation grows.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,3 +49,14 @@ async def revoke(connection: Connection, account_id: str) -> int:
     if row is None:
         raise LookupError(account_id)
     return int(row[0])
+
+
+async def end_sessions(connection: Connection, account_id: str) -> None:
+    """Ends all sessions of an account, within the transaction that changed its generation."""
+    await connection.execute(SQL["delete_sessions"], {"account_id": account_id})
+
+
+async def end_all(connection: Connection, account_id: str) -> None:
+    """Ends all sessions and API keys, within the transaction that changed the generation."""
+    await end_sessions(connection, account_id)
+    await connection.execute(SQL["delete_api_keys"], {"account_id": account_id})

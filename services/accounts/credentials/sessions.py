@@ -19,8 +19,7 @@ from typing import Self
 import structlog
 from psycopg.rows import class_row
 
-from services.accounts.credentials import credentials
-from services.accounts.credentials.revocations import revoke
+from services.accounts.credentials.revocations import end_sessions, revoke
 from services.accounts.users import users
 from services.accounts.users.users import User
 from services.kit.database import queries
@@ -122,7 +121,7 @@ class Sessions:
         """Ends every log-in of an account, and its access tokens."""
         async with self._pool.connection() as connection, connection.transaction():
             await revoke(connection, account_id)
-            await credentials.end_log_ins(connection, account_id)
+            await end_sessions(connection, account_id)
 
     async def forget(self) -> bool:
         """Deletes some that have expired; tells whether there may be more."""

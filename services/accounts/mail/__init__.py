@@ -1,1 +1,1 @@
-"""Writing letters and sending them by SMTP."""
+"""Writes the e-mails of the outbox and sends them by SMTP."""

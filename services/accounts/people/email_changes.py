@@ -5,7 +5,7 @@ import psycopg
 from services.accounts.credentials.codes import Challenge, Codes, Purpose
 from services.accounts.errors import EmailTaken
 from services.accounts.outbox.outbox import Letter, forward, post
-from services.accounts.people.logins import LogIns
+from services.accounts.people.password_login import LogIns
 from services.accounts.users import users
 from services.accounts.users.addresses import Address
 from services.accounts.users.users import User

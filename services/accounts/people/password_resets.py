@@ -3,6 +3,7 @@
 from services.accounts.credentials import sessions
 from services.accounts.credentials.codes import Challenge, Codes, Purpose
 from services.accounts.credentials.passwords import Passwords
+from services.accounts.credentials.revocations import end_all
 from services.accounts.credentials.sessions import LogIn
 from services.accounts.errors import InvalidCode
 from services.accounts.outbox.outbox import Letter, post
@@ -40,8 +41,11 @@ class PasswordResets:
         async with self._pool.connection() as connection, connection.transaction():
             await self._codes.spend(connection, challenge, digest)
             user = await users.set_password(connection, address, password_hash)
-            log_in = await sessions.begin(connection, user) if user else None
-            if user is None or log_in is None:
+            if user is None:
+                raise InvalidCode
+            await end_all(connection, user.id)
+            log_in = await sessions.begin(connection, user)
+            if log_in is None:
                 raise InvalidCode
             await post(connection, Letter.PASSWORD_CHANGED, user.address)
         return log_in

@@ -7,7 +7,7 @@ from services.accounts.credentials.codes import Codes
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.sessions import Sessions
 from services.accounts.people.email_changes import EmailChanges
-from services.accounts.people.logins import LogIns
+from services.accounts.people.password_login import LogIns
 from services.accounts.people.password_resets import PasswordResets
 from services.accounts.people.profiles import Profiles
 from services.accounts.people.registrations import OrganizerSignUp, Registrations

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from services.accounts.credentials.revocations import end_all, revoke
 from services.accounts.outbox import notices, outbox
 from services.accounts.users import users
 from services.accounts.users.users import Person, User
@@ -52,6 +53,8 @@ class Profiles:
         async with self._pool.connection() as connection, connection.transaction():
             user = await users.lock(connection, account_id)
             if user is not None:
+                await revoke(connection, account_id)
+                await end_all(connection, account_id)
                 await users.erase(connection, account_id)
                 await outbox.withdraw(connection, user.canonical_email)
                 await notices.withdraw(connection, account_id)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from services.accounts.credentials import sessions
 from services.accounts.credentials.codes import Challenge, Codes, Purpose
 from services.accounts.credentials.passwords import Passwords
+from services.accounts.credentials.revocations import end_all
 from services.accounts.credentials.sessions import LogIn
 from services.accounts.errors import EmailTaken, InvalidCode
 from services.accounts.outbox.outbox import Letter, post
@@ -104,5 +105,10 @@ class Registrations:
 
 
 async def _registered(connection: Connection, applicant: Applicant) -> LogIn | None:
-    user = await users.add(connection, applicant) or await users.take_over(connection, applicant)
-    return await sessions.begin(connection, user) if user else None
+    user = await users.add(connection, applicant)
+    if user is None:
+        user = await users.take_over(connection, applicant)
+        if user is None:
+            return None
+        await end_all(connection, user.id)
+    return await sessions.begin(connection, user)

@@ -1,1 +1,1 @@
-"""Accounts themselves: their rows, profiles and addresses, and what the operator does to them."""
+"""Users: the rows of accounts, and e-mail addresses. No credentials, no rules of what people do."""

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, field
 from psycopg.rows import class_row
 
 from services.accounts import identifiers
-from services.accounts.credentials import credentials
-from services.accounts.credentials.revocations import revoke
 from services.accounts.users.addresses import Address
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
@@ -87,24 +85,19 @@ async def add(connection: Connection, applicant: Applicant) -> User | None:
 async def take_over(connection: Connection, applicant: Applicant) -> User | None:
     """Makes an account of an unverified address the applicant's; None when it has none such.
 
-    Whatever was issued to whoever made it ends.
+    Ends its access tokens. The caller ends its sessions and API keys in the same transaction.
     """
-    user = await _one(connection, "take_over_user", _values(applicant))
-    if user is not None:
-        await credentials.end_all(connection, user.id)
-    return user
+    return await _one(connection, "take_over_user", _values(applicant))
 
 
 async def set_password(connection: Connection, address: Address, password_hash: str) -> User | None:
     """Sets a password by a mailed code, which verifies the address; None when nobody has it.
 
-    Whatever was issued to whoever knew the old one ends.
+    Ends the account's access tokens. The caller ends its sessions and API keys in the same
+    transaction.
     """
     values = {"canonical_email": address.canonical, "password_hash": password_hash}
-    user = await _one(connection, "set_password", values)
-    if user is not None:
-        await credentials.end_all(connection, user.id)
-    return user
+    return await _one(connection, "set_password", values)
 
 
 async def rehash(connection: Connection, user: User, password_hash: str) -> None:
@@ -129,9 +122,10 @@ async def set_person(connection: Connection, account_id: str, person: Person) ->
 
 
 async def erase(connection: Connection, account_id: str) -> None:
-    """Erases the person behind an account; the row keeps the id. Ends all that was issued."""
-    await revoke(connection, account_id)
-    await credentials.end_all(connection, account_id)
+    """Erases the personal data of an account; the row keeps its id.
+
+    The caller ends what was issued to the account in the same transaction.
+    """
     await connection.execute(SQL["erase_user"], {"id": account_id})
 
 

@@ -1,23 +1,32 @@
-"""What a call carries along without being handed from function to function."""
+"""The context of a call: its request id, its caller and its deadline."""
 
 import asyncio
 from contextvars import ContextVar
 
 from services.kit.rpc.callers import ANONYMOUS, Caller
+from services.kit.rpc.errors import Unauthenticated
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
+def account_id() -> str:
+    """Returns the account of the caller; raises Unauthenticated for a caller without one."""
+    subject = caller.get().subject
+    if subject is None:
+        raise Unauthenticated
+    return subject
+
+
 def set_deadline(remaining_seconds: float | None) -> None:
-    """Notes when the caller stops waiting; None for never."""
+    """Sets when the caller stops waiting; None for never."""
     loop = asyncio.get_running_loop()
     _deadline.set(None if remaining_seconds is None else loop.time() + remaining_seconds)
 
 
 def remaining_seconds(limit: float) -> float:
-    """Tells how long a call on the caller's behalf may take: `limit`, or what is left if less."""
+    """Returns the timeout of a call for the caller: `limit`, or the time left if that is less."""
     deadline = _deadline.get()
     if deadline is None:
         return limit

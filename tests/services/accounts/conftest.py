@@ -14,7 +14,7 @@ from services.accounts.__main__ import serving
 from services.accounts.credentials.codes import Codes
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.signing_keys import SigningKeys
-from services.accounts.mail.mailing import Mailing
+from services.accounts.mail.mailer import Mailing
 from services.accounts.people.people import People
 from services.accounts.people.registrations import OrganizerSignUp
 from services.accounts.settings import Settings

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.accounts.credentials.sessions import LogIn
-from services.accounts.mail.mailing import Mailing
+from services.accounts.mail.mailer import Mailing
 from services.accounts.people.people import People
 from services.accounts.people.registrations import Form
 from services.accounts.users import addresses

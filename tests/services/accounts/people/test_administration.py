@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.accounts.credentials.revocations import revoke
-from services.accounts.users.administration import Administration
+from services.accounts.people.administration import Administration
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.accounts.client import add_account, execute, insert, read

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from psycopg.rows import class_row
 
-from services.accounts.credentials import credentials
-from services.accounts.credentials.revocations import revoke
+from services.accounts.credentials.revocations import end_sessions, revoke
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
 
@@ -59,7 +58,7 @@ class Administration:
             if not found.is_banned:
                 await connection.execute(SQL["ban"], {"id": found.id})
                 await revoke(connection, found.id)
-                await credentials.end_log_ins(connection, found.id)
+                await end_sessions(connection, found.id)
         return found
 
     async def unban(self, email: str) -> Account:

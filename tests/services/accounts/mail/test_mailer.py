@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from services.accounts.credentials.codes import Codes
-from services.accounts.mail.mailing import Mailing
+from services.accounts.mail.mailer import Mailing
 from services.accounts.mail.smtp import SmtpServer
 from services.accounts.outbox import outbox as outbox_module
 from services.accounts.outbox.outbox import Letter, Outbox

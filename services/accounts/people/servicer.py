@@ -1,4 +1,4 @@
-"""The RPCs of accounts: each method reads its request, asks one noun, and writes its response."""
+"""Serves what people do with their accounts."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,75 +6,17 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from boxoffice.accounts.v1 import (
-    accounts_pb2,
-    accounts_pb2_grpc,
-    api_keys_pb2,
-    api_keys_pb2_grpc,
-    identity_pb2,
-    identity_pb2_grpc,
-    notices_pb2,
-    notices_pb2_grpc,
-)
-from services.accounts import messages
-from services.accounts.credentials.api_keys import ApiKeys
+from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from services.accounts.credentials.codes import EXPIRES_IN_SECONDS, RESEND_AFTER_SECONDS
-from services.accounts.credentials.revocations import Revocations
 from services.accounts.credentials.sessions import LogIn
-from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
-from services.accounts.outbox.notices import Notices
+from services.accounts.people import messages
 from services.accounts.people.people import People
 from services.accounts.users import addresses
-from services.kit.rpc import context, paging
-from services.kit.rpc.errors import Unauthenticated, ValidationFailed, Violation
+from services.kit.rpc import context
+from services.kit.rpc.errors import ValidationFailed, Violation
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-
-
-class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
-    """Serves boxoffice.accounts.v1.IdentityService."""
-
-    def __init__(
-        self, signing_keys: SigningKeys, api_keys: ApiKeys, revocations: Revocations
-    ) -> None:
-        self._signing_keys = signing_keys
-        self._api_keys = api_keys
-        self._revocations = revocations
-
-    async def GetSigningKeys(
-        self, request: identity_pb2.GetSigningKeysRequest, _: Context
-    ) -> identity_pb2.GetSigningKeysResponse:
-        """See identity.proto."""
-        keys = await self._signing_keys.list_published()
-        return identity_pb2.GetSigningKeysResponse(keys=map(messages.signing_key, keys))
-
-    async def ResolveApiKey(
-        self, request: identity_pb2.ResolveApiKeyRequest, _: Context
-    ) -> identity_pb2.ResolveApiKeyResponse:
-        """See identity.proto."""
-        return messages.holder(await self._api_keys.resolve(request.api_key))
-
-    async def ListRevocations(
-        self, request: identity_pb2.ListRevocationsRequest, _: Context
-    ) -> identity_pb2.ListRevocationsResponse:
-        """See identity.proto."""
-        found = await self._revocations.list(request.after_subject, request.limit)
-        return identity_pb2.ListRevocationsResponse(revocations=map(messages.revocation, found))
-
-
-class NoticesServicer(notices_pb2_grpc.NoticesServiceServicer):
-    """Serves boxoffice.accounts.v1.NoticesService."""
-
-    def __init__(self, notices: Notices) -> None:
-        self._notices = notices
-
-    async def SendNotices(
-        self, request: notices_pb2.SendNoticesRequest, _: Context
-    ) -> notices_pb2.SendNoticesResponse:
-        """See notices.proto."""
-        await self._notices.accept(map(messages.notice, request.notices))
-        return notices_pb2.SendNoticesResponse()
 
 
 class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
@@ -133,14 +75,14 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
         self, request: accounts_pb2.LogoutAllRequest, _: Context
     ) -> accounts_pb2.LogoutAllResponse:
         """See accounts.proto."""
-        await self._people.sessions.end_all(_account_id())
+        await self._people.sessions.end_all(context.account_id())
         return accounts_pb2.LogoutAllResponse()
 
     async def GetMe(
         self, request: accounts_pb2.GetMeRequest, _: Context
     ) -> accounts_pb2.GetMeResponse:
         """See accounts.proto."""
-        user = await self._people.profiles.get(_account_id())
+        user = await self._people.profiles.get(context.account_id())
         return accounts_pb2.GetMeResponse(profile=messages.profile(user))
 
     async def UpdateMe(
@@ -148,14 +90,14 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
     ) -> accounts_pb2.UpdateMeResponse:
         """See accounts.proto."""
         fields = messages.profile_fields(request)
-        user = await self._people.profiles.update(_account_id(), fields)
+        user = await self._people.profiles.update(context.account_id(), fields)
         return accounts_pb2.UpdateMeResponse(profile=messages.profile(user))
 
     async def DeleteMe(
         self, request: accounts_pb2.DeleteMeRequest, _: Context
     ) -> accounts_pb2.DeleteMeResponse:
         """See accounts.proto."""
-        await self._people.profiles.delete(_account_id())
+        await self._people.profiles.delete(context.account_id())
         return accounts_pb2.DeleteMeResponse()
 
     async def ForgotPassword(
@@ -179,7 +121,7 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
         self, request: accounts_pb2.ChangeEmailRequest, _: Context
     ) -> accounts_pb2.ChangeEmailResponse:
         """See accounts.proto."""
-        account_id, address = _account_id(), addresses.read(request.email)
+        account_id, address = context.account_id(), addresses.read(request.email)
         changes = self._people.email_changes
         if request.HasField("code"):
             user = await changes.change(account_id, address, request.code)
@@ -193,48 +135,6 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
         return messages.session(log_in, await self._tokens.issue(log_in.user))
 
 
-class ApiKeysServicer(api_keys_pb2_grpc.ApiKeysServiceServicer):
-    """Serves boxoffice.accounts.v1.ApiKeysService, to people alone: no RPC has a scope."""
-
-    def __init__(self, api_keys: ApiKeys) -> None:
-        self._api_keys = api_keys
-
-    async def CreateApiKey(
-        self, request: api_keys_pb2.CreateApiKeyRequest, _: Context
-    ) -> api_keys_pb2.CreateApiKeyResponse:
-        """See api_keys.proto."""
-        caller, wish = context.caller.get(), messages.wish(request)
-        made = await self._api_keys.create(_account_id(), caller.generation, wish)
-        return api_keys_pb2.CreateApiKeyResponse(api_key=messages.new_api_key(made))
-
-    async def ListApiKeys(
-        self, request: api_keys_pb2.ListApiKeysRequest, _: Context
-    ) -> api_keys_pb2.ListApiKeysResponse:
-        """See api_keys.proto."""
-        account_id = _account_id()
-        scope = f"api keys of {account_id}"
-        page = paging.parse(request.page_size, request.page_token, scope=scope)
-        shown, token = await self._api_keys.list(account_id, page)
-        return api_keys_pb2.ListApiKeysResponse(
-            api_keys=map(messages.api_key, shown), next_page_token=token
-        )
-
-    async def DeleteApiKey(
-        self, request: api_keys_pb2.DeleteApiKeyRequest, _: Context
-    ) -> api_keys_pb2.DeleteApiKeyResponse:
-        """See api_keys.proto."""
-        await self._api_keys.delete(_account_id(), request.api_key_id)
-        return api_keys_pb2.DeleteApiKeyResponse()
-
-
 _CODE_SENT: Mapping[str, Any] = MappingProxyType(
     {"expires_in_seconds": EXPIRES_IN_SECONDS, "resend_after_seconds": RESEND_AFTER_SECONDS}
 )
-
-
-def _account_id() -> str:
-    """Tells whose account is meant; raises Unauthenticated for a caller without one."""
-    account_id = context.caller.get().subject
-    if account_id is None:
-        raise Unauthenticated
-    return account_id

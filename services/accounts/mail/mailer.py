@@ -7,9 +7,9 @@ from types import MappingProxyType
 import structlog
 
 from services.accounts.credentials.codes import Codes, Purpose
-from services.accounts.mail import letters
-from services.accounts.mail.letters import Text
+from services.accounts.mail import templates
 from services.accounts.mail.smtp import MailDelayedError, MailRefusedError, SmtpServer
+from services.accounts.mail.templates import Text
 from services.accounts.outbox import notices
 from services.accounts.outbox.outbox import Leased, Letter, Outbox
 from services.accounts.users import users
@@ -22,8 +22,8 @@ log = structlog.get_logger()
 
 _ALWAYS_THE_SAME: Mapping[Letter, Callable[[], Text]] = MappingProxyType(
     {
-        Letter.PASSWORD_CHANGED: letters.password_changed,
-        Letter.EMAIL_CHANGED: letters.email_changed,
+        Letter.PASSWORD_CHANGED: templates.password_changed,
+        Letter.EMAIL_CHANGED: templates.email_changed,
     }
 )
 
@@ -55,7 +55,7 @@ class Mailing:
     async def _deliver(self, letter: Leased, server: SmtpServer) -> None:
         try:
             if text := await self._write(letter):
-                await server.send(letters.message(text, sender=self._sender, to=letter.email))
+                await server.send(templates.message(text, sender=self._sender, to=letter.email))
         except MailDelayedError as error:
             log.warning(
                 "letter delayed", letter=letter.id, attempts=letter.attempts, error=str(error)
@@ -80,17 +80,17 @@ class Mailing:
             user = await users.find(connection, letter.address)
         if kind is Letter.RESET_CODE:
             code = await self._codes.issue(letter.address, Purpose.RESET) if user else None
-            return letters.reset_code(code) if code else None
+            return templates.reset_code(code) if code else None
         if kind is Letter.CHANGE_EMAIL_CODE:
             # The address may be the account's own, which is verified by this.
             code = await self._codes.issue(letter.address, Purpose.CHANGE_EMAIL)
-            return letters.change_email_code(code) if code else None
+            return templates.change_email_code(code) if code else None
         if user and user.email_verified:
-            return letters.already_registered()
+            return templates.already_registered()
         code = await self._codes.issue(letter.address, Purpose.REGISTER)
-        return letters.register_code(code) if code else None
+        return templates.register_code(code) if code else None
 
     async def _write_notice(self, notice_id: str) -> Text | None:
         async with self._pool.connection() as connection:
             notice = await notices.find(connection, notice_id)
-        return letters.notice(notice) if notice else None
+        return templates.notice(notice) if notice else None

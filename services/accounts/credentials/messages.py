@@ -1,0 +1,66 @@
+"""Converts between the messages of IdentityService and ApiKeysService and credentials."""
+
+import base64
+from collections.abc import Iterable
+from datetime import UTC
+
+from boxoffice.accounts.v1 import api_keys_pb2, identity_pb2
+from boxoffice.rest.v1 import rest_pb2
+from services.accounts.credentials.api_keys import ApiKey, Holder, NewApiKey, Wish
+from services.accounts.credentials.revocations import Revocation
+from services.accounts.credentials.signing_keys import PublicKey
+from services.kit.rpc.timestamps import timestamp
+
+
+def signing_key(key: PublicKey) -> identity_pb2.SigningKey:
+    """Writes a key as JWK."""
+    x = base64.urlsafe_b64encode(key.public_key).rstrip(b"=").decode()
+    return identity_pb2.SigningKey(
+        kty="OKP", crv="Ed25519", x=x, kid=key.kid, alg="EdDSA", use="sig"
+    )
+
+
+def holder(found: Holder) -> identity_pb2.ResolveApiKeyResponse:
+    """Writes whom an API key acts for."""
+    return identity_pb2.ResolveApiKeyResponse(
+        subject=found.account_id,
+        role=identity_pb2.Role.Value(f"ROLE_{found.role}"),
+        scopes=scopes(found.scopes),
+    )
+
+
+def revocation(found: Revocation) -> identity_pb2.Revocation:
+    """Writes a revocation."""
+    return identity_pb2.Revocation(subject=found.account_id, generation=found.generation)
+
+
+def wish(request: api_keys_pb2.CreateApiKeyRequest) -> Wish:
+    """Reads what an API key shall be."""
+    scopes = [rest_pb2.Scope.Name(scope).removeprefix("SCOPE_") for scope in request.scopes]
+    has_end = request.HasField("expires_at")
+    expires_at = request.expires_at.ToDatetime(tzinfo=UTC) if has_end else None
+    return Wish(request.name, scopes, expires_at)
+
+
+def api_key(found: ApiKey) -> api_keys_pb2.ApiKey:
+    """Writes an API key without its secret."""
+    return api_keys_pb2.ApiKey(
+        id=found.id,
+        name=found.name,
+        scopes=scopes(found.scopes),
+        created_at=timestamp(found.created_at),
+        expires_at=timestamp(found.expires_at),
+        last_used_at=timestamp(found.last_used_at),
+    )
+
+
+def new_api_key(made: NewApiKey) -> api_keys_pb2.ApiKey:
+    """Writes an API key with its secret, once and never again."""
+    written = api_key(made.api_key)
+    written.secret = made.secret
+    return written
+
+
+def scopes(names: Iterable[str]) -> list[rest_pb2.Scope.ValueType]:
+    """Writes the scopes of an API key."""
+    return [rest_pb2.Scope.Value(f"SCOPE_{name}") for name in names]
