@@ -6,9 +6,9 @@ a shape of their own, which no guest can use.
 
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
 
 from services.kit.auth.authentication import Caller
+from services.kit.rpc import context
 from services.kit.rpc.callers import denied
 
 ACCOUNT_PREFIX = "acct_"
@@ -35,11 +35,11 @@ class Viewer:
         return self.caller.is_service or self.caller.subject is not None
 
     def user(self, named: str = "") -> str:
-        """Gives the user they act for: themselves, unless they name one.
+        """Returns the user they act for: themselves, unless they name one.
 
-        Raises what `denied` makes if that one is not theirs to act for, or if there is none.
+        Raises what `denied` makes if they may not act for that user, or if there is none.
         """
-        user_id = named or self.caller.subject
+        user_id = normalised(named) or self.caller.subject
         if user_id is None or not self._may_act_for(user_id):
             raise denied(self.caller)
         return user_id
@@ -92,16 +92,26 @@ class Viewer:
         return user_id == self.caller.subject
 
 
+@dataclass(frozen=True, slots=True)
+class Viewers:
+    """Makes callers viewers, with or without open access."""
+
+    open_access: bool
+
+    def of(self, caller: Caller) -> Viewer:
+        """Returns the viewer that a caller is."""
+        return Viewer(caller, self.open_access)
+
+    def current(self) -> Viewer:
+        """Returns the viewer who made the RPC under way."""
+        return self.of(context.caller.get())
+
+
 def is_account(user_id: str) -> bool:
     """Tells whether a user has an account; the SQL function `is_account` says the same."""
     return user_id.startswith(ACCOUNT_PREFIX)
 
 
-def user_of(request: Any, viewer: Viewer) -> str:
-    """Finds the user of a request that may leave it to the token; raises as `user` does."""
-    return viewer.user(normalised(request.user_id))
-
-
 def normalised(user_id: str) -> str:
-    """Gives look-alikes that Unicode calls the same one spelling (NFC)."""
+    """Normalises the spelling of a user id (NFC), so that what looks the same is the same."""
     return unicodedata.normalize("NFC", user_id)

@@ -6,7 +6,6 @@ import grpc
 import httpx
 import pytest
 
-from boxoffice.events.v1 import catalogue_pb2_grpc
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.errors import EventNotFound
 from tests.e2e.client import named, new_key, new_user, refusal, reserve
@@ -87,7 +86,7 @@ async def test_bookings_learns_of_it_by_its_key(system: System, client: httpx.Cl
     key = new_key()
     initialize(client, key)
     async with grpc.aio.insecure_channel(system.events_target) as channel:
-        events = EventsClient(catalogue_pb2_grpc.CatalogueServiceStub(channel), SERVICE_KEY)
+        events = EventsClient(channel, SERVICE_KEY)
         state = await events.get_state(key)
         assert state.key == key
         assert await events.get_state(state.event_id) == state

@@ -5,17 +5,14 @@ from typing import Any
 
 import psycopg
 
-from services.bookings.catalogue.event_keys import Keys
-from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import GiveBack, Outcome
-from services.bookings.reservations import reservations
-from services.bookings.waiting_list.waiting_list import WaitingList
+from services.bookings.waiting_list import booking
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.faults.interleaving import Work
 from tests.faults.stage import ANYBODY, Stage, applying, concert
-from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward
+from tests.services.bookings.conftest import clock_forward
 
 PRICED: dict[str, Any] = {"price_amount_minor": 1000, "price_currency": "EUR"}
 TWO_HOURS = 2 * 3600 + 1
@@ -45,7 +42,7 @@ def growing(event_id: int, capacity: int, *, rev: int = 2) -> Work:
 async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
     """Asks for a ticket."""
     event = key_of(event_id), event_id
-    [outcome] = await Inventory(pool).decide([reservations.book(event, user_id, 1, ANYBODY)])
+    [outcome] = await Inventory(pool).decide([booking.book(event, user_id, 1, ANYBODY)])
     return outcome
 
 
@@ -53,13 +50,6 @@ async def give_back(pool: Pool, event_id: int, user_id: str) -> Outcome:
     """Gives a ticket back, or leaves the list."""
     [outcome] = await Inventory(pool).decide([Ask(GiveBack(event_id, user_id, ANYBODY))])
     return outcome
-
-
-def list_of(pool: Pool) -> WaitingList:
-    """Gives the waiting list."""
-    inventory = Inventory(pool)
-    catalogue = Catalogue(ScriptedCatalogue().fetch, inventory)
-    return WaitingList(pool, Keys(pool, catalogue), inventory)
 
 
 def key_of(event_id: int) -> str:

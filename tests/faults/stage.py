@@ -15,6 +15,7 @@ from services.bookings.reservations.cancellations import Cancellation, Cancellat
 from services.kit.auth.authentication import SERVICE
 from services.kit.database.postgres import Pool
 from tests.faults.interleaving import Session, Work
+from tests.services.bookings.asking import response_to
 
 CAPACITY = 2
 ANYBODY = Viewer(SERVICE, open_access=False)
@@ -60,11 +61,10 @@ def returning(reference: UUID, key: str = "") -> Work:
 
     async def cancel(session: Session) -> object:
         pool = session.pool("bookings")
-        asked = [Cancellation(reference, ANYBODY, key)]
-        [outcome] = await Cancellations(pool, Inventory(pool)).cancel_all(asked)
-        if isinstance(outcome, bytes):
-            return CancelBookingByReferenceResponse.FromString(outcome)
-        return outcome
+        inventory = Inventory(pool)
+        cancellation = Cancellation(reference, ANYBODY, key)
+        [ask] = await Cancellations(pool, inventory).asks_of([cancellation])
+        return await response_to(inventory, ask, CancelBookingByReferenceResponse)
 
     return cancel
 

@@ -6,11 +6,10 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from services.bookings.catalogue.following import Feed, Follower, News
+from services.bookings.catalogue.following import Feed, FeedPage, Follower
+from services.bookings.catalogue.messages import apply_response, event_state
 from services.bookings.errors import AlreadyCancelled, SoldOut
 from services.bookings.inventory import Inventory, Place, Verdict
-from services.bookings.reservations.messages import event_state
-from services.bookings.reservations.responses import apply_response
 from services.events.access import Viewer
 from services.events.errors import CapacityBelowBooked, ChangePending, EventNotFound
 from services.events.events import messages, revisions
@@ -331,7 +330,7 @@ async def test_a_finisher_meets_a_late_copy_and_a_cancellation(
 HERE, THERE = Place("epoch", 1), Place("epoch", 3)
 
 
-def following(news: News) -> Work:
+def following(news: FeedPage) -> Work:
     """Has a replica apply what it has just read."""
     feed = cast(Feed, None)
 
@@ -354,7 +353,7 @@ async def test_two_replicas_follow_while_a_push_arrives(
             concert(number, rev, capacity, epoch="epoch")
             for rev, capacity in ((1, 5), (2, 6), (3, 7))
         )
-        news = News([first, second], THERE, None, is_last=True)
+        news = FeedPage([first, second], THERE, None, is_last=True)
         return [following(news), following(news), applying(third)]
 
     async for *followed, pushed in interleavings.each(read_twice):

@@ -10,15 +10,15 @@ from services.kit.rpc.errors import Refusal, Unavailable
 SQL = queries.load(__file__)
 
 
-class Keys:
-    """Finds the numbers of events. Uses the catalogue for those that are not known here yet."""
+class EventKeys:
+    """Finds events by their keys. Asks the catalogue about those that are not known here yet."""
 
     def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
         self._pool = pool
         self._catalogue = catalogue
 
-    async def event_ids(self, keys: Collection[str]) -> dict[str, int | Refusal]:
-        """Finds the number of each key's event, or tells why it cannot."""
+    async def find_all(self, keys: Collection[str]) -> dict[str, int | Refusal]:
+        """Returns the number of each key's event, or what `find` would raise."""
         found: dict[str, int | Refusal] = {**await self._known(keys)}
         unknown = {key for key in keys if key not in found}
         if unknown:
@@ -26,9 +26,9 @@ class Keys:
             found |= await self._known(unknown - found.keys())
         return {key: found.get(key) or Unavailable() for key in keys}
 
-    async def event_id(self, key: str) -> int:
-        """Finds the number of one event; raises EventNotFound, or Unavailable."""
-        found = (await self.event_ids([key]))[key]
+    async def find(self, key: str) -> int:
+        """Returns the number of an event; raises EventNotFound, or Unavailable."""
+        found = (await self.find_all([key]))[key]
         if isinstance(found, Refusal):
             raise found
         return found

@@ -2,11 +2,13 @@
 
 from typing import TypeVar
 
+import grpc
+
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
-from services.bookings.catalogue.following import Listing, News
+from services.bookings.catalogue import messages
+from services.bookings.catalogue.following import FeedPage, Listing
 from services.bookings.errors import EventNotFound, HistoryGone
 from services.bookings.inventory import EventState, Place
-from services.bookings.reservations import messages
 from services.kit.auth.authentication import SERVICE_SCHEME
 from services.kit.rpc import channel
 from services.kit.rpc.errors import Received
@@ -21,10 +23,8 @@ ResponseT = TypeVar("ResponseT")
 class EventsClient:
     """Asks events how the catalogue stands; raises a Refusal where there is no answer."""
 
-    def __init__(
-        self, stub: "catalogue_pb2_grpc.CatalogueServiceAsyncStub", service_key: str
-    ) -> None:
-        self._stub = stub
+    def __init__(self, channel: grpc.aio.Channel, service_key: str) -> None:
+        self._stub = catalogue_pb2_grpc.CatalogueServiceStub(channel)
         self._authorization = SERVICE_SCHEME + service_key
 
     async def get_state(self, event: int | str) -> EventState:
@@ -36,22 +36,19 @@ class EventsClient:
         response = await self._call(self._stub.GetEventState, request, STATE_SECONDS)
         return messages.event_state(response.state)
 
-    async def list_changes(self, place: Place, limit: int) -> News:
+    async def list_changes(self, place: Place, limit: int) -> FeedPage:
         """Lists what changed since a place in the feed; raises HistoryGone."""
         request = catalogue_pb2.ListChangesRequest(
             epoch=place.epoch, after_sequence=place.sequence, limit=limit
         )
         response = await self._call(self._stub.ListChanges, request, LIST_SECONDS)
-        return messages.news(response, place)
+        return messages.feed_page(response, place)
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
         """Lists the states of all events by number."""
         request = catalogue_pb2.ListEventStatesRequest(after_event_id=after_event_id, limit=limit)
         response = await self._call(self._stub.ListEventStates, request, LIST_SECONDS)
-        return Listing(
-            [messages.event_state(state) for state in response.states],
-            Place(response.epoch, response.head_sequence),
-        )
+        return messages.listing(response)
 
     async def _call(
         self, rpc: channel.Rpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float

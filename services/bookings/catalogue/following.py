@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class FeedPage:
     """Changes after a place, the place they lead to, and when the first of them was made."""
 
     states: Sequence[EventState]
@@ -53,7 +53,7 @@ class Listing:
 class Feed(Protocol):
     """What there is to follow."""
 
-    async def list_changes(self, place: Place, limit: int) -> News:
+    async def list_changes(self, place: Place, limit: int) -> FeedPage:
         """Lists what changed since; raises HistoryGone, or another Refusal for no answer."""
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
@@ -98,23 +98,23 @@ class Follower:
 
     async def _follow_from(self, place: Place) -> bool:
         try:
-            news = await self._feed.list_changes(place, CHANGES_AT_ONCE)
+            page = await self._feed.list_changes(place, CHANGES_AT_ONCE)
         except HistoryGone:
             await self._start_over(place)
             return True
         self._heard_at = time.monotonic()
         self._silence.end()
-        metrics.LAG_SECONDS.set(_age(news.oldest_at))
-        if news.place != place:
-            await self._advance(place, news)
-        return not news.is_last
+        metrics.LAG_SECONDS.set(_age(page.oldest_at))
+        if page.place != place:
+            await self._advance(place, page)
+        return not page.is_last
 
-    async def _advance(self, place: Place, news: News) -> None:
-        """Applies news and moves the place."""
+    async def _advance(self, place: Place, page: FeedPage) -> None:
+        """Applies the changes of a page and moves the place."""
         failpoint("bookings.follow.fetched")
-        await self._inventory.apply_all(_latest(news.states))
+        await self._inventory.apply_all(_latest(page.states))
         failpoint("bookings.follow.applied")
-        await self._move(place, news.place)
+        await self._move(place, page.place)
         failpoint("bookings.follow.committed")
 
     async def _start_over(self, left: Place) -> None:

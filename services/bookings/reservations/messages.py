@@ -1,72 +1,83 @@
-"""Protobuf messages out of what the nouns of bookings give, and back."""
+"""Protobuf messages of bookings, their seats and the users who book most."""
 
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from boxoffice.accounts.v1 import notices_pb2
-from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
-from boxoffice.events.v1 import catalogue_pb2, events_pb2
-from services.bookings.catalogue.following import News
-from services.bookings.inventory import EventState, Place, Seats
+from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.type.v1 import money_pb2
+from services.bookings.asks import expect
+from services.bookings.inventory import Seats
+from services.bookings.inventory.commands import Booked, Cancelled, NamedEvent, Outcome
+from services.bookings.inventory.stock import Booking
+from services.bookings.rankings.rankings import TopUser
 from services.bookings.reservations.reading import BookingDetails
-from services.bookings.reservations.responses import booking_message
-from services.bookings.waiting_list import waiting_list
-from services.bookings.waiting_list.notices import Notice
-from services.bookings.waiting_list.waiting_list import Entry, EntryChange, Tickets
+from services.kit.rpc.errors import Refusal, status_of
 from services.kit.rpc.timestamps import timestamp
 
 
-def booking(found: BookingDetails) -> bookings_pb2.Booking:
+def reserve_response(outcome: Outcome) -> bookings_pb2.ReserveResponse:
+    """Writes a booking of one seat that was just made."""
+    made = expect(outcome, Booked)
+    response = bookings_pb2.ReserveResponse()
+    reservation, made_booking = response.reservation, made.booking
+    reservation.booking_id = made_booking.id
+    reservation.event_id = made_booking.event_id
+    reservation.user_id = made_booking.user_id
+    reservation.created_at.CopyFrom(_shared_timestamp(made_booking.created_at))
+    response.inventory_revision = made.rev
+    return response
+
+
+def create_response(outcome: Outcome) -> bookings_pb2.CreateBookingResponse:
+    """Writes a booking of several seats that was just made."""
+    made = expect(outcome, Booked)
+    return bookings_pb2.CreateBookingResponse(
+        booking=booking(made.booking, made.event), inventory_revision=made.rev
+    )
+
+
+def cancel_response(outcome: Outcome) -> bookings_pb2.CancelBookingByReferenceResponse:
+    """Writes a booking that was just cancelled."""
+    cancelled = expect(outcome, Cancelled)
+    return bookings_pb2.CancelBookingByReferenceResponse(
+        booking=booking(cancelled.booking, cancelled.event), inventory_revision=cancelled.rev
+    )
+
+
+def details(found: BookingDetails) -> bookings_pb2.Booking:
     """Writes a booking as it was read."""
-    return booking_message(found, found)
+    return booking(found, found.event)
 
 
-def status_response(
-    event: Tickets, place: waiting_list.Place | None
-) -> waiting_list_pb2.GetEventStatusResponse:
-    """Writes the tickets of an event, and where somebody stands if that was asked."""
-    you = place and waiting_list_pb2.Place(
-        status=place.status,
-        position=place.position,
-        offer_expires_at=timestamp(place.offer_expires_at),
-    )
-    return waiting_list_pb2.GetEventStatusResponse(
-        status=waiting_list_pb2.EventTickets(
-            event_id=event.key,
-            total_tickets=event.capacity,
-            available_tickets=event.available,
-            waiting_list=event.waiting,
-            you=you or None,
-        ),
-        inventory_revision=event.rev,
-    )
-
-
-def entry_change(change: EntryChange) -> waiting_list_pb2.WatchWaitingListResponse:
-    """Writes a change of an entry of a waiting list."""
-    return waiting_list_pb2.WatchWaitingListResponse(
-        change=waiting_list_pb2.WaitingListChange(
-            revision=change.rev,
-            user_id=change.user_id,
-            state=waiting_list_pb2.WaitingState.Value(f"WAITING_STATE_{change.state}"),
-            position=change.position,
-            booking_id=change.booking_id,
-            changed_at=timestamp(change.changed_at),
+def booking(found: Booking | BookingDetails, event: NamedEvent) -> bookings_pb2.Booking:
+    """Writes a booking with its event."""
+    price = None
+    if found.price_amount_minor is not None and found.price_currency is not None:
+        price = money_pb2.Money(
+            amount_minor=found.price_amount_minor, currency=found.price_currency
         )
-    )
-
-
-def entry(found: Entry) -> waiting_list_pb2.WaitingListEntry:
-    """Writes an entry of a waiting list."""
-    return waiting_list_pb2.WaitingListEntry(
+    return bookings_pb2.Booking(
+        id=found.id,
+        reference=str(found.reference),
+        event_id=found.event_id,
         user_id=found.user_id,
+        status=bookings_pb2.BookingStatus.Value(f"BOOKING_STATUS_{found.status}"),
         seat_count=found.seat_count,
-        state=waiting_list_pb2.WaitingState.Value(f"WAITING_STATE_{found.state}"),
-        position=found.position,
-        booking_id=found.booking_id,
-        joined_at=timestamp(found.joined_at),
+        price=price,
+        created_at=timestamp(found.created_at),
+        expires_at=timestamp(found.expires_at),
+        cancelled_at=timestamp(found.cancelled_at),
+        event=bookings_pb2.BookedEvent(
+            id=found.event_id, name=event.name, starts_at=timestamp(event.starts_at)
+        ),
     )
+
+
+def status_name(status: bookings_pb2.BookingStatus.ValueType) -> str:
+    """Returns a status as it is stored."""
+    return bookings_pb2.BookingStatus.Name(status).removeprefix("BOOKING_STATUS_")
 
 
 def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
@@ -83,62 +94,23 @@ def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
     )
 
 
-def event_state(state: catalogue_pb2.EventState) -> EventState:
-    """Reads a state of an event; a status that is not known counts as closed for sale."""
-    known = events_pb2.EventStatus.values()
-    status = state.status if state.status in known else events_pb2.EVENT_STATUS_COMPLETED
-    return EventState(
-        event_id=state.event_id,
-        rev=state.revision,
-        name=state.name,
-        capacity=state.total_seats,
-        status=events_pb2.EventStatus.Name(status).removeprefix("EVENT_STATUS_"),
-        deleted=state.deleted,
-        starts_at=_moment(state.starts_at) if state.HasField("starts_at") else None,
-        sales_open_at=_moment(state.sales_open_at) if state.HasField("sales_open_at") else None,
-        sales_close_at=_moment(state.sales_close_at) if state.HasField("sales_close_at") else None,
-        price_amount_minor=state.price.amount_minor if state.HasField("price") else None,
-        price_currency=state.price.currency if state.HasField("price") else None,
-        one_booking_per_user=(
-            state.one_booking_per_user if state.HasField("one_booking_per_user") else None
-        ),
-        organizer_id=state.organizer_id if state.HasField("organizer_id") else None,
-        key=state.key if state.HasField("key") else None,
-        epoch=state.epoch,
+def availability_result(seats: Seats | Refusal) -> bookings_pb2.BatchGetAvailabilityResult:
+    """Writes the seats of one event of many, or why they could not be counted."""
+    if isinstance(seats, Refusal):
+        return bookings_pb2.BatchGetAvailabilityResult(error=status_of(seats))
+    return bookings_pb2.BatchGetAvailabilityResult(response=availability_response(seats))
+
+
+def top_user(user: TopUser) -> bookings_pb2.TopUser:
+    """Writes a user's place in a ranking."""
+    return bookings_pb2.TopUser(
+        place=user.place, user_id=user.user_id, bookings_count=user.bookings_count
     )
 
 
-def news(response: catalogue_pb2.ListChangesResponse, place: Place) -> News:
-    """Reads the changes that follow a place in the feed."""
-    changes = response.changes
-    last = changes[-1].sequence if changes else place.sequence
-    return News(
-        [event_state(change.state) for change in changes],
-        Place(response.epoch, last),
-        _moment(changes[0].changed_at) if changes else None,
-        is_last=last >= response.head_sequence,
-    )
-
-
-def notice(waiting: Notice) -> notices_pb2.Notice:
-    """Writes what accounts is to tell somebody."""
-    is_offer = waiting.offer_expires_at is not None
-    return notices_pb2.Notice(
-        id=str(waiting.id),
-        account_id=waiting.user_id,
-        kind=notices_pb2.NOTICE_KIND_OFFERED if is_offer else notices_pb2.NOTICE_KIND_PROMOTED,
-        event_name=waiting.event_name,
-        starts_at=timestamp(waiting.event_starts_at),
-        seat_count=waiting.seat_count,
-        reference=str(waiting.reference),
-        offer_expires_at=timestamp(waiting.offer_expires_at),
-    )
-
-
-def status_name(status: bookings_pb2.BookingStatus.ValueType) -> str:
-    """Gives a status as it is stored."""
-    return bookings_pb2.BookingStatus.Name(status).removeprefix("BOOKING_STATUS_")
-
-
-def _moment(written: Timestamp) -> datetime:
-    return written.ToDatetime(tzinfo=UTC)
+@lru_cache(maxsize=16)
+def _shared_timestamp(moment: datetime) -> Timestamp:
+    """Returns a time to copy from: all reservations of a batch have the same."""
+    written = Timestamp()
+    written.FromDatetime(moment)
+    return written

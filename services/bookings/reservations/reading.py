@@ -1,18 +1,18 @@
-"""Looking at bookings: one, all, a user's, an event's; nothing here changes anything."""
+"""Reading bookings: one, all of them, those of a user or of an event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from services.bookings.access import Viewer
-from services.bookings.catalogue.read_through import Catalogue
-from services.bookings.errors import BookingNotFound, EventNotFound
+from services.bookings.catalogue.availability import Availability
+from services.bookings.errors import BookingNotFound
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
-from services.kit.rpc.errors import Unavailable
 from services.kit.rpc.paging import Page
 
 SQL = queries.load(__file__)
@@ -20,7 +20,7 @@ SQL = queries.load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class BookingDetails:
-    """A booking as people see it: with its event, and CANCELLED as soon as that is closed.
+    """A booking as people see it: with its event, and CANCELLED once its event is closed.
 
     Times are aware, money is minor units for all seats.
     """
@@ -41,38 +41,31 @@ class BookingDetails:
     event_organizer_id: str | None
 
     @property
-    def name(self) -> str:
-        """The name of its event."""
-        return self.event_name
-
-    @property
-    def starts_at(self) -> datetime | None:
-        """When its event starts."""
-        return self.event_starts_at
+    def event(self) -> "BookedEvent":
+        """The event, as the booking shows it."""
+        return BookedEvent(self.event_name, self.event_starts_at)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whose an event is, and whether it is hidden from others or gone."""
+class BookedEvent(NamedTuple):
+    """The event of a booking."""
 
-    organizer_id: str | None
-    is_draft: bool
-    is_deleted: bool
+    name: str
+    starts_at: datetime | None
 
 
 class Bookings:
-    """Reads bookings. Uses the catalogue for events that are not known here yet."""
+    """Reads bookings. Asks the catalogue about events that are not known here yet."""
 
-    def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
+    def __init__(self, pool: Pool, availability: Availability) -> None:
         self._pool = pool
-        self._catalogue = catalogue
+        self._availability = availability
 
     async def get(self, booking_id: int, viewer: Viewer) -> BookingDetails:
-        """Gets a booking by its number; raises BookingNotFound unless the viewer may see it."""
+        """Reads a booking by its number; raises BookingNotFound unless the viewer may see it."""
         return _only(await self._read("get_booking", id=booking_id, **viewer.rows()))
 
     async def get_by_reference(self, reference: UUID, viewer: Viewer) -> BookingDetails:
-        """Gets a booking by its reference, which a guest tells nobody.
+        """Reads a booking by its reference, the secret of a guest.
 
         Raises BookingNotFound unless the viewer may see it.
         """
@@ -90,7 +83,7 @@ class Bookings:
         )
 
     async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[BookingDetails]:
-        """Lists a user's bookings of a page, and one more if there is a next page.
+        """Lists a user's bookings, and one more than the page has.
 
         Raises PermissionDenied.
         """
@@ -102,15 +95,13 @@ class Bookings:
     async def list_of_event(
         self, event_id: int, page: Page, viewer: Viewer
     ) -> list[BookingDetails]:
-        """Lists what the viewer may see of an event's bookings, and one more than the page has.
+        """Lists the bookings of an event that the viewer may see, and one more than the page has.
 
-        Raises EventNotFound for an event that they may not see, PermissionDenied for one that they
-        see and whose list they do not, Unavailable for one that nobody can tell of.
+        Raises EventNotFound for an event that the viewer may not see, PermissionDenied for one
+        whose bookings they may not list, and Unavailable.
         """
-        standing = await self._standing(event_id)
-        if standing.is_deleted or (standing.is_draft and not viewer.owns(standing.organizer_id)):
-            raise EventNotFound
-        viewer.expect_to_list_event(standing.organizer_id)
+        seats = await self._availability.get(event_id, viewer)
+        viewer.expect_to_list_event(seats.organizer_id)
         return await self._read(
             "list_event_bookings",
             event_id=event_id,
@@ -130,22 +121,6 @@ class Bookings:
         async with self._pool.connection() as connection:
             [total] = await (await connection.execute(SQL["count_own_bookings"], wanted)).fetchall()
         return found, total[0]
-
-    async def _standing(self, event_id: int) -> Standing:
-        standing = await self._known_standing(event_id)
-        if standing is None:
-            if refusal := (await self._catalogue.learn([event_id])).get(event_id):
-                raise refusal
-            standing = await self._known_standing(event_id)
-        if standing is None:
-            raise Unavailable
-        return standing
-
-    async def _known_standing(self, event_id: int) -> Standing | None:
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Standing))
-            await cursor.execute(SQL["get_standing"], {"event_id": event_id})
-            return await cursor.fetchone()
 
     async def _read(self, statement: str, **values: object) -> list[BookingDetails]:
         async with self._pool.connection() as connection:

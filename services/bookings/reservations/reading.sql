@@ -64,12 +64,3 @@ SELECT count(*)
 FROM booking_details
 WHERE user_id = %(user_id)s
     AND (%(status)s::text IS NULL OR status = %(status)s)
-
--- name: get_standing
--- Tells whose an event is and who may know of it.
-SELECT
-    organizer_id,
-    status = 'DRAFT' AS is_draft,
-    deleted AS is_deleted
-FROM inventory
-WHERE event_id = %(event_id)s

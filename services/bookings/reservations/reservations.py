@@ -1,24 +1,22 @@
-"""Asking for seats: requests as commands, and events that are not known here yet."""
+"""Booking seats of events by their numbers."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import structlog
 
 from services.bookings.access import Viewer
+from services.bookings.asks import idempotency_key
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
-from services.bookings.inventory.commands import Book, Outcome, Reserve, UnknownEvent
+from services.bookings.inventory.commands import Outcome, Reserve, UnknownEvent
 from services.bookings.inventory.lane import failures
-from services.bookings.inventory.transaction import Answer
-from services.bookings.reservations import responses
-from services.kit.database.idempotency import Key, fingerprint
+from services.bookings.reservations import messages
 
 log = structlog.get_logger()
 
 
 class Reservations:
-    """Books seats. Uses the catalogue for events that are not known here yet."""
+    """Books seats. Asks the catalogue about events that are not known here yet."""
 
     def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
         self._inventory = inventory
@@ -37,7 +35,8 @@ class Reservations:
     async def _decide_unknown(self, asks: Sequence[Ask], *, skip_busy: bool) -> list[Outcome]:
         """Decides asks for events that are not known here yet.
 
-        If that fails, it fails for these alone: the others must hear what became of them.
+        A failure is the outcome of these asks alone: the others are committed, and their callers
+        must learn of it.
         """
         try:
             missing = await self._catalogue.learn({ask.command.event_id for ask in asks})
@@ -50,38 +49,15 @@ class Reservations:
 
 
 def reserve(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:
-    """Asks for one seat for a user who may have one booking, unless the event says otherwise."""
-    command = Reserve(event_id, user_id, viewer=viewer)
-    return _ask(command, "reserve", viewer, request_id, responses.reserve_response)
+    """Asks for one seat. The user may have one such booking, unless the event says otherwise."""
+    key = idempotency_key(viewer, "reserve", request_id, event_id, user_id, 1)
+    return Ask(Reserve(event_id, user_id, viewer=viewer), key, messages.reserve_response)
 
 
 def create(
     event_id: int, user_id: str, seat_count: int, viewer: Viewer, request_id: str = ""
 ) -> Ask:
-    """Asks for seats for a user who may have any number of bookings, unless the event says so."""
+    """Asks for seats. The user may have any number of bookings, unless the event says otherwise."""
+    key = idempotency_key(viewer, "create_booking", request_id, event_id, user_id, seat_count)
     command = Reserve(event_id, user_id, seat_count, exclusive=False, viewer=viewer)
-    return _ask(command, "create_booking", viewer, request_id, responses.create_response)
-
-
-def book(
-    event: tuple[str, int],
-    user_id: str,
-    seat_count: int,
-    viewer: Viewer,
-    request_id: str = "",
-) -> Ask:
-    """Asks for seats of an event, given by its key and its number, or for a place in its line."""
-    event_key, event_id = event
-    command = Book(event_id, user_id, seat_count, viewer)
-    answer = partial(responses.ticket_response, event_key)
-    return _ask(command, "book_ticket", viewer, request_id, answer)
-
-
-def _ask(
-    command: Reserve | Book, operation: str, viewer: Viewer, request_id: str, answer: Answer
-) -> Ask:
-    key: Key | None = None
-    if request_id:
-        asked = fingerprint(operation, command.event_id, command.user_id, command.seat_count)
-        key = Key(viewer.key_owner, operation, request_id, asked)
-    return Ask(command, key, answer)
+    return Ask(command, key, messages.create_response)

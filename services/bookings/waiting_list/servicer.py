@@ -1,32 +1,29 @@
-"""The RPCs of the waiting list: each reads its request, asks one noun, and writes its response."""
+"""The RPCs of events by their keys: booking or waiting, cancelling, and reading the line."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import Message
 
 from boxoffice.bookings.v1 import waiting_list_pb2, waiting_list_pb2_grpc
-from services.bookings.access import Viewer, normalised, user_of
-from services.bookings.catalogue.event_keys import Keys
-from services.bookings.inventory import Ask, Inventory
-from services.bookings.reservations import messages, reservations
-from services.bookings.reservations.reservations import Reservations
-from services.bookings.reservations.responses import responded
-from services.bookings.waiting_list.waiting_list import GivingBack, WaitingList
-from services.kit.rpc import context, paging
+from services.bookings import asks
+from services.bookings.access import Viewers, normalised
+from services.bookings.catalogue.availability import Availability
+from services.bookings.catalogue.event_keys import EventKeys
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.inventory import Ask, Inventory, Seats
+from services.bookings.waiting_list import booking, messages
+from services.bookings.waiting_list.waiting_list import WaitingList
+from services.kit.database.postgres import Pool
+from services.kit.rpc import paging
 from services.kit.rpc.errors import Refusal
-from services.kit.server.batch import (
-    Handler,
-    Item,
-    Outcome,
-    answer_alone,
-    decide_admitted,
-    handlers_of,
-)
+from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+EventIds: TypeAlias = Mapping[str, int | Refusal]
 SERVICE = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
 WATCH_SECONDS = 60
 LOOK_SECONDS = 0.25
@@ -36,19 +33,13 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
     """Serves boxoffice.bookings.v1.WaitingListService."""
 
     def __init__(
-        self,
-        reservations: Reservations,
-        waiting_list: WaitingList,
-        keys: Keys,
-        inventory: Inventory,
-        *,
-        open_access: bool,
+        self, pool: Pool, inventory: Inventory, catalogue: Catalogue, *, open_access: bool
     ) -> None:
-        self._reservations = reservations
-        self._waiting_list = waiting_list
-        self._keys = keys
         self._inventory = inventory
-        self._open_access = open_access
+        self._event_keys = EventKeys(pool, catalogue)
+        self._availability = Availability(inventory, catalogue)
+        self._waiting_list = WaitingList(pool)
+        self._viewers = Viewers(open_access)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -71,23 +62,22 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         self, request: waiting_list_pb2.GetEventStatusRequest, _: Context
     ) -> waiting_list_pb2.GetEventStatusResponse:
         """See waiting_list.proto."""
-        viewer = self._viewer()
+        viewer = self._viewers.current()
         user_id = viewer.caller.subject
         if request.HasField("user_id"):
-            user_id = viewer.user(normalised(request.user_id))
-        event = await self._waiting_list.tickets(request.event_id, viewer)
-        place = user_id and await self._waiting_list.place(event.event_id, user_id)
-        return messages.status_response(event, place or None)
+            user_id = viewer.user(request.user_id)
+        seats = await self._seats(request.event_id)
+        standing = user_id and await self._waiting_list.standing(seats.event_id, user_id)
+        return messages.status_response(request.event_id, seats, standing or None)
 
     async def ListWaitingList(
         self, request: waiting_list_pb2.ListWaitingListRequest, _: Context
     ) -> waiting_list_pb2.ListWaitingListResponse:
         """See waiting_list.proto."""
-        viewer = self._viewer()
         scope = f"waiting list {request.event_id}"
         page = paging.parse(request.page_size, request.page_token, scope=scope)
-        event = await self._waiting_list.tickets(request.event_id, viewer)
-        listed = await self._waiting_list.list_waiting(event, page, viewer)
+        seats = await self._seats(request.event_id)
+        listed = await self._waiting_list.list_waiting(seats, page, self._viewers.current())
         found, token = paging.cut(listed, page)
         return waiting_list_pb2.ListWaitingListResponse(
             entries=map(messages.entry, found), next_page_token=token
@@ -97,12 +87,12 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         self, request: waiting_list_pb2.GetWaitingListEntryRequest, _: Context
     ) -> waiting_list_pb2.GetWaitingListEntryResponse:
         """See waiting_list.proto."""
-        viewer = self._viewer()
-        event = await self._waiting_list.tickets(request.event_id, viewer)
+        viewer = self._viewers.current()
+        seats = await self._seats(request.event_id)
         user_id = normalised(request.user_id)
-        if not viewer.owns(event.organizer_id):
+        if not viewer.owns(seats.organizer_id):
             viewer.user(user_id)
-        found = await self._waiting_list.entry(event.event_id, user_id)
+        found = await self._waiting_list.entry(seats.event_id, user_id)
         return waiting_list_pb2.GetWaitingListEntryResponse(entry=messages.entry(found))
 
     async def WatchWaitingList(
@@ -111,7 +101,7 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         """See waiting_list.proto."""
         now = asyncio.get_running_loop().time
         ends_at, after = now() + WATCH_SECONDS, request.after_revision
-        event_id = await self._keys.event_id(request.event_id)
+        event_id = await self._event_keys.find(request.event_id)
         while now() < ends_at:
             changes = await self._waiting_list.changes(event_id, after)
             for change in changes:
@@ -126,56 +116,56 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         """See waiting_list.proto."""
         named = request.HasField("skip_fit_after_seconds")
         seconds = request.skip_fit_after_seconds if named else None
-        event_id = await self._keys.event_id(request.event_id)
+        event_id = await self._event_keys.find(request.event_id)
         await self._inventory.set_skip_fit(event_id, seconds)
         return waiting_list_pb2.SetSkipFitResponse()
 
     async def _book(
         self, items: Sequence[Item[waiting_list_pb2.BookTicketRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        event_ids = await self._keys.event_ids({item.request.event_id for item in items})
-        asks = [_ticket(item.request, self._viewer_of(item), event_ids) for item in items]
-        decide = partial(self._reservations.decide, skip_busy=skip_busy)
-        outcomes = await decide_admitted(asks, decide)
-        return responded(asks, outcomes, waiting_list_pb2.BookTicketResponse)
+        response = waiting_list_pb2.BookTicketResponse
+        return await self._answer(items, self._booking, response, skip_busy=skip_busy)
 
     async def _cancel(
         self, items: Sequence[Item[waiting_list_pb2.CancelTicketRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        asked = [_giving_back(item.request, self._viewer_of(item)) for item in items]
-        return await self._waiting_list.give_back(asked, skip_busy=skip_busy)
+        response = waiting_list_pb2.CancelTicketResponse
+        return await self._answer(items, self._cancellation, response, skip_busy=skip_busy)
 
-    def _viewer(self) -> Viewer:
-        return Viewer(context.caller.get(), self._open_access)
+    async def _answer(
+        self,
+        items: Sequence[Item[Any]],
+        read: Callable[[EventIds, Item[Any]], Ask],
+        response: type[Message],
+        *,
+        skip_busy: bool,
+    ) -> Sequence[Outcome]:
+        event_ids = await self._event_keys.find_all({item.request.event_id for item in items})
+        asked = asks.read_each(items, partial(read, event_ids))
+        return await asks.answer(self._inventory, asked, response, skip_busy=skip_busy)
 
-    def _viewer_of(self, item: Item[Any]) -> Viewer:
-        return Viewer(item.caller, self._open_access)
+    def _booking(self, event_ids: EventIds, item: Item[waiting_list_pb2.BookTicketRequest]) -> Ask:
+        request, viewer = item.request, self._viewers.of(item.caller)
+        user_id = viewer.user(request.user_id)
+        event = request.event_id, _found(event_ids, request.event_id)
+        return booking.book(event, user_id, request.seat_count or 1, viewer, request.request_id)
+
+    def _cancellation(
+        self, event_ids: EventIds, item: Item[waiting_list_pb2.CancelTicketRequest]
+    ) -> Ask:
+        request, viewer = item.request, self._viewers.of(item.caller)
+        user_id = viewer.user(request.user_id)
+        event_id = _found(event_ids, request.event_id)
+        return booking.cancel(event_id, user_id, viewer, request.request_id)
+
+    async def _seats(self, event_key: str) -> Seats:
+        """Counts the seats of an event; raises EventNotFound unless the caller may see it."""
+        event_id = await self._event_keys.find(event_key)
+        return await self._availability.get(event_id, self._viewers.current())
 
 
-def _ticket(
-    request: waiting_list_pb2.BookTicketRequest,
-    viewer: Viewer,
-    event_ids: Mapping[str, int | Refusal],
-) -> Ask | Refusal:
-    """Reads what is asked, or returns why it is not the viewer's to ask."""
-    try:
-        user_id = user_of(request, viewer)
-    except Refusal as refusal:
-        return refusal
-    event_id = event_ids[request.event_id]
-    if isinstance(event_id, Refusal):
-        return event_id
-    event = request.event_id, event_id
-    seat_count = request.seat_count or 1
-    return reservations.book(event, user_id, seat_count, viewer, request.request_id)
-
-
-def _giving_back(
-    request: waiting_list_pb2.CancelTicketRequest, viewer: Viewer
-) -> GivingBack | Refusal:
-    """Reads what is given back, or returns why it is not the viewer's to give."""
-    try:
-        user_id = user_of(request, viewer)
-    except Refusal as refusal:
-        return refusal
-    return GivingBack(request.event_id, user_id, viewer, request.request_id)
+def _found(event_ids: EventIds, event_key: str) -> int:
+    found = event_ids[event_key]
+    if isinstance(found, Refusal):
+        raise found
+    return found

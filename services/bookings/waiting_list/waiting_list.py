@@ -1,52 +1,27 @@
-"""The waiting list: who stands where in it, and giving back a ticket or a place.
+"""Reading the waiting list: who stands where in it, and what has changed.
 
 Who joins, leaves and is served is decided in inventory/waiting.py.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from google.protobuf.message import Message
 from psycopg.rows import class_row
 
-from boxoffice.bookings.v1 import waiting_list_pb2
 from services.bookings.access import Viewer
-from services.bookings.catalogue.event_keys import Keys
-from services.bookings.errors import BookingNotFound, EventNotFound
-from services.bookings.inventory import Ask, Inventory
-from services.bookings.inventory.commands import GiveBack, Outcome
-from services.bookings.reservations.responses import give_back_response, responded
+from services.bookings.errors import BookingNotFound
+from services.bookings.inventory import Seats
 from services.kit.database import queries
-from services.kit.database.idempotency import Key, fingerprint
-from services.kit.database.postgres import Connection, Pool
-from services.kit.rpc.errors import Refusal
+from services.kit.database.postgres import Pool
 from services.kit.rpc.paging import FIRST, Page
-from services.kit.server.batch import decide_admitted
 
 SQL = queries.load(__file__)
-OPERATION = "cancel_ticket"
 CHANGES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Tickets:
-    """The seats of an event that goes by its key, at a revision of its inventory."""
-
-    event_id: int
-    key: str
-    capacity: int
-    available: int
-    waiting: int
-    rev: int
-    is_draft: bool
-    is_deleted: bool
-    organizer_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a user stands: booked, waiting, offered or none."""
+class Standing:
+    """Where a user stands with an event: booked, waiting, offered or none."""
 
     status: str
     position: int | None = None
@@ -78,36 +53,18 @@ class EntryChange:
     changed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class GivingBack:
-    """A request to give a ticket back, or a place in line."""
-
-    event_key: str
-    user_id: str
-    viewer: Viewer
-    request_id: str = ""
-
-
 class WaitingList:
-    """Looks into the waiting lists of events, and takes people out of them."""
+    """Reads the waiting lists of events."""
 
-    def __init__(self, pool: Pool, keys: Keys, inventory: Inventory) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._inventory = inventory
-        self._keys = keys
 
-    async def tickets(self, key: str, viewer: Viewer) -> Tickets:
-        """Counts the tickets of an event; raises EventNotFound unless the viewer may see it."""
-        event_id = await self._keys.event_id(key)
+    async def standing(self, event_id: int, user_id: str) -> Standing:
+        """Reads where a user stands with an event."""
         async with self._pool.connection() as connection:
-            return await _tickets(connection, event_id, viewer)
-
-    async def place(self, event_id: int, user_id: str) -> Place:
-        """Tells where a user stands with an event."""
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Place))
-            await cursor.execute(SQL["get_place"], {"event_id": event_id, "user_id": user_id})
-            return await cursor.fetchone() or Place("none")
+            cursor = connection.cursor(row_factory=class_row(Standing))
+            await cursor.execute(SQL["get_standing"], {"event_id": event_id, "user_id": user_id})
+            return await cursor.fetchone() or Standing("none")
 
     async def entry(self, event_id: int, user_id: str) -> Entry:
         """Gets a user's last entry; raises BookingNotFound if there never was one."""
@@ -119,7 +76,7 @@ class WaitingList:
             raise BookingNotFound
         return found
 
-    async def list_waiting(self, event: Tickets, page: Page, viewer: Viewer) -> list[Entry]:
+    async def list_waiting(self, event: Seats, page: Page, viewer: Viewer) -> list[Entry]:
         """Lists who waits, in order, as far as the viewer may see; one more than the page has.
 
         Raises PermissionDenied.
@@ -142,45 +99,3 @@ class WaitingList:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(EntryChange))
             return await (await cursor.execute(SQL["list_changes"], values)).fetchall()
-
-    async def give_back(
-        self, asked: Sequence[GivingBack | Refusal], *, skip_busy: bool = False
-    ) -> list[Message | bytes | Refusal]:
-        """Cancels users' tickets or takes them off the list, once for each idempotency key.
-
-        Refuses with EventNotFound, BookingNotFound, AlreadyCancelled, RequestInProgress and
-        IdempotencyKeyReused.
-        """
-        keys = {each.event_key for each in asked if not isinstance(each, Refusal)}
-        event_ids = await self._keys.event_ids(keys)
-        asks = [_ask(each, event_ids) for each in asked]
-
-        async def decide(asks: Sequence[Ask]) -> list[Outcome]:
-            return await self._inventory.decide(asks, skip_busy=skip_busy)
-
-        outcomes = await decide_admitted(asks, decide)
-        return responded(asks, outcomes, waiting_list_pb2.CancelTicketResponse)
-
-
-async def _tickets(connection: Connection, event_id: int, viewer: Viewer) -> Tickets:
-    """Counts the tickets of an event; raises EventNotFound unless the viewer may see it."""
-    cursor = connection.cursor(row_factory=class_row(Tickets))
-    found = await (await cursor.execute(SQL["count_tickets"], {"event_id": event_id})).fetchone()
-    if found is None or found.is_deleted:
-        raise EventNotFound
-    if found.is_draft and not viewer.owns(found.organizer_id):
-        raise EventNotFound
-    return found
-
-
-def _ask(asked: GivingBack | Refusal, event_ids: Mapping[str, int | Refusal]) -> Ask | Refusal:
-    if isinstance(asked, Refusal):
-        return asked
-    event_id = event_ids[asked.event_key]
-    if isinstance(event_id, Refusal):
-        return event_id
-    key: Key | None = None
-    if asked.request_id:
-        digest = fingerprint(OPERATION, event_id, asked.user_id)
-        key = Key(asked.viewer.key_owner, OPERATION, asked.request_id, digest)
-    return Ask(GiveBack(event_id, asked.user_id, asked.viewer), key, give_back_response)

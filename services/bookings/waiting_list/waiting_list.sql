@@ -1,24 +1,5 @@
--- name: count_tickets
--- Counts the seats of an event and those who wait for them. A hold that has ended does not count, but
--- where somebody waits its seats are not for whoever comes.
-SELECT
-    event_id,
-    key,
-    capacity,
-    capacity - sold - held + CASE
-        WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
-        ELSE 0
-    END AS available,
-    waiting,
-    rev,
-    status = 'DRAFT' AS is_draft,
-    deleted AS is_deleted,
-    organizer_id
-FROM inventory
-WHERE event_id = %(event_id)s
-
--- name: get_place
--- Tells where a user stands: in line, with an offer, or with a live booking. No row for none of these.
+-- name: get_standing
+-- Reads where a user stands: in line, with an offer, or with a live booking. No row for none of these.
 SELECT status, position, offer_expires_at
 FROM (
     SELECT
@@ -46,7 +27,7 @@ FROM (
             AND status = 'CONFIRMED'
         LIMIT 1
     )
-) AS places
+) AS standings
 ORDER BY preference
 LIMIT 1
 

@@ -6,7 +6,7 @@ a call of its own by the same handler, so that a method has one implementation.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -27,8 +27,6 @@ from services.kit.server.interceptors import Method, ServicerContext
 SERVICE = batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
-AskedT = TypeVar("AskedT")
-DecidedT = TypeVar("DecidedT")
 
 
 class Item(NamedTuple, Generic[RequestT]):
@@ -72,16 +70,6 @@ async def answer_alone(handler: Handler, request: Message, response: type[Respon
     if not isinstance(outcome, response):
         raise TypeError(f"{type(outcome)} is no {response}")
     return outcome
-
-
-async def decide_admitted(
-    asked: Sequence[AskedT | Refusal],
-    decide: Callable[[Sequence[AskedT]], Awaitable[Sequence[DecidedT]]],
-) -> list[DecidedT | Refusal]:
-    """Decides together what is asked; what is refused already keeps its refusal and its place."""
-    admitted = [each for each in asked if not isinstance(each, Refusal)]
-    decided = iter(await decide(admitted) if admitted else ())
-    return [each if isinstance(each, Refusal) else next(decided) for each in asked]
 
 
 class BatchServicer(batch_pb2_grpc.BatchServiceServicer):

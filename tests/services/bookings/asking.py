@@ -1,16 +1,22 @@
 """Asking for seats as the RPCs do, with fewer words."""
 
 from collections.abc import Sequence
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from services.bookings.access import Viewer
+from services.bookings.asks import Decider, answer
 from services.bookings.inventory import Ask
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
 from services.bookings.inventory.stock import Booking
 from services.bookings.reservations import reservations
 from services.bookings.reservations.reservations import Reservations
+from services.bookings.waiting_list import booking
 from services.kit.auth.authentication import ANONYMOUS
 from services.kit.rpc.errors import Refusal
 
+ResponseT = TypeVar("ResponseT", bound=Message)
 GUEST = Viewer(ANONYMOUS, open_access=True)
 
 
@@ -30,7 +36,19 @@ def ticket(
     event_id: int, user_id: str, seat_count: int = 1, *, key: str = "", viewer: Viewer = GUEST
 ) -> Ask:
     """Asks for a ticket, or a place in line."""
-    return reservations.book((f"event-{event_id}", event_id), user_id, seat_count, viewer, key)
+    return booking.book((f"event-{event_id}", event_id), user_id, seat_count, viewer, key)
+
+
+async def response_to(
+    decider: Decider, ask: Ask | Refusal, response: type[ResponseT]
+) -> ResponseT | Refusal:
+    """Asks as a servicer does; returns the response, or the refusal."""
+    [answered] = await answer(decider, [ask], response, skip_busy=False)
+    if isinstance(answered, Refusal):
+        return answered
+    return response.FromString(
+        answered if isinstance(answered, bytes) else answered.SerializeToString()
+    )
 
 
 async def booked(office: Reservations, asks: Sequence[Ask]) -> list[Booking]:

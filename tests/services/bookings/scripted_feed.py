@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from services.bookings.catalogue.following import Listing, News
+from services.bookings.catalogue.following import FeedPage, Listing
 from services.bookings.errors import HistoryGone
 from services.bookings.inventory import EventState, Place
 from services.kit.rpc.errors import Refusal
@@ -34,7 +34,7 @@ class ScriptedFeed:
         self.epoch = epoch
         self.changes = [replace(state, epoch=epoch) for state in states]
 
-    async def list_changes(self, place: Place, limit: int) -> News:
+    async def list_changes(self, place: Place, limit: int) -> FeedPage:
         """See Feed."""
         if self.trouble:
             raise self.trouble
@@ -44,7 +44,7 @@ class ScriptedFeed:
         states = [self._now(one) for one in self.changes[place.sequence :][:limit]]
         last = place.sequence + len(states)
         oldest_at = datetime.now(UTC) if states else None
-        return News(states, Place(self.epoch, last), oldest_at, is_last=last == head)
+        return FeedPage(states, Place(self.epoch, last), oldest_at, is_last=last == head)
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
         """See Feed."""

@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 from services.bookings.access import Viewer
+from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound, SoldOut
 from services.bookings.inventory import Inventory, Judgement, Verdict
@@ -76,9 +77,10 @@ async def test_closing_cancels_every_booking_at_once(
 
 
 async def _statuses(pool: Pool) -> set[str]:
-    catalogue = Catalogue(ScriptedCatalogue().fetch, Inventory(pool))
+    inventory = Inventory(pool)
+    availability = Availability(inventory, Catalogue(ScriptedCatalogue().fetch, inventory))
     viewer = Viewer(ANONYMOUS, open_access=True)
-    found = await Bookings(pool, catalogue).list_all(parse(0, "", scope=""), viewer)
+    found = await Bookings(pool, availability).list_all(parse(0, "", scope=""), viewer)
     assert all(booking.cancelled_at is not None for booking in found)
     return {booking.status for booking in found}
 

@@ -15,35 +15,33 @@ from google.protobuf.message import Message
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from deploy.local.postgres import EmbeddedPostgres
 from services import bookings as package
-from services.bookings.access import Viewer
-from services.bookings.catalogue.event_keys import Keys
 from services.bookings.catalogue.following import Follower
-from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.catalogue.reconciling import Reconciler
-from services.bookings.inventory import Inventory
+from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Booked, Waiting
 from services.bookings.rankings.rankings import Rankings
-from services.bookings.reservations import reservations, responses
+from services.bookings.reservations import reservations
 from services.bookings.reservations.cancellations import Cancellation, Cancellations
-from services.bookings.waiting_list.waiting_list import GivingBack, WaitingList
-from services.kit.auth.authentication import ANONYMOUS
+from services.bookings.waiting_list import booking
 from services.kit.database.migrations import migrate
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from services.migrate import migrate_all
 from tests.databases import PASSWORDS, Database, cloned
 from tests.pools import patient_pool
-from tests.services.bookings.conftest import ScriptedCatalogue, concert, drift
+from tests.services.bookings.asking import GUEST, response_to
+from tests.services.bookings.conftest import concert, drift
 from tests.services.bookings.scripted_feed import ScriptedFeed
 
 MIGRATIONS = Path(package.__file__).parent / "migrations"
 OLD = Path(__file__).parent / "upgrade"
 OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sql")
-GUEST = Viewer(ANONYMOUS, open_access=True)
 RESPONSES: Mapping[str, type[Message]] = {
     "reserve": bookings_pb2.ReserveResponse,
     "create_booking": bookings_pb2.CreateBookingResponse,
     "book_ticket": waiting_list_pb2.BookTicketResponse,
+    "cancel_booking": bookings_pb2.CancelBookingByReferenceResponse,
+    "cancel_ticket": waiting_list_pb2.CancelTicketResponse,
 }
 ANSWERED: list[dict[str, Any]] = json.loads((OLD / "answers.json").read_text(encoding="utf-8"))
 
@@ -119,28 +117,24 @@ async def _ask(
 ) -> Message | Refusal:
     if operation == "cancel_booking":
         cancellation = Cancellation(UUID(asked["reference"]), GUEST, key)
-        [answer] = await Cancellations(pool, inventory).cancel_all([cancellation])
-        return _read(answer, bookings_pb2.CancelBookingByReferenceResponse)
-    event_id, user_id = asked["event_id"], asked["user_id"]
-    if operation == "cancel_ticket":
-        keys = Keys(pool, Catalogue(ScriptedCatalogue().fetch, inventory))
-        giving_back = GivingBack(f"event-{event_id}", user_id, GUEST, key)
-        [answer] = await WaitingList(pool, keys, inventory).give_back([giving_back])
-        return _read(answer, waiting_list_pb2.CancelTicketResponse)
-    seats = asked.get("seat_count", 1)
-    if operation == "reserve":
-        ask = reservations.reserve(event_id, user_id, GUEST, key)
-    elif operation == "create_booking":
-        ask = reservations.create(event_id, user_id, seats, GUEST, key)
+        [ask] = await Cancellations(pool, inventory).asks_of([cancellation])
     else:
-        ask = reservations.book((f"event-{event_id}", event_id), user_id, seats, GUEST, key)
-    response = RESPONSES[operation]
-    [answer] = responses.responded([ask], await inventory.decide([ask]), response)
-    return _read(answer, response)
+        ask = _read(operation, key, asked)
+    return await response_to(inventory, ask, RESPONSES[operation])
 
 
-def _read(answer: Message | bytes | Refusal, response: type[Message]) -> Message | Refusal:
-    return response.FromString(answer) if isinstance(answer, bytes) else answer
+def _read(operation: str, key: str, asked: Mapping[str, Any]) -> Ask:
+    event_id, user_id, seat_count = asked["event_id"], asked["user_id"], asked.get("seat_count", 1)
+    match operation:
+        case "reserve":
+            return reservations.reserve(event_id, user_id, GUEST, key)
+        case "create_booking":
+            return reservations.create(event_id, user_id, seat_count, GUEST, key)
+        case "book_ticket":
+            event = f"event-{event_id}", event_id
+            return booking.book(event, user_id, seat_count, GUEST, key)
+        case _:
+            return booking.cancel(event_id, user_id, GUEST, key)
 
 
 async def test_a_key_means_what_it_meant(pool: Pool, inventory: Inventory) -> None:
@@ -164,8 +158,8 @@ async def test_what_was_counted_is_counted_on(
     booked = [
         reservations.create(1, "new", 2, GUEST),
         reservations.create(1, "newer", 2, GUEST),
-        reservations.book(("event-3", 3), "first", 1, GUEST),
-        reservations.book(("event-2", 2), "late", 1, GUEST),
+        booking.book(("event-3", 3), "first", 1, GUEST),
+        booking.book(("event-2", 2), "late", 1, GUEST),
     ]
     one, another, offered, late = await inventory.decide(booked)
     assert isinstance(one, Booked)

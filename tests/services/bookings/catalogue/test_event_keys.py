@@ -4,7 +4,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from services.bookings.catalogue.event_keys import Keys
+from services.bookings.catalogue.event_keys import EventKeys
 from services.bookings.catalogue.following import Follower
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound
@@ -17,66 +17,66 @@ from tests.services.bookings.scripted_feed import ScriptedFeed
 
 
 @pytest.fixture
-def keys(pool: Pool, catalogue: Catalogue) -> Keys:
+def keys(pool: Pool, catalogue: Catalogue) -> EventKeys:
     """Gives keys over the scripted catalogue."""
-    return Keys(pool, catalogue)
+    return EventKeys(pool, catalogue)
 
 
-async def test_a_key_is_no_number(inventory: Inventory, keys: Keys) -> None:
+async def test_a_key_is_no_number(inventory: Inventory, keys: EventKeys) -> None:
     """Not even one that looks like one, nor is a number a key."""
     await inventory.apply(concert(1, key="2"))
     await inventory.apply(concert(2, key="jazz"))
     await inventory.apply(concert(3))
-    assert await keys.event_ids(["2", "jazz"]) == {"2": 1, "jazz": 2}
+    assert await keys.find_all(["2", "jazz"]) == {"2": 1, "jazz": 2}
     with pytest.raises(EventNotFound):
-        await keys.event_id("3")
+        await keys.find("3")
 
 
 async def test_an_event_that_is_unknown_here_is_learned_of(
-    scripted: ScriptedCatalogue, inventory: Inventory, keys: Keys
+    scripted: ScriptedCatalogue, inventory: Inventory, keys: EventKeys
 ) -> None:
     """Together, whoever asks, and it is known by its number as well from then on."""
     scripted.states[7] = concert(7, key="jazz")
-    assert await asyncio.gather(*(keys.event_id("jazz") for _ in range(50))) == [7] * 50
+    assert await asyncio.gather(*(keys.find("jazz") for _ in range(50))) == [7] * 50
     # Who found it unknown, and was held up until the others had learned of it, asks once more.
     assert len(scripted.fetched) <= POOL_SIZE
     assert await inventory.count_seats([7])
 
 
 async def test_that_a_key_is_absent_is_not_remembered(
-    scripted: ScriptedCatalogue, keys: Keys
+    scripted: ScriptedCatalogue, keys: EventKeys
 ) -> None:
     """An event that was just initialized is found."""
     with pytest.raises(EventNotFound):
-        await keys.event_id("jazz")
+        await keys.find("jazz")
     scripted.states[7] = concert(7, key="jazz")
-    assert await keys.event_id("jazz") == 7
+    assert await keys.find("jazz") == 7
 
 
 async def test_with_events_away_known_keys_are_found(
-    scripted: ScriptedCatalogue, inventory: Inventory, keys: Keys
+    scripted: ScriptedCatalogue, inventory: Inventory, keys: EventKeys
 ) -> None:
     """Nobody is told of an unknown one that it does not exist."""
     await inventory.apply(concert(1, key="jazz"))
     scripted.refusal = Unavailable()
-    found = await keys.event_ids(["jazz", "rock"])
+    found = await keys.find_all(["jazz", "rock"])
     assert found["jazz"] == 1
     assert isinstance(found["rock"], Unavailable)
     with pytest.raises(Unavailable):
-        await keys.event_id("rock")
+        await keys.find("rock")
 
 
-async def test_a_key_survives_every_later_state(inventory: Inventory, keys: Keys) -> None:
+async def test_a_key_survives_every_later_state(inventory: Inventory, keys: EventKeys) -> None:
     """Applied, refused, deleted: it never comes to mean another event."""
     await inventory.apply(concert(1, key="jazz"))
     await inventory.apply(concert(1, key="jazz", rev=2, capacity=60))
     await inventory.apply(concert(1, key="jazz", rev=3, deleted=True))
     await inventory.apply(concert(1, key="jazz", rev=4))
-    assert await keys.event_id("jazz") == 1
+    assert await keys.find("jazz") == 1
 
 
 async def test_a_key_that_a_restored_catalogue_gives_anew_means_the_new_event(
-    pool: Pool, keys: Keys, inventory: Inventory
+    pool: Pool, keys: EventKeys, inventory: Inventory
 ) -> None:
     """Both have it while all is listed anew; then the event that was lost has it no more."""
     feed = ScriptedFeed()
@@ -85,22 +85,22 @@ async def test_a_key_that_a_restored_catalogue_gives_anew_means_the_new_event(
     feed.publish(concert(2, key="rock"))
     while await follower.follow():
         pass
-    assert await keys.event_ids(["jazz", "rock"]) == {"jazz": 1, "rock": 2}
+    assert await keys.find_all(["jazz", "rock"]) == {"jazz": 1, "rock": 2}
     feed.restore("second", concert(1_000_001, key="jazz"))
     while await follower.follow():
         pass
-    assert await keys.event_id("jazz") == 1_000_001
+    assert await keys.find("jazz") == 1_000_001
     with pytest.raises(EventNotFound):
-        await keys.event_id("rock")
+        await keys.find("rock")
 
 
 async def test_the_newest_of_two_events_has_the_key(
-    pool: Pool, database: Database, inventory: Inventory, keys: Keys
+    pool: Pool, database: Database, inventory: Inventory, keys: EventKeys
 ) -> None:
     """Until the one that was lost is closed."""
     await inventory.apply(concert(1_000_001, key="jazz"))
     await inventory.apply(replace(concert(5, key="jazz"), epoch="lost"))
-    assert await keys.event_id("jazz") == 1_000_001
+    assert await keys.find("jazz") == 1_000_001
 
 
 async def test_keys_are_found_by_their_index(database: Database) -> None:

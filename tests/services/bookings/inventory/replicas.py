@@ -22,7 +22,8 @@ from services.bookings.inventory.commands import (
     Replayed,
     Reserve,
 )
-from services.bookings.reservations import responses
+from services.bookings.reservations import messages
+from services.bookings.waiting_list import messages as waiting_list_messages
 from services.kit.database.idempotency import Key, fingerprint
 from services.kit.rpc.errors import IdempotencyKeyReused, Refusal, RequestInProgress
 from tests.conftest import Database
@@ -210,10 +211,10 @@ class Replicas:
 def keyed(command: Command, name: str) -> Ask:
     """Asks for a command with an idempotency key."""
     answers: dict[type[Command], transaction.Answer] = {
-        Reserve: responses.create_response,
-        Book: partial(responses.ticket_response, "concert"),
-        GiveBack: responses.give_back_response,
-        Cancel: responses.cancel_response,
+        Reserve: messages.create_response,
+        Book: partial(waiting_list_messages.book_response, "concert"),
+        GiveBack: waiting_list_messages.cancel_response,
+        Cancel: messages.cancel_response,
     }
     operation = type(command).__name__
     key = Key("service", operation, name, fingerprint(operation, command))

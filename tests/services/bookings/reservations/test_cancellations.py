@@ -19,7 +19,7 @@ from services.kit.auth.authentication import Caller
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
-from tests.services.bookings.asking import GUEST, booked, party, seat, told
+from tests.services.bookings.asking import GUEST, booked, party, response_to, seat, told
 from tests.services.bookings.conftest import concert, drift
 
 
@@ -112,14 +112,11 @@ async def created(
     return made
 
 
-async def cancel(
-    cancellations: Cancellations, reference: UUID, viewer: Viewer, key: str = ""
-) -> Any:
-    """Cancels by a reference; gives the response or the refusal."""
-    [outcome] = await cancellations.cancel_all([Cancellation(reference, viewer, key)])
-    if isinstance(outcome, bytes):
-        return bookings_pb2.CancelBookingByReferenceResponse.FromString(outcome)
-    return outcome
+async def cancel(pool: Pool, reference: UUID, viewer: Viewer, key: str = "") -> Any:
+    """Cancels by a reference in a lane of its own; returns the response or the refusal."""
+    inventory = Inventory(pool)
+    [ask] = await Cancellations(pool, inventory).asks_of([Cancellation(reference, viewer, key)])
+    return await response_to(inventory, ask, bookings_pb2.CancelBookingByReferenceResponse)
 
 
 async def test_all_seats_of_a_booking_are_freed_exactly_once(
@@ -128,7 +125,7 @@ async def test_all_seats_of_a_booking_are_freed_exactly_once(
     """However often and parallel it is asked, by whoever may and with whatever key."""
     made = await created(inventory, reservations)
     attempts = [
-        cancel(Cancellations(pool, Inventory(pool)), made.reference, viewer, key)
+        cancel(pool, made.reference, viewer, key)
         for viewer, key in ((ADA, ""), (OWNER, ""), (ADA, "a"), (ADA, "b"), (OWNER, "a"))
     ]
     outcomes = await asyncio.gather(*attempts)
@@ -146,27 +143,27 @@ async def test_all_seats_of_a_booking_are_freed_exactly_once(
 
 
 async def test_only_who_may_see_a_booking_cancels_it(
-    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+    pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
     """To all others it is as absent as one that never was."""
     made = await created(inventory, reservations)
     for viewer in (STRANGER, GUEST):
-        refusal = await cancel(cancellations, made.reference, viewer, "k")
+        refusal = await cancel(pool, made.reference, viewer, "k")
         assert isinstance(refusal, BookingNotFound)
-    assert isinstance(await cancel(cancellations, uuid4(), OWNER), BookingNotFound)
-    assert (await cancel(cancellations, made.reference, OWNER)).inventory_revision == 3
+    assert isinstance(await cancel(pool, uuid4(), OWNER), BookingNotFound)
+    assert (await cancel(pool, made.reference, OWNER)).inventory_revision == 3
 
 
 async def test_a_guests_reference_is_the_secret(
-    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+    pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
     """Whoever knows it may cancel."""
     made = await created(inventory, reservations, "guest")
-    assert (await cancel(cancellations, made.reference, STRANGER)).inventory_revision == 3
+    assert (await cancel(pool, made.reference, STRANGER)).inventory_revision == 3
 
 
 async def test_a_key_is_answered_with_what_was_then(
-    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+    pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
     """Making and cancelling alike show the booking of that moment, whatever became of it since."""
     await inventory.apply(concert(capacity=5, name="Before"))
@@ -175,10 +172,10 @@ async def test_a_key_is_answered_with_what_was_then(
     assert isinstance(first, Booked)
     assert asked.answer is not None
     answered = asked.answer(first).SerializeToString()
-    done = await cancel(cancellations, first.booking.reference, ADA, "k")
+    done = await cancel(pool, first.booking.reference, ADA, "k")
     await inventory.apply(concert(capacity=5, rev=2, name="After"))
     assert await reservations.decide([asked]) == [Replayed(answered)]
-    again = await cancel(cancellations, first.booking.reference, ADA, "k")
+    again = await cancel(pool, first.booking.reference, ADA, "k")
     assert again.replayed
     again.replayed = False
     assert again == done
@@ -186,24 +183,24 @@ async def test_a_key_is_answered_with_what_was_then(
 
 
 async def test_a_refusal_is_answered_again_too(
-    cancellations: Cancellations, inventory: Inventory, reservations: Reservations
+    pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
     """With the revision it had; the key stands for this booking alone."""
     made = await created(inventory, reservations, seats=1)
-    await cancel(cancellations, made.reference, ADA, "first")
+    await cancel(pool, made.reference, ADA, "first")
     for replayed in ({}, {"replayed": "true"}):
-        refusal = await cancel(cancellations, made.reference, ADA, "second")
+        refusal = await cancel(pool, made.reference, ADA, "second")
         assert refusal.reason == "ALREADY_CANCELLED"
         assert refusal.metadata == {"inventory_revision": "3"} | replayed
         await reservations.decide([seat(1, "bob")])
     [other] = await booked(reservations, [party(1, "acct_ada")])
-    refusal = await cancel(cancellations, other.reference, ADA, "second")
+    refusal = await cancel(pool, other.reference, ADA, "second")
     assert refusal.reason == "IDEMPOTENCY_KEY_REUSED"
 
 
 async def test_a_cancellation_in_flight_refuses_its_key(
     database: Database,
-    cancellations: Cancellations,
+    pool: Pool,
     inventory: Inventory,
     reservations: Reservations,
 ) -> None:
@@ -212,6 +209,6 @@ async def test_a_cancellation_in_flight_refuses_its_key(
     key = "acct_ada\x1fcancel_booking\x1fk"
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
         await other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-        refusal = await cancel(cancellations, made.reference, ADA, "k")
+        refusal = await cancel(pool, made.reference, ADA, "k")
         assert refusal.reason == "REQUEST_IN_PROGRESS"
-    assert (await cancel(cancellations, made.reference, ADA, "k")).inventory_revision == 3
+    assert (await cancel(pool, made.reference, ADA, "k")).inventory_revision == 3

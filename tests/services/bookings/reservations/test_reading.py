@@ -9,6 +9,7 @@ import pytest
 
 from boxoffice.rest.v1 import rest_pb2
 from services.bookings.access import Viewer
+from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
@@ -32,9 +33,9 @@ List = Callable[[Page], Awaitable[list[BookingDetails]]]
 
 
 @pytest.fixture
-def bookings(pool: Pool, catalogue: Catalogue) -> Bookings:
+def bookings(pool: Pool, inventory: Inventory, catalogue: Catalogue) -> Bookings:
     """Gives the reader of bookings."""
-    return Bookings(pool, catalogue)
+    return Bookings(pool, Availability(inventory, catalogue))
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
         ),
     )
     for name, statement in module.SQL.items()
-    if name.startswith(("get_b", "get_s", "get_place", "get_entry", "list_", "count_"))
+    if name.startswith(("get_", "list_", "count_"))
 }
 READ_VALUES = {"before": FIRST, "limit": 51}
 

@@ -12,8 +12,8 @@ import pytest
 
 from boxoffice.accounts.v1 import notices_pb2
 from services.bookings.inventory import Inventory
-from services.bookings.reservations import messages
 from services.bookings.reservations.reservations import Reservations
+from services.bookings.waiting_list import messages
 from services.bookings.waiting_list import notices as notices_module
 from services.bookings.waiting_list.notices import Notice, Notices
 from services.kit.database.postgres import Pool

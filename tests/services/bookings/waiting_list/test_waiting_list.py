@@ -9,21 +9,20 @@ import pytest
 
 from boxoffice.bookings.v1 import waiting_list_pb2
 from services.bookings.access import Viewer
-from services.bookings.catalogue.event_keys import Keys
 from services.bookings.catalogue.read_through import Catalogue
-from services.bookings.errors import EventNotFound
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.commands import Booked, Outcome, Replayed, Waiting
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
-from services.bookings.waiting_list.waiting_list import GivingBack, Place, WaitingList
+from services.bookings.waiting_list import booking
+from services.bookings.waiting_list.waiting_list import Standing, WaitingList
 from services.kit.auth.authentication import Caller
 from services.kit.database.postgres import Pool
-from services.kit.rpc.errors import Internal, PermissionDenied, Refusal, Unavailable
+from services.kit.rpc.errors import Internal, PermissionDenied, Refusal
 from services.kit.rpc.paging import cut, parse
 from tests.conftest import Database
-from tests.services.bookings.asking import GUEST, seat, ticket, told
-from tests.services.bookings.conftest import ScriptedCatalogue, clock_forward, concert, drift
+from tests.services.bookings.asking import GUEST, response_to, seat, ticket, told
+from tests.services.bookings.conftest import clock_forward, concert, drift
 from tests.services.bookings.ledger import replay
 
 KEY = "show"
@@ -32,9 +31,9 @@ REPLICAS = 4
 
 
 @pytest.fixture
-def line(pool: Pool, catalogue: Catalogue, inventory: Inventory) -> WaitingList:
+def line(pool: Pool) -> WaitingList:
     """Gives the waiting list."""
-    return WaitingList(pool, Keys(pool, catalogue), inventory)
+    return WaitingList(pool)
 
 
 def show(capacity: int = 2, **changes: Any) -> Any:
@@ -47,12 +46,16 @@ async def book(reservations: Reservations, *users: str, seats: int = 1) -> list[
     return await reservations.decide([ticket(1, user, seats) for user in users])
 
 
-async def give_back(line: WaitingList, user: str, *, key: str = "", event_key: str = KEY) -> Any:
-    """Gives back what a user has; returns the response or the refusal."""
-    [outcome] = await line.give_back([GivingBack(event_key, user, GUEST, key)])
-    if isinstance(outcome, bytes):
-        return waiting_list_pb2.CancelTicketResponse.FromString(outcome)
-    return outcome
+async def cancel(inventory: Inventory, user: str, *, key: str = "", event_id: int = 1) -> Any:
+    """Cancels what a user has; returns the response or the refusal."""
+    ask = booking.cancel(event_id, user, GUEST, key)
+    return await response_to(inventory, ask, waiting_list_pb2.CancelTicketResponse)
+
+
+async def left(inventory: Inventory) -> tuple[int, int]:
+    """Counts the seats that are left, and those who wait."""
+    [seats] = (await inventory.count_seats([1])).values()
+    return seats.capacity - seats.booked, seats.waiting
 
 
 async def test_what_is_decided_of_a_line_is_stored(
@@ -63,20 +66,20 @@ async def test_what_is_decided_of_a_line_is_stored(
     assert told(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
     assert told(await book(reservations, "big", seats=2)) == [1]
     assert told(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
-    assert not (await give_back(line, "a")).cancelled_ticket.promoted
-    assert (await give_back(line, "d")).cancelled_ticket.status == "left_waiting_list"
-    assert await line.place(1, "e") == Place("waiting", 2)
-    assert (await give_back(line, "b")).cancelled_ticket.promoted
-    offer = await line.place(1, "big")
+    assert not (await cancel(inventory, "a")).cancelled_ticket.promoted
+    assert (await cancel(inventory, "d")).cancelled_ticket.status == "left_waiting_list"
+    assert await line.standing(1, "e") == Standing("waiting", 2)
+    assert (await cancel(inventory, "b")).cancelled_ticket.promoted
+    offer = await line.standing(1, "big")
     assert (offer.status, offer.offer_expires_at is not None) == ("offered", True)
     assert told(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
     [accepted] = await book(reservations, "big")
     assert isinstance(accepted, Booked)
     assert (accepted.booking.seat_count, accepted.booking.status) == (2, "CONFIRMED")
-    assert await line.place(1, "big") == Place("booked")
+    assert await line.standing(1, "big") == Standing("booked")
     assert (await line.entry(1, "big")).state == "SERVED"
     for user, reason in (("d", "ALREADY_CANCELLED"), ("nobody", "BOOKING_NOT_FOUND")):
-        assert (await give_back(line, user)).reason == reason
+        assert (await cancel(inventory, user)).reason == reason
     assert told(await book(reservations, "d")) == [2]
     assert drift(database) == []
 
@@ -111,13 +114,12 @@ async def test_every_way_of_freeing_seats_loads_the_line(
     [first, *_] = await book(reservations, "a", "b", "c", "d", "e", "f")
     assert isinstance(first, Booked)
     await Cancellations(pool, inventory).cancel(first.booking.id)
-    assert await line.place(1, "b") == Place("booked")
+    assert await line.standing(1, "b") == Standing("booked")
     await inventory.apply(show(capacity=3, rev=2))
-    assert await line.place(1, "d") == Place("booked")
-    assert await line.place(1, "e") == Place("waiting", 1)
+    assert await line.standing(1, "d") == Standing("booked")
+    assert await line.standing(1, "e") == Standing("waiting", 1)
     await inventory.apply(show(capacity=9, rev=3))
-    tickets = await line.tickets(KEY, GUEST)
-    assert (tickets.available, tickets.waiting) == (9 - 5, 0)
+    assert await left(inventory) == (9 - 5, 0)
     assert drift(database) == []
 
 
@@ -130,15 +132,15 @@ async def test_smaller_parties_pass_a_head_after_a_while(
     await book(reservations, "a", "b", "x")
     assert told(await book(reservations, "big", seats=2)) == [1]
     await book(reservations, "c", "d")
-    await give_back(line, "x")
+    await cancel(inventory, "x")
     await inventory.sweep()
-    assert await line.place(1, "c") == Place("waiting", 2)
+    assert await line.standing(1, "c") == Standing("waiting", 2)
     clock_forward(database, seconds=61)
     await inventory.sweep()
-    assert await line.place(1, "c") == Place("booked")
-    assert [await line.place(1, user) for user in ("big", "d")] == [
-        Place("waiting", 1),
-        Place("waiting", 2),
+    assert await line.standing(1, "c") == Standing("booked")
+    assert [await line.standing(1, user) for user in ("big", "d")] == [
+        Standing("waiting", 1),
+        Standing("waiting", 2),
     ]
     assert drift(database) == []
 
@@ -154,18 +156,18 @@ async def test_an_offer_that_ends_goes_to_the_next(
     """Whether or not the sweeper lives: who comes by expires it too, and it is too late then."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
-    await give_back(line, "a")
+    await cancel(inventory, "a")
     clock_forward(database, seconds=2 * 3600 + 1)
-    assert await line.place(1, "b") == Place("none")
+    assert await line.standing(1, "b") == Standing("none")
     if swept:
         await inventory.sweep()
     else:
-        refusal = await give_back(line, "b", key="k")
+        refusal = await cancel(inventory, "b", key="k")
         ended = await line.changes(1, 0)
         assert (refusal.reason, ended[-2].state) == ("ALREADY_CANCELLED", "EXPIRED")
         assert refusal.metadata["inventory_revision"] == str(ended[-1].rev)
     assert (await line.entry(1, "b")).state == "EXPIRED"
-    assert (await line.place(1, "c")).status == "offered"
+    assert (await line.standing(1, "c")).status == "offered"
     assert told(await book(reservations, "b")) == [1]
     assert drift(database) == []
 
@@ -176,13 +178,13 @@ async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
     """Without the key there is nothing to give back any more."""
     await inventory.apply(show(capacity=1))
     await book(reservations, "a", "b")
-    given = await give_back(line, "a", key="k")
+    given = await cancel(inventory, "a", key="k")
     await inventory.apply(show(rev=2, deleted=True))
-    again = await give_back(line, "a", key="k")
+    again = await cancel(inventory, "a", key="k")
     assert (again.replayed, given.cancelled_ticket.promoted) == (True, True)
     assert again.cancelled_ticket == given.cancelled_ticket
     assert again.inventory_revision == given.inventory_revision
-    assert (await give_back(line, "a")).reason == "EVENT_NOT_FOUND"
+    assert (await cancel(inventory, "a")).reason == "EVENT_NOT_FOUND"
 
 
 async def test_a_broken_event_does_not_stop_the_sweeper(
@@ -192,14 +194,14 @@ async def test_a_broken_event_does_not_stop_the_sweeper(
     for number, key, users in ((1, "broken", "ab"), (2, KEY, "abc")):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
         await reservations.decide([ticket(number, user) for user in users])
-        await give_back(line, "a", event_key=key)
+        await cancel(inventory, "a", event_id=number)
     with psycopg.connect(database.owner_dsn) as owner:
         owner.execute("UPDATE bookings.inventory SET held = 0 WHERE event_id = 1")
     clock_forward(database, seconds=2 * 3600 + 1)
     with pytest.raises(Internal):
         await inventory.sweep()
     assert (await line.entry(2, "b")).state == "EXPIRED"
-    assert (await line.place(2, "c")).status == "offered"
+    assert (await line.standing(2, "c")).status == "offered"
 
 
 async def test_the_sweeper_passes_over_what_is_locked(
@@ -209,7 +211,7 @@ async def test_the_sweeper_passes_over_what_is_locked(
     for number, key in ((1, "busy"), (2, KEY)):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
         await reservations.decide([ticket(number, user) for user in "ab"])
-        await give_back(line, "a", event_key=key)
+        await cancel(inventory, "a", event_id=number)
     clock_forward(database, seconds=2 * 3600 + 1)
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
         await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
@@ -226,19 +228,15 @@ async def test_an_offer_that_ended_does_not_count(
     """Its seat is shown as free though nobody has written that, unless it is for who waits."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
-    await give_back(line, "a")
-
-    async def available() -> tuple[int, int]:
-        [seats] = (await inventory.count_seats([1])).values()
-        return (await line.tickets(KEY, GUEST)).available, seats.capacity - seats.booked
+    await cancel(inventory, "a")
 
     clock_forward(database, seconds=2 * 3600 + 1)
-    assert await available() == (0, 0)
+    assert await left(inventory) == (0, 1)
     clock_forward(database, seconds=0)
-    await give_back(line, "c")
-    assert await available() == (0, 0)
+    await cancel(inventory, "c")
+    assert await left(inventory) == (0, 0)
     clock_forward(database, seconds=2 * 3600 + 1)
-    assert await available() == (1, 1)
+    assert await left(inventory) == (1, 0)
     assert drift(database) == []
 
 
@@ -248,15 +246,15 @@ async def test_a_closed_event_sends_everybody_home(
     """At once for those who look, and chunk by chunk in the rows."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
-    await give_back(line, "a")
+    await cancel(inventory, "a")
     await inventory.apply(show(capacity=1, rev=2, status="CANCELLED"))
-    assert await line.place(1, "c") == Place("none")
+    assert await line.standing(1, "c") == Standing("none")
     assert (await line.entry(1, "c")).state == "EXPIRED"
     assert told(await book(reservations, "d")) == ["EVENT_NOT_BOOKABLE"]
     while await inventory.close_chunk():
         pass
     assert (await line.entry(1, "b")).state == "EXPIRED"
-    assert (await line.tickets(KEY, GUEST)).waiting == 0
+    assert (await left(inventory))[1] == 0
     assert drift(database) == []
 
 
@@ -270,34 +268,16 @@ async def test_keys_are_answered_again(
     first = await reservations.decide([asked, twice])
     assert told(first) == [2, "ALREADY_WAITING"]
     assert asked.answer is not None
-    await give_back(line, "a", key="g")
+    await cancel(inventory, "a", key="g")
     again, refused = await reservations.decide([asked, twice])
     assert again == Replayed(asked.answer(first[0]).SerializeToString())
     assert isinstance(refused, Refusal)
     assert (refused.reason, refused.metadata["position"]) == ("ALREADY_WAITING", "2")
     assert refused.metadata["replayed"] == "true"
-    given = await give_back(line, "a", key="g")
+    given = await cancel(inventory, "a", key="g")
     assert (given.cancelled_ticket.status, given.cancelled_ticket.promoted) == ("cancelled", True)
     assert given.replayed
-    assert (await give_back(line, "b", key="g")).reason == "IDEMPOTENCY_KEY_REUSED"
-
-
-async def test_an_event_is_found_by_its_key(
-    inventory: Inventory, scripted: ScriptedCatalogue, line: WaitingList
-) -> None:
-    """Asked of the catalogue if need be; a draft and a deleted one are hidden."""
-    scripted.states[7] = concert(7, key="new")
-    assert (await line.tickets("new", GUEST)).event_id == 7
-    with pytest.raises(EventNotFound):
-        await line.tickets("7", GUEST)
-    await inventory.apply(concert(8, key="draft", status="DRAFT", organizer_id="acct_owner"))
-    with pytest.raises(EventNotFound):
-        await line.tickets("draft", GUEST)
-    owner = Viewer(Caller("acct_owner"), open_access=False)
-    assert (await line.tickets("draft", owner)).event_id == 8
-    scripted.refusal = Unavailable()
-    with pytest.raises(Unavailable):
-        await line.tickets("unheard-of", GUEST)
+    assert (await cancel(inventory, "b", key="g")).reason == "IDEMPOTENCY_KEY_REUSED"
 
 
 async def test_the_list_is_walked_in_order(
@@ -306,8 +286,8 @@ async def test_the_list_is_walked_in_order(
     """Page by page, with true positions; to others than the owner only under open access."""
     await inventory.apply(show(capacity=1, organizer_id="acct_owner"))
     await book(reservations, "first", *(f"user-{n}" for n in range(5)), "acct_ada")
-    await give_back(line, "user-1")
-    event = await line.tickets(KEY, GUEST)
+    await cancel(inventory, "user-1")
+    event = (await inventory.count_seats([1]))[1]
     seen, token = [], ""
     for _ in range(2):
         page = parse(2, token, scope="")
@@ -327,8 +307,8 @@ async def test_changes_are_told_in_order(
     """Who joined, left and was served, each once, from any revision on."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c", "d")
-    await give_back(line, "c")
-    await give_back(line, "a")
+    await cancel(inventory, "c")
+    await cancel(inventory, "a")
     await book(reservations, "b")
     changes = await line.changes(1, 0)
     assert [(change.user_id, change.state, change.position) for change in changes] == [
@@ -350,9 +330,9 @@ async def test_offers_last_as_long_as_the_service_says(
     inventory = Inventory(pool, offer_seconds=60)
     await inventory.apply(show(capacity=1, **PRICED))
     await book(Reservations(inventory, catalogue), "a", "b")
-    line = WaitingList(pool, Keys(pool, catalogue), inventory)
-    await give_back(line, "a")
-    ends_at = (await line.place(1, "b")).offer_expires_at
+    line = WaitingList(pool)
+    await cancel(inventory, "a")
+    ends_at = (await line.standing(1, "b")).offer_expires_at
     assert ends_at is not None
     assert ends_at - datetime.now(UTC) < timedelta(seconds=60)
 
@@ -370,13 +350,12 @@ async def test_400_cancel_while_400_book(
     await book(reservations, *(f"holder-{n}" for n in range(400)))
     office = Reservations(Inventory(pool), catalogue)
     cancelled, came = await asyncio.gather(
-        asyncio.gather(*(give_back(line, f"holder-{n}") for n in range(400))),
+        asyncio.gather(*(cancel(inventory, f"holder-{n}") for n in range(400))),
         asyncio.gather(*(book(office, *(f"late-{b}-{n}" for n in range(10))) for b in range(40))),
     )
     assert {given.cancelled_ticket.status for given in cancelled} == {"cancelled"}
     assert set(map(type, itertools.chain.from_iterable(came))) <= {Booked, Waiting}
-    tickets = await line.tickets(KEY, GUEST)
-    assert (tickets.available, tickets.waiting) == (0, 0)
+    assert await left(inventory) == (0, 0)
     told = replay(database, 1, capacity=400)
     assert (told.taken, len(told.line), len(told.freed)) == (400, 0, 400)
     assert drift(database) == []

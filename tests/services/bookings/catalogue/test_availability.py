@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from services.bookings.access import Viewer
+from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import Inventory, Seats
-from services.bookings.reservations.availability import Availability
 from services.bookings.reservations.reservations import Reservations
 from services.kit.rpc.callers import Caller, Role
 from services.kit.rpc.errors import Unavailable

@@ -1,4 +1,4 @@
-"""How many seats events have left; an event that is not known here yet is learned of first."""
+"""The free seats of events, as far as a viewer may know of the events."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,19 +10,29 @@ from services.kit.rpc.errors import Refusal, Unavailable
 
 
 class Availability:
-    """Counts seats. Events that the viewer may not see are not found."""
+    """Counts seats. Asks the catalogue about events that are not known here yet."""
 
     def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
         self._inventory = inventory
         self._catalogue = catalogue
 
+    async def get(self, event_id: int, viewer: Viewer) -> Seats:
+        """Counts the seats of one event.
+
+        Raises EventNotFound for an event that the viewer may not see, and Unavailable.
+        """
+        [seats] = await self.count_each([(event_id, viewer)])
+        if isinstance(seats, Refusal):
+            raise seats
+        return seats
+
     async def count(self, event_ids: Collection[int], viewer: Viewer) -> dict[int, Seats | Refusal]:
-        """Counts the seats of each event for one viewer, or tells why it cannot."""
+        """Counts the seats of each event for one viewer, or returns what `get` would raise."""
         asked = [(event_id, viewer) for event_id in event_ids]
         return dict(zip(event_ids, await self.count_each(asked), strict=True))
 
     async def count_each(self, asked: Sequence[tuple[int, Viewer]]) -> list[Seats | Refusal]:
-        """Counts the seats for each pair of an event and its viewer, or tells why it cannot."""
+        """Counts the seats for each pair of an event and a viewer, in one snapshot if possible."""
         event_ids = {event_id for event_id, _ in asked}
         known = await self._inventory.count_seats(event_ids)
         unknown = event_ids - known.keys()

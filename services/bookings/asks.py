@@ -1,0 +1,94 @@
+"""Requests as asks of the inventory, and their outcomes as responses.
+
+The servicers of all rooms book and cancel this way, so that requests of one batch are decided
+together.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from google.protobuf.message import Message
+
+from services.bookings.access import Viewer
+from services.bookings.inventory import Ask
+from services.bookings.inventory.commands import Outcome, Replayed
+from services.kit.database.idempotency import Key, fingerprint
+from services.kit.rpc.errors import Refusal
+
+ItemT = TypeVar("ItemT")
+OutcomeT = TypeVar("OutcomeT")
+
+
+class Decider(Protocol):
+    """Decides asks; see Lane.decide."""
+
+    async def decide(self, asks: Sequence[Ask], *, skip_busy: bool) -> list[Outcome]:
+        """Returns an outcome for each ask, in their order."""
+
+
+def read_each(items: Iterable[ItemT], read: Callable[[ItemT], Ask]) -> list[Ask | Refusal]:
+    """Reads what each item asks for. A refusal that `read` raises takes the item's place."""
+    return [_read(item, read) for item in items]
+
+
+async def answer(
+    decider: Decider, asks: Sequence[Ask | Refusal], response: type[Message], *, skip_busy: bool
+) -> list[Message | bytes | Refusal]:
+    """Decides asks together, and returns for each a response or why it was refused.
+
+    What is refused already is not decided. `response` has a field `replayed`, which is set in the
+    stored answer to an idempotency key.
+    """
+    admitted = [ask for ask in asks if isinstance(ask, Ask)]
+    outcomes = iter(await decider.decide(admitted, skip_busy=skip_busy))
+    return [
+        _response(ask, next(outcomes), response) if isinstance(ask, Ask) else ask for ask in asks
+    ]
+
+
+def idempotency_key(
+    viewer: Viewer, operation: str, request_id: str, *content: object
+) -> Key | None:
+    """Returns the key that the answer to a request is stored with; None without a request id.
+
+    The same key with other `content` is refused. Answers are kept for 24 hours with the operation
+    and a digest of the content, so neither may change from one release to the next.
+    """
+    if not request_id:
+        return None
+    return Key(viewer.key_owner, operation, request_id, fingerprint(operation, *content))
+
+
+def expect(outcome: Outcome, expected: type[OutcomeT]) -> OutcomeT:
+    """Returns an outcome of the expected type; raises it if it is a refusal."""
+    if isinstance(outcome, expected):
+        return outcome
+    if isinstance(outcome, Refusal):
+        raise outcome
+    raise TypeError(f"{outcome} is no {expected.__name__}")
+
+
+def _read(item: ItemT, read: Callable[[ItemT], Ask]) -> Ask | Refusal:
+    try:
+        return read(item)
+    except Refusal as refusal:
+        return refusal
+
+
+def _response(ask: Ask, outcome: Outcome, response: type[Message]) -> Message | bytes | Refusal:
+    if isinstance(outcome, Refusal):
+        return outcome
+    if isinstance(outcome, Replayed):
+        # Serialized messages that follow each other are parsed as one.
+        return outcome.response + _replayed(response)
+    if ask.answer is None:
+        raise TypeError(f"{ask.command} was asked without a way to answer it")
+    return ask.answer(outcome)
+
+
+def _replayed(response: Callable[[], Any]) -> bytes:
+    """Serializes a response that says nothing but that it is repeated."""
+    repeated = response()
+    repeated.replayed = True
+    serialized: bytes = repeated.SerializeToString()
+    return serialized

@@ -1,0 +1,74 @@
+"""Protobuf messages of the catalogue: states of events, the feed, and verdicts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from boxoffice.bookings.v1 import inventory_pb2
+from boxoffice.events.v1 import catalogue_pb2, events_pb2
+from services.bookings.catalogue.following import FeedPage, Listing
+from services.bookings.inventory import EventState, Judgement, Place
+
+
+def event_state(state: catalogue_pb2.EventState) -> EventState:
+    """Reads a state of an event; a status that is not known counts as closed for sale."""
+    known = events_pb2.EventStatus.values()
+    status = state.status if state.status in known else events_pb2.EVENT_STATUS_COMPLETED
+    return EventState(
+        event_id=state.event_id,
+        rev=state.revision,
+        name=state.name,
+        capacity=state.total_seats,
+        status=events_pb2.EventStatus.Name(status).removeprefix("EVENT_STATUS_"),
+        deleted=state.deleted,
+        starts_at=_time(state, "starts_at"),
+        sales_open_at=_time(state, "sales_open_at"),
+        sales_close_at=_time(state, "sales_close_at"),
+        price_amount_minor=state.price.amount_minor if state.HasField("price") else None,
+        price_currency=state.price.currency if state.HasField("price") else None,
+        one_booking_per_user=_optional(state, "one_booking_per_user"),
+        organizer_id=_optional(state, "organizer_id"),
+        key=_optional(state, "key"),
+        epoch=state.epoch,
+    )
+
+
+def feed_page(response: catalogue_pb2.ListChangesResponse, place: Place) -> FeedPage:
+    """Reads the changes that follow a place in the feed."""
+    changes = response.changes
+    last = changes[-1].sequence if changes else place.sequence
+    return FeedPage(
+        [event_state(change.state) for change in changes],
+        Place(response.epoch, last),
+        _time(changes[0], "changed_at") if changes else None,
+        is_last=last >= response.head_sequence,
+    )
+
+
+def listing(response: catalogue_pb2.ListEventStatesResponse) -> Listing:
+    """Reads a page of the states of all events."""
+    return Listing(
+        [event_state(state) for state in response.states],
+        Place(response.epoch, response.head_sequence),
+    )
+
+
+def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
+    """Writes what became of a state."""
+    return inventory_pb2.ApplyEventResponse(
+        verdict=inventory_pb2.Verdict.Value(f"VERDICT_{judgement.verdict}"),
+        reason=judgement.refusal,
+        cancelled_bookings=judgement.cancelled_bookings,
+        inventory_revision=judgement.inventory_rev,
+    )
+
+
+def _optional(message: Message, field: str) -> Any:
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def _time(message: Message, field: str) -> datetime | None:
+    written: Timestamp | None = _optional(message, field)
+    return None if written is None else written.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,29 @@
+"""Booking seats of events by their keys, or waiting for them; and cancelling either."""
+
+from functools import partial
+
+from services.bookings.access import Viewer
+from services.bookings.asks import idempotency_key
+from services.bookings.inventory import Ask
+from services.bookings.inventory.commands import Book, GiveBack
+from services.bookings.waiting_list import messages
+
+# These names are stored with idempotency keys, so they stay, whatever the RPCs are called.
+BOOK = "book_ticket"
+CANCEL = "cancel_ticket"
+
+
+def book(
+    event: tuple[str, int], user_id: str, seat_count: int, viewer: Viewer, request_id: str = ""
+) -> Ask:
+    """Asks for seats of an event, or for a place in its line. Takes the event's key and number."""
+    event_key, event_id = event
+    key = idempotency_key(viewer, BOOK, request_id, event_id, user_id, seat_count)
+    answer = partial(messages.book_response, event_key)
+    return Ask(Book(event_id, user_id, seat_count, viewer), key, answer)
+
+
+def cancel(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:
+    """Asks to cancel a user's booking, or to take them off the waiting list."""
+    key = idempotency_key(viewer, CANCEL, request_id, event_id, user_id)
+    return Ask(GiveBack(event_id, user_id, viewer), key, messages.cancel_response)
