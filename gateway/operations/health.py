@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from gateway.http.messages import JSON_HEADERS, Answer, Request
 from gateway.http.metrics import SERVICE_UP
 from gateway.http.routing import Route
+from services.kit.concurrency.single_flight import SingleFlight
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 CHECK_SECONDS = 1.0
@@ -52,25 +53,20 @@ class Readiness:
 
     def __init__(self, bookings: grpc.aio.Channel) -> None:
         self._bookings = Health(bookings)
-        self._asking: asyncio.Task[str] | None = None
+        self._obstacle = SingleFlight(self._find_obstacle)
 
     async def __call__(self, _: Request) -> Answer:
         """Answers /ready."""
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._obstacle())
-        reason = await asyncio.shield(self._asking)
-        if reason:
+        if reason := await self._obstacle("bookings"):
             body = orjson.dumps({"status": "not_ready", "reason": reason})
             return Answer(503, JSON_HEADERS, body)
         return Answer(200, JSON_HEADERS, b'{"status":"ready"}')
 
-    async def _obstacle(self) -> str:
-        try:
-            if not await self._bookings.is_reachable():
-                return "bookings"
-            return "" if await self._bookings.is_serving(DATABASE) else "db"
-        finally:
-            self._asking = None
+    async def _find_obstacle(self, service: str) -> str:
+        """Returns what keeps bookings from working: the service itself, its database or nothing."""
+        if not await self._bookings.is_reachable():
+            return service
+        return "" if await self._bookings.is_serving(DATABASE) else "db"
 
 
 class Metrics:

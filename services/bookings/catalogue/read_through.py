@@ -9,7 +9,7 @@ import structlog
 
 from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory
-from services.kit.rpc import context
+from services.kit.concurrency.single_flight import SingleFlight
 from services.kit.rpc.errors import Refusal, Unavailable
 
 Name = int | str
@@ -31,7 +31,7 @@ class Catalogue:
     def __init__(self, fetch: Fetch, inventory: Inventory) -> None:
         self._fetch = fetch
         self._inventory = inventory
-        self._flights: dict[Name, asyncio.Task[None]] = {}
+        self._apply = SingleFlight(self._fetch_and_apply)
 
     async def learn(self, events: Collection[NameT]) -> dict[NameT, Refusal]:
         """Learns of events; gives a refusal for each that does not exist or cannot be asked for."""
@@ -39,22 +39,18 @@ class Catalogue:
         return {event: refusal for event, refusal in zip(events, learned, strict=True) if refusal}
 
     async def _learn(self, event: Name) -> Refusal | None:
-        """Joins the flight that fetches this event, or starts it."""
-        joined = event in self._flights
-        refusal = await self._landed(event)
+        """Learns of an event, together with others who want to."""
+        joined = event in self._apply
+        refusal = await self._outcome(event)
         if joined and isinstance(refusal, EventNotFound):
-            # That flight may have asked before the event was made; the next one has not left yet.
-            return await self._landed(event)
+            # The other one may have asked before the event was made; ask again.
+            return await self._outcome(event)
         return refusal
 
-    async def _landed(self, event: Name) -> Refusal | None:
-        """Waits for the flight; a waiter who gives up leaves it to the others."""
-        if event not in self._flights:
-            flight = asyncio.create_task(self._fetch_and_apply(event))
-            self._flights[event] = flight
-            flight.add_done_callback(lambda _: self._flights.pop(event))
+    async def _outcome(self, event: Name) -> Refusal | None:
+        """Fetches an event, or joins those who do; returns why it could not be learned."""
         try:
-            await asyncio.shield(self._flights[event])
+            await self._apply(event)
         except EventNotFound as refusal:
             return refusal
         except Refusal:
@@ -65,6 +61,4 @@ class Catalogue:
         return None
 
     async def _fetch_and_apply(self, event: Name) -> None:
-        # Others wait for it too, and longer than the caller who happened to start it.
-        context.set_deadline(None)
         await self._inventory.apply(await self._fetch(event))

@@ -8,8 +8,8 @@ from services.kit.auth import tokens
 from services.kit.auth.credential_cache import Known
 from services.kit.auth.issuer import Issuer, Trusted
 from services.kit.concurrency.outage import Silence
+from services.kit.concurrency.single_flight import SingleFlight
 from services.kit.database.postgres import refusal_of
-from services.kit.rpc import context
 from services.kit.rpc.callers import Caller
 from services.kit.rpc.errors import InvalidToken, Refusal, Unavailable
 
@@ -33,16 +33,16 @@ class Trust:
         self._issuer = issuer
         self._known = known
         self._trusted = Trusted()
-        self._flight: asyncio.Task[None] | None = None
+        self._asking = SingleFlight(self._ask)
         self._asked_at = -PAUSE_SECONDS
         self._silence = Silence("issuer silent")
 
     async def refresh(self) -> bool:
         """Asks the issuer what is good now, until it answers; nothing is left to do at once."""
-        await asyncio.shield(self._flying())
+        await self._asking(None)
         while self._silence:
             await asyncio.sleep(RETRY_SECONDS)
-            await asyncio.shield(self._flying())
+            await self._asking(None)
         return False
 
     async def check(self, token: str) -> tuple[Caller, float]:
@@ -58,28 +58,20 @@ class Trust:
 
     async def _key(self, key_id: str) -> Ed25519PublicKey:
         if key_id not in self._trusted.keys and self._may_ask:
-            await asyncio.wait({self._flying()}, timeout=WAIT_SECONDS)
+            await asyncio.wait({self._asking.task(None)}, timeout=WAIT_SECONDS)
         if key := self._trusted.keys.get(key_id):
             return key
-        raise Unavailable if self._silence or self._flight else InvalidToken
+        raise Unavailable if self._silence or None in self._asking else InvalidToken
 
     @property
     def _may_ask(self) -> bool:
         """Whether a question is on its way already, or the last one long enough ago."""
         pause = RETRY_SECONDS if self._silence else PAUSE_SECONDS
         now = asyncio.get_running_loop().time()
-        return self._flight is not None or now >= self._asked_at + pause
+        return None in self._asking or now >= self._asked_at + pause
 
-    def _flying(self) -> asyncio.Task[None]:
-        """Gives the question that is on its way; a waiter who gives up leaves it to the others."""
-        if self._flight is None:
-            self._asked_at = asyncio.get_running_loop().time()
-            self._flight = asyncio.create_task(self._ask())
-        return self._flight
-
-    async def _ask(self) -> None:
-        # Others wait for it too, and longer than the caller who happened to start it.
-        context.set_deadline(None)
+    async def _ask(self, _: None) -> None:
+        self._asked_at = asyncio.get_running_loop().time()
         try:
             self._adopt(await self._issuer.trusted())
             self._silence.end()
@@ -88,8 +80,6 @@ class Trust:
             if refusal is None:
                 raise
             self._silence.go_on(refusal.reason)
-        finally:
-            self._flight = None
 
     def _adopt(self, trusted: Trusted) -> None:
         """Trusts anew, and forgets whoever was found good by what is not so any more."""

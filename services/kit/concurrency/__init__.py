@@ -1,1 +1,1 @@
-"""Combining concurrent calls, timers, and noticing outages."""
+"""Concurrent requests: combines them, shares work among them, times them, notices outages."""
