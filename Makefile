@@ -53,7 +53,7 @@ bench: .venv/dev.stamp ## Measure everything under load, beside its goals (with 
 	$(PYTHON) -m tests.bench $(ARGS)
 
 .PHONY: lint
-lint: .venv/dev.stamp protos-check postman-check ## Check style, types, the contract and who imports whom
+lint: .venv/dev.stamp protos-check postman-check settings-check ## Check style, types, the contract and who imports whom
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
@@ -92,6 +92,14 @@ postman: .venv/run.stamp ## Make the Postman collection of the contract
 .PHONY: postman-check
 postman-check: .venv/run.stamp ## Fail where the Postman collection is not that of the contract
 	$(PYTHON) -m gateway.reference.postman --check
+
+.PHONY: settings
+settings: .venv/run.stamp ## Write docs/settings.md from the settings classes
+	$(PYTHON) -m deploy.local.settings_page
+
+.PHONY: settings-check
+settings-check: .venv/run.stamp ## Fail where docs/settings.md is not that of the settings classes
+	$(PYTHON) -m deploy.local.settings_page --check
 
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)

@@ -26,9 +26,16 @@ class MigrationSettings(BaseSettings):
     model_config = MODEL_CONFIG
 
     database_url: DatabaseUrl = Field(validation_alias="BOXOFFICE_DATABASE_URL")
+    """Connection string of the owner of the schemas."""
+
     accounts_password: str = Field(repr=False, validation_alias="ACCOUNTS_DATABASE_PASSWORD")
+    """Password that the role of accounts gets."""
+
     events_password: str = Field(repr=False, validation_alias="EVENTS_DATABASE_PASSWORD")
+    """Password that the role of events gets."""
+
     bookings_password: str = Field(repr=False, validation_alias="BOOKINGS_DATABASE_PASSWORD")
+    """Password that the role of bookings gets."""
 
     @classmethod
     def load(cls) -> Self:

@@ -39,27 +39,57 @@ class RunSettings(BaseSettings):
     model_config = MODEL_CONFIG
 
     host: str = Field(default="127.0.0.1", validation_alias="GATEWAY_HOST")
+    """Address that the gateway listens on. `127.0.0.1` and `localhost` include `::1` where there is
+    one; `0.0.0.0` is every network of IPv4."""
+
     port: Port = Field(default=3000, validation_alias="PORT")
+    """Port of the gateway."""
+
     extra_ports: Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), validation_alias="EXTRA_PORTS"
     )
+    """Further ports of the gateway, separated by commas."""
+
     events_port: Port = Field(default=50_051, validation_alias="EVENTS_PORT")
+    """gRPC port of events, on this machine only."""
+
     bookings_port: Port = Field(default=50_052, validation_alias="BOOKINGS_PORT")
+    """gRPC port of bookings, on this machine only."""
+
     accounts_port: Port = Field(default=50_053, validation_alias="ACCOUNTS_PORT")
+    """gRPC port of accounts, on this machine only."""
+
     mailbox_port: Port = Field(default=8025, validation_alias="MAILBOX_PORT")
+    """Port of the page, on this machine only, with the mail that the run sends to nobody."""
+
     smtp_url: SmtpUrl = Field(default="", validation_alias="ACCOUNTS_SMTP_URL")
+    """Mail server that takes the place of that page."""
+
     database_url: DatabaseUrl = Field(
         default="", validation_alias=AliasChoices("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
     )
+    """A PostgreSQL of your own, 17 or later, in place of the embedded one; its user must be able to
+    create roles."""
+
     postgres_bin: Annotated[Path, AfterValidator(system_binaries)] | None = Field(
         default=None, validation_alias="BOXOFFICE_POSTGRES_BIN"
     )
+    """Folder with the programs of a PostgreSQL of yours, 17 or later, for `make run` and
+    `make test`."""
+
     data_directory: Path = Field(
         default=PROJECT / ".data", validation_alias="BOXOFFICE_DATA_DIRECTORY"
     )
+    """Where the embedded PostgreSQL and the secrets of the development run are kept."""
+
     open_access: bool = Field(default=True, validation_alias="BOXOFFICE_OPEN_ACCESS")
+    """Whether callers without a token may act for anybody."""
+
     reload: bool = Field(default=False, validation_alias="BOXOFFICE_RELOAD")
+    """Restart when a `.py` or `.sql` file changes."""
+
     log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
+    """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
     @classmethod
     def load(cls) -> Self:

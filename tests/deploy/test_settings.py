@@ -78,9 +78,12 @@ def test_services_know_the_names_of_the_commands() -> None:
 
 
 def test_every_setting_is_documented(project: Path) -> None:
-    """Who looks for a setting looks into the README, and nowhere else."""
-    readme = (project / "README.md").read_text()
-    assert [name for name in sorted(known_names()) if f"`{name}`" not in readme] == []
+    """Whoever looks for a setting looks into this page, and nowhere else."""
+    page = (project / "docs/settings.md").read_text()
+    rows = {line.split("|")[1] for line in page.splitlines() if line.startswith("| `")}
+    named = {name for row in rows for name in re.findall("`([A-Z_]+)`", row)}
+    assert named == known_names()
+    assert not re.search(r"\| *\|$", page, re.MULTILINE), "a setting without a meaning"
 
 
 def test_the_example_of_env_has_only_settings(project: Path) -> None:

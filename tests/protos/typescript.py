@@ -1,4 +1,4 @@
-"""Does what the README says for TypeScript, and checks types in place of calling a service.
+"""Runs the commands of docs/grpc-clients.md for TypeScript, and checks types in place of a call.
 
 `make typescript`; it needs npm, and so is no test of the suite.
 """
@@ -14,10 +14,10 @@ CHECK = "npx tsc --noEmit --strict --module nodenext --target es2022 --types nod
 
 
 def main() -> int:
-    """Runs the README's commands and a type check in a new folder; returns the exit status."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [commands] = re.findall(r"```sh\n(npm init .*?)npx tsx book.ts\n```", readme, re.DOTALL)
-    [program] = re.findall(r"```ts\n(.*?)```", readme, re.DOTALL)
+    """Runs the commands and a type check in a new folder; returns the exit status."""
+    page = (ROOT / "docs/grpc-clients.md").read_text(encoding="utf-8")
+    [commands] = re.findall(r"```sh\n(npm init .*?)npx tsx book.ts\n```", page, re.DOTALL)
+    [program] = re.findall(r"```ts\n(.*?)```", page, re.DOTALL)
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "book.ts").write_text(program, encoding="utf-8")
         Path(folder, "boxoffice").symlink_to(ROOT)

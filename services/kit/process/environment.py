@@ -48,7 +48,13 @@ def refuse(who: str, error: StartError) -> int:
 def names_of(settings: type[BaseSettings]) -> frozenset[str]:
     """Returns the names of all variables that these settings are read from."""
     fields = settings.model_fields.items()
-    return frozenset(name for key, field in fields for name in _variables(settings, key, field))
+    return frozenset(name for key, field in fields for name in variables(settings, key, field))
+
+
+def variables(settings: type[BaseSettings], name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Returns the names of the variables that one setting is read from, the first one first."""
+    prefix = settings.model_config.get("env_prefix", "")
+    return tuple(_aliases(field)) or (f"{prefix}{name}".upper(),)
 
 
 def mistakes(
@@ -94,8 +100,8 @@ def _line(settings: type[BaseSettings], error: ErrorDetails, environment: Mappin
         return allowed
     name, field = found
     given = {key.upper(): value for key, value in environment.items()}
-    variables = _variables(settings, name, field)
-    variable = next((one for one in variables if one in given), variables[0])
+    names = variables(settings, name, field)
+    variable = next((one for one in names if one in given), names[0])
     if error["type"] == "missing" or not field.repr:
         return f"{variable} {allowed}"
     return f"{variable}={_shown(given.get(variable, ''))} {allowed}"
@@ -115,11 +121,6 @@ def _field_at(
         if location and location[0] in {name, *_aliases(field)}:
             return name, field
     return None
-
-
-def _variables(settings: type[BaseSettings], name: str, field: FieldInfo) -> tuple[str, ...]:
-    prefix = settings.model_config.get("env_prefix", "")
-    return tuple(_aliases(field)) or (f"{prefix}{name}".upper(),)
 
 
 def _aliases(field: FieldInfo) -> Iterator[str]:

@@ -20,6 +20,8 @@ MODEL_CONFIG = SettingsConfigDict(
     allow_inf_nan=False,
     # What is wrong with a secret is said, the secret is not.
     hide_input_in_errors=True,
+    # The page of settings shows them.
+    use_attribute_docstrings=True,
 )
 
 
@@ -63,7 +65,8 @@ class Settings(ProcessSettings):
     """Whether callers without a token may act for anybody."""
 
     service_key: str = Field(default="", repr=False, validation_alias="BOXOFFICE_SERVICE_KEY")
-    """Secret that the services know each other by; empty admits none."""
+    """Secret by which the services know each other, of 32 characters or more in production.
+    Without it no service is admitted."""
 
     reflection: bool = Field(default=False, validation_alias="BOXOFFICE_REFLECTION")
     """Whether grpcurl may ask what there is to call."""
@@ -71,7 +74,7 @@ class Settings(ProcessSettings):
     environment: Literal["development", "production"] = Field(
         default="development", validation_alias="BOXOFFICE_ENV"
     )
-    """Where this runs; `production` forbids what only tests may do."""
+    """Where this runs; `production` refuses failpoints, weak secrets and generated signing keys."""
 
     failpoints: str = Field(default="", validation_alias="BOXOFFICE_FAILPOINTS")
     """Places to die at, for tests; see services/kit/process/failpoints.py."""
