@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 60
 
 _numbers = itertools.count(1)
 

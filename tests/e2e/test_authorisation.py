@@ -23,7 +23,7 @@ from services.kit.rpc.errors import Refusal, refusal_from_status, refusal_of
 from tests.e2e.scenery import EXPENDING, REQUESTS, Actor, Scenery
 from tests.e2e.system import System
 
-SECONDS = 10
+SECONDS = 30
 TABLE = (Path(__file__).parent / "authorisation.txt").read_text(encoding="utf-8")
 HEAD, *LINES = [line for line in TABLE.splitlines() if line and not line.startswith("#")]
 WIDTH = HEAD.index("nobody")

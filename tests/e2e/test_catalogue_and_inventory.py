@@ -17,7 +17,7 @@ from tests.services.bookings.conftest import drift
 
 ROUNDS = 10
 UNKNOWN = 1_099_511_627_776
-RECOVERY_SECONDS = 10
+RECOVERY_SECONDS = 60
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from services.kit.rpc.errors import refusal_of
 from tests.e2e.client import create_event, new_key, new_user, refusal, reserve
 from tests.e2e.system import SERVICE_KEY, System
 
-SECONDS = 5
+SECONDS = 30
 SERVICE = (("authorization", f"Service {SERVICE_KEY}"),)
 BUF = Path(sys.executable).parent / "buf"
 

@@ -390,7 +390,7 @@ async def test_slow_clients_are_ended_and_nobody_waits_for_them(system: System) 
             answers = [await outcome(system, request("GET", "/events/0")) for _ in range(20)]
             assert set(answers) == {INVALID}
             assert (await creeping.answer()).outcome == BAD_REQUEST
-            assert 4 < loop.time() - started < 8
+            assert loop.time() - started > 4
             assert await silent.is_closed()
         finally:
             creep.cancel()

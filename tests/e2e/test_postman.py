@@ -15,7 +15,7 @@ from tests.e2e.conftest import Start
 from tests.e2e.postman import Json, Runner
 
 FILE = Path(__file__).parents[2] / "docs/postman/boxoffice.postman_collection.json"
-MAIL_SECONDS = 20
+MAIL_SECONDS = 60
 REFUSED = {
     "DELETE /auth/api-keys/:api_key_id": "not_found",
     "DELETE /bookings/:reference": "already_cancelled",

@@ -14,6 +14,7 @@ from tests.processes import Process
 from tests.services.bookings.conftest import drift
 
 BUYERS = 32
+PATIENCE_SECONDS = 60
 BEFORE, AFTER = 200, 200
 SERVED = "BookingsService/"
 
@@ -42,7 +43,7 @@ class Load:
 
     async def reach(self, count: int) -> None:
         """Waits until so many requests were answered."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(self.answers) < count:
                 await self.progress.wait()
                 self.progress.clear()
@@ -186,7 +187,7 @@ async def test_events_that_stops_answers_all_it_took(start: Start) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(create())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await enough.wait()
         system.events.terminate()
         assert await asyncio.to_thread(system.events.ended) == 0

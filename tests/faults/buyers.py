@@ -1,4 +1,4 @@
-"""Buyers who do not take silence for an answer: each asks with its key until it knows."""
+"""Buyers who repeat their request, with its key, until they know the outcome."""
 
 import asyncio
 import time
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from tests.e2e.client import new_key, new_user
 from tests.e2e.wire import Answer, connect, reservation
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 PAUSE_SECONDS = 0.05
 
 
 @dataclass
 class Purchase:
-    """A seat that somebody wants, and every answer to that; None is a connection that broke."""
+    """A request for a seat and the answers to it; None is a connection that broke."""
 
     event_id: int
     user: str = field(default_factory=new_user)

@@ -1,4 +1,4 @@
-"""Three sessions over one database, and the stage on which they meet."""
+"""Three sessions over one database, and the events that they work on."""
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
@@ -9,14 +9,14 @@ import pytest
 
 from services.bookings.inventory import store
 from tests.conftest import Database
+from tests.faults.events_fixture import EventsFixture
 from tests.faults.interleaving import Interleavings, Session, SteppedConnection, SteppedCursor
-from tests.faults.line import Line
-from tests.faults.stage import Stage
+from tests.faults.waiting_list_fixture import WaitingListFixture
 from tests.pools import patient_pool
 from tests.services.bookings.conftest import drift, mend_the_lock, take_out_the_lock
 
 SCHEMAS = ("events", "bookings")
-SECOND_LINE = (
+CHECKS_BESIDE_THE_LOCK = (
     "inventory_sold_not_negative",
     "inventory_held_not_negative",
     "inventory_live_bookings_not_negative",
@@ -26,7 +26,7 @@ SECOND_LINE = (
 
 @pytest.fixture
 async def interleavings(database: Database) -> AsyncIterator[Interleavings]:
-    """Gives three sessions to interleave."""
+    """Returns three sessions to interleave."""
     async with contextlib.AsyncExitStack() as stack:
         dsns = {"events": database.events_dsn, "bookings": database.bookings_dsn}
 
@@ -50,7 +50,7 @@ async def interleavings(database: Database) -> AsyncIterator[Interleavings]:
 
 @pytest.fixture
 def owner(database: Database) -> Any:
-    """Gives a connection that may do everything."""
+    """Returns a connection with the rights of the owner."""
     with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
         connection.execute("SET search_path TO bookings")
         yield connection
@@ -58,7 +58,7 @@ def owner(database: Database) -> Any:
 
 @pytest.fixture(autouse=True)
 def waiting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets sessions wait for locked events at once, which leaves fewer orders to be tried."""
+    """Makes sessions wait for locked events instead of skipping them: fewer orders to try."""
     monkeypatch.setattr(store, "SKIP_LOCKED", store.WAIT)
 
 
@@ -66,9 +66,9 @@ def waiting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def unlocked(
     owner: psycopg.Connection[Any], database: Database, waiting_at_once: None
 ) -> Iterator[Database]:
-    """Breaks the core as somebody might: no lock, and nothing else that would catch it."""
+    """Takes out the lock, and the constraints that would catch what it prevents."""
     take_out_the_lock(database)
-    for constraint in SECOND_LINE:
+    for constraint in CHECKS_BESIDE_THE_LOCK:
         owner.execute(f"ALTER TABLE inventory DROP CONSTRAINT {constraint}")
     owner.execute("DROP INDEX bookings_one_per_user, waiting_list_one_per_user")
     yield database
@@ -76,33 +76,20 @@ def unlocked(
 
 
 @pytest.fixture
-async def broken_stage(owner: psycopg.Connection[Any], database: Database) -> AsyncIterator[Stage]:
-    """Gives a stage on which things may go wrong."""
+async def events(
+    owner: psycopg.Connection[Any], database: Database, request: pytest.FixtureRequest
+) -> AsyncIterator[EventsFixture]:
+    """Creates events; at the end all counts are right, unless the test runs without the lock."""
     async with patient_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
-        yield Stage(owner, pool)
+        yield EventsFixture(owner, pool)
+    if "unlocked" not in request.fixturenames:
+        assert drift(database) == []
 
 
 @pytest.fixture
-async def stage(broken_stage: Stage, database: Database) -> AsyncIterator[Stage]:
-    """Gives a stage; in the end all that was ever on it counts right."""
-    yield broken_stage
-    assert drift(database) == []
-    assert broken_stage.orders > 1
-
-
-@pytest.fixture
-async def line(
-    stage: Stage, owner: psycopg.Connection[Any], database: Database
-) -> AsyncIterator[Line]:
-    """Gives lines on a stage; in the end all counts right."""
+async def waiting_list(
+    events: EventsFixture, owner: psycopg.Connection[Any], database: Database
+) -> AsyncIterator[WaitingListFixture]:
+    """Creates events with users who wait, and checks them as `events` does."""
     async with patient_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
-        yield Line(stage, owner, pool, database)
-
-
-@pytest.fixture
-async def broken_line(
-    broken_stage: Stage, owner: psycopg.Connection[Any], database: Database
-) -> AsyncIterator[Line]:
-    """Gives lines on a stage on which things may go wrong."""
-    async with patient_pool(database.bookings_dsn, schema="bookings", size=2) as pool:
-        yield Line(broken_stage, owner, pool, database)
+        yield WaitingListFixture(events, owner, pool, database)

@@ -1,9 +1,8 @@
 """Runs sessions over one database in every order that its locks allow.
 
-A session is real code over connections of its own. It stops before each statement and pipeline, or
-before each transaction, pipeline and commit; whose turn comes next is tried out one way after the
-other. A session whose statement waits for a lock has no turn until whoever holds the lock lets it
-go.
+A session runs real code on connections of its own. It stops before each statement and pipeline, or
+only before each transaction, pipeline and commit, until it is given a turn. Every order of turns is
+tried. A session that waits for a lock gets no turn until the lock is released.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from psycopg import AsyncConnection
 
 from services.kit.database.postgres import Pool
 
-SECONDS = 10
+ORDER_SECONDS = 60
 BLOCKED = """
     SELECT pid
     FROM unnest(%s::integer[]) AS pid
@@ -25,7 +24,7 @@ BLOCKED = """
 
 
 class Turns:
-    """What a session asks before it goes on."""
+    """Stops a session until it is given its next turn."""
 
     def __init__(self, *, by_statement: bool = True) -> None:
         self.by_statement = by_statement
@@ -62,7 +61,7 @@ class SteppedConnection(AsyncConnection[Any]):
     by_pipeline = False
 
     async def step(self) -> None:
-        """Waits for a turn, if this is a place for one.
+        """Waits for a turn, if the session stops here.
 
         A pipeline is one step; where all that changes anything is a pipeline, nothing else is one.
         """
@@ -99,7 +98,7 @@ class SteppedConnection(AsyncConnection[Any]):
 
 
 class Session:
-    """A session of the test, with a connection to each schema that it uses."""
+    """A session of the test, with a connection for each schema that it uses."""
 
     def __init__(self, connections: dict[str, SteppedConnection]) -> None:
         self._connections = connections
@@ -107,7 +106,7 @@ class Session:
         self.task: asyncio.Task[Any] | None = None
 
     def pool(self, schema: str) -> Pool:
-        """Returns what code takes for a pool."""
+        """Returns a stand-in for a pool, which always lends the session's connection."""
         return cast(Pool, _Pool(self._connections[schema]))
 
     def begin(self, work: Callable[["Session"], Awaitable[object]], *, by_statement: bool) -> None:
@@ -129,7 +128,7 @@ class Session:
 
 
 class _Pool:
-    """Lends its connection, and rolls back where its user fails, as psycopg's pool does."""
+    """Lends its connection, and rolls back when the borrower fails, as psycopg's pool does."""
 
     def __init__(self, connection: SteppedConnection) -> None:
         self._connection = connection
@@ -147,35 +146,39 @@ Work = Callable[[Session], Awaitable[object]]
 
 
 class Interleavings:
-    """Tries all orders. `monitor` is a connection that sees who is blocked."""
+    """Tries all orders. `monitor` is a connection that sees which sessions wait for a lock."""
 
     def __init__(self, monitor: AsyncConnection[Any], sessions: Sequence[Session]) -> None:
         self._monitor = monitor
         self._sessions = sessions
 
     async def each(
-        self, stage: Callable[[], Awaitable[Sequence[Work]]], *, by_statement: bool = True
+        self, prepare: Callable[[], Awaitable[Sequence[Work]]], *, by_statement: bool = True
     ) -> AsyncIterator[list[Any]]:
-        """Gives, order by order, what came of each of the works: a result, or what it raised.
+        """Yields, for each order, the outcomes of the works: a result, or the exception raised.
 
-        Each order gets its works from `stage`, which makes what they work on.
+        `prepare` creates the data for one order and returns its works. Fails if there was only one
+        order, since then nothing was interleaved.
         """
+        tried = 0
         left: list[list[int]] = [[]]
         while left:
-            works = await stage()
+            works = await prepare()
             left += await self._run(left.pop(), works, by_statement=by_statement)
+            tried += 1
             yield [_result(session) for session in self._sessions[: len(works)]]
+        assert tried > 1, "there was only one order"
 
     async def _run(
         self, prefix: list[int], works: Sequence[Work], *, by_statement: bool
     ) -> list[list[int]]:
-        """Runs the works in an order that begins with `prefix`; gives those that branch off it."""
+        """Runs the works in an order that begins with `prefix`; returns the other branches."""
         sessions = self._sessions[: len(works)]
         for session, work in zip(sessions, works, strict=True):
             session.begin(work, by_statement=by_statement)
         order: list[int] = []
         others: list[list[int]] = []
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(ORDER_SECONDS):
             await self._settle(sessions)
             while not all(session.is_done for session in sessions):
                 ready = [i for i, session in enumerate(sessions) if session.turns.waits.is_set()]

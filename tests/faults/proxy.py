@@ -1,4 +1,4 @@
-"""A TCP proxy between two processes, whose line a test makes slow, dead, broken or absent."""
+"""A TCP proxy between two processes, which a test can slow down, block, break or close."""
 
 import asyncio
 import contextlib
@@ -45,11 +45,11 @@ class Proxy:
             await asyncio.wait(self._lines)
 
     def blackhole(self) -> None:
-        """Lets nothing through, and says nothing about it."""
+        """Drops all data, without closing connections."""
         self._open.clear()
 
     def reset(self) -> None:
-        """Breaks all connections, without a goodbye."""
+        """Resets all connections."""
         for writer in self._writers:
             if writer.is_closing():
                 continue
@@ -58,14 +58,14 @@ class Proxy:
             writer.transport.abort()
 
     def down(self) -> None:
-        """Breaks all connections and refuses new ones."""
+        """Resets all connections and refuses new ones."""
         if self._server:
             self._server.close()
             self._server = None
         self.reset()
 
     async def heal(self) -> None:
-        """Makes the line whole again."""
+        """Forwards again, without a delay."""
         self.latency_seconds = 0.0
         self._open.set()
         if self._server is None:
@@ -92,7 +92,7 @@ class Proxy:
         self._writers -= {writer, there}
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Forwards one way until either end is closed, then closes the other."""
+        """Forwards one direction until either end is closed, then closes the other."""
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK_BYTES):
                 await asyncio.sleep(self.latency_seconds)

@@ -1,4 +1,4 @@
-"""`kill -9` while the public buys over HTTP: what was answered holds, the rest gets known."""
+"""`kill -9` while buyers reserve over HTTP: acknowledged seats stay, the others are settled."""
 
 import asyncio
 import time
@@ -35,14 +35,14 @@ async def running(database: Database, tmp_path: Path) -> AsyncIterator[System]:
 
 
 def new_event(system: System, total_seats: int) -> int:
-    """Creates an event that forbids nobody a second seat, so that only keys keep from it."""
+    """Creates an event with any number of seats per user: only keys prevent a second one."""
     with open_client(system.url) as client:
         event = create_event(client, total_seats, one_booking_per_user=False)
         return int(event["id"])
 
 
 def booked(database: Database, event_id: int) -> list[tuple[int, str]]:
-    """Lists the bookings of an event, and whose they are."""
+    """Lists the bookings of an event with their users."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(
             "SELECT id, user_id FROM bookings.bookings WHERE event_id = %s ORDER BY id", [event_id]
@@ -51,7 +51,7 @@ def booked(database: Database, event_id: int) -> list[tuple[int, str]]:
 
 
 def acknowledged(purchases: list[Purchase]) -> list[tuple[int, str]]:
-    """Lists the bookings that buyers know of, and who was told."""
+    """Lists the bookings that buyers were told of, with their users."""
     answers = [(purchase, purchase.answers[-1]) for purchase in purchases]
     return sorted(
         (answer.json["booking_id"], purchase.user)
@@ -61,7 +61,7 @@ def acknowledged(purchases: list[Purchase]) -> list[tuple[int, str]]:
 
 
 def put_a_gate_into_the_commit(database: Database) -> None:
-    """Makes every COMMIT of a change wait for whoever holds lock GATE."""
+    """Makes every COMMIT of a change wait for the holder of the lock GATE."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
         connection.execute(f"""
             CREATE FUNCTION wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -76,7 +76,7 @@ def put_a_gate_into_the_commit(database: Database) -> None:
 
 
 async def restart(system: System, victim: Process) -> float:
-    """Kills a process and starts it again; gives the time when all serve."""
+    """Kills a process and starts it again; returns the time when all are ready."""
     victim.kill()
     assert victim.ended() == KILLED
     victim.start()
@@ -86,7 +86,7 @@ async def restart(system: System, victim: Process) -> float:
 
 @pytest.mark.parametrize("name", ["bookings 0", "gateway 0"])
 async def test_a_rush_outlives_every_crash(running: System, name: str) -> None:
-    """Each seat that was acknowledged is there once, each in doubt is settled, none is invented."""
+    """A crash could lose an acknowledged seat, sell one twice, or leave a request in doubt."""
     [victim] = [process for process in running.processes if process.name == name]
     rush = Rush(running.port, new_event(running, SEATS), BUYERS)
     restarts = []
@@ -110,7 +110,7 @@ async def test_a_rush_outlives_every_crash(running: System, name: str) -> None:
 
 
 async def test_answers_outlive_a_crash(running: System) -> None:
-    """Whoever asks again with a key after a crash hears the same, seats and refusals alike."""
+    """After a crash a repeated key could get another response."""
     rush = Rush(running.port, new_event(running, total_seats=40), BUYERS)
     await rush.run(lambda rush: rush.reach(40))
     before = [purchase.answers[-1] for purchase in rush.purchases]
@@ -122,12 +122,12 @@ async def test_answers_outlive_a_crash(running: System) -> None:
 
 
 @pytest.mark.parametrize(("key", "seats"), [("the same", 1), ("another", 2)])
-async def test_a_seat_that_was_sold_in_death_is_known_by_its_key(
+async def test_a_seat_committed_during_a_crash_is_found_by_its_key(
     running: System, key: str, seats: int
 ) -> None:
-    """Bookings dies while the database commits, and the decision stands: the key tells.
+    """A buyer whose request was committed during a crash could get a second seat.
 
-    Another key is the control: without the answer that was stored there would be a second seat.
+    Another key is the control: without the stored response there is a second seat.
     """
     [bookings] = running.bookings
     put_a_gate_into_the_commit(running.database)

@@ -1,4 +1,4 @@
-"""`kill -9` at every step of creating, changing and following, and what is left of it."""
+"""`kill -9` at every step of creating, changing and following, and the state that it leaves."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ import pytest_asyncio
 from deploy.local.postgres import EmbeddedPostgres
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database, cloned
-from tests.faults.pair import Pair
+from tests.faults.two_services import TwoServices
 from tests.services.events.client import change_rows
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -24,34 +24,34 @@ KILLED = -9
 Answer = tuple[str, object]
 
 
-class Scene(ABC):
-    """An event with some bookings, and a change that is asked for with a key, again and again."""
+class Scenario(ABC):
+    """An event with some bookings, and a change that is requested with one idempotency key."""
 
     expected: Answer
     revision = 2
     seats = SEATS
     live = BOOKED
 
-    def __init__(self, pair: Pair, failpoint: str) -> None:
-        self.pair = pair
+    def __init__(self, services: TwoServices, failpoint: str) -> None:
+        self.services = services
         self.key = f"{failpoint}-{type(self).__name__}"
         self.armed = {"BOXOFFICE_FAILPOINTS": f"{failpoint}=kill"}
         self.event_id = 0
-        self.told: set[bytes] = set()
+        self.responses: set[bytes] = set()
 
     async def prepare(self) -> None:
         """Makes the event."""
-        event = await self.pair.organizer.create(total_seats=SEATS, name=self.key)
+        event = await self.services.organizer.create(total_seats=SEATS, name=self.key)
         self.event_id = event.id
         for number in range(BOOKED):
-            await self.pair.buyer.reserve(event.id, f"user-{number}")
+            await self.services.buyer.reserve(event.id, f"user-{number}")
 
     async def cause(self) -> Answer | None:
-        """Asks as it is to go wrong; None when nobody knows what came of it."""
+        """Sends the request that a crash interrupts; None when its outcome is unknown."""
         return await self.ask()
 
     async def ask(self) -> Answer | None:
-        """Asks; gives what tells one answer from another, or None for no answer."""
+        """Sends the request; returns the essence of the response, or None without one."""
         try:
             return await self.answer()
         except Refusal as refusal:
@@ -63,21 +63,21 @@ class Scene(ABC):
 
     @abstractmethod
     async def answer(self) -> Answer:
-        """Asks; raises what it is refused with."""
+        """Sends the request; raises its refusal."""
 
     def effects(self) -> tuple[list[tuple[object, ...]], int]:
-        """Reads what there is of the event, and how many of its bookings are live."""
-        events = self.pair.read_events(
+        """Returns the revisions and seats of the event, and the number of its live bookings."""
+        events = self.services.read_events(
             "SELECT revision, total_seats FROM events WHERE name = %s", self.key
         )
-        [(live,)] = self.pair.read_bookings(
+        [(live,)] = self.services.read_bookings(
             "SELECT count(*) FROM booking_details WHERE event_name = %s AND status = 'CONFIRMED'",
             self.key,
         )
         return events, live
 
 
-class Create(Scene):
+class Create(Scenario):
     """An event is created."""
 
     expected: Answer = "event", (1, SEATS)
@@ -85,11 +85,11 @@ class Create(Scene):
     live = 0
 
     async def prepare(self) -> None:
-        """Leaves the stage empty."""
+        """Makes no event."""
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        event = await self.pair.organizer.create(
+        """See Scenario."""
+        event = await self.services.organizer.create(
             total_seats=SEATS, name=self.key, request_id=self.key
         )
         return "event", (event.version, event.total_seats)
@@ -101,84 +101,86 @@ class Initialize(Create):
     expected = "created", SEATS
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        response = await self.pair.organizer.initialize(self.key, SEATS, request_id=self.key)
+        """See Scenario."""
+        response = await self.services.organizer.initialize(self.key, SEATS, request_id=self.key)
         return "created" if response.created else "found", response.event.total_tickets
 
 
-class Grow(Scene):
-    """An event gets more seats, which bookings need not decide."""
+class Grow(Scenario):
+    """An event gets more seats, for which bookings is not asked."""
 
     seats = 20
     expected = "event", (2, 20)
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        event = await self.pair.organizer.update(
+        """See Scenario."""
+        event = await self.services.organizer.update(
             self.event_id, total_seats=self.seats, request_id=self.key
         )
-        self.told.add(event.SerializeToString(deterministic=True))
-        assert len(self.told) == 1, "a key has one answer, available seats included"
+        self.responses.add(event.SerializeToString(deterministic=True))
+        assert len(self.responses) == 1, "a key has one response, available seats included"
         return "event", (event.version, event.total_seats)
 
 
 class Shrink(Grow):
-    """Seats are taken away that nobody has."""
+    """Free seats are taken away."""
 
     seats = 5
     expected = "event", (2, 5)
 
 
-class RefusedShrink(Scene):
-    """More seats are to be taken away than are left, so it takes two revisions."""
+class RefusedShrink(Scenario):
+    """More seats are to be taken away than are free, so the refusal takes a second revision."""
 
     expected = "refused", "CAPACITY_BELOW_BOOKED"
     revision = 3
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        await self.pair.organizer.update(self.event_id, total_seats=BOOKED - 1, request_id=self.key)
+        """See Scenario."""
+        await self.services.organizer.update(
+            self.event_id, total_seats=BOOKED - 1, request_id=self.key
+        )
         return "event", None
 
 
-class Delete(Scene):
-    """An event goes, with its bookings."""
+class Delete(Scenario):
+    """An event is deleted, with its bookings."""
 
     expected = "deleted", BOOKED
     live = 0
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        response = await self.pair.organizer.delete(self.event_id, request_id=self.key)
+        """See Scenario."""
+        response = await self.services.organizer.delete(self.event_id, request_id=self.key)
         return "deleted", response.deleted_event.cancelled_bookings
 
 
 class LateShrink(Shrink):
-    """Bookings was down when it was asked for, so that a worker has to finish it."""
+    """Bookings is down at the request, so a worker has to finish the change."""
 
     async def cause(self) -> Answer | None:
-        """Asks for it while bookings is down."""
-        self.pair.bookings.kill()
+        """Sends the request while bookings is down."""
+        self.services.bookings.kill()
         assert await self.ask() is None
-        age_intents(self.pair)
-        await self.pair.restart(self.pair.bookings)
+        age_intents(self.services)
+        await self.services.restart(self.services.bookings)
         return None
 
 
 class Unfollowed(Create):
-    """Bookings was down so long that the feed has forgotten."""
+    """Bookings was down for longer than the feed is kept."""
 
     async def cause(self) -> Answer | None:
-        """Creates while bookings is down, and forgets."""
-        self.pair.bookings.kill()
+        """Creates the event while bookings is down, and empties the feed."""
+        self.services.bookings.kill()
         answer = await self.ask()
-        change_rows(self.pair.catalogue, "DELETE FROM outbox")
-        self.pair.bookings.start(**self.armed)
+        change_rows(self.services.catalogue, "DELETE FROM outbox")
+        self.services.bookings.start(**self.armed)
         return answer
 
 
-class Return(Scene):
-    """A booking of a full event is cancelled by its reference, and somebody waits for the seat."""
+class Return(Scenario):
+    """A booking of a full event is cancelled by its reference while a user waits for the seat."""
 
     expected: Answer = "cancelled", "user-0"
     revision = 1
@@ -186,33 +188,35 @@ class Return(Scene):
     reference = ""
 
     async def prepare(self) -> None:
-        """Sells the event out, and has one more ask for a ticket."""
-        event = await self.pair.organizer.create(total_seats=BOOKED, name=self.key, key=self.key)
+        """Sells the event out and puts one user on the waiting list."""
+        event = await self.services.organizer.create(
+            total_seats=BOOKED, name=self.key, key=self.key
+        )
         self.event_id = event.id
-        buyer = self.pair.buyer
+        buyer = self.services.buyer
         made = [await buyer.reserve(event.id, f"user-{number}") for number in range(BOOKED)]
         self.reference = await buyer.reference(made[0])
         assert (await buyer.book_ticket(self.key, "late")).waits
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        response = await self.pair.buyer.cancel_by_reference(self.reference, self.key)
+        """See Scenario."""
+        response = await self.services.buyer.cancel_by_reference(self.reference, self.key)
         return "cancelled", response.booking.user_id
 
 
 class GiveBack(Return):
-    """The same by whoever has the ticket, who hears that somebody was served."""
+    """The holder gives the seat back, and the response says that somebody was promoted."""
 
     expected = "cancelled", True
 
     async def answer(self) -> Answer:
-        """See Scene."""
-        response = await self.pair.buyer.cancel_ticket(self.key, "user-0", self.key)
+        """See Scenario."""
+        response = await self.services.buyer.cancel_ticket(self.key, "user-0", self.key)
         return response.cancelled_ticket.status, response.cancelled_ticket.promoted
 
 
 DECIDED = (Shrink, RefusedShrink, Delete)
-CASES: Mapping[str, tuple[type[Scene], ...]] = {
+CASES: Mapping[str, tuple[type[Scenario], ...]] = {
     "events.create.written": (Create, Initialize),
     "events.create.committed": (Create, Initialize),
     "events.create.pushed": (Create, Initialize),
@@ -237,66 +241,70 @@ CASES: Mapping[str, tuple[type[Scene], ...]] = {
 
 
 def in_the_source() -> set[str]:
-    """Finds the names of all failpoints."""
+    """Returns the names of all failpoints in the source."""
     sources = (path.read_text(encoding="utf-8") for path in SERVICES.rglob("*.py"))
     return {name for text in sources for name in re.findall(r'failpoint\("([^"]+)"\)', text)}
 
 
-def age_intents(pair: Pair) -> None:
-    """Makes pending changes as old as they become before a worker tries them again."""
-    change_rows(pair.catalogue, "UPDATE intents SET attempted_at = attempted_at - interval '2 s'")
+def age_intents(services: TwoServices) -> None:
+    """Makes pending changes old enough for a worker to retry them."""
+    change_rows(
+        services.catalogue, "UPDATE intents SET attempted_at = attempted_at - interval '2 s'"
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pairs(
+async def running(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[list[Pair]]:
-    """Gives as many pairs as there are scenes of a failpoint: they are played side by side."""
+) -> AsyncIterator[list[TwoServices]]:
+    """Runs as many services as a failpoint has scenarios, which run side by side."""
     async with contextlib.AsyncExitStack() as stack:
         running = []
         for _ in range(max(map(len, CASES.values()))):
             database = stack.enter_context(cloned(postgres))
-            pair = Pair(database, tmp_path_factory.mktemp("pair"))
-            running.append(await stack.enter_async_context(pair))
+            services = TwoServices(database, tmp_path_factory.mktemp("services"))
+            running.append(await stack.enter_async_context(services))
         yield running
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_death_leaves_nothing_half_done(pairs: list[Pair], name: str) -> None:
-    """Both sides agree soon, what was answered holds, and the same key hears it again."""
+async def test_a_death_leaves_nothing_half_done(running: list[TwoServices], name: str) -> None:
+    """A crash could leave the sides different, undo what was answered, or apply a key twice."""
     async with asyncio.TaskGroup() as group:
-        for pair, make in zip(pairs, CASES[name], strict=False):
-            group.create_task(play(make(pair, name)))
+        for services, make in zip(running, CASES[name], strict=False):
+            group.create_task(run_scenario(make(services, name)))
 
 
-async def play(scene: Scene) -> None:
-    """Has a service die in the middle of a scene, and looks at what is left."""
-    pair = scene.pair
-    await scene.prepare()
-    await pair.agree()  # so that what is followed is this scene's change alone
-    victim = pair.events if scene.key.startswith("events.") else pair.bookings
-    await pair.restart(victim, **scene.armed)
-    heard = await scene.cause()
-    assert await asyncio.to_thread(victim.ended) == KILLED, scene.key
-    age_intents(pair)
+async def run_scenario(scenario: Scenario) -> None:
+    """Kills a service in the middle of a scenario, and checks the state that it leaves."""
+    services = scenario.services
+    await scenario.prepare()
+    await services.wait_until_consistent()  # so that only this scenario's change is followed
+    victim = services.events if scenario.key.startswith("events.") else services.bookings
+    await services.restart(victim, **scenario.armed)
+    response = await scenario.cause()
+    assert await asyncio.to_thread(victim.ended) == KILLED, scenario.key
+    age_intents(services)
     victim.start()
-    await pair.meet()
-    age_intents(pair)  # again: events has tried in vain while bookings was away
-    await pair.agree()
-    assert heard in {None, scene.expected}, scene.key
-    assert [await scene.ask(), await scene.ask()] == [scene.expected] * 2, scene.key
-    await pair.agree()
-    assert scene.effects() == ([(scene.revision, scene.seats)], scene.live), scene.key
+    await services.wait_until_connected()
+    age_intents(services)  # again: events has tried in vain while bookings was away
+    await services.wait_until_consistent()
+    assert response in {None, scenario.expected}, scenario.key
+    assert [await scenario.ask(), await scenario.ask()] == [scenario.expected] * 2, scenario.key
+    await services.wait_until_consistent()
+    assert scenario.effects() == ([(scenario.revision, scenario.seats)], scenario.live), (
+        scenario.key
+    )
 
 
 @pytest.mark.parametrize("service", ["events", "bookings"])
 def test_failpoints_are_refused_in_production(
     database: Database, tmp_path: Path, service: str
 ) -> None:
-    """The process does not start, and says why."""
-    pair = Pair(database, tmp_path)
-    process = getattr(pair, service)
+    """A failpoint that is set in production could kill a service at a customer's request."""
+    services = TwoServices(database, tmp_path)
+    process = getattr(services, service)
     process.start(
         BOXOFFICE_FAILPOINTS="events.create.written=kill",
         BOXOFFICE_ENV="production",
@@ -307,5 +315,5 @@ def test_failpoints_are_refused_in_production(
 
 
 def test_every_failpoint_has_a_case() -> None:
-    """Whoever adds a step to the protocol has to show what its death does."""
+    """A step could be added to the protocol without a test of a crash there."""
     assert in_the_source() == set(CASES)

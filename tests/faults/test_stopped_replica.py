@@ -1,4 +1,4 @@
-"""A replica that stands still with an event's lock in its hands, and what others notice of it."""
+"""A replica that is stopped while it holds an event's lock, and how long others wait."""
 
 import asyncio
 import contextlib
@@ -14,14 +14,14 @@ from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_key, open_client
 from tests.e2e.system import System
-from tests.faults.pair import Buyer
+from tests.faults.two_services import Buyer
 from tests.services.bookings.conftest import drift
 from tests.services.conditions import until
 from tests.services.events.scripted import SERVICE_KEY
 
 STOPPED = {"BOXOFFICE_FAILPOINTS": "bookings.batch.decided=stop"}
-# The database ends a decision's transaction after so long; the rest is for a busy machine.
-LOCKED_SECONDS, SLACK_SECONDS = 5, 5
+# The database ends an idle transaction after so long; the slack is for a busy machine.
+LOCKED_SECONDS, SLACK_SECONDS = 5, 10
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def running(database: Database, tmp_path: Path) -> AsyncIterator[System]:
 
 @pytest.fixture
 async def buyers(running: System) -> AsyncIterator[list[Buyer]]:
-    """Gives a buyer at each of the replicas."""
+    """Returns a client of each replica."""
     async with contextlib.AsyncExitStack() as stack:
         channels = [grpc.aio.insecure_channel(target) for target in running.bookings_targets]
         yield [Buyer(await stack.enter_async_context(channel)) for channel in channels]
@@ -47,7 +47,7 @@ async def buyers(running: System) -> AsyncIterator[list[Buyer]]:
 
 @pytest.fixture
 async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
-    """Gives a connection that looks at what the replicas do."""
+    """Returns a connection that watches the replicas."""
     async with await psycopg.AsyncConnection.connect(
         database.owner_dsn, autocommit=True
     ) as connection:
@@ -55,7 +55,7 @@ async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
 
 
 async def new_event(system: System, owner: psycopg.AsyncConnection) -> int:
-    """Creates an event that forbids nobody a second seat; returns when no replica is at it."""
+    """Creates an event with any number of seats per user; returns once bookings knows it."""
     with open_client(system.url) as client:
         event = create_event(client, 10, one_booking_per_user=False)
 
@@ -85,7 +85,7 @@ async def until_idle_in_transaction(owner: psycopg.AsyncConnection) -> None:
 
 
 async def seats(owner: psycopg.AsyncConnection, event_id: int) -> list[str]:
-    """Lists who has a seat."""
+    """Lists the users with a seat."""
     rows = await owner.execute(
         "SELECT user_id FROM bookings.bookings WHERE event_id = %s ORDER BY user_id", [event_id]
     )
@@ -93,7 +93,7 @@ async def seats(owner: psycopg.AsyncConnection, event_id: int) -> list[str]:
 
 
 @pytest.mark.parametrize("then", ["killed", "continued"])
-async def test_a_replica_that_stands_still_holds_nobody_up_for_long(
+async def test_a_stopped_replica_delays_others_for_seconds_only(
     running: System, buyers: list[Buyer], owner: psycopg.AsyncConnection, then: str
 ) -> None:
     """A lock that outlives its decision would stop an event's sale for as long as a process hangs.
@@ -129,7 +129,7 @@ async def test_a_replica_that_stands_still_holds_nobody_up_for_long(
 
 
 async def reserve(buyer: Buyer, event_id: int, user_id: str, key: str) -> int:
-    """Asks with a key until there is an answer; gives the number of the booking."""
+    """Repeats the request until it succeeds; returns the id of the booking."""
     async with asyncio.timeout(2 * (LOCKED_SECONDS + SLACK_SECONDS)):
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError, Refusal):

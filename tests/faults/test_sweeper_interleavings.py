@@ -1,4 +1,4 @@
-"""The sweeper, in every order with itself, with growing events and with offers, and without it."""
+"""The sweeper, in every order with itself, with more seats and with offers, and without it."""
 
 import asyncio
 
@@ -9,168 +9,174 @@ from services.bookings.inventory import Inventory, Verdict, store, waiting
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
 from services.bookings.waiting_list.waiting_list import Standing, WaitingList
 from tests.conftest import Database
+from tests.faults.events_fixture import concert
 from tests.faults.interleaving import Interleavings, Work
-from tests.faults.line import (
+from tests.faults.waiting_list_fixture import (
     TWO_HOURS,
-    Line,
+    WaitingListFixture,
     book,
     growing,
     key_of,
     sweeping,
     ticket,
 )
-from tests.faults.stage import concert
 from tests.services.bookings.conftest import GATE, SKIP_LOCKED, drift, put_a_gate_behind_the_lock
 from tests.services.conditions import until_blocked
 
 
-async def test_two_sweepers_meet(interleavings: Interleavings, line: Line) -> None:
-    """One of them serves whoever is next; the other one finds nothing to do."""
+async def test_two_sweepers_meet(
+    interleavings: Interleavings, waiting_list: WaitingListFixture
+) -> None:
+    """Two sweepers could promote two users to one seat."""
 
     async def works() -> list[Work]:
-        await line.open_with_a_free_seat("first", "second")
+        await waiting_list.create_with_a_free_seat("first", "second")
         return [sweeping(), sweeping()]
 
     async for swept in interleavings.each(works):
         assert swept == [False, False]
-        line.expect_at_rest()
-        assert line.live() == {"first"}
-        assert line.states()["second"] == "WAITING"
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"first"}
+        assert waiting_list.states()["second"] == "WAITING"
 
 
 async def test_two_sweepers_meet_over_an_offer_that_ended(
-    interleavings: Interleavings, line: Line
+    interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
-    """It ends once, the next one has it, and that one ends as well."""
+    """An offer could end twice, and skip the next in line."""
 
     async def works() -> list[Work]:
-        await line.open_with_an_offer("second", "third")
-        line.forward(TWO_HOURS)
+        await waiting_list.create_with_an_offer("second", "third")
+        waiting_list.forward(TWO_HOURS)
         return [sweeping(), sweeping()]
 
     async for swept in interleavings.each(works):
         assert swept == [False, False]
-        line.expect_at_rest()
+        waiting_list.check_settled()
         states = ["EXPIRED", "OFFERED", "WAITING"]
-        assert line.states() == dict(zip(["first", "second", "third"], states, strict=True))
+        assert waiting_list.states() == dict(zip(["first", "second", "third"], states, strict=True))
 
 
 async def test_without_the_lock_two_sweepers_give_a_seat_twice(
-    interleavings: Interleavings, broken_line: Line, unlocked: Database
+    interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: both serve who was first when they looked."""
+    """Negative control: both promote the user who was first when they read the list."""
 
     async def works() -> list[Work]:
-        await broken_line.open_with_a_free_seat("first", "second")
+        await waiting_list.create_with_a_free_seat("first", "second")
         return [sweeping(), sweeping()]
 
-    taken = [broken_line.stage.in_force()[1] async for _ in interleavings.each(works)]
+    taken = [waiting_list.events.in_force()[1] async for _ in interleavings.each(works)]
     assert max(taken) == 2
     assert drift(unlocked)
 
 
-async def test_a_sweeper_meets_more_seats(interleavings: Interleavings, line: Line) -> None:
-    """Everybody is served who can be, once and in order."""
+async def test_a_sweeper_meets_more_seats(
+    interleavings: Interleavings, waiting_list: WaitingListFixture
+) -> None:
+    """Somebody could be promoted twice, or out of order, or not at all."""
 
     async def works() -> list[Work]:
-        number = await line.open_with_a_free_seat("first", "second", "third")
+        number = await waiting_list.create_with_a_free_seat("first", "second", "third")
         return [sweeping(), growing(number, 2, rev=3)]
 
     async for swept, _ in interleavings.each(works):
         assert swept is False
-        line.expect_at_rest()
-        assert line.live() == {"first", "second"}
-        assert line.states()["third"] == "WAITING"
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"first", "second"}
+        assert waiting_list.states()["third"] == "WAITING"
 
 
 async def test_without_the_lock_a_sweeper_serves_who_has_one_of_the_new_seats(
-    interleavings: Interleavings, broken_line: Line, unlocked: Database
+    interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: it serves the first one, who was served with the seats that were added."""
+    """Negative control: it promotes the first user, who already has one of the added seats."""
 
     async def works() -> list[Work]:
-        number = await broken_line.open_with_a_free_seat("first", "second", "third")
+        number = await waiting_list.create_with_a_free_seat("first", "second", "third")
         return [sweeping(), growing(number, 2, rev=3)]
 
-    taken = [broken_line.stage.in_force()[1] async for _ in interleavings.each(works)]
+    taken = [waiting_list.events.in_force()[1] async for _ in interleavings.each(works)]
     assert max(taken) == 3
     assert drift(unlocked)
 
 
 async def test_an_offer_has_ended_when_it_is_accepted(
-    interleavings: Interleavings, line: Line
+    interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
-    """It is too late: whoever comes first ends it, and the next one has the offer."""
+    """A late acceptance could take the seat from the user who has the next offer."""
 
     async def works() -> list[Work]:
-        number = await line.open_with_an_offer("second")
-        line.forward(TWO_HOURS)
+        number = await waiting_list.create_with_an_offer("second")
+        waiting_list.forward(TWO_HOURS)
         return [sweeping(), ticket(number, "first"), sweeping()]
 
     async for _, booked, _ in interleavings.each(works, by_statement=False):
         assert isinstance(booked, Waiting)
-        line.expect_at_rest()
-        assert line.live() == {"second"}
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"second"}
 
 
 async def test_an_offer_ends_while_it_is_accepted(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    waiting_list: WaitingListFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever asked in time has it: nothing ends it under them, whether or not others wait."""
+    """A user who accepts in time could lose the seat to the sweeper."""
     monkeypatch.setattr(store, "SKIP_LOCKED", SKIP_LOCKED)
     for others in ([], ["second"]):
-        assert isinstance(await accept_while_it_ends(line, *others), Booked)
-        line.expect_at_rest()
-        assert line.live() == {"first"}
+        assert isinstance(await accept_while_it_ends(waiting_list, *others), Booked)
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"first"}
 
 
 async def test_without_the_lock_an_offer_is_accepted_that_has_gone_to_the_next(
-    broken_line: Line, unlocked: Database
+    waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: the offer ends between looking at it and accepting it, and two have it."""
-    assert isinstance(await accept_while_it_ends(broken_line, "second"), Booked)
-    assert broken_line.live() == {"first", "second"}
+    """Negative control: the offer ends between the check and the acceptance, and two have it."""
+    assert isinstance(await accept_while_it_ends(waiting_list, "second"), Booked)
+    assert waiting_list.holders() == {"first", "second"}
     assert drift(unlocked)
 
 
-async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(line: Line) -> None:
-    """Nor does it count: the seat is shown as free, can be taken away, and who comes has it."""
-    number = await line.open_with_an_offer()
-    line.forward(TWO_HOURS)
-    assert await WaitingList(line.pool).standing(number, "first") == Standing("none")
-    [seats] = (await Inventory(line.pool).count_seats([number])).values()
+async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(
+    waiting_list: WaitingListFixture,
+) -> None:
+    """While the sweeper is away, a seat could stay blocked by an offer that ended."""
+    number = await waiting_list.create_with_an_offer()
+    waiting_list.forward(TWO_HOURS)
+    assert await WaitingList(waiting_list.pool).standing(number, "first") == Standing("none")
+    [seats] = (await Inventory(waiting_list.pool).count_seats([number])).values()
     assert seats.booked == seats.capacity - 1
-    assert isinstance(await book(line.pool, number, "walk-in"), Booked)
-    assert line.live() == {"walk-in"}
-    assert line.states()["first"] == "EXPIRED"
+    assert isinstance(await book(waiting_list.pool, number, "walk-in"), Booked)
+    assert waiting_list.holders() == {"walk-in"}
+    assert waiting_list.states()["first"] == "EXPIRED"
 
-    number = await line.open_with_an_offer()
-    line.forward(TWO_HOURS)
+    number = await waiting_list.create_with_an_offer()
+    waiting_list.forward(TWO_HOURS)
     without = concert(number, 2, 0, key=key_of(number))
-    assert (await Inventory(line.pool).apply(without)).verdict is Verdict.APPLIED
-    assert line.live() == set()
+    assert (await Inventory(waiting_list.pool).apply(without)).verdict is Verdict.APPLIED
+    assert waiting_list.holders() == set()
 
 
 async def test_if_only_the_sweeper_ended_offers_they_would_block(
-    broken_line: Line, monkeypatch: pytest.MonkeyPatch
+    waiting_list: WaitingListFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: whoever comes waits for a seat that nobody has."""
+    """Negative control: without settling at each decision, a user waits for a free seat."""
     monkeypatch.setattr(waiting, "settle", lambda *_: None)
-    number = await broken_line.open_with_an_offer()
-    broken_line.forward(TWO_HOURS)
-    assert isinstance(await book(broken_line.pool, number, "walk-in"), Waiting)
+    number = await waiting_list.create_with_an_offer()
+    waiting_list.forward(TWO_HOURS)
+    assert isinstance(await book(waiting_list.pool, number, "walk-in"), Waiting)
 
 
-async def accept_while_it_ends(line: Line, *others: str) -> Outcome:
-    """Accepts an offer that ends, and is swept, between looking at it and accepting it."""
-    number = await line.open_with_an_offer(*others)
-    put_a_gate_behind_the_lock(line.database)
-    dsn = line.database.owner_dsn
+async def accept_while_it_ends(waiting_list: WaitingListFixture, *others: str) -> Outcome:
+    """Accepts an offer that ends, and is swept, between the check and the acceptance."""
+    number = await waiting_list.create_with_an_offer(*others)
+    put_a_gate_behind_the_lock(waiting_list.database)
+    dsn = waiting_list.database.owner_dsn
     with psycopg.connect(dsn, autocommit=True) as gatekeeper:
         gatekeeper.execute("SELECT pg_advisory_lock(%s)", [GATE])
-        accepting = asyncio.create_task(book(line.pool, number, "first"))
+        accepting = asyncio.create_task(book(waiting_list.pool, number, "first"))
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as watcher:
             await until_blocked(watcher, 1)
-        line.forward(TWO_HOURS)
-        await Inventory(line.pool).sweep()
+        waiting_list.forward(TWO_HOURS)
+        await Inventory(waiting_list.pool).sweep()
     return await accepting

@@ -1,4 +1,4 @@
-"""Waiting, leaving and being served, in every order with what frees and adds seats."""
+"""Joining, leaving and being promoted, in every order with changes that free or add seats."""
 
 import pytest
 
@@ -6,105 +6,111 @@ from services.bookings.errors import AlreadyCancelled
 from services.bookings.inventory.commands import Booked, Cancelled, LeftLine, Waiting
 from tests.conftest import Database
 from tests.faults.interleaving import Interleavings, Work
-from tests.faults.line import Line, giving_back, growing, ticket
+from tests.faults.waiting_list_fixture import WaitingListFixture, giving_back, growing, ticket
 from tests.services.bookings.conftest import drift
 from tests.services.bookings.ledger import replay
 
 
 async def test_a_cancellation_meets_somebody_who_leaves(
-    interleavings: Interleavings, line: Line
+    interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
-    """Whoever leaves is served or gone, never both; the seat is the next one's then."""
+    """A user could leave and be promoted, and the seat be lost to the next in line."""
 
     async def works() -> list[Work]:
-        number = await line.open("holder", "first", "second")
+        number = await waiting_list.create_event("holder", "first", "second")
         return [giving_back(number, "holder"), giving_back(number, "first")]
 
     seen = set()
     async for cancelled, left in interleavings.each(works):
         assert isinstance(cancelled, Cancelled)
-        line.expect_at_rest()
-        # Served first, then what they left was a booking; or gone from the line before.
-        assert line.states()["first"] == ("SERVED" if isinstance(left, Cancelled) else "LEFT")
-        assert line.live() == {"second"}
+        waiting_list.check_settled()
+        # Promoted first: what they gave up was a booking. Otherwise they left the list.
+        assert waiting_list.states()["first"] == (
+            "SERVED" if isinstance(left, Cancelled) else "LEFT"
+        )
+        assert waiting_list.holders() == {"second"}
         seen.add(type(left))
     assert seen == {Cancelled, LeftLine}
 
 
 async def test_somebody_joins_just_when_a_seat_comes_free(
-    interleavings: Interleavings, line: Line
+    interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
-    """Whoever asks after the cancellation has it, and who asked before is served by it."""
+    """A user who joins could miss the last cancellation and wait beside a free seat."""
 
     async def works() -> list[Work]:
-        number = await line.open("holder")
+        number = await waiting_list.create_event("holder")
         return [giving_back(number, "holder"), ticket(number, "late")]
 
     seen = set()
     async for cancelled, booked in interleavings.each(works):
-        line.expect_at_rest()
-        assert line.live() == {"late"}
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"late"}
         assert cancelled.served == isinstance(booked, Waiting)
         seen.add(type(booked))
     assert seen == {Waiting, Booked}
 
 
-async def test_a_promotion_meets_more_seats(interleavings: Interleavings, line: Line) -> None:
-    """Everybody is served who can be, once and in order."""
+async def test_a_promotion_meets_more_seats(
+    interleavings: Interleavings, waiting_list: WaitingListFixture
+) -> None:
+    """Somebody could be promoted twice, or out of order, or not at all."""
 
     async def works() -> list[Work]:
-        number = await line.open("holder", "first", "second", "third")
+        number = await waiting_list.create_event("holder", "first", "second", "third")
         return [giving_back(number, "holder"), growing(number, 2)]
 
     async for _ in interleavings.each(works):
-        line.expect_at_rest()
-        assert line.live() == {"first", "second"}
-        assert line.states()["third"] == "WAITING"
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"first", "second"}
+        assert waiting_list.states()["third"] == "WAITING"
 
 
-async def test_two_cancellations_of_one_ticket(interleavings: Interleavings, line: Line) -> None:
-    """One seat is freed once, and one is served."""
+async def test_two_cancellations_of_one_ticket(
+    interleavings: Interleavings, waiting_list: WaitingListFixture
+) -> None:
+    """One seat could be freed twice, and two users be promoted."""
 
     async def works() -> list[Work]:
-        number = await line.open("holder", "first", "second")
+        number = await waiting_list.create_event("holder", "first", "second")
         return [giving_back(number, "holder"), giving_back(number, "holder")]
 
     async for outcomes in interleavings.each(works):
         assert {type(one) for one in outcomes} == {Cancelled, AlreadyCancelled}
-        line.expect_at_rest()
-        assert line.live() == {"first"}
+        waiting_list.check_settled()
+        assert waiting_list.holders() == {"first"}
 
 
 async def test_without_the_lock_somebody_is_served_and_told_that_it_is_over(
-    interleavings: Interleavings, broken_line: Line, unlocked: Database
+    interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: who leaves while they are promoted keeps the seat, and does not know it."""
+    """Negative control: a user who leaves is promoted all the same, and is not told."""
 
     async def works() -> list[Work]:
-        number = await broken_line.open("holder", "first", "second")
+        number = await waiting_list.create_event("holder", "first", "second")
         return [giving_back(number, "holder"), giving_back(number, "first")]
 
-    deceived = [
-        "first" in broken_line.live() and isinstance(left, LeftLine)
+    misled = [
+        "first" in waiting_list.holders() and isinstance(left, LeftLine)
         async for _, left in interleavings.each(works)
     ]
-    assert any(deceived)
+    assert any(misled)
     assert drift(unlocked)
 
 
 async def test_without_the_lock_a_seat_stays_free_while_somebody_waits(
-    interleavings: Interleavings, broken_line: Line, unlocked: Database
+    interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: who joins on what was read before misses the last cancellation."""
+    """Negative control: a user who joins on old counts misses the last cancellation."""
 
     async def works() -> list[Work]:
-        number = await broken_line.open("holder")
+        number = await waiting_list.create_event("holder")
         return [giving_back(number, "holder"), ticket(number, "late")]
 
     missed = 0
     async for _, late in interleavings.each(works):
-        if isinstance(late, Waiting) and not broken_line.live():
+        if isinstance(late, Waiting) and not waiting_list.holders():
             missed += 1
             with pytest.raises(AssertionError):
-                replay(unlocked, broken_line.stage.event_id, capacity=1)
+                replay(unlocked, waiting_list.events.event_id, capacity=1)
     assert missed

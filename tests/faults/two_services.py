@@ -1,4 +1,4 @@
-"""Events and bookings beside each other: processes of their own, and clients of both."""
+"""Runs events and bookings as processes, with clients of both."""
 
 import asyncio
 import contextlib
@@ -26,20 +26,20 @@ from tests.services.bookings.conftest import drift
 from tests.services.events.client import SERVICE, Client, eventually
 from tests.services.events.scripted import SERVICE_KEY
 
-AGREEMENT_SECONDS = 10
-CALL_SECONDS = 10
+CONSISTENT_SECONDS = 60
+CALL_SECONDS = 30
 
-_IMPATIENT = [
+_RECONNECT_AT_ONCE = [
     ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.min_reconnect_backoff_ms", 20),
     ("grpc.max_reconnect_backoff_ms", 20),
-    # Of its own: another test may have been waiting for this port.
+    # Not shared: the channel of another test may be backing off from this port.
     ("grpc.use_local_subchannel_pool", 1),
 ]
 
 
 class Buyer:
-    """Calls bookings, and turns what it refuses into the refusal it was."""
+    """Calls bookings; raises its refusals as `Refusal`."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
@@ -47,7 +47,7 @@ class Buyer:
         self.waiting_list = waiting_list_pb2_grpc.WaitingListServiceStub(channel)
 
     async def reserve(self, event_id: int, user_id: str, request_id: str = "") -> int:
-        """Books a seat; gives the number of the booking."""
+        """Books a seat; returns the id of the booking."""
         request = bookings_pb2.ReserveRequest(
             event_id=event_id, user_id=user_id, request_id=request_id
         )
@@ -60,7 +60,7 @@ class Buyer:
         await self._call(self.inventory.CancelBooking, request)
 
     async def reference(self, booking_id: int) -> str:
-        """Gives the reference of a booking."""
+        """Returns the reference of a booking."""
         request = bookings_pb2.GetBookingRequest(booking_id=booking_id)
         return str((await self._call(self.bookings.GetBooking, request)).booking.reference)
 
@@ -72,14 +72,14 @@ class Buyer:
         return await self._call(self.bookings.CancelBookingByReference, request)
 
     async def book_ticket(self, key: str, user_id: str, request_id: str = "") -> Any:
-        """Books a ticket of the event of a key, or waits for one."""
+        """Books a seat by the key of the event, or waits for one."""
         request = waiting_list_pb2.BookTicketRequest(
             event_id=key, user_id=user_id, request_id=request_id
         )
         return await self._call(self.waiting_list.BookTicket, request)
 
     async def cancel_ticket(self, key: str, user_id: str, request_id: str) -> Any:
-        """Gives a ticket back."""
+        """Gives the seat of a user back."""
         request = waiting_list_pb2.CancelTicketRequest(
             event_id=key, user_id=user_id, request_id=request_id
         )
@@ -92,10 +92,10 @@ class Buyer:
             raise (refusal_of(error) or error) from None
 
 
-class Pair:
-    """Events and bookings, on one database unless the catalogue has one of its own.
+class TwoServices:
+    """Events and bookings, on one database unless `catalogue` is another one for events.
 
-    `settings` are environment variables for both, over those that they have anyway.
+    `settings` are further environment variables of both.
     """
 
     def __init__(
@@ -133,36 +133,36 @@ class Pair:
             process.start()
         self.organizer = Client(await self._channel(self.events_target))
         self.buyer = Buyer(await self._channel(self.bookings_target))
-        await self.serve()
-        self.beacon = (await self.organizer.create(name="Beacon")).id
-        await self.meet()
+        await self.wait_until_serving()
+        self.probe = (await self.organizer.create(name="Probe")).id
+        await self.wait_until_connected()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def serve(self) -> None:
-        """Waits until both answer."""
+    async def wait_until_serving(self) -> None:
+        """Waits until both accept connections."""
         for target in (self.events_target, self.bookings_target):
             async with (
                 asyncio.timeout(CALL_SECONDS),
-                grpc.aio.insecure_channel(target, options=_IMPATIENT) as channel,
+                grpc.aio.insecure_channel(target, options=_RECONNECT_AT_ONCE) as channel,
             ):
                 await channel.channel_ready()
 
-    async def meet(self) -> None:
-        """Waits until both answer, and events has found bookings."""
-        await self.serve()
-        await eventually(self._counts_seats, within_seconds=AGREEMENT_SECONDS)
+    async def wait_until_connected(self) -> None:
+        """Waits until both accept connections and events can call bookings."""
+        await self.wait_until_serving()
+        await eventually(self._events_reaches_bookings, within_seconds=CONSISTENT_SECONDS)
 
     async def restart(self, process: Process, **settings: str) -> None:
-        """Kills one of them and starts it with these settings."""
+        """Kills a process and starts it with these settings."""
         process.kill()
         process.start(**settings)
-        await self.meet()
+        await self.wait_until_connected()
 
-    async def agree(self, *, within_seconds: float = AGREEMENT_SECONDS) -> None:
-        """Waits until both sides say the same of every event, and nothing is pending."""
+    async def wait_until_consistent(self, *, within_seconds: float = CONSISTENT_SECONDS) -> None:
+        """Waits until both sides have the same state of every event, and nothing is pending."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within_seconds
         while found := self.disagreements():
@@ -172,7 +172,7 @@ class Pair:
         assert drift(self.database) == []
 
     def disagreements(self) -> set[object]:
-        """Lists what is not the same on both sides, and what is still pending."""
+        """Returns what differs between the two sides, and what is pending."""
         catalogue = self.read_events("""
             SELECT events.id, revision, total_seats, status, deleted_at IS NOT NULL, epoch
             FROM events, head
@@ -188,18 +188,18 @@ class Pair:
         return {*catalogue} ^ {*stock} | {*place} ^ {*head} | {*pending}
 
     def read_events(self, query: str, *values: object) -> list[TupleRow]:
-        """Reads straight from the schema of events."""
+        """Reads from the schema of events, as its owner."""
         return _read(self.catalogue.owner_dsn, "events", query, values)
 
     def read_bookings(self, query: str, *values: object) -> list[TupleRow]:
-        """Reads straight from the schema of bookings."""
+        """Reads from the schema of bookings, as its owner."""
         return _read(self.database.owner_dsn, "bookings", query, values)
 
-    async def _counts_seats(self) -> bool:
-        return (await self.organizer.get(self.beacon)).HasField("available_seats")
+    async def _events_reaches_bookings(self) -> bool:
+        return (await self.organizer.get(self.probe)).HasField("available_seats")
 
     async def _channel(self, target: str) -> grpc.aio.Channel:
-        channel = grpc.aio.insecure_channel(target, options=_IMPATIENT)
+        channel = grpc.aio.insecure_channel(target, options=_RECONNECT_AT_ONCE)
         return await self._stack.enter_async_context(channel)
 
 

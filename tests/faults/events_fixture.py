@@ -1,4 +1,4 @@
-"""Events to try all orders on, and what sessions do with them."""
+"""Creates the events that interleavings work on, and the work that a session does with them."""
 
 import itertools
 from typing import Any
@@ -24,19 +24,19 @@ _numbers = itertools.count(1)
 
 
 def concert(event_id: int, rev: int, capacity: int, **changes: Any) -> EventState:
-    """Makes a state of an event that can be booked, unless the changes say otherwise."""
+    """Returns the state of an event that can be booked, except for the changes."""
     return EventState(
         event_id, rev, "Concert", capacity, changes.pop("status", "PUBLISHED"), **changes
     )
 
 
 def applying(state: EventState) -> Work:
-    """Has a state arrive."""
+    """Returns work that applies a state of the catalogue."""
     return lambda session: Inventory(session.pool("bookings")).apply(state)
 
 
 def reserving(event_id: int, user_id: str = "ada") -> Work:
-    """Reserves a seat."""
+    """Returns work that reserves a seat."""
 
     async def reserve(session: Session) -> object:
         inventory = Inventory(session.pool("bookings"))
@@ -47,7 +47,7 @@ def reserving(event_id: int, user_id: str = "ada") -> Work:
 
 
 def cancelling(booking_id: int) -> Work:
-    """Cancels a booking."""
+    """Returns work that cancels a booking."""
 
     async def cancel(session: Session) -> object:
         pool = session.pool("bookings")
@@ -57,7 +57,7 @@ def cancelling(booking_id: int) -> Work:
 
 
 def returning(reference: UUID, key: str = "") -> Work:
-    """Cancels a booking by its reference; gives the response, or what it was refused with."""
+    """Returns work that cancels a booking by its reference; it returns response or refusal."""
 
     async def cancel(session: Session) -> object:
         pool = session.pool("bookings")
@@ -70,45 +70,43 @@ def returning(reference: UUID, key: str = "") -> Work:
 
 
 async def book(pool: Pool, event_id: int, seats: int) -> list[int]:
-    """Books seats before the curtain rises; gives the numbers of the bookings."""
+    """Books seats, each for another user; returns the ids of the bookings."""
     asks = [reservations.reserve(event_id, f"early-{number}", ANYBODY) for number in range(seats)]
     made = await Inventory(pool).decide(asks)
     return [one.booking.id for one in made if isinstance(one, Booked)]
 
 
-class Stage:
-    """Makes an event for each order, and remembers which."""
+class EventsFixture:
+    """Creates an event for each interleaving, and reads the inventory of the last one."""
 
     def __init__(self, owner: psycopg.Connection[Any], pool: Pool) -> None:
         self._owner = owner
         self._pool = pool
-        self.orders = 0
         self.event_id = 0
         self.booking_ids: list[int] = []
 
-    async def open(self, *, capacity: int = CAPACITY, booked: int = 0) -> int:
-        """Makes an event of which some seats are booked."""
-        number = self.number()
+    async def create(self, *, capacity: int = CAPACITY, booked: int = 0) -> int:
+        """Creates an event with some seats booked; returns its id."""
+        number = self.new_id()
         await Inventory(self._pool).apply(concert(number, 1, capacity))
         self.booking_ids = await book(self._pool, number, booked)
         return number
 
-    async def open_party(self, seats: int, *, capacity: int) -> UUID:
-        """Makes an event of which somebody has several seats; gives their reference."""
-        number = await self.open(capacity=capacity)
+    async def create_with_party(self, seats: int, *, capacity: int) -> UUID:
+        """Creates an event with one booking of several seats; returns its reference."""
+        number = await self.create(capacity=capacity)
         party = reservations.create(number, "party", seats, ANYBODY)
         [made] = await Inventory(self._pool).decide([party])
         assert isinstance(made, Booked)
         return made.booking.reference
 
-    def number(self) -> int:
-        """Gives the number of an event that bookings has not heard of."""
-        self.orders += 1
+    def new_id(self) -> int:
+        """Returns the id of an event that bookings does not know yet."""
         self.event_id = next(_numbers)
         return self.event_id
 
     def in_force(self) -> tuple[int, int, str, bool]:
-        """Tells capacity, seats taken, status and whether the event is closed."""
+        """Returns capacity, seats taken, status and whether the event is closed."""
         row = self._owner.execute(
             "SELECT capacity, sold + held, status, closed_at IS NOT NULL FROM inventory"
             " WHERE event_id = %s",
@@ -118,8 +116,8 @@ class Stage:
         capacity, taken, status, is_closed = row
         return capacity, taken, status, is_closed
 
-    def live(self) -> int:
-        """Counts the bookings that read as live."""
+    def live_bookings(self) -> int:
+        """Counts the bookings that are held or confirmed."""
         row = self._owner.execute(
             "SELECT count(*) FROM booking_details"
             " WHERE event_id = %s AND status IN ('HELD', 'CONFIRMED')",
@@ -130,5 +128,5 @@ class Stage:
 
 
 def reserved(outcome: object) -> bool:
-    """Tells whether a seat was booked."""
+    """Returns whether a seat was booked."""
     return isinstance(outcome, Booked)
