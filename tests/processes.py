@@ -1,4 +1,4 @@
-"""The processes of Boxoffice, which tests start, stop and kill at will.
+"""The processes of Boxoffice, which tests start, stop and kill.
 
 They are forked from a server that has imported everything already: imports are most of what a start
 costs. `python -m` itself is what the tests of `make run` start.
@@ -23,7 +23,7 @@ _MODULES = tuple(
     for module in ("services.accounts", "services.events", "services.bookings", "gateway")
 )
 # Made in the server that forks, so that what it forked ends with it.
-_stay_on_the_leash = leash(signal.SIGKILL)
+_end_with_parent = leash(signal.SIGKILL)
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["pytest", *_MODULES, __name__])
@@ -40,8 +40,9 @@ class Process:
         self._process: multiprocessing.process.BaseProcess | None = None
 
     def start(self, **settings: str) -> None:
-        """Starts it, or starts it again; the settings given are for this time only."""
+        """Starts it, or starts it again; the settings apply to this start only."""
         environment = {**os.environ, **self._settings, **settings}
+        self._end_the_last_line()
         self._process = _forks.Process(
             target=_serve, args=(self._module, environment, self._log), daemon=True
         )
@@ -53,35 +54,41 @@ class Process:
         return self._process is not None and self._process.is_alive()
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Sends SIGTERM."""
         self._started.terminate()
 
     def ended(self) -> int:
-        """Waits for its end; returns the exit status, or the number of the signal, negative."""
+        """Waits for its end; returns the exit status, or the negative number of the signal."""
         self._started.join(STOP_SECONDS)
         code = self._started.exitcode
-        assert code is not None, f"{self.name} goes on"
+        assert code is not None, f"{self.name} does not end"
         return code
 
     def kill(self) -> None:
-        """Ends it with no chance to say goodbye."""
+        """Kills it."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
 
-    def go_on(self) -> None:
-        """Lets it go on where it was stopped."""
+    def resume(self) -> None:
+        """Continues it after a stop."""
         pid = self._started.pid
         assert pid is not None, f"{self.name} was never started"
         os.kill(pid, signal.SIGCONT)
 
     def log(self) -> str:
-        """Returns all that it ever printed."""
+        """Returns all its output, of all its starts."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def entries(self) -> list[dict[str, Any]]:
         """Returns its log lines."""
         return [json.loads(line) for line in self.log().splitlines()]
+
+    def _end_the_last_line(self) -> None:
+        """Ends a line that a killed process wrote without its line break."""
+        if self._log.exists() and (text := self.log()) and not text.endswith("\n"):
+            with self._log.open("a") as file:
+                file.write("\n")
 
     @property
     def _started(self) -> multiprocessing.process.BaseProcess:
@@ -91,8 +98,8 @@ class Process:
 
 def _serve(module: str, environment: Mapping[str, str], log: Path) -> None:
     """Runs a module as `python -m` does, in the process that was forked for it."""
-    if _stay_on_the_leash:
-        _stay_on_the_leash()
+    if _end_with_parent:
+        _end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
     with log.open("ab", buffering=0) as file:

@@ -33,7 +33,7 @@ async def running(database: Database, tmp_path: Path) -> AsyncIterator[System]:
         yield system
     finally:
         if system.bookings[0].is_running:
-            system.bookings[0].go_on()
+            system.bookings[0].resume()
         await asyncio.to_thread(system.__exit__, None, None, None)
 
 
@@ -118,7 +118,7 @@ async def test_a_stopped_replica_delays_others_for_seconds_only(
         victim.kill()
         victim.start()
     else:
-        victim.go_on()
+        victim.resume()
     with contextlib.suppress(grpc.aio.AioRpcError, Refusal):
         await asked
     await asyncio.to_thread(running.wait_until_ready)
