@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 
 from boxoffice.events.v1 import catalogue_pb2_grpc, events_pb2_grpc
 from services.events.events import messages
+from services.events.events.bookings_client import BookingsClient
 from services.events.events.changes import Changes
 from services.events.events.events import Events
-from services.events.events.servicer import CatalogueServicer, EventsServicer
-from services.events.feed.bookings_client import Inventory
+from services.events.events.servicer import EventsServicer
 from services.events.feed.feed import Feed
+from services.events.feed.servicer import CatalogueServicer
 from services.events.idempotency import Idempotency
 from services.events.settings import Settings
 from services.kit.auth.accounts_client import Identity
@@ -28,10 +29,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     )
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
     async with accounts, open_channel(settings.bookings_target) as channel, pool:
-        inventory = Inventory(channel, settings.service_key)
-        idempotency = Idempotency(pool, messages.encode)
-        events = Events(pool, inventory, idempotency)
-        changes = Changes(pool, inventory, idempotency)
+        bookings = BookingsClient(channel, settings.service_key)
+        idempotency = Idempotency(pool, messages.response)
+        events = Events(pool, bookings, idempotency)
+        changes = Changes(pool, bookings, idempotency)
         feed = Feed(pool)
         await postgres.wait_until_reachable(pool)
         await feed.begin_epoch_if_restored()

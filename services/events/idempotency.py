@@ -1,158 +1,155 @@
-"""Requests with a key are worked on once: their answer is stored in the transaction of the work.
+"""Requests with an idempotency key are decided once; kit stores their results for a day.
 
-The answer to a change has a number that is not known by then: how many seats are left, which
-bookings can tell only after it heard of the committed change. Such an answer is stored without the
-number and marked as unfinished, and one update finishes it before anybody is told. Several may try:
-the request itself, and its repetitions after a crash or a lost connection. The first update wins,
-and everybody tells what is stored, so all answers to a key are equal. A repetition that comes first
-leaves the number out, as if bookings could not be asked.
+The response to a change tells how many seats are left after it. Bookings can count them only once
+it has heard of the committed change, so the change commits with an incomplete result. One update
+completes that result before anyone is told it: either the request itself completes it with the
+seats, or a repetition of the request, after a crash or a lost connection, completes it as it is.
+The first update wins and all are told what it stored, so all responses to a key are equal.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from psycopg.rows import class_row
+from google.protobuf.message import Message
 
 from services.events.errors import Decided
-from services.events.events.answers import Outcome, Pending, Replay, Shown, Uncounted, Written
-from services.kit.database import queries
+from services.kit.database import idempotency, queries
+from services.kit.database.idempotency import Key, Result, StoredResult
 from services.kit.database.postgres import Connection, Pool
-from services.kit.rpc.errors import IdempotencyKeyReused, OutcomeUnknown, Refusal, RequestInProgress
+from services.kit.rpc.errors import Internal, OutcomeUnknown, Refusal, RequestInProgress
 
 SQL = queries.load(__file__)
-FORGOTTEN_AT_ONCE = 1000
+FORGETTING_CHUNK = 1_000
 
-Work = Callable[[Connection], Awaitable[Written]]
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An idempotency key; `caller` is whose it is: "" for all who have no token."""
-
-    caller: str
-    operation: str
-    request_id: str
+ResultT = TypeVar("ResultT")
+OutcomeT = TypeVar("OutcomeT")
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Key):
-    """A request with a key, and a digest of what it asks for."""
-
-    fingerprint: bytes
+class Undecided:
+    """A request has no result yet: nothing is stored for its key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """What is stored for a key.
+class IncompleteResult(Generic[ResultT]):
+    """The result of a committed change, without the seats that bookings has yet to count."""
 
-    Without an answer it waits for bookings; an answer whose `refused` is None is unfinished.
-    """
+    result: ResultT
 
-    fingerprint: bytes
-    refused: bool | None
-    answer: bytes | None
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The bytes of the response that the first request with the same key got."""
+
+    response: bytes
 
 
 class Idempotency:
-    """Remembers answers for 24 hours. `encode` turns one into the bytes that are kept."""
+    """Stores the results of requests that have a key. `respond` makes the response to one."""
 
-    def __init__(self, pool: Pool, encode: Callable[[Outcome], bytes]) -> None:
+    def __init__(self, pool: Pool, respond: Callable[[Any], Message]) -> None:
         self._pool = pool
-        self._encode = encode
+        self._respond = respond
 
     async def once(
-        self, connection: Connection, request: Request | None, work: Work
-    ) -> Written | Replay:
-        """Works within the caller's transaction, or finds what came of it when it was first asked.
+        self,
+        connection: Connection,
+        key: Key | None,
+        work: Callable[[Connection], Awaitable[OutcomeT]],
+    ) -> OutcomeT | Replayed | Refusal:
+        """Works within the caller's transaction, or returns the result that is stored for the key.
 
-        A Decided refusal comes back as an outcome and is stored like a success; any other Refusal
-        is raised, undoes the transaction and is not remembered. Raises RequestInProgress and
-        IdempotencyKeyReused.
+        A Decided refusal is returned and stored as a success is; any other Refusal is raised, so
+        the transaction rolls back and nothing is stored. Raises RequestInProgress while another
+        transaction has the key.
         """
-        if request is None:
-            return await _decided(work, connection)
-        if not await self._claim(connection, request):
-            return await self._recall(connection, request)
-        outcome = await _decided(work, connection)
-        if not isinstance(outcome, Pending):
-            await self._store(connection, request, outcome)
+        if key is not None and (stored := await self._claim(connection, key)):
+            return stored
+        try:
+            outcome: OutcomeT | Decided = await work(connection)
+        except Decided as refusal:
+            outcome = refusal
+        if key is not None and not isinstance(outcome, Undecided):
+            await self._store(connection, key, outcome)
         return outcome
 
-    async def settle(self, connection: Connection, key: Key, outcome: Outcome) -> None:
-        """Stores the answer to a request that `once` let through, in a later transaction."""
-        await connection.execute(SQL["lock_key"], asdict(key))
-        await self._store(connection, key, outcome)
+    async def settle(self, connection: Connection, key: Key, result: object) -> None:
+        """Stores the result of a request that was undecided, in a later transaction."""
+        await idempotency.lock(connection, key)
+        await self._store(connection, key, result)
 
-    async def finish(self, request: Request | None, counted: Shown) -> Shown | Replay:
-        """Finishes the answer to a committed change with the seats that were counted after it.
+    async def complete(self, key: Key | None, result: ResultT) -> ResultT | Replayed | Refusal:
+        """Completes the result of a committed change, unless a repetition was faster.
 
-        Returns what is to be told: `counted`, or what was stored if a repetition was faster.
+        Returns what the client is told.
         """
-        if request is None:
-            return counted
+        if key is None:
+            return result
         async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(SQL["lock_key"], asdict(request))
-            if await self._finish(connection, request, self._encode(counted)):
-                return counted
-            return await self._found(connection, request)
+            await idempotency.lock(connection, key)
+            if await _complete(connection, key, self._encode(result)):
+                return result
+            return await _replay(connection, key)
 
-    async def replay(self, request: Request | None) -> Replay:
-        """Finds a stored answer; raises OutcomeUnknown when there is none yet."""
-        if request is None:
+    async def replay(self, key: Key | None) -> Replayed | Refusal:
+        """Returns the stored result of a key; raises OutcomeUnknown if there is none yet."""
+        if key is None:
             raise OutcomeUnknown
         async with self._pool.connection() as connection:
-            return await self._found(connection, request)
+            return await _replay(connection, key)
 
     async def forget(self) -> bool:
-        """Deletes some keys that are older than a day; tells whether there may be more."""
+        """Deletes a chunk of old results; returns whether there may be more."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(SQL["forget_keys"], {"limit": FORGOTTEN_AT_ONCE})
-            return cursor.rowcount == FORGOTTEN_AT_ONCE
+            forgotten = await idempotency.forget(connection, chunk=FORGETTING_CHUNK)
+        return forgotten == FORGETTING_CHUNK
 
-    async def _claim(self, connection: Connection, request: Request) -> bool:
-        """Takes the key, unless it was used; raises RequestInProgress while somebody is at it."""
-        values = asdict(request)
-        tried = await (await connection.execute(SQL["try_key"], values)).fetchone()
-        if tried is None or not tried[0]:
+    async def _claim(self, connection: Connection, key: Key) -> Replayed | Refusal | None:
+        async with connection.pipeline():
+            claims = await idempotency.claim(connection, [key])
+        [is_claimed], stored = await claims.read()
+        if not is_claimed:
             raise RequestInProgress
-        return await (await connection.execute(SQL["claim_key"], values)).fetchone() is not None
+        return await _replayed(connection, key, stored[0]) if stored else None
 
-    async def _store(self, connection: Connection, key: Key, outcome: Outcome | Uncounted) -> None:
-        if isinstance(outcome, Uncounted):
-            refused, answer = None, self._encode(outcome.shown)
+    async def _store(self, connection: Connection, key: Key, outcome: object) -> None:
+        if isinstance(outcome, Refusal):
+            result = Result(key, is_refusal=True, response=idempotency.refusal_bytes(outcome))
+        elif isinstance(outcome, IncompleteResult):
+            result = Result(key, is_refusal=None, response=self._encode(outcome.result))
         else:
-            refused, answer = isinstance(outcome, Refusal), self._encode(outcome)
-        values = asdict(key) | {"refused": refused, "answer": answer}
-        await connection.execute(SQL["store_answer"], values)
+            result = Result(key, is_refusal=False, response=self._encode(outcome))
+        await idempotency.store(connection, [result])
 
-    async def _finish(self, connection: Connection, key: Key, answer: bytes | None) -> bool:
-        """Finishes an answer, as it is if `answer` is None; returns whether it was unfinished."""
-        cursor = await connection.execute(SQL["finish_answer"], asdict(key) | {"answer": answer})
-        return cursor.rowcount == 1
-
-    async def _found(self, connection: Connection, request: Request) -> Replay:
-        found = await self._recall(connection, request)
-        if isinstance(found, Pending):
-            raise OutcomeUnknown
-        return found
-
-    async def _recall(self, connection: Connection, request: Request) -> Replay | Pending:
-        cursor = connection.cursor(row_factory=class_row(Row))
-        row = await (await cursor.execute(SQL["get_answer"], asdict(request))).fetchone()
-        if row is None:
-            raise RequestInProgress
-        if row.fingerprint != request.fingerprint:
-            raise IdempotencyKeyReused
-        if row.answer is None:
-            return Pending()
-        if row.refused is None:
-            await self._finish(connection, request, None)
-            return await self._recall(connection, request)
-        return Replay(row.refused, row.answer)
+    def _encode(self, result: object) -> bytes:
+        return self._respond(result).SerializeToString(deterministic=True)
 
 
-async def _decided(work: Work, connection: Connection) -> Written:
-    try:
-        return await work(connection)
-    except Decided as refusal:
-        return refusal
+async def _replay(connection: Connection, key: Key) -> Replayed | Refusal:
+    stored = await idempotency.recall(connection, key)
+    if stored is None:
+        raise OutcomeUnknown
+    return await _replayed(connection, key, stored)
+
+
+async def _replayed(connection: Connection, key: Key, stored: StoredResult) -> Replayed | Refusal:
+    """Returns a stored result; completes it first, and reads again which completion won."""
+    replayed = idempotency.replay(key, stored)
+    if not isinstance(replayed, bytes):
+        return replayed or Internal()
+    if stored.is_refusal is None:
+        await _complete(connection, key, None)
+        return await _replay(connection, key)
+    return Replayed(replayed)
+
+
+async def _complete(connection: Connection, key: Key, response: bytes | None) -> bool:
+    """Completes an incomplete result, as it is if `response` is None; returns whether it was."""
+    values = {
+        "caller": key.caller,
+        "operation": key.operation,
+        "key": key.key,
+        "response": response,
+    }
+    return (await connection.execute(SQL["complete"], values)).rowcount == 1

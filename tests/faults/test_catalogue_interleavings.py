@@ -9,12 +9,11 @@ from services.bookings.catalogue.messages import apply_response, event_state
 from services.bookings.inventory import Inventory
 from services.events.access import Viewer
 from services.events.errors import CapacityBelowBooked, ChangePending, EventNotFound
-from services.events.events import messages, revisions
-from services.events.events.answers import Deleted, Shown
+from services.events.events import bookings_client, messages, revisions
+from services.events.events.bookings_client import BookingsClient, Decision
 from services.events.events.changes import Change, Changes
 from services.events.events.events import Events
-from services.events.feed import bookings_client as events_inventory
-from services.events.feed.bookings_client import Verdict as Heard
+from services.events.events.results import CreatedEvent, DeletedEvent, EventDetails
 from services.events.idempotency import Idempotency
 from services.kit.auth.authentication import ANONYMOUS
 from services.kit.database.postgres import Pool
@@ -39,25 +38,25 @@ class InProcessInventory:
     def __init__(self, pool: Pool) -> None:
         self._inventory = Inventory(pool)
 
-    async def apply(self, event: revisions.Event) -> Heard:
-        """Returns the verdict of bookings."""
+    async def apply(self, event: revisions.Event) -> Decision:
+        """Returns the decision of bookings."""
         judgement = await self._inventory.apply(event_state(messages.state(event)))
-        return events_inventory._verdict(apply_response(judgement))
+        return bookings_client._decision(apply_response(judgement))
 
     async def push(self, event: revisions.Event) -> bool:
         """Applies a state that was committed; returns whether bookings accepted it."""
         return (await self.apply(event)).refusal is None
 
-    async def show(self, events: Sequence[revisions.Event]) -> list[Shown]:
+    async def details(self, events: Sequence[revisions.Event]) -> list[EventDetails]:
         """Returns the events without available seats."""
-        return [events_inventory.shown(event, None) for event in events]
+        return [bookings_client.details(event, None) for event in events]
 
 
 def organizing(pool: Pool, inventory: InProcessInventory) -> tuple[Events, Changes]:
     """Returns the use cases of organizers."""
-    idempotency = Idempotency(pool, messages.encode)
-    port = cast(events_inventory.Inventory, inventory)
-    return Events(pool, port, idempotency), Changes(pool, port, idempotency)
+    idempotency = Idempotency(pool, messages.response)
+    client = cast(BookingsClient, inventory)
+    return Events(pool, client, idempotency), Changes(pool, client, idempotency)
 
 
 def changes_of(session: Session) -> Changes:
@@ -93,11 +92,11 @@ class Catalogued:
     async def create(self, booked: int) -> int:
         """Creates an event and books seats of it; returns its id."""
         fields = {"name": "Concert", "total_seats": CAPACITY, "status": "PUBLISHED"}
-        shown = await self.events.create(fields, VIEWER, None)
-        assert isinstance(shown, Shown)
+        created = await self.events.create(fields, VIEWER, None)
+        assert isinstance(created, CreatedEvent)
         pool = self._pools["bookings"]
-        self.booking_ids = await book(pool, shown.event.id, booked)
-        return shown.event.id
+        self.booking_ids = await book(pool, created.event.id, booked)
+        return created.event.id
 
     async def intend(self, event_id: int) -> revisions.Event:
         """Leaves a shrink to one seat pending, as a crash does; returns the intended event."""
@@ -136,8 +135,8 @@ async def test_two_organizers_at_once(
     seen = set()
     async for shrunk, deleted in interleavings.each(quarrel, by_statement=False):
         event = await catalogued.settle(events.event_id)
-        is_shrunk, is_deleted = isinstance(shrunk, Shown), isinstance(deleted, Deleted)
-        assert isinstance(deleted, Deleted | ChangePending), deleted
+        is_shrunk, is_deleted = isinstance(shrunk, EventDetails), isinstance(deleted, DeletedEvent)
+        assert isinstance(deleted, DeletedEvent | ChangePending), deleted
         capacity = 1 if is_shrunk else CAPACITY
         refused = isinstance(shrunk, CapacityBelowBooked)
         assert event.revision == 1 + is_deleted + is_shrunk + 2 * refused
@@ -146,7 +145,7 @@ async def test_two_organizers_at_once(
         assert (in_force, is_closed) == (capacity, is_deleted)
         assert taken == events.live_bookings() == (0 if is_deleted else booked)
         seen.add(type(shrunk))
-    decided = Shown if booked == 1 else CapacityBelowBooked
+    decided = EventDetails if booked == 1 else CapacityBelowBooked
     assert seen == {decided, ChangePending, EventNotFound}
 
 

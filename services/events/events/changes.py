@@ -1,9 +1,9 @@
 """Changing and deleting events, in step with bookings.
 
-What only adds is committed here and told afterwards. What takes something away is written down as
-an intent first; bookings decides it under the event's lock; then it is committed here, or its
-revision is burned. Whoever finds an intent left over by a crash may finish it: bookings gives the
-same verdict again, and only the first to take the intent writes.
+A change that only adds is committed here and pushed to bookings afterwards. A change that takes
+something away is written down as an intent first; bookings decides it under the event's lock; then
+it is committed here, or its revision is burned. Any process may finish an intent that a crash left
+over: bookings decides the same again, and only the first to take the intent writes.
 """
 
 from collections.abc import Sequence
@@ -19,24 +19,23 @@ from services.events import metrics
 from services.events.access import Viewer
 from services.events.errors import ChangePending, EventNotFound, VersionMismatch
 from services.events.events import revisions, rules
-from services.events.events.answers import (
-    AnswerT,
-    Deleted,
+from services.events.events.bookings_client import BookingsClient, Decision, details
+from services.events.events.results import (
+    DeletedEvent,
+    EventDetails,
     Outcome,
-    Pending,
-    Replay,
-    Shown,
-    Uncounted,
-    Written,
-    answer,
+    PendingChange,
+    Result,
+    ResultT,
+    expect,
 )
 from services.events.events.revisions import Event, Fields
-from services.events.feed.bookings_client import Inventory, Verdict, shown
-from services.events.idempotency import Idempotency, Key, Request
+from services.events.idempotency import Idempotency, IncompleteResult, Replayed
 from services.kit.database import queries
+from services.kit.database.idempotency import Key
 from services.kit.database.postgres import Connection, Pool
 from services.kit.process.failpoints import failpoint
-from services.kit.rpc.errors import OutcomeUnknown
+from services.kit.rpc.errors import IdempotencyKeyReused, OutcomeUnknown
 
 SQL = queries.load(__file__)
 INTENTS_AT_ONCE = 8
@@ -46,56 +45,62 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a client wants of an event: new fields, on condition of its `versions`, None for any."""
+    """A change that a client asks for, if the event has one of `versions`; None is any."""
 
     event_id: int
     fields: Fields
     versions: frozenset[str] | None
     viewer: Viewer
-    request: Request | None
+    key: Key | None
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A change that was written down, and the key of its request, if that had one."""
+    """A change that waits for bookings, and the idempotency key of its request, if it had one."""
 
     changes: Fields
     caller: str | None
     operation: str | None
-    request_id: str | None
+    key: str | None
+    fingerprint: bytes | None
 
     @property
-    def key(self) -> Key | None:
-        """The key that waits for an answer."""
-        if self.caller is None or self.operation is None or self.request_id is None:
+    def request_key(self) -> Key | None:
+        """The key that the result is stored for."""
+        if (
+            self.caller is None
+            or self.operation is None
+            or self.key is None
+            or self.fingerprint is None
+        ):
             return None
-        return Key(self.caller, self.operation, self.request_id)
+        return Key(self.caller, self.operation, self.key, self.fingerprint)
 
 
 class Changes:
-    """Changes events. Uses bookings for what it has to decide."""
+    """Changes events, and asks bookings where it has to decide."""
 
-    def __init__(self, pool: Pool, inventory: Inventory, idempotency: Idempotency) -> None:
+    def __init__(self, pool: Pool, bookings: BookingsClient, idempotency: Idempotency) -> None:
         self._pool = pool
-        self._inventory = inventory
+        self._bookings = bookings
         self._idempotency = idempotency
 
-    async def update(self, change: Change) -> Shown | Replay:
-        """Changes the fields of an event, and answers once that is decided for good.
+    async def update(self, change: Change) -> EventDetails | Replayed:
+        """Changes the fields of an event, and returns once that is decided for good.
 
         Raises ValidationFailed, EventNotFound, PermissionDenied, ChangePending, a Decided refusal,
-        or OutcomeUnknown when bookings gave no verdict: the change is finished later then.
+        or OutcomeUnknown when bookings did not decide: the change is finished later then.
         """
         rules.check_fields(change.fields)
-        return await self._make(change, Shown)
+        return await self._make(change, EventDetails)
 
-    async def delete(self, change: Change) -> Deleted | Replay:
+    async def delete(self, change: Change) -> DeletedEvent | Replayed:
         """Deletes an event for good, and its live bookings with it; raises what `update` does."""
         gone = replace(change, fields={"deleted_at": datetime.now(UTC)})
-        return await self._make(gone, Deleted)
+        return await self._make(gone, DeletedEvent)
 
     async def finish_pending(self) -> bool:
-        """Finishes some changes that were left over; tells whether to look again at once."""
+        """Finishes some changes that a crash left over; never asks to be run again at once."""
         async with self._pool.connection() as connection:
             leased = await connection.execute(SQL["lease_intents"], {"limit": INTENTS_AT_ONCE})
             event_ids = [event_id for (event_id,) in await leased.fetchall()]
@@ -109,96 +114,110 @@ class Changes:
         return False
 
     async def count_pending(self) -> bool:
-        """Shows how many changes wait for bookings; there is no reason to come back at once."""
+        """Counts the changes that wait for bookings; never asks to be run again at once."""
         async with self._pool.connection() as connection:
             [pending] = await (await connection.execute(SQL["count_intents"])).fetchone() or (0,)
         metrics.PENDING_INTENTS.set(pending)
         return False
 
-    async def _make(self, change: Change, expected: type[AnswerT]) -> AnswerT | Replay:
-        written = await self._begin(change)
+    async def _make(self, change: Change, expected: type[ResultT]) -> ResultT | Replayed:
+        outcome = await self._begin(change)
         try:
-            outcome = await self._complete(change, written)
+            outcome = await self._complete(change, outcome)
         except psycopg.Error as error:
-            # What was written stays, so this may not be told as "not done".
+            # The transaction of the change is committed, so the client may not hear "not done".
             raise OutcomeUnknown from error
-        return answer(outcome, expected)
+        return expect(outcome, expected)
 
-    async def _begin(self, change: Change) -> Written | Replay:
+    async def _begin(self, change: Change) -> Outcome:
         """Commits a change that bookings need not agree to, or else the intent to make it."""
-        work = partial(_weigh, change=change)
+        work = partial(_change_or_intend, change=change)
         async with self._pool.connection() as connection, connection.transaction():
-            outcome = await self._idempotency.once(connection, change.request, work)
+            outcome = await self._idempotency.once(connection, change.key, work)
             failpoint("events.change.written")
         failpoint("events.change.committed")
         return outcome
 
-    async def _complete(self, change: Change, written: Written | Replay) -> Outcome | Replay:
-        """Does what comes after the commit, and returns what came of the change for good."""
-        if isinstance(written, Pending):
-            return await self._settle(change, written)
-        if isinstance(written, Uncounted):
-            counted = await self._count(written.shown)
-            return await self._idempotency.finish(change.request, counted)
-        return written
+    async def _complete(self, change: Change, outcome: Outcome) -> Outcome:
+        """Does what follows the commit, and returns the final result of the change."""
+        if isinstance(outcome, PendingChange):
+            return await self._settle(change, outcome)
+        if isinstance(outcome, IncompleteResult):
+            counted = await self._count(outcome.result)
+            return await self._idempotency.complete(change.key, counted)
+        return outcome
 
-    async def _count(self, changed: Shown) -> Shown:
-        """Tells bookings of the change, and counts the seats that are left since."""
-        if not await self._inventory.push(changed.event):
+    async def _count(self, changed: EventDetails) -> EventDetails:
+        """Tells bookings of a committed change, and counts the seats left after it."""
+        if not await self._bookings.push(changed.event):
             return changed
         failpoint("events.change.pushed")
-        [counted] = await self._inventory.show([changed.event])
+        [counted] = await self._bookings.details([changed.event])
         failpoint("events.change.counted")
         return counted
 
-    async def _settle(self, change: Change, pending: Pending) -> Outcome | Replay:
-        """Finishes the event's open intent, and finds what came of the change."""
+    async def _settle(self, change: Change, pending: PendingChange) -> Result | Replayed:
+        """Finishes the event's open intent, and returns the result of the change."""
         for target in await self._targets([change.event_id]):
-            outcome = await self._finish(target)
-            if outcome is not None and target.revision == pending.revision:
-                return outcome
-        return await self._idempotency.replay(change.request)
+            result = await self._finish(target)
+            if result is not None and target.revision == pending.revision:
+                return result
+        return await self._idempotency.replay(change.key)
 
-    async def _finish(self, target: Event) -> Outcome | None:
-        """Has bookings decide, and writes what it said; None when somebody else wrote it first."""
-        verdict = await self._inventory.apply(target)
+    async def _finish(self, target: Event) -> Result | None:
+        """Has bookings decide an intent, and writes that; None if another finisher was first."""
+        decision = await self._bookings.apply(target)
         failpoint("events.change.decided")
-        [counted] = await self._inventory.show([target])
+        [counted] = await self._bookings.details([target])
         async with self._pool.connection() as connection, connection.transaction():
             intent = await _take(connection, target)
             if intent is None:
                 return None
             failpoint("events.change.taken")
-            outcome = await _conclude(connection, counted, intent, verdict)
-            if intent.key:
-                await self._idempotency.settle(connection, intent.key, outcome)
+            result = await _conclude(connection, counted, intent, decision)
+            if intent.request_key:
+                await self._idempotency.settle(connection, intent.request_key, result)
             failpoint("events.change.concluded")
         failpoint("events.change.finished")
-        return outcome
+        return result
 
     async def _targets(self, event_ids: Sequence[int]) -> Sequence[Event]:
-        """Shows what the events with open intents are to become."""
+        """Reads the events with open intents as they are to become."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Event))
             await cursor.execute(SQL["get_targets"], {"event_ids": list(event_ids)})
             return await cursor.fetchall()
 
 
-async def _weigh(connection: Connection, *, change: Change) -> Pending | Uncounted:
-    """Locks the event, and makes the change, or writes the intent down."""
+async def _change_or_intend(
+    connection: Connection, *, change: Change
+) -> PendingChange | IncompleteResult[EventDetails]:
+    """Locks the event, and makes the change or writes down the intent."""
+    if change.key and await _is_pending(connection, change.key):
+        return PendingChange()
     event = await _lock(connection, change)
     changes = rules.changes_of(event, change.fields)
     if not changes:
-        return Uncounted(shown(event, None))
+        return IncompleteResult(details(event, None))
     revision = event.revision + 1
-    if rules.needs_verdict(event, changes):
-        await _intend(connection, event.id, revision, changes, change.request)
-        return Pending(revision)
-    return Uncounted(shown(await revisions.change(connection, event.id, revision, changes), None))
+    if rules.needs_decision(event, changes):
+        await _intend(connection, event.id, revision, changes, change.key)
+        return PendingChange(revision)
+    changed = await revisions.change(connection, event.id, revision, changes)
+    return IncompleteResult(details(changed, None))
+
+
+async def _is_pending(connection: Connection, key: Key) -> bool:
+    """Returns whether the intent of an earlier request with the key is open."""
+    values = {"caller": key.caller, "operation": key.operation, "key": key.key}
+    row = await (await connection.execute(SQL["get_intent_of_key"], values)).fetchone()
+    if row and row[0] != key.fingerprint:
+        raise IdempotencyKeyReused
+    return row is not None
 
 
 async def _lock(connection: Connection, change: Change) -> Event:
-    """Keeps others from the event until the transaction ends, if the change may be made at all."""
+    """Locks the event until the transaction ends, and checks that it may be changed."""
     event_id = {"event_id": change.event_id}
     cursor = connection.cursor(row_factory=class_row(Event))
     event = await (await cursor.execute(SQL["lock_event"], event_id)).fetchone()
@@ -213,15 +232,16 @@ async def _lock(connection: Connection, change: Change) -> Event:
 
 
 async def _intend(
-    connection: Connection, event_id: int, revision: int, changes: Fields, request: Request | None
+    connection: Connection, event_id: int, revision: int, changes: Fields, key: Key | None
 ) -> None:
     values = {
         "event_id": event_id,
         "revision": revision,
         "changes": revisions.as_json(changes),
-        "caller": request and request.caller,
-        "operation": request and request.operation,
-        "request_id": request and request.request_id,
+        "caller": key and key.caller,
+        "operation": key and key.operation,
+        "key": key and key.key,
+        "fingerprint": key and key.fingerprint,
     }
     await connection.execute(SQL["create_intent"], values)
 
@@ -233,14 +253,14 @@ async def _take(connection: Connection, target: Event) -> Intent | None:
 
 
 async def _conclude(
-    connection: Connection, target: Shown, intent: Intent, verdict: Verdict
-) -> Outcome:
-    """Writes the revision that bookings decided on: the change, or nothing but its number."""
+    connection: Connection, target: EventDetails, intent: Intent, decision: Decision
+) -> Result:
+    """Writes the revision that bookings decided: the change, or nothing but its number."""
     event_id, revision = target.event.id, target.event.revision
-    if verdict.refusal:
+    if decision.refusal:
         await revisions.burn(connection, event_id, revision)
-        return verdict.refusal
+        return decision.refusal
     event = await revisions.change(connection, event_id, revision, intent.changes)
     if event.deleted_at is not None:
-        return Deleted(event.id, verdict.cancelled_bookings)
-    return Shown(event, target.available_seats)
+        return DeletedEvent(event.id, decision.cancelled_bookings)
+    return EventDetails(event, target.available_seats)

@@ -16,11 +16,20 @@ SELECT 1
 FROM intents
 WHERE event_id = %(event_id)s
 
+-- name: get_intent_of_key
+-- Reads the content of the request whose intent is open under an idempotency key. Run with the key
+-- claimed: who finishes the intent needs the key too, so it stays open until the transaction ends.
+SELECT fingerprint
+FROM intents
+WHERE caller = %(caller)s
+    AND operation = %(operation)s
+    AND key = %(key)s
+
 -- name: create_intent
 -- Writes a change down before bookings hears of it; the primary key admits one for each event.
-INSERT INTO intents (event_id, revision, changes, caller, operation, request_id)
+INSERT INTO intents (event_id, revision, changes, caller, operation, key, fingerprint)
 VALUES (
-    %(event_id)s, %(revision)s, %(changes)s, %(caller)s, %(operation)s, %(request_id)s
+    %(event_id)s, %(revision)s, %(changes)s, %(caller)s, %(operation)s, %(key)s, %(fingerprint)s
 )
 
 -- name: get_targets
@@ -43,7 +52,7 @@ WHERE intents.event_id = ANY (%(event_ids)s)
 DELETE FROM intents
 WHERE event_id = %(event_id)s
     AND revision = %(revision)s
-RETURNING changes, caller, operation, request_id
+RETURNING changes, caller, operation, key, fingerprint
 
 -- name: lease_intents
 -- Picks intents that nobody has tried to finish lately, for as long as an attempt may take.

@@ -1,6 +1,6 @@
-"""Events as clients see them: creating one, getting one, listing them."""
+"""Creates, finds and lists events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -9,16 +9,27 @@ from psycopg.rows import class_row
 from services.events.access import Viewer
 from services.events.errors import EventExists, EventNotFound
 from services.events.events import revisions, rules
-from services.events.events.answers import Initialized, Outcome, Replay, Shown, Written, answer
+from services.events.events.bookings_client import Availability, BookingsClient
+from services.events.events.results import (
+    CreatedEvent,
+    EventDetails,
+    ExistingEvent,
+    InitializedEvent,
+    Outcome,
+    expect,
+)
 from services.events.events.revisions import Event, Fields
-from services.events.feed.bookings_client import Inventory, Seats
-from services.events.idempotency import Idempotency, Request, Work
+from services.events.idempotency import Idempotency, Replayed
 from services.kit.database import queries
+from services.kit.database.idempotency import Key
 from services.kit.database.postgres import Connection, Pool
 from services.kit.process.failpoints import failpoint
 from services.kit.rpc.paging import Page, cut
 
 SQL = queries.load(__file__)
+
+
+Work = Callable[[Connection], Awaitable[CreatedEvent | InitializedEvent | ExistingEvent]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +45,14 @@ class Filter:
 class Listing:
     """A page of events; `total` counts those on all pages where pages have numbers."""
 
-    events: Sequence[Shown]
+    events: Sequence[EventDetails]
     next_page_token: str = ""
     total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A published event of this key, which is its name, that the viewer may change."""
+class WantedEvent:
+    """A published event to initialize: its key is its name, and the viewer may change it."""
 
     key: str
     total_seats: int
@@ -49,69 +60,57 @@ class Wanted:
 
     @property
     def fields(self) -> Fields:
-        """What it is created with."""
+        """The fields that it is created with."""
         named = {"key": self.key, "name": self.key}
         return {**named, "total_seats": self.total_seats, "status": "PUBLISHED"}
 
     def is_met_by(self, event: Event) -> bool:
-        """Tells whether an event of the key is this one, whoever made it and by which request."""
+        """Returns whether an event of the key will do, whoever made it."""
         is_live = event.deleted_at is None and event.status == "PUBLISHED"
         is_equal = event.total_seats == self.total_seats
         return is_live and is_equal and self.viewer.may_change(event)
 
 
-class _Known(Exception):  # noqa: N818 - good news
-    """There is the event that is wanted; only bookings knows how many of its seats are left."""
-
-    def __init__(self, event_id: int) -> None:
-        super().__init__(event_id)
-        self.event_id = event_id
-
-
 class Events:
     """Creates, finds and lists events. Asks bookings only how many seats are left."""
 
-    def __init__(self, pool: Pool, inventory: Inventory, idempotency: Idempotency) -> None:
+    def __init__(self, pool: Pool, bookings: BookingsClient, idempotency: Idempotency) -> None:
         self._pool = pool
-        self._inventory = inventory
+        self._bookings = bookings
         self._idempotency = idempotency
 
     async def create(
-        self, fields: Fields, viewer: Viewer, request: Request | None
-    ) -> Shown | Replay:
-        """Creates an event of the viewer's and tells bookings.
+        self, fields: Fields, viewer: Viewer, key: Key | None
+    ) -> CreatedEvent | Replayed:
+        """Creates an event that the viewer owns, and pushes it to bookings.
 
         Raises ValidationFailed, PermissionDenied and EventExists.
         """
         rules.check_new(fields)
         viewer.expect_to_create()
         insert = partial(_insert, fields=fields, organizer_id=viewer.organizer_id)
-        return answer(await self._store(request, insert), Shown)
+        return expect(await self._create(key, insert), CreatedEvent)
 
-    async def initialize(
-        self, key: str, total_seats: int, viewer: Viewer, request: Request | None
-    ) -> Initialized | Replay:
-        """Creates a published event of this key, or finds the one that this made before.
+    async def initialize(self, wanted: WantedEvent, key: Key | None) -> InitializedEvent | Replayed:
+        """Creates a published event, or finds the one that an earlier request created.
 
-        Raises PermissionDenied, and EventExists when the key is that of any other event.
+        Raises PermissionDenied, and EventExists when another event has the wanted event's key.
         """
-        viewer.expect_to_create()
-        wanted = Wanted(key, total_seats, viewer)
-        try:
-            outcome = await self._store(request, partial(_initialize, wanted=wanted))
-        except _Known as known:
-            seats = await self._inventory.seats([known.event_id])
-            find = partial(_find, wanted=wanted, seats=seats.get(known.event_id))
-            outcome = await self._store(request, find)
-        return answer(outcome, Initialized)
+        wanted.viewer.expect_to_create()
+        outcome = await self._create(key, partial(_initialize, wanted=wanted))
+        if isinstance(outcome, ExistingEvent):
+            counted = await self._bookings.availability([outcome.event_id])
+            find = partial(_find, wanted=wanted, counted=counted.get(outcome.event_id))
+            outcome = await self._create(key, find)
+        return expect(outcome, InitializedEvent)
 
-    async def get(self, event_id: int, viewer: Viewer) -> Shown:
+    async def get(self, event_id: int, viewer: Viewer) -> EventDetails:
         """Finds an event; raises EventNotFound for one that the viewer may not see."""
         event = await self.get_state(event_id)
         if event.deleted_at is not None or not viewer.may_see(event):
             raise EventNotFound
-        [shown] = await self._inventory.show([event])
-        return shown
+        [details] = await self._bookings.details([event])
+        return details
 
     async def get_state(self, event_id: int) -> Event:
         """Finds an event, deleted or not; raises EventNotFound when there never was one."""
@@ -136,7 +135,7 @@ class Events:
         values = _bounds(wanted, viewer) | {"before": page.before, "limit": page.limit, "offset": 0}
         async with self._pool.connection() as connection:
             found, token = cut(await _select(connection, values), page)
-        return Listing(await self._inventory.show(found), next_page_token=token)
+        return Listing(await self._bookings.details(found), next_page_token=token)
 
     async def list_numbered(
         self, wanted: Filter, viewer: Viewer, page: Page, number: int
@@ -148,46 +147,54 @@ class Events:
             found = await _select(connection, bounds | {"before": page.before} | position)
             counted = await connection.execute(SQL["count_events"], bounds, prepare=False)
             [total] = await counted.fetchone() or (0,)
-        return Listing(await self._inventory.show(found), total=total)
+        return Listing(await self._bookings.details(found), total=total)
 
-    async def _store(self, request: Request | None, work: Work) -> Written | Replay:
-        """Works once for a request, and tells bookings of what that made."""
+    async def _create(self, key: Key | None, work: Work) -> Outcome:
+        """Works once for a request, and pushes the event that it created to bookings."""
         async with self._pool.connection() as connection, connection.transaction():
-            outcome = await self._idempotency.once(connection, request, work)
+            outcome = await self._idempotency.once(connection, key, work)
             failpoint("events.create.written")
         failpoint("events.create.committed")
-        if isinstance(outcome, Shown) or (isinstance(outcome, Initialized) and outcome.is_new):
-            await self._inventory.push(outcome.event)
+        if isinstance(outcome, CreatedEvent) or (
+            isinstance(outcome, InitializedEvent) and outcome.is_new
+        ):
+            await self._bookings.push(outcome.event)
             failpoint("events.create.pushed")
         return outcome
 
 
-async def _insert(connection: Connection, *, fields: Fields, organizer_id: str | None) -> Outcome:
+async def _insert(
+    connection: Connection, *, fields: Fields, organizer_id: str | None
+) -> CreatedEvent:
     event = await revisions.create(connection, fields, organizer_id)
     if event is None:
-        known = await _of_key(connection, fields["key"])
-        raise EventExists(event_id=known and known.id)
-    return Shown(event, event.total_seats)
+        existing = await _of_key(connection, fields["key"])
+        raise EventExists(event_id=existing and existing.id)
+    return CreatedEvent(event)
 
 
-async def _initialize(connection: Connection, *, wanted: Wanted) -> Outcome:
-    """Creates the event; raises _Known, which undoes the transaction, if it is there already."""
+async def _initialize(
+    connection: Connection, *, wanted: WantedEvent
+) -> InitializedEvent | ExistingEvent:
+    """Creates the event, unless it exists already; raises EventExists if another has its key."""
     event = await revisions.create(connection, wanted.fields, wanted.viewer.organizer_id)
     if event is None:
-        raise _Known((await _find(connection, wanted=wanted, seats=None)).event.id)
-    return Initialized(event, is_new=True, available_seats=event.total_seats, waiting=0)
+        return ExistingEvent((await _find(connection, wanted=wanted, counted=None)).event.id)
+    return InitializedEvent(event, is_new=True, available_seats=event.total_seats, waiting=0)
 
 
-async def _find(connection: Connection, *, wanted: Wanted, seats: Seats | None) -> Initialized:
-    """Finds the event if it is what is wanted; raises EventExists if it is another."""
+async def _find(
+    connection: Connection, *, wanted: WantedEvent, counted: Availability | None
+) -> InitializedEvent:
+    """Finds the wanted event; raises EventExists if another event has its key."""
     event = await _of_key(connection, wanted.key)
     if event is None or not wanted.is_met_by(event):
         raise EventExists(event_id=event and event.id)
-    return Initialized(
+    return InitializedEvent(
         event,
         is_new=False,
-        available_seats=seats.left if seats else None,
-        waiting=seats.waiting if seats else None,
+        available_seats=counted.left if counted else None,
+        waiting=counted.waiting if counted else None,
     )
 
 

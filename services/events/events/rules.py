@@ -1,4 +1,4 @@
-"""What an event may hold and become. Pure: what bookings has to say is asked elsewhere."""
+"""Rules of what an event may hold and become. Pure: `changes` asks bookings."""
 
 import zoneinfo
 from dataclasses import replace
@@ -19,7 +19,7 @@ NEVER_NULL = ("name", "total_seats", "status")
 
 
 def check_fields(fields: Fields) -> None:
-    """Raises ValidationFailed for values that no event may have, whatever it holds now."""
+    """Raises ValidationFailed for values that no event may have."""
     found = [
         Violation(f"event.{field}", "must not be null")
         for field in NEVER_NULL
@@ -42,13 +42,13 @@ def check_new(fields: Fields) -> None:
 
 
 def changes_of(event: Event, fields: Fields) -> Fields:
-    """Picks the fields that differ from the event as it is.
+    """Returns the fields that differ from the event.
 
-    Raises ValidationFailed when they cannot be its fields, InvalidTransition when it cannot get
-    there from here.
+    Raises ValidationFailed when they cannot be its fields, InvalidTransition when its status may
+    not change like this.
     """
-    meant = _with_one_name(event, fields)
-    changes = {name: value for name, value in meant.items() if value != getattr(event, name)}
+    fields = _with_one_name(event, fields)
+    changes = {name: value for name, value in fields.items() if value != getattr(event, name)}
     if "key" in changes:
         raise ValidationFailed(violations=[Violation("event.key", "cannot change")])
     target = replace(event, **changes)
@@ -58,10 +58,10 @@ def changes_of(event: Event, fields: Fields) -> Fields:
     return changes
 
 
-def needs_verdict(event: Event, changes: Fields) -> bool:
-    """Tells whether bookings must agree first, since what is booked may forbid it.
+def needs_decision(event: Event, changes: Fields) -> bool:
+    """Returns whether bookings must decide, as bookings that exist may forbid the changes.
 
-    Everything that takes something away does: seats, the sale, the event itself, the freedom to
+    It decides all that takes something away: seats, the sale, the event itself, the freedom to
     book twice.
     """
     target = replace(event, **changes)
@@ -75,12 +75,12 @@ def needs_verdict(event: Event, changes: Fields) -> bool:
 
 @cache
 def time_zones() -> frozenset[str]:
-    """Names the time zones that there are."""
+    """Returns the names of all time zones."""
     return frozenset(zoneinfo.available_timezones())
 
 
 def _with_one_name(event: Event, fields: Fields) -> Fields:
-    """Picks of the two names that a client was shown and sent back the one that was edited."""
+    """Merges `copied_name` into `name`: the one that differs from the stored name is meant."""
     if "copied_name" not in fields:
         return fields
     edited = {fields.get("name", event.name), fields["copied_name"]} - {event.name}

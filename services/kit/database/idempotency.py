@@ -96,6 +96,18 @@ async def claim(connection: Connection, keys: Sequence[Key]) -> Claims:
     return Claims(keys, claimed, await stored.execute(SQL["recall"], values))
 
 
+async def recall(connection: Connection, key: Key) -> StoredResult | None:
+    """Reads the result stored for a key, without a claim."""
+    cursor = connection.cursor(binary=True, row_factory=class_row(StoredResult))
+    return await (await cursor.execute(SQL["recall"], _names([key]))).fetchone()
+
+
+async def lock(connection: Connection, key: Key) -> None:
+    """Waits for a key and claims it, where its result comes later than its request."""
+    values = {"caller": key.caller, "operation": key.operation, "key": key.key}
+    await connection.execute(SQL["lock"], values)
+
+
 async def store(connection: Connection, results: Sequence[Result]) -> None:
     """Stores the results of claimed keys, in the transaction of the work."""
     values = _names([result.key for result in results]) | {

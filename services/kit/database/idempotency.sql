@@ -55,3 +55,9 @@ WHERE (caller, operation, key) IN (
     LIMIT %(chunk)s
     FOR UPDATE SKIP LOCKED
 )
+
+-- name: lock
+-- Waits for a key, where its result comes in a later transaction than the request's first one.
+SELECT pg_advisory_xact_lock(
+    hashtextextended(%(caller)s || E'\x1f' || %(operation)s || E'\x1f' || %(key)s, 0)
+)

@@ -10,9 +10,9 @@ import pytest
 from boxoffice.bookings.v1 import bookings_pb2_grpc, inventory_pb2_grpc
 from services.events.__main__ import serving
 from services.events.events import messages
+from services.events.events.bookings_client import BookingsClient
 from services.events.events.changes import Changes
 from services.events.events.events import Events
-from services.events.feed.bookings_client import Inventory
 from services.events.idempotency import Idempotency
 from services.events.settings import Settings
 from services.kit.database.postgres import Pool
@@ -102,19 +102,19 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def inventory(bookings_target: str) -> AsyncIterator[Inventory]:
-    """Gives the port to the scripted bookings."""
+async def bookings_client(bookings_target: str) -> AsyncIterator[BookingsClient]:
+    """Opens a client of the scripted bookings."""
     async with grpc.aio.insecure_channel(bookings_target) as channel:
-        yield Inventory(channel, SERVICE_KEY)
+        yield BookingsClient(channel, SERVICE_KEY)
 
 
 @pytest.fixture
-def events(pool: Pool, inventory: Inventory) -> Events:
+def events(pool: Pool, bookings_client: BookingsClient) -> Events:
     """Gives the noun without a server around it."""
-    return Events(pool, inventory, Idempotency(pool, messages.encode))
+    return Events(pool, bookings_client, Idempotency(pool, messages.response))
 
 
 @pytest.fixture
-def changes(pool: Pool, inventory: Inventory) -> Changes:
+def changes(pool: Pool, bookings_client: BookingsClient) -> Changes:
     """Gives the noun without a server around it."""
-    return Changes(pool, inventory, Idempotency(pool, messages.encode))
+    return Changes(pool, bookings_client, Idempotency(pool, messages.response))

@@ -3,9 +3,9 @@ import pytest
 from boxoffice.rest.v1 import rest_pb2
 from services.events.access import Viewer
 from services.events.events import messages
-from services.events.events.answers import Shown
 from services.events.events.changes import Change, Changes
 from services.events.events.events import Events, Filter
+from services.events.events.results import CreatedEvent
 from services.kit.auth.authentication import ANONYMOUS, SERVICE, Caller, Role
 from services.kit.rpc import paging
 from tests.services.events.client import DRAFT, PUBLISHED, Client, refused
@@ -34,7 +34,7 @@ async def make(events: Events, viewer: Viewer, status: str) -> int:
     """Creates an event for the viewer."""
     fields = {"name": "Jazz", "total_seats": 10, "status": status}
     created = await events.create(fields, viewer, None)
-    assert isinstance(created, Shown)
+    assert isinstance(created, CreatedEvent)
     return created.event.id
 
 

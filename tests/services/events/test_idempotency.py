@@ -10,8 +10,10 @@ from boxoffice.events.v1 import events_pb2
 from services.events import idempotency as idempotency_module
 from services.events.errors import EventExists
 from services.events.events import messages
-from services.events.events.answers import Pending
-from services.events.idempotency import Idempotency, Request
+from services.events.events.results import PendingChange
+from services.events.idempotency import Idempotency
+from services.kit.database import idempotency as keys
+from services.kit.database.idempotency import Key
 from services.kit.database.postgres import Connection, Pool
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
@@ -54,28 +56,23 @@ async def test_without_the_claim_a_key_would_have_many_effects(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: the claim is what admits one."""
-    taken_out = {"try_key": b"SELECT true", "claim_key": b"SELECT 1"}
-    statements = {**idempotency_module.SQL, **taken_out}
-    monkeypatch.setattr(idempotency_module, "SQL", MappingProxyType(statements))
+    claim = b"SELECT true FROM unnest(%(keys)b::text[])"
+    recall = keys.SQL["recall"] + b" WHERE false"
+    statements = {**keys.SQL, "claim": claim, "recall": recall}
+    monkeypatch.setattr(keys, "SQL", MappingProxyType(statements))
     await asyncio.gather(*(post(client, "key-1") for _ in range(4)))
     assert rows(database, "SELECT count(*) FROM events") == [(4,)]
 
 
 @contextlib.asynccontextmanager
-async def at_work(pool: Pool, database: Database, *, is_late: bool) -> AsyncIterator[None]:
-    """Holds a key as the first request with it does, or whoever finishes its change later."""
-    idempotency = Idempotency(pool, messages.encode)
-    key = Request("", "CreateEvent", "key-1", b"")
+async def at_work(pool: Pool, *, is_late: bool) -> AsyncIterator[None]:
+    """Holds a key as the first request with it does, or a process that finishes it later."""
+    idempotency = Idempotency(pool, messages.response)
+    key = Key("", "CreateEvent", "key-1", b"")
 
-    async def work(_: Connection) -> Pending:
-        return Pending()
+    async def work(_: Connection) -> PendingChange:
+        return PendingChange()
 
-    if is_late:
-        change_rows(
-            database,
-            "INSERT INTO idempotency (caller, operation, request_id, fingerprint)"
-            " VALUES ('', 'CreateEvent', 'key-1', '')",
-        )
     async with pool.connection() as connection, connection.transaction(force_rollback=True):
         if is_late:
             await idempotency.settle(connection, key, EventExists())
@@ -88,8 +85,8 @@ async def at_work(pool: Pool, database: Database, *, is_late: bool) -> AsyncIter
 async def test_a_key_in_flight_elsewhere_is_told_at_once(
     client: Client, database: Database, pool: Pool, is_late: bool
 ) -> None:
-    """Whoever holds it may be slow; the second does not wait for the end of that."""
-    async with at_work(pool, database, is_late=is_late):
+    """The second request would wait for a first one that may be slow."""
+    async with at_work(pool, is_late=is_late):
         with refused("REQUEST_IN_PROGRESS"):
             await post(client, "key-1")
         assert rows(database, "SELECT count(*) FROM events") == [(0,)]
@@ -103,10 +100,10 @@ async def test_without_trying_first_the_second_would_wait(
     is_late: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The control of the test above: the row of the key alone makes the second wait."""
-    async with at_work(pool, database, is_late=is_late):
-        statements = {**idempotency_module.SQL, "try_key": b"SELECT true"}
-        monkeypatch.setattr(idempotency_module, "SQL", MappingProxyType(statements))
+    """The control of the test above: a claim that waits makes the second wait."""
+    async with at_work(pool, is_late=is_late):
+        waiting = keys.SQL["claim"].replace(b"pg_try_advisory", b"pg_advisory")
+        monkeypatch.setattr(keys, "SQL", MappingProxyType({**keys.SQL, "claim": waiting}))
         second = asyncio.create_task(post(client, "key-1"))
         async with await psycopg.AsyncConnection.connect(
             database.owner_dsn, autocommit=True
@@ -295,10 +292,10 @@ async def test_who_is_overtaken_by_a_repetition_answers_the_same(
 async def test_without_its_condition_the_later_answer_would_win(
     client: Client, bookings: ScriptedBookings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: only an unfinished answer may be finished."""
+    """The control of the test above: only an incomplete result may be completed."""
     sql = idempotency_module.SQL
-    unconditional = sql["finish_answer"].replace(b"AND refused IS NULL", b"")
-    statements = MappingProxyType({**sql, "finish_answer": unconditional})
+    unconditional = sql["complete"].replace(b"AND is_refusal IS NULL", b"")
+    statements = MappingProxyType({**sql, "complete": unconditional})
     monkeypatch.setattr(idempotency_module, "SQL", statements)
     assert len(set(await overtaken(client, bookings))) == 2
 
@@ -368,18 +365,12 @@ async def test_replicas_share_their_keys(serve: Serve) -> None:
 async def test_a_key_is_new_again_after_a_day(
     client: Client, database: Database, pool: Pool
 ) -> None:
-    """Whether or not it has been deleted; one that still waits for bookings is kept."""
+    """Whether or not its result has been deleted; else a client's keys would be used up."""
     first = await post(client, "key-1")
     await post(client, "key-2")
-    change_rows(database, "UPDATE idempotency SET created_at = created_at - interval '25 hours'")
+    change_rows(database, "UPDATE idempotency SET decided_at = decided_at - interval '25 hours'")
     again = await post(client, "key-1", name="Other content")
     assert not again.replayed
     assert again.event.id != first.event.id
-    change_rows(
-        database,
-        "INSERT INTO idempotency (caller, operation, request_id, fingerprint, created_at)"
-        " VALUES ('', 'DeleteEvent', 'pending', '', now() - interval '25 hours')",
-    )
-    assert not await Idempotency(pool, messages.encode).forget()
-    kept = rows(database, "SELECT request_id FROM idempotency ORDER BY request_id")
-    assert kept == [("key-1",), ("pending",)]
+    assert not await Idempotency(pool, messages.response).forget()
+    assert rows(database, "SELECT key FROM idempotency") == [("key-1",)]

@@ -10,8 +10,8 @@ import pytest
 from boxoffice.events.v1 import events_pb2
 from services.events.access import Viewer
 from services.events.events import revisions
-from services.events.events.answers import Initialized
-from services.events.events.events import Events
+from services.events.events.events import Events, WantedEvent
+from services.events.events.results import InitializedEvent
 from services.kit.auth.authentication import ANONYMOUS, SERVICE, Caller, Role
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
@@ -132,10 +132,10 @@ async def test_bad_input_is_named(
 
 
 async def initialize(events: Events, viewer: Viewer, key: str = "jazz") -> bool:
-    """Initializes, and tells whether that made the event."""
-    answer = await events.initialize(key, 7, viewer, None)
-    assert isinstance(answer, Initialized)
-    return answer.is_new
+    """Initializes; returns whether that made the event."""
+    result = await events.initialize(WantedEvent(key, 7, viewer), None)
+    assert isinstance(result, InitializedEvent)
+    return result.is_new
 
 
 async def test_only_who_may_change_it_has_the_same_event(events: Events) -> None:

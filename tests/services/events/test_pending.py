@@ -6,8 +6,8 @@ import pytest
 
 from services.events.access import Viewer
 from services.events.errors import CapacityBelowBooked
-from services.events.events.answers import Deleted, Pending, Shown
 from services.events.events.changes import Change, Changes
+from services.events.events.results import DeletedEvent, EventDetails, PendingChange
 from services.kit.auth.authentication import ANONYMOUS
 from tests.conftest import Database
 from tests.services.events.client import (
@@ -144,10 +144,10 @@ async def test_of_several_finishers_one_writes(changes: Changes, client: Client)
     """They may be late and many: the change is made once, and later changes stay."""
     created = await client.create(total_seats=100)
     pending = await changes._begin(shrink(created.id, 50))
-    assert pending == Pending(2)
+    assert pending == PendingChange(2)
     [target] = await changes._targets([created.id])
     outcomes = await asyncio.gather(*(changes._finish(target) for _ in range(4)))
-    assert sum(isinstance(outcome, Shown) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, EventDetails) for outcome in outcomes) == 1
     await client.update(created.id, name="Rock", total_seats=70)
     assert await changes._finish(target) is None
     event = await client.get(created.id)
@@ -218,9 +218,9 @@ async def test_a_pending_close_is_finished_with_its_count(
     [target] = await changes._targets([created.id])
     outcome = await changes._finish(target)
     if closing == "delete":
-        assert outcome == Deleted(created.id, 5)
+        assert outcome == DeletedEvent(created.id, 5)
     else:
-        assert isinstance(outcome, Shown)
+        assert isinstance(outcome, EventDetails)
         assert outcome.event.status == "CANCELLED"
         assert (await client.get(created.id)).status == CANCELLED
 

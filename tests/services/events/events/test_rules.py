@@ -69,7 +69,7 @@ def test_a_status_moves_only_as_the_contract_says(before: str, after: str) -> No
 )
 def test_what_takes_something_away_needs_a_verdict(changes: dict[str, Any]) -> None:
     """Bookings must agree to whatever may touch what is booked."""
-    assert rules.needs_verdict(EVENT, changes)
+    assert rules.needs_decision(EVENT, changes)
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_what_takes_something_away_needs_a_verdict(changes: dict[str, Any]) -> N
 )
 def test_what_only_adds_or_tells_needs_no_verdict(changes: dict[str, Any]) -> None:
     """Such a change must succeed while bookings is away."""
-    assert not rules.needs_verdict(EVENT, changes)
-    assert not rules.needs_verdict(replace(EVENT, status="DRAFT"), {"status": "PUBLISHED"})
+    assert not rules.needs_decision(EVENT, changes)
+    assert not rules.needs_decision(replace(EVENT, status="DRAFT"), {"status": "PUBLISHED"})
 
 
 def test_a_sales_window_is_checked_against_the_half_that_stays() -> None:

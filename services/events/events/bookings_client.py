@@ -1,4 +1,4 @@
-"""The port to bookings: what it decides about an event, and how many seats it has left."""
+"""The client of bookings, which decides about events and counts their seats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,59 +14,58 @@ from services.events.errors import (
     VersionMismatch,
 )
 from services.events.events import messages
-from services.events.events.answers import Shown
+from services.events.events.results import EventDetails
 from services.events.events.revisions import Event
 from services.kit.auth.authentication import SERVICE_SCHEME
 from services.kit.rpc.channel import call
 from services.kit.rpc.errors import OutcomeUnknown, Refusal
 
-VERDICT_SECONDS = 1.0
+DECIDE_SECONDS = 1.0
 PUSH_SECONDS = 0.5
-SEATS_SECONDS = 0.3
+COUNT_SECONDS = 0.3
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What bookings decided about a change: why not, or how many live bookings it cancelled."""
+class Decision:
+    """The decision of bookings about a change: a refusal, or how many bookings it cancelled."""
 
     refusal: Decided | None
     cancelled_bookings: int
 
 
 @dataclass(frozen=True, slots=True)
-class Seats:
-    """How many seats of an event are sold or held, how many are not, and how many people wait."""
+class Availability:
+    """How many seats of an event are left, and how many people wait for one."""
 
-    booked: int
     left: int
     waiting: int
 
 
-class Inventory:
-    """Asks bookings. `service_key` is the secret that the services know each other by."""
+class BookingsClient:
+    """Calls bookings. `service_key` is the secret by which services authenticate each other."""
 
     def __init__(self, channel: grpc.aio.Channel, service_key: str) -> None:
         self._inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
         self._bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
         self._authorization = SERVICE_SCHEME + service_key if service_key else ""
 
-    async def apply(self, event: Event) -> Verdict:
-        """Puts an event's revision in force, or hears why not; the same again when repeated.
+    async def apply(self, event: Event) -> Decision:
+        """Has bookings decide about a revision, and put it in force unless it refuses.
 
-        Raises OutcomeUnknown when there is no verdict, for whatever cause.
+        Idempotent: a repetition gets the same decision. Raises OutcomeUnknown without a decision.
         """
         try:
-            response = await self._apply(event, VERDICT_SECONDS)
+            response = await self._apply(event, DECIDE_SECONDS)
         except Refusal as refusal:
             raise OutcomeUnknown from refusal
-        return _verdict(response)
+        return _decision(response)
 
     async def push(self, event: Event) -> bool:
-        """Tells bookings of a revision that stands already, and whether that is in force there now.
+        """Sends a committed revision to bookings; returns whether it is in force there now.
 
-        A failure is logged and only delays.
+        A failure is logged, and only delays: bookings follows the feed.
         """
         try:
             response = await self._apply(event, PUSH_SECONDS)
@@ -78,12 +77,12 @@ class Inventory:
             return False
         return True
 
-    async def show(self, events: Sequence[Event]) -> Sequence[Shown]:
-        """Shows at most 256 events with the seats that are left of them now."""
-        seats = await self.seats([event.id for event in events])
-        return [shown(event, seats.get(event.id)) for event in events]
+    async def details(self, events: Sequence[Event]) -> Sequence[EventDetails]:
+        """Adds to at most 256 events the number of seats left now."""
+        found = await self.availability([event.id for event in events])
+        return [details(event, found.get(event.id)) for event in events]
 
-    async def seats(self, event_ids: Sequence[int]) -> Mapping[int, Seats]:
+    async def availability(self, event_ids: Sequence[int]) -> Mapping[int, Availability]:
         """Counts the seats of at most 256 events; leaves out those that bookings cannot tell."""
         if not event_ids:
             return {}
@@ -93,14 +92,14 @@ class Inventory:
             response = await call(
                 self._bookings.BatchGetAvailability,
                 request,
-                timeout_seconds=SEATS_SECONDS,
-                authorization=self._authorization,  # or there would be no drafts
+                timeout_seconds=COUNT_SECONDS,
+                authorization=self._authorization,  # without it drafts would be left out
             )
         except Refusal as refusal:
             log.warning("seats not counted", reason=refusal.reason)
             return {}
         found = [r.response for r in response.results if r.HasField("response")]
-        return {counted.availability.event_id: _seats(counted) for counted in found}
+        return {counted.availability.event_id: _availability(counted) for counted in found}
 
     async def _apply(
         self, event: Event, timeout_seconds: float
@@ -113,26 +112,25 @@ class Inventory:
         )
 
 
-def shown(event: Event, seats: Seats | None) -> Shown:
-    """Shows an event with the seats that were counted; nothing of a draft is ever booked."""
+def details(event: Event, availability: Availability | None) -> EventDetails:
+    """Adds the number of seats left to an event; a draft has all of its seats left."""
     if event.status == "DRAFT":
-        return Shown(event, event.total_seats)
-    return Shown(event, seats.left if seats else None)
+        return EventDetails(event, event.total_seats)
+    return EventDetails(event, availability.left if availability else None)
 
 
-def _seats(counted: bookings_pb2.GetAvailabilityResponse) -> Seats:
-    seats = counted.availability
-    return Seats(seats.booked, seats.left, counted.waiting)
+def _availability(counted: bookings_pb2.GetAvailabilityResponse) -> Availability:
+    return Availability(counted.availability.left, counted.waiting)
 
 
-def _verdict(response: inventory_pb2.ApplyEventResponse) -> Verdict:
+def _decision(response: inventory_pb2.ApplyEventResponse) -> Decision:
     if response.verdict == inventory_pb2.VERDICT_APPLIED:
-        return Verdict(None, response.cancelled_bookings)
+        return Decision(None, response.cancelled_bookings)
     if response.verdict == inventory_pb2.VERDICT_STALE:
-        return Verdict(VersionMismatch(), 0)
+        return Decision(VersionMismatch(), 0)
     if response.verdict == inventory_pb2.VERDICT_REFUSED:
         refusal = _REFUSALS.get(response.reason, InvalidTransition)
-        return Verdict(refusal(inventory_revision=response.inventory_revision), 0)
+        return Decision(refusal(inventory_revision=response.inventory_revision), 0)
     raise OutcomeUnknown
 
 

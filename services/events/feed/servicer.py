@@ -1,0 +1,57 @@
+"""The RPCs of CatalogueService: each reads its request, asks a noun, and returns its response."""
+
+from typing import Any, TypeAlias
+
+import grpc
+
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
+from services.events.events import messages
+from services.events.events.events import Events
+from services.events.feed.feed import Feed
+from services.kit.rpc.timestamps import timestamp
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
+    """Serves boxoffice.events.v1.CatalogueService."""
+
+    def __init__(self, events: Events, feed: Feed) -> None:
+        self._events = events
+        self._feed = feed
+
+    async def GetEventState(
+        self, request: catalogue_pb2.GetEventStateRequest, _: Context
+    ) -> catalogue_pb2.GetEventStateResponse:
+        """See catalogue.proto."""
+        if request.HasField("key"):
+            event = await self._events.get_state_of_key(request.key)
+        else:
+            event = await self._events.get_state(request.event_id)
+        return catalogue_pb2.GetEventStateResponse(state=messages.state(event))
+
+    async def ListChanges(
+        self, request: catalogue_pb2.ListChangesRequest, _: Context
+    ) -> catalogue_pb2.ListChangesResponse:
+        """See catalogue.proto."""
+        found = await self._feed.list_changes(request.epoch, request.after_sequence, request.limit)
+        changes = (
+            catalogue_pb2.EventChange(
+                sequence=change.sequence,
+                changed_at=timestamp(change.changed_at),
+                state=messages.state(change.event),
+            )
+            for change in found.changes
+        )
+        return catalogue_pb2.ListChangesResponse(
+            changes=changes, epoch=found.head.epoch, head_sequence=found.head.sequence
+        )
+
+    async def ListEventStates(
+        self, request: catalogue_pb2.ListEventStatesRequest, _: Context
+    ) -> catalogue_pb2.ListEventStatesResponse:
+        """See catalogue.proto."""
+        found, head = await self._feed.list_states(request.after_event_id, request.limit)
+        return catalogue_pb2.ListEventStatesResponse(
+            states=map(messages.state, found), epoch=head.epoch, head_sequence=head.sequence
+        )
