@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from buf.validate import validate_pb2
 from gateway.codec import scalars
 from gateway.codec.regexes import portable
-from gateway.contract.bindings import ContractError, Field
+from gateway.contract.bindings import ContractError, Field, map_entry
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -21,6 +21,10 @@ def plain(field: FieldDescriptor) -> Schema:
         return {"type": "string", "enum": list(scalars.enum_names(field.enum_type))}
     if field.type in scalars.INTEGER_NAMES:
         return {"type": "integer", "format": scalars.INTEGER_NAMES[field.type]}
+    if field.type == FieldDescriptor.TYPE_DOUBLE:
+        return {"type": "number", "format": "double"}
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return {"type": "string", "contentEncoding": "base64"}
     if field.type not in _OTHERS:
         raise ContractError(f"{field.full_name}: JSON Schema has nothing for values of this type")
     return {"type": _OTHERS[field.type]}
@@ -35,6 +39,10 @@ def scalar(field: FieldDescriptor) -> Schema:
         schema |= _integer(field)
     if field.type == FieldDescriptor.TYPE_STRING:
         schema |= _string(_rules(field).string)
+    if field.type == FieldDescriptor.TYPE_DOUBLE:
+        schema |= _double(_rules(field).double)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        schema |= _bytes(_rules(field).bytes)
     return schema
 
 
@@ -49,17 +57,31 @@ def array(field: FieldDescriptor, items: Schema) -> Schema:
     return schema | ({"uniqueItems": True} if rules.unique else {})
 
 
+def mapping(field: FieldDescriptor, values: Schema) -> Schema:
+    """Gives the schema of a map, with its rules."""
+    rules = _rules(field).map
+    schema: Schema = {"type": "object", "additionalProperties": values}
+    if rules.HasField("min_pairs"):
+        schema["minProperties"] = rules.min_pairs
+    if rules.HasField("max_pairs"):
+        schema["maxProperties"] = rules.max_pairs
+    keys = _string(rules.keys.string)
+    return schema | ({"propertyNames": keys} if keys else {})
+
+
 def is_needed(field: Field) -> bool:
-    """Tells whether a request is refused without the field."""
+    """Returns whether a request is refused without the field."""
     if field.is_required or _rules(field.descriptor).required:
         return True
+    if map_entry(field.descriptor):
+        return bool(_rules(field.descriptor).map.min_pairs > 0)
     if field.descriptor.is_repeated:
         return bool(_rules(field.descriptor).repeated.min_items > 0)
     if field.descriptor.has_presence:
         return False
     schema = scalar(field.descriptor)
-    if schema["type"] == "integer":
-        return bool(schema["minimum"] > 0)
+    if schema["type"] in {"integer", "number"}:
+        return bool(schema.get("minimum", 0) > 0)
     return schema["type"] == "string" and not _admits_empty(schema)
 
 
@@ -78,6 +100,29 @@ def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
 def _integer(field: FieldDescriptor) -> Schema:
     low, high = scalars.bounds(field)
     return {"minimum": low, "maximum": high}
+
+
+def _double(rules: validate_pb2.DoubleRules) -> Schema:
+    schema: Schema = {}
+    if rules.HasField("gte"):
+        schema["minimum"] = rules.gte
+    if rules.HasField("lte"):
+        schema["maximum"] = rules.lte
+    return schema
+
+
+def _bytes(rules: validate_pb2.BytesRules) -> Schema:
+    """Returns the bounds of the text: Base64 writes three bytes as four characters."""
+    schema: Schema = {}
+    if rules.HasField("min_len"):
+        schema["minLength"] = _base64_length(rules.min_len)
+    if rules.HasField("max_len"):
+        schema["maxLength"] = _base64_length(rules.max_len)
+    return schema
+
+
+def _base64_length(size: int) -> int:
+    return -(-size // 3) * 4
 
 
 def _string(rules: validate_pb2.StringRules) -> Schema:

@@ -231,6 +231,8 @@ def _refuse(name: str, message: str = "cannot be set") -> Accept:
 
 def _json_reader(field: Field) -> Read:
     descriptor = field.descriptor
+    if entry := bindings.map_entry(descriptor):
+        return _map(*entry)
     read = _one(descriptor)
     return _many(read) if descriptor.is_repeated else read
 
@@ -265,6 +267,27 @@ def _nested(message: Descriptor) -> Read:
         given = fields.take(value, f"{path}.", found)
         found += fields.missing(given, f"{path}.")
         return make(**given) if len(found) == before else None
+
+    return read
+
+
+def _map(key: FieldDescriptor, value: FieldDescriptor) -> Read:
+    """Makes the reader of an object whose members are the entries of a map."""
+    read_key = _single(scalars.text_reader(key, is_id=False))
+    read_value = _one(value)
+
+    def read(members: Any, path: str, found: Found) -> Any:
+        if type(members) is not tuple:
+            found.append(Violation(path, "must be an object"))
+            return None
+        before = len(found)
+        entries: dict[Any, Any] = {}
+        for name, item in members:
+            own = read_key(name, f"{path}.{name}", found)
+            if own in entries:
+                found.append(Violation(f"{path}.{name}", "given more than once"))
+            entries[own] = _item(read_value, item, f"{path}.{name}", found)
+        return entries if len(found) == before else None
 
     return read
 

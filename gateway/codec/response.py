@@ -1,5 +1,6 @@
 """From response messages to JSON and headers: functions that are made from descriptors at start."""
 
+import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -105,8 +106,11 @@ def _always(message: Any, name: str) -> bool:
 
 
 def _converter(field: FieldDescriptor) -> Encode:
-    if field.type in {FieldDescriptor.TYPE_BYTES, FieldDescriptor.TYPE_GROUP}:
+    if field.type == FieldDescriptor.TYPE_GROUP:
         raise ContractError(f"{field.full_name}: values of this type are not printed")
+    if entry := bindings.map_entry(field):
+        convert_value = _one(entry[1])
+        return lambda items: {_key(key): convert_value(items[key]) for key in items}
     convert = _one(field)
     if not field.is_repeated:
         return convert
@@ -116,6 +120,8 @@ def _converter(field: FieldDescriptor) -> Encode:
 def _one(field: FieldDescriptor) -> Encode:
     if field.enum_type is not None:
         return {number: name for name, number in scalars.enum_names(field.enum_type).items()}.get
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return _base64
     if field.message_type is None:
         return _as_is
     if field.message_type.full_name == scalars.TIMESTAMP:
@@ -125,6 +131,15 @@ def _one(field: FieldDescriptor) -> Encode:
 
 def _nothing(message: Any) -> dict[str, Any]:
     return {}
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _key(key: object) -> str:
+    """Prints the key of a map, which is a string, an integer or a bool."""
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _as_is(value: Any) -> Any:

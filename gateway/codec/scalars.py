@@ -4,6 +4,9 @@ A reader gives what the protobuf constructor takes, or raises WrongValueError wi
 Nothing is coerced.
 """
 
+import base64
+import binascii
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
@@ -45,6 +48,8 @@ _NO_DAY = "must be on a day that the calendar has"
 _NO_CLOCK = "must have a time of day from 00:00:00 to 23:59:59"
 _NO_OFFSET = "must have an offset from -23:59 to +23:59"
 _NO_YEAR = "must be a time in the years 1 to 9999"
+_NO_DOUBLE = "must be a number from -1.7976931348623157e308 to 1.7976931348623157e308"
+_NO_BASE64 = "must be bytes in Base64, with its padding"
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,19}")
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 
@@ -146,6 +151,28 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _double(value: Any) -> float:
+    """Reads a number that a double can hold; JSON has neither infinity nor NaN."""
+    if type(value) not in {int, float}:
+        raise WrongValueError("must be a number")
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise WrongValueError(_NO_DOUBLE) from error
+    if not math.isfinite(number):
+        raise WrongValueError(_NO_DOUBLE)
+    return number
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        if type(value) is str:
+            return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise WrongValueError(_NO_BASE64) from error
+    raise WrongValueError(_NO_BASE64)
+
+
 def _timestamp(value: Any) -> timestamp_pb2.Timestamp:
     form = _RFC_3339.fullmatch(value) if type(value) is str else None
     if form is None:
@@ -192,5 +219,10 @@ def _truth(text: str) -> bool:
 
 
 _PLAIN: Mapping[int, Read] = MappingProxyType(
-    {FieldDescriptor.TYPE_STRING: _string, FieldDescriptor.TYPE_BOOL: _boolean}
+    {
+        FieldDescriptor.TYPE_STRING: _string,
+        FieldDescriptor.TYPE_BOOL: _boolean,
+        FieldDescriptor.TYPE_DOUBLE: _double,
+        FieldDescriptor.TYPE_BYTES: _bytes,
+    }
 )

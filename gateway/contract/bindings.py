@@ -205,6 +205,14 @@ def read_bindings(services: Iterable[ServiceDescriptor]) -> Sequence[Binding]:
     return [binding for service in services for rpc in service.methods for binding in _of(rpc)]
 
 
+def map_entry(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor] | None:
+    """Returns the fields of a map's keys and values; None for a field that is no map."""
+    entry = field.message_type
+    if entry is None or not entry.GetOptions().map_entry:
+        return None
+    return entry.fields_by_name["key"], entry.fields_by_name["value"]
+
+
 def fields(message: Descriptor) -> list[Field]:
     """Lists the fields of a message as the .proto does."""
     return [Field(descriptor) for descriptor in message.fields]

@@ -29,9 +29,13 @@ class Schemas:
 
     def answered_field(self, field: FieldDescriptor) -> Schema:
         """Gives the schema of a field in answers."""
-        schema = self._one(field, self.answered, constraints.plain)
-        if field.is_repeated:
-            schema = {"type": "array", "items": schema}
+        if entry := bindings.map_entry(field):
+            values = self._one(entry[1], self.answered, constraints.plain)
+            schema: Schema = {"type": "object", "additionalProperties": values}
+        else:
+            schema = self._one(field, self.answered, constraints.plain)
+            if field.is_repeated:
+                schema = {"type": "array", "items": schema}
         schema |= self._described(field.full_name)
         may_be_unset = field.containing_oneof is not None and not Field(field).is_required
         return nullable(schema) if may_be_unset else schema
@@ -78,8 +82,13 @@ class Schemas:
         )
 
     def _sent_field(self, field: Field) -> Schema:
-        schema = self._one(field.descriptor, self._nested, constraints.scalar)
-        if field.descriptor.is_repeated:
+        entry = bindings.map_entry(field.descriptor)
+        schema = self._one(
+            entry[1] if entry else field.descriptor, self._nested, constraints.scalar
+        )
+        if entry:
+            schema = constraints.mapping(field.descriptor, schema)
+        elif field.descriptor.is_repeated:
             schema = constraints.array(field.descriptor, schema)
         schema["description"] = self.comment(field.descriptor.full_name)
         return schema if constraints.is_needed(field) else nullable(schema)
