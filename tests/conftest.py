@@ -7,7 +7,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from deploy.local.postgres import EmbeddedPostgres, temporary_postgres
+from deploy.local.postgres.server import EmbeddedPostgres, temporary_postgres
 from deploy.local.settings import RunSettings
 from services.migrate import migrate_all
 from tests.databases import PASSWORDS, TEMPLATE, Database, ReusedDatabase, cloned

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.local.leash import leash
+from deploy.local.processes.parent_death import end_with_parent
 
 STOP_SECONDS = 60
 
@@ -23,7 +23,7 @@ _MODULES = tuple(
     for module in ("services.accounts", "services.events", "services.bookings", "gateway")
 )
 # Made in the server that forks, so that what it forked ends with it.
-_end_with_parent = leash(signal.SIGKILL)
+_request_parent_death = end_with_parent(signal.SIGKILL)
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["pytest", *_MODULES, __name__])
@@ -98,8 +98,8 @@ class Process:
 
 def _serve(module: str, environment: Mapping[str, str], log: Path) -> None:
     """Runs a module as `python -m` does, in the process that was forked for it."""
-    if _end_with_parent:
-        _end_with_parent()
+    if _request_parent_death:
+        _request_parent_death()
     os.environ.clear()
     os.environ.update(environment)
     with log.open("ab", buffering=0) as file:

@@ -7,10 +7,10 @@ import sys
 from deploy.local import env_file
 from deploy.local.command import command
 from deploy.local.database import open_database
-from deploy.local.foreign import hints
-from deploy.local.logs import LogPrinter
-from deploy.local.ports import check_ports
-from deploy.local.runner import Runner
+from deploy.local.foreign_settings import hints
+from deploy.local.log_printer import LogPrinter
+from deploy.local.processes.port_check import check_ports
+from deploy.local.processes.runner import Runner
 from deploy.local.settings import ENV_FILE, RunSettings, known_names
 
 

@@ -1,9 +1,9 @@
-"""What the runner prints once everything is ready: where to knock, and what to type first."""
+"""The text that the runner prints once everything is ready: addresses and first commands."""
 
 from deploy.local.settings import RunSettings
 
 _OPEN = (
-    "Open access is on: whoever has no token may book for anybody.\n"
+    "Open access is on: callers without a token may book for any user.\n"
     "  BOXOFFICE_OPEN_ACCESS=false turns it off."
 )
 _CLOSED = (

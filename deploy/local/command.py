@@ -1,4 +1,4 @@
-"""How every command of the development run ends: with an exit code, and a message if it failed."""
+"""Ends every command of the development run with an exit code, and a message if it failed."""
 
 import signal
 import sys
@@ -10,8 +10,8 @@ from services.kit.rpc.errors import StartError
 
 
 def command(work: Callable[[], None]) -> int:
-    """Does the work and returns the exit code; being asked to stop counts as success."""
-    # Until somebody listens to it, SIGTERM ends the work as Ctrl-C does: by way of `finally`.
+    """Does the work and returns the exit code; a signal to stop counts as success."""
+    # Until the runner handles it, SIGTERM ends the work as Ctrl-C does: `finally` blocks run.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         work()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psycopg
 
-from deploy.local.disk import full_disk
 from deploy.local.errors import MigrationError, PostgresError
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.disk_space import full_disk
+from deploy.local.postgres.server import EmbeddedPostgres
 from deploy.local.settings import RunSettings
 from services.kit.database.migrations import ChangedMigrationError
 from services.kit.process.environment import SettingsError
@@ -22,7 +22,7 @@ NAME = "boxoffice"
 
 
 class Database:
-    """Where the services keep their data, seen with the rights of its owner.
+    """The database of a run, with the rights of its owner.
 
     `server` is None for a database of the user's own.
     """
@@ -54,7 +54,7 @@ class Database:
 
 @contextlib.contextmanager
 def open_database(settings: RunSettings) -> Iterator[Database]:
-    """Gives the database that the settings ask for; an embedded server runs while it is open."""
+    """Yields the database of the settings; an embedded server runs during the block."""
     directory = data_directory(settings)
     if settings.database_url:
         yield Database(settings.database_url, directory, None)
@@ -64,7 +64,7 @@ def open_database(settings: RunSettings) -> Iterator[Database]:
 
 
 def data_directory(settings: RunSettings) -> Path:
-    """Makes the data directory and returns it. Raises SettingsError where that is impossible."""
+    """Creates the data directory and returns it. Raises SettingsError if it cannot be used."""
     directory = settings.data_directory
     try:
         directory.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -82,11 +82,11 @@ def _created(server: EmbeddedPostgres, directory: Path) -> str:
         return server.create_database(NAME)
     except psycopg.Error as error:
         reason = full_disk(directory, str(error)) or error
-        raise PostgresError(f"the database could not be made: {reason}") from error
+        raise PostgresError(f"the database could not be created: {reason}") from error
 
 
 def _secret(path: Path) -> bytes:
-    """Reads, or makes, what the roles' passwords are derived from, so that they stay the same."""
+    """Reads, or creates, the secret from which the roles' passwords are derived."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32))

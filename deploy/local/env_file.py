@@ -1,4 +1,4 @@
-"""The file .env: read into the environment, once every line of it is understood."""
+"""Reads the file .env into the environment, or refuses it for a line that is not understood."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -7,12 +7,12 @@ from pathlib import Path
 import dotenv
 from dotenv.parser import Binding, parse_stream
 
-from deploy.local.foreign import meaning_of
+from deploy.local.foreign_settings import equivalent_of
 from services.kit.process.environment import SettingsError, unknown_name
 
 ENCODING = "utf-8-sig"
-ALIKE = 0.85
-"""How like a known name another one is, from 0 to 1, that is taken for a typing error."""
+TYPO_SIMILARITY = 0.85
+"""Similarity to a known name, from 0 to 1, from which on an unknown name counts as a typo."""
 
 
 def load(path: Path, known: Collection[str]) -> None:
@@ -48,8 +48,8 @@ def _problem(file: str, line: Binding, known: Collection[str]) -> str | None:
     if line.error or (line.key is not None and line.value is None):
         return f"{file}, line {number}, must be NAME=value"
     name = line.key
-    if name is None or name.upper() in known or meaning_of(name):
+    if name is None or name.upper() in known or equivalent_of(name):
         return None
-    if difflib.get_close_matches(name.upper(), known, n=1, cutoff=ALIKE):
+    if difflib.get_close_matches(name.upper(), known, n=1, cutoff=TYPO_SIMILARITY):
         return f"{file}, line {number}: {unknown_name(name, known)}"
     return None

@@ -1,15 +1,15 @@
-"""What can keep the development run from starting or going on; each message is for its user.
+"""Errors that keep the development run from starting or continuing; users see the messages.
 
 LocalRunError
-├── PortTakenError            something else listens where we were asked to
+├── PortTakenError            another program listens on the port
 ├── PostgresError             the server did not start
-│   ├── PostgresInUseError    another live process runs it
-│   └── ForeignFolderError    a folder of its files is not ours to use
+│   ├── PostgresInUseError    another process runs it
+│   └── ForeignFolderError    a folder belongs to another user or is out of reach
 ├── MigrationError            the database could not be brought to the newest schema
-├── ChildEndedError           a service ended that should not have
+├── ChildEndedError           a service ended by itself
 ├── NotReadyError             the gateway did not become ready in time
 ├── SampleDataError           the gateway refused an event of the sample data
-└── NotConfirmedError         nobody said yes to what deletes data
+└── NotConfirmedError         the deletion of data was not confirmed
 """
 
 
@@ -26,11 +26,11 @@ class PostgresError(LocalRunError):
 
 
 class PostgresInUseError(PostgresError):
-    """Another live process runs the server of this folder."""
+    """Another process runs the server of this folder."""
 
 
 class ForeignFolderError(PostgresError):
-    """A folder that the server needs belongs to somebody else or is out of its reach."""
+    """A folder that the server needs belongs to another user or is out of its reach."""
 
 
 class MigrationError(LocalRunError):
@@ -46,8 +46,8 @@ class NotReadyError(LocalRunError):
 
 
 class SampleDataError(LocalRunError):
-    """The gateway did not take an event of the sample data."""
+    """The gateway refused an event of the sample data."""
 
 
 class NotConfirmedError(LocalRunError):
-    """Nobody said yes to what deletes data."""
+    """The deletion of data was not confirmed."""

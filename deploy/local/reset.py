@@ -6,7 +6,7 @@ import sys
 from deploy.local.command import command
 from deploy.local.database import data_directory
 from deploy.local.errors import NotConfirmedError
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from deploy.local.settings import RunSettings
 
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _confirm(what: str) -> None:
-    """Asks whoever sits at the terminal. Raises NotConfirmedError without a yes."""
+    """Asks at the terminal. Raises NotConfirmedError unless the answer is yes."""
     if not sys.stdin.isatty():
         raise NotConfirmedError(f"{what} There is no terminal to ask at: FORCE=1 means yes")
     print(what)

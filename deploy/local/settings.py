@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode
 
 from deploy.local import env_file
-from deploy.local.binaries import system_binaries
+from deploy.local.postgres.binaries import system_binaries
 from gateway.settings import Settings as GatewaySettings
 from services.accounts.settings import Settings as AccountsSettings
 from services.accounts.settings import SmtpUrl
@@ -34,7 +34,7 @@ def _split(value: object) -> object:
 
 
 class RunSettings(BaseSettings):
-    """What can be chosen about the development run; .env.example explains each."""
+    """The settings of the development run; .env.example explains each."""
 
     model_config = MODEL_CONFIG
 

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from deploy.local.errors import LocalRunError
-from deploy.operator import api_keys, keys, people, sample, schemas
+from deploy.operator import accounts, api_keys, sample_data, schemas, signing_keys
 from deploy.operator.errors import OperatorError
 from services.accounts.people.administration import AccountNotFoundError
 from services.kit.database.migrations import ChangedMigrationError
@@ -49,13 +49,13 @@ def boxoffice() -> None:
 
 for command in (
     schemas.migrate,
-    sample.seed,
-    people.make_admin,
-    people.set_role,
-    people.ban,
-    people.unban,
+    sample_data.seed,
+    accounts.make_admin,
+    accounts.set_role,
+    accounts.ban,
+    accounts.unban,
     api_keys.api_key,
-    keys.rotate_keys,
+    signing_keys.rotate_keys,
 ):
     boxoffice.add_command(command)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from psycopg_pool import PoolTimeout
 
 from deploy.local.database import NAME
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from deploy.local.settings import RunSettings
 from deploy.operator.errors import UnreachableError
 from services.kit.database.postgres import Pool, open_pool

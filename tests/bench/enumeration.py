@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from aiosmtpd.controller import Controller
 
-from deploy.local.postgres import temporary_postgres
+from deploy.local.postgres.server import temporary_postgres
 from services.accounts.credentials.passwords import RECOMMENDED
 from services.migrate import migrate_all
 from tests.conftest import PASSWORDS, TEMPLATE, Database, cloned

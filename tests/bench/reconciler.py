@@ -19,7 +19,7 @@ import psycopg
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from services.migrate import SERVICES, migrate_all
 from tests.e2e.system import free_ports, until
 from tests.processes import Process

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from tests.e2e.system import free_ports
 
 DATABASE = "boxoffice"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from tests.deploy.runs import Run, Start
 
 PROJECT = Path(__file__).parents[2]

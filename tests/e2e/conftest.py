@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import open_client
 from tests.e2e.system import System

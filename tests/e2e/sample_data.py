@@ -6,9 +6,9 @@ import sys
 
 import httpx
 
-from deploy.local.seed import seed
+from deploy.local.sample_events import seed
 from deploy.local.settings import PROJECT
-from deploy.operator.sample import ORGANIZER, PASSWORD
+from deploy.operator.sample_data import ORGANIZER, PASSWORD
 from tests.e2e.system import System
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import new_user, open_client
 from tests.e2e.system import System, free_ports, until

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import new_key, open_client
 from tests.e2e.people import Person, key_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from deploy.local.logs import LogPrinter
-from deploy.local.mailbox import open_mailbox
+from deploy.local.log_printer import LogPrinter
+from deploy.local.mailbox.smtp_server import open_mailbox
 from tests.e2e import postman, sample_data
 from tests.e2e.conftest import Start
 from tests.e2e.postman import Json, Runner

@@ -11,7 +11,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database, cloned
 from tests.faults.two_services import TwoServices

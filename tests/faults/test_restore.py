@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from services.events.feed import feed
 from tests.conftest import Database, cloned
 from tests.e2e.system import free_ports

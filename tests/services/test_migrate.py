@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.database import migrations
 from services.kit.database.migrations import ChangedMigrationError, migrate
 from services.migrate import SERVICES, migrate_all

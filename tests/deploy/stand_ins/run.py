@@ -6,8 +6,8 @@ from pathlib import Path
 
 from deploy.local.command import command
 from deploy.local.database import Database, open_database
-from deploy.local.logs import LogPrinter
-from deploy.local.runner import Runner
+from deploy.local.log_printer import LogPrinter
+from deploy.local.processes.runner import Runner
 from deploy.local.settings import RunSettings
 
 SERVICES = ("accounts", "events", "bookings")

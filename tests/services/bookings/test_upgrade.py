@@ -13,7 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from services import bookings as package
 from services.bookings.catalogue.following import Follower
 from services.bookings.catalogue.reconciling import Reconciler

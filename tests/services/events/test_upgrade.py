@@ -10,7 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from boxoffice.events.v1 import events_pb2
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.postgres.server import EmbeddedPostgres
 from services import events as package
 from services.events.errors import EventExists
 from services.events.events.messages import KeyedRequest, fingerprint

@@ -1,0 +1,84 @@
+"""The command that fills a development system with people and events to try things on."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from deploy.local.sample_events import create, organized_events, sample_events
+from deploy.local.settings import RunSettings
+from deploy.operator.database import accounts_pool
+from deploy.operator.errors import BannedError, ProductionError
+from services.accounts.credentials.passwords import Passwords
+from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.credentials.tokens import Tokens
+from services.accounts.users import addresses, users
+from services.accounts.users.users import Applicant, Person
+from services.kit.database.postgres import Connection
+
+PASSWORD = "known-to-everybody"  # noqa: S105 - which is why production has no such accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Somebody to log in as."""
+
+    email: str
+    role: str
+    firstname: str
+    lastname: str
+
+
+ORGANIZER = Sample("organizer@example.com", "ORGANIZER", "Olive", "Organizer")
+SAMPLES = (
+    Sample("admin@example.com", "ADMIN", "Adam", "Admin"),
+    ORGANIZER,
+    Sample("ada@example.com", "USER", "Ada", "Lovelace"),
+    Sample("grace@example.com", "USER", "Grace", "Hopper"),
+)
+
+
+@click.command()
+def seed() -> None:
+    """Make sample accounts and events, those that are missing, and print how to log in.
+
+    There are an admin, an organizer, two users, events of the organizer's (one a draft) and events
+    of everybody's. Refused in production: all of them have one password, which is printed here.
+
+    Needs the database of accounts, and the gateway at PORT.
+    """
+    if os.environ.get("BOXOFFICE_ENV") == "production":
+        raise ProductionError
+    url, now = RunSettings.load().gateway_url, datetime.now(UTC)
+    authorization = asyncio.run(_people())
+    create(url, [*organized_events(now), *sample_events(now)], authorization=authorization)
+    click.echo(f"The sample accounts and events are in place: {url}/events\n")
+    for sample in SAMPLES:
+        click.echo(f"  {sample.email:24}{sample.role:12}{PASSWORD}")
+
+
+async def _people() -> str:
+    """Makes the accounts, and gives the `authorization` of the organizer."""
+    async with accounts_pool() as pool, Passwords() as passwords:
+        async with pool.connection() as connection:
+            for sample in SAMPLES:
+                await _add(connection, sample, await passwords.hash(PASSWORD))
+            organizer = await users.find(connection, addresses.read(ORGANIZER.email))
+        if organizer is None:
+            raise BannedError(ORGANIZER.email)
+        issued = await Tokens(SigningKeys(pool)).issue(organizer)
+    return f"Bearer {issued.token}"
+
+
+async def _add(connection: Connection, sample: Sample, password_hash: str) -> None:
+    person = Person(firstname=sample.firstname, lastname=sample.lastname)
+    applicant = Applicant(
+        person,
+        addresses.read(sample.email),
+        password_hash,
+        role=sample.role,
+        email_verified=True,
+    )
+    await users.add(connection, applicant)

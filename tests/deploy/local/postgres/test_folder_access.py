@@ -1,0 +1,71 @@
+"""Files of the server end up where its user reaches them and nobody else can interfere."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.errors import ForeignFolderError
+from deploy.local.postgres.folder_access import (
+    Account,
+    home_for,
+    private_folder,
+    reachable,
+    server_account,
+)
+
+OURSELVES = Account(os.geteuid(), os.getegid())
+SOMEBODY = Account(os.geteuid() + 1, os.getegid() + 1)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """Gives a path below a folder that is closed to others."""
+    tmp_path.chmod(0o700)
+    path = tmp_path / "postgres"
+    yield path
+    if path.is_symlink():
+        shutil.rmtree(path.readlink())
+
+
+def test_we_stay_where_we_are(closed: Path) -> None:
+    """An ordinary user's server keeps its files in the checkout."""
+    assert home_for(closed, OURSELVES) == closed
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+def test_a_closed_folder_gets_a_twin(closed: Path) -> None:
+    """Root's folders are left closed; the server's files go elsewhere, and a link says where."""
+    home = home_for(closed, SOMEBODY)
+    assert closed.readlink() == home
+    assert reachable(home / "data", SOMEBODY)
+    assert home_for(closed, SOMEBODY) == home
+    assert stat.S_IMODE(closed.parent.stat().st_mode) == 0o700
+
+
+def test_data_is_not_forgotten_when_a_folder_is_closed(closed: Path) -> None:
+    """A new, empty database in place of the old one would look like a loss."""
+    closed.mkdir()
+    with pytest.raises(ForeignFolderError, match="no longer be reached"):
+        home_for(closed, SOMEBODY)
+
+
+def test_a_planted_link_is_refused(tmp_path: Path) -> None:
+    """In a folder open to all, somebody could lay out the path for us."""
+    (tmp_path / "planted").symlink_to(tmp_path)
+    with pytest.raises(ForeignFolderError, match="belongs to another user"):
+        private_folder(tmp_path / "planted")
+
+
+def test_a_planted_folder_is_refused(tmp_path: Path) -> None:
+    """The same goes for a folder that is not its account's."""
+    with pytest.raises(ForeignFolderError, match="belongs to another user"):
+        private_folder(tmp_path, account=SOMEBODY)
+
+
+def test_the_server_never_runs_as_root() -> None:
+    """PostgreSQL refuses to, and rightly."""
+    assert server_account().uid != 0

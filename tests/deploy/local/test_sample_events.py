@@ -1,0 +1,59 @@
+"""Sample data is loaded through the contract, and loading it again changes nothing."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from deploy.local.errors import SampleDataError
+from deploy.local.sample_events import sample_events, seed
+from tests.deploy.stand_ins import gateway
+
+
+class Broken(BaseHTTPRequestHandler):
+    """A gateway that fails at everything."""
+
+    def do_POST(self) -> None:
+        """Fails."""
+        self.send_error(500)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says nothing."""
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Serves a stand-in and gives its URL."""
+    with HTTPServer(("127.0.0.1", 0), request.param) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("served", [gateway.Handler], indirect=True)
+def test_loading_twice_changes_nothing(served: str) -> None:
+    """Each start of the run loads it; the data is there once."""
+    assert seed(served) == seed(served) == gateway.EVENTS["sample-chamber-music"]
+    assert len(gateway.EVENTS) == len(sample_events(datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("served", [Broken], indirect=True)
+def test_a_refusal_is_reported(served: str) -> None:
+    """A gateway that does not take the sample data is broken, and says how."""
+    with pytest.raises(SampleDataError, match="answered 500 to the event sample-chamber-music"):
+        seed(served)
+
+
+def test_without_a_gateway() -> None:
+    """`make seed` without `make run` says what to do."""
+    with pytest.raises(SampleDataError, match="make run"):
+        seed("http://127.0.0.1:1")
+
+
+def test_events_are_yet_to_come() -> None:
+    """A past event cannot be booked."""
+    now = datetime.now(UTC)
+    starts = [datetime.fromisoformat(event["starts_at"]) for event in sample_events(now)]
+    assert min(starts) > now

@@ -1,0 +1,68 @@
+"""Sample accounts are made for development, once, and never in production."""
+
+import threading
+from collections.abc import Iterator
+from http.server import HTTPServer
+
+import pytest
+
+from deploy.operator.sample_data import PASSWORD, SAMPLES
+from tests.conftest import Database
+from tests.deploy.operator.conftest import Type
+from tests.deploy.stand_ins.gateway import EVENTS, Handler
+from tests.services.accounts.client import read
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serves a stand-in for the gateway at PORT."""
+    EVENTS.clear()
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        monkeypatch.setenv("PORT", str(server.server_port))
+        threading.Thread(target=server.serve_forever).start()
+        yield
+        server.shutdown()
+    EVENTS.clear()
+
+
+@pytest.mark.usefixtures("served")
+def test_seeding_twice_changes_nothing(type_in: Type, database: Database) -> None:
+    """The second time prints the same, and keeps whatever became of the accounts."""
+    type_in("rotate-keys")
+    first = type_in("seed")
+    assert first.exit_code == 0, first.output
+    kept = "SELECT id, password_hash, role, email_verified FROM accounts ORDER BY id"
+    before, events = read(database, kept), dict(EVENTS)
+    assert len(before) == len(SAMPLES)
+    assert {role for _, _, role, _ in before} == {"USER", "ORGANIZER", "ADMIN"}
+    assert type_in("seed").output == first.output
+    assert (read(database, kept), EVENTS) == (before, events)
+
+
+@pytest.mark.usefixtures("served")
+def test_says_how_to_log_in(type_in: Type) -> None:
+    """With every address, its role and the password."""
+    type_in("rotate-keys")
+    lines = [line.split() for line in type_in("seed").output.splitlines()]
+    for sample in SAMPLES:
+        assert [sample.email, sample.role, PASSWORD] in lines
+
+
+def test_production_has_no_such_accounts(
+    type_in: Type, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody knows their password."""
+    monkeypatch.setenv("BOXOFFICE_ENV", "production")
+    result = type_in("seed")
+    assert result.exit_code == 1
+    assert "not in production" in result.output
+    assert read(database, "SELECT FROM accounts") == []
+
+
+def test_without_a_gateway(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to start."""
+    monkeypatch.setenv("PORT", "1")
+    type_in("rotate-keys")
+    result = type_in("seed")
+    assert result.exit_code == 1
+    assert "nothing answers at http://127.0.0.1:1" in result.output
