@@ -37,7 +37,7 @@ from services.kit.database.postgres import Connection, Pool
 from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import IdempotencyKeyReused, OutcomeUnknown
 
-SQL = queries.load(__file__)
+SQL = queries.load(__file__, columns=revisions.COLUMNS)
 INTENTS_AT_ONCE = 8
 
 log = structlog.get_logger()

@@ -1,10 +1,6 @@
 -- name: lock_event
 -- Waits for the event's row and keeps it, so that one change at a time is weighed.
-SELECT
-    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
-    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at,
-    (SELECT epoch FROM head) AS epoch
+SELECT {columns}
 FROM events
 WHERE id = %(event_id)s
     AND deleted_at IS NULL
@@ -33,18 +29,17 @@ VALUES (
 )
 
 -- name: get_targets
--- Shows events as they will be once bookings agrees to their open intents.
-SELECT
-    target.id, intents.revision, target.key, target.name, target.description,
-    target.total_seats, target.status, target.starts_at, target.venue, target.time_zone,
-    target.sales_open_at, target.sales_close_at, target.price_amount_minor,
-    target.price_currency, target.one_booking_per_user, target.organizer_id,
-    target.created_at, target.updated_at, target.deleted_at,
-    (SELECT epoch FROM head) AS epoch
-FROM intents
-JOIN events ON events.id = intents.event_id
-CROSS JOIN LATERAL jsonb_populate_record(events, intents.changes) AS target
-WHERE intents.event_id = ANY (%(event_ids)s)
+-- Reads events as they will be once bookings agrees to their open intents.
+SELECT {columns}
+FROM (
+    SELECT target.*
+    FROM intents
+    JOIN events ON events.id = intents.event_id
+    CROSS JOIN LATERAL jsonb_populate_record(
+        events, intents.changes || jsonb_build_object('revision', intents.revision)
+    ) AS target
+    WHERE intents.event_id = ANY (%(event_ids)s)
+) AS targets
 
 -- name: take_intent
 -- Ends an intent. Of several finishers one gets the row, and writes the revision in the same

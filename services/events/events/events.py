@@ -26,7 +26,7 @@ from services.kit.database.postgres import Connection, Pool
 from services.kit.process.failpoints import failpoint
 from services.kit.rpc.paging import Page, cut
 
-SQL = queries.load(__file__)
+SQL = queries.load(__file__, columns=revisions.COLUMNS)
 
 
 Work = Callable[[Connection], Awaitable[CreatedEvent | InitializedEvent | ExistingEvent]]

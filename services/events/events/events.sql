@@ -1,30 +1,18 @@
 -- name: get_event
 -- Finds an event by its number, a deleted one too.
-SELECT
-    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
-    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at,
-    (SELECT epoch FROM head) AS epoch
+SELECT {columns}
 FROM events
 WHERE id = %(event_id)s
 
 -- name: get_event_of_key
 -- Finds an event by its key, a deleted one too.
-SELECT
-    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
-    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at,
-    (SELECT epoch FROM head) AS epoch
+SELECT {columns}
 FROM events
 WHERE key = %(key)s
 
 -- name: list_events
 -- Lists what the viewer may see (access.py says who may), newest first.
-SELECT
-    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
-    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at,
-    (SELECT epoch FROM head) AS epoch
+SELECT {columns}
 FROM events
 WHERE deleted_at IS NULL
     AND id < %(before)s

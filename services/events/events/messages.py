@@ -6,7 +6,10 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.type.v1 import money_pb2
@@ -66,13 +69,13 @@ def fields(message: events_pb2.Event, paths: Iterable[str] | None) -> Fields:
 
     A column that is named and not set is None. Raises ValidationFailed.
     """
-    filled_in = (name for name in _SETTABLE if _is_set(message, name))
+    named = masks.named(paths, message) if paths is not None else _names_set(message)
     found: dict[str, object] = {}
-    for name in filled_in if paths is None else masks.named(paths, message):
-        if name == "price":
+    for name in _SETTABLE:
+        if name == "price" and name in named:
             found |= _price(message)
-        elif name in _READ:
-            found[name] = _READ[name](message, name) if _is_set(message, name) else None
+        elif name in named:
+            found[name] = _column(message, name)
     return found
 
 
@@ -128,42 +131,34 @@ def _price(message: events_pb2.Event) -> Fields:
     }
 
 
-def _is_set(message: events_pb2.Event, name: str) -> bool:
-    return message.HasField(name)  # type: ignore[arg-type]  # one of its own optional fields
-
-
-def _scalar(message: events_pb2.Event, name: str) -> object:
+def _column(message: events_pb2.Event, name: str) -> object:
+    """Reads the column of a field; None if the field is not set."""
+    if name not in _names_set(message):
+        return None
     value: object = getattr(message, name)
-    return value
+    if isinstance(value, Timestamp):
+        return _moment(name, value)
+    return status_name(message.status) if name == "status" else value
 
 
-def _named_status(message: events_pb2.Event, _: str) -> object:
-    return status_name(message.status)
+def _names_set(message: events_pb2.Event) -> set[str]:
+    return {field.name for field, _ in message.ListFields()}
 
 
-def _moment(message: events_pb2.Event, name: str) -> datetime:
+def _moment(name: str, value: Timestamp) -> datetime:
     try:
-        moment: datetime = getattr(message, name).ToDatetime(tzinfo=UTC)
+        return value.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         wrong = Violation(f"event.{name}", "must be a time of the years 1 to 9999")
         raise ValidationFailed(violations=[wrong]) from error
-    return moment
 
 
-_READ: Mapping[str, Callable[[events_pb2.Event, str], object]] = {
-    "key": _scalar,
-    "name": _scalar,
-    "description": _scalar,
-    "total_seats": _scalar,
-    "status": _named_status,
-    "starts_at": _moment,
-    "venue": _scalar,
-    "time_zone": _scalar,
-    "sales_open_at": _moment,
-    "sales_close_at": _moment,
-    "one_booking_per_user": _scalar,
-}
-_SETTABLE = (*_READ, "price")
+def _is_settable(field: FieldDescriptor) -> bool:
+    behavior = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    return field_behavior_pb2.OUTPUT_ONLY not in behavior
+
+
+_SETTABLE = [field.name for field in events_pb2.Event.DESCRIPTOR.fields if _is_settable(field)]
 
 
 def _create_response(created: CreatedEvent) -> events_pb2.CreateEventResponse:

@@ -1,8 +1,9 @@
-"""Every state of an event is written here and nowhere else, each under a revision of its own.
+"""Writes all states of events, each under a revision of its own, and publishes them in the feed.
 
-Whoever follows the catalogue hooks in here: what must be told of a change is told in this file.
+Nothing else writes the table. The fields of `Event` are the one list of its columns.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,6 @@ from psycopg.types.json import Jsonb
 
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
-
-SQL = queries.load(__file__)
 
 Fields = Mapping[str, Any]
 """Columns of `events` that a client sets, and their values; None clears."""
@@ -47,9 +46,19 @@ class Event:
     epoch: str
 
 
+_NAMES = [column.name for column in dataclasses.fields(Event)]
+_GENERATED = {"id", "revision", "created_at", "updated_at", "epoch"}
+_EPOCH = "(SELECT epoch FROM head) AS epoch"
+COLUMNS = ", ".join(_EPOCH if name == "epoch" else name for name in _NAMES)
+"""What a statement selects for an Event, from `events` or from rows of that type."""
+SETTABLE = ", ".join(name for name in _NAMES if name not in _GENERATED)
+"""Columns that creating and changing an event set."""
+SQL = queries.load(__file__, columns=COLUMNS, settable=SETTABLE)
+
+
 async def create(connection: Connection, fields: Fields, organizer_id: str | None) -> Event | None:
     """Writes the first revision of a new event; None when its key is taken."""
-    values = {"fields": as_json(fields), "organizer_id": organizer_id}
+    values = {"fields": as_json({**fields, "organizer_id": organizer_id})}
     cursor = connection.cursor(row_factory=class_row(Event))
     event = await (await cursor.execute(SQL["create_event"], values)).fetchone()
     if event is not None:

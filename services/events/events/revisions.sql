@@ -1,40 +1,22 @@
 -- name: create_event
 -- Stores a new event at revision 1; gives no row when its key is or was somebody's. Of two that
 -- bring one key at once the second waits for the first.
-INSERT INTO events (
-    key, name, description, total_seats, status, starts_at, venue, time_zone, sales_open_at,
-    sales_close_at, price_amount_minor, price_currency, one_booking_per_user, organizer_id
-)
-SELECT
-    key, name, description, total_seats, status, starts_at, venue, time_zone, sales_open_at,
-    sales_close_at, price_amount_minor, price_currency, one_booking_per_user, %(organizer_id)s
+INSERT INTO events ({settable})
+SELECT {settable}
 FROM jsonb_populate_record(NULL::events, %(fields)s)
 ON CONFLICT ON CONSTRAINT events_key_unique DO NOTHING
-RETURNING
-    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
-    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at,
-    (SELECT epoch FROM head) AS epoch
+RETURNING {columns}
 
 -- name: change_event
 -- Lays the changed columns over the event, under its next revision and no other.
 UPDATE events
-SET (
-    name, description, total_seats, status, starts_at, venue, time_zone, sales_open_at,
-    sales_close_at, price_amount_minor, price_currency, one_booking_per_user, deleted_at
-) = (
-    SELECT
-        name, description, total_seats, status, starts_at, venue, time_zone, sales_open_at,
-        sales_close_at, price_amount_minor, price_currency, one_booking_per_user, deleted_at
-    FROM jsonb_populate_record(events, %(changes)s)
-), revision = %(revision)s, updated_at = now()
+SET
+    ({settable}) = (SELECT {settable} FROM jsonb_populate_record(events, %(changes)s)),
+    revision = %(revision)s,
+    updated_at = now()
 WHERE id = %(event_id)s
     AND revision = %(revision)s - 1
-RETURNING
-    id, revision, key, name, description, total_seats, status, starts_at, venue, time_zone,
-    sales_open_at, sales_close_at, price_amount_minor, price_currency, one_booking_per_user,
-    organizer_id, created_at, updated_at, deleted_at,
-    (SELECT epoch FROM head) AS epoch
+RETURNING {columns}
 
 -- name: burn_revision
 -- Takes the next revision for what was refused, and one more under which the event stands as it was.

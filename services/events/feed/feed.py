@@ -8,11 +8,12 @@ import structlog
 from psycopg.rows import class_row, dict_row
 
 from services.events.errors import HistoryGone
+from services.events.events import revisions
 from services.events.events.revisions import Event
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
 
-SQL = queries.load(__file__)
+SQL = queries.load(__file__, columns=revisions.COLUMNS)
 KEPT = timedelta(days=2)
 FORGOTTEN_AT_ONCE = 1_000
 DEFAULT_CHANGES, MOST_CHANGES = 100, 500

@@ -10,12 +10,7 @@ FROM head
 SELECT
     outbox.sequence,
     outbox.changed_at,
-    events.id, events.revision, events.key, events.name, events.description, events.total_seats,
-    events.status, events.starts_at, events.venue, events.time_zone, events.sales_open_at,
-    events.sales_close_at, events.price_amount_minor, events.price_currency,
-    events.one_booking_per_user, events.organizer_id, events.created_at, events.updated_at,
-    events.deleted_at,
-    (SELECT epoch FROM head) AS epoch
+    {columns}
 FROM outbox
 JOIN events ON events.id = outbox.event_id
 WHERE outbox.sequence > %(after)s
@@ -24,13 +19,7 @@ LIMIT %(limit)s
 
 -- name: list_states
 -- Lists all events after a number, deleted ones too.
-SELECT
-    events.id, events.revision, events.key, events.name, events.description, events.total_seats,
-    events.status, events.starts_at, events.venue, events.time_zone, events.sales_open_at,
-    events.sales_close_at, events.price_amount_minor, events.price_currency,
-    events.one_booking_per_user, events.organizer_id, events.created_at, events.updated_at,
-    events.deleted_at,
-    (SELECT epoch FROM head) AS epoch
+SELECT {columns}
 FROM events
 WHERE events.id > %(after)s
 ORDER BY events.id

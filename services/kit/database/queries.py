@@ -8,14 +8,17 @@ from types import MappingProxyType
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
 
 
-def load(module: str) -> Mapping[str, bytes]:
+def load(module: str, **fragments: str) -> Mapping[str, bytes]:
     """Reads the statements of the module whose `__file__` is given: `reservations.py` has `.sql`.
 
-    A statement starts at its `-- name: …` line and ends at the next one. Raises ValueError for a
-    name given twice.
+    A statement starts at its `-- name: …` line and ends at the next one. A fragment of SQL replaces
+    its name in braces. Raises ValueError for a name given twice.
     """
     path = Path(module).with_suffix(".sql")
-    _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    for name, fragment in fragments.items():
+        text = text.replace(f"{{{name}}}", fragment)
+    _, *parts = _NAME.split(text)
     names = parts[::2]
     if len(set(names)) != len(names):
         raise ValueError(f"{path.name} gives a name twice")

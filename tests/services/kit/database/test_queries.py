@@ -31,6 +31,13 @@ def test_statements_are_found_by_name(tmp_path: Path) -> None:
     }
 
 
+def test_a_fragment_replaces_its_name(tmp_path: Path) -> None:
+    """Other braces are SQL, such as an empty array."""
+    (tmp_path / "noun.sql").write_text("-- name: a\nSELECT {columns}, '{}'", encoding="utf-8")
+    loaded = queries.load(str(tmp_path / "noun.py"), columns="id, name")
+    assert loaded["a"] == b"SELECT id, name, '{}'"
+
+
 def test_a_name_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     """The second statement would be run in place of the first."""
     with pytest.raises(ValueError, match=r"noun\.sql"):
