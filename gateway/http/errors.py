@@ -129,6 +129,8 @@ class Reply:
     status: int
     headers: tuple[Header, ...]
     body: bytes
+    metadata_headers: Mapping[str, bytes]
+    """The headers that carry metadata of a refusal, by the keys of that."""
 
 
 REPLIES: Mapping[str, Reply]
@@ -146,7 +148,7 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not own:
         own = _limit_headers(refusal.metadata)
     if refusal.metadata:
-        own += _metadata_headers(refusal.metadata, location)
+        own += _metadata_headers(reply, refusal.metadata, location)
     if own:
         headers = _without(headers, own) + own
     body = reply.body
@@ -161,16 +163,14 @@ def is_verdict(refusal: errors.Refusal) -> bool:
     return reply is not None and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _metadata_headers(metadata: Mapping[str, str], location: Location) -> tuple[Header, ...]:
-    headers: tuple[Header, ...] = ()
-    if "inventory_revision" in metadata:
-        headers += ((b"x-inventory-revision", metadata["inventory_revision"].encode()),)
-    if metadata.get("replayed", "").lower() == "true":
-        headers += ((b"idempotent-replayed", b"true"),)
-    if position := metadata.get("position"):
-        headers += ((b"x-waiting-position", position.encode()),)
-    if seats := metadata.get("seats_left"):
-        headers += ((b"x-seats-left", seats.encode()),)
+def _metadata_headers(
+    reply: Reply, metadata: Mapping[str, str], location: Location
+) -> tuple[Header, ...]:
+    headers: tuple[Header, ...] = tuple(
+        (name, metadata[key].encode())
+        for key, name in reply.metadata_headers.items()
+        if key in metadata
+    )
     if path := location.fill(metadata):
         headers += ((b"content-location", path),)
     return headers
@@ -213,7 +213,14 @@ def _reply(value: reasons_pb2.Reason.ValueType) -> Reply:
         headers += ((b"retry-after", str(reason.retry_after_seconds).encode()),)
     if reason.status == HTTPStatus.UNAUTHORIZED:
         headers += ((b"www-authenticate", b"Bearer"),)
-    return Reply(reason.status, headers, orjson.dumps({"error": reason_name(value).lower()}))
+    carried = {
+        each.metadata: each.header.lower().encode() for each in (*_OF_ANY_REASON, *reason.headers)
+    }
+    body = orjson.dumps({"error": reason_name(value).lower()})
+    return Reply(reason.status, headers, body, carried)
+
+
+_OF_ANY_REASON = reasons_pb2.Reason.DESCRIPTOR.GetOptions().Extensions[reasons_pb2.refusal_headers]
 
 
 REPLIES = {

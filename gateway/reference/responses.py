@@ -156,11 +156,9 @@ def _refusal_headers(reason: str) -> Iterator[str]:
     if errors.REPLIES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
         yield from ("RateLimit", "RateLimit-Policy")
     if errors.REPLIES[reason].status == HTTPStatus.CONFLICT:
-        yield from ("Content-Location", "Idempotent-Replayed", "X-Inventory-Revision")
-    if reason == reason_name(reasons_pb2.REASON_ALREADY_WAITING):
-        yield "X-Waiting-Position"
-    if reason == reason_name(reasons_pb2.REASON_SOLD_OUT):
-        yield "X-Seats-Left"
+        carried = errors.REPLIES[reason].metadata_headers.values()
+        yield "Content-Location"
+        yield from (name for name in HEADERS if name.lower().encode() in carried)
 
 
 def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:

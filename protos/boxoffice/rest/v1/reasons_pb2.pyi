@@ -3,9 +3,11 @@
 isort:skip_file
 Why Boxoffice refuses: the closed catalogue of error codes."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
 import builtins as _builtins
@@ -191,6 +193,32 @@ REASON_HISTORY_GONE: Reason.ValueType  # 70
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
+class MetadataHeader(_message.Message):
+    """A response header that carries what a refusal's metadata says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METADATA_FIELD_NUMBER: _builtins.int
+    HEADER_FIELD_NUMBER: _builtins.int
+    metadata: _builtins.str
+    """Key of the metadata of `google.rpc.ErrorInfo`; without it there is no header."""
+    header: _builtins.str
+    """Name of the header."""
+    def __init__(
+        self,
+        *,
+        metadata: _builtins.str = ...,
+        header: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "metadata", b"metadata"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MetadataHeader: _TypeAlias = MetadataHeader  # noqa: Y015
+
+@_typing.final
 class ReasonRule(_message.Message):
     """The HTTP face of a Reason."""
 
@@ -199,27 +227,36 @@ class ReasonRule(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
     status: _builtins.int
     """HTTP status of the answer, 400 to 599; 0 for a reason that only services give each other."""
     retry_after_seconds: _builtins.int
     """Seconds that `Retry-After` carries; no header when 0."""
     advice: _builtins.str
     """What a client does about it, in one sentence."""
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetadataHeader]:
+        """Headers besides those that a refusal of any reason may have."""
+
     def __init__(
         self,
         *,
         status: _builtins.int = ...,
         retry_after_seconds: _builtins.int = ...,
         advice: _builtins.str = ...,
+        headers: _abc.Iterable[Global___MetadataHeader] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "retry_after_seconds", b"retry_after_seconds", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "headers", b"headers", "retry_after_seconds", b"retry_after_seconds", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReasonRule: _TypeAlias = ReasonRule  # noqa: Y015
 
 REASON_FIELD_NUMBER: _builtins.int
+REFUSAL_HEADERS_FIELD_NUMBER: _builtins.int
 reason: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumValueOptions, Global___ReasonRule]
 """How the gateway answers a refusal with this reason."""
+refusal_headers: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.EnumOptions, _containers.RepeatedCompositeFieldContainer[Global___MetadataHeader]]
+"""Headers that a refusal of any reason may have."""
