@@ -58,74 +58,74 @@ class Settings(ProcessSettings):
         return tuple(dict.fromkeys((self.port, *self.extra_ports)))
 
     accounts_target: Target = "127.0.0.1:50053"
-    """Where accounts is, as a gRPC target."""
+    """Address of accounts."""
 
     events_target: Target = "127.0.0.1:50051"
-    """Where events is, as a gRPC target."""
+    """Address of events."""
 
     bookings_target: Target = "127.0.0.1:50052"
-    """Where bookings is, as a gRPC target."""
+    """Address of bookings."""
 
     rate_limits: bool = True
-    """Whether too many requests are refused."""
+    """Whether clients that ask too often are refused; `off` refuses nobody."""
 
     rate_limits_url: RedisUrl = ""
     """Redis or Valkey in which all gateways count together; without one each counts by itself."""
 
     caller_requests_per_minute: int = Field(default=600, ge=1)
-    """Requests of one account."""
+    """Most requests of one account in a minute."""
 
     address_requests_per_minute: int = Field(default=6000, ge=1)
-    """Requests from one address, whoever makes them."""
+    """Most requests from one address in a minute, whoever makes them."""
 
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode, BeforeValidator(_split)] = ()
-    """Networks whose word about the addresses of clients is believed, separated by commas."""
+    """Networks of the proxies that the gateway trusts about the addresses of clients."""
 
     proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
-    """Header that those proxies write, or add to."""
+    """Header in which the trusted proxies name the client."""
 
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)] = ()
-    """Origins whose pages may call from a browser, separated by commas; `http://localhost:*` is
-    one at every port, `*` is any."""
+    """Origins whose pages may call from a browser. `http://localhost:*` means every port, `*` means
+    any origin."""
 
     open_access: bool = Field(default=False, validation_alias="BOXOFFICE_OPEN_ACCESS")
-    """Whether the services admit callers without a token; the others are told before anything."""
+    """Whether callers without a token may act for anybody; must be the same in every process."""
 
     mailbox_url: MailboxUrl = ""
-    """Page of the development run that shows mail, for a link to it at `/`."""
+    """Page that shows the mail of a development run; the page at `/` links to it."""
 
     deadline_seconds: float = Field(default=5.0, gt=0)
-    """How long a request may wait for its service, attempts and pauses together."""
+    """How long a request may wait for its service, all attempts and pauses included."""
 
     batch_size: int = Field(default=128, ge=1, le=256)
     """Requests that may share a batch; 1 sends each by itself."""
 
     max_waiting: int = Field(default=2048, ge=1)
-    """Writes, or reads, of a service that may wait for a batch; more are refused at once."""
+    """Most writes, and most reads, of a service that may wait; further ones are refused."""
 
     max_connections: int = Field(default=10_000, ge=1)
-    """Connections that are open at once; for a further one the longest idle one is closed."""
+    """Most connections at once; a further one takes the place of the one idle for longest."""
 
     address_connections: int | None = Field(default=None, ge=1)
-    """Of those, how many one address may have that is no trusted proxy; a quarter if not set."""
+    """Most connections of one address that is no trusted proxy; a quarter of all if not set."""
 
     max_requests: int = Field(default=900, ge=1)
-    """Requests that are answered at once; further ones are refused."""
+    """Most requests at once; further ones are refused."""
 
     drain_seconds: float = Field(default=0.5, ge=0)
-    """How long to go on accepting after SIGTERM, so that balancers see it."""
+    """How long to go on accepting connections after SIGTERM, so that balancers notice."""
 
     grace_seconds: float = Field(default=10.0, gt=0)
-    """How long requests in flight may take after that."""
+    """How long requests in flight may take after that, before they are cut off."""
 
     slow_seconds: float = Field(default=1.0, gt=0)
-    """Requests that take this long are logged."""
+    """Requests that take this long are always logged."""
 
     log_requests: bool = False
-    """Whether each request is logged, with its path: for development, as paths name people."""
+    """Whether each request is logged with its path. Paths may name people and be secrets."""
 
     log_level: LogLevel = Field(default="INFO", validation_alias="BOXOFFICE_LOG_LEVEL")
     """Lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""
 
     log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")
-    """Share of the answered requests that are logged; the same ones in every process."""
+    """Share of the answered requests that are logged; every process logs the same ones."""

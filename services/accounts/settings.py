@@ -37,22 +37,25 @@ class Settings(settings.ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ACCOUNTS_", **settings.MODEL_CONFIG)
 
     listen: Address = "127.0.0.1:50053"
-    """Where to serve gRPC, as host:port."""
+    """Address to serve gRPC on."""
 
     code_pepper: str = Field(default="", repr=False)
-    """Secret without which the codes in the database tell nothing; the same in all replicas."""
+    """Secret that protects the stored codes; must be the same in all replicas. Production needs
+    one."""
 
     smtp_url: SmtpUrl = ""
-    """Mail server: `smtp://`, `smtp+starttls://` or `smtps://`, `user:password@host:port`."""
+    """Mail server: `smtp://`, `smtp+starttls://` or `smtps://`, then `user:password@host:port`.
+    Without one letters wait, and are given up after two days."""
 
     mail_from: Annotated[str, AfterValidator(_sender)] = "Boxoffice <boxoffice@localhost>"
-    """Who letters are from."""
+    """Sender of letters."""
 
     refuse_common_passwords: bool = True
-    """Whether nobody may choose one of the most common passwords."""
+    """Whether a new password must not be one of the 3,000 most common ones."""
 
     organizer_sign_up: OrganizerSignUp = OrganizerSignUp.APPROVAL
-    """Whether whoever registers as an organizer is one: `open`, `approval` or `closed`."""
+    """What registering as an organizer does: `open` makes one, `approval` notes the wish,
+    `closed` refuses."""
 
     def pepper(self) -> bytes:
         """Returns the secret that codes are stored with. Raises NoPepperError in production.

@@ -13,16 +13,16 @@ class Settings(settings.ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="BOOKINGS_", **settings.MODEL_CONFIG)
 
     listen: Address = "127.0.0.1:50052"
-    """Address to serve gRPC on, as host:port."""
+    """Address to serve gRPC on."""
 
     events_target: Target = "127.0.0.1:50051"
-    """Where events is, as a gRPC target."""
+    """Address of events."""
 
     accounts_target: Target = "127.0.0.1:50053"
-    """Where accounts is, as a gRPC target."""
+    """Address of accounts."""
 
     reconcile_seconds: float = Field(default=60, gt=0)
-    """Pause between two comparisons of everything with the catalogue and with itself."""
+    """Pause between two comparisons of all inventories with the catalogue and the ledger."""
 
     offer_seconds: int = Field(default=7200, ge=1)
-    """How long seats are kept for somebody from the waiting list who has to accept them."""
+    """How long an offer of seats to somebody from the waiting list can be accepted."""

@@ -12,10 +12,10 @@ class Settings(settings.ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="EVENTS_", **settings.MODEL_CONFIG)
 
     listen: Address = "127.0.0.1:50051"
-    """Where to serve gRPC, as host:port."""
+    """Address to serve gRPC on."""
 
     bookings_target: Target = "127.0.0.1:50052"
-    """Where bookings is, as a gRPC target."""
+    """Address of bookings."""
 
     accounts_target: Target = "127.0.0.1:50053"
-    """Where accounts is, as a gRPC target."""
+    """Address of accounts."""

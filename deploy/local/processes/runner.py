@@ -31,6 +31,17 @@ LOCAL_ORIGINS = ",".join(
     for host in ("localhost", "127.0.0.1", "[::1]")
     for scheme in ("http", "https")
 )
+DEVELOPMENT_DEFAULTS = {
+    "ACCOUNTS_ORGANIZER_SIGN_UP": "open",
+    "ACCOUNTS_REFUSE_COMMON_PASSWORDS": "false",
+    # The gateway has a line for each request; the services need not repeat them.
+    "BOXOFFICE_LOG_SAMPLE": "0",
+    "BOXOFFICE_REFLECTION": "true",
+    "GATEWAY_CORS_ORIGINS": LOCAL_ORIGINS,
+    "GATEWAY_LOG_REQUESTS": "true",
+}
+"""Settings that have another default in the development run than in production."""
+
 _OWNER_ONLY = ("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
 
 
@@ -167,19 +178,13 @@ def environment(
     events = f"127.0.0.1:{settings.events_port}"
     bookings = f"127.0.0.1:{settings.bookings_port}"
     return {
+        **DEVELOPMENT_DEFAULTS,
         **inherited,
         "ACCOUNTS_DATABASE_URL": dsns["accounts"],
         "ACCOUNTS_LISTEN": accounts,
         "ACCOUNTS_SMTP_URL": smtp_url,
-        "ACCOUNTS_ORGANIZER_SIGN_UP": os.environ.get("ACCOUNTS_ORGANIZER_SIGN_UP", "open"),
-        "ACCOUNTS_REFUSE_COMMON_PASSWORDS": os.environ.get(
-            "ACCOUNTS_REFUSE_COMMON_PASSWORDS", "false"
-        ),
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
-        # The gateway logs each request; the services need not repeat them.
-        "BOXOFFICE_LOG_SAMPLE": os.environ.get("BOXOFFICE_LOG_SAMPLE", "0"),
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
-        "BOXOFFICE_REFLECTION": "true",
         "BOXOFFICE_SERVICE_KEY": service_key,
         "BOOKINGS_ACCOUNTS_TARGET": accounts,
         "BOOKINGS_DATABASE_URL": dsns["bookings"],
@@ -192,11 +197,9 @@ def environment(
         "EXTRA_PORTS": ",".join(str(port) for port in settings.extra_ports),
         "GATEWAY_ACCOUNTS_TARGET": accounts,
         "GATEWAY_BOOKINGS_TARGET": bookings,
-        "GATEWAY_CORS_ORIGINS": os.environ.get("GATEWAY_CORS_ORIGINS", LOCAL_ORIGINS),
         "GATEWAY_EVENTS_TARGET": events,
         "GATEWAY_HOST": settings.host,
         "GATEWAY_MAILBOX_URL": settings.mailbox_url,
-        "GATEWAY_LOG_REQUESTS": os.environ.get("GATEWAY_LOG_REQUESTS", "true"),
         "PORT": str(settings.port),
     }
 
