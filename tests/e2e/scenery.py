@@ -294,19 +294,19 @@ REQUESTS: Mapping[str, Request] = {
     "BookingsService.CancelBookingByReference of a guest": lambda s, a: s.reference(
         s.new_booking_of_guest()
     ),
-    "WaitingListService.BookTicket": lambda s, a: {
+    "WaitingListService.Book": lambda s, a: {
         "event_id": s.key_of_nobody(),
         "user_id": a.user_id,
     },
-    "WaitingListService.BookTicket for the user": lambda s, a: {
+    "WaitingListService.Book for the user": lambda s, a: {
         "event_id": s.key_of_nobody(),
         "user_id": s.user_id,
     },
-    "WaitingListService.BookTicket of a draft": lambda s, a: {
+    "WaitingListService.Book of a draft": lambda s, a: {
         "event_id": s.draft_key,
         "user_id": a.user_id,
     },
-    "WaitingListService.CancelTicket": lambda s, a: s.waited_for(s.key_of_nobody(total_seats=0)),
+    "WaitingListService.Cancel": lambda s, a: s.waited_for(s.key_of_nobody(total_seats=0)),
     "WaitingListService.GetEventStatus": lambda s, a: {"event_id": s.key_of_nobody()},
     "WaitingListService.GetEventStatus of the user": lambda s, a: s.waited_for(
         s.key_of_nobody(total_seats=0)
@@ -326,7 +326,7 @@ REQUESTS: Mapping[str, Request] = {
         a, bookings_pb2.GetAvailabilityRequest(event_id=s.draft)
     ),
     "BatchService.Batch of a ticket": lambda s, a: batched(
-        a, waiting_list_pb2.BookTicketRequest(event_id=s.key_of_nobody(), user_id=a.user_id)
+        a, waiting_list_pb2.BookRequest(event_id=s.key_of_nobody(), user_id=a.user_id)
     ),
     "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
     "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},

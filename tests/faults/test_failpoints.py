@@ -196,7 +196,7 @@ class Return(Scenario):
         buyer = self.services.buyer
         made = [await buyer.reserve(event.id, f"user-{number}") for number in range(BOOKED)]
         self.reference = await buyer.reference(made[0])
-        assert (await buyer.book_ticket(self.key, "late")).waits
+        assert (await buyer.book(self.key, "late")).waits
 
     async def answer(self) -> Answer:
         """See Scenario."""
@@ -211,8 +211,8 @@ class GiveBack(Return):
 
     async def answer(self) -> Answer:
         """See Scenario."""
-        response = await self.services.buyer.cancel_ticket(self.key, "user-0", self.key)
-        return response.cancelled_ticket.status, response.cancelled_ticket.promoted
+        response = await self.services.buyer.cancel_by_key(self.key, "user-0", self.key)
+        return response.result.status, response.result.promoted
 
 
 DECIDED = (Shrink, RefusedShrink, Delete)

@@ -71,19 +71,17 @@ class Buyer:
         )
         return await self._call(self.bookings.CancelBookingByReference, request)
 
-    async def book_ticket(self, key: str, user_id: str, request_id: str = "") -> Any:
-        """Books a seat by the key of the event, or waits for one."""
-        request = waiting_list_pb2.BookTicketRequest(
-            event_id=key, user_id=user_id, request_id=request_id
-        )
-        return await self._call(self.waiting_list.BookTicket, request)
+    async def book(self, key: str, user_id: str, request_id: str = "") -> Any:
+        """Books a seat of an event by its key, or waits for one."""
+        request = waiting_list_pb2.BookRequest(event_id=key, user_id=user_id, request_id=request_id)
+        return await self._call(self.waiting_list.Book, request)
 
-    async def cancel_ticket(self, key: str, user_id: str, request_id: str) -> Any:
-        """Gives the seat of a user back."""
-        request = waiting_list_pb2.CancelTicketRequest(
+    async def cancel_by_key(self, key: str, user_id: str, request_id: str) -> Any:
+        """Cancels what a user has of an event, by its key."""
+        request = waiting_list_pb2.CancelRequest(
             event_id=key, user_id=user_id, request_id=request_id
         )
-        return await self._call(self.waiting_list.CancelTicket, request)
+        return await self._call(self.waiting_list.Cancel, request)
 
     async def _call(self, rpc: Any, request: Any) -> Any:
         try:

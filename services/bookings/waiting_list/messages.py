@@ -16,11 +16,11 @@ from services.bookings.waiting_list.waiting_list import Entry, EntryChange, Stan
 from services.kit.rpc.timestamps import timestamp
 
 
-def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookTicketResponse:
+def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookResponse:
     """Writes a booking that was just made, or a place in line."""
     if isinstance(outcome, Waiting):
-        return waiting_list_pb2.BookTicketResponse(
-            ticket=waiting_list_pb2.BookedTicket(
+        return waiting_list_pb2.BookResponse(
+            result=waiting_list_pb2.BookResult(
                 status="waiting",
                 event_id=event_key,
                 user_id=outcome.user_id,
@@ -31,8 +31,8 @@ def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookTick
             inventory_revision=outcome.rev,
         )
     made = expect(outcome, Booked)
-    return waiting_list_pb2.BookTicketResponse(
-        ticket=waiting_list_pb2.BookedTicket(
+    return waiting_list_pb2.BookResponse(
+        result=waiting_list_pb2.BookResult(
             status="booked",
             event_id=event_key,
             user_id=made.booking.user_id,
@@ -43,12 +43,12 @@ def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookTick
     )
 
 
-def cancel_response(outcome: Outcome) -> waiting_list_pb2.CancelTicketResponse:
+def cancel_response(outcome: Outcome) -> waiting_list_pb2.CancelResponse:
     """Writes a cancellation, or that a user has left the line."""
     left = isinstance(outcome, LeftLine)
     done = outcome if isinstance(outcome, LeftLine) else expect(outcome, Cancelled)
-    return waiting_list_pb2.CancelTicketResponse(
-        cancelled_ticket=waiting_list_pb2.CancelledTicket(
+    return waiting_list_pb2.CancelResponse(
+        result=waiting_list_pb2.CancelResult(
             status="left_waiting_list" if left else "cancelled", promoted=done.served > 0
         ),
         inventory_revision=done.rev,
@@ -60,7 +60,7 @@ def status_response(
 ) -> waiting_list_pb2.GetEventStatusResponse:
     """Writes the seats of an event and, if it was asked for, where a user stands."""
     return waiting_list_pb2.GetEventStatusResponse(
-        status=waiting_list_pb2.EventTickets(
+        status=waiting_list_pb2.EventSeats(
             event_id=event_key,
             total_tickets=seats.capacity,
             available_tickets=seats.capacity - seats.booked,
@@ -112,8 +112,8 @@ def notice(due: Notice) -> notices_pb2.Notice:
     )
 
 
-def _standing(standing: Standing) -> waiting_list_pb2.Place:
-    return waiting_list_pb2.Place(
+def _standing(standing: Standing) -> waiting_list_pb2.Standing:
+    return waiting_list_pb2.Standing(
         status=standing.status,
         position=standing.position,
         offer_expires_at=timestamp(standing.offer_expires_at),

@@ -44,19 +44,19 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """The handlers of the methods whose requests share batches."""
-        return handlers_of(SERVICE, BookTicket=self._book, CancelTicket=self._cancel)
+        return handlers_of(SERVICE, Book=self._book, Cancel=self._cancel)
 
-    async def BookTicket(
-        self, request: waiting_list_pb2.BookTicketRequest, _: Context
-    ) -> waiting_list_pb2.BookTicketResponse:
+    async def Book(
+        self, request: waiting_list_pb2.BookRequest, _: Context
+    ) -> waiting_list_pb2.BookResponse:
         """See waiting_list.proto."""
-        return await answer_alone(self._book, request, waiting_list_pb2.BookTicketResponse)
+        return await answer_alone(self._book, request, waiting_list_pb2.BookResponse)
 
-    async def CancelTicket(
-        self, request: waiting_list_pb2.CancelTicketRequest, _: Context
-    ) -> waiting_list_pb2.CancelTicketResponse:
+    async def Cancel(
+        self, request: waiting_list_pb2.CancelRequest, _: Context
+    ) -> waiting_list_pb2.CancelResponse:
         """See waiting_list.proto."""
-        return await answer_alone(self._cancel, request, waiting_list_pb2.CancelTicketResponse)
+        return await answer_alone(self._cancel, request, waiting_list_pb2.CancelResponse)
 
     async def GetEventStatus(
         self, request: waiting_list_pb2.GetEventStatusRequest, _: Context
@@ -121,15 +121,15 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         return waiting_list_pb2.SetSkipFitResponse()
 
     async def _book(
-        self, items: Sequence[Item[waiting_list_pb2.BookTicketRequest]], /, *, skip_busy: bool
+        self, items: Sequence[Item[waiting_list_pb2.BookRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        response = waiting_list_pb2.BookTicketResponse
+        response = waiting_list_pb2.BookResponse
         return await self._answer(items, self._booking, response, skip_busy=skip_busy)
 
     async def _cancel(
-        self, items: Sequence[Item[waiting_list_pb2.CancelTicketRequest]], /, *, skip_busy: bool
+        self, items: Sequence[Item[waiting_list_pb2.CancelRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        response = waiting_list_pb2.CancelTicketResponse
+        response = waiting_list_pb2.CancelResponse
         return await self._answer(items, self._cancellation, response, skip_busy=skip_busy)
 
     async def _answer(
@@ -144,15 +144,13 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         asked = asks.read_each(items, partial(read, event_ids))
         return await asks.answer(self._inventory, asked, response, skip_busy=skip_busy)
 
-    def _booking(self, event_ids: EventIds, item: Item[waiting_list_pb2.BookTicketRequest]) -> Ask:
+    def _booking(self, event_ids: EventIds, item: Item[waiting_list_pb2.BookRequest]) -> Ask:
         request, viewer = item.request, self._viewers.of(item.caller)
         user_id = viewer.user(request.user_id)
         event = request.event_id, _found(event_ids, request.event_id)
         return booking.book(event, user_id, request.seat_count or 1, viewer, request.request_id)
 
-    def _cancellation(
-        self, event_ids: EventIds, item: Item[waiting_list_pb2.CancelTicketRequest]
-    ) -> Ask:
+    def _cancellation(self, event_ids: EventIds, item: Item[waiting_list_pb2.CancelRequest]) -> Ask:
         request, viewer = item.request, self._viewers.of(item.caller)
         user_id = viewer.user(request.user_id)
         event_id = _found(event_ids, request.event_id)

@@ -52,7 +52,9 @@ def test_everything_is_described(document: dict[str, Any]) -> None:
     """The comments of the contract arrive."""
     schemas = document["components"]["schemas"]
     assert all(schema["description"] for schema in schemas.values())
-    assert schemas["ReserveRequest"]["properties"]["user_id"]["description"].startswith("Who books")
+    assert schemas["ReserveRequest"]["properties"]["user_id"]["description"].startswith(
+        "User who books"
+    )
     parameters = [p for binding in BINDINGS for p in operation(document, binding)["parameters"]]
     assert all(parameter["description"] for parameter in parameters)
 

@@ -21,7 +21,7 @@ Result = batch_pb2.BatchResult
 Request = batch_pb2.BatchRequest
 Response = batch_pb2.BatchResponse
 RESERVE = "/boxoffice.bookings.v1.BookingsService/Reserve"
-CANCEL = "/boxoffice.bookings.v1.WaitingListService/CancelTicket"
+CANCEL = "/boxoffice.bookings.v1.WaitingListService/Cancel"
 
 
 @contextlib.asynccontextmanager
@@ -114,8 +114,8 @@ async def test_who_shows_an_api_key_goes_alone() -> None:
 async def test_methods_of_a_service_share_their_batches() -> None:
     """Writes of all methods wait together for the batch that is away; reads do not wait."""
     arrived, told = asyncio.Event(), asyncio.Event()
-    given = waiting_list_pb2.CancelTicketResponse(
-        cancelled_ticket=waiting_list_pb2.CancelledTicket(status="cancelled")
+    given = waiting_list_pb2.CancelResponse(
+        result=waiting_list_pb2.CancelResult(status="cancelled")
     )
     seats = bookings_pb2.GetAvailabilityResponse(
         availability=bookings_pb2.Availability(event_id=5, total_seats=3)

@@ -207,8 +207,8 @@ async def test_a_token_shows_where_its_account_stands(database: Database) -> Non
     async with opened(database, open_access=True) as office:
         await office.running.apply(office.running.catalogue.put(2, total_seats=1, key="show"))
         tickets, bearer = office.running.tickets, office.issuer.bearer
-        await tickets.BookTicket(
-            waiting_list_pb2.BookTicketRequest(event_id="show"), metadata=bearer(ADA, Role.USER)
+        await tickets.Book(
+            waiting_list_pb2.BookRequest(event_id="show"), metadata=bearer(ADA, Role.USER)
         )
         asked = waiting_list_pb2.GetEventStatusRequest(event_id="show")
         for who, status in ((ADA, "booked"), (BOB, "none")):
@@ -228,13 +228,13 @@ async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
     async with opened(database, open_access=True) as office:
         await office.running.apply(office.running.catalogue.put(2, total_seats=3, key="show"))
         await office.running.reserve(2, "ada")
-        asked = waiting_list_pb2.BookTicketRequest(
+        asked = waiting_list_pb2.BookRequest(
             event_id="show", user_id="huge", seat_count=4, request_id="k"
         )
-        first = await refused(office.running.tickets.BookTicket(asked))
+        first = await refused(office.running.tickets.Book(asked))
         assert (first.reason, first.metadata["seats_left"]) == ("SOLD_OUT", "2")
         await office.running.reserve(2, "bob")
-        again = await refused(office.running.tickets.BookTicket(asked))
+        again = await refused(office.running.tickets.Book(asked))
         assert again.metadata == {**first.metadata, "replayed": "true"}
 
 

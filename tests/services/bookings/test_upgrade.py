@@ -39,9 +39,9 @@ OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sq
 RESPONSES: Mapping[str, type[Message]] = {
     "reserve": bookings_pb2.ReserveResponse,
     "create_booking": bookings_pb2.CreateBookingResponse,
-    "book_ticket": waiting_list_pb2.BookTicketResponse,
+    "book_ticket": waiting_list_pb2.BookResponse,
     "cancel_booking": bookings_pb2.CancelBookingByReferenceResponse,
-    "cancel_ticket": waiting_list_pb2.CancelTicketResponse,
+    "cancel_ticket": waiting_list_pb2.CancelResponse,
 }
 ANSWERED: list[dict[str, Any]] = json.loads((OLD / "answers.json").read_text(encoding="utf-8"))
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class BookingsServiceStub:
-    """Books seats, and shows, counts and cancels bookings.
+    """Books seats; reads, counts and cancels bookings.
     """
 
     def __init__(self, channel):
@@ -98,14 +98,16 @@ class BookingsServiceStub:
 
 
 class BookingsServiceServicer:
-    """Books seats, and shows, counts and cancels bookings.
+    """Books seats; reads, counts and cancels bookings.
     """
 
     def Reserve(self, request, context):
         """Books one seat of an event for a user.
-        Refuses with PERMISSION_DENIED/PERMISSION_DENIED who may not book for that user. Refuses then, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
-        ALREADY_EXISTS/ALREADY_BOOKED (its metadata has `booking_id`) and FAILED_PRECONDITION/SOLD_OUT.
-        Metadata `inventory_revision` tells at which revision of the inventory that was true.
+        Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED if the caller may not book for
+        that user, NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
+        ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata) and
+        FAILED_PRECONDITION/SOLD_OUT. The metadata has `inventory_revision`, the revision of the
+        inventory at which the refusal was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,34 +121,34 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetAvailability(self, request, context):
-        """Counts the seats of many events in one snapshot. Each succeeds or fails alone.
+        """Counts the seats of many events in one snapshot. Each event succeeds or fails alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBookings(self, request, context):
-        """Lists all bookings, newest first: to admins, and under open access to anyone those of users
-        without an account and the caller's own. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
-        INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """Lists all bookings, newest first. Admins see all of them. Under open access everybody else sees
+        those of users without an account, and their own.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED and INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUserBookings(self, request, context):
-        """Lists the bookings of a user, newest first: to themselves and to admins, and under open access
-        to anyone if the user has no account. Refuses with PERMISSION_DENIED/PERMISSION_DENIED and
-        INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """Lists the bookings of a user, newest first. The user and admins may list them; under open
+        access everybody may, if the user has no account.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED and INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEventBookings(self, request, context):
-        """Lists the bookings of an event, newest first: to its organizer and to admins, and under open
-        access to anyone those of users without an account and the caller's own. Refuses with
-        NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
+        """Lists the bookings of an event, newest first. Its organizer and admins see all of them. Under
+        open access everybody else sees those of users without an account, and their own.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
         INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -154,27 +156,29 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetBooking(self, request, context):
-        """Gets a booking by its number: one's own, one of one's events, and under open access one of a
-        user without an account. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+        """Gets a booking by its number. The user of the booking, the organizer of its event and admins
+        may get it; under open access everybody may, if the user has no account.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTopUsers(self, request, context):
-        """Ranks the users by the live bookings they made in a period. A caller without a token does not
-        see those who have an account.
+        """Lists the users with the most live bookings made in a period. Users with an account are hidden
+        from callers without a token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateBooking(self, request, context):
-        """Books several seats of an event for the caller, all or none.
+        """Books seats of an event for the caller, all or none.
         Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
-        ALREADY_EXISTS/ALREADY_BOOKED if the event gives a user one booking only (its metadata has
-        `booking_id`), and FAILED_PRECONDITION/SOLD_OUT (of several seats its metadata has `seats_left`).
-        Metadata `inventory_revision` tells at which revision of the inventory that was true.
+        ALREADY_EXISTS/ALREADY_BOOKED if the event allows one booking per user (with `booking_id` in
+        its metadata), and FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were
+        requested). The metadata has `inventory_revision`, the revision of the inventory at which the
+        refusal was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,17 +192,19 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetBookingByReference(self, request, context):
-        """Gets a booking by its reference: one's own, one of one's events, and one of a user without an
-        account, whose reference is the secret. Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
+        """Gets a booking by its reference. The user of the booking, the organizer of its event and admins
+        may get it. If the user has no account, everybody who knows the reference may: keep it secret.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelBookingByReference(self, request, context):
-        """Cancels a booking and frees its seats. Who may get it by its reference may cancel it.
-        Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. Metadata
-        `inventory_revision` tells at which revision of the inventory the latter was true.
+        """Cancels a booking and frees its seats. Everybody who may get the booking by its reference may
+        cancel it.
+        Refuses with NOT_FOUND/BOOKING_NOT_FOUND and FAILED_PRECONDITION/ALREADY_CANCELLED. The latter
+        has `inventory_revision` in its metadata, the revision of the inventory at which it was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -276,7 +282,7 @@ def add_BookingsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BookingsService:
-    """Books seats, and shows, counts and cancels bookings.
+    """Books seats; reads, counts and cancels bookings.
     """
 
     @staticmethod

@@ -53,8 +53,8 @@ class InventoryServiceServicer:
 
     def ApplyEvent(self, request, context):
         """Applies a state of an event, under the event's lock. Idempotent: the same revision gets the
-        same verdict, a lower one changes nothing.
-        Refuses with UNAVAILABLE/UNAVAILABLE a state of an epoch that bookings does not follow yet.
+        same verdict, and a lower one changes nothing.
+        Refuses with UNAVAILABLE/UNAVAILABLE if bookings does not follow the epoch of the state yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class WaitingListServiceStub:
-    """Sells tickets, and serves those who wait with every seat that comes free. Events go by their keys.
+    """Books seats of events, which it finds by their keys, and gives every seat that comes free to
+    those who wait.
     """
 
     def __init__(self, channel):
@@ -35,15 +36,15 @@ class WaitingListServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.BookTicket = channel.unary_unary(
-                '/boxoffice.bookings.v1.WaitingListService/BookTicket',
-                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketRequest.SerializeToString,
-                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketResponse.FromString,
+        self.Book = channel.unary_unary(
+                '/boxoffice.bookings.v1.WaitingListService/Book',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookResponse.FromString,
                 _registered_method=True)
-        self.CancelTicket = channel.unary_unary(
-                '/boxoffice.bookings.v1.WaitingListService/CancelTicket',
-                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketRequest.SerializeToString,
-                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketResponse.FromString,
+        self.Cancel = channel.unary_unary(
+                '/boxoffice.bookings.v1.WaitingListService/Cancel',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelResponse.FromString,
                 _registered_method=True)
         self.GetEventStatus = channel.unary_unary(
                 '/boxoffice.bookings.v1.WaitingListService/GetEventStatus',
@@ -73,35 +74,37 @@ class WaitingListServiceStub:
 
 
 class WaitingListServiceServicer:
-    """Sells tickets, and serves those who wait with every seat that comes free. Events go by their keys.
+    """Books seats of events, which it finds by their keys, and gives every seat that comes free to
+    those who wait.
     """
 
-    def BookTicket(self, request, context):
-        """Books a ticket. Who comes too late joins the waiting list, and who was offered seats from there
-        accepts the offer.
+    def Book(self, request, context):
+        """Books seats for a user. If the event is sold out, the user joins its waiting list. A user who
+        has an offer from the waiting list accepts it.
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
-        FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (its metadata has
-        `booking_id`), ALREADY_EXISTS/ALREADY_WAITING (its metadata has `position`) and, for more seats
-        than the event has at all, FAILED_PRECONDITION/SOLD_OUT (its metadata has `seats_left`). Metadata
-        `inventory_revision` tells at which revision of the inventory that was true.
+        FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its
+        metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`) and, for more seats than the event
+        has in total, FAILED_PRECONDITION/SOLD_OUT (with `seats_left`). The metadata has
+        `inventory_revision`, the revision of the inventory at which the refusal was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CancelTicket(self, request, context):
-        """Cancels a user's ticket, declines their offer or takes them off the waiting list. A ticket is a
-        booking made by `POST /book` or `POST /api/bookings/reserve`. What comes free goes to those who
-        wait, in the same transaction.
+    def Cancel(self, request, context):
+        """Cancels the booking that a user made by `POST /book` or `POST /api/bookings/reserve`, declines
+        their offer, or removes them from the waiting list. The seats go to those who wait, in the same
+        transaction.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
-        NOT_FOUND/BOOKING_NOT_FOUND and, where it is over, FAILED_PRECONDITION/ALREADY_CANCELLED.
+        NOT_FOUND/BOOKING_NOT_FOUND and, if the booking is over, FAILED_PRECONDITION/ALREADY_CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetEventStatus(self, request, context):
-        """Tells how many tickets of an event are left and how many wait for one, and where a user stands.
+        """Counts the seats of an event that are left and the users who wait for them, and tells where a
+        user stands.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED and NOT_FOUND/EVENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -109,8 +112,8 @@ class WaitingListServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListWaitingList(self, request, context):
-        """Lists who waits for an event, in their order: to its organizer and to admins, and under open
-        access to anyone those without an account and the caller.
+        """Lists the users who wait for an event, in their order. Its organizer and admins see all of
+        them. Under open access everybody else sees those without an account, and themselves.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED and
         INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
@@ -119,7 +122,7 @@ class WaitingListServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetWaitingListEntry(self, request, context):
-        """Gets the last entry of a user in the waiting list of an event.
+        """Gets the latest entry of a user in the waiting list of an event.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND and
         NOT_FOUND/BOOKING_NOT_FOUND.
         """
@@ -128,8 +131,8 @@ class WaitingListServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchWaitingList(self, request, context):
-        """Tells what changes in the waiting list of an event, in the order of commits and without gaps, for
-        a minute at most: then it is asked again, after the last revision that was heard of.
+        """Streams the changes of the waiting list of an event, in the order of their commits and without
+        gaps. The stream ends after a minute: call again with the revision of the last change.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,8 +140,8 @@ class WaitingListServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetSkipFit(self, request, context):
-        """Says after how long smaller parties may pass the head of the waiting list of an event, for
-        operators. Refuses with NOT_FOUND/EVENT_NOT_FOUND.
+        """Sets how long the first in the waiting list of an event may hold up smaller parties behind
+        them. For operators. Refuses with NOT_FOUND/EVENT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,15 +150,15 @@ class WaitingListServiceServicer:
 
 def add_WaitingListServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'BookTicket': grpc.unary_unary_rpc_method_handler(
-                    servicer.BookTicket,
-                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketRequest.FromString,
-                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketResponse.SerializeToString,
+            'Book': grpc.unary_unary_rpc_method_handler(
+                    servicer.Book,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookResponse.SerializeToString,
             ),
-            'CancelTicket': grpc.unary_unary_rpc_method_handler(
-                    servicer.CancelTicket,
-                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketRequest.FromString,
-                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketResponse.SerializeToString,
+            'Cancel': grpc.unary_unary_rpc_method_handler(
+                    servicer.Cancel,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelResponse.SerializeToString,
             ),
             'GetEventStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetEventStatus,
@@ -191,11 +194,12 @@ def add_WaitingListServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WaitingListService:
-    """Sells tickets, and serves those who wait with every seat that comes free. Events go by their keys.
+    """Books seats of events, which it finds by their keys, and gives every seat that comes free to
+    those who wait.
     """
 
     @staticmethod
-    def BookTicket(request,
+    def Book(request,
             target,
             options=(),
             channel_credentials=None,
@@ -208,9 +212,9 @@ class WaitingListService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/boxoffice.bookings.v1.WaitingListService/BookTicket',
-            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketRequest.SerializeToString,
-            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookTicketResponse.FromString,
+            '/boxoffice.bookings.v1.WaitingListService/Book',
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.BookResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -222,7 +226,7 @@ class WaitingListService:
             _registered_method=True)
 
     @staticmethod
-    def CancelTicket(request,
+    def Cancel(request,
             target,
             options=(),
             channel_credentials=None,
@@ -235,9 +239,9 @@ class WaitingListService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/boxoffice.bookings.v1.WaitingListService/CancelTicket',
-            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketRequest.SerializeToString,
-            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelTicketResponse.FromString,
+            '/boxoffice.bookings.v1.WaitingListService/Cancel',
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_waiting__list__pb2.CancelResponse.FromString,
             options,
             channel_credentials,
             insecure,

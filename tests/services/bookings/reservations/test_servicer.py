@@ -272,9 +272,9 @@ async def test_methods_share_a_batch(running: Running) -> None:
     await running.reserve(user_id="cy")
     asked = batch(
         bookings_pb2.ReserveRequest(event_id=1, user_id="ada"),
-        waiting_list_pb2.BookTicketRequest(event_id="gig", user_id="di"),
-        waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="cy"),
-        waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="eve"),
+        waiting_list_pb2.BookRequest(event_id="gig", user_id="di"),
+        waiting_list_pb2.CancelRequest(event_id="gig", user_id="cy"),
+        waiting_list_pb2.CancelRequest(event_id="gig", user_id="eve"),
         bookings_pb2.CancelBookingByReferenceRequest(reference=reference),
         bookings_pb2.CreateBookingRequest(event_id=1, seat_count=2),
         bookings_pb2.ReserveRequest(event_id=2, user_id="ada"),
@@ -289,7 +289,7 @@ async def test_methods_share_a_batch(running: Running) -> None:
         "UNAUTHENTICATED",
         "EVENT_NOT_FOUND",
     ]
-    ticket = waiting_list_pb2.BookTicketResponse.FromString(results[1].response).ticket
+    ticket = waiting_list_pb2.BookResponse.FromString(results[1].response).result
     assert (ticket.status, ticket.user_id) == ("booked", "di")
     cancelled = bookings_pb2.CancelBookingByReferenceResponse.FromString(results[4].response)
     assert cancelled.booking.reference == reference
@@ -308,8 +308,8 @@ async def test_what_another_transaction_has_locked_is_asked_again(
     asked = (
         bookings_pb2.ReserveRequest(event_id=1, user_id="bob"),
         bookings_pb2.CancelBookingByReferenceRequest(reference=reference),
-        waiting_list_pb2.BookTicketRequest(event_id="gig", user_id="cy"),
-        waiting_list_pb2.CancelTicketRequest(event_id="gig", user_id="di"),
+        waiting_list_pb2.BookRequest(event_id="gig", user_id="cy"),
+        waiting_list_pb2.CancelRequest(event_id="gig", user_id="di"),
     )
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
         await other.execute("SELECT FROM bookings.inventory FOR UPDATE")

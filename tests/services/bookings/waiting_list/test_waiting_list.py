@@ -49,7 +49,7 @@ async def book(reservations: Reservations, *users: str, seats: int = 1) -> list[
 async def cancel(inventory: Inventory, user: str, *, key: str = "", event_id: int = 1) -> Any:
     """Cancels what a user has; returns the response or the refusal."""
     ask = booking.cancel(event_id, user, GUEST, key)
-    return await response_to(inventory, ask, waiting_list_pb2.CancelTicketResponse)
+    return await response_to(inventory, ask, waiting_list_pb2.CancelResponse)
 
 
 async def left(inventory: Inventory) -> tuple[int, int]:
@@ -66,10 +66,10 @@ async def test_what_is_decided_of_a_line_is_stored(
     assert told(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
     assert told(await book(reservations, "big", seats=2)) == [1]
     assert told(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
-    assert not (await cancel(inventory, "a")).cancelled_ticket.promoted
-    assert (await cancel(inventory, "d")).cancelled_ticket.status == "left_waiting_list"
+    assert not (await cancel(inventory, "a")).result.promoted
+    assert (await cancel(inventory, "d")).result.status == "left_waiting_list"
     assert await line.standing(1, "e") == Standing("waiting", 2)
-    assert (await cancel(inventory, "b")).cancelled_ticket.promoted
+    assert (await cancel(inventory, "b")).result.promoted
     offer = await line.standing(1, "big")
     assert (offer.status, offer.offer_expires_at is not None) == ("offered", True)
     assert told(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
@@ -181,8 +181,8 @@ async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
     given = await cancel(inventory, "a", key="k")
     await inventory.apply(show(rev=2, deleted=True))
     again = await cancel(inventory, "a", key="k")
-    assert (again.replayed, given.cancelled_ticket.promoted) == (True, True)
-    assert again.cancelled_ticket == given.cancelled_ticket
+    assert (again.replayed, given.result.promoted) == (True, True)
+    assert again.result == given.result
     assert again.inventory_revision == given.inventory_revision
     assert (await cancel(inventory, "a")).reason == "EVENT_NOT_FOUND"
 
@@ -275,7 +275,7 @@ async def test_keys_are_answered_again(
     assert (refused.reason, refused.metadata["position"]) == ("ALREADY_WAITING", "2")
     assert refused.metadata["replayed"] == "true"
     given = await cancel(inventory, "a", key="g")
-    assert (given.cancelled_ticket.status, given.cancelled_ticket.promoted) == ("cancelled", True)
+    assert (given.result.status, given.result.promoted) == ("cancelled", True)
     assert given.replayed
     assert (await cancel(inventory, "b", key="g")).reason == "IDEMPOTENCY_KEY_REUSED"
 
@@ -353,7 +353,7 @@ async def test_400_cancel_while_400_book(
         asyncio.gather(*(cancel(inventory, f"holder-{n}") for n in range(400))),
         asyncio.gather(*(book(office, *(f"late-{b}-{n}" for n in range(10))) for b in range(40))),
     )
-    assert {given.cancelled_ticket.status for given in cancelled} == {"cancelled"}
+    assert {given.result.status for given in cancelled} == {"cancelled"}
     assert set(map(type, itertools.chain.from_iterable(came))) <= {Booked, Waiting}
     assert await left(inventory) == (0, 0)
     told = replay(database, 1, capacity=400)
