@@ -1,20 +1,32 @@
-"""Who may see an event, and who may change it: the one place that says so."""
+"""Who may see an event, and who may change it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from boxoffice.rest.v1 import rest_pb2
 from services.events.errors import EventNotFound
-from services.events.events.revisions import Event
 from services.kit.auth.authentication import Caller
 from services.kit.rpc.callers import denied
 from services.kit.rpc.errors import PermissionDenied
 
 
+class Event(Protocol):
+    """What access to an event depends on."""
+
+    @property
+    def organizer_id(self) -> str | None:
+        """Account that owns it; None if nobody does."""
+
+    @property
+    def status(self) -> str:
+        """DRAFT while only those see it who may change it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who looks at events, and may change some of them.
+    """A caller who sees events, and may change some of them.
 
-    With `open_access` an event that nobody owns is everybody's.
+    With `open_access` everybody may change an event that nobody owns.
     """
 
     caller: Caller
@@ -22,40 +34,46 @@ class Viewer:
 
     @property
     def changes_all(self) -> bool:
-        """Whether every event is theirs to change."""
+        """Whether the viewer may change every event."""
         return self.caller.is_admin
 
     @property
     def organizer_id(self) -> str | None:
-        """Account whose events are theirs; an API key has it only with the scope for them."""
+        """The viewer's account; None for an API key without the scope to change events."""
         may_write = self.caller.may_use(rest_pb2.SCOPE_EVENTS_WRITE)
         return self.caller.subject if may_write else None
 
     @property
     def changes_ownerless(self) -> bool:
-        """Whether the events that nobody owns are theirs to change."""
+        """Whether the viewer may change events that nobody owns."""
         return self.open_access or self.changes_all
 
     def expect_to_create(self) -> None:
-        """Raises PermissionDenied unless they may make events; nobody's are a matter of access."""
+        """Raises PermissionDenied for an account that may not create events.
+
+        Whether a caller without an account may is decided by the access rule of the RPC.
+        """
         if self.caller.subject is not None and not self.caller.is_organizer:
             raise PermissionDenied
 
     def may_change(self, event: Event) -> bool:
-        """Tells whether the event is theirs to change."""
+        """Returns whether the viewer may change the event."""
         if event.organizer_id is None:
             return self.changes_ownerless
         return self.changes_all or event.organizer_id == self.organizer_id
 
     def may_see(self, event: Event) -> bool:
-        """Tells whether the event exists for them: a draft does for those who may change it.
+        """Returns whether the viewer may see the event: a draft only if they may change it.
 
-        `list_events` and `count_events` say the same in SQL.
+        `list_events` and `count_events` have the same rule in SQL.
         """
         return event.status != "DRAFT" or self.may_change(event)
 
     def expect_to_change(self, event: Event) -> None:
-        """Raises EventNotFound if they may not see it, what `denied` makes if it is not theirs."""
+        """Raises EventNotFound if the viewer may not see the event, else unless they may change it.
+
+        That is Unauthenticated or PermissionDenied, depending on the caller.
+        """
         if not self.may_see(event):
             raise EventNotFound
         if not self.may_change(event):

@@ -1,1 +1,1 @@
-"""The feed of changes that bookings follows, and what bookings is asked."""
+"""The feed: the changes and states of events that bookings follows."""
