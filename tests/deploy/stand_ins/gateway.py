@@ -1,5 +1,6 @@
 """Stands in for the gateway: ready at once, and it remembers the keys of events."""
 
+import contextlib
 import json
 import os
 import signal
@@ -36,8 +37,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def stop(*_: object) -> None:
-    """Ends with a last line."""
-    print('{"event": "stopped"}', flush=True)
+    """Ends with a last line, if anybody reads it."""
+    # In the middle of a request the server would swallow the error, and go on.
+    with contextlib.suppress(BrokenPipeError):
+        print('{"event": "stopped"}', flush=True)
     sys.exit()
 
 
