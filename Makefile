@@ -101,15 +101,22 @@ settings: .venv/run.stamp ## Write docs/settings.md from the settings classes
 settings-check: .venv/run.stamp ## Fail where docs/settings.md is not that of the settings classes
 	$(PYTHON) -m deploy.local.settings_page --check
 
+.PHONY: docs
+docs: build/docs.stamp ## Build the documents as a site in build/site; broken links fail
+	build/docs/bin/zensical build --clean --strict
+
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --upgrade --extra dev --output-file requirements-dev.txt
 	$(LOCK) --constraint requirements-dev.txt --extra run --output-file requirements-run.txt
 	$(LOCK) --constraint requirements-dev.txt --extra server --output-file requirements.txt
+	$(LOCK_GROUP) docs --output-file requirements-docs.txt
 
 # Extras are named, or pip would take the newest release of what is asked for with one.
-LOCK = uv pip compile --quiet --generate-hashes --universal --no-header --no-strip-extras \
-	--no-annotate --python-version 3.11 pyproject.toml
+COMPILE = uv pip compile --quiet --generate-hashes --universal --no-header --no-strip-extras \
+	--no-annotate --python-version 3.11
+LOCK = $(COMPILE) pyproject.toml
+LOCK_GROUP = $(COMPILE) --upgrade --group
 
 .PHONY: clean
 clean: ## Remove the virtual environment and every cache; the data stays
@@ -135,4 +142,11 @@ reset: .venv/run.stamp ## Remove the development database, after asking; FORCE=1
 
 .venv/dev.stamp: requirements-dev.txt .venv/run.stamp
 	@$(INSTALL_FILE) requirements-dev.txt $(INSTALL)
+	@touch $@
+
+# The generator of the site has an environment of its own: nothing else needs it.
+build/docs.stamp: requirements-docs.txt | .venv/bin/python
+	@"$(BASE_PYTHON)" -m venv --clear build/docs
+	@build/docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-docs.txt
 	@touch $@

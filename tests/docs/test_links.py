@@ -23,11 +23,19 @@ def test_the_readme_fits() -> None:
     assert len((PROJECT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_every_page_is_in_the_index() -> None:
+@pytest.mark.parametrize("folder", ["docs", "docs/decisions"])
+def test_every_page_is_in_the_index(folder: str) -> None:
     """A page that nothing names is never found."""
-    index = (PROJECT / "docs/index.md").read_text(encoding="utf-8")
-    pages = {page.name for page in PROJECT.glob("docs/*.md")} - {"index.md"}
+    index = (PROJECT / folder / "index.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (PROJECT / folder).glob("*.md")} - {"index.md"}
     assert {page for page in pages if f"({page})" not in index} == set()
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    """Readers of the site cannot reach a page that its navigation leaves out."""
+    site = (PROJECT / "zensical.toml").read_text(encoding="utf-8")
+    pages = {page.name for page in PROJECT.glob("docs/*.md")}
+    assert {page for page in pages if f'"{page}"' not in site} == set()
 
 
 def anchors(page: Path) -> set[str]:
