@@ -31,8 +31,8 @@ from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
 from gateway.services import ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY, WAITING_LIST
 from gateway.settings import Settings
-from services.kit.auth.accounts_client import Identity
 from services.kit.auth.authentication import Authenticator
+from services.kit.auth.issuer_client import IssuerClient
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.process import logging
 from services.kit.process.environment import refuse
@@ -100,7 +100,7 @@ def limits_of(settings: Settings, descriptors: int) -> Limits:
 def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
     """Makes what reads credentials; what those allow is for the services to say."""
     # Which keys are good enough for production is also theirs to say.
-    identity = Identity(channels[IDENTITY], "", environment="development")
+    identity = IssuerClient(channels[IDENTITY], "", environment="development")
     return Authenticator(issuer=PublicIssuer(identity), open_access=open_access, service_key="")
 
 

@@ -8,7 +8,7 @@ import click
 
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import BannedError, ScopeError
-from services.accounts.credentials.api_keys import ANY_USER, ApiKeys, NewApiKey, Wish
+from services.accounts.credentials.api_keys import ANY_USER, ApiKeys, ApiKeySpec, CreatedApiKey
 from services.accounts.people.administration import Administration
 
 SCOPES = ("EVENTS_WRITE", "BOOKINGS_READ", "BOOKINGS_WRITE", ANY_USER)
@@ -38,11 +38,11 @@ def api_key(email: str, scopes: Sequence[str], name: str, days: int | None) -> N
     if not 1 <= len(name) <= LONGEST_NAME:
         raise click.BadParameter(f"must have 1 to {LONGEST_NAME} characters", param_hint="--name")
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-    made = asyncio.run(_make(email, Wish(name, sorted(set(scopes)), expires_at)))
+    made = asyncio.run(_make(email, ApiKeySpec(name, sorted(set(scopes)), expires_at)))
     click.echo(made.secret)
 
 
-async def _make(email: str, wish: Wish) -> NewApiKey:
+async def _make(email: str, wish: ApiKeySpec) -> CreatedApiKey:
     async with accounts_pool() as pool:
         found = await Administration(pool).find(email)
         if found.is_banned:

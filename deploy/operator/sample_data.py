@@ -15,7 +15,7 @@ from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
 from services.accounts.users import addresses, users
-from services.accounts.users.users import Applicant, Person
+from services.accounts.users.users import NewUser, PersonalData
 from services.kit.database.postgres import Connection
 
 PASSWORD = "known-to-everybody"  # noqa: S105 - which is why production has no such accounts
@@ -65,7 +65,7 @@ async def _people() -> str:
         async with pool.connection() as connection:
             for sample in SAMPLES:
                 await _add(connection, sample, await passwords.hash(PASSWORD))
-            organizer = await users.find(connection, addresses.read(ORGANIZER.email))
+            organizer = await users.find(connection, addresses.parse(ORGANIZER.email))
         if organizer is None:
             raise BannedError(ORGANIZER.email)
         issued = await Tokens(SigningKeys(pool)).issue(organizer)
@@ -73,10 +73,10 @@ async def _people() -> str:
 
 
 async def _add(connection: Connection, sample: Sample, password_hash: str) -> None:
-    person = Person(firstname=sample.firstname, lastname=sample.lastname)
-    applicant = Applicant(
+    person = PersonalData(firstname=sample.firstname, lastname=sample.lastname)
+    applicant = NewUser(
         person,
-        addresses.read(sample.email),
+        addresses.parse(sample.email),
         password_hash,
         role=sample.role,
         email_verified=True,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from deploy.operator.database import accounts_pool
-from services.accounts.credentials.signing_keys import SigningKeys, Successor
+from services.accounts.credentials.signing_keys import NewSigningKey, SigningKeys
 
 
 @click.command()
@@ -30,7 +30,7 @@ def rotate_keys(*, compromised: bool) -> None:
     click.echo(f"The key {successor.kid} signs {since}.")
 
 
-async def _rotate(*, compromised: bool) -> Successor:
+async def _rotate(*, compromised: bool) -> NewSigningKey:
     async with accounts_pool() as pool:
         keys = SigningKeys(pool)
         return await (keys.replace() if compromised else keys.rotate())

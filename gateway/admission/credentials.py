@@ -6,20 +6,20 @@ only the services can ask. They look at every credential themselves.
 
 import hashlib
 
-from services.kit.auth.accounts_client import Identity
-from services.kit.auth.issuer import Trusted
+from services.kit.auth.issuer import IssuerState
+from services.kit.auth.issuer_client import IssuerClient
 from services.kit.rpc.callers import Caller
 
 
 class PublicIssuer:
-    """The issuer as the public knows it; see issuing.Issuer."""
+    """The issuer as the public knows it; see Issuer."""
 
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
+    def __init__(self, client: IssuerClient) -> None:
+        self._client = client
 
-    async def trusted(self) -> Trusted:
+    async def state(self) -> IssuerState:
         """Gives the published keys."""
-        return Trusted(await self._identity.keys())
+        return IssuerState(await self._client.keys())
 
     async def resolve(self, api_key: str) -> Caller:
         """Takes a key that is in form for one.

@@ -39,7 +39,7 @@ class Unlimited:
         """See Admission."""
         if self._needs_token and not authorization:
             raise Unauthenticated
-        if self._authenticator.known(authorization) is None:
+        if self._authenticator.cached(authorization) is None:
             await _caller(self._authenticator, authorization)
         return NOTHING_TAKEN
 
@@ -69,7 +69,7 @@ class Gate:
         address = self._addresses.of(request.peer, request.headers)
         # Before the credential is looked at: made-up ones cost most, and have no caller to count.
         await self._of_address.take(address)
-        caller = self.authenticator.known(authorization)
+        caller = self.authenticator.cached(authorization)
         if caller is None:
             caller = await _caller(self.authenticator, authorization)
         if caller.subject is not None:

@@ -9,14 +9,14 @@ from boxoffice.accounts.v1.notices_pb2_grpc import add_NoticesServiceServicer_to
 from services.accounts.credentials.api_keys import ApiKeys
 from services.accounts.credentials.codes import Codes
 from services.accounts.credentials.common_passwords import common_passwords
-from services.accounts.credentials.issuer import OwnIssuer
+from services.accounts.credentials.issuer import LocalIssuer
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.revocations import Revocations
 from services.accounts.credentials.servicer import ApiKeysServicer, IdentityServicer
 from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
 from services.accounts.mail import smtp
-from services.accounts.mail.mailer import Mailing
+from services.accounts.mail.mailer import Mailer
 from services.accounts.outbox.notices import Notices
 from services.accounts.outbox.servicer import NoticesServicer
 from services.accounts.people.people import People
@@ -32,10 +32,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves accounts while the block runs; gives the port. Raises StartError."""
     pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
     signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
-    service = Service(settings, OwnIssuer(signing_keys, api_keys, revocations))
+    service = Service(settings, LocalIssuer(signing_keys, api_keys, revocations))
     codes, notices = Codes(pool, settings.pepper()), Notices(pool)
     smtp_server = smtp.server_at(settings.smtp_url)
-    mailing = Mailing(pool, codes, server=smtp_server, sender=settings.mail_from)
+    mailer = Mailer(pool, codes, server=smtp_server, sender=settings.mail_from)
     refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     async with pool, Passwords(refused=refused) as passwords:
         people = People.of(pool, codes, passwords, settings.organizer_sign_up)
@@ -49,8 +49,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         await signing_keys.prepare(environment=settings.environment)
         async with service.serve(
             [pool],
-            repeat(mailing.deliver, every_seconds=1),
-            repeat(mailing.give_up, every_seconds=3600),
+            repeat(mailer.deliver, every_seconds=1),
+            repeat(mailer.give_up, every_seconds=3600),
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),
             repeat(codes.forget, every_seconds=3600),

@@ -1,4 +1,4 @@
-"""What this service refuses with besides what kit's tree has, and what it cannot do at all.
+"""The refusals of this service besides those of kit, and its reasons not to start.
 
 Refusal
 ├── ApiKeyNotFound         NOT_FOUND            NOT_FOUND
@@ -9,8 +9,8 @@ Refusal
 
 StartError
 ├── NoSigningKeyError      in production, keys are made by the operator
-├── DevelopmentKeyError    in production, a generated key is as good as a published one
-└── NoPepperError          in production, all replicas must know the same codes
+├── DevelopmentKeyError    in production, no key may be one generated for development
+└── NoPepperError          in production, all replicas must share a pepper
 """
 
 import grpc
@@ -26,14 +26,14 @@ class ApiKeyNotFound(Refusal):
 
 
 class NoSigningKeyError(StartError):
-    """There is no key to sign tokens with, and in production none is generated."""
+    """There is no signing key, and production generates none."""
 
     def __init__(self) -> None:
         super().__init__("there is no signing key: make one with `boxoffice rotate-keys`")
 
 
 class DevelopmentKeyError(StartError):
-    """A key that was generated for development would be believed in production."""
+    """A signing key was generated for development, so that anybody may have it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class DevelopmentKeyError(StartError):
 
 
 class NoPepperError(StartError):
-    """Codes that one replica mails would mean nothing to another."""
+    """Without a shared pepper one replica could not check the codes of another."""
 
     def __init__(self) -> None:
         super().__init__("ACCOUNTS_CODE_PEPPER is not set: choose a long random secret")

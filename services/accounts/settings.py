@@ -45,16 +45,16 @@ class Settings(settings.ServiceSettings):
 
     smtp_url: SmtpUrl = ""
     """Mail server: `smtp://`, `smtp+starttls://` or `smtps://`, then `user:password@host:port`.
-    Without one letters wait, and are given up after two days."""
+    Without one e-mails wait, and are given up after two days."""
 
     mail_from: Annotated[str, AfterValidator(_sender)] = "Boxoffice <boxoffice@localhost>"
-    """Sender of letters."""
+    """Sender of the e-mails."""
 
     refuse_common_passwords: bool = True
     """Whether a new password must not be one of the 3,000 most common ones."""
 
     organizer_sign_up: OrganizerSignUp = OrganizerSignUp.APPROVAL
-    """What registering as an organizer does: `open` makes one, `approval` notes the wish,
+    """What registering as an organizer does: `open` makes one, `approval` notes the request,
     `closed` refuses."""
 
     def pepper(self) -> bytes:

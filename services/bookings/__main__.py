@@ -18,7 +18,7 @@ from services.bookings.settings import Settings
 from services.bookings.waiting_list.accounts_client import AccountsClient
 from services.bookings.waiting_list.notices import Notices
 from services.bookings.waiting_list.servicer import WaitingListServicer
-from services.kit.auth.accounts_client import Identity
+from services.kit.auth.issuer_client import IssuerClient
 from services.kit.database import postgres
 from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
@@ -30,7 +30,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves bookings while the block runs; gives the port."""
     accounts = open_channel(settings.accounts_target)
     key, open_access = settings.service_key, settings.open_access
-    service = Service(settings, Identity(accounts, key, environment=settings.environment))
+    service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
     pool = open_pool(size=(settings.pool_size + 1) // 2)
     deciding = open_pool(size=settings.pool_size // 2, session=store.SESSION)

@@ -13,7 +13,7 @@ from services.events.feed.feed import Feed
 from services.events.feed.servicer import CatalogueServicer
 from services.events.idempotency import Idempotency
 from services.events.settings import Settings
-from services.kit.auth.accounts_client import Identity
+from services.kit.auth.issuer_client import IssuerClient
 from services.kit.database import postgres
 from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
@@ -25,7 +25,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves events while the block runs; gives the port."""
     accounts = open_channel(settings.accounts_target)
     service = Service(
-        settings, Identity(accounts, settings.service_key, environment=settings.environment)
+        settings, IssuerClient(accounts, settings.service_key, environment=settings.environment)
     )
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
     async with accounts, open_channel(settings.bookings_target) as channel, pool:

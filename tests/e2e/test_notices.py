@@ -53,18 +53,18 @@ def test_who_waited_is_told_once(start: Start, inbox: Mailbox) -> None:
             waiting = book(client, key, person.id, authorization=person.authorization)
             assert waiting.status_code == 202, waiting.text
         cancel(client, key, "guest")
-        until(lambda: len(inbox.letters) == 1, system.log)
+        until(lambda: len(inbox.emails) == 1, system.log)
         until(lambda: left(system.database) == 0, system.log)
 
         system.stop(system.accounts)
         gone = cancel(client, key, ada.id, authorization=ada.authorization)
         assert gone.status_code == 200, gone.text
     until(lambda: any("notices wait" in replica.log() for replica in system.bookings), system.log)
-    assert (len(inbox.letters), left(system.database)) == (1, 1)
+    assert (len(inbox.emails), left(system.database)) == (1, 1)
     system.accounts.start()
-    until(lambda: len(inbox.letters) == 2, system.log, seconds=60)
+    until(lambda: len(inbox.emails) == 2, system.log, seconds=60)
     until(lambda: left(system.database) == 0, system.log)
-    assert [letter["To"] for letter in inbox.letters] == [
+    assert [letter["To"] for letter in inbox.emails] == [
         f"{person.id}@example.com" for person in (ada, bob)
     ]
-    assert f"off the waiting list for “{key}”: 1 seat booked for you." in text(inbox.letters[0])
+    assert f"off the waiting list for “{key}”: 1 seat booked for you." in text(inbox.emails[0])

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
 from boxoffice.rest.v1 import rest_pb2
-from services.kit.auth.issuer import Trusted
+from services.kit.auth.issuer import IssuerState
 from services.kit.rpc.callers import Caller, Role
 from services.kit.rpc.errors import InvalidToken, Refusal, abort
 
@@ -43,12 +43,12 @@ class ScriptedIssuer:
     def __post_init__(self) -> None:
         self.published[self.kid] = self.key.public_key()
 
-    async def trusted(self) -> Trusted:
+    async def state(self) -> IssuerState:
         """Gives what the test published, unless it scripted a refusal."""
         self.asked += 1
         if self.refusal:
             raise self.refusal
-        return Trusted(dict(self.published), dict(self.generations))
+        return IssuerState(dict(self.published), dict(self.generations))
 
     async def resolve(self, api_key: str) -> Caller:
         """Gives whose key it is in this test."""

@@ -1,4 +1,4 @@
-"""API keys: how programs act for an account, within scopes."""
+"""API keys, with which programs act for an account within scopes."""
 
 import hashlib
 import re
@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Whom a key acts for, and what it may do."""
+class ResolvedApiKey:
+    """The account that a key acts for, its role, and the scopes of the key."""
 
     account_id: str
     role: str
@@ -32,8 +32,8 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a key shall be called, may do, and until when; None is for ever."""
+class ApiKeySpec:
+    """Name, scopes and expiry of a key to create; without `expires_at` it never expires."""
 
     name: str
     scopes: Sequence[str]
@@ -42,7 +42,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as its owner sees it; `number` orders an account's keys."""
+    """A key as its owner sees it; `number` gives the order of an account's keys."""
 
     number: int
     id: str
@@ -54,38 +54,38 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
-class NewApiKey:
-    """A key that was just made, and what its holder sends: nobody can tell that again."""
+class CreatedApiKey:
+    """A key that was just created, with the secret that cannot be shown again."""
 
     api_key: ApiKey
     secret: str = field(repr=False)
 
 
 class ApiKeys:
-    """Makes, lists, deletes and resolves API keys."""
+    """Creates, lists, deletes and resolves API keys."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def create(self, account_id: str, generation: int, wish: Wish) -> NewApiKey:
-        """Makes a key for an account.
+    async def create(self, account_id: str, generation: int, spec: ApiKeySpec) -> CreatedApiKey:
+        """Creates a key for an account; `generation` is that of the caller's token.
 
-        A key outlives the token that it is asked for with, so that one's generation must be the
-        account's at this moment: else InvalidToken. Raises PermissionDenied for a scope that is not
-        the account's to give, ValidationFailed for a time that is over.
+        A key outlives the token, so a token that was revoked this moment raises InvalidToken.
+        Raises PermissionDenied for a scope that the account may not grant, and ValidationFailed
+        for an expiry in the past.
         """
-        if wish.expires_at and wish.expires_at <= datetime.now(UTC):
+        if spec.expires_at and spec.expires_at <= datetime.now(UTC):
             raise ValidationFailed(violations=[Violation("expires_at", "must be in the future")])
         async with self._pool.connection() as connection, connection.transaction():
             role = await _lock_owner(connection, account_id, generation)
-            if ANY_USER in wish.scopes and role != "ADMIN":
+            if ANY_USER in spec.scopes and role != "ADMIN":
                 raise PermissionDenied
-            made = await _add(connection, account_id, wish)
-        log.info("api key made", account_id=account_id, api_key_id=made.api_key.id)
+            made = await _add(connection, account_id, spec)
+        log.info("api key created", account_id=account_id, api_key_id=made.api_key.id)
         return made
 
     async def list(self, account_id: str, page: Page) -> tuple[Sequence[ApiKey], str]:
-        """Lists an account's keys, newest first, and gives the token of the next page or ""."""
+        """Returns a page of an account's keys, newest first, and the token of the next page."""
         values = {"account_id": account_id, "before": page.before, "limit": page.limit}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(ApiKey))
@@ -104,27 +104,27 @@ class ApiKeys:
             raise ApiKeyNotFound
         log.info("api key deleted", account_id=account_id, api_key_id=api_key_id)
 
-    async def resolve(self, api_key: str) -> Holder:
-        """Finds whose key it is; raises InvalidToken for one that is not valid now."""
+    async def resolve(self, api_key: str) -> ResolvedApiKey:
+        """Finds the account of a key; raises InvalidToken for an invalid one."""
         parts = _KEY.fullmatch(api_key)
         if parts is None:
             raise InvalidToken
         values = {"id": parts["id"], "secret_sha256": sha256(parts["secret"])}
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Holder))
-            holder = await (await cursor.execute(SQL["resolve_api_key"], values)).fetchone()
-        if holder is None:
+            cursor = connection.cursor(row_factory=class_row(ResolvedApiKey))
+            resolved = await (await cursor.execute(SQL["resolve_api_key"], values)).fetchone()
+        if resolved is None:
             raise InvalidToken
-        return holder
+        return resolved
 
 
 def sha256(secret: str) -> bytes:
-    """Hashes a secret of 260 random bits, which needs no salt and no slowness."""
+    """Hashes a secret of 260 random bits, which needs neither salt nor a slow hash."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 async def _lock_owner(connection: Connection, account_id: str, generation: int) -> str:
-    """Gives the account's role, which nobody changes before the transaction ends."""
+    """Returns the account's role, and locks the account until the transaction ends."""
     values = {"account_id": account_id, "generation": generation}
     row = await (await connection.execute(SQL["lock_owner"], values)).fetchone()
     if row is None:
@@ -132,19 +132,19 @@ async def _lock_owner(connection: Connection, account_id: str, generation: int) 
     return str(row[0])
 
 
-async def _add(connection: Connection, account_id: str, wish: Wish) -> NewApiKey:
+async def _add(connection: Connection, account_id: str, spec: ApiKeySpec) -> CreatedApiKey:
     id_, secret = random_text(16), random_text(52)
     values = {
         "id": id_,
         "account_id": account_id,
-        "name": wish.name,
-        "scopes": list(wish.scopes),
+        "name": spec.name,
+        "scopes": list(spec.scopes),
         "secret_sha256": sha256(secret),
-        "expires_at": wish.expires_at,
+        "expires_at": spec.expires_at,
     }
     cursor = connection.cursor(row_factory=class_row(ApiKey))
     [made] = await (await cursor.execute(SQL["add_api_key"], values)).fetchall()
-    return NewApiKey(made, f"box_{id_}_{secret}")
+    return CreatedApiKey(made, f"box_{id_}_{secret}")
 
 
 _ID = re.compile("[a-z2-7]{16}")

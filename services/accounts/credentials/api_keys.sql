@@ -1,6 +1,6 @@
 -- name: lock_owner
--- Finds the role of an account whose tokens are of a generation, and keeps the row as it is: a ban,
--- another role or another password either is seen here, or waits and then sees the key.
+-- Finds the role of an account whose tokens have this generation, and locks the row. A concurrent
+-- ban, change of role or of password is either seen here, or waits and then sees the key.
 SELECT role
 FROM accounts
 WHERE id = %(account_id)s
@@ -33,8 +33,8 @@ WHERE account_id = %(account_id)s
     AND id = %(id)s
 
 -- name: resolve_api_key
--- Finds whom a key acts for, and notes that it was used. That is written once a minute, and left
--- out while somebody else is writing it. Whoever is no admin any more acts for nobody else.
+-- Finds the account of a key, and notes that the key was used: at most once a minute, and not while
+-- another transaction notes it. Only the key of an admin keeps the scope to act for any user.
 WITH found AS (
     SELECT api_keys.id, account_id, role, scopes, last_used_at
     FROM api_keys

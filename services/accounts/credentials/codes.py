@@ -1,7 +1,7 @@
-"""Codes by which people show that an address is theirs.
+"""E-mailed codes, which prove that an address belongs to the caller.
 
-An address has one code at a time, for one purpose. It is guessed in at most 5 tries, is asked for
-at most 20 times in 24 hours, and has 6 digits: 100 guesses a day find one in 10,000.
+An address has one code of 6 digits at a time, for one purpose. A code may be tried 5 times and
+requested 20 times in 24 hours: 100 guesses a day succeed once in 10,000 days.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ FORGOTTEN_AT_ONCE = 1_000
 
 
 class Purpose(StrEnum):
-    """What a code is for, and good for alone."""
+    """The one thing that a code may be used for."""
 
     REGISTER = "REGISTER"
     RESET = "RESET"
@@ -31,9 +31,9 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a code proves: that an address is the caller's, for a purpose.
+    """What a code proves: that an address belongs to the caller, for a purpose.
 
-    `account_id` is who asked, where only they may bring the code.
+    With `account_id` only that account may use the code.
     """
 
     address: Address
@@ -42,60 +42,59 @@ class Challenge:
 
 
 class Codes:
-    """Issues and checks codes. Without the secret `pepper` what is stored tells nothing."""
+    """Issues and checks codes. They are stored as HMACs under the secret `pepper`."""
 
     def __init__(self, pool: Pool, pepper: bytes) -> None:
         self._pool = pool
         self._pepper = pepper
 
-    async def ask(self, connection: Connection, challenge: Challenge) -> None:
-        """Notes that a code is wanted, within the caller's transaction; any earlier one ends.
+    async def request(self, connection: Connection, challenge: Challenge) -> None:
+        """Requests a code, within the caller's transaction; ends an earlier one.
 
-        Raises RateLimited within 60 seconds of the last time, and after 20 times in 24 hours.
+        Raises RateLimited within 60 seconds of the last request, and after 20 in 24 hours.
         """
         values = self._values(challenge)
-        if not await (await connection.execute(SQL["ask_code"], values)).fetchone():
+        if not await (await connection.execute(SQL["request_code"], values)).fetchone():
             [seconds] = await (await connection.execute(SQL["get_wait"], values)).fetchone() or (1,)
             raise RateLimited(retry_after_seconds=seconds)
 
     async def issue(self, address: Address, purpose: Purpose) -> str | None:
-        """Makes the code to be mailed now; None when it is no longer wanted."""
+        """Makes the code to send now; None if it is no longer requested."""
         code = f"{secrets.randbelow(1_000_000):06}"
         async with self._pool.connection() as connection, connection.transaction():
-            wanted = self._values(Challenge(address, purpose))
-            row = await (await connection.execute(SQL["lock_wanted"], wanted)).fetchone()
+            requested = self._values(Challenge(address, purpose))
+            row = await (await connection.execute(SQL["lock_request"], requested)).fetchone()
             if row is None:
                 return None
             digest = self._digest(Challenge(address, purpose, row[0]), code)
-            await connection.execute(SQL["set_code"], wanted | {"hmac": digest})
+            await connection.execute(SQL["set_code"], requested | {"hmac": digest})
         return code
 
     async def check(self, challenge: Challenge, code: str) -> bytes:
-        """Counts a try, and only then compares; returns what `spend` takes. Raises InvalidCode.
+        """Counts a try, then compares; returns the digest for `spend`. Raises InvalidCode.
 
-        The try is committed first: however many guess at once, five of them are compared.
+        The try is committed first: of many concurrent guesses only five are compared.
         """
         digest = self._digest(challenge, code)
         async with self._pool.connection() as connection:
             tried = await connection.execute(SQL["try_code"], self._values(challenge))
             [known] = await tried.fetchone() or (None,)
-        # As much is computed where there is no code.
+        # Without a code the comparison takes as long.
         if not hmac.compare_digest(digest, known or bytes(len(digest))):
             raise InvalidCode
         return digest
 
     async def spend(self, connection: Connection, challenge: Challenge, digest: bytes) -> None:
-        """Uses a checked code up, within the transaction that it is good for.
+        """Consumes a checked code, within the transaction that it authorizes.
 
-        Of several who bring the same one, the first to get here has it; raises InvalidCode for the
-        others.
+        Of several concurrent calls with the same code one succeeds; the others raise InvalidCode.
         """
         values = self._values(challenge) | {"hmac": digest}
         if not (await connection.execute(SQL["spend_code"], values)).rowcount:
             raise InvalidCode
 
     async def forget(self) -> bool:
-        """Deletes some that were last asked for over a day ago; tells whether there may be more."""
+        """Deletes some rows last requested over a day ago; returns whether there may be more."""
         async with self._pool.connection() as connection:
             deleted = await connection.execute(SQL["forget_codes"], {"limit": FORGOTTEN_AT_ONCE})
             return deleted.rowcount == FORGOTTEN_AT_ONCE

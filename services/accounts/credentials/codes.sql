@@ -1,6 +1,6 @@
--- name: ask_code
--- Notes that a code is wanted, unless one was just now or too many were in 24 hours. The row's lock
--- makes those who ask at once ask one after another.
+-- name: request_code
+-- Notes the request of a code, unless the last one was just now or there were too many in 24 hours.
+-- The row's lock puts concurrent requests into an order.
 INSERT INTO codes AS held (address_hmac, purpose, account_id, asked_at)
 VALUES (%(address_hmac)s, %(purpose)s, %(account_id)s, ARRAY[clock_timestamp()])
 ON CONFLICT ON CONSTRAINT codes_pkey DO UPDATE
@@ -19,7 +19,7 @@ WHERE held.asked_at[cardinality(held.asked_at)] <= clock_timestamp() - interval 
 RETURNING 1
 
 -- name: get_wait
--- Tells in how many seconds a code can be asked for.
+-- Returns in how many seconds a code can be requested.
 SELECT greatest(1, ceil(extract(epoch FROM
     greatest(
         asked_at[cardinality(asked_at)] + interval '60 seconds',
@@ -29,8 +29,8 @@ SELECT greatest(1, ceil(extract(epoch FROM
 FROM codes
 WHERE address_hmac = %(address_hmac)s
 
--- name: lock_wanted
--- Keeps an address's wish for a code as it is until the code is set.
+-- name: lock_request
+-- Locks the request of a code until the code is set.
 SELECT account_id
 FROM codes
 WHERE address_hmac = %(address_hmac)s
@@ -38,16 +38,16 @@ WHERE address_hmac = %(address_hmac)s
 FOR NO KEY UPDATE
 
 -- name: set_code
--- Makes a code good for 10 minutes. The tries are those of the wish: a letter that is sent again
--- brings no new ones.
+-- Sets a code, which is valid for 10 minutes. The tries belong to the request: an e-mail that is sent
+-- again allows no new ones.
 UPDATE codes
 SET hmac = %(hmac)s, expires_at = clock_timestamp() + interval '10 minutes'
 WHERE address_hmac = %(address_hmac)s
 
 -- name: try_code
--- Counts a try before anything is compared. The row's lock makes those who try at once try one
--- after another, and the sixth finds no row. A try is counted also where no code was mailed, as the
--- address was not one to get it: the commit takes time, which would tell.
+-- Counts a try before anything is compared. The row's lock puts concurrent tries into an order, and
+-- the sixth finds no row. A try is counted even if no code was sent to the address: otherwise the
+-- time of the commit would reveal whether there is an account.
 UPDATE codes
 SET tries = tries + 1
 WHERE address_hmac = %(address_hmac)s
@@ -57,14 +57,14 @@ WHERE address_hmac = %(address_hmac)s
 RETURNING CASE WHEN expires_at > clock_timestamp() THEN hmac END
 
 -- name: spend_code
--- Uses a code up. Whoever waits here for another's transaction finds it gone.
+-- Consumes a code. A transaction that waits here for another one finds the code gone.
 UPDATE codes
 SET hmac = NULL, expires_at = NULL
 WHERE address_hmac = %(address_hmac)s
     AND hmac = %(hmac)s
 
 -- name: forget_codes
--- Deletes what no longer limits anything.
+-- Deletes requests that no longer count against a limit.
 DELETE FROM codes
 WHERE address_hmac IN (
     SELECT address_hmac

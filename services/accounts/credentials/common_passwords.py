@@ -1,6 +1,6 @@
-"""The passwords that everybody who guesses tries first.
+"""The most common passwords, which attackers try first.
 
-Where the list is from is told in docs/decisions/common-passwords.md.
+The source of the list: docs/decisions/common-passwords.md.
 """
 
 import gzip
@@ -12,5 +12,5 @@ LIST = Path(__file__).with_suffix(".txt.gz")
 
 @cache
 def common_passwords() -> frozenset[str]:
-    """Reads the 3,000 most common ones that are long enough to be passwords here, in lower case."""
+    """Reads the 3,000 most common passwords that are long enough here, in lower case."""
     return frozenset(gzip.decompress(LIST.read_bytes()).decode().split())

@@ -6,7 +6,7 @@ from datetime import UTC
 
 from boxoffice.accounts.v1 import api_keys_pb2, identity_pb2
 from boxoffice.rest.v1 import rest_pb2
-from services.accounts.credentials.api_keys import ApiKey, Holder, NewApiKey, Wish
+from services.accounts.credentials.api_keys import ApiKey, ApiKeySpec, CreatedApiKey, ResolvedApiKey
 from services.accounts.credentials.revocations import Revocation
 from services.accounts.credentials.signing_keys import PublicKey
 from services.kit.rpc.timestamps import timestamp
@@ -20,8 +20,8 @@ def signing_key(key: PublicKey) -> identity_pb2.SigningKey:
     )
 
 
-def holder(found: Holder) -> identity_pb2.ResolveApiKeyResponse:
-    """Writes whom an API key acts for."""
+def resolved_api_key(found: ResolvedApiKey) -> identity_pb2.ResolveApiKeyResponse:
+    """Writes the account that an API key acts for."""
     return identity_pb2.ResolveApiKeyResponse(
         subject=found.account_id,
         role=identity_pb2.Role.Value(f"ROLE_{found.role}"),
@@ -34,12 +34,12 @@ def revocation(found: Revocation) -> identity_pb2.Revocation:
     return identity_pb2.Revocation(subject=found.account_id, generation=found.generation)
 
 
-def wish(request: api_keys_pb2.CreateApiKeyRequest) -> Wish:
-    """Reads what an API key shall be."""
+def api_key_spec(request: api_keys_pb2.CreateApiKeyRequest) -> ApiKeySpec:
+    """Reads the API key to create."""
     scopes = [rest_pb2.Scope.Name(scope).removeprefix("SCOPE_") for scope in request.scopes]
     has_end = request.HasField("expires_at")
     expires_at = request.expires_at.ToDatetime(tzinfo=UTC) if has_end else None
-    return Wish(request.name, scopes, expires_at)
+    return ApiKeySpec(request.name, scopes, expires_at)
 
 
 def api_key(found: ApiKey) -> api_keys_pb2.ApiKey:
@@ -54,10 +54,10 @@ def api_key(found: ApiKey) -> api_keys_pb2.ApiKey:
     )
 
 
-def new_api_key(made: NewApiKey) -> api_keys_pb2.ApiKey:
-    """Writes an API key with its secret, once and never again."""
-    written = api_key(made.api_key)
-    written.secret = made.secret
+def created_api_key(created: CreatedApiKey) -> api_keys_pb2.ApiKey:
+    """Writes an API key with its secret, which is shown only once."""
+    written = api_key(created.api_key)
+    written.secret = created.secret
     return written
 
 

@@ -1,4 +1,4 @@
-"""Passwords, as Argon2id hashes. Hashing is meant to be slow, so only so much is done at once."""
+"""Passwords as Argon2id hashes. Hashing is slow on purpose, so it is limited and in threads."""
 
 import asyncio
 import secrets
@@ -18,24 +18,24 @@ ResultT = TypeVar("ResultT")
 
 THREADS = 2
 MOST_WAITING = 32
-"""Passwords that may wait for a thread; at some 25 ms each nobody waits for half a second."""
+"""Passwords that may wait for a thread; at about 25 ms each none waits for half a second."""
 
 RECOMMENDED = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-"""What OWASP recommends at least, and what one log-in may cost."""
+"""The minimum that OWASP recommends."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a password is right; if its hash was made with other parameters, also a new one."""
+class PasswordCheck:
+    """Whether a password matches; `rehashed` if the stored hash has other parameters."""
 
     matches: bool
     rehashed: str | None = None
 
 
 class Passwords:
-    """Hashes and checks passwords in threads of its own. Enter it, so that they end.
+    """Hashes and checks passwords in its own threads, which end with its `async with` block.
 
-    New ones may not be `refused` ones, which are in lower case.
+    New passwords must not be among `refused`, which are in lower case.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Passwords:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
         self._most = THREADS + most_waiting
         self._waiting = 0
-        # Checked in place of the hash that an unknown user lacks; nobody knows its password.
+        # Compared for unknown users, so that they take as long as known ones.
         self._dummy = hasher.hash(secrets.token_bytes(32))
 
     async def __aenter__(self) -> Self:
@@ -60,27 +60,27 @@ class Passwords:
         self._threads.shutdown(cancel_futures=True)
 
     def expect_uncommon(self, password: str, path: str = "password") -> None:
-        """Raises ValidationFailed, which names the field, for a password that is refused."""
+        """Raises ValidationFailed for the field `path` if a password is refused."""
         if password.casefold() in self._refused:
             raise ValidationFailed(violations=[Violation(path, "is a very common password")])
 
     async def hash(self, password: str) -> str:
-        """Hashes a password; raises Unavailable when too many wait already."""
+        """Hashes a password; raises Unavailable if too many wait already."""
         return await self._run(self._hasher.hash, _prepared(password))
 
-    async def check(self, password: str, known: str | None) -> Verdict:
-        """Compares a password with a hash, or as slowly with none; raises Unavailable."""
+    async def check(self, password: str, known: str | None) -> PasswordCheck:
+        """Compares a password with a hash, or with none in the same time; raises Unavailable."""
         return await self._run(self._check, _prepared(password), known)
 
-    def _check(self, password: bytes, known: str | None) -> Verdict:
+    def _check(self, password: bytes, known: str | None) -> PasswordCheck:
         try:
             self._hasher.verify(known or self._dummy, password)
         except VerificationError:
-            return Verdict(matches=False)
+            return PasswordCheck(matches=False)
         if known is None:
-            return Verdict(matches=False)
+            return PasswordCheck(matches=False)
         is_old = self._hasher.check_needs_rehash(known)
-        return Verdict(matches=True, rehashed=self._hasher.hash(password) if is_old else None)
+        return PasswordCheck(matches=True, rehashed=self._hasher.hash(password) if is_old else None)
 
     async def _run(self, work: Callable[P, ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
         if self._waiting >= self._most:
@@ -93,5 +93,5 @@ class Passwords:
 
 
 def _prepared(password: str) -> bytes:
-    """Spells a password alike on every keyboard (RFC 8265, OpaqueString)."""
+    """Normalizes a password, so that all keyboards give the same bytes (RFC 8265)."""
     return unicodedata.normalize("NFC", password).encode()

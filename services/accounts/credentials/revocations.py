@@ -24,13 +24,13 @@ class Revocation:
 
 
 class Revocations:
-    """Lists the revocations that still matter."""
+    """Lists the revocations that can still affect a valid token."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def list(self, after: str, limit: int) -> Sequence[Revocation]:
-        """Lists those of the last 20 minutes by account, at most `limit` after an account."""
+        """Lists revocations of the last 20 minutes by account: at most `limit`, after `after`."""
         most = min(limit or DEFAULT_REVOCATIONS, MOST_REVOCATIONS)
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Revocation))
@@ -41,8 +41,8 @@ class Revocations:
 async def revoke(connection: Connection, account_id: str) -> int:
     """Ends all access tokens of an account, within the caller's transaction.
 
-    Returns the new generation, which tokens issued from now on carry. The other services know
-    within 30 seconds. Raises LookupError when there is no such account.
+    Returns the generation of the tokens issued from now on. The other services know within 30
+    seconds. Raises LookupError if there is no such account.
     """
     cursor = await connection.execute(SQL["revoke"], {"account_id": account_id})
     row = await cursor.fetchone()

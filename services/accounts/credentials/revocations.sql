@@ -1,14 +1,14 @@
 -- name: revoke
--- Begins another generation of an account's tokens. Whoever issues one reads the generation under
--- no lock: a token of the former one is refused as soon as the new one is listed.
+-- Starts a new generation of an account's tokens. Tokens are issued without a lock: one of the former
+-- generation is refused as soon as the new generation is listed.
 UPDATE accounts
 SET generation = generation + 1, revoked_at = now(), updated_at = now()
 WHERE id = %(account_id)s
 RETURNING generation
 
 -- name: list_revocations
--- Lists the accounts whose generation grew while tokens that are older may still be valid: those
--- live for 15 minutes.
+-- Lists the accounts whose generation grew so recently that older tokens, which live for 15 minutes,
+-- may not have expired.
 SELECT id AS account_id, generation
 FROM accounts
 WHERE revoked_at > now() - interval '20 minutes'
@@ -17,8 +17,8 @@ ORDER BY id
 LIMIT %(limit)s
 
 -- name: delete_sessions
--- Ends all log-ins of an account. Run after its generation grew: whoever logs in meanwhile has
--- either committed, and is seen here, or waits for the account's row and finds another generation.
+-- Ends all sessions of an account. Run it after the generation grew: a concurrent log-in has either
+-- committed, and is seen here, or waits for the account's row and then finds another generation.
 DELETE FROM sessions
 WHERE account_id = %(account_id)s
 

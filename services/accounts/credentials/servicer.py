@@ -40,7 +40,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         self, request: identity_pb2.ResolveApiKeyRequest, _: Context
     ) -> identity_pb2.ResolveApiKeyResponse:
         """See identity.proto."""
-        return messages.holder(await self._api_keys.resolve(request.api_key))
+        return messages.resolved_api_key(await self._api_keys.resolve(request.api_key))
 
     async def ListRevocations(
         self, request: identity_pb2.ListRevocationsRequest, _: Context
@@ -51,7 +51,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
 
 class ApiKeysServicer(api_keys_pb2_grpc.ApiKeysServiceServicer):
-    """Serves boxoffice.accounts.v1.ApiKeysService, to people alone: no RPC has a scope."""
+    """Serves boxoffice.accounts.v1.ApiKeysService, to people only: no RPC has a scope."""
 
     def __init__(self, api_keys: ApiKeys) -> None:
         self._api_keys = api_keys
@@ -60,9 +60,9 @@ class ApiKeysServicer(api_keys_pb2_grpc.ApiKeysServiceServicer):
         self, request: api_keys_pb2.CreateApiKeyRequest, _: Context
     ) -> api_keys_pb2.CreateApiKeyResponse:
         """See api_keys.proto."""
-        caller, wish = context.caller.get(), messages.wish(request)
-        made = await self._api_keys.create(context.account_id(), caller.generation, wish)
-        return api_keys_pb2.CreateApiKeyResponse(api_key=messages.new_api_key(made))
+        caller, spec = context.caller.get(), messages.api_key_spec(request)
+        made = await self._api_keys.create(context.account_id(), caller.generation, spec)
+        return api_keys_pb2.CreateApiKeyResponse(api_key=messages.created_api_key(made))
 
     async def ListApiKeys(
         self, request: api_keys_pb2.ListApiKeysRequest, _: Context

@@ -1,9 +1,9 @@
-"""Log-ins. Each has one refresh token that is good; it is replaced whenever it is used.
+"""Sessions. Each has one valid refresh token, which is replaced whenever it is used.
 
-A refresh token is the id of its log-in and a secret of 256 bits. The secret that follows another is
-made of that one and a random nonce. Only its digest and the nonce are stored, so the database gives
-nobody a token, while whoever lost the answer to a refresh can be given the same one again: two who
-refresh at once get the same token, and the log-in never has two.
+A refresh token is the id of its session and a secret of 256 bits. The next secret is derived from
+the current one and a random nonce. Only the digest of a secret and the nonce are stored, so nobody
+can read a token from the database. A client that lost the response to a refresh can still get the
+same token again, and two concurrent refreshes get the same one: a session never has two.
 """
 
 import base64
@@ -36,14 +36,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A log-in's id and the secret that is good for it now."""
+    """The id of a session and its current secret."""
 
     session_id: uuid.UUID
     secret: bytes = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads a token; raises InvalidToken for what was never one."""
+        """Parses a token; raises InvalidToken if it has not the form of one."""
         try:
             raw = base64.b64decode(text.encode(), altchars=b"-_", validate=True)
         except (binascii.Error, UnicodeEncodeError) as error:
@@ -57,25 +57,25 @@ class RefreshToken:
 
     @property
     def sha256(self) -> bytes:
-        """What is stored of it."""
+        """The digest that is stored."""
         return hashlib.sha256(self.secret).digest()
 
-    def following(self, nonce: bytes) -> "RefreshToken":
-        """Gives the token that replaces this one."""
+    def next(self, nonce: bytes) -> "RefreshToken":
+        """Returns the token that replaces this one."""
         return RefreshToken(self.session_id, hmac.digest(self.secret, nonce, hashlib.sha256))
 
 
 @dataclass(frozen=True, slots=True)
-class LogIn:
-    """A user who is logged in, and the refresh token to stay so."""
+class Session:
+    """A user who is logged in, and the refresh token that continues the session."""
 
     user: User
     refresh_token: RefreshToken
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A log-in as stored; `is_fresh` tells that its last rotation was within 10 seconds."""
+class StoredSession:
+    """A session as stored; `is_fresh` if it was refreshed within the last 10 seconds."""
 
     account_id: str
     current_sha256: bytes
@@ -85,16 +85,16 @@ class Held:
 
 
 class Sessions:
-    """Continues and ends log-ins."""
+    """Refreshes and ends sessions."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def refresh(self, text: str) -> LogIn:
-        """Replaces a refresh token; raises InvalidToken for one that is not good.
+    async def refresh(self, text: str) -> Session:
+        """Replaces a refresh token; raises InvalidToken for an invalid one.
 
-        One that was replaced before ends its log-in: it is in two hands. The exception is the last
-        one, for 10 seconds, which is given its successor again.
+        A token that was replaced before ends its session, because two parties have it. The
+        exception is the previous token, which gets the same successor again for 10 seconds.
         """
         token = RefreshToken.parse(text)
         async with self._pool.connection() as connection, connection.transaction():
@@ -105,10 +105,10 @@ class Sessions:
             raise InvalidToken
         if user is None:
             raise InvalidToken
-        return LogIn(user, successor)
+        return Session(user, successor)
 
     async def end(self, text: str) -> None:
-        """Ends the log-in that a refresh token belongs to, if it is one."""
+        """Ends the session of a refresh token; does nothing for an invalid one."""
         try:
             token = RefreshToken.parse(text)
         except InvalidToken:
@@ -118,13 +118,13 @@ class Sessions:
             await connection.execute(SQL["end_session"], values)
 
     async def end_all(self, account_id: str) -> None:
-        """Ends every log-in of an account, and its access tokens."""
+        """Ends all sessions of an account, and its access tokens."""
         async with self._pool.connection() as connection, connection.transaction():
             await revoke(connection, account_id)
             await end_sessions(connection, account_id)
 
     async def forget(self) -> bool:
-        """Deletes some that have expired; tells whether there may be more."""
+        """Deletes some expired sessions; returns whether there may be more."""
         async with self._pool.connection() as connection:
             deleted = await connection.execute(SQL["forget_sessions"], {"limit": FORGOTTEN_AT_ONCE})
             return deleted.rowcount == FORGOTTEN_AT_ONCE
@@ -132,25 +132,25 @@ class Sessions:
     async def _replace(
         self, connection: Connection, token: RefreshToken
     ) -> tuple[RefreshToken | None, str]:
-        """Finds the token that follows, under the lock of the log-in; None when that ended."""
-        cursor = connection.cursor(row_factory=class_row(Held))
+        """Returns the next token, under the lock of the session; None if that ends the session."""
+        cursor = connection.cursor(row_factory=class_row(StoredSession))
         await cursor.execute(SQL["lock_session"], {"id": token.session_id})
-        held = await cursor.fetchone()
-        if held is None:
+        stored = await cursor.fetchone()
+        if stored is None:
             raise InvalidToken
-        if hmac.compare_digest(token.sha256, held.current_sha256):
-            return await _rotate(connection, token), held.account_id
-        was_last = hmac.compare_digest(token.sha256, held.previous_sha256 or b"")
-        if was_last and held.is_fresh and held.nonce is not None:
-            return token.following(held.nonce), held.account_id
+        if hmac.compare_digest(token.sha256, stored.current_sha256):
+            return await _rotate(connection, token), stored.account_id
+        was_last = hmac.compare_digest(token.sha256, stored.previous_sha256 or b"")
+        if was_last and stored.is_fresh and stored.nonce is not None:
+            return token.next(stored.nonce), stored.account_id
         await connection.execute(SQL["delete_session"], {"id": token.session_id})
-        return None, held.account_id
+        return None, stored.account_id
 
 
-async def begin(connection: Connection, user: User) -> LogIn | None:
-    """Begins a log-in within the caller's transaction; None when the user's tokens ended since.
+async def begin(connection: Connection, user: User) -> Session | None:
+    """Begins a session within the caller's transaction; None if the user was revoked meanwhile.
 
-    An account has a bounded number of them; the oldest ones end.
+    An account has at most MOST_OF_ACCOUNT sessions; the oldest ones end.
     """
     token = RefreshToken(uuid.uuid4(), secrets.token_bytes(32))
     values = {
@@ -163,12 +163,12 @@ async def begin(connection: Connection, user: User) -> LogIn | None:
     begun = await connection.execute(SQL["begin_session"], values)
     bound = {"account_id": user.id, "most": MOST_OF_ACCOUNT}
     await connection.execute(SQL["end_oldest_sessions"], bound)
-    return LogIn(user, token) if begun.rowcount else None
+    return Session(user, token) if begun.rowcount else None
 
 
 async def _rotate(connection: Connection, token: RefreshToken) -> RefreshToken:
     nonce = secrets.token_bytes(32)
-    successor = token.following(nonce)
+    successor = token.next(nonce)
     values = {
         "id": token.session_id,
         "previous_sha256": token.sha256,

@@ -1,6 +1,6 @@
 -- name: begin_session
--- Begins a log-in, if the account is as it was when the password or code was checked. The share lock
--- waits for whoever changes the account, and makes them see this log-in.
+-- Begins a session, if the account did not change since the password or code was checked. FOR SHARE
+-- waits for a transaction that changes the account; a later one waits and then sees this session.
 INSERT INTO sessions (id, account_id, current_sha256, expires_at)
 SELECT %(id)s, accounts.id, %(sha256)s, now() + %(lifetime)s
 FROM accounts
@@ -11,7 +11,7 @@ WHERE accounts.id = %(account_id)s
 FOR SHARE
 
 -- name: end_oldest_sessions
--- Ends the log-ins of an account that are too many. Those that somebody is at are left alone.
+-- Ends the oldest sessions of an account that has too many. Skips those that are locked.
 DELETE FROM sessions
 WHERE id IN (
     SELECT id
@@ -23,8 +23,8 @@ WHERE id IN (
 )
 
 -- name: lock_session
--- Keeps a log-in as it is, so that of several who refresh at once one rotates and the others find
--- what it did.
+-- Locks a session, so that of several concurrent refreshes one rotates the token and the others see
+-- the result.
 SELECT
     account_id,
     current_sha256,
@@ -37,7 +37,7 @@ WHERE id = %(id)s
 FOR UPDATE
 
 -- name: rotate_session
--- Makes the next token the one that is good.
+-- Makes the next token the valid one.
 UPDATE sessions
 SET
     current_sha256 = %(current_sha256)s,
@@ -47,18 +47,18 @@ SET
 WHERE id = %(id)s
 
 -- name: delete_session
--- Ends a log-in.
+-- Ends a session.
 DELETE FROM sessions
 WHERE id = %(id)s
 
 -- name: end_session
--- Ends the log-in of a token, if it is the current one or the last before it.
+-- Ends the session of a token, if that is the current or the previous one.
 DELETE FROM sessions
 WHERE id = %(id)s
     AND %(sha256)s IN (current_sha256, previous_sha256)
 
 -- name: forget_sessions
--- Deletes log-ins whose time is over.
+-- Deletes expired sessions.
 DELETE FROM sessions
 WHERE id IN (
     SELECT id

@@ -1,4 +1,4 @@
-"""The keys that access tokens are signed with, and how one takes over from another."""
+"""The keys that sign access tokens, and their rotation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,48 +16,49 @@ SQL = queries.load(__file__)
 DEVELOPMENT = "dev-"
 PUBLISHED_BEFORE_USE = timedelta(minutes=10)
 KEPT = timedelta(minutes=20)
-"""How long a former key stays published: longer than any token that it signed."""
+"""How long a former key stays published: longer than the tokens that it signed live."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """What a token is checked with."""
+    """A key that verifies tokens."""
 
     kid: str
     public_key: bytes
 
     @property
     def is_for_development(self) -> bool:
-        """Whether nobody vouches for it."""
+        """Whether it was generated for development, so that anybody may have it."""
         return self.kid.startswith(DEVELOPMENT)
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """What a token is signed with."""
+    """A key that signs tokens."""
 
     kid: str
     private_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Successor:
-    """A key that was just made, and from when on it signs."""
+class NewSigningKey:
+    """A key that was just made, and when it starts to sign."""
 
     kid: str
     signs_from: datetime
 
 
 class SigningKeys:
-    """Finds, makes and replaces signing keys."""
+    """Finds, makes and rotates signing keys."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def prepare(self, *, environment: str) -> None:
-        """Sees to it that there is a key to sign with; called at start.
+        """Ensures at start that there is a key to sign with.
 
-        Generates one unless this is production. Raises NoSigningKeyError and DevelopmentKeyError.
+        Outside production generates one if there is none. Raises NoSigningKeyError and
+        DevelopmentKeyError.
         """
         found = await self.list_published()
         if environment != "production":
@@ -69,7 +70,7 @@ class SigningKeys:
             raise DevelopmentKeyError
 
     async def list_published(self) -> Sequence[PublicKey]:
-        """Lists what tokens may be signed with, in the order in which the keys come into use."""
+        """Lists the keys that verify tokens, in the order in which they start to sign."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(PublicKey))
             return await (await cursor.execute(SQL["list_published"], {"kept": KEPT})).fetchall()
@@ -83,19 +84,18 @@ class SigningKeys:
             raise NoSigningKeyError
         return found
 
-    async def rotate(self, *, lead: timedelta = PUBLISHED_BEFORE_USE) -> Successor:
-        """Makes a key that signs after `lead`.
+    async def rotate(self, *, lead: timedelta = PUBLISHED_BEFORE_USE) -> NewSigningKey:
+        """Makes a key that starts to sign after `lead`; the very first key signs at once.
 
-        Until then it is published, so that whoever checks tokens has it before it is used. The
-        first key there is signs at once.
+        It is published at once, so that all verifiers know it before it signs.
         """
         return await self._make(_new_kid(), lead)
 
-    async def replace(self) -> Successor:
-        """Makes a key that signs at once, and deletes all others: they are in wrong hands.
+    async def replace(self) -> NewSigningKey:
+        """Makes a key that signs at once, and deletes all others, as they are compromised.
 
-        Every access token that was issued before is refused as soon as the services have heard of
-        it; people stay logged in and get new ones.
+        The services refuse all earlier access tokens as soon as they know. Sessions go on, and
+        their next refresh gives a new token.
         """
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(SQL["delete_keys"])
@@ -107,12 +107,12 @@ class SigningKeys:
             await connection.execute(SQL["forget_former"], {"kept": KEPT})
         return False
 
-    async def _make(self, kid: str, lead: timedelta) -> Successor:
+    async def _make(self, kid: str, lead: timedelta) -> NewSigningKey:
         async with self._pool.connection() as connection:
             return await _add(connection, kid, lead)
 
 
-async def _add(connection: Connection, kid: str, lead: timedelta) -> Successor:
+async def _add(connection: Connection, kid: str, lead: timedelta) -> NewSigningKey:
     private = Ed25519PrivateKey.generate()
     values = {
         "kid": kid,
@@ -120,7 +120,7 @@ async def _add(connection: Connection, kid: str, lead: timedelta) -> Successor:
         "public_key": private.public_key().public_bytes_raw(),
         "lead": lead,
     }
-    cursor = connection.cursor(row_factory=class_row(Successor))
+    cursor = connection.cursor(row_factory=class_row(NewSigningKey))
     [made] = await (await cursor.execute(SQL["add_key"], values)).fetchall()
     return made
 

@@ -1,5 +1,5 @@
 -- name: list_published
--- Lists the keys that sign, will sign, or signed what may still be valid.
+-- Lists the keys that sign, will sign, or signed tokens that may still be valid.
 SELECT kid, public_key
 FROM signing_keys
 JOIN signing_periods USING (kid, signs_from)
@@ -15,8 +15,8 @@ ORDER BY signs_from DESC, kid DESC
 LIMIT 1
 
 -- name: add_key
--- Adds a key that takes over after a while; the first one has nobody to take over from. Replicas
--- that start together may add one each: all are published, and all sign with the latest.
+-- Adds a key that starts to sign later; the very first one signs at once. Replicas that start
+-- together may add one each: all are published, and all replicas sign with the latest.
 INSERT INTO signing_keys (kid, private_key, public_key, signs_from)
 SELECT
     %(kid)s, %(private_key)s, %(public_key)s,
@@ -27,7 +27,7 @@ SELECT
 RETURNING kid, signs_from
 
 -- name: delete_keys
--- Deletes all keys; whoever signs or lists meanwhile does so with those or with their successor.
+-- Deletes all keys. A concurrent reader sees either these keys or their successor.
 DELETE FROM signing_keys
 
 -- name: forget_former

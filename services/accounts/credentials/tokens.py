@@ -1,4 +1,4 @@
-"""Access tokens: who somebody is, signed, for a quarter of an hour (RFC 9068)."""
+"""Access tokens: signed statements of who somebody is, valid for 15 minutes (RFC 9068)."""
 
 import time
 import uuid
@@ -12,8 +12,8 @@ from services.accounts.credentials.signing_keys import SigningKeys
 from services.kit.auth.tokens import ALGORITHM, AUDIENCE, ISSUER, LIFETIME_SECONDS, TYPE
 
 
-class Account(Protocol):
-    """Whom a token is about, as read from the table of accounts."""
+class Subject(Protocol):
+    """The account that a token is about."""
 
     @property
     def id(self) -> str:
@@ -30,7 +30,7 @@ class Account(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A signed token, and for how long it is good."""
+    """A signed token, and how long it is valid."""
 
     token: str = field(repr=False)
     expires_in_seconds: int
@@ -42,11 +42,10 @@ class Tokens:
     def __init__(self, signing_keys: SigningKeys) -> None:
         self._signing_keys = signing_keys
 
-    async def issue(self, account: Account) -> AccessToken:
-        """Signs a token for an account; one that was revoked after it was read gets a dead one.
+    async def issue(self, account: Subject) -> AccessToken:
+        """Signs a token. If the account was revoked since it was read, the token is invalid.
 
-        Takes a connection of its own, so call it when the transaction is over. Raises
-        NoSigningKeyError.
+        Takes a connection of its own, so call it after the transaction. Raises NoSigningKeyError.
         """
         key = await self._signing_keys.current()
         issued_at = int(time.time())

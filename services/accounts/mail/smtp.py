@@ -1,4 +1,4 @@
-"""How mail leaves: by SMTP, to the server that a URL names."""
+"""Sends e-mails by SMTP, to the server that a URL names."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import aiosmtplib
 import structlog
 
 SECONDS = 20.0
-"""How long sending one letter may take, all in all."""
+"""How long sending one e-mail may take in total."""
 
 log = structlog.get_logger()
 
@@ -24,11 +24,11 @@ _WANTED = (
 
 
 class MailRefusedError(Exception):
-    """The server will never take this letter; trying again is of no use."""
+    """The server refused the e-mail for good; do not try again."""
 
 
 class MailDelayedError(Exception):
-    """The letter could not be sent now."""
+    """The e-mail could not be sent now; try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SmtpServer:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Reads `smtps://user:password@host:port`; raises ValueError without showing it."""
+        """Parses `smtps://user:password@host:port`; raises ValueError that does not show it."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -60,9 +60,9 @@ class SmtpServer:
         )
 
     async def send(self, message: EmailMessage) -> None:
-        """Hands a letter over; raises MailRefusedError and MailDelayedError.
+        """Sends an e-mail; raises MailRefusedError and MailDelayedError.
 
-        Neither tells what the server said, which may repeat what was sent to it.
+        Neither shows the server's reply, which may quote the e-mail.
         """
         try:
             async with asyncio.timeout(SECONDS):
@@ -87,14 +87,14 @@ class SmtpServer:
 
 
 def server_at(url: str) -> SmtpServer | None:
-    """Finds the server of a URL; None, which is logged, where there is no URL."""
+    """Returns the server of a URL; without a URL logs a warning and returns None."""
     if url:
         return SmtpServer.of(url)
-    log.warning("no mail server is set: letters wait, and are given up after two days")
+    log.warning("no mail server is set: e-mails wait, and are given up after two days")
     return None
 
 
 def _failure(code: int) -> Exception:
-    """Tells a final refusal, 5xx, from one that may pass."""
+    """Returns the error of a reply: 5xx is final, anything else is worth another attempt."""
     error = MailRefusedError if code >= 500 else MailDelayedError
     return error(f"code {code}")

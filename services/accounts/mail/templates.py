@@ -1,4 +1,4 @@
-"""What letters say: short plain text, and the same as HTML."""
+"""The texts of e-mails: short plain text, and the same as HTML."""
 
 import html
 import re
@@ -13,7 +13,7 @@ SIGNED = "Boxoffice"
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class EmailText:
     """A subject and paragraphs; `code` is shown large between the first and the others."""
 
     subject: str
@@ -22,22 +22,22 @@ class Text:
 
     @property
     def plain(self) -> str:
-        """The letter as plain text."""
+        """The e-mail as plain text."""
         first, *others = self.paragraphs
         code = [f"    {self.code}"] if self.code else []
         return "\n\n".join((first, *code, *others, SIGNED)) + "\n"
 
     @property
     def markup(self) -> str:
-        """The letter as HTML."""
+        """The e-mail as HTML."""
         first, *others = (f"<p>{html.escape(paragraph)}</p>" for paragraph in self.paragraphs)
         code = [f'<p style="font-size:200%"><b>{self.code}</b></p>'] if self.code else []
         return "\n".join((first, *code, *others, f"<p>{SIGNED}</p>")) + "\n"
 
 
-def register_code(code: str) -> Text:
-    """Brings the code that registers."""
-    return Text(
+def register_code(code: str) -> EmailText:
+    """Contains the code that completes a registration."""
+    return EmailText(
         "Your code for Boxoffice",
         (
             "This code completes your registration. It is good for 10 minutes.",
@@ -47,9 +47,9 @@ def register_code(code: str) -> Text:
     )
 
 
-def already_registered() -> Text:
-    """Tells the owner of an account what nobody else may know: that there is one."""
-    return Text(
+def already_registered() -> EmailText:
+    """Tells the owner of an address that it has an account, which nobody else may know."""
+    return EmailText(
         "You have an account at Boxoffice",
         (
             "Somebody wanted to use this address for an account, and there is one already.",
@@ -59,9 +59,9 @@ def already_registered() -> Text:
     )
 
 
-def reset_code(code: str) -> Text:
-    """Brings the code that sets a new password."""
-    return Text(
+def reset_code(code: str) -> EmailText:
+    """Contains the code that sets a new password."""
+    return EmailText(
         "Your code for a new password",
         (
             "This code sets a new password at Boxoffice. It is good for 10 minutes.",
@@ -71,9 +71,9 @@ def reset_code(code: str) -> Text:
     )
 
 
-def change_email_code(code: str) -> Text:
-    """Brings the code that shows that a new address belongs to the account's owner."""
-    return Text(
+def change_email_code(code: str) -> EmailText:
+    """Contains the code that proves that a new address belongs to the account's owner."""
+    return EmailText(
         "Your code for a new address",
         (
             "This code gives your account at Boxoffice this address. It is good for 10 minutes.",
@@ -83,9 +83,9 @@ def change_email_code(code: str) -> Text:
     )
 
 
-def password_changed() -> Text:
-    """Warns of a new password, in case that it was not the owner who set it."""
-    return Text(
+def password_changed() -> EmailText:
+    """Warns of a new password, in case somebody else set it."""
+    return EmailText(
         "Your password was changed",
         (
             "Your account at Boxoffice has a new password. Whoever was logged in no longer is.",
@@ -94,9 +94,9 @@ def password_changed() -> Text:
     )
 
 
-def email_changed() -> Text:
-    """Tells the former address that it is one no more."""
-    return Text(
+def email_changed() -> EmailText:
+    """Tells the former address that the account has another one now."""
+    return EmailText(
         "Your address was changed",
         (
             "Your account at Boxoffice has another address now. This letter is the last one here.",
@@ -105,14 +105,14 @@ def email_changed() -> Text:
     )
 
 
-def notice(news: Notice) -> Text:
-    """Tells somebody who waited for seats that there are some."""
-    event = one_line(news.event_name)
-    seats = "1 seat" if news.seat_count == 1 else f"{news.seat_count} seats"
-    starts = [f"The event starts on {_moment(news.starts_at)}."] if news.starts_at else []
-    booking = f"Your booking is {one_line(news.reference)}."
-    if news.kind == "PROMOTED":
-        return Text(
+def notice(about: Notice) -> EmailText:
+    """Tells somebody on a waiting list that there are seats."""
+    event = one_line(about.event_name)
+    seats = "1 seat" if about.seat_count == 1 else f"{about.seat_count} seats"
+    starts = [f"The event starts on {_moment(about.starts_at)}."] if about.starts_at else []
+    booking = f"Your booking is {one_line(about.reference)}."
+    if about.kind == "PROMOTED":
+        return EmailText(
             f"You have a seat: {event}",
             (
                 f"You are off the waiting list for “{event}”: {seats} booked for you.",
@@ -121,8 +121,8 @@ def notice(news: Notice) -> Text:
                 "If you cannot come, cancel it, and somebody else who waits gets your place.",
             ),
         )
-    until = f" until {_moment(news.offer_expires_at)}" if news.offer_expires_at else ""
-    return Text(
+    until = f" until {_moment(about.offer_expires_at)}" if about.offer_expires_at else ""
+    return EmailText(
         f"A seat is kept for you: {event}",
         (
             f"You are first on the waiting list for “{event}”: {seats} kept for you{until}.",
@@ -133,12 +133,12 @@ def notice(news: Notice) -> Text:
 
 
 def one_line(text: str) -> str:
-    """Makes one line of what others wrote, without what would change how the rest is read."""
+    """Puts users' text on one line, without characters that change how the rest is shown."""
     return " ".join(_UNFIT.sub(" ", text).split())
 
 
-def message(text: Text, *, sender: str, to: str) -> EmailMessage:
-    """Makes the message that is sent."""
+def message(text: EmailText, *, sender: str, to: str) -> EmailMessage:
+    """Returns the message to send."""
     made = EmailMessage()
     made["Subject"] = text.subject
     made["From"] = sender
@@ -156,5 +156,5 @@ def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%-d %B %Y at %H:%M} UTC"
 
 
-# Control characters, separators of lines, and what turns the direction of all that follows.
+# Control characters, line separators, and characters that reverse the writing direction.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")

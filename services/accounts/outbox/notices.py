@@ -1,4 +1,4 @@
-"""Notices: what other services have people told, each by one letter."""
+"""Notices: messages of other services to people, each sent in one e-mail."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from psycopg.rows import class_row
 
-from services.accounts.outbox.outbox import Letter
+from services.accounts.outbox.outbox import EmailKind
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
 
@@ -17,7 +17,7 @@ FORGOTTEN_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """News of seats that somebody waited for; of the same `id` there is only one."""
+    """News about seats that somebody waited for. A repeated `id` is the same notice."""
 
     id: str
     account_id: str
@@ -30,24 +30,24 @@ class Notice:
 
 
 class Notices:
-    """The notices of the last days."""
+    """Stores notices, and forgets them after a week."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def accept(self, notices: Iterable[Notice]) -> None:
-        """Stores notices with their letters, all or none.
+        """Stores notices and their e-mails, all or none.
 
-        Passes over those that came before, and those whose account has no address to write to.
+        Skips notices that came before, and those whose account has no address to write to.
         """
-        # In one order, so that two replicas with the same notices do not wait for each other.
+        # Sorted, so that two replicas with the same notices cannot deadlock.
         ordered = sorted(notices, key=attrgetter("id"))
-        values = [asdict(notice) | {"letter": Letter.NOTICE} for notice in ordered]
+        values = [asdict(notice) | {"email_kind": EmailKind.NOTICE} for notice in ordered]
         async with self._pool.connection() as connection, connection.transaction():
             await connection.cursor().executemany(SQL["accept_notice"], values)
 
     async def forget(self) -> bool:
-        """Forgets notices after 7 days; tells whether there may be more of them."""
+        """Deletes notices after 7 days; returns whether there may be more."""
         async with self._pool.connection() as connection:
             values = {"limit": FORGOTTEN_AT_ONCE}
             forgotten = await connection.execute(SQL["forget_notices"], values)
@@ -55,11 +55,11 @@ class Notices:
 
 
 async def find(connection: Connection, id_: str) -> Notice | None:
-    """Finds a notice; None when it is not worth telling any more, or must not be told."""
+    """Finds a notice; None when it is out of date, or its account is banned or gone."""
     cursor = connection.cursor(row_factory=class_row(Notice))
     return await (await cursor.execute(SQL["find_notice"], {"id": id_})).fetchone()
 
 
-async def withdraw(connection: Connection, account_id: str) -> None:
-    """Forgets all notices to an account, within the transaction that erases it."""
-    await connection.execute(SQL["withdraw_notices"], {"account_id": account_id})
+async def delete_for_account(connection: Connection, account_id: str) -> None:
+    """Deletes all notices to an account, within the transaction that erases it."""
+    await connection.execute(SQL["delete_notices_of"], {"account_id": account_id})

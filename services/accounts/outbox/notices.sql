@@ -1,6 +1,6 @@
 -- name: accept_notice
--- Stores a notice and its letter, unless it came before or there is nobody to write to. The lock
--- keeps the address as it is: whoever changes or erases it later finds the letter.
+-- Stores a notice and its e-mail, unless the notice came before or the account has no address. The
+-- lock keeps the address: a transaction that changes or erases it waits, and finds the e-mail.
 WITH addressee AS (
     SELECT id, email, canonical_email
     FROM accounts
@@ -22,11 +22,11 @@ stored AS (
     RETURNING notices.id
 )
 INSERT INTO outbox (canonical_email, email, letter, notice_id, asked_at, due_at)
-SELECT canonical_email, email, %(letter)s, stored.id, clock_timestamp(), clock_timestamp()
+SELECT canonical_email, email, %(email_kind)s, stored.id, clock_timestamp(), clock_timestamp()
 FROM stored, addressee
 
 -- name: find_notice
--- Finds a notice that is still worth telling.
+-- Finds a notice whose offer has not expired, for an account that still exists.
 SELECT
     notices.id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at
 FROM notices
@@ -37,7 +37,7 @@ WHERE notices.id = %(id)s
     AND coalesce(offer_expires_at > clock_timestamp(), true)
 
 -- name: forget_notices
--- Forgets notices that nobody sends again.
+-- Deletes notices that bookings no longer repeats.
 DELETE FROM notices
 WHERE id IN (
     SELECT id
@@ -46,7 +46,7 @@ WHERE id IN (
     LIMIT %(limit)s
 )
 
--- name: withdraw_notices
+-- name: delete_notices_of
 -- Deletes all notices to an account.
 DELETE FROM notices
 WHERE account_id = %(account_id)s

@@ -1,4 +1,7 @@
-"""Letters on their way: written down where they become due, sent by a worker of any replica."""
+"""The outbox: e-mails are stored in the transaction that causes them, and sent later.
+
+A worker of any replica sends them. Their text is written when they are sent.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,82 +17,82 @@ from services.kit.database.postgres import Connection, Pool
 SQL = queries.load(__file__)
 
 
-class Letter(StrEnum):
-    """Why somebody is written to; what, is decided when the letter is sent."""
+class EmailKind(StrEnum):
+    """Why somebody gets an e-mail."""
 
     REGISTER_CODE = "REGISTER_CODE"
     RESET_CODE = "RESET_CODE"
     CHANGE_EMAIL_CODE = "CHANGE_EMAIL_CODE"
-    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - the name of a letter
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - the name of an e-mail
     EMAIL_CHANGED = "EMAIL_CHANGED"
     NOTICE = "NOTICE"
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
-    """A letter that is ours to send for now; `asked_at` tells it from one asked for later."""
+class LeasedEmail:
+    """An e-mail that this process may send now; `asked_at` tells it from one requested later."""
 
     id: int
     canonical_email: str
     email: str
-    letter: str
+    kind: str
     notice_id: str
     asked_at: datetime
     attempts: int
 
     @property
     def address(self) -> Address:
-        """Whom to write to."""
+        """The recipient."""
         return Address(self.email, self.canonical_email)
 
 
 class Outbox:
-    """The letters that wait to be sent."""
+    """The e-mails that wait to be sent."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def lease(self, limit: int) -> Sequence[Leased]:
-        """Takes letters that are due, for as long as it may take to send them.
+    async def lease(self, limit: int) -> Sequence[LeasedEmail]:
+        """Leases e-mails that are due, so that no other worker sends them meanwhile.
 
-        One that is not done by then is due again, later each time: after 30 seconds, a minute, …,
-        an hour.
+        One that is not done when its lease ends is due again: after 30 seconds, a minute, …, at
+        most an hour.
         """
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Leased))
-            return await (await cursor.execute(SQL["lease_letters"], {"limit": limit})).fetchall()
+            cursor = connection.cursor(row_factory=class_row(LeasedEmail))
+            return await (await cursor.execute(SQL["lease_emails"], {"limit": limit})).fetchall()
 
-    async def done(self, letter: Leased) -> None:
-        """Forgets a letter that needs no more attempts."""
+    async def done(self, leased: LeasedEmail) -> None:
+        """Deletes an e-mail that needs no more attempts."""
         async with self._pool.connection() as connection:
-            await connection.execute(SQL["delete_letter"], asdict(letter))
+            await connection.execute(SQL["delete_email"], asdict(leased))
 
     async def give_up(self) -> int:
-        """Forgets letters that could not be sent for two days; returns how many."""
+        """Deletes e-mails that could not be sent for two days; returns how many."""
         async with self._pool.connection() as connection:
-            return (await connection.execute(SQL["delete_old_letters"])).rowcount
+            return (await connection.execute(SQL["delete_old_emails"])).rowcount
 
 
-async def post(connection: Connection, letter: Letter, address: Address) -> None:
-    """Writes a letter down, within the transaction that it tells of.
+async def enqueue(connection: Connection, kind: EmailKind, address: Address) -> None:
+    """Stores an e-mail, within the transaction that causes it.
 
-    One like it that was not sent yet takes its place.
+    It replaces one of the same kind to the same address that was not sent yet.
     """
-    values = {"letter": letter, "canonical_email": address.canonical, "email": address.spelled}
-    await connection.execute(SQL["post_letter"], values)
+    values = {"kind": kind, "canonical_email": address.canonical, "email": address.spelled}
+    await connection.execute(SQL["enqueue_email"], values)
 
 
-async def forward(connection: Connection, former: Address, address: Address) -> None:
-    """Sends the notices that wait to another address, within the transaction that changes it."""
+async def redirect(connection: Connection, former: Address, address: Address) -> None:
+    """Sends the notices that wait to a new address, within the transaction that changes it."""
     values = {
         "former": former.canonical,
         "canonical_email": address.canonical,
         "email": address.spelled,
-        "letter": Letter.NOTICE,
+        "kind": EmailKind.NOTICE,
     }
-    await connection.execute(SQL["forward_letters"], values)
+    await connection.execute(SQL["redirect_emails"], values)
 
 
-async def withdraw(connection: Connection, canonical_email: str) -> None:
-    """Forgets all letters to an address, within the transaction that erases it."""
-    await connection.execute(SQL["withdraw_letters"], {"canonical_email": canonical_email})
+async def delete_for_address(connection: Connection, canonical_email: str) -> None:
+    """Deletes all e-mails to an address, within the transaction that erases it."""
+    await connection.execute(SQL["delete_emails_to"], {"canonical_email": canonical_email})

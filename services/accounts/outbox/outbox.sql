@@ -1,7 +1,7 @@
--- name: post_letter
--- Writes a letter down, due at once, in place of one like it.
+-- name: enqueue_email
+-- Stores an e-mail that is due at once. It replaces a waiting one of the same kind.
 INSERT INTO outbox (canonical_email, email, letter, asked_at, due_at)
-VALUES (%(canonical_email)s, %(email)s, %(letter)s, clock_timestamp(), clock_timestamp())
+VALUES (%(canonical_email)s, %(email)s, %(kind)s, clock_timestamp(), clock_timestamp())
 ON CONFLICT ON CONSTRAINT outbox_letter_once DO UPDATE
 SET
     email = excluded.email,
@@ -9,9 +9,9 @@ SET
     due_at = excluded.due_at,
     attempts = 0
 
--- name: lease_letters
--- Takes letters that are due. SKIP LOCKED lets replicas take different ones, and the new due_at
--- keeps them apart after the commit.
+-- name: lease_emails
+-- Leases e-mails that are due. SKIP LOCKED gives replicas different ones, and the new due_at keeps
+-- other workers away after the commit.
 UPDATE outbox
 SET
     attempts = attempts + 1,
@@ -25,27 +25,27 @@ WHERE id IN (
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, canonical_email, email, letter, notice_id, asked_at, attempts
+RETURNING id, canonical_email, email, letter AS kind, notice_id, asked_at, attempts
 
--- name: delete_letter
--- Ends a letter, unless it was asked for again in the meantime.
+-- name: delete_email
+-- Deletes an e-mail, unless it was requested again in the meantime.
 DELETE FROM outbox
 WHERE id = %(id)s
     AND asked_at = %(asked_at)s
 
--- name: delete_old_letters
--- Gives up on letters that nobody took for two days.
+-- name: delete_old_emails
+-- Deletes e-mails that could not be sent for two days.
 DELETE FROM outbox
 WHERE asked_at < clock_timestamp() - interval '2 days'
 
--- name: forward_letters
--- Sends letters of a kind to another address.
+-- name: redirect_emails
+-- Sends e-mails of a kind to another address.
 UPDATE outbox
 SET canonical_email = %(canonical_email)s, email = %(email)s
 WHERE canonical_email = %(former)s
-    AND letter = %(letter)s
+    AND letter = %(kind)s
 
--- name: withdraw_letters
--- Deletes all letters to an address.
+-- name: delete_emails_to
+-- Deletes all e-mails to an address.
 DELETE FROM outbox
 WHERE canonical_email = %(canonical_email)s

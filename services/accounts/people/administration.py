@@ -1,4 +1,4 @@
-"""What the operator does to accounts: roles that nobody gives to themselves, and bans."""
+"""What operators do to accounts: they give roles, and ban."""
 
 from dataclasses import dataclass
 
@@ -29,16 +29,16 @@ class Account:
 
 
 class Administration:
-    """Changes accounts by their address, in either case. All methods raise AccountNotFoundError.
+    """Changes accounts by address; case does not matter. Each method raises AccountNotFoundError.
 
-    Each change that takes something away ends the access tokens of the account.
+    Each change that takes rights away ends the access tokens of the account.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def find(self, email: str) -> Account:
-        """Finds who has an address."""
+        """Finds the account with an address."""
         async with self._pool.connection() as connection:
             return await _lock(connection, email)
 
@@ -52,7 +52,7 @@ class Administration:
         return found
 
     async def ban(self, email: str) -> Account:
-        """Keeps an account from doing anything: log-ins end, API keys are refused meanwhile."""
+        """Bans an account: ends its sessions, and refuses its API keys until it is unbanned."""
         async with self._pool.connection() as connection, connection.transaction():
             found = await _lock(connection, email)
             if not found.is_banned:
@@ -62,7 +62,7 @@ class Administration:
         return found
 
     async def unban(self, email: str) -> Account:
-        """Lets an account log in again; its API keys are good again."""
+        """Lifts a ban: the account may log in again, and its API keys work again."""
         async with self._pool.connection() as connection, connection.transaction():
             found = await _lock(connection, email)
             await connection.execute(SQL["unban"], {"id": found.id})

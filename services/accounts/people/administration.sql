@@ -1,12 +1,12 @@
 -- name: lock_account
--- Finds who has an address, and keeps the row as it is until the transaction ends.
+-- Finds the account with an address, and locks the row until the transaction ends.
 SELECT id, role, generation, banned_at IS NOT NULL AS is_banned
 FROM accounts
 WHERE canonical_email = %(canonical_email)s
 FOR NO KEY UPDATE
 
 -- name: set_role
--- Gives an account a role, which decides about what it asked for.
+-- Sets a role, which also settles a request to become an organizer.
 UPDATE accounts
 SET role = %(role)s, organizer_asked_at = NULL, updated_at = now()
 WHERE id = %(id)s
@@ -18,7 +18,7 @@ SET banned_at = now(), updated_at = now()
 WHERE id = %(id)s
 
 -- name: unban
--- Takes a ban back.
+-- Lifts a ban.
 UPDATE accounts
 SET banned_at = NULL, updated_at = now()
 WHERE id = %(id)s

@@ -1,11 +1,11 @@
-"""Changing an account's address, by a code that goes to the new one."""
+"""Changes of an account's address, with a code that is sent to the new one."""
 
 import psycopg
 
 from services.accounts.credentials.codes import Challenge, Codes, Purpose
 from services.accounts.errors import EmailTaken
-from services.accounts.outbox.outbox import Letter, forward, post
-from services.accounts.people.password_login import LogIns
+from services.accounts.outbox.outbox import EmailKind, enqueue, redirect
+from services.accounts.people.password_login import PasswordLogin
 from services.accounts.users import users
 from services.accounts.users.addresses import Address
 from services.accounts.users.users import User
@@ -16,15 +16,16 @@ from services.kit.rpc.errors import InvalidToken
 class EmailChanges:
     """Changes addresses in two steps."""
 
-    def __init__(self, pool: Pool, codes: Codes, log_ins: LogIns) -> None:
+    def __init__(self, pool: Pool, codes: Codes, password_login: PasswordLogin) -> None:
         self._pool = pool
         self._codes = codes
-        self._log_ins = log_ins
+        self._log_ins = password_login
 
     async def send_code(self, account_id: str, address: Address, password: str) -> User:
-        """Sends a code to the new address, which need not be new; returns the user as they are.
+        """Sends a code to the new address, which may be the current one; returns the user.
 
-        Whoever found an open window knows no password: raises InvalidCredentials, and RateLimited.
+        Asks for the password, in case somebody else uses an open session. Raises
+        InvalidCredentials and RateLimited.
         """
         async with self._pool.connection() as connection:
             user = await users.get(connection, account_id)
@@ -32,14 +33,14 @@ class EmailChanges:
             raise InvalidToken
         await self._log_ins.check(user, password)
         async with self._pool.connection() as connection, connection.transaction():
-            await self._codes.ask(connection, _challenge(account_id, address))
-            await post(connection, Letter.CHANGE_EMAIL_CODE, address)
+            await self._codes.request(connection, _challenge(account_id, address))
+            await enqueue(connection, EmailKind.CHANGE_EMAIL_CODE, address)
         return user
 
     async def change(self, account_id: str, address: Address, code: str) -> User:
-        """Changes the address, and says so to the former one.
+        """Changes the address, and notifies the former one.
 
-        Raises InvalidCode, and EmailTaken when another account has it.
+        Raises InvalidCode, and EmailTaken if another account has the address.
         """
         challenge = _challenge(account_id, address)
         digest = await self._codes.check(challenge, code)
@@ -59,8 +60,8 @@ async def _change(connection: Connection, account_id: str, address: Address) -> 
     if former is None or changed is None:
         raise InvalidToken
     if former.canonical_email != changed.canonical_email:
-        await forward(connection, former.address, changed.address)
-        await post(connection, Letter.EMAIL_CHANGED, former.address)
+        await redirect(connection, former.address, changed.address)
+        await enqueue(connection, EmailKind.EMAIL_CHANGED, former.address)
     return changed
 
 

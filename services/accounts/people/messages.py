@@ -4,48 +4,52 @@ from collections.abc import Mapping
 from typing import Any
 
 from boxoffice.accounts.v1 import accounts_pb2, identity_pb2
-from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.sessions import Session
 from services.accounts.credentials.tokens import AccessToken
-from services.accounts.people.registrations import Form
+from services.accounts.people.registrations import Registration
 from services.accounts.users import addresses
-from services.accounts.users.users import Person, User
+from services.accounts.users.users import PersonalData, User
 from services.kit.rpc import masks
 
 
-def form(request: accounts_pb2.RegisterWithCodeRequest) -> Form:
-    """Reads what somebody registers with."""
+def registration(request: accounts_pb2.RegisterWithCodeRequest) -> Registration:
+    """Reads a registration with a code."""
     country = request.country if request.HasField("country") else None
-    person = Person(firstname=request.firstname, lastname=request.lastname, country=country)
+    personal_data = PersonalData(
+        firstname=request.firstname, lastname=request.lastname, country=country
+    )
     is_organizer = request.role == identity_pb2.ROLE_ORGANIZER
     role = "ORGANIZER" if is_organizer else "USER"
-    return Form(person, addresses.read(request.email), request.password, role)
+    return Registration(personal_data, addresses.parse(request.email), request.password, role)
 
 
-def short_form(request: accounts_pb2.RegisterRequest) -> Form:
-    """Reads what somebody registers with who gives but one name."""
-    return Form(Person(name=request.name), addresses.read(request.email), request.password)
+def registration_by_name(request: accounts_pb2.RegisterRequest) -> Registration:
+    """Reads a registration without a code, which has a single name."""
+    return Registration(
+        PersonalData(name=request.name), addresses.parse(request.email), request.password
+    )
 
 
-def session(log_in: LogIn, issued: AccessToken) -> accounts_pb2.Session:
-    """Writes a log-in with its tokens."""
+def session(begun: Session, issued: AccessToken) -> accounts_pb2.Session:
+    """Writes a session with its tokens."""
     return accounts_pb2.Session(
         access_token=issued.token,
         token_type="Bearer",  # noqa: S106 - no secret
         expires_in=issued.expires_in_seconds,
-        refresh_token=str(log_in.refresh_token),
-        user=accounts_pb2.User(**_person(log_in.user)),
+        refresh_token=str(begun.refresh_token),
+        user=accounts_pb2.User(**_shown(begun.user)),
     )
 
 
 def profile(found: User) -> accounts_pb2.Profile:
-    """Writes an account as its owner sees it."""
-    return accounts_pb2.Profile(country=found.country, **_person(found))
+    """Writes an account for its owner."""
+    return accounts_pb2.Profile(country=found.country, **_shown(found))
 
 
 def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | bool | None]:
-    """Reads the fields that a user changes, without a mask those that are filled in.
+    """Reads the fields to update: those of the mask, or without a mask those that are set.
 
-    One that is named and not filled in is None. Raises ValidationFailed.
+    A field of the mask that is not set is None. Raises ValidationFailed.
     """
     given = {field.name: value for field, value in request.profile.ListFields()}
     if request.HasField("update_mask"):
@@ -58,8 +62,8 @@ def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | 
     return given
 
 
-def _person(found: User) -> dict[str, Any]:
-    """Gives what a session and a profile both show."""
+def _shown(found: User) -> dict[str, Any]:
+    """Returns the fields that a session and a profile both show."""
     return {
         "id": found.id,
         "name": found.called,

@@ -1,8 +1,8 @@
-"""Logging in with a password."""
+"""Logs in with a password."""
 
 from services.accounts.credentials import sessions
 from services.accounts.credentials.passwords import Passwords
-from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.sessions import Session
 from services.accounts.errors import InvalidCredentials
 from services.accounts.users import users
 from services.accounts.users.addresses import Address
@@ -10,34 +10,34 @@ from services.accounts.users.users import User
 from services.kit.database.postgres import Pool
 
 
-class LogIns:
-    """Checks passwords and begins log-ins."""
+class PasswordLogin:
+    """Checks passwords and begins sessions."""
 
     def __init__(self, pool: Pool, passwords: Passwords) -> None:
         self._pool = pool
         self._passwords = passwords
 
-    async def log_in(self, address: Address, password: str) -> LogIn:
-        """Begins a log-in; raises InvalidCredentials, as slowly for an unknown address."""
+    async def log_in(self, address: Address, password: str) -> Session:
+        """Begins a session; raises InvalidCredentials, as slowly for an unknown address."""
         async with self._pool.connection() as connection:
             user = await users.find(connection, address)
-        better = await self.check(user, password)
+        rehashed = await self.check(user, password)
         if user is None:
             raise InvalidCredentials
         async with self._pool.connection() as connection, connection.transaction():
-            log_in = await sessions.begin(connection, user)
-            if better:
-                await users.rehash(connection, user, better)
-        if log_in is None:
+            session = await sessions.begin(connection, user)
+            if rehashed:
+                await users.rehash(connection, user, rehashed)
+        if session is None:
             raise InvalidCredentials
-        return log_in
+        return session
 
     async def check(self, user: User | None, password: str) -> str | None:
-        """Checks the password of a user, or of nobody; raises InvalidCredentials.
+        """Checks the password of a user; raises InvalidCredentials, also for no user.
 
-        Returns a better hash where the one that is stored should be replaced.
+        Returns a stronger hash if the stored one should be replaced.
         """
-        verdict = await self._passwords.check(password, user.password_hash if user else None)
-        if not verdict.matches:
+        result = await self._passwords.check(password, user.password_hash if user else None)
+        if not result.matches:
             raise InvalidCredentials
-        return verdict.rehashed
+        return result.rehashed

@@ -1,19 +1,19 @@
-"""Setting a new password when the old one is forgotten."""
+"""Password resets: sets a new password with a code from an e-mail."""
 
 from services.accounts.credentials import sessions
 from services.accounts.credentials.codes import Challenge, Codes, Purpose
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.revocations import end_all
-from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.sessions import Session
 from services.accounts.errors import InvalidCode
-from services.accounts.outbox.outbox import Letter, post
+from services.accounts.outbox.outbox import EmailKind, enqueue
 from services.accounts.users import users
 from services.accounts.users.addresses import Address
 from services.kit.database.postgres import Pool
 
 
 class PasswordResets:
-    """Sets passwords by mailed codes."""
+    """Sends codes, and sets passwords with them."""
 
     def __init__(self, pool: Pool, codes: Codes, passwords: Passwords) -> None:
         self._pool = pool
@@ -21,16 +21,16 @@ class PasswordResets:
         self._passwords = passwords
 
     async def send_code(self, address: Address) -> None:
-        """Sends a code to whoever has an account; raises RateLimited.
+        """Sends a code to an address that has an account; raises RateLimited.
 
-        Nothing is looked up here, so there is nothing to tell who has one.
+        Nothing is looked up here, so neither answer nor time reveals who has an account.
         """
         async with self._pool.connection() as connection, connection.transaction():
-            await self._codes.ask(connection, Challenge(address, Purpose.RESET))
-            await post(connection, Letter.RESET_CODE, address)
+            await self._codes.request(connection, Challenge(address, Purpose.RESET))
+            await enqueue(connection, EmailKind.RESET_CODE, address)
 
-    async def reset(self, address: Address, code: str, password: str) -> LogIn:
-        """Sets a password, ends whatever was issued before, and logs in.
+    async def reset(self, address: Address, code: str, password: str) -> Session:
+        """Sets a password, ends all sessions, tokens and API keys, and begins a session.
 
         Raises ValidationFailed for a common password, and InvalidCode.
         """
@@ -44,8 +44,8 @@ class PasswordResets:
             if user is None:
                 raise InvalidCode
             await end_all(connection, user.id)
-            log_in = await sessions.begin(connection, user)
-            if log_in is None:
+            session = await sessions.begin(connection, user)
+            if session is None:
                 raise InvalidCode
-            await post(connection, Letter.PASSWORD_CHANGED, user.address)
-        return log_in
+            await enqueue(connection, EmailKind.PASSWORD_CHANGED, user.address)
+        return session

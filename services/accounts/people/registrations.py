@@ -1,4 +1,4 @@
-"""Registering: with a code that was mailed, or without one."""
+"""Registrations: with a code from an e-mail, or without one."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,12 +7,12 @@ from services.accounts.credentials import sessions
 from services.accounts.credentials.codes import Challenge, Codes, Purpose
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.revocations import end_all
-from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.sessions import Session
 from services.accounts.errors import EmailTaken, InvalidCode
-from services.accounts.outbox.outbox import Letter, post
+from services.accounts.outbox.outbox import EmailKind, enqueue
 from services.accounts.users import users
 from services.accounts.users.addresses import Address
-from services.accounts.users.users import Applicant, Person
+from services.accounts.users.users import NewUser, PersonalData
 from services.kit.database.postgres import Connection, Pool
 from services.kit.rpc.errors import PermissionDenied
 
@@ -26,24 +26,24 @@ class OrganizerSignUp(StrEnum):
     """Everybody."""
 
     APPROVAL = "approval"
-    """Nobody: they register as users, and the operator decides."""
+    """Nobody at once: they register as users, and the operator decides."""
 
     CLOSED = "closed"
     """Nobody: it is refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What somebody fills in to register."""
+class Registration:
+    """What somebody registers with."""
 
-    person: Person
+    personal_data: PersonalData
     address: Address
     password: str = field(repr=False)
     role: str = "USER"
 
 
 class Registrations:
-    """Makes accounts."""
+    """Adds accounts."""
 
     def __init__(
         self, pool: Pool, codes: Codes, passwords: Passwords, organizer_sign_up: OrganizerSignUp
@@ -56,58 +56,61 @@ class Registrations:
     async def send_code(self, address: Address) -> None:
         """Sends a code to register with; raises RateLimited.
 
-        Nothing is looked up here, so there is nothing to tell who has an account.
+        Nothing is looked up here, so neither answer nor time reveals who has an account.
         """
         async with self._pool.connection() as connection, connection.transaction():
-            await self._codes.ask(connection, Challenge(address, Purpose.REGISTER))
-            await post(connection, Letter.REGISTER_CODE, address)
+            await self._codes.request(connection, Challenge(address, Purpose.REGISTER))
+            await enqueue(connection, EmailKind.REGISTER_CODE, address)
 
-    async def register_with_code(self, form: Form, code: str) -> LogIn:
-        """Registers and logs in; takes over an account whose address was never verified.
+    async def register_with_code(self, registration: Registration, code: str) -> Session:
+        """Registers and begins a session; takes over an account with an unverified address.
 
-        Raises ValidationFailed for a common password, PermissionDenied for an organizer where none
-        may sign up, and InvalidCode, also where the address is that of a verified account: no code
-        was sent there.
+        Raises ValidationFailed for a common password, PermissionDenied for an organizer if sign-up
+        is closed, and InvalidCode. An address with a verified account was sent no code, so it is
+        InvalidCode too.
         """
-        self._passwords.expect_uncommon(form.password)
-        wants_to_organize = form.role == ORGANIZER
+        self._passwords.expect_uncommon(registration.password)
+        wants_to_organize = registration.role == ORGANIZER
         if wants_to_organize and self._organizer_sign_up is OrganizerSignUp.CLOSED:
             raise PermissionDenied
-        challenge = Challenge(form.address, Purpose.REGISTER)
+        challenge = Challenge(registration.address, Purpose.REGISTER)
         digest = await self._codes.check(challenge, code)
         may_organize = wants_to_organize and self._organizer_sign_up is OrganizerSignUp.OPEN
-        applicant = Applicant(
-            form.person,
-            form.address,
-            await self._passwords.hash(form.password),
+        new_user = NewUser(
+            registration.personal_data,
+            registration.address,
+            await self._passwords.hash(registration.password),
             role=ORGANIZER if may_organize else "USER",
             email_verified=True,
             asks_to_organize=wants_to_organize and not may_organize,
         )
         async with self._pool.connection() as connection, connection.transaction():
             await self._codes.spend(connection, challenge, digest)
-            log_in = await _registered(connection, applicant)
-            if log_in is None:
+            session = await _registered(connection, new_user)
+            if session is None:
                 raise InvalidCode
-        return log_in
+        return session
 
-    async def register(self, form: Form) -> LogIn:
-        """Registers a user without a code, and logs in; raises ValidationFailed and EmailTaken."""
-        self._passwords.expect_uncommon(form.password)
-        password_hash = await self._passwords.hash(form.password)
-        applicant = Applicant(form.person, form.address, password_hash)
+    async def register(self, registration: Registration) -> Session:
+        """Registers without a code and begins a session.
+
+        Raises ValidationFailed for a common password, and EmailTaken.
+        """
+        self._passwords.expect_uncommon(registration.password)
+        password_hash = await self._passwords.hash(registration.password)
+        new_user = NewUser(registration.personal_data, registration.address, password_hash)
         async with self._pool.connection() as connection, connection.transaction():
-            user = await users.add(connection, applicant)
-            log_in = await sessions.begin(connection, user) if user else None
-        if log_in is None:
+            user = await users.add(connection, new_user)
+            session = await sessions.begin(connection, user) if user else None
+        if session is None:
             raise EmailTaken
-        return log_in
+        return session
 
 
-async def _registered(connection: Connection, applicant: Applicant) -> LogIn | None:
-    user = await users.add(connection, applicant)
+async def _registered(connection: Connection, new_user: NewUser) -> Session | None:
+    user = await users.add(connection, new_user)
     if user is None:
-        user = await users.take_over(connection, applicant)
+        user = await users.take_over(connection, new_user)
         if user is None:
             return None
         await end_all(connection, user.id)

@@ -8,7 +8,7 @@ import grpc
 
 from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from services.accounts.credentials.codes import EXPIRES_IN_SECONDS, RESEND_AFTER_SECONDS
-from services.accounts.credentials.sessions import LogIn
+from services.accounts.credentials.sessions import Session
 from services.accounts.credentials.tokens import Tokens
 from services.accounts.people import messages
 from services.accounts.people.people import People
@@ -30,39 +30,39 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
         self, request: accounts_pb2.SendCodeRequest, _: Context
     ) -> accounts_pb2.SendCodeResponse:
         """See accounts.proto."""
-        await self._people.registrations.send_code(addresses.read(request.email))
+        await self._people.registrations.send_code(addresses.parse(request.email))
         return accounts_pb2.SendCodeResponse(**_CODE_SENT)
 
     async def RegisterWithCode(
         self, request: accounts_pb2.RegisterWithCodeRequest, _: Context
     ) -> accounts_pb2.RegisterWithCodeResponse:
         """See accounts.proto."""
-        log_in = await self._people.registrations.register_with_code(
-            messages.form(request), request.email_verification_code
+        session = await self._people.registrations.register_with_code(
+            messages.registration(request), request.email_verification_code
         )
-        return accounts_pb2.RegisterWithCodeResponse(session=await self._session(log_in))
+        return accounts_pb2.RegisterWithCodeResponse(session=await self._session(session))
 
     async def Register(
         self, request: accounts_pb2.RegisterRequest, _: Context
     ) -> accounts_pb2.RegisterResponse:
         """See accounts.proto."""
-        log_in = await self._people.registrations.register(messages.short_form(request))
-        return accounts_pb2.RegisterResponse(session=await self._session(log_in))
+        session = await self._people.registrations.register(messages.registration_by_name(request))
+        return accounts_pb2.RegisterResponse(session=await self._session(session))
 
     async def Login(
         self, request: accounts_pb2.LoginRequest, _: Context
     ) -> accounts_pb2.LoginResponse:
         """See accounts.proto."""
-        address = addresses.read(request.email)
-        log_in = await self._people.log_ins.log_in(address, request.password)
-        return accounts_pb2.LoginResponse(session=await self._session(log_in))
+        address = addresses.parse(request.email)
+        session = await self._people.password_login.log_in(address, request.password)
+        return accounts_pb2.LoginResponse(session=await self._session(session))
 
     async def RefreshSession(
         self, request: accounts_pb2.RefreshSessionRequest, _: Context
     ) -> accounts_pb2.RefreshSessionResponse:
         """See accounts.proto."""
-        log_in = await self._people.sessions.refresh(request.refresh_token)
-        return accounts_pb2.RefreshSessionResponse(session=await self._session(log_in))
+        session = await self._people.sessions.refresh(request.refresh_token)
+        return accounts_pb2.RefreshSessionResponse(session=await self._session(session))
 
     async def Logout(
         self, request: accounts_pb2.LogoutRequest, _: Context
@@ -104,24 +104,24 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
         self, request: accounts_pb2.ForgotPasswordRequest, _: Context
     ) -> accounts_pb2.ForgotPasswordResponse:
         """See accounts.proto."""
-        await self._people.password_resets.send_code(addresses.read(request.email))
+        await self._people.password_resets.send_code(addresses.parse(request.email))
         return accounts_pb2.ForgotPasswordResponse(**_CODE_SENT)
 
     async def ResetPassword(
         self, request: accounts_pb2.ResetPasswordRequest, _: Context
     ) -> accounts_pb2.ResetPasswordResponse:
         """See accounts.proto."""
-        address = addresses.read(request.email)
-        log_in = await self._people.password_resets.reset(
+        address = addresses.parse(request.email)
+        session = await self._people.password_resets.reset(
             address, request.code, request.new_password
         )
-        return accounts_pb2.ResetPasswordResponse(session=await self._session(log_in))
+        return accounts_pb2.ResetPasswordResponse(session=await self._session(session))
 
     async def ChangeEmail(
         self, request: accounts_pb2.ChangeEmailRequest, _: Context
     ) -> accounts_pb2.ChangeEmailResponse:
         """See accounts.proto."""
-        account_id, address = context.account_id(), addresses.read(request.email)
+        account_id, address = context.account_id(), addresses.parse(request.email)
         changes = self._people.email_changes
         if request.HasField("code"):
             user = await changes.change(account_id, address, request.code)
@@ -131,8 +131,8 @@ class AccountsServicer(accounts_pb2_grpc.AccountsServiceServicer):
         user = await changes.send_code(account_id, address, request.password)
         return accounts_pb2.ChangeEmailResponse(email=user.email, changed=False, **_CODE_SENT)
 
-    async def _session(self, log_in: LogIn) -> accounts_pb2.Session:
-        return messages.session(log_in, await self._tokens.issue(log_in.user))
+    async def _session(self, session: Session) -> accounts_pb2.Session:
+        return messages.session(session, await self._tokens.issue(session.user))
 
 
 _CODE_SENT: Mapping[str, Any] = MappingProxyType(

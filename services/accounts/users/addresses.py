@@ -1,4 +1,4 @@
-"""E-mail addresses: which are accepted, and which are the same one."""
+"""E-mail addresses: which are valid, and which are equal."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from services.kit.rpc.errors import ValidationFailed, Violation
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address as it is spelled, for mail, and the form in which two spellings are equal.
+    """An address as its owner spells it, and its canonical form, which is compared.
 
-    Both are ASCII, so no two of them look alike without being the same.
+    Both are ASCII, so two addresses that look the same are the same.
     """
 
     spelled: str
     canonical: str
 
 
-def read(text: str) -> Address:
-    """Reads an address; raises ValidationFailed. Nobody is asked whether it exists.
+def parse(text: str) -> Address:
+    """Parses an address; raises ValidationFailed. Does not check whether it exists.
 
-    Letters before the @ are equal in either case, though a mail server may tell them apart: none
-    that matters does, and people spell their own address both ways.
+    Ignores case before the @ too. A mail server may distinguish it, but none that matters does,
+    and people spell their own address both ways.
     """
     try:
-        # A "test environment" admits addresses below .test, which harm nobody.
+        # Admits addresses below .test, which are harmless.
         found = validate_email(
             text,
             strict=True,

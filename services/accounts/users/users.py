@@ -1,4 +1,4 @@
-"""Users: the rows of those who have an account, and of those who had one."""
+"""Users: the rows of accounts, also of deleted ones."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,8 +14,8 @@ SQL = queries.load(__file__)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What people say of themselves; empty is unsaid."""
+class PersonalData:
+    """Name and country, as the user gave them; empty if not given."""
 
     name: str = ""
     firstname: str = ""
@@ -25,7 +25,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who has an account; `generation` is that of its tokens."""
+    """An account that is neither banned nor deleted; `generation` is that of its tokens."""
 
     id: str
     email: str
@@ -41,20 +41,20 @@ class User:
 
     @property
     def address(self) -> Address:
-        """Where letters go."""
+        """Where e-mails go."""
         return Address(self.email, self.canonical_email)
 
     @property
     def called(self) -> str:
-        """The name to call the user by."""
+        """The name to show."""
         return self.name or f"{self.firstname} {self.lastname}".strip()
 
 
 @dataclass(frozen=True, slots=True)
-class Applicant:
-    """Somebody who registers; `asks_to_organize` leaves it to the operator whether they may."""
+class NewUser:
+    """An account to add. `asks_to_organize` lets the operator decide about the role."""
 
-    person: Person
+    personal_data: PersonalData
     address: Address
     password_hash: str = field(repr=False)
     role: str = "USER"
@@ -63,51 +63,51 @@ class Applicant:
 
 
 async def find(connection: Connection, address: Address) -> User | None:
-    """Finds who has an address, unless they are banned."""
+    """Finds the user with an address, unless banned."""
     return await _one(connection, "find_user", {"canonical_email": address.canonical})
 
 
 async def get(connection: Connection, account_id: str) -> User | None:
-    """Gets a user by the id of the account, unless it is banned or deleted."""
+    """Gets a user by id, unless banned or deleted."""
     return await _one(connection, "get_user", {"id": account_id})
 
 
 async def lock(connection: Connection, account_id: str) -> User | None:
-    """Gets a user like `get`, whom nobody else changes before the transaction ends."""
+    """Gets a user like `get`, and locks the row until the transaction ends."""
     return await _one(connection, "lock_user", {"id": account_id})
 
 
-async def add(connection: Connection, applicant: Applicant) -> User | None:
-    """Adds an account; None when its address has one."""
-    return await _one(connection, "add_user", _values(applicant))
+async def add(connection: Connection, new_user: NewUser) -> User | None:
+    """Adds an account; None if the address has one already."""
+    return await _one(connection, "add_user", _values(new_user))
 
 
-async def take_over(connection: Connection, applicant: Applicant) -> User | None:
-    """Makes an account of an unverified address the applicant's; None when it has none such.
+async def take_over(connection: Connection, new_user: NewUser) -> User | None:
+    """Makes an account of an unverified address the new_user's; None when it has none such.
 
     Ends its access tokens. The caller ends its sessions and API keys in the same transaction.
     """
-    return await _one(connection, "take_over_user", _values(applicant))
+    return await _one(connection, "take_over_user", _values(new_user))
 
 
 async def set_password(connection: Connection, address: Address, password_hash: str) -> User | None:
-    """Sets a password by a mailed code, which verifies the address; None when nobody has it.
+    """Sets the password of the account with an address, and marks the address as verified.
 
-    Ends the account's access tokens. The caller ends its sessions and API keys in the same
-    transaction.
+    Returns None if nobody has the address. Ends the account's access tokens. The caller ends its
+    sessions and API keys in the same transaction.
     """
     values = {"canonical_email": address.canonical, "password_hash": password_hash}
     return await _one(connection, "set_password", values)
 
 
 async def rehash(connection: Connection, user: User, password_hash: str) -> None:
-    """Stores a better hash of the same password, unless that was changed by now."""
+    """Stores a stronger hash of the same password, unless the password was changed meanwhile."""
     values = {"id": user.id, "known": user.password_hash, "password_hash": password_hash}
     await connection.execute(SQL["rehash_password"], values)
 
 
 async def set_email(connection: Connection, account_id: str, address: Address) -> User | None:
-    """Gives an account a verified address; raises UniqueViolation when another one has it."""
+    """Sets a verified address; raises UniqueViolation if another account has it."""
     values = {
         "id": account_id,
         "email": address.spelled,
@@ -116,9 +116,11 @@ async def set_email(connection: Connection, account_id: str, address: Address) -
     return await _one(connection, "set_email", values)
 
 
-async def set_person(connection: Connection, account_id: str, person: Person) -> User | None:
-    """Stores what a user says of themselves."""
-    return await _one(connection, "set_person", asdict(person) | {"id": account_id})
+async def set_personal_data(
+    connection: Connection, account_id: str, personal_data: PersonalData
+) -> User | None:
+    """Sets the name and the country of a user."""
+    return await _one(connection, "set_personal_data", asdict(personal_data) | {"id": account_id})
 
 
 async def erase(connection: Connection, account_id: str) -> None:
@@ -134,13 +136,13 @@ async def _one(connection: Connection, statement: str, values: Mapping[str, obje
     return await (await cursor.execute(SQL[statement], values)).fetchone()
 
 
-def _values(applicant: Applicant) -> dict[str, object]:
-    return asdict(applicant.person) | {
+def _values(new_user: NewUser) -> dict[str, object]:
+    return asdict(new_user.personal_data) | {
         "id": identifiers.account_id(),
-        "email": applicant.address.spelled,
-        "canonical_email": applicant.address.canonical,
-        "email_verified": applicant.email_verified,
-        "password_hash": applicant.password_hash,
-        "role": applicant.role,
-        "asks_to_organize": applicant.asks_to_organize,
+        "email": new_user.address.spelled,
+        "canonical_email": new_user.address.canonical,
+        "email_verified": new_user.email_verified,
+        "password_hash": new_user.password_hash,
+        "role": new_user.role,
+        "asks_to_organize": new_user.asks_to_organize,
     }

@@ -1,5 +1,5 @@
 -- name: get_user
--- Gets who has an account.
+-- Gets a user.
 SELECT
     id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
     generation, password_hash
@@ -9,7 +9,7 @@ WHERE id = %(id)s
     AND banned_at IS NULL
 
 -- name: lock_user
--- Gets who has an account, and keeps the row as it is until the transaction ends.
+-- Gets a user, and locks the row until the transaction ends.
 SELECT
     id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
     generation, password_hash
@@ -20,7 +20,7 @@ WHERE id = %(id)s
 FOR NO KEY UPDATE
 
 -- name: find_user
--- Finds who has an address.
+-- Finds the user with an address.
 SELECT
     id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
     generation, password_hash
@@ -29,7 +29,7 @@ WHERE canonical_email = %(canonical_email)s
     AND banned_at IS NULL
 
 -- name: add_user
--- Adds an account; of several who register one address the unique constraint admits one.
+-- Adds an account. The unique constraint admits one of several concurrent registrations.
 INSERT INTO accounts (
     id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
     password_hash, organizer_asked_at
@@ -45,7 +45,7 @@ RETURNING
     generation, password_hash
 
 -- name: take_over_user
--- Makes an unverified account the applicant's, and begins another generation of its tokens.
+-- Gives an unverified account to the new user, and starts a new generation of its tokens.
 UPDATE accounts
 SET
     email = %(email)s,
@@ -68,7 +68,7 @@ RETURNING
     generation, password_hash
 
 -- name: set_password
--- Sets a password, and begins another generation of the account's tokens.
+-- Sets a password, and starts a new generation of the account's tokens.
 UPDATE accounts
 SET
     password_hash = %(password_hash)s,
@@ -83,14 +83,14 @@ RETURNING
     generation, password_hash
 
 -- name: rehash_password
--- Stores another hash of a password, if it still is the password.
+-- Stores a new hash of a password, unless the password was changed meanwhile.
 UPDATE accounts
 SET password_hash = %(password_hash)s
 WHERE id = %(id)s
     AND password_hash = %(known)s
 
 -- name: set_email
--- Gives an account a verified address; accounts_email_unique refuses that of another one.
+-- Sets a verified address; accounts_email_unique refuses the address of another account.
 UPDATE accounts
 SET
     email = %(email)s,
@@ -104,8 +104,8 @@ RETURNING
     id, email, canonical_email, email_verified, name, firstname, lastname, country, role,
     generation, password_hash
 
--- name: set_person
--- Stores what a user says of themselves.
+-- name: set_personal_data
+-- Sets the name and the country of a user.
 UPDATE accounts
 SET
     name = %(name)s,
@@ -119,7 +119,7 @@ RETURNING
     generation, password_hash
 
 -- name: erase_user
--- Erases the person; what is left tells nothing of who it was.
+-- Erases all personal data of an account.
 UPDATE accounts
 SET
     email = NULL,

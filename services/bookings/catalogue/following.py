@@ -18,7 +18,7 @@ from services.bookings import metrics
 from services.bookings.errors import HistoryGone
 from services.bookings.inventory import EventState, Inventory, Place
 from services.bookings.inventory.commands import Overtaken
-from services.kit.concurrency.outage import Silence
+from services.kit.concurrency.outage import Outage
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.process.failpoints import failpoint
@@ -68,7 +68,7 @@ class Follower:
         self._inventory = inventory
         self._feed = feed
         self._heard_at = time.monotonic()
-        self._silence = Silence("catalogue cannot be followed")
+        self._outage = Outage("catalogue cannot be followed")
 
     async def place(self) -> Place:
         """Tells how far the catalogue's changes are applied."""
@@ -93,7 +93,7 @@ class Follower:
             return True
         except Refusal as refusal:
             metrics.LAG_SECONDS.set(time.monotonic() - self._heard_at)
-            self._silence.go_on(refusal.reason)
+            self._outage.record_failure(refusal.reason)
             return False
 
     async def _follow_from(self, place: Place) -> bool:
@@ -103,7 +103,7 @@ class Follower:
             await self._start_over(place)
             return True
         self._heard_at = time.monotonic()
-        self._silence.end()
+        self._outage.record_answer()
         metrics.LAG_SECONDS.set(_age(page.oldest_at))
         if page.place != place:
             await self._advance(place, page)

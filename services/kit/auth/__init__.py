@@ -1,1 +1,1 @@
-"""From credentials to callers: tokens, API keys, and the keys that they are checked by."""
+"""Authentication: turns tokens, API keys and service keys into callers."""

@@ -1,13 +1,13 @@
-"""From an `authorization` to a caller: the one place where credentials are looked at."""
+"""Authenticates callers: the one place that verifies credentials."""
 
 import asyncio
 import hmac
 from collections.abc import Sequence
 
 from services.kit.auth.api_keys import PREFIX, ApiKeys
-from services.kit.auth.credential_cache import Known
-from services.kit.auth.issuer import NOBODY, Issuer
-from services.kit.auth.trusted_keys import Trust
+from services.kit.auth.credential_cache import CredentialCache
+from services.kit.auth.issuer import NO_ISSUER, Issuer
+from services.kit.auth.trusted_keys import TrustedKeys
 from services.kit.rpc import callers
 from services.kit.rpc.callers import ANONYMOUS, SERVICE, SERVICE_SCHEME, Caller, Role, Rule
 from services.kit.rpc.errors import InvalidToken, Refusal
@@ -18,46 +18,46 @@ __all__ = ["ANONYMOUS", "SERVICE", "SERVICE_SCHEME", "Authenticator", "Caller", 
 class Authenticator:
     """Turns an `authorization` into a caller.
 
-    `Bearer <token>` and `Bearer <api key>` are an account, as `issuer` vouches for it; `Service
-    <key>` is one of the services, which share `service_key`; empty admits none.
+    `Bearer <token>` and `Bearer <api key>` are an account that `issuer` knows. `Service <key>` is
+    one of the services, which share `service_key`; if that is empty, no service is admitted.
     """
 
-    def __init__(self, *, open_access: bool, service_key: str, issuer: Issuer = NOBODY) -> None:
+    def __init__(self, *, open_access: bool, service_key: str, issuer: Issuer = NO_ISSUER) -> None:
         self._open_access = open_access
         self._service_key = service_key.encode()
-        self._known = Known()
+        self._cache = CredentialCache()
         self._api_keys = ApiKeys(issuer)
-        self._trust = Trust(issuer, self._known)
-        self.refresh = self._trust.refresh
-        """Work to repeat each REFRESH_SECONDS: learns of new keys and of revocations."""
+        self._trusted_keys = TrustedKeys(issuer, self._cache)
+        self.refresh = self._trusted_keys.refresh
+        """Work to repeat every REFRESH_SECONDS: gets new keys and revocations."""
 
-    def known(self, authorization: str | None) -> Caller | None:
-        """Tells at once who calls, if that was found out before; else None, and `authenticate`."""
+    def cached(self, authorization: str | None) -> Caller | None:
+        """Returns the caller of a cached credential; None if `authenticate` must verify it."""
         if not authorization:
             return ANONYMOUS
-        return self._known.find(authorization)
+        return self._cache.find(authorization)
 
     async def authenticate(self, authorization: str | None) -> Caller:
-        """Tells who calls; raises InvalidToken, or Unavailable when only the issuer could tell."""
-        if caller := self.known(authorization):
+        """Returns the caller; raises InvalidToken, or Unavailable if the issuer does not answer."""
+        if caller := self.cached(authorization):
             return caller
         scheme, _, credential = (authorization or "").partition(" ")
         if scheme == _SERVICE and self._is_service_key(credential):
             return SERVICE
         if scheme.lower() != _BEARER:
             raise InvalidToken
-        check = self._api_keys.check if credential.startswith(PREFIX) else self._trust.check
+        check = self._api_keys.check if credential.startswith(PREFIX) else self._trusted_keys.check
         caller, until = await check(credential)
-        self._known.add(authorization or "", caller, until=until)
+        self._cache.add(authorization or "", caller, until=until)
         return caller
 
     async def authenticate_all(self, authorizations: Sequence[str]) -> list[Caller | Refusal]:
-        """Tells who calls, for each of many calls at once, or why it is refused."""
-        known = {each: self.known(each) for each in set(authorizations)}
-        unknown = [each for each, caller in known.items() if caller is None]
+        """Returns the caller of each of many calls, or why it is refused."""
+        cached = {each: self.cached(each) for each in set(authorizations)}
+        unknown = [each for each, caller in cached.items() if caller is None]
         tried = await asyncio.gather(*map(self._tried, unknown)) if unknown else ()
         found = dict(zip(unknown, tried, strict=True))
-        return [known[each] or found[each] for each in authorizations]
+        return [cached[each] or found[each] for each in authorizations]
 
     def admit(self, caller: Caller, rule: Rule) -> None:
         """Raises Unauthenticated or PermissionDenied unless the rule admits the caller."""

@@ -1,4 +1,4 @@
-"""Credentials that were seen before, and whom they stand for."""
+"""Caches the callers of credentials that were verified before."""
 
 import time
 from collections import OrderedDict
@@ -9,10 +9,10 @@ from services.kit.rpc.callers import Caller
 SIZE = 20_000
 
 
-class Known:
-    """At most `size` credentials, each until its time is over; the longest unused go first.
+class CredentialCache:
+    """Keeps at most `size` valid credentials until they expire; evicts the least recently used.
 
-    Only what was found good is kept, so nobody can push others out with made-up ones.
+    Invalid credentials are not kept, so nobody can evict others by sending invented ones.
     """
 
     def __init__(self, size: int = SIZE) -> None:
@@ -23,7 +23,7 @@ class Known:
         return len(self._entries)
 
     def find(self, credential: str) -> Caller | None:
-        """Tells who calls; None for a credential that has to be looked into."""
+        """Returns the caller of a credential; None if it must be verified."""
         entry = self._entries.get(credential)
         if entry is None:
             return None
@@ -34,14 +34,14 @@ class Known:
         return entry[0]
 
     def add(self, credential: str, caller: Caller, *, until: float) -> None:
-        """Remembers a good credential until a time (Unix)."""
+        """Keeps a valid credential until a time (Unix)."""
         self._entries[credential] = (caller, until)
         self._entries.move_to_end(credential)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
     def forget(self, subjects: Collection[str]) -> None:
-        """Forgets the credentials of some subjects, which are looked into again when next seen."""
+        """Forgets the credentials of some subjects, so that they are verified again."""
         for credential in [c for c, (who, _) in self._entries.items() if who.subject in subjects]:
             del self._entries[credential]
 

@@ -1,4 +1,4 @@
-"""What whoever issues credentials is asked: the port that `__main__` fills."""
+"""The interface to the issuer of credentials, which `__main__` implements."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from services.kit.rpc.errors import InvalidToken
 
 
 @dataclass(frozen=True, slots=True)
-class Trusted:
-    """What makes a token good: the keys by their ids, and the generations of some subjects.
+class IssuerState:
+    """What tokens are verified with: public keys by key id, and revocations.
 
-    A token of a lower generation than its subject has now was revoked.
+    `generations` has subjects whose tokens of a lower generation are revoked.
     """
 
     keys: Mapping[str, Ed25519PublicKey] = field(default_factory=dict)
@@ -22,25 +22,25 @@ class Trusted:
 
 
 class Issuer(Protocol):
-    """Knows the keys, what was revoked, and whose an API key is."""
+    """Knows the public keys, the revocations and the API keys."""
 
-    async def trusted(self) -> Trusted:
-        """Tells what makes a token good from now on. Raises Refusal when it cannot say."""
+    async def state(self) -> IssuerState:
+        """Returns the current keys and revocations. Raises Refusal if it cannot."""
 
     async def resolve(self, api_key: str) -> Caller:
-        """Tells who calls with an API key. Raises InvalidToken, or another Refusal."""
+        """Returns the caller of an API key. Raises InvalidToken, or another Refusal."""
 
 
-class Nobody:
-    """The issuer where there is none: every token and key is made up."""
+class NoIssuer:
+    """The issuer if there is none: no token and no API key is valid."""
 
-    async def trusted(self) -> Trusted:
+    async def state(self) -> IssuerState:
         """See Issuer."""
-        return Trusted()
+        return IssuerState()
 
     async def resolve(self, api_key: str) -> Caller:
         """See Issuer."""
         raise InvalidToken
 
 
-NOBODY = Nobody()
+NO_ISSUER = NoIssuer()

@@ -1,7 +1,7 @@
-"""Access tokens: what one says, if it is ours and its time is now.
+"""Verifies access tokens.
 
 A token is a JWT (RFC 9068) signed with EdDSA. Algorithm, type, issuer and audience are fixed here;
-nothing that a token says of itself chooses how it is checked.
+nothing in a token chooses how it is verified.
 """
 
 import json
@@ -23,12 +23,12 @@ ISSUER = "boxoffice"
 AUDIENCE = "boxoffice"
 LIFETIME_SECONDS = 900
 SKEW_SECONDS = 5
-"""How far the clock of who signed may be ahead of ours."""
+"""How far the clock of accounts may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says: an account, its role, its generation, and when the token ends (Unix)."""
+    """The claims of a token; `expires_at` is in Unix time."""
 
     subject: str
     role: Role
@@ -37,9 +37,9 @@ class Claims:
 
 
 def key_id(token: str) -> str:
-    """Reads which key a token says it was signed with; raises InvalidToken unless it is in form.
+    """Reads the key id of a token; raises InvalidToken for malformed ones.
 
-    The form is canonical: no other spelling of the same token is one.
+    Only the canonical encoding of a token is well-formed.
     """
     if not _FORM.fullmatch(token):
         raise InvalidToken
@@ -47,7 +47,7 @@ def key_id(token: str) -> str:
         header = _JWS.get_unverified_header(token)
     except jwt.PyJWTError as error:
         raise InvalidToken from error
-    # Keys in or behind the header (jwk, jku, x5u) and demands (crit) are none of ours.
+    # Keys in the header (jwk, jku, x5u) and extensions (crit) are never accepted.
     if header.keys() != _HEADER or header["typ"] != TYPE or header["alg"] != ALGORITHM:
         raise InvalidToken
     kid: str = header["kid"]
@@ -55,7 +55,10 @@ def key_id(token: str) -> str:
 
 
 def verify(token: str, key: Ed25519PublicKey) -> Claims:
-    """Checks a token whose `key_id` is the key's, and gives its claims; raises InvalidToken."""
+    """Verifies a token with the key of its `key_id` and returns its claims.
+
+    Raises InvalidToken.
+    """
     try:
         payload = _JWS.decode(token, key, algorithms=[ALGORITHM])
         claims = json.loads(payload, parse_constant=_refuse, parse_float=_refuse)
@@ -71,7 +74,7 @@ def _claims(claims: Mapping[str, Any], *, now: float) -> Claims:
         raise InvalidToken
     begins, expires = _moment(claims, "iat"), _moment(claims, "exp")
     not_before = _moment(claims, "nbf") if "nbf" in claims else begins
-    # Revocations are listed for little longer than a token may live.
+    # A longer lifetime than ours is refused: revocations are listed for little longer than that.
     if not max(begins, not_before) - SKEW_SECONDS <= now < expires <= begins + LIFETIME_SECONDS:
         raise InvalidToken
     _text(claims, "jti")
@@ -82,7 +85,7 @@ def _claims(claims: Mapping[str, Any], *, now: float) -> Claims:
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> int:
-    """Reads a whole number; a bool is none."""
+    """Reads a non-negative integer, which a bool is not."""
     value = claims.get(name)
     if type(value) is not int or value < 0:
         raise InvalidToken
@@ -97,13 +100,13 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 
 
 def _refuse(_: str) -> None:
-    raise ValueError("no number of ours")
+    raise ValueError("not an integer")
 
 
 _JWS = jwt.PyJWS(algorithms=[ALGORITHM])
 _HEADER = {"typ", "alg", "kid"}
 _ROLES = frozenset(Role)
 _LONGEST = 128
-# Lengths bound the work for what nobody signed. 64 bytes are 86 characters, four bits of the last
-# one unused: zero in the canonical form.
+# Lengths bound the work for unsigned input. A signature of 64 bytes has 86 characters; in the
+# canonical form the four unused bits of the last one are zero.
 _FORM = re.compile(r"[\w-]{1,256}\.[\w-]{1,2048}\.[\w-]{85}[AQgw]", re.ASCII)

@@ -1,40 +1,40 @@
-"""Whether somebody who is asked again and again still answers."""
+"""Logs the outage of a service that is called again and again, once and only if it lasts."""
 
 import time
 
 import structlog
 
 LASTING_SECONDS = 5.0
-"""Shorter silences are usual: while everything starts, stops or is replaced."""
+"""Shorter outages are usual, while processes start, stop or are replaced."""
 
 log = structlog.get_logger()
 
 
-class Silence:
-    """Notes who does not answer; what is logged then is `event`, once, when it has lasted."""
+class Outage:
+    """Logs `event` once when calls have failed for LASTING_SECONDS."""
 
     def __init__(self, event: str) -> None:
         self._event = event
         self._since: float | None = None
-        self._is_told = False
+        self._is_logged = False
 
     def __bool__(self) -> bool:
-        """Whether the last question had no answer."""
+        """Whether the last call failed."""
         return self._since is not None
 
-    def end(self) -> None:
-        """Notes an answer."""
+    def record_answer(self) -> None:
+        """Ends the outage, if there is one."""
         self._since = None
-        self._is_told = False
+        self._is_logged = False
 
-    def go_on(self, reason: str) -> None:
-        """Notes a question without an answer, and why."""
+    def record_failure(self, reason: str) -> None:
+        """Starts or continues the outage."""
         now = time.monotonic()
         if self._since is None:
             self._since = now
         seconds = now - self._since
         if seconds < LASTING_SECONDS:
             log.debug(self._event, reason=reason)
-        elif not self._is_told:
-            self._is_told = True
+        elif not self._is_logged:
+            self._is_logged = True
             log.warning(self._event, reason=reason, seconds=round(seconds, 1))

@@ -148,7 +148,7 @@ class Authentication:
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
             authorization = _metadata(call_context).get("authorization")
-            caller = authenticator.known(authorization)
+            caller = authenticator.cached(authorization)
             if caller is None:
                 caller = await authenticator.authenticate(authorization)
             authenticator.admit(caller, method.rule)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from services.accounts.credentials.api_keys import ApiKeys, Holder
+from services.accounts.credentials.api_keys import ApiKeys, ResolvedApiKey
 from tests.conftest import Database
 from tests.deploy.operator.conftest import Type
 from tests.pools import patient_pool
@@ -23,10 +23,10 @@ def account(database: Database) -> str:
     return add_account(database, email=EMAIL, canonical_email=EMAIL)
 
 
-def holder(database: Database, api_key: str) -> Holder:
+def holder(database: Database, api_key: str) -> ResolvedApiKey:
     """Asks accounts whose key it is."""
 
-    async def resolve() -> Holder:
+    async def resolve() -> ResolvedApiKey:
         async with patient_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
             return await ApiKeys(pool).resolve(api_key)
 

@@ -2,8 +2,8 @@ import grpc
 import pytest
 
 from gateway.admission.credentials import PublicIssuer
-from services.kit.auth.accounts_client import Identity
 from services.kit.auth.authentication import Authenticator
+from services.kit.auth.issuer_client import IssuerClient
 from services.kit.rpc.callers import Role
 from services.kit.rpc.errors import InvalidToken, Unavailable
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
@@ -16,7 +16,7 @@ async def test_the_gateway_tells_whom_to_limit() -> None:
     issuer = ScriptedIssuer()
     server, target = await serve_identity(issuer)
     async with grpc.aio.insecure_channel(target) as channel:
-        identity = Identity(channel, "", environment="test")
+        identity = IssuerClient(channel, "", environment="test")
         reader = Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")
         caller = await reader.authenticate(f"Bearer {issuer.token(ADA, Role.ADMIN)}")
         assert caller.subject == ADA
@@ -37,7 +37,7 @@ async def test_the_gateway_tells_whom_to_limit() -> None:
 async def test_without_accounts_nobody_can_tell() -> None:
     """A token of a key that was never heard of may be good."""
     async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
-        identity = Identity(nowhere, "", environment="test")
+        identity = IssuerClient(nowhere, "", environment="test")
         reader = Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")
         with pytest.raises(Unavailable):
             await reader.authenticate(f"Bearer {ScriptedIssuer().token(ADA)}")

@@ -14,7 +14,7 @@ from services.accounts.__main__ import serving
 from services.accounts.credentials.codes import Codes
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.signing_keys import SigningKeys
-from services.accounts.mail.mailer import Mailing
+from services.accounts.mail.mailer import Mailer
 from services.accounts.people.people import People
 from services.accounts.people.registrations import OrganizerSignUp
 from services.accounts.settings import Settings
@@ -24,9 +24,9 @@ from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.accounts import mailbox
 from tests.services.accounts.client import SERVICE_KEY, Client
+from tests.services.accounts.delivery import Delivery
 from tests.services.accounts.mailbox import Mailbox
-from tests.services.accounts.post import Post
-from tests.services.accounts.visitor import Visitor
+from tests.services.accounts.user_client import UserClient
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -85,11 +85,11 @@ async def inbox() -> AsyncIterator[Mailbox]:
 
 
 @pytest.fixture
-async def visitor(serve: Serve, inbox: Mailbox) -> AsyncIterator[Visitor]:
+async def user_client(serve: Serve, inbox: Mailbox) -> AsyncIterator[UserClient]:
     """Serves accounts, which anybody may join as an organizer, for somebody without a token."""
     url = f"smtp://127.0.0.1:{inbox.port}"
     async with serve(smtp_url=url, organizer_sign_up="open") as served:
-        yield Visitor(accounts_pb2_grpc.AccountsServiceStub(served.channel), inbox)
+        yield UserClient(accounts_pb2_grpc.AccountsServiceStub(served.channel), inbox)
 
 
 @pytest.fixture
@@ -99,15 +99,15 @@ def codes(pool: Pool) -> Codes:
 
 
 @pytest.fixture
-def mailing(pool: Pool, codes: Codes, inbox: Mailbox) -> Mailing:
+def mailer(pool: Pool, codes: Codes, inbox: Mailbox) -> Mailer:
     """Gives the worker, which sends when the test says so."""
-    return Mailing(pool, codes, server=inbox.server, sender="Boxoffice <boxoffice@example.com>")
+    return Mailer(pool, codes, server=inbox.server, sender="Boxoffice <boxoffice@example.com>")
 
 
 @pytest.fixture
-def post(mailing: Mailing, inbox: Mailbox) -> Post:
+def delivery(mailer: Mailer, inbox: Mailbox) -> Delivery:
     """Gives who brings the codes."""
-    return Post(mailing, inbox)
+    return Delivery(mailer, inbox)
 
 
 @pytest.fixture

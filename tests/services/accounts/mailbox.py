@@ -17,42 +17,42 @@ from services.accounts.mail.smtp import SmtpServer
 
 @dataclass
 class Mailbox:
-    """The letters that arrived; `answer` is what the server says to each."""
+    """The e-mails that arrived; `answer` is what the server says to each."""
 
     port: int = 0
     answer: str = "250 OK"
-    letters: list[EmailMessage] = field(default_factory=list)
+    emails: list[EmailMessage] = field(default_factory=list)
 
     @property
     def server(self) -> SmtpServer:
-        """Where it is, for who sends."""
+        """The server, for the sender."""
         return SmtpServer("smtp", "127.0.0.1", self.port)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
-        """Takes a letter; see aiosmtpd."""
+        """Takes an e-mail; see aiosmtpd."""
         if self.answer.startswith("250"):
             content = cast(bytes, envelope.content)
-            letter = email.message_from_bytes(content, policy=default)
-            self.letters.append(letter)
+            message = email.message_from_bytes(content, policy=default)
+            self.emails.append(message)
         return self.answer
 
     def count(self, to: str) -> int:
-        """Counts the letters to an address."""
-        return sum(letter["To"] == to for letter in self.letters)
+        """Counts the e-mails to an address."""
+        return sum(email["To"] == to for email in self.emails)
 
     def last(self, to: str) -> EmailMessage:
-        """Gives the last letter to an address."""
-        return [letter for letter in self.letters if letter["To"] == to][-1]
+        """Gives the last e-mail to an address."""
+        return [email for email in self.emails if email["To"] == to][-1]
 
     def code(self, to: str) -> str:
-        """Reads the code in the last letter to an address."""
+        """Reads the code in the last e-mail to an address."""
         [code] = re.findall(r"\b\d{6}\b", text(self.last(to)))
         return cast(str, code)
 
 
-def text(letter: EmailMessage, subtype: str = "plain") -> str:
-    """Reads the plain text or the HTML of a letter."""
-    part = letter.get_body((subtype,))
+def text(email: EmailMessage, subtype: str = "plain") -> str:
+    """Reads the plain text or the HTML of an e-mail."""
+    part = email.get_body((subtype,))
     assert part is not None
     return cast(str, part.get_content())
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.accounts.credentials.api_keys import SQL, ApiKey, ApiKeys, Wish
+from services.accounts.credentials.api_keys import SQL, ApiKey, ApiKeys, ApiKeySpec
 from services.accounts.errors import ApiKeyNotFound
 from services.kit.database.postgres import Pool
 from services.kit.rpc import paging
@@ -17,8 +17,8 @@ from tests.conftest import Database
 from tests.services.accounts.client import add_account, execute, read
 from tests.services.conditions import until_blocked
 
-READING = Wish("backup", ["BOOKINGS_READ"])
-FOR_ANYONE = Wish("import", ["BOOKINGS_ANY_USER"])
+READING = ApiKeySpec("backup", ["BOOKINGS_READ"])
+FOR_ANYONE = ApiKeySpec("import", ["BOOKINGS_ANY_USER"])
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ async def test_a_key_cannot_end_before_it_begins(api_keys: ApiKeys, account: str
     """The field is named."""
     past = datetime.now(UTC) - timedelta(seconds=1)
     with pytest.raises(ValidationFailed) as refused:
-        await api_keys.create(account, 1, Wish("late", ["BOOKINGS_READ"], past))
+        await api_keys.create(account, 1, ApiKeySpec("late", ["BOOKINGS_READ"], past))
     assert [violation.path for violation in refused.value.violations] == ["expires_at"]
 
 

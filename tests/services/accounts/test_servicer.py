@@ -6,167 +6,169 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from boxoffice.accounts.v1 import accounts_pb2, identity_pb2
 from tests.conftest import Database
 from tests.services.accounts.client import pass_time, read
-from tests.services.accounts.visitor import ADA, PASSWORD, Visitor
+from tests.services.accounts.user_client import ADA, PASSWORD, UserClient
 from tests.services.events.client import refused
 
 
-async def test_a_session_is_all_that_a_client_needs(visitor: Visitor) -> None:
+async def test_a_session_is_all_that_a_client_needs(user_client: UserClient) -> None:
     """Tokens, for how long, and who is logged in; the token works at once."""
-    user = await visitor.register(role=identity_pb2.ROLE_ORGANIZER, country="England")
-    session = visitor.session
+    user = await user_client.register(role=identity_pb2.ROLE_ORGANIZER, country="England")
+    session = user_client.session
     assert (session.token_type, session.expires_in) == ("Bearer", 900)
     assert re.fullmatch("[A-Za-z0-9_-]{64}", session.refresh_token)
     assert re.fullmatch("acct_[a-z2-7]{26}", user.id)
     assert (user.name, user.firstname, user.lastname) == ("Ada Lovelace", "Ada", "Lovelace")
     assert (user.email, user.role, user.email_verified) == (ADA, identity_pb2.ROLE_ORGANIZER, True)
-    profile = (await visitor.call("GetMe")).profile
+    profile = (await user_client.call("GetMe")).profile
     assert (profile.id, profile.country) == (user.id, "England")
 
 
-async def test_a_code_is_answered_alike_for_every_address(visitor: Visitor) -> None:
+async def test_a_code_is_answered_alike_for_every_address(user_client: UserClient) -> None:
     """Known or not, to register or to reset."""
-    await visitor.register()
+    await user_client.register()
     answers = [
-        await visitor.call("SendCode", email="nobody@example.com", type="register"),
-        await visitor.call("ForgotPassword", email="noone@example.com"),
+        await user_client.call("SendCode", email="nobody@example.com", type="register"),
+        await user_client.call("ForgotPassword", email="noone@example.com"),
     ]
     told = {(answer.expires_in_seconds, answer.resend_after_seconds) for answer in answers}
     for rpc, fields in (("SendCode", {"type": "register"}), ("ForgotPassword", {})):
         with refused("RATE_LIMITED") as refusal:
-            await visitor.call(rpc, email=ADA, **fields)
+            await user_client.call(rpc, email=ADA, **fields)
         assert 1 <= int(refusal.metadata["retry_after_seconds"]) <= 60
         with refused("RATE_LIMITED"):
-            await visitor.call(rpc, email="nobody@example.com", **fields)
+            await user_client.call(rpc, email="nobody@example.com", **fields)
     assert told == {(600, 60)}
 
 
-async def test_a_short_registration_needs_no_code(visitor: Visitor) -> None:
+async def test_a_short_registration_needs_no_code(user_client: UserClient) -> None:
     """One name, no role, and an address that nobody vouched for."""
-    await visitor.call("Register", name="Grace Hopper", email=ADA, password=PASSWORD)
-    user = visitor.session.user
+    await user_client.call("Register", name="Grace Hopper", email=ADA, password=PASSWORD)
+    user = user_client.session.user
     assert (user.name, user.email_verified) == ("Grace Hopper", False)
     assert not user.HasField("firstname")
     assert not user.HasField("lastname")
     with refused("EMAIL_TAKEN"):
-        await visitor.call("Register", name="Grace", email=ADA.upper(), password=PASSWORD)
+        await user_client.call("Register", name="Grace", email=ADA.upper(), password=PASSWORD)
 
 
-async def test_logging_in_and_out(visitor: Visitor) -> None:
+async def test_logging_in_and_out(user_client: UserClient) -> None:
     """A log-in that ended is not continued; ending one twice, or none at all, is no mistake."""
-    user = await visitor.register()
-    await visitor.call("Login", email=ADA.title(), password=PASSWORD)
-    assert visitor.session.user == user
-    refresh_token = visitor.session.refresh_token
+    user = await user_client.register()
+    await user_client.call("Login", email=ADA.title(), password=PASSWORD)
+    assert user_client.session.user == user
+    refresh_token = user_client.session.refresh_token
     for token in (refresh_token, refresh_token, "no token"):
-        await visitor.call("Logout", refresh_token=token)
+        await user_client.call("Logout", refresh_token=token)
     with refused("INVALID_TOKEN"):
-        await visitor.call("RefreshSession", refresh_token=refresh_token)
+        await user_client.call("RefreshSession", refresh_token=refresh_token)
 
 
-async def test_refreshing_gives_a_new_session(visitor: Visitor) -> None:
+async def test_refreshing_gives_a_new_session(user_client: UserClient) -> None:
     """For the same user, with tokens that work."""
-    user = await visitor.register()
-    before = visitor.session
-    await visitor.call("RefreshSession", refresh_token=before.refresh_token)
-    assert visitor.session.user == user
-    assert visitor.session.refresh_token != before.refresh_token
-    assert (await visitor.call("GetMe")).profile.id == user.id
+    user = await user_client.register()
+    before = user_client.session
+    await user_client.call("RefreshSession", refresh_token=before.refresh_token)
+    assert user_client.session.user == user
+    assert user_client.session.refresh_token != before.refresh_token
+    assert (await user_client.call("GetMe")).profile.id == user.id
 
 
-async def test_a_profile_is_changed_by_its_fields(visitor: Visitor) -> None:
+async def test_a_profile_is_changed_by_its_fields(user_client: UserClient) -> None:
     """What is not named stays; what is cleared is gone; the name follows the others."""
-    await visitor.register(country="England")
+    await user_client.register(country="England")
     profile = accounts_pb2.Profile(lastname="Byron")
     mask = FieldMask(paths=["lastname", "country"])
-    changed = (await visitor.call("UpdateMe", profile=profile, update_mask=mask)).profile
+    changed = (await user_client.call("UpdateMe", profile=profile, update_mask=mask)).profile
     assert (changed.name, changed.firstname, changed.lastname) == ("Ada Byron", "Ada", "Byron")
     assert not changed.HasField("country")
 
 
-async def test_leaving_ends_everything(visitor: Visitor, database: Database) -> None:
+async def test_leaving_ends_everything(user_client: UserClient, database: Database) -> None:
     """What is left is the id; the address is free for a new account."""
-    user = await visitor.register()
-    await visitor.call("DeleteMe")
-    refresh_token = visitor.session.refresh_token
+    user = await user_client.register()
+    await user_client.call("DeleteMe")
+    refresh_token = user_client.session.refresh_token
     for rpc, fields in (("GetMe", {}), ("RefreshSession", {"refresh_token": refresh_token})):
         with refused("INVALID_TOKEN"):
-            await visitor.call(rpc, **fields)
+            await user_client.call(rpc, **fields)
     with refused("INVALID_CREDENTIALS"):
-        await visitor.call("Login", email=ADA, password=PASSWORD)
+        await user_client.call("Login", email=ADA, password=PASSWORD)
     [(id_, email, names)] = read(
         database, "SELECT id, email, name || firstname || lastname FROM accounts"
     )
     assert (id_, email, names) == (user.id, None, "")
-    visitor.session.Clear()
-    await visitor.call("Register", name="Ada", email=ADA, password=PASSWORD)
-    assert visitor.session.user.id != user.id
+    user_client.session.Clear()
+    await user_client.call("Register", name="Ada", email=ADA, password=PASSWORD)
+    assert user_client.session.user.id != user.id
 
 
-async def test_a_forgotten_password_is_replaced(visitor: Visitor, database: Database) -> None:
+async def test_a_forgotten_password_is_replaced(
+    user_client: UserClient, database: Database
+) -> None:
     """By a code; whoever was logged in is so no more, and the owner is told."""
-    user = await visitor.register()
-    before = visitor.session.refresh_token
+    user = await user_client.register()
+    before = user_client.session.refresh_token
     pass_time(database, "1 minute")
-    visitor.session.Clear()
-    await visitor.call("ForgotPassword", email=ADA)
-    code = await visitor.code(ADA, letters=2)
-    await visitor.call("ResetPassword", email=ADA, code=code, new_password="a new one, longer")
-    assert visitor.session.user == user
+    user_client.session.Clear()
+    await user_client.call("ForgotPassword", email=ADA)
+    code = await user_client.code(ADA, emails=2)
+    await user_client.call("ResetPassword", email=ADA, code=code, new_password="a new one, longer")
+    assert user_client.session.user == user
     with refused("INVALID_CREDENTIALS"):
-        await visitor.call("Login", email=ADA, password=PASSWORD)
-    await visitor.call("Login", email=ADA, password="a new one, longer")
+        await user_client.call("Login", email=ADA, password=PASSWORD)
+    await user_client.call("Login", email=ADA, password="a new one, longer")
     with refused("INVALID_TOKEN"):
-        await visitor.call("RefreshSession", refresh_token=before)
+        await user_client.call("RefreshSession", refresh_token=before)
     with refused("INVALID_CODE"):
-        await visitor.call("ResetPassword", email=ADA, code=code, new_password="and another")
+        await user_client.call("ResetPassword", email=ADA, code=code, new_password="and another")
 
 
 async def test_a_common_password_takes_no_try_of_a_code(
-    visitor: Visitor, database: Database
+    user_client: UserClient, database: Database
 ) -> None:
     """Whoever is told to choose another one still has the code that was mailed."""
-    await visitor.call("SendCode", email=ADA, type="register")
-    form = {"email": ADA, "email_verification_code": await visitor.code(ADA)}
+    await user_client.call("SendCode", email=ADA, type="register")
+    form = {"email": ADA, "email_verification_code": await user_client.code(ADA)}
     form |= {"firstname": "Ada", "lastname": "Lovelace"}
     for _ in range(6):
         with refused("VALIDATION_ERROR") as refusal:
-            await visitor.call("RegisterWithCode", **form, password="Password1")
+            await user_client.call("RegisterWithCode", **form, password="Password1")
         assert refusal.paths == ["password"]
-    await visitor.call("RegisterWithCode", **form, password=PASSWORD)
+    await user_client.call("RegisterWithCode", **form, password=PASSWORD)
     pass_time(database, "1 minute")
-    await visitor.call("ForgotPassword", email=ADA)
-    reset = {"email": ADA, "code": await visitor.code(ADA, letters=2)}
+    await user_client.call("ForgotPassword", email=ADA)
+    reset = {"email": ADA, "code": await user_client.code(ADA, emails=2)}
     for _ in range(6):
         with refused("VALIDATION_ERROR") as refusal:
-            await visitor.call("ResetPassword", **reset, new_password="12345678")
+            await user_client.call("ResetPassword", **reset, new_password="12345678")
         assert refusal.paths == ["new_password"]
-    await visitor.call("ResetPassword", **reset, new_password="a new one, longer")
+    await user_client.call("ResetPassword", **reset, new_password="a new one, longer")
 
 
-async def test_an_address_is_changed_in_two_steps(visitor: Visitor) -> None:
+async def test_an_address_is_changed_in_two_steps(user_client: UserClient) -> None:
     """With the password a code goes to the new one; the code changes it."""
-    await visitor.register()
+    await user_client.register()
     new = "lovelace@example.com"
-    asked = await visitor.call("ChangeEmail", email=new, password=PASSWORD)
+    asked = await user_client.call("ChangeEmail", email=new, password=PASSWORD)
     assert (asked.email, asked.changed, asked.expires_in_seconds) == (ADA, False, 600)
-    changed = await visitor.call("ChangeEmail", email=new, code=await visitor.code(new))
+    changed = await user_client.call("ChangeEmail", email=new, code=await user_client.code(new))
     assert (changed.email, changed.changed) == (new, True)
     assert not changed.HasField("expires_in_seconds")
-    await visitor.call("Login", email=new, password=PASSWORD)
+    await user_client.call("Login", email=new, password=PASSWORD)
 
 
-async def test_an_address_of_somebody_else_is_not_taken_over(visitor: Visitor) -> None:
+async def test_an_address_of_somebody_else_is_not_taken_over(user_client: UserClient) -> None:
     """Its owner learns of it, and nobody else: without their code there is nothing to see."""
     other = "other@example.com"
-    await visitor.call("Register", name="Other", email=other, password=PASSWORD)
-    await visitor.call("Register", name="Ada", email=ADA, password=PASSWORD)
-    await visitor.call("ChangeEmail", email=other, password=PASSWORD)
+    await user_client.call("Register", name="Other", email=other, password=PASSWORD)
+    await user_client.call("Register", name="Ada", email=ADA, password=PASSWORD)
+    await user_client.call("ChangeEmail", email=other, password=PASSWORD)
     with refused("INVALID_CODE"):
-        await visitor.call("ChangeEmail", email=other, code="000000")
+        await user_client.call("ChangeEmail", email=other, code="000000")
     with refused("EMAIL_TAKEN"):
-        await visitor.call("ChangeEmail", email=other, code=await visitor.code(other))
+        await user_client.call("ChangeEmail", email=other, code=await user_client.code(other))
     with refused("INVALID_CREDENTIALS"):
-        await visitor.call("ChangeEmail", email="new@example.com", password="wrong")
+        await user_client.call("ChangeEmail", email="new@example.com", password="wrong")
 
 
 @pytest.mark.parametrize(
@@ -174,20 +176,20 @@ async def test_an_address_of_somebody_else_is_not_taken_over(visitor: Visitor) -
     [({}, "password"), ({"code": "12345"}, "code"), ({"email": "ada"}, "email")],
 )
 async def test_an_address_is_not_changed_by_less(
-    visitor: Visitor, fields: dict[str, str], path: str
+    user_client: UserClient, fields: dict[str, str], path: str
 ) -> None:
     """A password or a code, and an address."""
-    await visitor.call("Register", name="Ada", email=ADA, password=PASSWORD)
+    await user_client.call("Register", name="Ada", email=ADA, password=PASSWORD)
     with refused("VALIDATION_ERROR") as refusal:
-        await visitor.call("ChangeEmail", **{"email": "new@example.com"} | fields)
+        await user_client.call("ChangeEmail", **{"email": "new@example.com"} | fields)
     assert refusal.paths == [path]
 
 
 @pytest.mark.parametrize("rpc", ["GetMe", "UpdateMe", "DeleteMe", "LogoutAll", "ChangeEmail"])
-async def test_ones_own_account_needs_a_token(visitor: Visitor, rpc: str) -> None:
+async def test_ones_own_account_needs_a_token(user_client: UserClient, rpc: str) -> None:
     """Nobody has none of their own."""
     with refused("UNAUTHENTICATED"):
-        await visitor.call(rpc)
+        await user_client.call(rpc)
 
 
 @pytest.mark.parametrize(
@@ -206,15 +208,15 @@ async def test_ones_own_account_needs_a_token(visitor: Visitor, rpc: str) -> Non
     ],
 )
 async def test_addresses_are_such_as_no_two_look_alike(
-    visitor: Visitor, email: str, is_one: bool
+    user_client: UserClient, email: str, is_one: bool
 ) -> None:
     """ASCII, well-formed, of a bounded length."""
     if is_one:
-        await visitor.call("Register", name="Ada", email=email, password=PASSWORD)
-        assert visitor.session.user.email == email
+        await user_client.call("Register", name="Ada", email=email, password=PASSWORD)
+        assert user_client.session.user.email == email
     else:
         with refused("VALIDATION_ERROR") as refusal:
-            await visitor.call("Register", name="Ada", email=email, password=PASSWORD)
+            await user_client.call("Register", name="Ada", email=email, password=PASSWORD)
         assert refusal.paths == ["email"]
 
 
@@ -230,13 +232,13 @@ async def test_addresses_are_such_as_no_two_look_alike(
     ],
 )
 async def test_a_password_has_8_to_128_characters(
-    visitor: Visitor, password: str, is_one: bool
+    user_client: UserClient, password: str, is_one: bool
 ) -> None:
     """Of any kind, but for the most common ones."""
     if is_one:
-        await visitor.call("Register", name="Ada", email=ADA, password=password)
-        await visitor.call("Login", email=ADA, password=password)
+        await user_client.call("Register", name="Ada", email=ADA, password=password)
+        await user_client.call("Login", email=ADA, password=password)
     else:
         with refused("VALIDATION_ERROR") as refusal:
-            await visitor.call("Register", name="Ada", email=ADA, password=password)
+            await user_client.call("Register", name="Ada", email=ADA, password=password)
         assert refusal.paths == ["password"]

@@ -10,7 +10,7 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.accounts.client import pass_time, read
-from tests.services.accounts.post import ADA, BOB
+from tests.services.accounts.delivery import ADA, BOB
 from tests.services.events.client import refused
 
 MINE = Challenge(ADA, Purpose.REGISTER)
@@ -20,7 +20,7 @@ AT_ONCE = 12
 async def ask(pool: Pool, codes: Codes, challenge: Challenge = MINE) -> None:
     """Asks for a code."""
     async with pool.connection() as connection, connection.transaction():
-        await codes.ask(connection, challenge)
+        await codes.request(connection, challenge)
 
 
 async def mail(pool: Pool, codes: Codes, challenge: Challenge = MINE) -> str:
@@ -175,7 +175,7 @@ async def test_a_minute_passes_between_two_codes(
 
 
 async def test_a_new_code_has_new_tries(pool: Pool, codes: Codes, database: Database) -> None:
-    """A letter that is sent again has none: they belong to what was asked for."""
+    """An e-mail that is sent again has none: they belong to what was asked for."""
     code = await mail(pool, codes)
     for _ in range(5):
         with refused("INVALID_CODE"):
@@ -241,7 +241,7 @@ async def test_looked_at_first_several_would_be_sent_one(
 
 
 async def test_a_wish_that_was_replaced_makes_no_code(pool: Pool, codes: Codes) -> None:
-    """Its letter may still be under way."""
+    """Its e-mail may still be under way."""
     await ask(pool, codes, replace(MINE, purpose=Purpose.RESET))
     assert await codes.issue(ADA, Purpose.REGISTER) is None
     assert await codes.issue(BOB, Purpose.REGISTER) is None

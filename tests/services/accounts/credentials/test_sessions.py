@@ -7,14 +7,14 @@ from structlog.testing import capture_logs
 
 from services.accounts.credentials import sessions as sessions_module
 from services.accounts.credentials.revocations import revoke
-from services.accounts.credentials.sessions import LogIn, RefreshToken, Sessions, begin
+from services.accounts.credentials.sessions import RefreshToken, Session, Sessions, begin
 from services.accounts.people.people import People
 from services.accounts.users.users import User
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.accounts.client import execute, pass_time, read
-from tests.services.accounts.post import ADA, PASSWORD, unverified
+from tests.services.accounts.delivery import ADA, PASSWORD, unverified
 from tests.services.conditions import until_blocked
 from tests.services.events.client import refused
 
@@ -28,33 +28,33 @@ def sessions(people: People) -> Sessions:
 
 
 @pytest.fixture
-async def first(people: People) -> LogIn:
+async def first(people: People) -> Session:
     """Logs somebody in."""
     return await unverified(people)
 
 
-async def refresh(sessions: Sessions, log_in: LogIn) -> LogIn:
+async def refresh(sessions: Sessions, session: Session) -> Session:
     """Replaces the token of a log-in."""
-    return await sessions.refresh(str(log_in.refresh_token))
+    return await sessions.refresh(str(session.refresh_token))
 
 
 async def test_a_token_is_replaced_by_another(
-    sessions: Sessions, first: LogIn, database: Database
+    sessions: Sessions, first: Session, database: Database
 ) -> None:
     """Of the same log-in, for the same user; neither is stored."""
     second = await refresh(sessions, first)
     third = await refresh(sessions, second)
-    assert len({str(log_in.refresh_token) for log_in in (first, second, third)}) == 3
+    assert len({str(session.refresh_token) for session in (first, second, third)}) == 3
     assert third.user == first.user
     [(row,)] = read(database, "SELECT sessions::text FROM sessions")
-    for log_in in (first, second, third):
-        assert log_in.refresh_token.secret.hex() not in row
+    for session in (first, second, third):
+        assert session.refresh_token.secret.hex() not in row
     digest = hashlib.sha256(third.refresh_token.secret).hexdigest()
     assert digest in row
 
 
 async def test_a_token_that_was_replaced_ends_the_log_in(
-    sessions: Sessions, first: LogIn, database: Database
+    sessions: Sessions, first: Session, database: Database
 ) -> None:
     """It is in two hands, nobody can tell whose the other one is, and the operator hears of it."""
     second = await refresh(sessions, first)
@@ -69,7 +69,7 @@ async def test_a_token_that_was_replaced_ends_the_log_in(
 
 
 async def test_who_lost_the_answer_gets_it_again(
-    sessions: Sessions, first: LogIn, database: Database
+    sessions: Sessions, first: Session, database: Database
 ) -> None:
     """For 10 seconds, and always the same token; afterwards it counts as stolen."""
     second = await refresh(sessions, first)
@@ -82,7 +82,9 @@ async def test_who_lost_the_answer_gets_it_again(
         await refresh(sessions, second)
 
 
-async def test_once_the_answer_was_used_nothing_was_lost(sessions: Sessions, first: LogIn) -> None:
+async def test_once_the_answer_was_used_nothing_was_lost(
+    sessions: Sessions, first: Session
+) -> None:
     """Not even within the 10 seconds."""
     second = await refresh(sessions, first)
     await refresh(sessions, second)
@@ -90,14 +92,14 @@ async def test_once_the_answer_was_used_nothing_was_lost(sessions: Sessions, fir
         await refresh(sessions, first)
 
 
-async def tokens_of(sessions: Sessions, first: LogIn) -> list[str]:
+async def tokens_of(sessions: Sessions, first: Session) -> list[str]:
     """Refreshes many times at once; gives the tokens."""
-    log_ins = await asyncio.gather(*(refresh(sessions, first) for _ in range(AT_ONCE)))
-    return [str(log_in.refresh_token) for log_in in log_ins]
+    password_login = await asyncio.gather(*(refresh(sessions, first) for _ in range(AT_ONCE)))
+    return [str(session.refresh_token) for session in password_login]
 
 
 async def test_who_refresh_at_once_get_the_same_token(
-    sessions: Sessions, first: LogIn, database: Database
+    sessions: Sessions, first: Session, database: Database
 ) -> None:
     """So the log-in never forks: there is one token that is good, and all have it."""
     [token] = set(await tokens_of(sessions, first))
@@ -107,7 +109,7 @@ async def test_who_refresh_at_once_get_the_same_token(
 
 
 async def test_without_the_lock_they_would_get_several(
-    sessions: Sessions, first: LogIn, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, first: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: each would replace the same token by another."""
     unlocked = sessions_module.SQL["lock_session"].replace(b"FOR UPDATE", b"")
@@ -119,7 +121,7 @@ async def test_without_the_lock_they_would_get_several(
 
 @pytest.mark.parametrize("text", ["", "no token", "\u00fc" * 64, "A" * 63, "A" * 68, "A" * 64])
 async def test_what_was_never_a_token_is_none(
-    sessions: Sessions, first: LogIn, text: str, database: Database
+    sessions: Sessions, first: Session, text: str, database: Database
 ) -> None:
     """Nor does it end anything."""
     with refused("INVALID_TOKEN"):
@@ -129,7 +131,7 @@ async def test_what_was_never_a_token_is_none(
 
 
 async def test_a_made_up_secret_ends_nothing_by_logging_out(
-    sessions: Sessions, first: LogIn, database: Database
+    sessions: Sessions, first: Session, database: Database
 ) -> None:
     """Whoever knows the id of a log-in does not have it."""
     made_up = RefreshToken(first.refresh_token.session_id, bytes(32))
@@ -138,7 +140,7 @@ async def test_a_made_up_secret_ends_nothing_by_logging_out(
 
 
 async def test_a_log_in_lasts_for_thirty_days(
-    sessions: Sessions, first: LogIn, database: Database
+    sessions: Sessions, first: Session, database: Database
 ) -> None:
     """However often it is refreshed; then it is forgotten."""
     pass_time(database, "29 days 23 hours")
@@ -152,10 +154,10 @@ async def test_a_log_in_lasts_for_thirty_days(
 
 
 async def test_an_account_has_a_hundred_log_ins(
-    people: People, first: LogIn, database: Database
+    people: People, first: Session, database: Database
 ) -> None:
     """Whoever logs in for ever fills no table; the oldest end first."""
-    second = await people.log_ins.log_in(ADA, PASSWORD)
+    second = await people.password_login.log_in(ADA, PASSWORD)
     execute(
         database,
         "INSERT INTO sessions (id, account_id, current_sha256, created_at, expires_at)"
@@ -163,7 +165,7 @@ async def test_an_account_has_a_hundred_log_ins(
         " FROM sessions, generate_series(1, 98) WHERE id = %(id)s",
         id=second.refresh_token.session_id,
     )
-    await people.log_ins.log_in(ADA, PASSWORD)
+    await people.password_login.log_in(ADA, PASSWORD)
     assert read(database, "SELECT count(*) FROM sessions") == [(100,)]
     await refresh(people.sessions, second)
     with refused("INVALID_TOKEN"):
@@ -174,7 +176,7 @@ async def test_an_account_has_a_hundred_log_ins(
     "statement", ["banned_at = now()", "role = 'ORGANIZER', generation = 2, revoked_at = now()"]
 )
 async def test_a_refresh_sees_the_account_as_it_is(
-    sessions: Sessions, first: LogIn, database: Database, statement: str
+    sessions: Sessions, first: Session, database: Database, statement: str
 ) -> None:
     """A ban ends it, a role is taken over."""
     execute(database, f"UPDATE accounts SET {statement}")
@@ -187,14 +189,14 @@ async def test_a_refresh_sees_the_account_as_it_is(
 
 
 async def test_logging_out_everywhere_ends_all(
-    people: People, first: LogIn, database: Database
+    people: People, first: Session, database: Database
 ) -> None:
     """And begins another generation of access tokens."""
-    second = await people.log_ins.log_in(ADA, PASSWORD)
+    second = await people.password_login.log_in(ADA, PASSWORD)
     await people.sessions.end_all(first.user.id)
-    for log_in in (first, second):
+    for session in (first, second):
         with refused("INVALID_TOKEN"):
-            await refresh(people.sessions, log_in)
+            await refresh(people.sessions, session)
     [(generation, is_noted)] = read(
         database, "SELECT generation, revoked_at IS NOT NULL FROM accounts"
     )
@@ -202,7 +204,7 @@ async def test_logging_out_everywhere_ends_all(
 
 
 async def test_who_logs_in_meanwhile_is_logged_out_too(
-    pool: Pool, people: People, first: LogIn, database: Database
+    pool: Pool, people: People, first: Session, database: Database
 ) -> None:
     """Whoever checked the password before the account changed waits, and finds it changed."""
     async with pool.connection() as connection, connection.transaction():
@@ -215,7 +217,7 @@ async def test_who_logs_in_meanwhile_is_logged_out_too(
 
 
 async def test_without_the_share_lock_it_would_begin(
-    pool: Pool, first: LogIn, database: Database, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, first: Session, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: nothing would make it wait."""
     unlocked = sessions_module.SQL["begin_session"].replace(b"FOR SHARE", b"")
@@ -227,25 +229,25 @@ async def test_without_the_share_lock_it_would_begin(
     assert read(database, "SELECT count(*) FROM sessions") == [(2,)]
 
 
-async def begun_by(pool: Pool, user: User) -> LogIn | None:
+async def begun_by(pool: Pool, user: User) -> Session | None:
     """Begins a log-in."""
     async with pool.connection() as connection, connection.transaction():
         return await begin(connection, user)
 
 
 async def test_logging_in_while_logging_out_everywhere_leaves_no_token_of_before(
-    people: People, first: LogIn, database: Database
+    people: People, first: Session, database: Database
 ) -> None:
     """In whichever order they come."""
     outcomes = await asyncio.gather(
-        *(people.log_ins.log_in(ADA, PASSWORD) for _ in range(3)),
+        *(people.password_login.log_in(ADA, PASSWORD) for _ in range(3)),
         people.sessions.end_all(first.user.id),
         return_exceptions=True,
     )
     [(generation,)] = read(database, "SELECT generation FROM accounts")
     alive = {account for (account,) in read(database, "SELECT id FROM sessions")}
     for outcome in outcomes:
-        if isinstance(outcome, LogIn) and outcome.refresh_token.session_id in alive:
+        if isinstance(outcome, Session) and outcome.refresh_token.session_id in alive:
             assert outcome.user.generation == generation
         elif isinstance(outcome, BaseException):
             assert isinstance(outcome, Refusal)

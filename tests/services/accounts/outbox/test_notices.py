@@ -15,8 +15,8 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import PermissionDenied, Refusal, ValidationFailed
 from tests.conftest import Database
 from tests.services.accounts.client import Client, add_account, connect, execute, read
+from tests.services.accounts.delivery import ADA, BOB, PASSWORD, Delivery, registered, unverified
 from tests.services.accounts.mailbox import text
-from tests.services.accounts.post import ADA, BOB, PASSWORD, Post, registered, unverified
 from tests.services.conditions import until_blocked
 
 SOON = datetime(2099, 11, 20, 19, 30, tzinfo=UTC)
@@ -30,10 +30,10 @@ def notices(pool: Pool) -> Notices:
 
 
 @pytest.fixture
-async def ada(people: People, post: Post) -> str:
+async def ada(people: People, delivery: Delivery) -> str:
     """Registers somebody with a verified address."""
-    account_id = (await registered(people, post)).user.id
-    post.inbox.letters.clear()
+    account_id = (await registered(people, delivery)).user.id
+    delivery.inbox.emails.clear()
     return account_id
 
 
@@ -43,38 +43,42 @@ def told(account_id: str, **changes: object) -> Notice:
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
-async def test_who_has_a_seat_is_told(notices: Notices, ada: str, post: Post) -> None:
+async def test_who_has_a_seat_is_told(notices: Notices, ada: str, delivery: Delivery) -> None:
     """With what they need to come, or to make room."""
     await notices.accept([told(ada)])
-    await post.deliver()
-    letter = post.inbox.last(ADA.spelled)
-    assert letter["Subject"] == "You have a seat: Concert"
+    await delivery.deliver()
+    email = delivery.inbox.last(ADA.spelled)
+    assert email["Subject"] == "You have a seat: Concert"
     for part in ("plain", "html"):
-        assert "“Concert”: 2 seats booked for you." in text(letter, part)
-        assert "starts on 20 November 2099 at 19:30 UTC." in text(letter, part)
-        assert "Your booking is ref-1." in text(letter, part)
+        assert "“Concert”: 2 seats booked for you." in text(email, part)
+        assert "starts on 20 November 2099 at 19:30 UTC." in text(email, part)
+        assert "Your booking is ref-1." in text(email, part)
 
 
-async def test_who_has_an_offer_is_told_until_when(notices: Notices, ada: str, post: Post) -> None:
+async def test_who_has_an_offer_is_told_until_when(
+    notices: Notices, ada: str, delivery: Delivery
+) -> None:
     """An open start is left out."""
     offer = told(ada, kind="OFFERED", starts_at=None, seat_count=1, offer_expires_at=SOON)
     await notices.accept([offer])
-    await post.deliver()
-    letter = post.inbox.last(ADA.spelled)
-    assert letter["Subject"] == "A seat is kept for you: Concert"
-    assert "1 seat kept for you until 20 November 2099 at 19:30 UTC." in text(letter)
-    assert "starts" not in text(letter)
+    await delivery.deliver()
+    email = delivery.inbox.last(ADA.spelled)
+    assert email["Subject"] == "A seat is kept for you: Concert"
+    assert "1 seat kept for you until 20 November 2099 at 19:30 UTC." in text(email)
+    assert "starts" not in text(email)
 
 
-async def test_each_notice_is_a_letter_and_only_one(notices: Notices, ada: str, post: Post) -> None:
+async def test_each_notice_is_an_email_and_only_one(
+    notices: Notices, ada: str, delivery: Delivery
+) -> None:
     """However often it comes; another one of its kind does not take its place."""
     once, other = told(ada), told(ada)
     await notices.accept([once, other, once])
     await notices.accept([once])
-    await post.deliver()
+    await delivery.deliver()
     await notices.accept([other, once])
-    await post.deliver()
-    assert len(post.inbox.letters) == 2
+    await delivery.deliver()
+    assert len(delivery.inbox.emails) == 2
 
 
 async def test_replicas_with_the_same_notices_store_each_once(
@@ -100,7 +104,7 @@ async def test_without_its_name_a_notice_would_be_mailed_twice(
 
 
 async def test_who_cannot_be_written_to_is_passed_over(
-    notices: Notices, people: People, ada: str, post: Post, database: Database
+    notices: Notices, people: People, ada: str, delivery: Delivery, database: Database
 ) -> None:
     """And holds up nobody else."""
     silent = [
@@ -112,19 +116,19 @@ async def test_who_cannot_be_written_to_is_passed_over(
         "guest",
     ]
     await notices.accept([*map(told, silent), told(ada)])
-    await post.deliver()
-    assert [letter["To"] for letter in post.inbox.letters] == [ADA.spelled]
+    await delivery.deliver()
+    assert [email["To"] for email in delivery.inbox.emails] == [ADA.spelled]
     assert read(database, TABLES) == [(1, 0)]
 
 
 async def test_who_is_banned_meanwhile_is_not_told(
-    notices: Notices, ada: str, post: Post, database: Database
+    notices: Notices, ada: str, delivery: Delivery, database: Database
 ) -> None:
-    """The letter that waits is not written."""
+    """The e-mail that waits is not written."""
     await notices.accept([told(ada)])
     execute(database, "UPDATE accounts SET banned_at = now() WHERE id = %(id)s", id=ada)
-    await post.deliver()
-    assert post.inbox.letters == []
+    await delivery.deliver()
+    assert delivery.inbox.emails == []
     assert read(database, "SELECT count(*) FROM outbox") == [(0,)]
 
 
@@ -173,47 +177,49 @@ async def blocked(database: Database) -> None:
 
 
 async def test_a_notice_follows_to_a_new_address(
-    notices: Notices, people: People, ada: str, post: Post, database: Database
+    notices: Notices, people: People, ada: str, delivery: Delivery, database: Database
 ) -> None:
     """The former one may belong to somebody else by now."""
     await people.email_changes.send_code(ada, BOB, PASSWORD)
-    code = await post.code(BOB)
+    code = await delivery.code(BOB)
     await notices.accept([told(ada)])
     await people.email_changes.change(ada, BOB, code)
-    await post.deliver()
-    assert post.inbox.last(BOB.spelled)["Subject"] == "You have a seat: Concert"
-    assert post.inbox.last(ADA.spelled)["Subject"] == "Your address was changed"
+    await delivery.deliver()
+    assert delivery.inbox.last(BOB.spelled)["Subject"] == "You have a seat: Concert"
+    assert delivery.inbox.last(ADA.spelled)["Subject"] == "Your address was changed"
 
 
 async def test_an_offer_that_has_ended_is_not_mailed(
-    notices: Notices, ada: str, post: Post
+    notices: Notices, ada: str, delivery: Delivery
 ) -> None:
     """It would be news of what somebody else has."""
     ended = datetime.now(UTC) - timedelta(seconds=1)
     await notices.accept([told(ada, kind="OFFERED", offer_expires_at=ended)])
-    await post.deliver()
-    assert post.inbox.letters == []
+    await delivery.deliver()
+    assert delivery.inbox.emails == []
 
 
-async def test_a_name_cannot_change_the_letter(notices: Notices, ada: str, post: Post) -> None:
+async def test_a_name_cannot_change_the_email(
+    notices: Notices, ada: str, delivery: Delivery
+) -> None:
     """Neither its headers, nor its HTML, nor how the rest is read."""
     name = "Gig\r\nBcc: all@example.com\n\n<script>alert(1)</script>\x1b\u202e & more"
     await notices.accept([told(ada, event_name=name)])
-    await post.deliver()
-    letter = post.inbox.last(ADA.spelled)
+    await delivery.deliver()
+    email = delivery.inbox.last(ADA.spelled)
     shown = "Gig Bcc: all@example.com <script>alert(1)</script> & more"
-    assert letter["Subject"].strip() == f"You have a seat: {shown}"
-    assert letter["Bcc"] is None
-    assert f"“{shown}”" in text(letter)
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more”" in text(letter, "html")
+    assert email["Subject"].strip() == f"You have a seat: {shown}"
+    assert email["Bcc"] is None
+    assert f"“{shown}”" in text(email)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more”" in text(email, "html")
 
 
 async def test_names_are_forgotten_after_a_week(
-    notices: Notices, ada: str, post: Post, database: Database
+    notices: Notices, ada: str, delivery: Delivery, database: Database
 ) -> None:
     """Nobody sends a notice again by then."""
     await notices.accept([told(ada)])
-    await post.deliver()
+    await delivery.deliver()
     execute(database, "UPDATE notices SET received_at = now() - interval '6 days 23 hours'")
     assert not await notices.forget()
     assert read(database, TABLES) == [(1, 0)]

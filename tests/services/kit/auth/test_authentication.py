@@ -78,7 +78,7 @@ async def test_any_other_credential_is_refused(
     authenticator: Authenticator, authorization: str
 ) -> None:
     """What is not ours is never taken for no credential at all."""
-    assert authenticator.known(authorization) is None
+    assert authenticator.cached(authorization) is None
     with pytest.raises(InvalidToken):
         await authenticator.authenticate(authorization)
 
@@ -116,11 +116,13 @@ async def test_what_was_seen_before_is_known_at_once(
     """Without a check of the signature, and without a question to anybody."""
     key = issuer.add_key(ADA, Role.USER)
     for credential in (f"Bearer {issuer.token(ADA)}", f"Bearer {key}"):
-        assert authenticator.known(credential) is None
+        assert authenticator.cached(credential) is None
         caller = await authenticator.authenticate(credential)
-        assert authenticator.known(credential) is caller
+        assert authenticator.cached(credential) is caller
     issuer.refusal = Unavailable()
-    assert await authenticator.authenticate(f"Bearer {key}") == authenticator.known(f"Bearer {key}")
+    assert await authenticator.authenticate(f"Bearer {key}") == authenticator.cached(
+        f"Bearer {key}"
+    )
 
 
 async def test_what_is_revoked_is_refused_from_the_next_look_on(
@@ -145,7 +147,7 @@ async def test_what_is_refused_is_never_known(
     for number in range(100):
         with pytest.raises(InvalidToken):
             await authenticator.authenticate(f"Bearer {ScriptedIssuer().token(f'acct_{number}')}")
-    assert len(authenticator._known) == 0
+    assert len(authenticator._cache) == 0
 
 
 async def test_many_callers_are_told_apart(

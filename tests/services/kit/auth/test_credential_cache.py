@@ -1,6 +1,6 @@
 import time
 
-from services.kit.auth.credential_cache import Known
+from services.kit.auth.credential_cache import CredentialCache
 from services.kit.rpc.callers import Caller
 
 ADA, BOB = Caller("acct_ada"), Caller("acct_bob")
@@ -9,7 +9,7 @@ LATER = float("inf")
 
 def test_a_credential_is_known_until_its_time_is_over() -> None:
     """Not a moment longer than whoever vouched for it said."""
-    known = Known()
+    known = CredentialCache()
     known.add("good", ADA, until=LATER)
     known.add("over", BOB, until=time.time())
     assert known.find("good") is ADA
@@ -20,7 +20,7 @@ def test_a_credential_is_known_until_its_time_is_over() -> None:
 
 def test_the_longest_unused_make_room() -> None:
     """However many credentials there are, the memory for them is bounded."""
-    known = Known(size=2)
+    known = CredentialCache(size=2)
     for credential in ("first", "second"):
         known.add(credential, ADA, until=LATER)
     known.find("first")
@@ -30,7 +30,7 @@ def test_the_longest_unused_make_room() -> None:
 
 def test_those_of_some_subjects_are_forgotten() -> None:
     """What was revoked is looked into again; the others stay."""
-    known = Known()
+    known = CredentialCache()
     known.add("hers", ADA, until=LATER)
     known.add("hers too", ADA, until=LATER)
     known.add("his", BOB, until=LATER)

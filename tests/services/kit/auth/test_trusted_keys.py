@@ -4,9 +4,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.kit.auth import trusted_keys
-from services.kit.auth.credential_cache import Known
-from services.kit.auth.issuer import Trusted
-from services.kit.auth.trusted_keys import Trust
+from services.kit.auth.credential_cache import CredentialCache
+from services.kit.auth.issuer import IssuerState
+from services.kit.auth.trusted_keys import TrustedKeys
 from services.kit.rpc.callers import Caller, Role
 from services.kit.rpc.errors import InvalidToken, Unavailable
 from tests.services.issuer import ScriptedIssuer, account
@@ -21,9 +21,9 @@ class Gated(ScriptedIssuer):
         super().__post_init__()
         self.gate = asyncio.Event()
 
-    async def trusted(self) -> Trusted:
+    async def state(self) -> IssuerState:
         """Waits, then answers."""
-        answer = await super().trusted()
+        answer = await super().state()
         await self.gate.wait()
         return answer
 
@@ -35,19 +35,19 @@ def issuer() -> ScriptedIssuer:
 
 
 @pytest.fixture
-def known() -> Known:
+def known() -> CredentialCache:
     """Gives what trust tells to forget."""
-    return Known()
+    return CredentialCache()
 
 
 @pytest.fixture
-def trusting(issuer: ScriptedIssuer, known: Known) -> Trust:
+def trusting(issuer: ScriptedIssuer, known: CredentialCache) -> TrustedKeys:
     """Gives what checks tokens, before it has asked anybody."""
-    return Trust(issuer, known)
+    return TrustedKeys(issuer, known)
 
 
 async def test_a_token_is_checked_by_the_keys_of_the_issuer(
-    issuer: ScriptedIssuer, trusting: Trust
+    issuer: ScriptedIssuer, trusting: TrustedKeys
 ) -> None:
     """They are asked for when the first token comes, if not before."""
     caller, until = await trusting.check(issuer.token(ADA, Role.ORGANIZER))
@@ -60,7 +60,7 @@ async def test_a_token_is_checked_by_the_keys_of_the_issuer(
 async def test_a_key_that_is_not_known_yet_is_asked_for_once(issuer: ScriptedIssuer) -> None:
     """All who need it wait for one question; whoever gives up leaves it to the others."""
     gated = Gated(key=issuer.key)
-    trusting = Trust(gated, Known())
+    trusting = TrustedKeys(gated, CredentialCache())
     waiting = [asyncio.create_task(trusting.check(gated.token(ADA))) for _ in range(10)]
     await asyncio.sleep(0)
     waiting[0].cancel()
@@ -78,7 +78,7 @@ async def test_a_silent_issuer_holds_nobody_up(
     """Whoever cannot be checked in time is told to come again, and is known once it answers."""
     monkeypatch.setattr(trusted_keys, "WAIT_SECONDS", 0.01)
     gated = Gated(key=issuer.key)
-    trusting = Trust(gated, Known())
+    trusting = TrustedKeys(gated, CredentialCache())
     with pytest.raises(Unavailable):
         await trusting.check(gated.token(ADA))
     gated.gate.set()
@@ -88,7 +88,7 @@ async def test_a_silent_issuer_holds_nobody_up(
 
 
 async def test_made_up_keys_do_not_make_us_ask_all_the_time(
-    issuer: ScriptedIssuer, trusting: Trust, monkeypatch: pytest.MonkeyPatch
+    issuer: ScriptedIssuer, trusting: TrustedKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two questions there is a pause; afterwards a new key is found."""
     await trusting.refresh()
@@ -103,7 +103,9 @@ async def test_made_up_keys_do_not_make_us_ask_all_the_time(
     assert (caller.subject, issuer.asked) == (ADA, 2)
 
 
-async def test_a_key_id_names_one_key_and_no_other(issuer: ScriptedIssuer, trusting: Trust) -> None:
+async def test_a_key_id_names_one_key_and_no_other(
+    issuer: ScriptedIssuer, trusting: TrustedKeys
+) -> None:
     """A token under the name of another published key is not tried with all keys."""
     other = Ed25519PrivateKey.generate()
     issuer.published["another"] = other.public_key()
@@ -111,7 +113,9 @@ async def test_a_key_id_names_one_key_and_no_other(issuer: ScriptedIssuer, trust
         await trusting.check(issuer.token(ADA, headers={"kid": "another"}))
 
 
-async def test_a_revoked_generation_is_refused(issuer: ScriptedIssuer, trusting: Trust) -> None:
+async def test_a_revoked_generation_is_refused(
+    issuer: ScriptedIssuer, trusting: TrustedKeys
+) -> None:
     """Tokens of the generation that is listed, and later ones, are good."""
     issuer.generations[ADA] = 3
     with pytest.raises(InvalidToken):
@@ -122,7 +126,7 @@ async def test_a_revoked_generation_is_refused(issuer: ScriptedIssuer, trusting:
 
 
 async def test_what_was_revoked_is_not_known_any_more(
-    issuer: ScriptedIssuer, trusting: Trust, known: Known
+    issuer: ScriptedIssuer, trusting: TrustedKeys, known: CredentialCache
 ) -> None:
     """At the next look; tokens of others stay known, and so does what was looked into since."""
     await trusting.refresh()
@@ -137,7 +141,7 @@ async def test_what_was_revoked_is_not_known_any_more(
 
 
 async def test_a_key_that_is_gone_is_good_for_nothing(
-    issuer: ScriptedIssuer, trusting: Trust, known: Known
+    issuer: ScriptedIssuer, trusting: TrustedKeys, known: CredentialCache
 ) -> None:
     """Neither for new tokens nor for those that were found good by it."""
     token = issuer.token(ADA)
@@ -151,7 +155,7 @@ async def test_a_key_that_is_gone_is_good_for_nothing(
 
 
 async def test_while_the_issuer_is_silent_what_is_known_goes_on(
-    issuer: ScriptedIssuer, trusting: Trust, monkeypatch: pytest.MonkeyPatch
+    issuer: ScriptedIssuer, trusting: TrustedKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tokens of known keys are good; of unknown ones nobody can tell, which is no 401."""
     monkeypatch.setattr(trusted_keys, "RETRY_SECONDS", 0)
@@ -172,7 +176,9 @@ async def test_while_the_issuer_is_silent_what_is_known_goes_on(
         await trusting.check(stranger)
 
 
-async def test_what_is_no_token_makes_nobody_ask(issuer: ScriptedIssuer, trusting: Trust) -> None:
+async def test_what_is_no_token_makes_nobody_ask(
+    issuer: ScriptedIssuer, trusting: TrustedKeys
+) -> None:
     """Form and header come first."""
     for token in ("", "abc.def.ghi", issuer.token(ADA, headers={"jku": "https://evil.example"})):
         with pytest.raises(InvalidToken):

@@ -2,30 +2,30 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.kit.concurrency import outage
-from services.kit.concurrency.outage import Silence
+from services.kit.concurrency.outage import Outage
 
 
-def warnings(noting: Silence, times: int) -> int:
-    """Counts what a log warns of while there is no answer so many times."""
+def warnings(watched: Outage, times: int) -> int:
+    """Counts the warnings that are logged while so many calls fail."""
     with capture_logs() as entries:
         for _ in range(times):
-            noting.go_on("UNAVAILABLE")
+            watched.record_failure("UNAVAILABLE")
     return sum(entry["log_level"] == "warning" for entry in entries)
 
 
-def test_a_short_silence_alarms_nobody() -> None:
-    """It is how every start and stop looks."""
-    noting = Silence("nobody answers")
-    assert not noting
-    assert warnings(noting, 20) == 0
-    assert noting
+def test_a_short_outage_is_no_warning() -> None:
+    """Every start and stop would alarm the operator."""
+    watched = Outage("nobody answers")
+    assert not watched
+    assert warnings(watched, 20) == 0
+    assert watched
 
 
-def test_a_lasting_one_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until there was an answer; the next silence is another one."""
+def test_a_lasting_outage_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning for each call would fill the log; no second warning would hide the next outage."""
     monkeypatch.setattr(outage, "LASTING_SECONDS", 0)
-    noting = Silence("nobody answers")
-    assert warnings(noting, 20) == 1
-    noting.end()
-    assert not noting
-    assert warnings(noting, 20) == 1
+    watched = Outage("nobody answers")
+    assert warnings(watched, 20) == 1
+    watched.record_answer()
+    assert not watched
+    assert warnings(watched, 20) == 1

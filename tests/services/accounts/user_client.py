@@ -17,7 +17,7 @@ LETTER_SECONDS = 10
 
 
 @dataclass
-class Visitor:
+class UserClient:
     """Calls with the access token that it got last, and reads its mail."""
 
     stub: accounts_pb2_grpc.AccountsServiceStub
@@ -48,9 +48,9 @@ class Visitor:
         )
         return self.session.user
 
-    async def code(self, email: str, *, letters: int = 1) -> str:
-        """Waits until so many letters have come to an address; reads the code in the last."""
+    async def code(self, email: str, *, emails: int = 1) -> str:
+        """Waits until so many emails have come to an address; reads the code in the last."""
         async with asyncio.timeout(LETTER_SECONDS):
-            while self.inbox.count(email) < letters:  # noqa: ASYNC110 - the letter comes by itself
+            while self.inbox.count(email) < emails:  # noqa: ASYNC110 - the email comes by itself
                 await asyncio.sleep(0.02)
         return self.inbox.code(email)

@@ -7,8 +7,8 @@ import pytest
 
 from boxoffice.accounts.v1 import identity_pb2
 from boxoffice.rest.v1 import rest_pb2
-from services.kit.auth import accounts_client
-from services.kit.auth.accounts_client import Identity
+from services.kit.auth import issuer_client
+from services.kit.auth.issuer_client import IssuerClient
 from services.kit.rpc.callers import Caller, Role
 from services.kit.rpc.errors import InvalidToken, Refusal, Unavailable
 from tests.services.issuer import ScriptedIssuer, account, jwk, serve_identity
@@ -35,9 +35,9 @@ async def test_keys_and_revocations_are_read(
     issuer: ScriptedIssuer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All pages of them."""
-    monkeypatch.setattr(accounts_client, "REVOCATIONS_AT_ONCE", 2)
+    monkeypatch.setattr(issuer_client, "REVOCATIONS_AT_ONCE", 2)
     issuer.generations = {account(f"user {number}"): number for number in range(2, 7)}
-    trusted = await Identity(channel, "secret", environment="test").trusted()
+    trusted = await IssuerClient(channel, "secret", environment="test").state()
     assert trusted.generations == issuer.generations
     [(kid, key)] = trusted.keys.items()
     assert (kid, key.public_bytes_raw()) == (issuer.kid, issuer.key.public_key().public_bytes_raw())
@@ -48,8 +48,8 @@ async def test_production_trusts_no_key_of_development(
 ) -> None:
     """Whoever may read a development machine could sign with it."""
     issuer.published["dev-abc"] = issuer.key.public_key()
-    assert "dev-abc" in await Identity(channel, "", environment="development").keys()
-    assert list(await Identity(channel, "", environment="production").keys()) == [issuer.kid]
+    assert "dev-abc" in await IssuerClient(channel, "", environment="development").keys()
+    assert list(await IssuerClient(channel, "", environment="production").keys()) == [issuer.kid]
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ async def test_a_key_of_another_kind_is_passed_over(
         async def GetSigningKeys(self, request: object, **_: object) -> object:  # noqa: N802
             return identity_pb2.GetSigningKeysResponse(keys=[unfit, good])
 
-    asking = Identity(channel, "", environment="test")
+    asking = IssuerClient(channel, "", environment="test")
     asking._stub = Stub()  # type: ignore[assignment]
     assert list(await asking.keys()) == ["good"]
 
 
 async def test_an_api_key_is_resolved(issuer: ScriptedIssuer, channel: grpc.aio.Channel) -> None:
     """To its account, role and scopes; or refused."""
-    asking = Identity(channel, "secret", environment="test")
+    asking = IssuerClient(channel, "secret", environment="test")
     scopes = {rest_pb2.SCOPE_EVENTS_WRITE, rest_pb2.SCOPE_BOOKINGS_READ}
     key = issuer.add_key(ADA, Role.ORGANIZER, *scopes)
     assert await asking.resolve(key) == Caller(ADA, Role.ORGANIZER, frozenset(scopes))
@@ -98,17 +98,17 @@ async def test_an_api_key_is_resolved(issuer: ScriptedIssuer, channel: grpc.aio.
 async def test_accounts_out_of_reach_is_no_verdict(issuer: ScriptedIssuer) -> None:
     """Nobody is told that a good credential is bad, or that something may be done already."""
     async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
-        asking = Identity(nowhere, "", environment="test")
+        asking = IssuerClient(nowhere, "", environment="test")
         with pytest.raises(Unavailable):
-            await asking.trusted()
+            await asking.state()
         with pytest.raises(Unavailable):
             await asking.resolve("box_1_secret")
 
 
 async def test_accounts_that_hang_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever shows a key is told to come again."""
-    monkeypatch.setattr(accounts_client, "API_KEY_SECONDS", 0.05)
+    monkeypatch.setattr(issuer_client, "API_KEY_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{silent.getsockname()[1]}") as channel:
             with pytest.raises(Unavailable):
-                await Identity(channel, "", environment="test").resolve("box_1_secret")
+                await IssuerClient(channel, "", environment="test").resolve("box_1_secret")

@@ -1,4 +1,4 @@
-"""Accounts, asked over gRPC what makes a credential good."""
+"""The client of accounts as the issuer of credentials."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
-from services.kit.auth.issuer import Trusted
+from services.kit.auth.issuer import IssuerState
 from services.kit.rpc.callers import SERVICE_SCHEME, Caller, Role
 from services.kit.rpc.channel import call
 from services.kit.rpc.errors import InvalidToken, Refusal, Unavailable
@@ -20,16 +20,16 @@ REVOCATIONS_SECONDS = 2.0
 API_KEY_SECONDS = 1.0
 REVOCATIONS_AT_ONCE = 10_000
 DEVELOPMENT = "dev-"
-"""How the names of keys begin that were generated for development."""
+"""Prefix of the ids of keys that were generated for development."""
 
 log = structlog.get_logger()
 
 
-class Identity:
-    """The issuer behind a channel to accounts; see issuing.Issuer.
+class IssuerClient:
+    """Implements Issuer with calls to accounts.
 
-    `service_key` is the secret that the services know each other by. In `production` keys that were
-    generated for development are not trusted: anybody may have them.
+    `service_key` is the secret that the services share. In `production` keys that were generated
+    for development are not trusted, as anybody may have them.
     """
 
     def __init__(self, channel: grpc.aio.Channel, service_key: str, *, environment: str) -> None:
@@ -37,20 +37,20 @@ class Identity:
         self._authorization = SERVICE_SCHEME + service_key
         self._is_production = environment == "production"
 
-    async def trusted(self) -> Trusted:
+    async def state(self) -> IssuerState:
         """See Issuer."""
-        # Before the keys: no token is good before it is known what was revoked.
+        # Before the keys: no token is accepted before the revocations are known.
         generations = await self._generations()
-        return Trusted(await self.keys(), generations)
+        return IssuerState(await self.keys(), generations)
 
     async def keys(self) -> Mapping[str, Ed25519PublicKey]:
-        """Gets the published keys, for whom no other service knows; raises Refusal."""
+        """Gets the published keys, which needs no service key; raises Refusal."""
         response = await call(
             self._stub.GetSigningKeys,
             identity_pb2.GetSigningKeysRequest(),
             timeout_seconds=KEYS_SECONDS,
         )
-        return dict(_readable(key for key in response.keys if self._is_fit(key)))
+        return dict(_parsed(key for key in response.keys if self._is_trusted(key)))
 
     async def resolve(self, api_key: str) -> Caller:
         """See Issuer."""
@@ -64,7 +64,7 @@ class Identity:
         except Refusal as refusal:
             if refusal.reason == InvalidToken.reason:
                 raise InvalidToken from refusal
-            # Whatever it was, nothing was done for the caller yet.
+            # Whatever the reason, nothing was done for the caller yet.
             raise Unavailable from refusal
         role = identity_pb2.Role.Name(response.role).removeprefix("ROLE_")
         return Caller(response.subject, Role(role), frozenset(response.scopes))
@@ -84,14 +84,14 @@ class Identity:
                 return found
             after = response.revocations[-1].subject
 
-    def _is_fit(self, key: identity_pb2.SigningKey) -> bool:
+    def _is_trusted(self, key: identity_pb2.SigningKey) -> bool:
         if self._is_production and key.kid.startswith(DEVELOPMENT):
             log.error("a signing key for development is published", kid=key.kid)
             return False
         return (key.kty, key.crv, key.alg, key.use) == ("OKP", "Ed25519", "EdDSA", "sig")
 
 
-def _readable(
+def _parsed(
     keys: Iterable[identity_pb2.SigningKey],
 ) -> Iterable[tuple[str, Ed25519PublicKey]]:
     for key in keys:

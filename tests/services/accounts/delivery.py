@@ -1,0 +1,54 @@
+"""Who brings emails in tests, and people who register."""
+
+from dataclasses import dataclass
+
+from services.accounts.credentials.sessions import Session
+from services.accounts.mail.mailer import Mailer
+from services.accounts.people.people import People
+from services.accounts.people.registrations import Registration
+from services.accounts.users import addresses
+from services.accounts.users.addresses import Address
+from services.accounts.users.users import PersonalData
+from tests.services.accounts.mailbox import Mailbox
+
+ADA = addresses.parse("Ada@example.com")
+BOB = addresses.parse("bob@example.com")
+PASSWORD = "correct horse battery staple"
+REGISTRATION = Registration(
+    PersonalData(firstname="Ada", lastname="Lovelace", country="England"), ADA, PASSWORD
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Delivers what waits to be sent."""
+
+    mailer: Mailer
+    inbox: Mailbox
+
+    async def deliver(self) -> None:
+        """Sends all emails that are due."""
+        while await self.mailer.deliver():
+            pass
+
+    async def code(self, address: Address) -> str:
+        """Delivers, and reads the code in the last e-mail to an address."""
+        await self.deliver()
+        return self.inbox.code(address.spelled)
+
+
+async def registered(
+    people: People, delivery: Delivery, registration: Registration = REGISTRATION
+) -> Session:
+    """Registers somebody with a code."""
+    await people.registrations.send_code(registration.address)
+    return await people.registrations.register_with_code(
+        registration, await delivery.code(registration.address)
+    )
+
+
+async def unverified(people: People, address: Address = ADA) -> Session:
+    """Registers somebody without a code."""
+    return await people.registrations.register(
+        Registration(PersonalData(name="Mallory"), address, PASSWORD)
+    )
