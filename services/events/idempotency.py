@@ -106,9 +106,7 @@ class Idempotency:
         return forgotten == FORGETTING_CHUNK
 
     async def _claim(self, connection: Connection, key: Key) -> Replayed | Refusal | None:
-        async with connection.pipeline():
-            claims = await idempotency.claim(connection, [key])
-        [is_claimed], stored = await claims.read()
+        [is_claimed], stored = (await idempotency.claim(connection, [key])).read()
         if not is_claimed:
             raise RequestInProgress
         return await _replayed(connection, key, stored[0]) if stored else None

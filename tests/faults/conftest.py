@@ -37,7 +37,7 @@ async def interleavings(database: Database) -> AsyncIterator[Interleavings]:
                 options=f"-c search_path={schema} -c timezone=UTC",
                 cursor_factory=SteppedCursor,
             )
-            connection.by_pipeline = schema == "bookings"
+            connection.by_round_trip = schema == "bookings"
             return await stack.enter_async_context(connection)
 
         monitor = await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True)

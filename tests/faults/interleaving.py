@@ -1,8 +1,8 @@
 """Runs sessions over one database in every order that its locks allow.
 
-A session runs real code on connections of its own. It stops before each statement and pipeline, or
-only before each transaction, pipeline and commit, until it is given a turn. Every order of turns is
-tried. A session that waits for a lock gets no turn until the lock is released.
+A session runs real code on connections of its own. It stops before each statement and round
+trip, or only before each transaction, round trip and commit, until it is given a turn. Every order
+of turns is tried. A session that waits for a lock gets no turn until the lock is released.
 """
 
 import asyncio
@@ -46,10 +46,11 @@ class Turns:
 class SteppedCursor(psycopg.AsyncCursor[Any]):
     """Waits for a turn before each statement."""
 
-    async def execute(self, *arguments: Any, **options: Any) -> Any:
+    async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
         """See AsyncCursor."""
-        await cast(SteppedConnection, self.connection).step()
-        return await super().execute(*arguments, **options)
+        is_round_trip = isinstance(query, bytes) and b"EXECUTE " in query
+        await cast(SteppedConnection, self.connection).step(is_round_trip=is_round_trip)
+        return await super().execute(query, *arguments, **options)
 
 
 class SteppedConnection(AsyncConnection[Any]):
@@ -57,30 +58,17 @@ class SteppedConnection(AsyncConnection[Any]):
 
     turns: Turns | None = None
     depth = 0
-    pipelines = 0
-    by_pipeline = False
+    by_round_trip = False
 
-    async def step(self) -> None:
+    async def step(self, *, is_round_trip: bool) -> None:
         """Waits for a turn, if the session stops here.
 
-        A pipeline is one step; where all that changes anything is a pipeline, nothing else is one.
+        A round trip is one step; where all that changes anything is one, nothing else is a step.
         """
-        if not self.turns or self.pipelines or self.by_pipeline:
+        if not self.turns or self.by_round_trip is not is_round_trip:
             return
-        if self.turns.by_statement or not self.depth:
+        if is_round_trip or self.turns.by_statement or not self.depth:
             await self.turns.wait()
-
-    @contextlib.asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[Any]:
-        """See AsyncConnection."""
-        if self.turns and not self.pipelines:
-            await self.turns.wait()
-        self.pipelines += 1
-        try:
-            async with super().pipeline() as pipeline:
-                yield pipeline
-        finally:
-            self.pipelines -= 1
 
     @contextlib.asynccontextmanager
     async def transaction(self, *arguments: Any, **options: Any) -> AsyncIterator[Any]:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from psycopg.rows import class_row
 
-from services.bookings.inventory import store
+from services.bookings.inventory import saving
 from services.bookings.inventory.commands import (
     Apply,
     Done,
@@ -128,7 +128,7 @@ class Inventory:
         """Writes a chunk of a closed event's bookings as CANCELLED; tells whether there was one."""
         async with self._pool.connection() as connection:
             chunk = {"chunk": self._closing_chunk}
-            row = await (await connection.execute(store.SQL["close_chunk"], chunk)).fetchone()
+            row = await (await connection.execute(saving.SQL["close_chunk"], chunk)).fetchone()
             return bool(row and row[0])
 
     async def forget_keys(self) -> bool:

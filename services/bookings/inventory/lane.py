@@ -18,6 +18,7 @@ from services.bookings.inventory import store
 from services.bookings.inventory.commands import Outcome, Reserve
 from services.bookings.inventory.transaction import Ask, Later
 from services.kit.database.postgres import refusal_of
+from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
 AT_ONCE = 256
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 class Deciding(Protocol):
     """Decides batches in transactions; see Transactions."""
 
-    async def run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome | Later]:
+    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
         """Decides and commits."""
 
     async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
@@ -124,7 +125,7 @@ class Lane:
 
         await asyncio.gather(*(wait(event_id, indices) for event_id, indices in busy.items()))
 
-    def _queue(self, lock: bytes) -> "_Queue":
+    def _queue(self, lock: Statement) -> "_Queue":
         return _Queue(partial(self._run, lock=lock), self._at_once, self._waiting)
 
     async def _refuse(self, asks: Sequence[Ask]) -> list[Outcome]:
@@ -136,7 +137,7 @@ class Lane:
         self._note(asks, outcomes)
         return outcomes
 
-    async def _run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome]:
+    async def _run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome]:
         """Decides in one transaction; an ask that the database cannot digest fails alone.
 
         Such an error has rolled everything back, so each half may be tried on its own. A repeated
@@ -160,7 +161,7 @@ class Lane:
         self._note(asks, settled)
         return settled
 
-    async def _alone(self, ask: Ask, lock: bytes, error: psycopg.Error) -> Outcome:
+    async def _alone(self, ask: Ask, lock: Statement, error: psycopg.Error) -> Outcome:
         """Tries one ask once more: another replica may have opened its event at the same time."""
         if isinstance(error, psycopg.errors.UniqueViolation):
             try:
@@ -173,7 +174,7 @@ class Lane:
         log.error("command cannot be decided", event_id=event_id, exc_info=error)
         return Internal()
 
-    async def _rest(self, asks: Sequence[Ask], lock: bytes) -> list[Outcome]:
+    async def _rest(self, asks: Sequence[Ask], lock: Statement) -> list[Outcome]:
         """Decides what is left of a batch when the rest is committed.
 
         If that fails, it fails for these alone: the others must hear what became of them.

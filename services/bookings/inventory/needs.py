@@ -18,30 +18,31 @@ from services.bookings.inventory.commands import (
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import SERVED_AT_ONCE
 
-Values = dict[str, Any]
+Row = dict[str, Any]
 FITTING_AT_ONCE = 1_000
 _SERVING = (Cancel, GiveBack, Apply, Sweep, SetSkipFit)
 
 
-def reads(commands: Sequence[Command]) -> Iterator[tuple[str, Values]]:
-    """Lists the statements that read what the commands need, with their parameters."""
-    if values := _users(commands, Reserve, Book, GiveBack):
-        yield "exclusive_bookings", values
-    if values := _users(commands, Book):
-        yield "offered_bookings", values
-    if values := _users(commands, GiveBack):
-        yield "users_bookings", values
-        yield "pasts", values
-    if values := _users(commands, Book, GiveBack):
-        yield "entries", values
+def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
+    """Lists the statements that read what the commands need, with the rows that they ask for."""
+    if asked := _users(commands, Reserve, Book, GiveBack):
+        yield "exclusive_bookings", asked
+    if asked := _users(commands, Book):
+        yield "offered_bookings", asked
+    if asked := _users(commands, GiveBack):
+        yield "users_bookings", asked
+        yield "pasts", asked
+    if asked := _users(commands, Book, GiveBack):
+        yield "entries", asked
     if named := [command for command in commands if isinstance(command, Cancel)]:
-        event_ids = [command.event_id for command in named]
-        booking_ids = [command.booking_id for command in named]
-        yield "named_bookings", {"event_ids": event_ids, "booking_ids": booking_ids}
+        yield (
+            "named_bookings",
+            [{"event_id": one.event_id, "booking_id": one.booking_id} for one in named],
+        )
     if applied := [command for command in commands if isinstance(command, Apply)]:
-        yield "booked_events", {"event_ids": [command.event_id for command in applied]}
+        yield "booked_events", [{"event_id": command.event_id} for command in applied]
         if any(command.place for command in applied):
-            yield "place", {}
+            yield "place", []
 
 
 def ids(commands: Sequence[Command]) -> int:
@@ -98,12 +99,10 @@ def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | Non
     return Line(stock.event_id, is_due, limit, capacity, max(seats, 0) if is_passed else None)
 
 
-def _users(commands: Sequence[Command], *kinds: type[Any]) -> Values | None:
-    """Returns the events and users of commands of some kinds; None if there are none."""
-    asked = [command for command in commands if isinstance(command, kinds)]
-    if not asked:
-        return None
-    return {
-        "event_ids": [command.event_id for command in asked],
-        "user_ids": [command.user_id for command in asked],
-    }
+def _users(commands: Sequence[Command], *kinds: type[Any]) -> list[Row]:
+    """Lists the events and users of commands of some kinds."""
+    return [
+        {"event_id": command.event_id, "user_id": command.user_id}
+        for command in commands
+        if isinstance(command, kinds)
+    ]

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from services.bookings import metrics
 from services.bookings.errors import EventNotFound
-from services.bookings.inventory import needs, old_results, store
+from services.bookings.inventory import needs, old_results, saving, store
 from services.bookings.inventory.commands import (
     Apply,
     Command,
@@ -25,6 +25,7 @@ from services.bookings.inventory.store import Loaded
 from services.kit.database import idempotency
 from services.kit.database.idempotency import Claims, Key, Result, StoredResult
 from services.kit.database.postgres import Connection, Pool
+from services.kit.database.round_trip import RoundTrip, Statement
 from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import (
     Busy,
@@ -63,7 +64,7 @@ class Transactions:
         self._pool = pool
         self._offer_seconds = offer_seconds
 
-    async def run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome | Later]:
+    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
         """Decides asks in their order and commits; nothing is told before the COMMIT.
 
         Raises psycopg.Error: a connection that was lost during the COMMIT leaves open whether it
@@ -77,10 +78,9 @@ class Transactions:
         """Decides asks on one snapshot, without locks; None if that would change anything."""
         commands = [ask.command for ask in asks]
         async with self._pool.connection() as connection:
-            async with connection.pipeline():
-                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                loaded = await store.load(connection, commands, lock=store.NO_LOCK)
-            await connection.rollback()
+            trip = RoundTrip(connection)
+            trip.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            loaded = await store.load(trip, commands, lock=store.NO_LOCK)
         return self._peeked(loaded, commands)
 
     def _peeked(self, loaded: Loaded, commands: Sequence[Command]) -> list[Outcome] | None:
@@ -94,7 +94,7 @@ class Transactions:
         return outcomes
 
     async def _run(
-        self, connection: Connection, asks: Sequence[Ask], lock: bytes
+        self, connection: Connection, asks: Sequence[Ask], lock: Statement
     ) -> list[Outcome | Later]:
         try:
             decided = await self._load_and_decide(connection, asks, lock)
@@ -104,23 +104,26 @@ class Transactions:
                 raise Unavailable from error
             raise
         failpoint("bookings.batch.decided")
-        async with connection.pipeline():
-            await _save(connection, decided)
-            await connection.execute("COMMIT")
+        trip = RoundTrip(connection)
+        saving.save(trip, decided.loaded.stocks.values(), decided.loaded.now)
+        if decided.results:
+            idempotency.add_results(trip, decided.results)
+        trip.command(b"COMMIT")
+        await trip.send()
         metrics.LOCKED_SECONDS.observe(time.perf_counter() - decided.locked_at)
         failpoint("bookings.batch.committed")
         return decided.outcomes
 
     async def _load_and_decide(
-        self, connection: Connection, asks: Sequence[Ask], lock: bytes
+        self, connection: Connection, asks: Sequence[Ask], lock: Statement
     ) -> "_Decided":
         keys = [ask.key for ask in asks if ask.key]
         claims: Claims | None = None
-        async with connection.pipeline():
-            await connection.execute("BEGIN")
-            if keys:
-                claims = await idempotency.claim(connection, keys)
-            loaded = await store.load(connection, [ask.command for ask in asks], lock=lock)
+        trip = RoundTrip(connection)
+        trip.command(b"BEGIN")
+        if keys:
+            claims = idempotency.add_claims(trip, keys)
+        loaded = await store.load(trip, [ask.command for ask in asks], lock=lock)
         locked_at = time.perf_counter()
         failpoint("bookings.batch.locked")
         found = await _settled(connection, asks, claims)
@@ -165,14 +168,6 @@ class _Decided:
     locked_at: float
 
 
-async def _save(connection: Connection, decided: _Decided) -> None:
-    loaded = decided.loaded
-    if any(stock.is_changed for stock in loaded.stocks.values()):
-        await store.save(connection, loaded.stocks.values(), loaded.now)
-    if decided.results:
-        await idempotency.store(connection, decided.results)
-
-
 async def _settled(
     connection: Connection, asks: Sequence[Ask], claims: Claims | None
 ) -> list[Outcome | Later | None]:
@@ -180,7 +175,7 @@ async def _settled(
     outcomes: list[Outcome | Later | None] = [None] * len(asks)
     if claims is None:
         return outcomes
-    claimed, stored = await claims.read()
+    claimed, stored = claims.read()
     old = await old_results.read(connection, claims.keys, stored)
     keyed = [index for index, ask in enumerate(asks) if ask.key]
     seen: set[tuple[str, str, str]] = set()

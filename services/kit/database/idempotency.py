@@ -9,14 +9,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+import orjson
 from google.rpc import status_pb2
-from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
+from services.kit.database.round_trip import RoundTrip, Rows, prepared
 from services.kit.rpc.errors import (
     IdempotencyKeyReused,
     Internal,
@@ -26,6 +26,7 @@ from services.kit.rpc.errors import (
 )
 
 SQL = queries.load(__file__)
+_CLAIM, _RECALL, _STORE = (prepared(name, SQL[name]) for name in ("claim", "recall", "store"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,16 @@ class StoredResult:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Statements under way that claim keys and read the results stored for them."""
+    """Which keys were claimed, and the results stored for them, once their round trip is over."""
 
     keys: Sequence[Key]
-    claimed: AsyncCursor[Any]
-    stored: AsyncCursor[StoredResult]
+    claimed: Rows[tuple[bool]]
+    stored: Rows[StoredResult]
 
-    async def read(self) -> tuple[list[bool], Mapping[int, StoredResult]]:
+    def read(self) -> tuple[list[bool], Mapping[int, StoredResult]]:
         """Returns whether each key was claimed, and the stored results by the keys' indices."""
-        claimed = [is_claimed for (is_claimed,) in await self.claimed.fetchall()]
-        return claimed, {stored.number - 1: stored for stored in await self.stored.fetchall()}
+        claimed = [is_claimed for (is_claimed,) in self.claimed.rows]
+        return claimed, {stored.number - 1: stored for stored in self.stored.rows}
 
 
 def fingerprint(operation: str, *content: object) -> bytes:
@@ -87,18 +88,26 @@ def fingerprint(operation: str, *content: object) -> bytes:
 async def claim(connection: Connection, keys: Sequence[Key]) -> Claims:
     """Claims keys until the transaction ends, and reads the results stored for them.
 
-    Never waits: a key that another transaction has claimed is not claimed. Call it in a pipeline
-    to save a round trip, and read the claims after it.
+    Never waits: a key that another transaction has claimed is not claimed.
     """
     values = _names(keys)
-    claimed = await connection.cursor(binary=True).execute(SQL["claim"], values)
-    stored = connection.cursor(binary=True, row_factory=class_row(StoredResult))
-    return Claims(keys, claimed, await stored.execute(SQL["recall"], values))
+    async with connection.pipeline():
+        claimed = await connection.execute(SQL["claim"], values)
+        stored = connection.cursor(row_factory=class_row(StoredResult))
+        await stored.execute(SQL["recall"], values)
+    return Claims(keys, Rows(await claimed.fetchall()), Rows(await stored.fetchall()))
+
+
+def add_claims(trip: RoundTrip, keys: Sequence[Key]) -> Claims:
+    """Adds to a round trip what `claim` does; the claims can be read once it is over."""
+    values = _names(keys)
+    claimed = trip.read(_CLAIM, values)
+    return Claims(keys, claimed, trip.read(_RECALL, values, class_row(StoredResult)))
 
 
 async def recall(connection: Connection, key: Key) -> StoredResult | None:
     """Reads the result stored for a key, without a claim."""
-    cursor = connection.cursor(binary=True, row_factory=class_row(StoredResult))
+    cursor = connection.cursor(row_factory=class_row(StoredResult))
     return await (await cursor.execute(SQL["recall"], _names([key]))).fetchone()
 
 
@@ -110,12 +119,12 @@ async def lock(connection: Connection, key: Key) -> None:
 
 async def store(connection: Connection, results: Sequence[Result]) -> None:
     """Stores the results of claimed keys, in the transaction of the work."""
-    values = _names([result.key for result in results]) | {
-        "fingerprints": [result.key.fingerprint for result in results],
-        "refusals": [result.is_refusal for result in results],
-        "responses": [result.response for result in results],
-    }
-    await connection.execute(SQL["store"], values, binary=True)
+    await connection.execute(SQL["store"], _rows(results))
+
+
+def add_results(trip: RoundTrip, results: Sequence[Result]) -> None:
+    """Adds to a round trip what `store` does."""
+    trip.call(_STORE, _rows(results))
 
 
 async def forget(connection: Connection, *, chunk: int) -> int:
@@ -151,8 +160,20 @@ def _replayed_refusal(response: bytes) -> Refusal:
 
 
 def _names(keys: Sequence[Key]) -> dict[str, object]:
-    return {
-        "callers": [key.caller for key in keys],
-        "operations": [key.operation for key in keys],
-        "keys": [key.key for key in keys],
-    }
+    names = [{"caller": key.caller, "operation": key.operation, "key": key.key} for key in keys]
+    return {"keys": orjson.dumps(names).decode()}
+
+
+def _rows(results: Sequence[Result]) -> dict[str, object]:
+    rows = [
+        {
+            "caller": result.key.caller,
+            "operation": result.key.operation,
+            "key": result.key.key,
+            "fingerprint": result.key.fingerprint.hex(),
+            "is_refusal": result.is_refusal,
+            "response": result.response.hex(),
+        }
+        for result in results
+    ]
+    return {"results": orjson.dumps(rows).decode()}

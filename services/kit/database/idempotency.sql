@@ -4,8 +4,9 @@
 SELECT pg_try_advisory_xact_lock(
     hashtextextended(claimed.caller || E'\x1f' || claimed.operation || E'\x1f' || claimed.key, 0)
 )
-FROM unnest(%(callers)b::text[], %(operations)b::text[], %(keys)b::text[]) WITH ORDINALITY
-    AS claimed (caller, operation, key, number)
+FROM ROWS FROM (
+    json_to_recordset(%(keys)s::json) AS (caller text, operation text, key text)
+) WITH ORDINALITY AS claimed (caller, operation, key, number)
 ORDER BY claimed.number
 
 -- name: recall
@@ -17,8 +18,9 @@ SELECT
     stored.is_refusal,
     stored.response,
     stored.decided_at
-FROM unnest(%(callers)b::text[], %(operations)b::text[], %(keys)b::text[]) WITH ORDINALITY
-    AS claimed (caller, operation, key, number)
+FROM ROWS FROM (
+    json_to_recordset(%(keys)s::json) AS (caller text, operation text, key text)
+) WITH ORDINALITY AS claimed (caller, operation, key, number)
 CROSS JOIN LATERAL (
     SELECT *
     FROM idempotency
@@ -32,11 +34,17 @@ CROSS JOIN LATERAL (
 -- name: store
 -- Stores the results of claimed keys. A row that is here already is past its 24 hours.
 INSERT INTO idempotency (caller, operation, key, fingerprint, is_refusal, response, decided_at)
-SELECT caller, operation, key, fingerprint, is_refusal, response, clock_timestamp()
-FROM unnest(
-    %(callers)b::text[], %(operations)b::text[], %(keys)b::text[], %(fingerprints)b::bytea[],
-    %(refusals)b::boolean[], %(responses)b::bytea[]
-) AS results (caller, operation, key, fingerprint, is_refusal, response)
+SELECT
+    caller,
+    operation,
+    key,
+    decode(fingerprint, 'hex'),
+    is_refusal,
+    decode(response, 'hex'),
+    clock_timestamp()
+FROM json_to_recordset(%(results)s::json) AS results (
+    caller text, operation text, key text, fingerprint text, is_refusal boolean, response text
+)
 ON CONFLICT ON CONSTRAINT idempotency_pk DO UPDATE
 SET
     fingerprint = excluded.fingerprint,

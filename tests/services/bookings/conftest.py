@@ -12,6 +12,7 @@ from services.bookings.errors import EventNotFound
 from services.bookings.inventory import EventState, Inventory, store
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
+from services.kit.database.round_trip import prepared
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.pools import patient_pool
@@ -83,7 +84,7 @@ def take_out_the_lock(database: Database) -> None:
 
     It does so for inventories that are made from now on in this process. See `mend_the_lock`.
     """
-    store.WAIT = store.SKIP_LOCKED = store.SQL["events"] + b"\n-- without FOR NO KEY UPDATE"
+    store.WAIT = store.SKIP_LOCKED = prepared("unlocked", store.SQL["events"])
     take_out_the_second_line(database)
 
 

@@ -56,7 +56,7 @@ async def test_without_the_claim_a_key_would_have_many_effects(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: the claim is what admits one."""
-    claim = b"SELECT true FROM unnest(%(keys)b::text[])"
+    claim = b"SELECT true FROM json_array_elements(%(keys)s::json)"
     recall = keys.SQL["recall"] + b" WHERE false"
     statements = {**keys.SQL, "claim": claim, "recall": recall}
     monkeypatch.setattr(keys, "SQL", MappingProxyType(statements))

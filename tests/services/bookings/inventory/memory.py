@@ -154,9 +154,11 @@ class Memory:
             number: Stock(*events[number].inventory) for number in event_ids if number in events
         }
         identities = Identities(self._draw(needs.ids(commands)))
-        for name, values in needs.reads(commands):
-            if name not in self._omitted:
-                _READS[name](self, stocks, *values.values())
+        for name, asked in needs.reads(commands):
+            for row in asked if name not in self._omitted else ():
+                event_id, *key = row.values()
+                if event_id in stocks:
+                    _READS[name](stocks[event_id], events[event_id], *key)
         for line in needs.lines(stocks, commands, now):
             self._load_line(stocks[line.event_id], line, now, identities)
         return stocks, identities
@@ -194,73 +196,50 @@ class Memory:
         stock.line_is_whole = line.is_whole(len(stock.line))
         identities.add(self._draw(len(stock.line)))
 
-    def _exclusive_bookings(
-        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
-    ) -> None:
-        for event_id, user_id in zip(event_ids, user_ids, strict=True):
-            if event_id in stocks:
-                for booking in self.events[event_id].live.values():
-                    if booking.exclusive and booking.user_id == user_id:
-                        stocks[event_id].know(booking)
 
-    def _offered_bookings(
-        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
-    ) -> None:
-        for event_id, user_id in zip(event_ids, user_ids, strict=True):
-            if event_id in stocks:
-                tables = self.events[event_id]
-                if number := tables.offered.get(user_id):
-                    stocks[event_id].know(tables.bookings[number])
+def _exclusive_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
+    for booking in tables.live.values():
+        if booking.exclusive and booking.user_id == user_id:
+            stock.know(booking)
 
-    def _users_bookings(
-        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
-    ) -> None:
-        for event_id, user_id in zip(event_ids, user_ids, strict=True):
-            if event_id in stocks:
-                for booking in self.events[event_id].live.values():
-                    if booking.user_id == user_id:
-                        stocks[event_id].know(booking)
 
-    def _pasts(
-        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
-    ) -> None:
-        for event_id, user_id in zip(event_ids, user_ids, strict=True):
-            if event_id in stocks:
-                tables = self.events[event_id]
-                had = tables.had.get(user_id)
-                past = Past(had is not None, bool(had), user_id in tables.waited)
-                stocks[event_id].pasts[user_id] = past
+def _offered_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
+    if number := tables.offered.get(user_id):
+        stock.know(tables.bookings[number])
 
-    def _entries(
-        self, stocks: Mapping[int, Stock], event_ids: list[int], user_ids: list[str]
-    ) -> None:
-        for event_id, user_id in zip(event_ids, user_ids, strict=True):
-            if event_id in stocks:
-                tables = self.events[event_id]
-                if place := tables.waiting.get(user_id):
-                    position = 1 + sum(1 for other in tables.line if other < place)
-                    entry = replace(tables.line[place], position=position)
-                    stocks[event_id].entries[user_id] = entry
 
-    def _named_bookings(
-        self, stocks: Mapping[int, Stock], event_ids: list[int], booking_ids: list[int]
-    ) -> None:
-        for event_id, booking_id in zip(event_ids, booking_ids, strict=True):
-            if event_id in stocks and (booking := self.events[event_id].bookings.get(booking_id)):
-                stocks[event_id].know(booking)
+def _users_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
+    for booking in tables.live.values():
+        if booking.user_id == user_id:
+            stock.know(booking)
 
-    def _booked_events(self, stocks: Mapping[int, Stock], event_ids: list[int]) -> None:
-        for event_id in event_ids:
-            if event_id in stocks:
-                stocks[event_id].was_booked = bool(self.events[event_id].bookings)
+
+def _pasts(stock: Stock, tables: Tables, user_id: str) -> None:
+    had = tables.had.get(user_id)
+    stock.pasts[user_id] = Past(had is not None, bool(had), user_id in tables.waited)
+
+
+def _entries(stock: Stock, tables: Tables, user_id: str) -> None:
+    if place := tables.waiting.get(user_id):
+        position = 1 + sum(1 for other in tables.line if other < place)
+        stock.entries[user_id] = replace(tables.line[place], position=position)
+
+
+def _named_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
+    if booking := tables.bookings.get(booking_id):
+        stock.know(booking)
+
+
+def _booked_events(stock: Stock, tables: Tables) -> None:
+    stock.was_booked = bool(tables.bookings)
 
 
 _READS: Mapping[str, Callable[..., None]] = {
-    "exclusive_bookings": Memory._exclusive_bookings,
-    "offered_bookings": Memory._offered_bookings,
-    "users_bookings": Memory._users_bookings,
-    "pasts": Memory._pasts,
-    "entries": Memory._entries,
-    "named_bookings": Memory._named_bookings,
-    "booked_events": Memory._booked_events,
+    "exclusive_bookings": _exclusive_bookings,
+    "offered_bookings": _offered_bookings,
+    "users_bookings": _users_bookings,
+    "pasts": _pasts,
+    "entries": _entries,
+    "named_bookings": _named_bookings,
+    "booked_events": _booked_events,
 }

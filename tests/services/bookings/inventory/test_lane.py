@@ -11,6 +11,7 @@ from services.bookings.inventory import store
 from services.bookings.inventory.commands import Book, Done, Outcome, Replayed, Reserve
 from services.bookings.inventory.lane import AT_ONCE, Lane
 from services.bookings.inventory.transaction import LATER, Ask, Later
+from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, OutcomeUnknown, Unavailable
 
 DONE = Done(changed=True)
@@ -37,7 +38,7 @@ class Scripted:
         self.stored: set[str] = set()
         """Users whose second request in a batch repeats the key of the first."""
 
-    async def run(self, asks: Sequence[Ask], *, lock: bytes) -> list[Outcome | Later]:
+    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
         """See Deciding."""
         users = list(map(user_of, asks))
         async with self.began:
@@ -64,7 +65,7 @@ class Scripted:
         async with self.began:
             await self.began.wait_for(lambda: len(self.batches) >= batches)
 
-    def _decide(self, ask: Ask, earlier: Sequence[str], lock: bytes) -> Outcome | Later:
+    def _decide(self, ask: Ask, earlier: Sequence[str], lock: Statement) -> Outcome | Later:
         user, event_id = user_of(ask), ask.command.event_id
         if event_id in self.busy and lock == store.SKIP_LOCKED:
             return Busy()

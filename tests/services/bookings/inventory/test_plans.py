@@ -27,7 +27,7 @@ async def test_plans_made_on_empty_tables_look_users_up_by_index(
             await transactions.run(asks, lock=store.WAIT)
         async with pool.connection() as connection:
             [(name,)] = await (await connection.execute(FIND, [part])).fetchall()
-            explain = f"EXPLAIN EXECUTE {name} ('{{1}}', '{{ada}}')".encode()
+            explain = f"EXPLAIN EXECUTE {name} ('[]')".encode()
             rows = await (await connection.execute(explain)).fetchall()
     plan = "\n".join(line for (line,) in rows)
     assert "Index Cond: (user_id = asked.user_id)" in plan

@@ -9,7 +9,7 @@ WRITE = re.compile(
     r"\b(INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|TRUNCATE|COPY)\s+(?:ONLY\s+)?(?:bookings\.)?"
     r"(inventory|bookings|waiting_list|ledger|notices|idempotency)\b"
 )
-STORE = {
+SAVED = {
     ("INSERT INTO", "inventory"),
     ("UPDATE", "inventory"),
     ("INSERT INTO", "bookings"),
@@ -21,7 +21,7 @@ STORE = {
 }
 
 
-def test_nothing_but_the_store_writes_what_is_decided() -> None:
+def test_nothing_but_saving_writes_what_is_decided() -> None:
     """Another writer would change an inventory without its lock, its rules or its ledger."""
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for path in (*SERVICE.rglob("*.sql"), *SERVICE.rglob("*.py")):
@@ -30,6 +30,6 @@ def test_nothing_but_the_store_writes_what_is_decided() -> None:
             for verb, table in WRITE.findall(path.read_text(encoding="utf-8")):
                 found[name].add((verb, table))
     assert found == {
-        "inventory/store.sql": STORE,
+        "inventory/saving.sql": SAVED,
         "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }

@@ -16,7 +16,8 @@ from services.bookings.inventory import Ask, EventState, Inventory, store
 from services.bookings.inventory.commands import Booked, Command, Outcome, Replayed
 from services.bookings.inventory.store import Loaded
 from services.bookings.reservations.reservations import Reservations
-from services.kit.database.postgres import Connection, Pool
+from services.kit.database.postgres import Pool
+from services.kit.database.round_trip import RoundTrip, Statement
 from services.kit.rpc.callers import Caller
 from services.kit.rpc.errors import (
     Busy,
@@ -122,12 +123,14 @@ async def test_what_is_loaded_before_the_lock_oversells(
     load, both_have_loaded = store.load, asyncio.Barrier(2)
 
     async def load_early(
-        connection: Connection, commands: Sequence[Command], *, lock: bytes
+        trip: RoundTrip, commands: Sequence[Command], *, lock: Statement
     ) -> Loaded:
         assert lock == store.SKIP_LOCKED
-        early = await load(connection, commands, lock=store.NO_LOCK)
+        early = await load(trip, commands, lock=store.NO_LOCK)
         await both_have_loaded.wait()
-        return replace(await load(connection, commands, lock=store.WAIT), stocks=early.stocks)
+        late = RoundTrip(trip.connection)
+        late.command(b"BEGIN")
+        return replace(await load(late, commands, lock=store.WAIT), stocks=early.stocks)
 
     await inventory.apply(concert(capacity=50))
     take_out_the_second_line(database)

@@ -37,7 +37,7 @@ async def keep(pool: Pool) -> None:
 
 async def claim(connection: Connection, *keys: Key) -> tuple[list[bool], list[int]]:
     """Claims keys; returns which were claimed, and the indices of those with a result."""
-    claimed, stored = await (await idempotency.claim(connection, keys)).read()
+    claimed, stored = (await idempotency.claim(connection, keys)).read()
     return claimed, sorted(stored)
 
 
@@ -46,7 +46,7 @@ async def test_a_replay_is_what_was_stored(pool: Pool) -> None:
     await keep(pool)
     async with pool.connection() as connection, connection.transaction():
         keys = [UNUSED, REFUSED, PAID]
-        claimed, stored = await (await idempotency.claim(connection, keys)).read()
+        claimed, stored = (await idempotency.claim(connection, keys)).read()
     assert claimed == [True] * 3
     assert sorted(stored) == [1, 2]
     refusal = idempotency.replay(REFUSED, stored[1])
@@ -60,7 +60,7 @@ async def test_a_key_with_other_content_gets_no_result(pool: Pool) -> None:
     """Who guesses a key would read what its owner was answered."""
     await keep(pool)
     async with pool.connection() as connection, connection.transaction():
-        _, stored = await (await idempotency.claim(connection, [PAID])).read()
+        _, stored = (await idempotency.claim(connection, [PAID])).read()
     other = Key(PAID.caller, PAID.operation, PAID.key, b"other content")
     assert isinstance(idempotency.replay(other, stored[0]), IdempotencyKeyReused)
 

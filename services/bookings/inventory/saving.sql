@@ -1,0 +1,204 @@
+-- name: open
+-- Stores an event that was not known here. That it has appeared meanwhile is a unique violation.
+INSERT INTO inventory (
+    event_id, capacity, sold, held, live_bookings, waiting, last_place, rev, next_expiry_at,
+    closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
+    skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
+    sales_close_at, price_amount_minor, price_currency, one_booking_per_user
+)
+SELECT
+    event_id, capacity, sold, held, live_bookings, waiting, last_place, rev, next_expiry_at,
+    closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
+    skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
+    sales_close_at, price_amount_minor, price_currency, one_booking_per_user
+FROM json_populate_recordset(NULL::inventory, %(stocks)s::json)
+
+-- name: put_in_force
+-- Stores what a state of the catalogue, a freeze or a setting changed, with the counters.
+UPDATE inventory
+SET
+    capacity = changed.capacity,
+    sold = inventory.sold + changed.sold,
+    held = inventory.held + changed.held,
+    live_bookings = inventory.live_bookings + changed.live_bookings,
+    waiting = inventory.waiting + changed.waiting,
+    last_place = inventory.last_place + changed.last_place,
+    rev = inventory.rev + changed.rev,
+    next_expiry_at = changed.next_expiry_at,
+    closed_at = changed.closed_at,
+    closing = changed.closing,
+    frozen = changed.frozen,
+    epoch = changed.epoch,
+    catalogue_rev = changed.catalogue_rev,
+    verdict = changed.verdict,
+    refusal = changed.refusal,
+    cancelled_bookings = changed.cancelled_bookings,
+    skip_fit_after_seconds = changed.skip_fit_after_seconds,
+    key = changed.key,
+    organizer_id = changed.organizer_id,
+    name = changed.name,
+    status = changed.status,
+    deleted = changed.deleted,
+    starts_at = changed.starts_at,
+    sales_open_at = changed.sales_open_at,
+    sales_close_at = changed.sales_close_at,
+    price_amount_minor = changed.price_amount_minor,
+    price_currency = changed.price_currency,
+    one_booking_per_user = changed.one_booking_per_user
+FROM json_populate_recordset(NULL::inventory, %(stocks)s::json) AS changed
+WHERE inventory.event_id = changed.event_id
+
+-- name: save
+-- Stores what was decided about events whose locks are held: new bookings, those that have moved on,
+-- the ledger and the counters. The counters are added to, so the CHECKs see what another transaction
+-- would have added without the lock.
+WITH new_bookings AS (
+    INSERT INTO bookings (
+        event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
+        price_currency, created_at, expires_at, cancelled_at
+    )
+    SELECT
+        event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
+        price_currency, created_at, expires_at, cancelled_at
+    FROM json_to_recordset(%(new_bookings)s::json) AS booking (
+        event_id bigint, id bigint, reference uuid, user_id text, status text, exclusive boolean,
+        seat_count integer, price_amount_minor bigint, price_currency text, created_at timestamptz,
+        expires_at timestamptz, cancelled_at timestamptz
+    )
+),
+moved_bookings AS (
+    UPDATE bookings
+    SET
+        status = moved.status,
+        expires_at = moved.expires_at,
+        cancelled_at = moved.cancelled_at
+    FROM json_to_recordset(%(moved_bookings)s::json) AS moved (
+        event_id bigint, id bigint, status text, expires_at timestamptz, cancelled_at timestamptz
+    )
+    WHERE bookings.event_id = moved.event_id
+        AND bookings.id = moved.id
+),
+counted AS (
+    UPDATE inventory
+    SET
+        sold = inventory.sold + changed.sold,
+        held = inventory.held + changed.held,
+        live_bookings = inventory.live_bookings + changed.live_bookings,
+        waiting = inventory.waiting + changed.waiting,
+        last_place = inventory.last_place + changed.last_place,
+        rev = inventory.rev + changed.rev,
+        next_expiry_at = changed.next_expiry_at
+    FROM json_to_recordset(%(counters)s::json) AS changed (
+        event_id bigint, sold integer, held integer, live_bookings integer, waiting integer,
+        last_place bigint, rev bigint, next_expiry_at timestamptz
+    )
+    WHERE inventory.event_id = changed.event_id
+)
+INSERT INTO ledger (event_id, rev, kind, booking_id, place, user_id, seats, capacity, at)
+SELECT event_id, rev, kind, booking_id, place, user_id, seats, capacity, %(now)s::timestamptz
+FROM json_to_recordset(%(ledger)s::json) AS entry (
+    event_id bigint, rev bigint, kind text, booking_id bigint, place bigint, user_id text,
+    seats integer, capacity integer
+)
+
+-- name: save_line
+-- Stores what became of those who wait: new entries, those that have moved on, those that block the
+-- line, and the notices of whom to tell.
+WITH joined AS (
+    INSERT INTO waiting_list (
+        event_id, place, user_id, seat_count, state, booking_id, joined_at, changed_at,
+        blocked_since
+    )
+    SELECT
+        event_id, place, user_id, seat_count, state, booking_id, joined_at, %(now)s::timestamptz,
+        blocked_since
+    FROM json_to_recordset(%(joined)s::json) AS entry (
+        event_id bigint, place bigint, user_id text, seat_count integer, state text,
+        booking_id bigint, joined_at timestamptz, blocked_since timestamptz
+    )
+),
+moved AS (
+    UPDATE waiting_list
+    SET
+        state = entry.state,
+        booking_id = coalesce(entry.booking_id, waiting_list.booking_id),
+        changed_at = %(now)s::timestamptz
+    FROM json_to_recordset(%(moved)s::json) AS entry (
+        event_id bigint, place bigint, state text, booking_id bigint
+    )
+    WHERE waiting_list.event_id = entry.event_id
+        AND waiting_list.place = entry.place
+),
+blocked AS (
+    UPDATE waiting_list
+    SET blocked_since = %(now)s::timestamptz
+    FROM json_to_recordset(%(blocked)s::json) AS entry (event_id bigint, place bigint)
+    WHERE waiting_list.event_id = entry.event_id
+        AND waiting_list.place = entry.place
+)
+INSERT INTO notices (event_id, booking_id)
+SELECT event_id, booking_id
+FROM json_to_recordset(%(notices)s::json) AS notice (event_id bigint, booking_id bigint)
+
+-- name: close_chunk
+-- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies, and ends
+-- the waiting of as many. They read as CANCELLED already, so nothing is decided here. Two workers never
+-- take the same event.
+WITH closed AS (
+    SELECT event_id, closed_at
+    FROM inventory
+    WHERE closing
+    ORDER BY event_id
+    LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+),
+live AS (
+    SELECT bookings.event_id, bookings.id, closed.closed_at
+    FROM closed
+    JOIN bookings USING (event_id)
+    WHERE bookings.status IN ('HELD', 'CONFIRMED')
+    ORDER BY bookings.id
+    LIMIT %(chunk)s
+),
+cancelled AS (
+    UPDATE bookings
+    SET status = 'CANCELLED', cancelled_at = live.closed_at
+    FROM live
+    WHERE bookings.event_id = live.event_id
+        AND bookings.id = live.id
+        -- Looked at again once the row is ours: another worker may have been here since.
+        AND bookings.status IN ('HELD', 'CONFIRMED')
+    RETURNING bookings.user_id, (bookings.created_at AT TIME ZONE 'UTC')::date AS day
+),
+untallied AS (
+    SELECT tally(array_agg(user_id), array_agg(day), array_agg(change))
+    FROM (
+        SELECT user_id, day, -count(*)::integer AS change
+        FROM cancelled
+        GROUP BY user_id, day
+    ) AS changed
+),
+in_line AS (
+    SELECT waiting_list.event_id, waiting_list.place, closed.closed_at
+    FROM closed
+    JOIN waiting_list USING (event_id)
+    WHERE waiting_list.state IN ('WAITING', 'OFFERED')
+    LIMIT %(chunk)s
+),
+sent_home AS (
+    UPDATE waiting_list
+    SET state = 'EXPIRED', changed_at = in_line.closed_at
+    FROM in_line
+    WHERE waiting_list.event_id = in_line.event_id
+        AND waiting_list.place = in_line.place
+),
+finished AS (
+    UPDATE inventory
+    SET closing = false
+    FROM closed
+    WHERE inventory.event_id = closed.event_id
+        AND (SELECT count(*) FROM live) < %(chunk)s
+        AND (SELECT count(*) FROM in_line) < %(chunk)s
+)
+SELECT count(*) AS events
+FROM closed, untallied
