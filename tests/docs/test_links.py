@@ -5,6 +5,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *PROJECT.glob("docs/**/*.md")]
+FILE = re.compile(r"`((?:deploy|docs|gateway|protos|services|tests)/[\w./-]+)`")
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -16,6 +17,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert found.exists(), target
         if anchor:
             assert anchor in anchors(found), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_files_that_are_named_exist(page: Path) -> None:
+    """A reader is sent to a module that has moved."""
+    for path in FILE.findall(page.read_text(encoding="utf-8")):
+        assert (PROJECT / path).exists(), path
 
 
 def test_the_readme_fits() -> None:
