@@ -1,1 +1,1 @@
-"""Bookings: who holds which seat, and never more of them than there are."""
+"""The service bookings: books seats, and never more than an event has."""

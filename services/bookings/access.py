@@ -1,7 +1,7 @@
-"""Who may book for whom, and who sees which booking: the one place that says so.
+"""Access rules: who may book for whom, and who may see which booking.
 
-A guest is a user without an account: whoever calls without a token names one. Accounts have ids of
-a shape of their own, which no guest can use.
+A guest is a user without an account, whom a caller without a token names. The ids of accounts have
+a prefix that no guest can use.
 """
 
 import unicodedata
@@ -16,9 +16,9 @@ ACCOUNT_PREFIX = "acct_"
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who books, and looks at bookings.
+    """A caller who books and reads bookings.
 
-    With `open_access` the bookings of guests are everybody's to see, but for their references.
+    With `open_access` everybody may see the bookings of guests, except by reference.
     """
 
     caller: Caller
@@ -26,18 +26,18 @@ class Viewer:
 
     @property
     def key_owner(self) -> str:
-        """Whose idempotency keys theirs are: all who have no token share one range."""
+        """The owner of their idempotency keys. All callers without a token share one."""
         return "service" if self.caller.is_service else self.caller.subject or ""
 
     @property
     def is_somebody(self) -> bool:
-        """Whether they showed a credential. Only then they know where an account books."""
+        """Whether they have a credential. Without one, the bookings of accounts are hidden."""
         return self.caller.is_service or self.caller.subject is not None
 
     def user(self, named: str = "") -> str:
         """Returns the user they act for: themselves, unless they name one.
 
-        Raises what `denied` makes if they may not act for that user, or if there is none.
+        Raises the refusal of `denied` if they may not act for that user, or if there is none.
         """
         user_id = normalised(named) or self.caller.subject
         if user_id is None or not self._may_act_for(user_id):
@@ -45,9 +45,9 @@ class Viewer:
         return user_id
 
     def rows(self, *, guests: bool | None = None) -> dict[str, object]:
-        """Gives what the SQL function `is_visible` asks of a viewer.
+        """Returns the parameters of the SQL function `is_visible`.
 
-        `guests` says whether bookings of guests are seen, otherwise a matter of open access.
+        `guests` is whether they see the bookings of guests; by default that follows open access.
         """
         return {
             "viewer": self.caller.subject,
@@ -56,30 +56,30 @@ class Viewer:
         }
 
     def sees_by_reference(self, user_id: str, organizer_id: str | None) -> bool:
-        """Returns whether they may see a booking of which they know the reference.
+        """Returns whether they may see a booking whose reference they know.
 
-        That of a guest is a secret: whoever knows it may see the booking.
+        The reference of a guest's booking is a secret: everybody who knows it may see the booking.
         """
         return not is_account(user_id) or user_id == self.caller.subject or self.owns(organizer_id)
 
     def expect_to_list(self) -> None:
-        """Raises what `denied` makes unless they may list bookings of all users, as far as seen."""
+        """Raises the refusal of `denied` unless they may list the bookings of all users."""
         if not (self.open_access or self.caller.acts_for_anyone):
             raise denied(self.caller)
 
     def expect_to_list_user(self, user_id: str) -> None:
-        """Raises what `denied` makes unless they may list a user's bookings."""
+        """Raises the refusal of `denied` unless they may list the bookings of a user."""
         is_seen = self.open_access and not is_account(user_id)
         if not (is_seen or self._may_act_for(user_id)):
             raise denied(self.caller)
 
     def expect_to_list_event(self, organizer_id: str | None) -> None:
-        """Raises what `denied` makes unless they may list an event's bookings, as far as seen."""
+        """Raises the refusal of `denied` unless they may list the bookings of an event."""
         if not (self.open_access or self.owns(organizer_id)):
             raise denied(self.caller)
 
     def owns(self, organizer_id: str | None) -> bool:
-        """Tells whether an event is theirs."""
+        """Returns whether they own an event, or may act for anyone."""
         if self.caller.acts_for_anyone:
             return True
         return organizer_id is not None and organizer_id == self.caller.subject
@@ -94,21 +94,21 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Viewers:
-    """Makes callers viewers, with or without open access."""
+    """Turns callers into viewers, with or without open access."""
 
     open_access: bool
 
     def of(self, caller: Caller) -> Viewer:
-        """Returns the viewer that a caller is."""
+        """Returns the viewer of a caller."""
         return Viewer(caller, self.open_access)
 
     def current(self) -> Viewer:
-        """Returns the viewer who made the RPC under way."""
+        """Returns the viewer of the RPC under way."""
         return self.of(context.caller.get())
 
 
 def is_account(user_id: str) -> bool:
-    """Tells whether a user has an account; the SQL function `is_account` says the same."""
+    """Returns whether a user has an account, as the SQL function `is_account` does."""
     return user_id.startswith(ACCOUNT_PREFIX)
 
 

@@ -1,4 +1,4 @@
-"""What bookings refuses, and why.
+"""The refusals of bookings.
 
     kit.errors.Refusal
     ├── EventNotFound        NOT_FOUND            EVENT_NOT_FOUND
@@ -8,10 +8,10 @@
     ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT, with `seats_left` of several asked for
     ├── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
     ├── AlreadyCancelled     FAILED_PRECONDITION  ALREADY_CANCELLED
-    └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, given by events
+    └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, received from events
 
-Those about an event's inventory carry `inventory_revision`: the revision at which they were true.
-EventNotFound carries nothing, so that nobody can tell an event that is hidden from none.
+Refusals by the inventory carry `inventory_revision`, the revision at which they were true.
+EventNotFound carries nothing, so a hidden event looks like one that does not exist.
 """
 
 import grpc

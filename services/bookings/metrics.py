@@ -1,4 +1,4 @@
-"""Metrics of bookings: locks, and how well it is in step with the catalogue."""
+"""Metrics of bookings: time under locks, and how far it is behind the catalogue."""
 
 from prometheus_client import Gauge, Histogram
 

@@ -1,5 +1,6 @@
 -- name: find_events
--- Finds events by their keys. A catalogue that lost one in a restore gives later ones higher numbers.
+-- Finds events by their keys. If a restored catalogue has used a key again, the newer event has
+-- the higher number.
 SELECT key, max(event_id)
 FROM inventory
 WHERE key = ANY (%(keys)s::text[])

@@ -1,4 +1,4 @@
-"""Events, asked over gRPC with the services' own key."""
+"""A client of events, which reads the catalogue."""
 
 from typing import TypeVar
 
@@ -21,14 +21,14 @@ ResponseT = TypeVar("ResponseT")
 
 
 class EventsClient:
-    """Asks events how the catalogue stands; raises a Refusal where there is no answer."""
+    """Reads the catalogue with the services' own key. Methods raise a Refusal."""
 
     def __init__(self, channel: grpc.aio.Channel, service_key: str) -> None:
         self._stub = catalogue_pb2_grpc.CatalogueServiceStub(channel)
         self._authorization = SERVICE_SCHEME + service_key
 
     async def get_state(self, event: int | str) -> EventState:
-        """Gets the state of an event by number or key; raises EventNotFound if there never was."""
+        """Gets the state of an event by number or key; raises EventNotFound."""
         if isinstance(event, int):
             request = catalogue_pb2.GetEventStateRequest(event_id=event)
         else:
@@ -37,7 +37,7 @@ class EventsClient:
         return messages.event_state(response.state)
 
     async def list_changes(self, place: Place, limit: int) -> FeedPage:
-        """Lists what changed since a place in the feed; raises HistoryGone."""
+        """Lists the changes after a place in the feed; raises HistoryGone."""
         request = catalogue_pb2.ListChangesRequest(
             epoch=place.epoch, after_sequence=place.sequence, limit=limit
         )
@@ -45,7 +45,7 @@ class EventsClient:
         return messages.feed_page(response, place)
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
-        """Lists the states of all events by number."""
+        """Lists the states of events with higher numbers, in their order."""
         request = catalogue_pb2.ListEventStatesRequest(after_event_id=after_event_id, limit=limit)
         response = await self._call(self._stub.ListEventStates, request, LIST_SECONDS)
         return messages.listing(response)

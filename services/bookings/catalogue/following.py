@@ -1,8 +1,8 @@
-"""Following the catalogue: every change of it is applied here, whatever got lost on the way.
+"""Following the catalogue: applies each of its changes to the inventory.
 
-The place in the feed moves once its effects are committed; applying them again changes nothing.
-Where the feed does not reach back to it, or a restored catalogue has begun another epoch, all
-events are listed and applied anew.
+The place in the feed moves after the changes up to it are committed; applying them again changes
+nothing. If the feed no longer reaches back to the place, or a restored catalogue has begun another
+epoch, all events are listed and applied again.
 """
 
 import time
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Changes after a place, the place they lead to, and when the first of them was made."""
+    """A page of the feed: changes, the place after them, and the time of the first."""
 
     states: Sequence[EventState]
     place: Place
@@ -44,20 +44,20 @@ class FeedPage:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """States of all events after a number, and the place in the feed that they stand for."""
+    """A page of the states of all events, and the place in the feed at which they were true."""
 
     states: Sequence[EventState]
     place: Place
 
 
 class Feed(Protocol):
-    """What there is to follow."""
+    """The feed of the catalogue."""
 
     async def list_changes(self, place: Place, limit: int) -> FeedPage:
-        """Lists what changed since; raises HistoryGone, or another Refusal for no answer."""
+        """Lists the changes after a place; raises HistoryGone, or another Refusal."""
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
-        """Lists the states of all events; raises a Refusal for no answer."""
+        """Lists the states of events with higher numbers, in their order; raises a Refusal."""
 
 
 class Follower:
@@ -71,7 +71,7 @@ class Follower:
         self._outage = Outage("catalogue cannot be followed")
 
     async def place(self) -> Place:
-        """Tells how far the catalogue's changes are applied."""
+        """Reads the place in the feed up to which changes are applied."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Place))
             found = await (await cursor.execute(SQL["get_place"])).fetchone()
@@ -80,13 +80,13 @@ class Follower:
         return found
 
     async def expect(self, epoch: str) -> None:
-        """Raises Unavailable for an epoch that is not followed yet: nothing of it is decided."""
+        """Raises Unavailable for an epoch that is not followed yet."""
         followed = (await self.place()).epoch
         if followed not in ("", epoch):
             raise Unavailable
 
     async def follow(self) -> bool:
-        """Applies the next changes; tells whether there are more at once."""
+        """Applies the next changes; returns whether there are more."""
         try:
             return await self._follow_from(await self.place())
         except Overtaken:
@@ -118,23 +118,23 @@ class Follower:
         failpoint("bookings.follow.committed")
 
     async def _start_over(self, left: Place) -> None:
-        """Applies the listing of all events; if the catalogue fails meanwhile, nothing is lost."""
+        """Applies the states of all events. May fail at any point: the next try starts again."""
         log.warning("catalogue is listed anew")
         place = await self._apply_listing(left)
         failpoint("bookings.follow.listed")
-        await self._bury_left_over(left, place.epoch)
+        await self._close_left_over(left, place.epoch)
         failpoint("bookings.follow.buried")
         await self._move(left, place)
 
     async def _apply_listing(self, left: Place) -> Place:
-        """Applies all there is, and gives the place from which to follow then."""
+        """Applies the states of all events; returns the place from which to follow."""
         start: Place | None = None
         after = 0
         while True:
             listing = await self._feed.list_states(after, STATES_AT_ONCE)
             start = start or listing.place
             if {listing.place.epoch, *(state.epoch for state in listing.states)} != {start.epoch}:
-                # Another epoch has begun meanwhile.
+                # Another epoch has begun: list again.
                 start, after = None, 0
                 continue
             await self._inventory.apply_all(listing.states, begins_epoch=True, place=left)
@@ -142,8 +142,8 @@ class Follower:
                 return start
             after = listing.states[-1].event_id
 
-    async def _bury_left_over(self, left: Place, epoch: str) -> None:
-        """Closes the events that the restored catalogue has never heard of."""
+    async def _close_left_over(self, left: Place, epoch: str) -> None:
+        """Closes the events that the restored catalogue does not have."""
         while rows := await self._left_over(epoch):
             gone = [
                 EventState(event_id, 0, name, capacity, "CANCELLED", deleted=True, epoch=epoch)
@@ -158,10 +158,9 @@ class Follower:
             return await (await connection.execute(SQL["list_left_over"], values)).fetchall()
 
     async def _move(self, left: Place, place: Place) -> None:
-        """Notes how far the changes are applied.
+        """Moves the place in the feed.
 
-        Raises Overtaken when another replica has moved the place before: what it has followed since
-        must not be undone.
+        Raises Overtaken if another replica has moved it first, and may have followed further.
         """
         values = asdict(place) | {"left_epoch": left.epoch, "left_sequence": left.sequence}
         async with self._pool.connection() as connection:

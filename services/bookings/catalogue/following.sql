@@ -1,10 +1,10 @@
 -- name: get_place
--- Tells how far the catalogue's changes are applied.
+-- Reads the place in the feed up to which changes are applied.
 SELECT epoch, sequence
 FROM following
 
 -- name: move_place
--- Notes how far the changes are applied, unless another replica has moved the place meanwhile.
+-- Moves the place in the feed, unless another replica has moved it first.
 UPDATE following
 SET epoch = %(epoch)s, sequence = %(sequence)s
 WHERE epoch = %(left_epoch)s

@@ -1,4 +1,4 @@
-"""The catalogue as bookings sees it: asked only about events that are not known here yet."""
+"""Reading events from the catalogue that are not known here yet."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -21,11 +21,11 @@ log = structlog.get_logger()
 
 
 class Catalogue:
-    """Reads through to events: what it learns is applied to the inventory.
+    """Fetches the states of events and applies them to the inventory.
 
-    `fetch` gets the state of one event by its number or key; it raises EventNotFound, or another
-    Refusal when events cannot say. That an event is absent is never remembered, so one that was
-    just created is found.
+    `fetch` gets the state of an event by its number or key; it raises EventNotFound, or another
+    Refusal if the catalogue gives no answer. Absence is not cached, so an event that was just
+    created is found.
     """
 
     def __init__(self, fetch: Fetch, inventory: Inventory) -> None:
@@ -34,7 +34,7 @@ class Catalogue:
         self._apply = SingleFlight(self._fetch_and_apply)
 
     async def learn(self, events: Collection[NameT]) -> dict[NameT, Refusal]:
-        """Learns of events; gives a refusal for each that does not exist or cannot be asked for."""
+        """Fetches events; returns a refusal for each that does not exist or cannot be fetched."""
         learned = await asyncio.gather(*map(self._learn, events))
         return {event: refusal for event, refusal in zip(events, learned, strict=True) if refusal}
 
@@ -56,7 +56,7 @@ class Catalogue:
         except Refusal:
             return Unavailable()
         except psycopg.Error as error:
-            log.warning("event not learned of", event_named=event, error=str(error).strip())
+            log.warning("event not fetched", event_named=event, error=str(error).strip())
             return Unavailable()
         return None
 

@@ -1,7 +1,7 @@
-"""Looking for what must never be: an event that differs from the catalogue, or counts wrongly.
+"""Looking for drift: events that differ from the catalogue, or whose counters are wrong.
 
-What merely has not arrived yet is applied. What is wrong is logged, counted and frozen: the event
-sells nothing until somebody has looked. Nothing is ever corrected here.
+A state that has not arrived yet is applied. An event that drifts is logged, counted and frozen: it
+sells nothing until a person has looked at it. Nothing is corrected here.
 """
 
 import time
@@ -20,15 +20,15 @@ from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
 AUDITS_AT_ONCE = 200
-# An event with millions of bookings takes its time to count; nobody waits for it.
+# Counting an event with millions of bookings takes long, and nobody waits for it.
 AUDIT_SECONDS = 60
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """What is in force of an event."""
+class StoredState:
+    """The state of an event in the inventory."""
 
     event_id: int
     epoch: str
@@ -38,11 +38,11 @@ class InForce:
     deleted: bool
 
     def lacks(self, state: EventState) -> bool:
-        """Tells whether a state has not arrived here yet."""
+        """Returns whether a state has not arrived yet."""
         return state.epoch == self.epoch and state.rev > self.catalogue_rev
 
     def differs(self, state: EventState) -> bool:
-        """Tells whether the same revision says something else here than in the catalogue."""
+        """Returns whether the catalogue has the same revision with another content."""
         return (state.epoch, state.rev) == (self.epoch, self.catalogue_rev) and (
             (state.capacity, state.status, state.deleted)
             != (self.capacity, self.status, self.deleted)
@@ -59,7 +59,7 @@ class Audit:
 
 
 class Reconciler:
-    """Compares the inventory with the catalogue, and with itself."""
+    """Compares the inventory with the catalogue, and its counters with its bookings."""
 
     def __init__(self, pool: Pool, inventory: Inventory, follower: Follower, feed: Feed) -> None:
         self._pool = pool
@@ -68,7 +68,7 @@ class Reconciler:
         self._feed = feed
 
     async def reconcile(self) -> bool:
-        """Makes one full pass; there is never a reason to come back at once."""
+        """Makes one full pass; returns False, since the next one can wait."""
         started = time.monotonic()
         try:
             metrics.DRIFT.labels("catalogue").set(await self._compare())
@@ -79,7 +79,7 @@ class Reconciler:
         return False
 
     async def _compare(self) -> int:
-        """Compares all events with the catalogue; gives the number of those that differ."""
+        """Compares all events with the catalogue; returns how many differ."""
         followed = (await self._follower.place()).epoch
         after, differing = 0, 0
         while True:
@@ -91,25 +91,25 @@ class Reconciler:
             after = listing.states[-1].event_id
 
     async def _compare_page(self, states: Sequence[EventState]) -> int:
-        stocks = await self._stocks([state.event_id for state in states])
+        stored = await self._stored([state.event_id for state in states])
         differing = 0
         for state in states:
-            stock = stocks.get(state.event_id)
-            if stock is None or stock.lacks(state):
+            known = stored.get(state.event_id)
+            if known is None or known.lacks(state):
                 await self._inventory.apply(state)
-            elif stock.differs(state):
+            elif known.differs(state):
                 differing += 1
                 await self._freeze(state.event_id, "CATALOGUE", state)
         return differing
 
-    async def _stocks(self, event_ids: Sequence[int]) -> dict[int, InForce]:
+    async def _stored(self, event_ids: Sequence[int]) -> dict[int, StoredState]:
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(InForce))
-            await cursor.execute(SQL["list_stocks"], {"event_ids": list(event_ids)})
-            return {stock.event_id: stock for stock in await cursor.fetchall()}
+            cursor = connection.cursor(row_factory=class_row(StoredState))
+            await cursor.execute(SQL["list_states"], {"event_ids": list(event_ids)})
+            return {state.event_id: state for state in await cursor.fetchall()}
 
     async def _audit(self) -> int:
-        """Audits all events that changed; gives the number of those that count wrongly."""
+        """Audits all events that changed; returns how many have wrong counters."""
         after, wrong = 0, 0
         while audits := await self._audit_chunk(after):
             for audit in audits:
@@ -134,7 +134,7 @@ class Reconciler:
             return audits
 
     async def _freeze(self, event_id: int, why: str, state: EventState | None = None) -> None:
-        """Stops the sale of an event: of one that differs while `state` is the last of it."""
+        """Stops the sale of an event; with `state`, only while that is the latest one."""
         newly = await self._inventory.freeze(
             event_id, why, epoch=state.epoch if state else None, rev=state.rev if state else None
         )

@@ -1,5 +1,5 @@
--- name: list_stocks
--- Reads what is in force of some events, to be compared with the catalogue.
+-- name: list_states
+-- Reads the states of some events, to compare them with the catalogue.
 SELECT
     event_id,
     epoch,
@@ -11,8 +11,8 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: audit
--- Counts, for the next events that changed since their last audit, what the counters, the bookings
--- and the ledger say, all in one snapshot.
+-- Compares counters, bookings and ledger of the next events that changed since their last audit, in
+-- one snapshot.
 WITH due AS (
     SELECT inventory.*
     FROM inventory
@@ -59,7 +59,7 @@ CROSS JOIN LATERAL (
 ORDER BY due.event_id
 
 -- name: note_audits
--- Remembers which revisions were found to agree.
+-- Stores the revisions at which events were found to agree.
 INSERT INTO audits (event_id, rev)
 SELECT event_id, rev
 FROM unnest(%(event_ids)s::bigint[], %(revs)s::bigint[]) AS found (event_id, rev)

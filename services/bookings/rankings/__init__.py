@@ -1,1 +1,1 @@
-"""Who booked most."""
+"""Rankings of the users who booked most."""

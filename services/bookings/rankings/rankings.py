@@ -1,4 +1,7 @@
-"""Who booked most: tallies that a worker rolls up from the ledger, and what is younger still."""
+"""Ranking users by their bookings.
+
+A worker adds the ledger to tallies; a query adds the rest of the ledger to them.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +20,7 @@ ALL_TIME = date(1, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class TopUser:
-    """A user's place, from 1 on and shared by equals, and the live bookings they made."""
+    """A user, their rank from 1, which equals share, and the number of their live bookings."""
 
     place: int
     user_id: str
@@ -37,10 +40,10 @@ class Rankings:
     async def list_top_users(
         self, period: str, day: str, *, with_accounts: bool = True
     ) -> list[TopUser]:
-        """Lists at most ten users, those who have an account only `with_accounts`.
+        """Lists at most ten users; users with an account only if `with_accounts`.
 
         `period` is day, week, month or "" for all time; `day` is an ISO date within it, "" for
-        today (UTC). Raises ValidationFailed for a day that the calendar does not have.
+        today (UTC). Raises ValidationFailed for a date that does not exist.
         """
         values = {
             "period": period or "all",
@@ -54,9 +57,9 @@ class Rankings:
             return await cursor.fetchall()
 
     async def roll_up(self) -> bool:
-        """Adds a chunk of the ledger to the tallies; tells whether there may be more.
+        """Adds a chunk of the ledger to the tallies; returns whether there may be more.
 
-        What is less than a chunk waits for company, as a sale would have it roll up all the time.
+        Less than a chunk is left for later: else a sale would make it run all the time.
         """
         async with self._pool.connection() as connection:
             rolled = await connection.execute(SQL["roll_up"], {"chunk": self._roll_up_chunk})
@@ -65,7 +68,7 @@ class Rankings:
 
 
 def first_day(period: str, day: str) -> date:
-    """Gives the first day of the period around a day; the year 1 for all time."""
+    """Returns the first day of the period that a day is in; year 1 for all time."""
     try:
         within = date.fromisoformat(day) if day else datetime.now(UTC).date()
     except ValueError as error:

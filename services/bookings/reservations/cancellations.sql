@@ -1,11 +1,11 @@
 -- name: find_event
--- Reads which event a booking is of.
+-- Reads the event of a booking.
 SELECT event_id
 FROM bookings
 WHERE id = %(booking_id)s
 
 -- name: find_references
--- Reads where the bookings of references are, and what tells who may see them.
+-- Finds bookings by reference, with the users who may see them.
 SELECT
     bookings.reference,
     bookings.event_id,

@@ -1,1 +1,5 @@
-"""The waiting list: joining, leaving, reading it, and telling people who got seats."""
+"""The waiting list: booking or joining it by the key of an event, leaving and reading it.
+
+Has the servicer of WaitingListService, and sends notices to users who got seats. Who is served when
+is decided in `inventory`.
+"""

@@ -1,8 +1,8 @@
-"""Notices: that somebody who waited has seats, told to accounts, which mails it.
+"""Sending notices to accounts, which mails them: somebody who waited has seats.
 
-Whatever gives seats to those who wait inserts into `notices` in its own transaction, for users who
-have an account. A notice is sent until accounts says that it has it, and accounts knows those that
-come twice: so none is lost, and nobody is told twice.
+A transaction that gives seats to a user with an account inserts a row into `notices`. A notice is
+sent until accounts confirms it, and accounts ignores repeated ones: so none is lost, and none is
+mailed twice.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A booking whose user is to be told; an offer if there is a time until which to take it."""
+    """A booking whose user gets a notice; an offer if it has a time at which that ends."""
 
     id: UUID
     event_id: int
@@ -42,37 +42,37 @@ class Notice:
 
 
 class Accounts(Protocol):
-    """Who tells people."""
+    """The service accounts, which mails notices."""
 
     async def send_notices(self, notices: Sequence[Notice]) -> None:
-        """Hands notices over, all or none; raises a Refusal, after which it may have them."""
+        """Sends notices, all or none. After a Refusal accounts may have them or not."""
 
 
 class Notices:
-    """Sends the notices that wait."""
+    """Sends notices that are due."""
 
     def __init__(self, pool: Pool, accounts: Accounts) -> None:
         self._pool = pool
         self._accounts = accounts
 
     async def send(self) -> bool:
-        """Sends notices that are due; tells whether there may be more.
+        """Sends a batch of notices; returns whether there may be more.
 
-        Those that accounts did not take are due again after 10 seconds, 20, 40, then each minute.
+        What accounts did not accept is due again after 10 seconds, 20, 40, then each minute.
         """
         leased = await self._lease()
         try:
-            taken = await self._hand_over([notice for notice in leased if not notice.is_moot])
+            taken = await self._send([notice for notice in leased if not notice.is_moot])
         except Refusal as refusal:
             log.warning("notices wait for accounts", reason=refusal.reason)
             return False
         await self._delete([*taken, *(notice for notice in leased if notice.is_moot)])
         return len(leased) == SENT_AT_ONCE
 
-    async def _hand_over(self, notices: Sequence[Notice]) -> Sequence[Notice]:
-        """Hands notices to accounts and gives those that it took.
+    async def _send(self, notices: Sequence[Notice]) -> Sequence[Notice]:
+        """Sends notices to accounts; returns those that it accepted.
 
-        Halves what it refuses, until the ones are found that it cannot take: they wait alone.
+        A refused batch is halved, until the notices that accounts refuses are alone.
         """
         if not notices:
             return []
@@ -86,8 +86,8 @@ class Notices:
                 return []
             half = len(notices) // 2
             return [
-                *await self._hand_over(notices[:half]),
-                *await self._hand_over(notices[half:]),
+                *await self._send(notices[:half]),
+                *await self._send(notices[half:]),
             ]
         return notices
 

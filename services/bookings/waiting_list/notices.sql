@@ -1,7 +1,7 @@
 -- name: lease_notices
--- Takes notices that are due, with their bookings as they are now. SKIP LOCKED lets replicas take
--- different ones, and the new due_at keeps them apart after the commit. What is not worth telling
--- any more, as the booking is over or the event has begun, is moot.
+-- Leases notices that are due, with their bookings as they are now. SKIP LOCKED lets replicas lease
+-- different ones, and the new due_at keeps them apart after the commit. A notice is moot if its
+-- booking is over or its event has begun.
 WITH due AS (
     SELECT event_id, booking_id
     FROM notices
@@ -39,7 +39,7 @@ JOIN booking_details ON booking_details.event_id = leased.event_id
     AND booking_details.id = leased.booking_id
 
 -- name: delete_notices
--- Deletes notices that accounts has, and those that are moot.
+-- Deletes notices that accounts has confirmed or that are moot.
 DELETE FROM notices
 USING unnest(%(event_ids)s::bigint[], %(booking_ids)s::bigint[]) AS over (event_id, booking_id)
 WHERE notices.event_id = over.event_id

@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class EntryChange:
-    """What became of an entry at a revision; `position` is that of now, if it still waits."""
+    """The state of an entry after a revision; `position` is the present one, if it waits."""
 
     rev: int
     user_id: str
@@ -67,7 +67,7 @@ class WaitingList:
             return await cursor.fetchone() or Standing("none")
 
     async def entry(self, event_id: int, user_id: str) -> Entry:
-        """Gets a user's last entry; raises BookingNotFound if there never was one."""
+        """Reads the latest entry of a user; raises BookingNotFound if there is none."""
         values = {"event_id": event_id, "user_id": user_id}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Entry))
@@ -77,7 +77,7 @@ class WaitingList:
         return found
 
     async def list_waiting(self, event: Seats, page: Page, viewer: Viewer) -> list[Entry]:
-        """Lists who waits, in order, as far as the viewer may see; one more than the page has.
+        """Lists the users who wait whom the viewer may see, and one more than the page has.
 
         Raises PermissionDenied.
         """
@@ -94,7 +94,7 @@ class WaitingList:
             return await (await cursor.execute(SQL["list_waiting"], values)).fetchall()
 
     async def changes(self, event_id: int, after: int) -> list[EntryChange]:
-        """Lists the next changes after a revision, in the order of commits."""
+        """Lists the next changes after a revision, in the order of their commits."""
         values = {"event_id": event_id, "after": after, "limit": CHANGES_AT_ONCE}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(EntryChange))

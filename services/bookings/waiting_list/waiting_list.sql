@@ -1,5 +1,5 @@
 -- name: get_standing
--- Reads where a user stands: in line, with an offer, or with a live booking. No row for none of these.
+-- Reads whether a user waits, has an offer or a live booking. No row if none of these.
 SELECT status, position, offer_expires_at
 FROM (
     SELECT
@@ -32,7 +32,7 @@ ORDER BY preference
 LIMIT 1
 
 -- name: get_entry
--- Reads a user's last entry in the list of an event.
+-- Reads the latest entry of a user in the list of an event.
 SELECT
     place AS id,
     user_id,
@@ -55,7 +55,7 @@ ORDER BY place DESC
 LIMIT 1
 
 -- name: list_waiting
--- Lists those who wait behind a place, as far as the viewer may see them, in order.
+-- Lists the users behind a place in the list whom the viewer may see, in order.
 SELECT
     place AS id,
     user_id,
@@ -77,7 +77,7 @@ ORDER BY place
 LIMIT %(limit)s
 
 -- name: list_changes
--- Lists what changed in the list of an event after a revision, in the order of commits.
+-- Lists the changes of the list of an event after a revision, in the order of their commits.
 SELECT
     ledger.rev,
     ledger.user_id,
