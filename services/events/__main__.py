@@ -22,7 +22,7 @@ from services.kit.server.service import Service, run
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
-    """Serves events while the block runs; gives the port."""
+    """Serves events while the block runs; yields the port."""
     accounts = open_channel(settings.accounts_target)
     service = Service(
         settings, IssuerClient(accounts, settings.service_key, environment=settings.environment)

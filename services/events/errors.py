@@ -1,16 +1,16 @@
-"""What this service refuses with, besides what kit's tree has.
+"""Refusals of this service, besides those of kit.
 
 Refusal
 ├── EventNotFound            NOT_FOUND             EVENT_NOT_FOUND
 ├── ChangePending            ABORTED               CHANGE_PENDING
 ├── HistoryGone              OUT_OF_RANGE          HISTORY_GONE
-└── Decided                  the event's state decided: a repeated request hears it again
+└── Decided                  decided by the event's state, and replayed to a repeated request
     ├── EventExists          ALREADY_EXISTS        EVENT_EXISTS, with `event_id`
     ├── VersionMismatch      ABORTED               VERSION_MISMATCH, with `version`
     ├── CapacityBelowBooked  FAILED_PRECONDITION   CAPACITY_BELOW_BOOKED
     └── InvalidTransition    FAILED_PRECONDITION   INVALID_TRANSITION
 
-What bookings decided carries `inventory_revision`: the one of the inventory at which it was true.
+A refusal that bookings decided has `inventory_revision`, the revision at which it was true.
 """
 
 import grpc

@@ -1,4 +1,4 @@
-"""What events shows of changes that bookings has not decided yet."""
+"""Metrics of changes that bookings has not decided yet."""
 
 from prometheus_client import Gauge
 

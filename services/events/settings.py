@@ -7,7 +7,7 @@ from services.kit.process.setting_types import Address, Target
 
 
 class Settings(settings.ServiceSettings):
-    """`EVENTS_DATABASE_URL` and the like, besides those that every process has."""
+    """Settings of events, such as `EVENTS_DATABASE_URL`, and those of every service."""
 
     model_config = SettingsConfigDict(env_prefix="EVENTS_", **settings.MODEL_CONFIG)
 

@@ -1,5 +1,5 @@
 -- name: lock_event
--- Waits for the event's row and keeps it, so that one change at a time is weighed.
+-- Waits for the event's row and locks it: changes of an event are decided one after another.
 SELECT {columns}
 FROM events
 WHERE id = %(event_id)s
@@ -7,14 +7,14 @@ WHERE id = %(event_id)s
 FOR NO KEY UPDATE
 
 -- name: get_intent
--- Tells whether the event has an open intent. Run after lock_event: its snapshot must be younger.
+-- Reads whether the event has an open intent. Run after lock_event: its snapshot must be younger.
 SELECT 1
 FROM intents
 WHERE event_id = %(event_id)s
 
 -- name: get_intent_of_key
--- Reads the content of the request whose intent is open under an idempotency key. Run with the key
--- claimed: who finishes the intent needs the key too, so it stays open until the transaction ends.
+-- Reads the fingerprint of the request whose open intent has an idempotency key. Run it with the key
+-- claimed: the finisher of the intent needs the key too, so the intent stays open meanwhile.
 SELECT fingerprint
 FROM intents
 WHERE caller = %(caller)s
@@ -22,7 +22,7 @@ WHERE caller = %(caller)s
     AND key = %(key)s
 
 -- name: create_intent
--- Writes a change down before bookings hears of it; the primary key admits one for each event.
+-- Writes a change down before bookings decides it; the primary key admits one for each event.
 INSERT INTO intents (event_id, revision, changes, caller, operation, key, fingerprint)
 VALUES (
     %(event_id)s, %(revision)s, %(changes)s, %(caller)s, %(operation)s, %(key)s, %(fingerprint)s
@@ -42,15 +42,15 @@ FROM (
 ) AS targets
 
 -- name: take_intent
--- Ends an intent. Of several finishers one gets the row, and writes the revision in the same
--- transaction; the others get none.
+-- Ends an intent. Of several finishers one gets the row and writes the revision in the same
+-- transaction; the others get no row.
 DELETE FROM intents
 WHERE event_id = %(event_id)s
     AND revision = %(revision)s
 RETURNING changes, caller, operation, key, fingerprint
 
 -- name: lease_intents
--- Picks intents that nobody has tried to finish lately, for as long as an attempt may take.
+-- Leases intents without a recent attempt to finish them, for as long as an attempt may take.
 UPDATE intents
 SET attempted_at = clock_timestamp()
 WHERE event_id IN (

@@ -113,7 +113,7 @@ class Events:
         return details
 
     async def get_state(self, event_id: int) -> Event:
-        """Finds an event, deleted or not; raises EventNotFound when there never was one."""
+        """Finds an event, even a deleted one; raises EventNotFound if there never was one."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Event))
             await cursor.execute(SQL["get_event"], {"event_id": event_id})
@@ -123,7 +123,7 @@ class Events:
         return event
 
     async def get_state_of_key(self, key: str) -> Event:
-        """Finds an event by its key, as `get_state` does by its number."""
+        """Finds an event by its key, as `get_state` does by its id."""
         async with self._pool.connection() as connection:
             event = await _of_key(connection, key)
         if event is None:
@@ -140,7 +140,7 @@ class Events:
     async def list_numbered(
         self, wanted: Filter, viewer: Viewer, page: Page, number: int
     ) -> Listing:
-        """Lists the page of this number, from 1 on, and counts them all."""
+        """Lists the page of this number, from 1 on, and counts the events on all pages."""
         bounds = _bounds(wanted, viewer)
         position = {"limit": page.size, "offset": (number - 1) * page.size}
         async with self._pool.connection() as connection:

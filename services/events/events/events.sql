@@ -1,5 +1,5 @@
 -- name: get_event
--- Finds an event by its number, a deleted one too.
+-- Finds an event by its id, a deleted one too.
 SELECT {columns}
 FROM events
 WHERE id = %(event_id)s
@@ -11,7 +11,7 @@ FROM events
 WHERE key = %(key)s
 
 -- name: list_events
--- Lists what the viewer may see (access.py says who may), newest first.
+-- Lists the events that the viewer may see (the rule is that of access.py), newest first.
 SELECT {columns}
 FROM events
 WHERE deleted_at IS NULL
@@ -32,7 +32,7 @@ LIMIT %(limit)s
 OFFSET %(offset)s
 
 -- name: count_events
--- Counts what list_events lists on all its pages.
+-- Counts the events on all pages of list_events.
 SELECT count(*)
 FROM events
 WHERE deleted_at IS NULL

@@ -22,7 +22,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event at a revision of the epoch. Times are aware UTC, the price is for one seat."""
+    """An event at a revision, counted in an epoch. Times are aware UTC; the price is per seat."""
 
     id: int
     revision: int
@@ -78,19 +78,19 @@ async def change(connection: Connection, event_id: int, revision: int, changes: 
 
 
 async def burn(connection: Connection, event_id: int, revision: int) -> None:
-    """Uses a revision up for a change that was refused, and states the event anew under the next.
+    """Uses up the revision of a refused change, and publishes the event unchanged under the next.
 
-    So no late copy of the change is ever applied, and what bookings may have missed before is.
+    So no late copy of the change is ever applied, and bookings gets what it may have missed.
     """
     await connection.execute(SQL["burn_revision"], {"event_id": event_id, "revision": revision})
     await _publish(connection, event_id)
 
 
 async def _publish(connection: Connection, event_id: int) -> None:
-    """Puts the event into the feed, in the transaction of its change."""
+    """Appends the change to the feed, in its transaction."""
     await connection.execute(SQL["publish"], {"event_id": event_id})
 
 
 def as_json(fields: Fields) -> Jsonb:
-    """Writes fields as PostgreSQL reads them back with jsonb_populate_record."""
+    """Encodes fields for jsonb_populate_record."""
     return Jsonb(fields, dumps=orjson.dumps)

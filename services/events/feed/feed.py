@@ -1,4 +1,4 @@
-"""The feed of changes, for whoever keeps in step with the catalogue."""
+"""The feed of changes and states, by which bookings follows the catalogue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The epoch and its last number."""
+    """An epoch and the last sequence number in it."""
 
     epoch: str
     sequence: int
 
 
 @dataclass(frozen=True, slots=True)
-class NumberedChange:
-    """A change and its number; the event is as it is now, perhaps later than the change."""
+class EventChange:
+    """A change with its sequence number; the event is as it is now, perhaps changed again."""
 
     sequence: int
     changed_at: datetime
@@ -40,10 +40,10 @@ class NumberedChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A stretch of the feed, and its head when it was read."""
+class ChangePage:
+    """Consecutive changes of the feed, and its head when they were read."""
 
-    changes: Sequence[NumberedChange]
+    changes: Sequence[EventChange]
     head: Head
 
 
@@ -54,11 +54,11 @@ class Feed:
         self._pool = pool
         self._keep = keep
 
-    async def list_changes(self, epoch: str, after: int, limit: int) -> Changed:
-        """Lists at most `limit` changes after a number of an epoch, "" for the one there is.
+    async def list_changes(self, epoch: str, after: int, limit: int) -> ChangePage:
+        """Lists at most `limit` changes after a sequence number; epoch "" is the current one.
 
-        Raises HistoryGone where they cannot be told: in another epoch, before what is kept, or
-        after more than there is, which shows that this catalogue was restored.
+        Raises HistoryGone for a number of another epoch, one whose next change is forgotten, and
+        one past the head: then this catalogue was restored from a backup.
         """
         async with self._pool.connection() as connection:
             await _begin_epoch_if_behind(connection, epoch, after)
@@ -67,16 +67,16 @@ class Feed:
             values = {"after": after, "limit": min(limit or DEFAULT_CHANGES, MOST_CHANGES)}
             rows = await (await cursor.execute(SQL["list_changes"], values)).fetchall()
         changes = [
-            NumberedChange(row.pop("sequence"), row.pop("changed_at"), Event(**row)) for row in rows
+            EventChange(row.pop("sequence"), row.pop("changed_at"), Event(**row)) for row in rows
         ]
-        # Numbers have no gaps but the one that forgetting makes, perhaps since the head was read.
+        # Numbers have a gap only where changes were forgotten, perhaps since the head was read.
         first = changes[0].sequence if changes else head.sequence + 1
         if epoch not in ("", head.epoch) or after + 1 < first:
             raise HistoryGone
-        return Changed(changes, head)
+        return ChangePage(changes, head)
 
     async def list_states(self, after_event_id: int, limit: int) -> tuple[Sequence[Event], Head]:
-        """Lists all events by number; the head was read before them, so nothing is missed."""
+        """Lists all events by id. The head is read before them, so no change after it is missed."""
         async with self._pool.connection() as connection:
             head = await _head(connection)
             cursor = connection.cursor(row_factory=class_row(Event))
@@ -84,7 +84,7 @@ class Feed:
             return await (await cursor.execute(SQL["list_states"], values)).fetchall(), head
 
     async def begin_epoch_if_restored(self) -> None:
-        """Begins another epoch if this database is a restored one; called at start."""
+        """Begins another epoch if this database was restored; call it at start."""
         async with self._pool.connection() as connection, connection.transaction():
             found = await connection.execute(SQL["begin_epoch_if_restored"])
             epoch, was_restored = await found.fetchone() or ("", False)
@@ -93,7 +93,7 @@ class Feed:
                 log.warning("the catalogue is in a new database", epoch=epoch)
 
     async def forget(self) -> bool:
-        """Deletes a chunk of old changes; tells whether there may be more."""
+        """Deletes a chunk of old changes; returns whether there may be more."""
         async with self._pool.connection() as connection:
             values = {"keep": self._keep, "chunk": FORGOTTEN_AT_ONCE}
             deleted = await connection.execute(SQL["forget_changes"], values)

@@ -1,5 +1,5 @@
 -- name: get_head
--- Tells the last number of the feed.
+-- Reads the last number of the feed.
 SELECT
     epoch,
     sequence
@@ -18,7 +18,7 @@ ORDER BY outbox.sequence
 LIMIT %(limit)s
 
 -- name: list_states
--- Lists all events after a number, deleted ones too.
+-- Lists all events after an id, deleted ones too.
 SELECT {columns}
 FROM events
 WHERE events.id > %(after)s
@@ -26,9 +26,8 @@ ORDER BY events.id
 LIMIT %(limit)s
 
 -- name: begin_epoch_if_restored
--- Begins another epoch when this is not the database that the epoch began in: a dump that was
--- loaded here or elsewhere, or a cluster that was recovered to a point in time. The first start of
--- all only notes where it is.
+-- Begins another epoch when this is not the database in which the epoch began: a dump was loaded, or
+-- a cluster was recovered to a point in time. The very first start only stores the lineage.
 UPDATE head
 SET
     epoch = CASE WHEN head.lineage = '' THEN epoch ELSE gen_random_uuid()::text END,
@@ -46,8 +45,8 @@ WHERE head.lineage <> found.lineage
 RETURNING epoch, was_restored
 
 -- name: begin_epoch_if_behind
--- Begins another epoch when somebody has followed further than the feed reaches: what came after
--- was lost. Of several who notice, one begins it.
+-- Begins another epoch when a follower is past the head: the changes in between were lost. Of
+-- several requests that find this, one begins it.
 UPDATE head
 SET epoch = gen_random_uuid()::text
 WHERE epoch = %(epoch)s
@@ -55,15 +54,15 @@ WHERE epoch = %(epoch)s
 RETURNING epoch
 
 -- name: skip_event_ids
--- Leaves out more numbers than were given to events since any backup: clients hold some of them,
--- and so does bookings, with what was booked; they must not come to mean other events.
+-- Skips more ids than events got since any backup. Clients and bookings still know events by the
+-- lost ids, which must not come to mean other events.
 SELECT setval(numbers, nextval(numbers) + 1000000)
 FROM pg_get_serial_sequence('events', 'id') AS numbers
 
 -- name: forget_changes
--- Deletes a chunk of changes that are too old to be followed. Always the first there are, and
--- replicas wait for each other, so that what is kept has no gap: a change may have a later number
--- than one that began after it.
+-- Deletes a chunk of changes that are too old to be followed: the first numbers, up to the first
+-- change that is young. Replicas wait for each other. So the numbers that are left have no gap,
+-- although `changed_at` may be out of order, as it is when a transaction began.
 DELETE FROM outbox
 WHERE sequence IN (
     SELECT sequence

@@ -1,8 +1,8 @@
-"""Brings the schema of a service to its newest form, however many replicas start at once.
+"""Migrates the schema of a service; several replicas may start at once.
 
-A service's `migrations/` holds numbered files, each run once and in its own transaction, and a
-folder `functions/` whose files only say CREATE OR REPLACE and are run again whenever they change.
-The owner runs them; the service's own role may then use the schema and nothing else.
+A service's `migrations/` has numbered files, each run once in its own transaction, and a folder
+`functions/` of CREATE OR REPLACE statements, each run again whenever its text changes. The owner of
+the database runs them; the service's own role may use this schema and nothing else.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ class ChangedMigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A file of SQL; `repeatable` when it may be run again."""
+    """A file of SQL; a repeatable one is run again when its text changes."""
 
     name: str
     text: str
@@ -38,13 +38,13 @@ class Migration:
 
 
 def migrate(owner_dsn: str, *, schema: str, directory: Path, role: str, password: str) -> None:
-    """Creates schema and role if need be and runs what is new in `directory`.
+    """Creates schema and role if they do not exist, and runs what is new in `directory`.
 
-    Raises ChangedMigrationError when history was rewritten, psycopg.Error when a file fails; what
-    ran before stays, what failed left nothing.
+    Raises ChangedMigrationError if a numbered file was changed after it ran, psycopg.Error if a
+    file fails. Files that ran before stay in force; a file that fails changes nothing.
     """
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        # Held until the connection ends, so of two replicas the second finds nothing to do.
+        # Held until the connection ends: of two replicas the second finds nothing to do.
         connection.execute("SELECT pg_advisory_lock(hashtext('boxoffice migrations'))")
         _prepare(connection, schema, role, password)
         for migration in _pending(directory, _done(connection)):
@@ -108,7 +108,7 @@ def _run(connection: Connection, migration: Migration) -> None:
 
 
 def _grant(connection: Connection, schema: str, role: str) -> None:
-    """Lets the role read and write the schema's rows, and reach no other schema."""
+    """Grants the role to read and write the rows of the schema, and nothing else."""
     names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
     for statement in (
         "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",

@@ -1,4 +1,4 @@
-"""The pool of connections to PostgreSQL, and what its errors mean to a caller."""
+"""The pool of connections to PostgreSQL, and the refusals that its errors mean."""
 
 import asyncio
 import contextlib
@@ -46,13 +46,13 @@ def open_pool(
     session: Mapping[str, str] = NO_SETTINGS,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Pool:
-    """Makes a pool of at most `size` connections to one schema; enter it to open it.
+    """Returns a pool of at most `size` connections to one schema; enter it to open it.
 
-    `session` are settings of the service's own that its SQL reads.
+    `session` are further settings of the sessions.
 
-    Connections are in autocommit: a use case of one statement is its own transaction, any other
-    says `async with connection.transaction()`. A caller who finds no free connection within
-    `patience_seconds`, or too many others waiting, is refused.
+    Connections are in autocommit: a single statement is a transaction, several need `async with
+    connection.transaction()`. Asking for a connection raises PoolTimeout when none is free within
+    `patience_seconds`, and TooManyRequests when too many others wait.
     """
     options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **session}.items())
     return AsyncConnectionPool(
@@ -62,8 +62,8 @@ def open_pool(
         open=False,
         timeout=patience_seconds,
         max_waiting=size * 64,
-        # The pauses between attempts double until this long; whoever asks next starts anew. With
-        # more, the pool would sleep on for as long as an outage took.
+        # Pauses between attempts to connect double until they are this long, then the pool gives up
+        # until it is asked again. With more it would sleep on for as long as an outage took.
         reconnect_timeout=2,
         name=schema,
         kwargs={
@@ -82,9 +82,9 @@ def open_pool(
 
 
 def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
-    """Tells what a database error means to a caller; None when it is a defect of ours.
+    """Returns the refusal that a database error means; None if the error is a defect.
 
-    A lost connection leaves a write in doubt: it may have committed before the answer was lost.
+    A lost connection leaves a write in doubt: it may have committed before the connection broke.
     """
     if isinstance(error, PoolTimeout | TooManyRequests | PoolClosed):
         return Unavailable()
@@ -97,25 +97,25 @@ def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
 
 
 async def wait_until_reachable(pool: Pool, *, seconds: float = START_SECONDS) -> None:
-    """Waits at start for a database that starts too, or is busy, where it is needed at once.
+    """Waits at start for a database that is starting too, or is busy.
 
-    Gives up in silence: whoever asks it next hears why.
+    Gives up after `seconds` without an error: the next statement raises one.
     """
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not await is_reachable(pool):  # noqa: ASYNC110 - PostgreSQL tells nobody
+            while not await is_reachable(pool):  # noqa: ASYNC110 - PostgreSQL does not notify
                 await asyncio.sleep(LOOK_SECONDS)
 
 
 async def are_reachable(pools: Sequence[Pool]) -> bool:
-    """Tells whether all pools reach their database; replaces connections that were lost."""
+    """Returns whether all pools reach their database; replaces connections that were lost."""
     return all(await asyncio.gather(*map(is_reachable, pools)))
 
 
 async def is_reachable(pool: Pool) -> bool:
-    """Tells whether a statement can be run now; replaces connections that were lost."""
+    """Returns whether a statement can be run now; replaces connections that were lost."""
     try:
-        # A server that is paused accepts statements, and never answers.
+        # A paused server accepts statements and never responds.
         async with asyncio.timeout(REACHABLE_SECONDS), pool.connection() as connection:
             await connection.execute("SELECT 1")
     except TimeoutError:

@@ -28,7 +28,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 @pytest.fixture
 def bookings() -> ScriptedBookings:
-    """Gives bookings that never heard of any event."""
+    """Returns bookings that never heard of any event."""
     return ScriptedBookings()  # type: ignore[abstract]
 
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CatalogueServiceStub:
-    """Tells bookings how events stand.
+    """Gives bookings the states of events.
     """
 
     def __init__(self, channel):
@@ -53,29 +53,29 @@ class CatalogueServiceStub:
 
 
 class CatalogueServiceServicer:
-    """Tells bookings how events stand.
+    """Gives bookings the states of events.
     """
 
     def GetEventState(self, request, context):
-        """Gets the state of an event, a deleted one included.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was one.
+        """Gets the state of an event, even of a deleted one.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListChanges(self, request, context):
-        """Lists what has changed since a point, in the order of commits. An event that changed several
-        times may come once, in its newest state.
-        Refuses with OUT_OF_RANGE/HISTORY_GONE when the point is not in this epoch's history any more:
-        then ListEventStates tells all there is.
+        """Lists the changes after a point, in the order of commits. Each has the newest state of its
+        event.
+        Refuses with OUT_OF_RANGE/HISTORY_GONE when the history of this epoch does not reach back to
+        that point: then list all states with ListEventStates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEventStates(self, request, context):
-        """Lists the states of all events there ever were, deleted ones included, by number.
+        """Lists the states of all events, deleted ones included, in the order of their ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,7 +108,7 @@ def add_CatalogueServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogueService:
-    """Tells bookings how events stand.
+    """Gives bookings the states of events.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventsServiceStub:
-    """Keeps the events: their texts, times, prices and number of seats.
+    """Manages events: their texts, times, prices and numbers of seats.
     """
 
     def __init__(self, channel):
@@ -73,24 +73,24 @@ class EventsServiceStub:
 
 
 class EventsServiceServicer:
-    """Keeps the events: their texts, times, prices and number of seats.
+    """Manages events: their texts, times, prices and numbers of seats.
     """
 
     def CreateEvent(self, request, context):
-        """Creates an event in the status given, bookable at once if PUBLISHED. It belongs to the account
-        that makes it, which must be an organizer's; without a token it belongs to nobody.
-        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
-        key is taken; its metadata has `event_id`.
+        """Creates an event, bookable at once if its status is PUBLISHED. The event belongs to the
+        account that creates it, which must be an organizer's; without a token it belongs to nobody.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when
+        the key is taken; its metadata has `event_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def InitializeEvent(self, request, context):
-        """Creates a published event of this key, which becomes its name as well. If there is one already
-        with as many seats, still published and the caller's to change, shows how it stands instead.
-        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when the
-        key is taken by any other; its metadata has `event_id`.
+        """Creates a published event with this key, which is its name as well. Returns the event that
+        has the key already if it is published, has as many seats, and the caller may change it.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when
+        the key is taken by any other; its metadata has `event_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,23 +119,26 @@ class EventsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateEvent(self, request, context):
-        """Changes the fields that `update_mask` names. An event is changed by its organizer and by admins;
-        one that was made without a token, by admins and under open access by anyone without a token.
+        """Changes the fields that `update_mask` names. The organizer of an event and admins may change
+        it; an event that was created without a token may be changed by admins and, under open
+        access, by anyone without a token.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        ABORTED/CHANGE_PENDING (no key keeps it), ABORTED/VERSION_MISMATCH (its metadata has `version`),
-        FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and FAILED_PRECONDITION/INVALID_TRANSITION.
-        UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the change is finished later then.
+        ABORTED/CHANGE_PENDING (not stored for an idempotency key), ABORTED/VERSION_MISMATCH (its
+        metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and
+        FAILED_PRECONDITION/INVALID_TRANSITION.
+        UNKNOWN/OUTCOME_UNKNOWN when bookings did not decide in time: the change is finished later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteEvent(self, request, context):
-        """Deletes an event for good and cancels its live bookings. Who may change an event may delete it.
+        """Deletes an event for good and cancels its live bookings. Who may change an event may delete
+        it.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        ABORTED/CHANGE_PENDING (no key keeps it) and ABORTED/VERSION_MISMATCH (its metadata has
-        `version`).
-        UNKNOWN/OUTCOME_UNKNOWN when bookings gave no verdict: the deletion is finished later then.
+        ABORTED/CHANGE_PENDING (not stored for an idempotency key) and ABORTED/VERSION_MISMATCH (its
+        metadata has `version`).
+        UNKNOWN/OUTCOME_UNKNOWN when bookings did not decide in time: the deletion is finished later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,7 +191,7 @@ def add_EventsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventsService:
-    """Keeps the events: their texts, times, prices and number of seats.
+    """Manages events: their texts, times, prices and numbers of seats.
     """
 
     @staticmethod
