@@ -11,7 +11,7 @@ from tests.bench import closed, database, tokens
 from tests.bench.database import ROOM
 from tests.bench.load import CONNECTIONS, Load, drive, has_wrk
 from tests.bench.system import System
-from tests.e2e.wire import request, reservation, ticket
+from tests.e2e.raw_http import request, reservation, ticket
 
 EVENTS = 1_000
 CALLERS = 1_000

@@ -12,7 +12,7 @@ from statistics import quantiles
 import uvloop
 
 from tests.bench.load import Load
-from tests.e2e.wire import Connection
+from tests.e2e.raw_http import Connection
 
 REFUSED = 400
 

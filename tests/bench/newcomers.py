@@ -16,7 +16,7 @@ import uvloop
 from tests.bench import database
 from tests.bench.database import ROOM
 from tests.bench.system import System
-from tests.e2e.wire import Connection, request, reservation
+from tests.e2e.raw_http import Connection, request, reservation
 
 PHASES = ((50, 3), (400, 10))
 """Arrivals per second, and for how many seconds."""

@@ -13,7 +13,7 @@ import uvloop
 from tests.bench.arrivals import Arrivals, arrive
 from tests.bench.database import ROOM
 from tests.bench.system import System
-from tests.e2e.wire import connect, reservation
+from tests.e2e.raw_http import connect, reservation
 
 TIMES = (0.5, 1, 2, 5)
 NORMAL_MS = 10

@@ -13,7 +13,7 @@ import uvloop
 
 from tests.bench import database
 from tests.bench.system import System
-from tests.e2e.wire import connect, request
+from tests.e2e.raw_http import connect, request
 from tests.faults.buyers import Purchase
 
 # As long as `Retry-After` says.

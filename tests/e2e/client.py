@@ -1,4 +1,4 @@
-"""HTTP as a client of Boxoffice speaks it; whatever is answered, its form is checked."""
+"""An HTTP client that checks the form of every response."""
 
 import itertools
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _numbers = itertools.count(1)
 
 
 def open_client(url: str) -> httpx.Client:
-    """Makes a client that fails on any answer that no answer may look like."""
+    """Returns a client that fails for a response of a wrong form."""
     return httpx.Client(
         base_url=url,
         timeout=TIMEOUT_SECONDS,
@@ -22,7 +22,7 @@ def open_client(url: str) -> httpx.Client:
 
 
 def check_form(response: httpx.Response) -> None:
-    """Checks what holds of every answer."""
+    """Checks the form that all responses have."""
     assert response.headers["x-request-id"]
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.status_code != 500
@@ -32,7 +32,7 @@ def check_form(response: httpx.Response) -> None:
 
 
 def check_error(body: Any) -> None:
-    """Checks the body of an error: its code, for fields their details, and nothing else."""
+    """Checks the body of an error: a code, details of fields, and nothing else."""
     if body.get("error") != "validation_error":
         assert body == {"error": body["error"]}
         return
@@ -43,23 +43,23 @@ def check_error(body: Any) -> None:
 
 
 def refusal(response: httpx.Response) -> tuple[int, str]:
-    """Gives status and code."""
+    """Returns status and code of a refusal."""
     return response.status_code, response.json()["error"]
 
 
 def named(response: httpx.Response) -> set[str]:
-    """Gives the fields that a 422 names."""
+    """Returns the fields that a 422 names."""
     assert refusal(response) == (422, "validation_error")
     return {detail["path"] for detail in response.json()["details"]}
 
 
 def new_user() -> str:
-    """Makes up a user that no other test knows."""
+    """Returns a user id that no other test uses."""
     return f"user-{next(_numbers)}"
 
 
 def new_key() -> str:
-    """Makes up a key that no other test uses."""
+    """Returns a key that no other test uses."""
     return f"key-{next(_numbers)}"
 
 
@@ -77,7 +77,7 @@ def reserve(
     user_id: str = "ada",
     headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
-    """Asks for a seat."""
+    """Requests a seat."""
     body = {"event_id": event_id, "user_id": user_id}
     return client.post("/api/bookings/reserve", json=body, headers=headers)
 

@@ -1,4 +1,4 @@
-"""Running systems: one for all tests that leave it whole, and as many as needed for the others."""
+"""Running systems: one shared by tests that stop nothing, and others for single tests."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Start = Callable[..., System]
 def system(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
-    """Runs a system under open access, for tests that stop nothing."""
+    """Runs a system with open access, for tests that stop nothing."""
     with (
         cloned(postgres) as database,
         System(database, tmp_path_factory.mktemp("system"), BOXOFFICE_REFLECTION="true") as running,
@@ -42,14 +42,14 @@ def replicated(
 
 @pytest.fixture
 def client(system: System) -> Iterator[httpx.Client]:
-    """Gives a client of that system."""
+    """Returns a client of that system."""
     with open_client(system.url) as opened:
         yield opened
 
 
 @pytest.fixture
 def start(database: Database, tmp_path: Path) -> Iterator[Start]:
-    """Gives what starts a system of the test's own."""
+    """Returns a function that starts a system for this test alone."""
     with contextlib.ExitStack() as stack:
 
         def start(**settings: object) -> System:

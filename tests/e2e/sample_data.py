@@ -13,7 +13,7 @@ from tests.e2e.system import System
 
 
 def load(system: System, *, open_access: bool) -> None:
-    """Loads it as people do: by `make run`, under open access, and by `boxoffice seed`."""
+    """Loads it by the commands of users: `make run` with open access, and `boxoffice seed`."""
     if open_access:
         seed(system.url)
     subprocess.run(
@@ -30,7 +30,7 @@ def load(system: System, *, open_access: bool) -> None:
 
 
 def organizer(client: httpx.Client) -> dict[str, str]:
-    """Logs the sample organizer in, and gives the header that says so."""
+    """Logs the sample organizer in; returns the `Authorization` header."""
     body = {"email": ORGANIZER.email, "password": PASSWORD}
     token = client.post("/auth/login", json=body).json()["access_token"]
     return {"Authorization": f"Bearer {token}"}

@@ -1,4 +1,4 @@
-"""A whole Boxoffice: services and gateway, each a process, that tests start, break and stop."""
+"""A whole Boxoffice, each service and gateway a process, which tests start, break and stop."""
 
 import itertools
 import json
@@ -20,20 +20,19 @@ from tests.services.issuer import ScriptedIssuer, account
 
 START_SECONDS = 90
 SERVICE_KEY = "the-key-of-services"
-# Below those that the kernel gives to outgoing connections: a process that was stopped gets its
-# port back.
+# Below the ports of outgoing connections, so that a restarted process gets its port back.
 PORTS = range(10_000, 30_000)
 EVENTS = "/boxoffice.events.v1.EventsService/ListEvents"
 TOP_USERS = "/boxoffice.bookings.v1.BookingsService/ListTopUsers"
-# What gRPC says when somebody who watched a server's health leaves at the wrong moment.
+# gRPC prints this when a client that watches a server's health disconnects at a bad moment.
 HARMLESS = ("Traceback (most recent call last):", "_schedule_rpc_coro", "exceptions.CancelledError")
 
 
 class System:
     """Accounts, events, some replicas of bookings and of the gateway, on one database.
 
-    Leaving it stops whatever still runs, and fails unless each process ended in order and none met
-    a defect. `bookings` is the package that is run as bookings.
+    Leaving it stops what still runs, and fails if a process ended with an error or logged a defect.
+    `bookings` is the package that is run as bookings.
     """
 
     def __init__(
@@ -133,7 +132,7 @@ class System:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stops who calls before who is called."""
+        """Stops the gateways before the services that they call."""
         try:
             services = (self.accounts, self.events, *self.bookings)
             status = self.stop(*self.gateways) | self.stop(*services)
@@ -149,7 +148,7 @@ class System:
         return [self.accounts, self.events, *self.bookings, *self.gateways]
 
     def wait_until_ready(self) -> None:
-        """Waits until everything behind the gateway answers, and tells good tokens from others."""
+        """Waits until all services answer and can verify tokens."""
         with httpx.Client(trust_env=False) as client:
             paths = ("/ready", "/events?page_size=1", "/.well-known/jwks.json")
             for port, path in itertools.product(self.ports, paths):
@@ -158,23 +157,23 @@ class System:
         services = dict.fromkeys(self.bookings_targets, TOP_USERS) | {self.events_target: EVENTS}
         for target, rpc in services.items():
             with grpc.insecure_channel(target) as channel:
-                until(partial(_knows_tokens, channel.unary_unary(rpc)), self.log)
+                until(partial(_verifies_tokens, channel.unary_unary(rpc)), self.log)
 
     def stop(self, *processes: Process) -> dict[str, int]:
-        """Asks those that run to end, and gives their exit statuses."""
+        """Stops the processes that run; returns their exit statuses."""
         running = [process for process in processes if process.is_running]
         for process in running:
             process.terminate()
         return {process.name: process.ended() for process in running}
 
     def log(self) -> str:
-        """Gives all that was printed, for the message of a failure."""
+        """Returns the logs of all processes, for the message of a failure."""
         return "\n".join(f"--- {process.name}\n{process.log()}" for process in self.processes)
 
     def defects(self) -> list[str]:
-        """Gives the lines that tell of a defect of ours: a failure that nobody foresaw."""
+        """Returns the log lines of unexpected errors."""
         lines = [line for process in self.processes for line in process.log().splitlines()]
-        return [line for line in lines if _tells_of_a_defect(line)]
+        return [line for line in lines if _is_defect(line)]
 
     def _answers(self, client: httpx.Client, url: str) -> bool:
         assert all(process.is_running for process in self.processes), self.log()
@@ -195,15 +194,15 @@ def until(
     *,
     seconds: float = START_SECONDS,
 ) -> None:
-    """Waits for what another process does; fails with the explanation when it never does."""
+    """Waits for a condition of another process; fails with the explanation if it never holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"nothing of it within {seconds} s\n{explain()}"
+        assert time.monotonic() < deadline, f"not within {seconds} s\n{explain()}"
         time.sleep(0.02)  # in another process: there is no event to wait for
 
 
 def free_ports(count: int) -> Iterable[int]:
-    """Finds ports that nobody listens on."""
+    """Returns ports that no program listens on."""
     found: set[int] = set()
     while len(found) < count:
         port = random.choice(PORTS)
@@ -215,8 +214,8 @@ def free_ports(count: int) -> Iterable[int]:
     return found
 
 
-def _knows_tokens(call: Callable[..., bytes]) -> bool:
-    """Tells whether a service has heard which tokens are good: before, it says no to none."""
+def _verifies_tokens(call: Callable[..., bytes]) -> bool:
+    """Returns whether a service has the keys of tokens: before, it answers UNAVAILABLE."""
     token = ScriptedIssuer(kid="made-up").bearer(account("nobody"))
     try:
         call(b"", timeout=START_SECONDS, metadata=token)
@@ -225,7 +224,7 @@ def _knows_tokens(call: Callable[..., bytes]) -> bool:
     return False
 
 
-def _tells_of_a_defect(line: str) -> bool:
+def _is_defect(line: str) -> bool:
     if any(text in line for text in HARMLESS):
         return False
     return not line.startswith("{") or json.loads(line)["level"] in {"error", "critical"}

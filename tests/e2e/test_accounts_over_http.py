@@ -96,7 +96,7 @@ def ada(town: Town) -> Iterator[Person]:
 
 
 def test_registering_with_a_code_gives_a_session(ada: Person) -> None:
-    """Exactly as it is promised; the token works in every service at once."""
+    """A new user could get a token that some service does not accept yet."""
     user = ada.register(role="ORGANIZER")
     assert ada.session == {
         "access_token": ada.session["access_token"],
@@ -118,7 +118,7 @@ def test_registering_with_a_code_gives_a_session(ada: Person) -> None:
 
 
 def test_logging_in_refreshing_and_logging_out(ada: Person) -> None:
-    """By both doors; a token that was used twice ends the log-in."""
+    """A refresh token that was stolen and used could go on working."""
     ada.ask("POST", "/api/auth/register", status=201, name="A", email=ada.email, password=PASSWORD)
     assert ada.session["user"]["email_verified"] is False
     for path in ("/auth/login", "/api/auth/login"):
@@ -136,7 +136,7 @@ def test_logging_in_refreshing_and_logging_out(ada: Person) -> None:
 
 
 def test_a_profile_is_read_edited_and_put_back(ada: Person) -> None:
-    """What cannot change may come back as it was; anything else is refused and named."""
+    """A client that sends a profile back could change a read-only field, or be refused."""
     user = ada.register()
     shown = ada.ask("GET", "/auth/me", status=200)
     assert shown == user | {"country": "England"}
@@ -149,7 +149,7 @@ def test_a_profile_is_read_edited_and_put_back(ada: Person) -> None:
 
 
 def test_a_known_address_cannot_be_told_from_others(ada: Person, town: Town) -> None:
-    """By what is answered, whatever is asked."""
+    """A response could reveal who has an account."""
     ada.register()
     pass_time(town.system.database, "1 minute")
     known, unknown = ada.email, f"{new_user()}@example.com"
@@ -170,7 +170,7 @@ def test_a_known_address_cannot_be_told_from_others(ada: Person, town: Town) -> 
 
 
 def test_leaving_keeps_the_bookings_and_not_the_person(ada: Person) -> None:
-    """The seat stays taken; nobody can say by whom."""
+    """A deleted account could free its seats, or leave personal data behind."""
     user = ada.register(role="ORGANIZER")
     event = ada.ask("POST", "/events", status=201, name="Concert", total_seats=3)["id"]
     ada.ask("POST", "/api/bookings/reserve", status=201, event_id=event)
@@ -183,7 +183,7 @@ def test_leaving_keeps_the_bookings_and_not_the_person(ada: Person) -> None:
 
 
 def test_logging_out_everywhere_is_known_everywhere(ada: Person) -> None:
-    """Within half a minute, by services that never saw the log-in."""
+    """A service could accept a token for more than half a minute after the log-out."""
     ada.register(role="ORGANIZER")
     event = ada.ask("POST", "/events", status=201, name="Concert", total_seats=3)["id"]
     ada.ask("POST", "/auth/logout-all", status=204)
@@ -202,7 +202,7 @@ def test_logging_out_everywhere_is_known_everywhere(ada: Person) -> None:
 
 
 def test_a_password_and_an_address_are_replaced(ada: Person, town: Town) -> None:
-    """Each by a code that was mailed."""
+    """A password or an address could be replaced without a mailed code."""
     ada.register()
     pass_time(town.system.database, "1 minute")
     new_password = f"canary {new_user()}"
@@ -256,7 +256,7 @@ def everything(connection: psycopg.Connection) -> str:
 
 
 def test_the_search_for_secrets_finds_them(database: Database) -> None:
-    """The control of the test above: what is in a table or a log is seen."""
+    """Control of the test above: a search that finds nothing proves nothing."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute(
             "INSERT INTO accounts.outbox (canonical_email, email, letter, asked_at, due_at)"

@@ -1,4 +1,4 @@
-"""Who may do what: each line of authorisation.txt, over gRPC and over every route."""
+"""Checks each line of authorisation.txt over gRPC and over every route."""
 
 import contextlib
 import json
@@ -20,7 +20,8 @@ from google.rpc.status_pb2 import Status
 from boxoffice.rest.v1 import reasons_pb2
 from gateway.contract.bindings import WHOLE, Binding, read_bindings
 from services.kit.rpc.errors import Refusal, refusal_from_status, refusal_of
-from tests.e2e.scenery import EXPENDING, REQUESTS, Actor, Scenery
+from tests.e2e.authorisation_data import Actor, AuthorisationData
+from tests.e2e.authorisation_requests import EXPENDING, REQUESTS
 from tests.e2e.system import System
 
 SECONDS = 30
@@ -35,7 +36,7 @@ OK, HIDDEN = "ok", "~"
 
 
 def methods() -> Mapping[str, MethodDescriptor]:
-    """Finds every RPC of the contract: `Service.Rpc`."""
+    """Returns every RPC of the contract by its name, `Service.Rpc`."""
     image = FileDescriptorSet.FromString((files("boxoffice") / "contract.binpb").read_bytes())
     modules = [import_module(f"{f.name[:-6].replace('/', '.')}_pb2") for f in image.file]
     services = [s for module in modules for s in module.DESCRIPTOR.services_by_name.values()]
@@ -43,7 +44,7 @@ def methods() -> Mapping[str, MethodDescriptor]:
 
 
 def rpc_of(row: str) -> str:
-    """Gives the RPC that a line is about, without what it says of the case."""
+    """Returns the RPC of a line, without the case."""
     return row.partition(" ")[0]
 
 
@@ -57,28 +58,27 @@ ROUTES = [
 
 
 @pytest.fixture(scope="module")
-def scenery(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
-    """Sets up people and events, beside a second system on the same database: open access off."""
+def data(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuthorisationData]:
+    """Creates the data, with a second system on the same database: open access off."""
     folder = tmp_path_factory.mktemp("closed")
     with (
         System(system.database, folder, BOXOFFICE_OPEN_ACCESS="false") as closed,
         contextlib.ExitStack() as stack,
     ):
-        yield Scenery(system, closed, stack)
+        yield AuthorisationData(system, closed, stack)
 
 
 def test_every_rpc_has_its_line() -> None:
-    """Nobody adds one without saying who may call it; nor is there a line too many."""
+    """An RPC could be added without a rule of who may call it."""
     assert {rpc_of(row) for row in ROWS} == METHODS.keys()
     assert ROWS.keys() == REQUESTS.keys()
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_over_grpc(scenery: Scenery, row: str) -> None:
-    """Straight at the port of the service, past the gateway."""
+def test_over_grpc(data: AuthorisationData, row: str) -> None:
+    """A service could admit a caller that only the gateway refuses."""
     answers = {
-        actor.name: over_grpc(scenery, actor, METHODS[rpc_of(row)], row)
-        for actor in actors(scenery, row)
+        actor.name: over_grpc(data, actor, METHODS[rpc_of(row)], row) for actor in actors(data, row)
     }
     assert answers == ROWS[row]
 
@@ -86,28 +86,28 @@ def test_over_grpc(scenery: Scenery, row: str) -> None:
 @pytest.mark.parametrize(
     ("row", "binding"), ROUTES, ids=[f"{b.http_method} {b.path} {row}" for row, b in ROUTES]
 )
-def test_over_http(scenery: Scenery, row: str, binding: Binding) -> None:
-    """Through the gateway, which knows no service by its key."""
-    asking = actors(scenery, row)
-    answers = {actor.name: over_http(scenery, actor, binding, row) for actor in asking}
+def test_over_http(data: AuthorisationData, row: str, binding: Binding) -> None:
+    """A route could admit other callers than its RPC, or a service key from outside."""
+    callers = actors(data, row)
+    answers = {actor.name: over_http(data, actor, binding, row) for actor in callers}
     assert answers == {**ROWS[row], "service": "401"}
 
 
-def actors(scenery: Scenery, row: str) -> list[Actor]:
-    """Gives those who ask."""
+def actors(data: AuthorisationData, row: str) -> list[Actor]:
+    """Returns the callers of a row."""
     if row not in EXPENDING:
-        return scenery.actors
-    return [scenery.expendable(actor) for actor in scenery.actors]
+        return data.actors
+    return [data.expendable(actor) for actor in data.actors]
 
 
-def over_grpc(scenery: Scenery, actor: Actor, method: MethodDescriptor, row: str) -> str:
-    """Makes the call, and gives the answer as the table spells it."""
+def over_grpc(data: AuthorisationData, actor: Actor, method: MethodDescriptor, row: str) -> str:
+    """Makes the call; returns the outcome as the table has it."""
     asked: Any = GetMessageClass(method.input_type)()
-    ParseDict(REQUESTS[row](scenery, actor), asked)
+    ParseDict(REQUESTS[row](data, actor), asked)
     is_batch = bool(getattr(asked, "items", ())) and hasattr(asked.items[0], "authorization")
-    # Whose an item of a batch is, the item says.
+    # The items of a batch carry the credentials, the call has none.
     metadata = () if is_batch else tuple(actor.headers.items())
-    channel = scenery.channel(actor, method)
+    channel = data.channel(actor, method)
     make: Any = channel.unary_stream if method.server_streaming else channel.unary_unary
     call: Any = make(
         f"/{method.containing_service.full_name}/{method.name}",
@@ -120,19 +120,19 @@ def over_grpc(scenery: Scenery, actor: Actor, method: MethodDescriptor, row: str
             response = next(response)
     except grpc.RpcError as error:
         refusal = refusal_of(error)  # type: ignore[arg-type]
-        return spelled(refusal) if refusal else str(error)
+        return status_of(refusal) if refusal else str(error)
     if is_batch and response.results[0].HasField("error"):
-        return spelled(refusal_from_status(Status.FromString(response.results[0].error)))
-    return shown(scenery, row, text_format.MessageToString(response, as_utf8=True))
+        return status_of(refusal_from_status(Status.FromString(response.results[0].error)))
+    return shown(data, row, text_format.MessageToString(response, as_utf8=True))
 
 
-def over_http(scenery: Scenery, actor: Actor, binding: Binding, row: str) -> str:
-    """Makes the request, and gives the answer as the table spells it."""
-    asked = REQUESTS[row](scenery, actor)
+def over_http(data: AuthorisationData, actor: Actor, binding: Binding, row: str) -> str:
+    """Sends the request; returns the outcome as the table has it."""
+    asked = REQUESTS[row](data, actor)
     asked.pop("update_mask", None)
     path = binding.path.format(**{name: asked.pop(name) for name in binding.variables})
     body = asked if binding.body == WHOLE else asked.pop(binding.body, None)
-    response = scenery.client(actor).request(
+    response = data.client(actor).request(
         binding.http_method,
         path,
         params=None if binding.body == WHOLE else asked,
@@ -141,19 +141,19 @@ def over_http(scenery: Scenery, actor: Actor, binding: Binding, row: str) -> str
         headers=actor.headers,
     )
     if response.is_success:
-        return shown(scenery, row, json.dumps(response.json()) if response.content else "")
+        return shown(data, row, json.dumps(response.json()) if response.content else "")
     assert response.json().keys() == {"error"}, response.text
     return str(response.status_code)
 
 
-def shown(scenery: Scenery, row: str, text: str) -> str:
-    """Tells whether a success shows what the row is about."""
-    word = scenery.words.get(row, "")
+def shown(data: AuthorisationData, row: str, text: str) -> str:
+    """Returns whether a success shows the resource of the row or hides it."""
+    word = data.words.get(row, "")
     return OK if word in text else HIDDEN
 
 
-def spelled(refusal: Refusal | None) -> str:
-    """Spells a refusal as its HTTP status."""
+def status_of(refusal: Refusal | None) -> str:
+    """Returns the HTTP status of a refusal."""
     assert refusal is not None
     value = reasons_pb2.Reason.DESCRIPTOR.values_by_name[f"REASON_{refusal.reason}"]
     status = value.GetOptions().Extensions[reasons_pb2.reason].status

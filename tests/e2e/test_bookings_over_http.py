@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
+from tests.e2e.accounts import add_accounts
 from tests.e2e.client import create_event, named, new_key, refusal
-from tests.e2e.people import meet
 from tests.e2e.system import System
 
 Headers = dict[str, str]
@@ -13,7 +13,7 @@ Headers = dict[str, str]
 @pytest.fixture(scope="module")
 def people(system: System) -> dict[str, Headers]:
     """Gives what two users send to say who they are."""
-    met = meet(system.database, {"ada": "USER", "bob": "USER"})
+    met = add_accounts(system.database, {"ada": "USER", "bob": "USER"})
     return {name: {"authorization": person.authorization} for name, person in met.items()}
 
 
@@ -23,7 +23,7 @@ def book(client: httpx.Client, event_id: int, seats: object, headers: Headers) -
 
 
 def test_the_walk_of_a_booking(client: httpx.Client, people: dict[str, Headers]) -> None:
-    """Made, found, listed, cancelled, and cancelled once: statuses and bodies to the letter."""
+    """A status or a body on the way from booking to cancellation could change."""
     ada, bob = people["ada"], people["bob"]
     price = {"amount_minor": 1250, "currency": "EUR"}
     event = create_event(client, total_seats=4, price=price)
@@ -50,7 +50,7 @@ def test_the_walk_of_a_booking(client: httpx.Client, people: dict[str, Headers])
 
 
 def test_a_key_is_its_callers_own(client: httpx.Client, people: dict[str, Headers]) -> None:
-    """Whoever guesses somebody else's gets no answer of theirs, and does nothing in their name."""
+    """A caller could read or repeat a request by guessing another caller's key."""
     event, key = create_event(client, total_seats=4)["id"], {"Idempotency-Key": new_key()}
     made = [
         book(client, event, seats, people[who] | key) for who, seats in (("ada", 1), ("bob", 2))
@@ -66,7 +66,7 @@ def test_a_key_is_its_callers_own(client: httpx.Client, people: dict[str, Header
 
 
 def test_own_bookings_are_paged_by_number(client: httpx.Client, people: dict[str, Headers]) -> None:
-    """Newest first, with the total, and by status."""
+    """A page could have a wrong order, total or filter."""
     bob = people["bob"]
     total = client.get("/bookings", headers=bob).json()["meta"]["total"]
     event = create_event(client, total_seats=9)
@@ -88,14 +88,14 @@ def test_own_bookings_are_paged_by_number(client: httpx.Client, people: dict[str
 def test_a_party_is_of_one_to_twenty(
     client: httpx.Client, people: dict[str, Headers], seats: object
 ) -> None:
-    """A number, and nothing that is made one."""
+    """A number of seats outside of 1 to 20, or no number, could be accepted."""
     assert named(book(client, 1, seats, people["ada"])) == {"seatCount"}
 
 
 def test_a_repeated_request_is_answered_again(
     client: httpx.Client, people: dict[str, Headers]
 ) -> None:
-    """To the byte, though the booking is cancelled since; a key belongs to what it is for."""
+    """A repeated request could get another response after the booking was cancelled."""
     event = create_event(client)
     keyed = {**people["ada"], "Idempotency-Key": new_key()}
     first = book(client, event["id"], 2, keyed)
@@ -114,5 +114,5 @@ def test_a_repeated_request_is_answered_again(
 
 
 def test_an_unreadable_reference_is_named(client: httpx.Client, people: dict[str, Headers]) -> None:
-    """One that no booking could have."""
+    """A malformed reference could be a 404, or a 500."""
     assert named(client.get("/bookings/17", headers=people["ada"])) == {"reference"}

@@ -11,8 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import create_event, new_key, new_user, open_client, refusal, reserve
+from tests.e2e.raw_http import crowd, request, reservation
 from tests.e2e.system import System, until
-from tests.e2e.wire import crowd, request, reservation
 from tests.services.bookings.conftest import drift
 
 ROUNDS = 10
@@ -82,7 +82,7 @@ def allow_connections(postgres: EmbeddedPostgres, database: Database, *, allowed
 
 
 def test_an_event_is_bookable_as_soon_as_it_is_created(client: httpx.Client) -> None:
-    """The answer to the creation is enough to go on."""
+    """A client could get 404 for an event that it has just created."""
     for _ in range(3 * ROUNDS):
         assert reserve(client, create_event(client)["id"]).status_code == 201
 
@@ -90,7 +90,7 @@ def test_an_event_is_bookable_as_soon_as_it_is_created(client: httpx.Client) -> 
 async def test_a_cut_never_leaves_more_booked_than_seats(
     fragile: System, client: httpx.Client
 ) -> None:
-    """Whoever comes first, what was acknowledged holds."""
+    """A capacity that shrinks during a sale could leave the event oversold."""
     async with crowd(fragile.ports, 41) as buyers:
         for _ in range(ROUNDS):
             event_id = create_event(client, 40)["id"]
@@ -108,7 +108,7 @@ async def test_a_cut_never_leaves_more_booked_than_seats(
 
 
 async def test_a_deletion_leaves_no_live_booking(fragile: System, client: httpx.Client) -> None:
-    """Those who were faster are counted and cancelled, those who were slower find no event."""
+    """A reservation during a deletion could leave a live booking."""
     async with crowd(fragile.ports, 41) as buyers:
         for _ in range(ROUNDS):
             event_id = create_event(client, 50)["id"]
@@ -125,7 +125,7 @@ async def test_a_deletion_leaves_no_live_booking(fragile: System, client: httpx.
 
 
 def test_known_events_are_sold_while_events_is_down(fragile: System, client: httpx.Client) -> None:
-    """What bookings knows it sells; of what it does not know it says that it cannot tell."""
+    """A failure of events could stop the sale of known events."""
     event_id = create_event(client, 2)["id"]
     fragile.events.kill()
     assert reserve(client, event_id, "ada").status_code == 201
@@ -149,7 +149,7 @@ def test_known_events_are_sold_while_events_is_down(fragile: System, client: htt
 
 
 def test_nothing_is_reserved_while_bookings_is_down(fragile: System, client: httpx.Client) -> None:
-    """That is told at once, and the events can still be read."""
+    """A failure of bookings could make clients wait, or hide the events."""
     event_id = create_event(client)["id"]
     fragile.bookings[0].kill()
     until(lambda: client.get("/ready").status_code == 503)
@@ -172,7 +172,7 @@ def test_nothing_is_reserved_while_bookings_is_down(fragile: System, client: htt
 def test_events_grow_but_do_not_shrink_while_bookings_is_down(
     fragile: System, client: httpx.Client
 ) -> None:
-    """What only adds needs nobody's consent; what takes away is finished when bookings is back."""
+    """A shrink could take effect, or get lost, while bookings is down."""
     grown, shrunk, deleted = (create_event(client, 5)["id"] for _ in range(3))
     fragile.bookings[0].kill()
     until(lambda: client.get("/ready").status_code == 503)
@@ -201,7 +201,7 @@ def test_events_grow_but_do_not_shrink_while_bookings_is_down(
 async def test_lost_connections_to_the_database_lose_no_seat(
     fragile: System, client: httpx.Client
 ) -> None:
-    """Those who got no verdict ask again with their keys, and each has one seat in the end."""
+    """Lost connections could lose a seat, or sell a second one to a repeated key."""
     event_id = create_event(client, 100)["id"]
     users = [new_user() for _ in range(100)]
     asked = [reservation(event_id, user, new_key()) for user in users]
@@ -225,7 +225,7 @@ async def test_lost_connections_to_the_database_lose_no_seat(
 def test_readiness_tells_of_a_database_that_is_away(
     postgres: EmbeddedPostgres, fragile: System, client: httpx.Client
 ) -> None:
-    """Nobody can reserve without it; when it is back, nothing has to be done by hand."""
+    """A gateway without a database could call itself ready, or never recover."""
     event_id = create_event(client)["id"]
     allow_connections(postgres, fragile.database, allowed=False)
     try:

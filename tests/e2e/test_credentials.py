@@ -14,8 +14,8 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
 from services.accounts.people.administration import Administration
 from services.kit.rpc.errors import refusal_of
+from tests.e2e.accounts import Person, add_accounts, key_of
 from tests.e2e.client import create_event, new_user, open_client, refusal
-from tests.e2e.people import Person, key_of, meet
 from tests.e2e.system import SERVICE_KEY, System, until
 from tests.pools import patient_pool
 from tests.services.accounts.client import execute, read
@@ -53,7 +53,7 @@ def closed(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def people(closed: System) -> dict[str, Person]:
     """Makes some accounts."""
     roles = {"user": "USER", "owner": "ORGANIZER", "admin": "ADMIN", "leaver": "ORGANIZER"}
-    return meet(closed.database, roles)
+    return add_accounts(closed.database, roles)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def bearing(authorization: str) -> dict[str, str]:
 def test_no_header_but_one_says_who_calls(
     stranger: httpx.Client, people: dict[str, Person]
 ) -> None:
-    """Neither by itself nor beside a token."""
+    """Another header could pass for a credential."""
     stranger.headers.update(SPOOFED)
     assert refusal(stranger.get("/auth/me")) == (401, "unauthenticated")
     assert refusal(stranger.get("/api/bookings")) == (401, "unauthenticated")
@@ -86,14 +86,14 @@ def test_no_header_but_one_says_who_calls(
 def test_no_query_says_who_calls(
     stranger: httpx.Client, people: dict[str, Person], where: str
 ) -> None:
-    """A token in an address would be in every log on its way."""
+    """A token in a URL could be accepted, and would be in every log on its way."""
     token = people["admin"].authorization.removeprefix("Bearer ")
     response = stranger.get("/api/bookings", params={where: token})
     assert refusal(response) in {(401, "unauthenticated"), (422, "validation_error")}
 
 
 async def test_no_service_takes_a_call_on_trust(closed: System) -> None:
-    """Whoever reaches a port past the gateway needs a credential there, and no metadata is one."""
+    """A client that calls a service directly could pass as anybody."""
     spoofed = tuple((name, value) for name, value in SPOOFED.items() if name != "cookie")
     async with (
         grpc.aio.insecure_channel(closed.accounts_target) as accounts,
@@ -150,7 +150,7 @@ async def refused(rpc: Any, request: Any, metadata: Any) -> str:
 
 
 def test_other_secrets_are_no_access_tokens(stranger: httpx.Client) -> None:
-    """A refresh token renews, a code verifies, a password logs in, and that is all they do."""
+    """A refresh token, a code or a password could pass for an access token."""
     person = {"name": "Ada", "email": f"{new_user()}@example.com", "password": PASSWORD}
     session = stranger.post("/api/auth/register", json=person).json()
     token, refresh = session["access_token"], session["refresh_token"]
@@ -163,7 +163,7 @@ def test_other_secrets_are_no_access_tokens(stranger: httpx.Client) -> None:
 
 
 def test_a_role_is_not_for_the_asking(stranger: httpx.Client) -> None:
-    """Whoever registers or changes the own account says nothing of its role."""
+    """A user could choose a role when registering or editing the profile."""
     person = {"name": "Eve", "email": f"{new_user()}@example.com", "password": PASSWORD}
     for wish in ({"role": "ADMIN"}, {"is_admin": True}, {"scopes": ["EVENTS_WRITE"]}):
         asked = stranger.post("/api/auth/register", json=person | wish)
@@ -177,7 +177,7 @@ def test_a_role_is_not_for_the_asking(stranger: httpx.Client) -> None:
 def test_a_token_of_one_system_is_good_in_its_twin(
     client: httpx.Client, stranger: httpx.Client, people: dict[str, Person]
 ) -> None:
-    """Both check it by the same published keys, and neither has ever seen it before."""
+    """A second system on the same database could refuse a valid token."""
     for each in (client, stranger):
         me = each.get("/auth/me", headers=bearing(people["owner"].authorization))
         assert me.json()["id"] == people["owner"].id
@@ -188,8 +188,8 @@ def test_a_token_of_one_system_is_good_in_its_twin(
 def test_a_ban_and_another_role_are_known_within_half_a_minute(
     closed: System, stranger: httpx.Client, change: str
 ) -> None:
-    """In every service, though the token was known as good; with it go the rights of before."""
-    [person] = meet(closed.database, {"organizer": "ORGANIZER"}).values()
+    """A cached token could keep its former rights for longer."""
+    [person] = add_accounts(closed.database, {"organizer": "ORGANIZER"}).values()
     headers = bearing(person.authorization)
     event = stranger.post("/events", json={"name": "Gig", "total_seats": 9}, headers=headers).json()
     asked: list[tuple[str, str, Any]] = [
@@ -224,7 +224,7 @@ async def administered(system: System, person: Person, change: str) -> None:
 def test_what_ends_is_known_everywhere_within_half_a_minute(
     closed: System, stranger: httpx.Client, people: dict[str, Person]
 ) -> None:
-    """Log-out everywhere, and a deleted API key: also where they were known as good."""
+    """A cached token or API key could outlive its end for longer."""
     leaver = people["leaver"]
     owner_key = key_of(closed.database, people["owner"], "EVENTS_WRITE")
     stranger.headers["Authorization"] = people["owner"].authorization

@@ -22,7 +22,7 @@ from tests.e2e.system import System
 def test_a_service_reaches_only_its_own_rows(
     client: httpx.Client, system: System, service: str, statement: str
 ) -> None:
-    """What the other one keeps is asked of it, and tables are changed by the owner alone."""
+    """A service could read the tables of another one, or change its own schema."""
     reserve(client, create_event(client)["id"])
     dsns = {"bookings": system.database.bookings_dsn, "events": system.database.events_dsn}
     with (

@@ -39,7 +39,7 @@ def tag(event: dict[str, Any]) -> str:
 
 
 def test_an_event_needs_a_name_and_seats_alone(client: httpx.Client) -> None:
-    """Everything else is null until it is said, and every field is shown."""
+    """An optional field could become required, or be left out of the response."""
     response = client.post("/events", json={"name": "Concert", "total_seats": 3})
     event = response.json()
     assert response.status_code == 201
@@ -55,7 +55,7 @@ def test_an_event_needs_a_name_and_seats_alone(client: httpx.Client) -> None:
 
 
 def test_an_event_keeps_all_that_is_said_of_it(client: httpx.Client) -> None:
-    """What comes back is what was sent, in one form of writing."""
+    """A field could be lost or changed on its way to the database and back."""
     key = new_key()
     event = create_event(client, **{**ALL, "key": key})
     assert {name: event[name] for name in ALL} == ALL
@@ -64,13 +64,13 @@ def test_an_event_keeps_all_that_is_said_of_it(client: httpx.Client) -> None:
 
 
 def test_a_time_is_answered_in_utc(client: httpx.Client) -> None:
-    """Whatever its offset was, and with milliseconds."""
+    """A time could keep its offset, or lose its milliseconds."""
     event = create_event(client, starts_at="2099-10-13T14:34:56.1239+02:00")
     assert event["starts_at"] == "2099-10-13T12:34:56.123Z"
 
 
 def test_other_words_mean_the_same(client: httpx.Client) -> None:
-    """`title`, `totalSeats` and `eventDate` are what other systems say."""
+    """Clients of other systems, with `title` or `totalSeats`, could be refused."""
     body = {"title": "Gig", "totalSeats": 7, "eventDate": "2099-01-01T00:00:00Z"}
     event = client.post("/events", json=body | {"salesOpenAt": "2098-01-01T00:00:00Z"}).json()
     assert (event["name"], event["title"], event["total_seats"]) == ("Gig", "Gig", 7)
@@ -129,20 +129,20 @@ def test_other_words_mean_the_same(client: httpx.Client) -> None:
 def test_wrong_fields_are_named(
     client: httpx.Client, changes: dict[str, Any], wrong: set[str]
 ) -> None:
-    """Nothing is coerced, nothing unknown is let through."""
+    """A wrong field could be coerced, or ignored."""
     body = {"name": "Concert", "total_seats": 3} | changes
     assert named(client.post("/events", json=body)) == wrong
 
 
 def test_limits_themselves_are_allowed(client: httpx.Client) -> None:
-    """The shortest and the longest that the contract admits."""
+    """A value at the limit of the contract could be refused."""
     longest = {"name": "n" * 200, "description": "d" * 5000, "key": new_key().ljust(64, "k")}
     assert create_event(client, 1_000_000, **longest)["total_seats"] == 1_000_000
     assert create_event(client, 0, name="n")["available_seats"] == 0
 
 
 def test_a_key_is_taken_for_ever(client: httpx.Client) -> None:
-    """Not even deleting the event frees it; a header leads to who has it."""
+    """The key of a deleted event could come to name another event."""
     event = create_event(client, key=new_key())
     body = {"name": "Other", "total_seats": 1, "key": event["key"]}
     response = client.post("/events", json=body)
@@ -152,7 +152,7 @@ def test_a_key_is_taken_for_ever(client: httpx.Client) -> None:
 
 
 def test_an_unknown_event_is_not_found(client: httpx.Client) -> None:
-    """Every way of naming it says so."""
+    """A method could answer something else than 404 for an unknown event."""
     unknown = (404, "event_not_found")
     assert refusal(client.get("/events/1099511627776")) == unknown
     assert refusal(client.patch("/events/1099511627776", json={"name": "New"})) == unknown
@@ -163,7 +163,7 @@ def test_an_unknown_event_is_not_found(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 def test_a_change_touches_only_what_it_names(client: httpx.Client, method: str) -> None:
-    """Both methods change the fields that are present, and make a version."""
+    """A change could reset fields that were not sent."""
     event = create_event(client, **ALL)
     response = client.request(method, path(event), json={"title": "Gig", "totalSeats": 41})
     changed = response.json()
@@ -176,7 +176,7 @@ def test_a_change_touches_only_what_it_names(client: httpx.Client, method: str) 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 def test_null_clears(client: httpx.Client, method: str) -> None:
-    """Every field that may be unset."""
+    """A field that may be unset could not be cleared."""
     event = create_event(client, **ALL)
     changed = client.request(method, path(event), json=dict.fromkeys(CLEARED)).json()
     assert {name for name, value in changed.items() if value is None} == {
@@ -188,12 +188,12 @@ def test_null_clears(client: httpx.Client, method: str) -> None:
 
 @pytest.mark.parametrize("field", ["name", "total_seats", "status"])
 def test_what_an_event_needs_cannot_be_cleared(client: httpx.Client, field: str) -> None:
-    """It would be no event."""
+    """An event could lose its name or its seats."""
     assert named(client.patch(path(create_event(client)), json={field: None})) == {field}
 
 
 def test_a_name_edited_twice_is_refused(client: httpx.Client) -> None:
-    """Nobody could say which of the two is meant, so nothing changes."""
+    """A name and its copy with different values could be accepted."""
     event = create_event(client)
     fetched = client.get(path(event)).json()
     answer = client.put(path(event), json=fetched | {"name": "Gig", "title": "Opera"})
@@ -207,7 +207,7 @@ def test_a_name_edited_twice_is_refused(client: httpx.Client) -> None:
 def test_what_was_got_can_be_edited_and_put(
     client: httpx.Client, method: str, names: tuple[str, ...]
 ) -> None:
-    """Fields that only answers have are ignored, and a name counts whichever copy was edited."""
+    """A client that sends an edited response back could be refused, or lose the edit."""
     event = create_event(client, **{**ALL, "key": new_key()})
     edited = client.get(path(event)).json() | dict.fromkeys(names, "Gig") | {"venue": None}
     changed = client.request(method, path(event), json=edited).json()
@@ -217,14 +217,14 @@ def test_what_was_got_can_be_edited_and_put(
 
 @pytest.mark.parametrize("body", [{}, {"name": "Concert"}, {"total_seats": 3}])
 def test_a_change_of_nothing_makes_no_version(client: httpx.Client, body: dict[str, Any]) -> None:
-    """It answers with the event as it is."""
+    """A change without effect could break the ETags of others."""
     event = create_event(client)
     response = client.patch(path(event), json=body)
     assert (response.status_code, response.json()) == (200, event)
 
 
 def test_wrong_changes_are_named(client: httpx.Client) -> None:
-    """By the names of the body."""
+    """An error could name a field otherwise than the body does."""
     event = create_event(client)
     assert named(client.patch(path(event), json={"seats": 1, "name": 7})) == {"seats", "name"}
     assert named(client.patch(path(event), json={"total_seats": -1})) == {"total_seats"}
@@ -232,7 +232,7 @@ def test_wrong_changes_are_named(client: httpx.Client) -> None:
 
 
 def test_if_match_guards_a_change(client: httpx.Client) -> None:
-    """Of two who edit the same version the second is told."""
+    """An edit of an old version could overwrite a newer one."""
     event = create_event(client)
     first = client.patch(path(event), json={"name": "A"}, headers={"If-Match": tag(event)})
     late = client.patch(path(event), json={"name": "B"}, headers={"If-Match": tag(event)})
@@ -250,7 +250,7 @@ def test_if_match_guards_a_change(client: httpx.Client) -> None:
     [("*", 200), ('"9", "1"', 200), ('"9"', 412), ('W/"1"', 412), ("1", 412)],
 )
 def test_if_match_knows_its_forms(client: httpx.Client, if_match: str, status: int) -> None:
-    """Any, several, a weak one (which never matches) and none at all."""
+    """A valid form of `If-Match` could be read wrongly; a weak tag never matches."""
     event = create_event(client)
     headers = {"If-Match": if_match}
     assert client.put(path(event), json={"name": "A"}, headers=headers).status_code == status
@@ -275,7 +275,7 @@ def test_if_match_knows_its_forms(client: httpx.Client, if_match: str, status: i
     ],
 )
 def test_status_moves_one_way(client: httpx.Client, before: str, after: str, status: int) -> None:
-    """What is over stays over."""
+    """A cancelled event could be published again."""
     event = create_event(client, status=before)
     response = client.patch(path(event), json={"status": after})
     assert response.status_code == status
@@ -285,7 +285,7 @@ def test_status_moves_one_way(client: httpx.Client, before: str, after: str, sta
 
 
 def test_what_is_booked_is_no_draft_again(client: httpx.Client) -> None:
-    """Somebody holds a seat of it."""
+    """An event with bookings could be hidden from those who booked."""
     event = create_event(client)
     reserve(client, event["id"])
     draft = client.patch(path(event), json={"status": "DRAFT"})
@@ -294,7 +294,7 @@ def test_what_is_booked_is_no_draft_again(client: httpx.Client) -> None:
 
 
 def test_one_booking_per_user_is_settled_by_the_first(client: httpx.Client) -> None:
-    """Before it, it may change."""
+    """The rule could change after the first booking."""
     event = create_event(client)
     change = {"one_booking_per_user": False}
     assert client.patch(path(event), json=change).json()["one_booking_per_user"] is False
@@ -304,7 +304,7 @@ def test_one_booking_per_user_is_settled_by_the_first(client: httpx.Client) -> N
 
 
 def test_capacity_is_never_cut_below_what_is_booked(client: httpx.Client) -> None:
-    """Refused without effect; down to the bookings it may go."""
+    """An event could be left oversold, or a refused shrink have effects."""
     event = create_event(client, 3)
     reserve(client, event["id"], "ada")
     reserve(client, event["id"], "bob")
@@ -319,7 +319,7 @@ def test_capacity_is_never_cut_below_what_is_booked(client: httpx.Client) -> Non
 
 
 def test_cancelling_an_event_cancels_its_bookings(client: httpx.Client) -> None:
-    """They read so at once."""
+    """A booking of a cancelled event could read as confirmed."""
     event, user = create_event(client), new_user()
     booked = reserve(client, event["id"], user)
     assert client.patch(path(event), json={"status": "CANCELLED"}).status_code == 200
@@ -329,7 +329,7 @@ def test_cancelling_an_event_cancels_its_bookings(client: httpx.Client) -> None:
 
 
 def test_deleting_tells_how_many_bookings_it_cancelled(client: httpx.Client) -> None:
-    """The event is gone for everybody, its bookings stay to be read."""
+    """Bookings of a deleted event could get lost, or the count be wrong."""
     event, users = create_event(client), [new_user(), new_user()]
     booked = [reserve(client, event["id"], user) for user in users]
     response = client.delete(path(event))
@@ -345,7 +345,7 @@ def test_deleting_tells_how_many_bookings_it_cancelled(client: httpx.Client) -> 
 
 
 def test_availability_has_exactly_its_fields(client: httpx.Client) -> None:
-    """Clients compare the body whole."""
+    """A further field would break clients that compare the whole body."""
     event = create_event(client, 3)
     reserve(client, event["id"])
     response = client.get(f"/api/events/{event['id']}/availability")
@@ -355,7 +355,7 @@ def test_availability_has_exactly_its_fields(client: httpx.Client) -> None:
 
 
 def test_a_draft_has_no_availability(client: httpx.Client) -> None:
-    """For those who book it does not exist."""
+    """A draft could be visible to buyers."""
     event = create_event(client, status="DRAFT")
     response = client.get(f"/api/events/{event['id']}/availability")
     assert refusal(response) == (404, "event_not_found")
@@ -363,7 +363,7 @@ def test_a_draft_has_no_availability(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 def test_a_key_changes_once_and_answers_alike(client: httpx.Client, method: str) -> None:
-    """Every change of events can be asked for again, even when the event has moved on."""
+    """A repeated change could be made twice, or get another response."""
     event = create_event(client)
     where = "/events" if method == "POST" else path(event)
     body = {"name": "Gig", "total_seats": 5} if method != "DELETE" else None
@@ -382,7 +382,7 @@ def test_a_key_changes_once_and_answers_alike(client: httpx.Client, method: str)
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
 def test_a_key_belongs_to_what_was_asked(client: httpx.Client, method: str) -> None:
-    """Another body under it is a mistake of the client's."""
+    """A key with another body could be answered as the first request."""
     event = create_event(client)
     where = "/events" if method == "POST" else path(event)
     headers = {"Idempotency-Key": new_key()}
@@ -393,7 +393,7 @@ def test_a_key_belongs_to_what_was_asked(client: httpx.Client, method: str) -> N
 
 
 def test_a_key_belongs_to_the_event_that_was_deleted(client: httpx.Client) -> None:
-    """Deleting another one under it is refused, and deletes nothing."""
+    """A key could delete a second event."""
     event, other = create_event(client), create_event(client)
     headers = {"Idempotency-Key": new_key()}
     assert client.delete(path(event), headers=headers).status_code == 200
@@ -403,7 +403,7 @@ def test_a_key_belongs_to_the_event_that_was_deleted(client: httpx.Client) -> No
 
 
 def test_refused_changes_are_remembered(client: httpx.Client) -> None:
-    """What the event's state decided is decided for this key."""
+    """A refused change could be made by a repetition of its key."""
     event = create_event(client, 2)
     reserve(client, event["id"])
     headers = {"Idempotency-Key": new_key()}
@@ -417,7 +417,7 @@ def test_refused_changes_are_remembered(client: httpx.Client) -> None:
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
 @pytest.mark.parametrize("key", ["", "a b", "k" * 256])
 def test_a_bad_key_is_refused(client: httpx.Client, method: str, key: str) -> None:
-    """Before anything is done."""
+    """A malformed key could be noticed only after the change was made."""
     event = create_event(client)
     where = "/events" if method == "POST" else path(event)
     body = {"name": "Gig", "total_seats": 5} if method != "DELETE" else None

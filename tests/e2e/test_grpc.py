@@ -52,7 +52,7 @@ async def buf_curl(target: str, *arguments: str) -> Any:
 async def test_a_seat_is_reserved_through_the_stub(
     client: httpx.Client, channel: grpc.aio.Channel
 ) -> None:
-    """And seen over HTTP; a key is one on both sides."""
+    """A key used over gRPC could book again over HTTP."""
     event, user, key = create_event(client), new_user(), new_key()
     stub = bookings_pb2_grpc.BookingsServiceStub(channel)
     asked = bookings_pb2.ReserveRequest(event_id=event["id"], user_id=user, request_id=key)
@@ -65,7 +65,7 @@ async def test_a_seat_is_reserved_through_the_stub(
 
 
 async def test_a_refusal_names_its_reason(client: httpx.Client, channel: grpc.aio.Channel) -> None:
-    """The code of REST in upper case, beside the code of gRPC."""
+    """A gRPC client could get no reason, or another one than over HTTP."""
     event = create_event(client, 0)
     stub = bookings_pb2_grpc.BookingsServiceStub(channel)
     asked = bookings_pb2.ReserveRequest(event_id=event["id"], user_id="ada")
@@ -80,7 +80,7 @@ async def test_a_refusal_names_its_reason(client: httpx.Client, channel: grpc.ai
 async def test_what_breaks_a_rule_is_refused_by_the_service_too(
     channel: grpc.aio.Channel,
 ) -> None:
-    """Whoever does not come through the gateway meets the same rules."""
+    """A client that calls a service directly could break the rules of the contract."""
     stub = bookings_pb2_grpc.BookingsServiceStub(channel)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.Reserve(bookings_pb2.ReserveRequest(user_id="a\0b"), timeout=SECONDS)
@@ -93,7 +93,7 @@ async def test_what_breaks_a_rule_is_refused_by_the_service_too(
 async def test_what_services_tell_each_other_is_not_for_strangers(
     channel: grpc.aio.Channel, client: httpx.Client
 ) -> None:
-    """Only their key opens it; a booking that is cancelled so reads as such over HTTP."""
+    """An internal RPC could be called without the key of services."""
     event = create_event(client, 1)
     made = reserve(client, event["id"], "ada")
     stub = inventory_pb2_grpc.InventoryServiceStub(channel)
@@ -114,7 +114,7 @@ async def test_what_services_tell_each_other_is_not_for_strangers(
 
 
 async def test_reflection_tells_what_there_is_to_call(system: System) -> None:
-    """Where the setting is on."""
+    """A client that uses reflection could find no services."""
     listed = await buf_curl(system.bookings_targets[0], "--list-methods", "")
     assert "boxoffice.bookings.v1.BookingsService/Reserve" in listed.split()
     listed = await buf_curl(system.events_target, "--list-methods", "")
@@ -122,7 +122,7 @@ async def test_reflection_tells_what_there_is_to_call(system: System) -> None:
 
 
 async def test_a_seat_is_reserved_without_a_stub(client: httpx.Client, system: System) -> None:
-    """From a shell, as the documentation shows."""
+    """The commands of the documentation could fail."""
     event = create_event(client)
     data = json.dumps({"event_id": event["id"], "user_id": "ada"})
     path = "/boxoffice.bookings.v1.BookingsService/Reserve"

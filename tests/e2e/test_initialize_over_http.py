@@ -9,8 +9,8 @@ import pytest
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.errors import EventNotFound
 from tests.e2e.client import named, new_key, new_user, refusal, reserve
+from tests.e2e.raw_http import crowd, request
 from tests.e2e.system import SERVICE_KEY, System
-from tests.e2e.wire import crowd, request
 
 
 def initialize(
@@ -29,7 +29,7 @@ def number(client: httpx.Client, key: str) -> int:
 
 
 def test_an_event_is_made_once_and_found_again(client: httpx.Client) -> None:
-    """The body is the same in both cases, and only the status tells them apart."""
+    """A second request could create a second event, or have another body."""
     key = new_key()
     made = initialize(client, key)
     assert (made.status_code, made.json()) == (
@@ -43,7 +43,7 @@ def test_an_event_is_made_once_and_found_again(client: httpx.Client) -> None:
 
 
 def test_a_replay_is_what_was_answered_first(client: httpx.Client) -> None:
-    """Its status too, although the event is there by now."""
+    """A repeated key could get 200 in place of its 201."""
     key, header = new_key(), {"Idempotency-Key": new_user()}
     first, again = (initialize(client, key, headers=header) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
@@ -68,12 +68,12 @@ def test_a_replay_is_what_was_answered_first(client: httpx.Client) -> None:
     ],
 )
 def test_bad_input_is_named(client: httpx.Client, body: dict[str, object], path: str) -> None:
-    """By the name that was sent; what is missing by that of the contract."""
+    """An error could name a field otherwise than the body does."""
     assert named(client.post("/initialize", json=body)) == {path}
 
 
 async def test_of_many_at_once_one_makes_it(system: System) -> None:
-    """All others find it, and nobody is told that it is another."""
+    """Concurrent requests could create two events, or fail."""
     body = {"eventId": new_key(), "totalTickets": 5}
     async with crowd(system.ports, 50) as organizers:
         answers = await organizers.rush([request("POST", "/initialize", body)] * 50)
@@ -82,7 +82,7 @@ async def test_of_many_at_once_one_makes_it(system: System) -> None:
 
 
 async def test_bookings_learns_of_it_by_its_key(system: System, client: httpx.Client) -> None:
-    """The state that it gets is that of the number."""
+    """The state by key could differ from the state by id."""
     key = new_key()
     initialize(client, key)
     async with grpc.aio.insecure_channel(system.events_target) as channel:

@@ -12,7 +12,7 @@ import pytest
 from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
-from tests.e2e.people import Person
+from tests.e2e.accounts import Person
 from tests.e2e.system import System
 from tests.pools import patient_pool
 from tests.services.accounts.client import add_account
@@ -26,7 +26,7 @@ PATHS = ("/auth/me", "/events/organizer/my-events")
 
 @pytest.mark.slow
 async def test_a_rotation_under_traffic_fails_nobody(system: System) -> None:
-    """Tokens of the former key and of the new one are good everywhere, the first one included."""
+    """A token of the former or of the new key could be refused during a rotation."""
     person = Person(add_account(system.database, role="ORGANIZER"), "ORGANIZER", "")
     statuses: list[int] = []
     kids: set[str] = set()

@@ -76,7 +76,7 @@ def book_at(database: Database, moment: str, *users: str) -> None:
 
 
 def test_a_booking_shows_every_field(client: httpx.Client) -> None:
-    """With the event that it is for, and under each way of finding it."""
+    """A field could be missing in one of the ways to read a booking."""
     starts_at, price = "2099-10-13T12:34:56.000Z", {"amount_minor": 1250, "currency": "EUR"}
     event, user = create_event(client, starts_at=starts_at, price=price), new_user()
     made = reserve(client, event["id"], user).json()
@@ -106,39 +106,39 @@ def test_a_booking_shows_every_field(client: httpx.Client) -> None:
 
 
 def test_an_unknown_booking_is_not_found(client: httpx.Client) -> None:
-    """No booking has this number."""
+    """An unknown booking could be something else than a 404."""
     response = client.get("/api/bookings/booking/1099511627776")
     assert refusal(response) == (404, "booking_not_found")
 
 
 def test_an_unknown_event_has_no_list(client: httpx.Client) -> None:
-    """It is told apart from one without bookings."""
+    """An unknown event could look like one without bookings."""
     response = client.get("/api/bookings/event/1099511627776")
     assert refusal(response) == (404, "event_not_found")
     assert client.get(f"/api/bookings/event/{create_event(client)['id']}").json() == []
 
 
 def test_a_user_without_bookings_has_an_empty_list(client: httpx.Client) -> None:
-    """Users are not known here, so none is unknown."""
+    """A user without bookings could get a 404."""
     response = client.get("/api/bookings/user", params={"user_id": new_user()})
     assert (response.status_code, response.json()) == (200, [])
 
 
 @pytest.mark.parametrize("query", ["", "?user_id=", "?user_id=a%00b", f"?user_id={'a' * 129}"])
 def test_a_list_of_a_user_needs_one(client: httpx.Client, query: str) -> None:
-    """Nobody in particular has no list."""
+    """A list without a user could show the bookings of all."""
     assert named(client.get(f"/api/bookings/user{query}")) == {"user_id"}
 
 
 def test_user_id_goes_by_its_other_name(client: httpx.Client) -> None:
-    """In a query as in a body."""
+    """`userId` could work in bodies only."""
     user = new_user()
     reserve(client, create_event(client)["id"], user)
     assert len(client.get("/api/bookings/user", params={"userId": user}).json()) == 1
 
 
 def test_links_lead_through_all_bookings_of_an_event(client: httpx.Client) -> None:
-    """Newest first, each once, although more are made meanwhile."""
+    """New bookings during the paging could repeat or hide a row."""
     event = create_event(client, 20)
     made = [reserve(client, event["id"], new_user()).json()["booking_id"] for _ in range(7)]
     path = f"/api/bookings/event/{event['id']}?page_size=3"
@@ -151,7 +151,7 @@ def test_links_lead_through_all_bookings_of_an_event(client: httpx.Client) -> No
 
 
 def test_links_lead_through_all_bookings_of_a_user(client: httpx.Client) -> None:
-    """The link keeps what was asked."""
+    """A link could lose the filter of the first page."""
     user = f"{new_user()} & sons\u00e9"
     made = [
         reserve(client, create_event(client)["id"], user).json()["booking_id"] for _ in range(5)
@@ -163,7 +163,7 @@ def test_links_lead_through_all_bookings_of_a_user(client: httpx.Client) -> None
 
 
 def test_links_lead_through_all_bookings(client: httpx.Client) -> None:
-    """None twice, newest first."""
+    """A row could be repeated, or be out of order."""
     event = create_event(client, 3)
     made = [reserve(client, event["id"], new_user()).json()["booking_id"] for _ in range(3)]
     found = ids(joined(walk(client, "/api/bookings?page_size=200")))
@@ -175,7 +175,7 @@ def test_links_lead_through_all_bookings(client: httpx.Client) -> None:
 def test_a_page_has_fifty_rows_unless_said_otherwise(
     client: httpx.Client, size: str, shown: int
 ) -> None:
-    """And two hundred at most."""
+    """A page could have more than two hundred rows."""
     event = create_event(client, 60)
     for _ in range(51):
         assert reserve(client, event["id"], new_user()).status_code == 201
@@ -189,7 +189,7 @@ def test_a_page_has_fifty_rows_unless_said_otherwise(
     "size", ["-1", "201", "x", "1.0", "1_0", "+5", " 5", "\u0665", "99999999999"]
 )
 def test_a_page_size_is_a_number(client: httpx.Client, path: str, size: str) -> None:
-    """In plain digits, and of no more rows than a page may have."""
+    """A page size that is no plain number could be accepted."""
     where = path.format(id=create_event(client)["id"])
     url = httpx.URL(where).copy_add_param("page_size", size)
     assert named(client.get(url)) == {"page_size"}
@@ -200,14 +200,14 @@ def test_a_page_size_is_a_number(client: httpx.Client, path: str, size: str) -> 
     "wrong", ["x", "AAAA", "!!!!", "a" * 24, "\u00e9", "AAAAAAAAAAAAAAAAAAAAAA"]
 )
 def test_a_made_up_token_is_refused(client: httpx.Client, path: str, wrong: str) -> None:
-    """Tokens are made here alone."""
+    """A made-up token could read rows at an arbitrary place."""
     where = path.format(id=create_event(client)["id"])
     response = client.get(httpx.URL(where).copy_add_param("page_token", wrong))
     assert refusal(response) == (400, "invalid_page_token")
 
 
 def test_a_token_belongs_to_its_list(client: httpx.Client) -> None:
-    """Another list, user, event or filter does not take it; another page size does."""
+    """A token of one list could open another."""
     event, user = create_event(client), new_user()
     for name in (user, new_user(), new_user()):
         reserve(client, event["id"], name)
@@ -231,7 +231,7 @@ def test_a_token_belongs_to_its_list(client: httpx.Client) -> None:
 
 
 def test_a_repeated_parameter_is_refused(client: httpx.Client) -> None:
-    """Two readers could take it differently; so is one that is not known."""
+    """A parameter that is sent twice, or unknown, could be ignored."""
     assert named(client.get("/api/bookings/user?user_id=a&user_id=b")) == {"user_id"}
     assert named(client.get("/api/bookings/user?user_id=a&userId=a")) == {"userId"}
     assert named(client.get("/api/bookings?colour=red")) == {"colour"}
@@ -239,7 +239,7 @@ def test_a_repeated_parameter_is_refused(client: httpx.Client) -> None:
 
 
 def test_events_are_listed_newest_first(client: httpx.Client) -> None:
-    """Each as it is shown alone."""
+    """A list could show an event otherwise than it is shown alone."""
     events = [create_event(client) for _ in range(3)]
     reserve(client, events[1]["id"])
     listed = client.get("/events?page_size=3").json()
@@ -247,7 +247,7 @@ def test_events_are_listed_newest_first(client: httpx.Client) -> None:
 
 
 def test_events_are_found_by_status_and_words(client: httpx.Client) -> None:
-    """Name, description and venue are searched, the last word as a prefix."""
+    """A search could miss a field, or the last word while it is typed."""
     word = new_user().replace("-", "")
     by_name = create_event(client, name=f"Evening of {word}", status="COMPLETED")
     by_venue = create_event(client, venue=f"{word} Hall")
@@ -276,12 +276,12 @@ def test_events_are_found_by_status_and_words(client: httpx.Client) -> None:
     ],
 )
 def test_wrong_filters_are_named(client: httpx.Client, query: str, wrong: str) -> None:
-    """By the name that was sent."""
+    """An error could name a filter otherwise than the query does."""
     assert named(client.get(f"/events?{query}")) == {wrong}
 
 
 def test_pages_may_be_asked_for_by_number(client: httpx.Client) -> None:
-    """In an envelope that tells how many there are."""
+    """Numbered pages could repeat rows, or count them wrongly."""
     word = new_user().replace("-", "")
     events = [create_event(client, name=word) for _ in range(5)]
     response = client.get("/events", params={"query": word, "page": 2, "limit": 2})
@@ -299,13 +299,13 @@ def test_pages_may_be_asked_for_by_number(client: httpx.Client) -> None:
 def test_one_of_page_and_limit_is_enough(
     client: httpx.Client, params: dict[str, str], page: int, limit: int
 ) -> None:
-    """The other is the first page, or fifty."""
+    """`page` without `limit`, or `limit` without `page`, could be refused."""
     meta = client.get("/events", params=params).json()["meta"]
     assert (meta["page"], meta["limit"]) == (page, limit)
 
 
 def test_no_events_are_no_pages(client: httpx.Client) -> None:
-    """Counted all the same."""
+    """An empty list could have a page, or no total."""
     params = {"query": f"never{new_user()}", "limit": "5"}
     assert client.get("/events", params=params).json() == {
         "data": [],
@@ -314,7 +314,7 @@ def test_no_events_are_no_pages(client: httpx.Client) -> None:
 
 
 def test_top_users_are_counted_within_a_period(client: httpx.Client, system: System) -> None:
-    """Day, ISO week and calendar month in UTC, the whole last day included."""
+    """A booking at the edge of a period could be counted in another one."""
     sunday, first, last, after = (new_user() for _ in range(4))
     book_at(system.database, "2016-02-28T23:59:59.999Z", sunday)
     book_at(system.database, "2016-02-29T00:00:00Z", first)
@@ -335,7 +335,7 @@ def test_top_users_are_counted_within_a_period(client: httpx.Client, system: Sys
 
 
 def test_top_users_share_their_places(client: httpx.Client, system: System) -> None:
-    """Ten rows at most; whoever follows two at place 1 is at place 3."""
+    """Users with equal counts could get different places."""
     stars = sorted([new_user(), new_user()])
     others = [new_user() for _ in range(11)]
     book_at(system.database, "2015-05-05T12:00:00Z", *stars, *stars, *others)
@@ -349,7 +349,7 @@ def test_top_users_share_their_places(client: httpx.Client, system: System) -> N
 
 
 def test_top_users_count_live_bookings(start: Start) -> None:
-    """Of all time unless a period is said; a cancelled event no longer counts."""
+    """Bookings of a cancelled event could be counted."""
     with open_client(start().url) as client:
         assert client.get(TOP).json() == []
         first, second = create_event(client), create_event(client)
@@ -379,5 +379,5 @@ def test_top_users_count_live_bookings(start: Start) -> None:
     ],
 )
 def test_wrong_periods_are_named(client: httpx.Client, query: str, wrong: str) -> None:
-    """A day that the calendar does not have is none."""
+    """A date that does not exist could be accepted."""
     assert named(client.get(f"{TOP}?{query}")) == {wrong}

@@ -30,7 +30,7 @@ def entries_of(process: Process, request_id: str) -> list[dict[str, object]]:
 def test_a_reservation_can_be_followed_through_the_logs(
     client: httpx.Client, system: System
 ) -> None:
-    """The client's own id is in the line of every process that worked for it."""
+    """A process could log a request without the client's id."""
     event, request_id = create_event(client), f"follow-{new_user()}"
     assert reserve(client, event["id"], headers={"X-Request-Id": request_id}).status_code == 201
     asked = entry_of(system.gateway, request_id)
@@ -41,7 +41,7 @@ def test_a_reservation_can_be_followed_through_the_logs(
 
 
 def test_a_creation_can_be_followed_to_bookings(client: httpx.Client, system: System) -> None:
-    """Through events, which tells bookings on its behalf."""
+    """The request id could get lost between events and bookings."""
     request_id = f"follow-{new_user()}"
     body = {"name": "Concert", "total_seats": 1}
     client.post("/events", json=body, headers={"X-Request-Id": request_id})
@@ -51,7 +51,7 @@ def test_a_creation_can_be_followed_to_bookings(client: httpx.Client, system: Sy
 
 
 def test_a_refusal_can_be_followed_through_the_logs(client: httpx.Client, system: System) -> None:
-    """By the id that the gateway made up for it and answered with."""
+    """A refusal could be logged without the id in its response."""
     response = reserve(client, create_event(client, 0)["id"])
     assert refusal(response) == (409, "sold_out")
     request_id = response.headers["x-request-id"]
@@ -61,7 +61,7 @@ def test_a_refusal_can_be_followed_through_the_logs(client: httpx.Client, system
 
 @pytest.mark.parametrize("name", ["gateway", "events", "bookings"])
 def test_every_line_of_a_log_is_json(system: System, name: str) -> None:
-    """Libraries' own lines included."""
+    """A library could log lines that no collector can parse."""
     processes = {
         "gateway": system.gateway,
         "events": system.events,
@@ -74,7 +74,7 @@ def test_every_line_of_a_log_is_json(system: System, name: str) -> None:
 
 
 def test_no_log_tells_who_booked_or_with_which_key(client: httpx.Client, system: System) -> None:
-    """Names, texts, keys and credentials of clients are theirs."""
+    """A log could hold personal data or credentials."""
     canary = f"canary-{new_user()}"
     event = create_event(client, name=canary)
     headers = {"Idempotency-Key": canary}

@@ -41,12 +41,12 @@ schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 
 def test_the_document_is_openapi() -> None:
-    """To the letter of its own specification."""
+    """Tools could fail to read the document."""
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
 def test_the_document_is_served(client: httpx.Client) -> None:
-    """The one that is tested here."""
+    """The served document could differ from the tested one."""
     assert client.get("/openapi.json").json() == DOCUMENT
 
 
@@ -59,7 +59,7 @@ def test_the_document_is_served(client: httpx.Client) -> None:
     suppress_health_check=list(HealthCheck),
 )
 def test_what_is_documented_is_what_happens(case: schemathesis.Case[Any], system: System) -> None:
-    """Requests made up from the document, right and wrong ones, get answers that are in it."""
+    """A response could differ from the document, for valid or invalid requests."""
     response = case.call(base_url=system.url)
     case.validate_response(response, excluded_checks=inapplicable_checks(response))
 

@@ -8,8 +8,8 @@ from tests.bench.arrivals import Arrivals, arrive
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_user, open_client, reserve
 from tests.e2e.conftest import Start
+from tests.e2e.raw_http import reservation
 from tests.e2e.system import System
-from tests.e2e.wire import reservation
 from tests.services.bookings.conftest import drift, make_decisions_wait
 
 # A batch takes this long, so that what the system can do is known, and little, on any machine.
@@ -118,7 +118,7 @@ async def test_what_is_too_much_is_refused_at_once_and_costs_the_others_nothing(
 
 
 async def test_without_a_bound_everybody_would_wait(start: Start, slow: Database) -> None:
-    """The test above would notice: where more may wait, all wait longer."""
+    """Negative control: with a longer queue, all wait longer than is promised."""
     system = start(BOXOFFICE_LOG_SAMPLE="0", GATEWAY_BATCH_SIZE=str(BATCH_SIZE))
     over = await offer(system, new_event(system), OVERLOAD)
     assert over.wait(201, 99) > SERVED_SECONDS + SLACK_SECONDS

@@ -35,7 +35,7 @@ REFUSED = {
 async def test_the_walk_leads_from_a_letter_to_a_cancelled_booking(
     start: Start, unused_tcp_port: int
 ) -> None:
-    """Each request has what the ones before it found out, be it in the mailbox."""
+    """A request of the collection could lack what an earlier one has found."""
     collection = json.loads(FILE.read_text(encoding="utf-8"))
     first, *others = collection["item"][0]["item"]
     printer = LogPrinter.for_stream(io.StringIO())

@@ -17,7 +17,7 @@ def revision(response: httpx.Response) -> int:
 
 
 def test_a_seat_is_answered_with_exactly_its_four_fields(client: httpx.Client) -> None:
-    """Clients compare the body whole."""
+    """A further field would break clients that compare the whole body."""
     event = create_event(client)
     response = reserve(client, event["id"])
     booked = response.json()
@@ -36,7 +36,7 @@ def test_a_seat_is_answered_with_exactly_its_four_fields(client: httpx.Client) -
 
 
 def test_camel_case_is_as_good(client: httpx.Client) -> None:
-    """A client may write every field in either way."""
+    """A field in camelCase could be refused."""
     event = create_event(client)
     response = client.post(RESERVE, json={"eventId": event["id"], "userId": "ada"})
     assert response.status_code == 201
@@ -69,32 +69,32 @@ def test_camel_case_is_as_good(client: httpx.Client) -> None:
     ],
 )
 def test_wrong_fields_are_named(client: httpx.Client, body: Any, wrong: set[str]) -> None:
-    """Nothing is coerced, and all that is missing is named at once."""
+    """A wrong value could be coerced, or only the first missing field be named."""
     assert named(client.post(RESERVE, json=body)) == wrong
 
 
 def test_a_repeated_key_is_refused(client: httpx.Client) -> None:
-    """Two readers could take it differently."""
+    """A JSON key that is sent twice could be read differently by two parsers."""
     body = b'{"event_id": 1, "user_id": "ada", "user_id": "bob"}'
     response = client.post(RESERVE, content=body, headers={"Content-Type": "application/json"})
     assert named(response) == {"user_id"}
 
 
 def test_the_longest_user_is_taken(client: httpx.Client) -> None:
-    """128 characters are allowed, whatever they take in bytes."""
+    """A user id of 128 characters could be refused for its bytes."""
     event = create_event(client)
     assert reserve(client, event["id"], "\u00e9" * 128).status_code == 201
 
 
 def test_a_user_is_the_same_however_composed(client: httpx.Client) -> None:
-    """Keyboards write the same name in different code points."""
+    """One user with two spellings in Unicode could book twice."""
     event = create_event(client)
     assert reserve(client, event["id"], "Jos\u00e9").json()["user_id"] == "Jos\u00e9"
     assert refusal(reserve(client, event["id"], "Jose\u0301")) == (409, "already_booked")
 
 
 def test_an_unknown_event_is_not_found(client: httpx.Client) -> None:
-    """No event has this number."""
+    """An unknown event could be something else than a 404."""
     assert refusal(reserve(client, 2**40)) == (404, "event_not_found")
 
 
@@ -109,19 +109,19 @@ def test_an_unknown_event_is_not_found(client: httpx.Client) -> None:
     ],
 )
 def test_an_event_off_sale_is_not_bookable(client: httpx.Client, fields: dict[str, Any]) -> None:
-    """Status, start and sales window each close the sale."""
+    """A seat could be sold before or after the sales window, or after the start."""
     event = create_event(client, **fields)
     assert refusal(reserve(client, event["id"])) == (409, "event_not_bookable")
 
 
 def test_an_event_within_its_window_is_bookable(client: httpx.Client) -> None:
-    """The window itself lets through."""
+    """The edges of the sales window could be refused."""
     event = create_event(client, sales_open_at=PAST, sales_close_at=FUTURE, starts_at=FUTURE)
     assert reserve(client, event["id"]).status_code == 201
 
 
 def test_a_draft_does_not_exist_for_buyers(client: httpx.Client) -> None:
-    """Publishing it is what brings it into the world."""
+    """A draft could be booked, or its existence be revealed."""
     event = create_event(client, status="DRAFT")
     assert refusal(reserve(client, event["id"])) == (404, "event_not_found")
     assert client.patch(f"/events/{event['id']}", json={"status": "PUBLISHED"}).status_code == 200
@@ -129,7 +129,7 @@ def test_a_draft_does_not_exist_for_buyers(client: httpx.Client) -> None:
 
 
 def test_refusals_come_in_their_order(client: httpx.Client) -> None:
-    """Closed before already booked, already booked before sold out."""
+    """A user with a booking could be told that the event is sold out."""
     event = create_event(client, 1)
     assert reserve(client, event["id"], "ada").status_code == 201
     assert refusal(reserve(client, event["id"], "ada")) == (409, "already_booked")
@@ -141,12 +141,12 @@ def test_refusals_come_in_their_order(client: httpx.Client) -> None:
 
 
 def test_no_seats_are_sold_out_at_once(client: httpx.Client) -> None:
-    """An event may have none."""
+    """An event without seats could sell one."""
     assert refusal(reserve(client, create_event(client, 0)["id"])) == (409, "sold_out")
 
 
 def test_a_second_booking_leads_to_the_first(client: httpx.Client) -> None:
-    """The body is exact, so the number of the booking is in a header."""
+    """A refused user could not find the booking that they have."""
     event = create_event(client)
     first = reserve(client, event["id"])
     again = reserve(client, event["id"])
@@ -155,7 +155,7 @@ def test_a_second_booking_leads_to_the_first(client: httpx.Client) -> None:
 
 
 def test_an_event_may_let_its_users_book_again(client: httpx.Client) -> None:
-    """The event's own word decides."""
+    """The event's own rule could be ignored."""
     event = create_event(client, 2, one_booking_per_user=False)
     assert reserve(client, event["id"]).status_code == 201
     assert reserve(client, event["id"]).status_code == 201
@@ -163,7 +163,7 @@ def test_an_event_may_let_its_users_book_again(client: httpx.Client) -> None:
 
 
 def test_every_answer_tells_the_revision_of_the_inventory(client: httpx.Client) -> None:
-    """Each booking makes one; a refusal tells at which one it was true."""
+    """A response could have the revision of another state."""
     event = create_event(client, 1)
     opened = revision(client.get(f"/api/events/{event['id']}/availability"))
     assert revision(reserve(client, event["id"], "ada")) == opened + 1
@@ -174,7 +174,7 @@ def test_every_answer_tells_the_revision_of_the_inventory(client: httpx.Client) 
 
 
 def test_a_key_books_once_and_answers_alike(client: httpx.Client) -> None:
-    """A client that never saw the answer asks again."""
+    """A repeated request could book twice."""
     event = create_event(client)
     headers = {"Idempotency-Key": new_key()}
     first = reserve(client, event["id"], headers=headers)
@@ -188,7 +188,7 @@ def test_a_key_books_once_and_answers_alike(client: httpx.Client) -> None:
 
 
 def test_a_refusal_is_remembered_too(client: httpx.Client) -> None:
-    """A seat that is freed meanwhile goes to those who ask anew."""
+    """A repeated key could take a seat that was freed for others."""
     event = create_event(client, 0)
     headers = {"Idempotency-Key": new_key()}
     first = reserve(client, event["id"], headers=headers)
@@ -201,7 +201,7 @@ def test_a_refusal_is_remembered_too(client: httpx.Client) -> None:
 
 
 def test_a_refused_request_does_not_use_up_its_key(client: httpx.Client) -> None:
-    """What was wrong with the request or unknown can be set right under the same key."""
+    """A corrected request could be refused for its key."""
     event = create_event(client)
     headers = {"Idempotency-Key": new_key()}
     assert reserve(client, event["id"], "", headers=headers).status_code == 422
@@ -212,7 +212,7 @@ def test_a_refused_request_does_not_use_up_its_key(client: httpx.Client) -> None
 
 
 def test_a_key_belongs_to_what_was_asked(client: httpx.Client) -> None:
-    """The same key with another user or event is a mistake of the client's."""
+    """A key with another user or event could be answered as the first request."""
     event, other = create_event(client), create_event(client)
     headers = {"Idempotency-Key": new_key()}
     assert reserve(client, event["id"], "ada", headers=headers).status_code == 201
@@ -222,7 +222,7 @@ def test_a_key_belongs_to_what_was_asked(client: httpx.Client) -> None:
 
 
 def test_a_key_may_be_quoted(client: httpx.Client) -> None:
-    """The header is a structured string to some, bare text to others; both mean the same key."""
+    """A quoted and a bare key could count as two."""
     event, key = create_event(client), new_key()
     first = reserve(client, event["id"], headers={"Idempotency-Key": key})
     again = reserve(client, event["id"], headers={"Idempotency-Key": f'"{key}"'})
@@ -231,14 +231,14 @@ def test_a_key_may_be_quoted(client: httpx.Client) -> None:
 
 
 def test_the_longest_key_is_taken(client: httpx.Client) -> None:
-    """255 characters are allowed."""
+    """A key of 255 characters could be refused."""
     headers = {"Idempotency-Key": new_user().ljust(255, "k")}
     assert reserve(client, create_event(client)["id"], headers=headers).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", "k" * 256, '"half', "caf\u00e9", "a\tb"])
 def test_a_bad_key_is_refused(client: httpx.Client, key: str) -> None:
-    """One that nobody can send again exactly is no key."""
+    """A malformed key could be accepted and not be found again."""
     headers = {"Idempotency-Key": key.encode("latin-1")}
     body = {"event_id": 1, "user_id": "ada"}
     response = client.post(RESERVE, json=body, headers=headers)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.e2e.client import new_key, new_user
-from tests.e2e.wire import Answer, connect, reservation
+from tests.e2e.raw_http import Answer, connect, reservation
 
 PATIENCE_SECONDS = 60
 PAUSE_SECONDS = 0.05

@@ -15,7 +15,7 @@ from gateway.http.app import App
 from gateway.http.connection import LimitedProtocol
 from gateway.http.connection_budget import Connections
 from gateway.http.limits import LIMITS
-from tests.e2e.wire import Connection, request, reservation
+from tests.e2e.raw_http import Connection, request, reservation
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
 from tests.gateway.script import Script, ScriptedServer

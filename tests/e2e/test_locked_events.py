@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import psycopg
 
 from tests.e2e.client import create_event, new_user, open_client
+from tests.e2e.raw_http import connect, crowd, reservation
 from tests.e2e.system import System
-from tests.e2e.wire import connect, crowd, reservation
 from tests.faults.buyers import Purchase
 from tests.services.bookings.conftest import drift
 from tests.services.conditions import until_blocked
@@ -36,7 +36,7 @@ async def locked(system: System, event_id: int) -> AsyncIterator[psycopg.AsyncCo
 
 
 async def test_a_locked_event_delays_no_other(system: System) -> None:
-    """While everybody waits for the one, seats of the other are sold."""
+    """One event with a held lock could stop the sale of all others."""
     held, free = new_event(system), new_event(system)
     async with crowd([system.port], WAITERS) as waiters, connect(system.port) as other:
         async with locked(system, held) as watcher:
@@ -51,7 +51,7 @@ async def test_a_locked_event_delays_no_other(system: System) -> None:
 
 
 async def test_who_hangs_up_finds_the_seat_by_its_key(system: System) -> None:
-    """Whether the request was on its way or waited for its turn, it is done once, and known."""
+    """A client that disconnects and asks again could book twice, or lose its seat."""
     event_id = new_event(system)
     purchases = [Purchase(event_id) for _ in range(WAITERS)]
     async with locked(system, event_id) as watcher, contextlib.AsyncExitStack() as lines:

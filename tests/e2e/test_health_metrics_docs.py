@@ -11,19 +11,19 @@ UI = ["/api", "/api-spec", "/docs"]
 
 
 def test_health_is_exact(client: httpx.Client) -> None:
-    """Clients compare the body whole."""
+    """A further field would break clients that compare the whole body."""
     response = client.get("/health")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 def test_ready_is_exact(client: httpx.Client) -> None:
-    """Clients compare the body whole."""
+    """A further field would break clients that compare the whole body."""
     response = client.get("/ready")
     assert (response.status_code, response.json()) == (200, {"status": "ready"})
 
 
 def test_metrics_count_by_route_and_status(client: httpx.Client) -> None:
-    """Never by what a client chose."""
+    """A client could create a time series for each path that it requests."""
     client.get("/events/1099511627776")
     response = client.get("/metrics")
     line = 'boxoffice_http_requests_total{method="GET",route="/events/{event_id}",status="404"}'
@@ -34,7 +34,7 @@ def test_metrics_count_by_route_and_status(client: httpx.Client) -> None:
 
 
 def test_signing_keys_may_be_kept_and_nothing_else(client: httpx.Client) -> None:
-    """What is about people is in no cache, not even a refusal of it."""
+    """A cache could keep personal data, or a refusal."""
     kept = {
         path: client.get(path).headers["cache-control"]
         for path in ("/.well-known/jwks.json", "/auth/me", "/bookings", "/events")
@@ -47,7 +47,7 @@ def test_signing_keys_may_be_kept_and_nothing_else(client: httpx.Client) -> None
 
 @pytest.mark.parametrize("path", UI)
 def test_the_documentation_needs_nothing_from_elsewhere(client: httpx.Client, path: str) -> None:
-    """Every file of the page comes from the gateway itself."""
+    """The documentation could be empty without internet access."""
     page = client.get(path)
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
@@ -60,7 +60,7 @@ def test_the_documentation_needs_nothing_from_elsewhere(client: httpx.Client, pa
 
 
 def test_the_document_describes_the_api(client: httpx.Client) -> None:
-    """OpenAPI 3.1, with every route of the contract."""
+    """A route of the contract could be missing in the OpenAPI document."""
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert {"/events", "/events/{event_id}", "/api/bookings/reserve"} <= document["paths"].keys()
@@ -70,7 +70,7 @@ def test_the_document_describes_the_api(client: httpx.Client) -> None:
     "path", ["/health", "/ready", "/events", "/api/bookings", "/openapi.json", "/docs"]
 )
 def test_head_answers_like_get(client: httpx.Client, path: str) -> None:
-    """With the same headers and no body."""
+    """HEAD could have other headers than GET, or a body."""
     get, head = client.get(path), client.head(path)
     assert (head.status_code, head.content) == (get.status_code, b"")
     for name in ("content-type", "content-length"):
@@ -78,7 +78,7 @@ def test_head_answers_like_get(client: httpx.Client, path: str) -> None:
 
 
 def test_head_refuses_like_get(client: httpx.Client) -> None:
-    """Only the status is left."""
+    """A refused HEAD could have a body."""
     response = client.head("/events/1099511627776")
     assert (response.status_code, response.content) == (404, b"")
 
@@ -87,7 +87,7 @@ def test_head_refuses_like_get(client: httpx.Client) -> None:
     "path", ["/nope", "/event", "/events/", "/events/1/2", "//events", "/EVENTS", "/events/1/"]
 )
 def test_no_such_route(client: httpx.Client, path: str) -> None:
-    """Paths are taken as they are written."""
+    """A path could be normalised to a route that it does not name."""
     # A whole URL: httpx would read `//events` by itself as a host.
     assert refusal(client.get(str(client.base_url).rstrip("/") + path)) == (404, "not_found")
 
@@ -108,7 +108,7 @@ def test_no_such_route(client: httpx.Client, path: str) -> None:
 def test_another_method_is_not_allowed(
     client: httpx.Client, method: str, path: str, allowed: set[str]
 ) -> None:
-    """The answer tells which are."""
+    """A 405 could be a 404, or name no allowed methods."""
     response = client.request(method, path)
     assert refusal(response) == (405, "method_not_allowed")
     assert set(response.headers["allow"].split(", ")) == allowed
@@ -116,7 +116,7 @@ def test_another_method_is_not_allowed(
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0"])
 def test_who_does_not_accept_json_is_told(client: httpx.Client, accept: str) -> None:
-    """Nothing is done for somebody who cannot read the answer."""
+    """A request could be carried out for a client that cannot read the response."""
     name = f"unread {accept}"
     body = {"name": name, "total_seats": 1}
     response = client.post("/events", json=body, headers={"Accept": accept})
@@ -128,12 +128,12 @@ def test_who_does_not_accept_json_is_told(client: httpx.Client, accept: str) -> 
     "accept", ["*/*", "application/*", "text/html, application/json;q=0.5", "APPLICATION/JSON", ""]
 )
 def test_who_accepts_json_gets_it(client: httpx.Client, accept: str) -> None:
-    """In all the ways of saying so."""
+    """A valid `Accept` header could be refused."""
     assert client.get("/health", headers={"Accept": accept}).status_code == 200
 
 
 def test_the_clients_request_id_comes_back(client: httpx.Client) -> None:
-    """With whatever is answered."""
+    """A client could not find its request in the logs."""
     headers = {"X-Request-Id": "my.request-1_A"}
     for path in ("/health", "/nope", "/events/1099511627776"):
         assert client.get(path, headers=headers).headers["x-request-id"] == "my.request-1_A"
@@ -141,19 +141,19 @@ def test_the_clients_request_id_comes_back(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("sent", ["", "two words", "a" * 129, "<script>", "caf\u00e9"])
 def test_a_request_id_unfit_for_logs_is_replaced(client: httpx.Client, sent: str) -> None:
-    """Every request has one that can be searched for."""
+    """A request id could break a log line."""
     headers = {b"X-Request-Id": sent.encode("latin-1")}
     given = client.get("/health", headers=headers).headers["x-request-id"]
     assert re.fullmatch("[0-9a-f]{32}", given)
 
 
 def test_request_ids_differ(client: httpx.Client) -> None:
-    """One each."""
+    """Two requests could share an id."""
     assert len({client.get("/health").headers["x-request-id"] for _ in range(5)}) == 5
 
 
 def test_extra_ports_serve_too(start: Start) -> None:
-    """The same gateway, under a port that another system used."""
+    """Clients of a replaced system, on its port, could reach nothing."""
     [extra] = free_ports(1)
     system = start(EXTRA_PORTS=str(extra))
     with open_client(system.url) as client, open_client(f"http://127.0.0.1:{extra}") as other:
@@ -162,6 +162,6 @@ def test_extra_ports_serve_too(start: Start) -> None:
 
 
 def test_a_taken_port_is_a_clear_message(system: System, start: Start) -> None:
-    """Not a traceback."""
+    """A taken port could end in a traceback."""
     with pytest.raises(AssertionError, match=f"cannot listen on 127.0.0.1:{system.port}"):
         start(EXTRA_PORTS=str(system.port))

@@ -8,11 +8,11 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from tests.conftest import Database
+from tests.e2e.accounts import add_accounts
 from tests.e2e.client import open_client
 from tests.e2e.conftest import Start
-from tests.e2e.people import meet
 from tests.e2e.system import free_ports, until
-from tests.e2e.test_tickets_over_http import book, cancel, initialize
+from tests.e2e.test_waiting_list_over_http import book, cancel, initialize
 from tests.services.accounts.client import execute
 from tests.services.accounts.mailbox import Mailbox, text
 
@@ -42,9 +42,9 @@ def left(database: Database) -> int:
 
 
 def test_who_waited_is_told_once(start: Start, inbox: Mailbox) -> None:
-    """By two replicas of bookings; accounts is away when the second one gets a seat."""
+    """A promoted user could get no letter, or two, while a process is down."""
     system = start(replicas=2, ACCOUNTS_SMTP_URL=f"smtp://127.0.0.1:{inbox.port}")
-    ada, bob = meet(system.database, ROLES).values()
+    ada, bob = add_accounts(system.database, ROLES).values()
     execute(system.database, "UPDATE accounts SET email_verified = true")
     with open_client(system.url) as client:
         key = initialize(client, 1)

@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import Database
 from tests.e2e.client import new_key, open_client
 from tests.e2e.conftest import Start
+from tests.e2e.raw_http import Answer, crowd, ticket
 from tests.e2e.system import System
-from tests.e2e.wire import Answer, crowd, ticket
 from tests.services.bookings.conftest import drift
 from tests.services.bookings.ledger import replay
 
@@ -79,8 +79,8 @@ async def test_400_cancel_while_400_book(replicated: System) -> None:
 async def test_if_only_the_sweeper_promoted_the_ledger_would_tell(
     start: Start, database: Database
 ) -> None:
-    """The test above would notice: what is freed stays free for a while, though somebody waits."""
-    system = start(replicas=2, gateways=2, bookings="tests.e2e.unserved")
+    """Negative control: freed seats stay free while users wait."""
+    system = start(replicas=2, gateways=2, bookings="tests.e2e.bookings_without_promotion")
     key, event_id = new_event(system)
     await rush(system, key)
     with pytest.raises(AssertionError, match="a seat is free and somebody waits"):

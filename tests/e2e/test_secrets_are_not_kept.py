@@ -14,8 +14,8 @@ from psycopg import sql
 
 from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
+from tests.e2e.accounts import Person, key_of
 from tests.e2e.client import new_key, open_client
-from tests.e2e.people import Person, key_of
 from tests.e2e.system import SERVICE_KEY, System, until
 from tests.processes import Process
 from tests.services.accounts.client import execute
@@ -179,7 +179,7 @@ def signing_keys(database: Database) -> set[str]:
 
 
 def test_no_secret_is_kept_or_printed(watched: System, inbox: Mailbox) -> None:
-    """Neither passwords, codes, tokens and keys, nor a part that would do instead."""
+    """A password, code, token or key could be stored or logged."""
     with open_client(watched.url) as client:
         planter = Planter(client, inbox)
         plant(planter, watched.database)
@@ -200,7 +200,7 @@ def test_no_secret_is_kept_or_printed(watched: System, inbox: Mailbox) -> None:
 
 
 def test_the_search_finds_what_is_there(watched: System) -> None:
-    """A canary in a name is found in the tables: the search looks where it should."""
+    """Control of the test above: a search that finds nothing proves nothing."""
     name = "canary-that-may-be-kept"
     with open_client(watched.url) as client:
         created = client.post("/events", json={"name": name, "total_seats": 1})

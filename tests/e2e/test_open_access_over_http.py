@@ -51,14 +51,14 @@ def stranger(closed: System) -> Iterator[httpx.Client]:
 def test_without_open_access_a_token_is_needed(
     stranger: httpx.Client, method: str, path: str, body: object
 ) -> None:
-    """For everything that is not for the public."""
+    """An endpoint could be open to anonymous callers by mistake."""
     response = stranger.request(method, path, json=body)
     assert refusal(response) == (401, "unauthenticated")
     assert response.headers["www-authenticate"] == "Bearer"
 
 
 def test_a_missing_token_is_told_before_a_wrong_field(stranger: httpx.Client) -> None:
-    """The gateway asks the rule of the services before it looks at fields."""
+    """An anonymous caller could get 422 in place of 401."""
     for method, path, body in (("POST", "/bookings", {}), ("PATCH", "/auth/me", {"foo": 1})):
         assert refusal(stranger.request(method, path, json=body)) == (401, "unauthenticated")
     assert refusal(stranger.get("/api/bookings/user")) == (401, "unauthenticated")
@@ -66,13 +66,13 @@ def test_a_missing_token_is_told_before_a_wrong_field(stranger: httpx.Client) ->
 
 @pytest.mark.parametrize("path", PUBLIC)
 def test_what_is_public_needs_none(client: httpx.Client, stranger: httpx.Client, path: str) -> None:
-    """Whoever asks."""
+    """A public endpoint could require a token."""
     event = create_event(client)
     assert stranger.get(path.format(id=event["id"])).status_code == 200
 
 
 def test_a_draft_is_hidden_from_strangers(client: httpx.Client, stranger: httpx.Client) -> None:
-    """As if it did not exist, in lists too."""
+    """A draft could be visible in a list, or by its id."""
     word = new_user().replace("-", "")
     draft = create_event(client, name=word, status="DRAFT")
     where, found = f"/events/{draft['id']}", f"/events?query={word}"
@@ -84,7 +84,7 @@ def test_a_draft_is_hidden_from_strangers(client: httpx.Client, stranger: httpx.
 
 
 def test_health_needs_no_token(stranger: httpx.Client) -> None:
-    """Balancers have none."""
+    """A load balancer could take the gateway out of service."""
     for path in ("/health", "/ready", "/metrics", "/openapi.json", "/docs"):
         assert stranger.get(path).status_code == 200
 
@@ -93,7 +93,7 @@ def test_health_needs_no_token(stranger: httpx.Client) -> None:
 def test_a_token_that_is_not_ours_is_refused_even_under_open_access(
     client: httpx.Client, method: str, path: str, body: object
 ) -> None:
-    """Whoever shows one wants to be somebody."""
+    """An expired token could silently become an anonymous caller."""
     headers = {"Authorization": "Bearer abc.def.ghi"}
     response = client.request(method, path, json=body, headers=headers)
     assert refusal(response) == (401, "invalid_token")
@@ -102,18 +102,18 @@ def test_a_token_that_is_not_ours_is_refused_even_under_open_access(
 
 @pytest.mark.parametrize("credentials", CREDENTIALS)
 def test_no_made_up_credential_is_ours(client: httpx.Client, credentials: str) -> None:
-    """Whatever its form."""
+    """A malformed credential could be accepted."""
     headers = {b"Authorization": credentials.encode("latin-1")}
     assert refusal(client.get("/events", headers=headers)) == (401, "invalid_token")
 
 
 def test_an_empty_authorization_is_none(client: httpx.Client) -> None:
-    """Some clients send it always."""
+    """A client that always sends the header could be refused."""
     assert client.get("/events", headers={"Authorization": ""}).status_code == 200
 
 
 def test_checks_come_in_their_order(client: httpx.Client) -> None:
-    """What cannot be parsed, then the token, then the fields, then existence."""
+    """A caller without rights could learn by an error whether something exists."""
     token = {"Authorization": "Bearer abc", "Content-Type": "application/json"}
     path = "/events/1099511627776"
     assert refusal(client.patch(path, content=b"{", headers=token)) == (400, "malformed_json")
@@ -128,6 +128,6 @@ def test_checks_come_in_their_order(client: httpx.Client) -> None:
 
 
 def test_the_key_of_services_opens_no_door_here(client: httpx.Client) -> None:
-    """The gateway has no such key, so it cannot be tried out on it."""
+    """The key of services could be guessed, or used, through the gateway."""
     headers = {"Authorization": f"Service {SERVICE_KEY}"}
     assert refusal(client.get("/events", headers=headers)) == (401, "invalid_token")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 byte by byte: for many requests at one instant, and for what no library would send."""
+"""HTTP/1.1 as raw bytes: for many requests at once, and for malformed ones."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer as it came; `headers` are in lower case."""
+    """A response; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +45,7 @@ class Connection:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def ask(self, request: bytes) -> Answer:
-        """Sends a whole request, or what somebody takes for one, and waits for the answer."""
+        """Sends a whole request, well-formed or not, and waits for the response."""
         self.send(request)
         return await self.answer()
 
@@ -54,11 +54,11 @@ class Connection:
         self._writer.write(data)
 
     def send_end(self) -> None:
-        """Says that nothing more is to come."""
+        """Closes the sending side."""
         self._writer.write_eof()
 
     async def answer(self) -> Answer:
-        """Reads an answer; raises IncompleteReadError or ConnectionError when none comes."""
+        """Reads a response; raises IncompleteReadError or ConnectionError if none comes."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             status, *lines = (await self.head()).split("\r\n")
             fields = (line.partition(": ") for line in lines)
@@ -69,11 +69,11 @@ class Connection:
         return answer
 
     async def head(self) -> str:
-        """Reads the status and the headers of an answer."""
+        """Reads the status and the headers of a response."""
         return (await self._reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1")
 
     async def is_closed(self) -> bool:
-        """Waits until the other side has closed, and tells whether nothing came before that."""
+        """Waits until the other side closes; returns whether it sent nothing before that."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
                 return await self._reader.read() == b""
@@ -89,7 +89,7 @@ class Connection:
 
 @contextlib.asynccontextmanager
 async def connect(port: int) -> AsyncIterator[Connection]:
-    """Opens a connection for a while."""
+    """Opens a connection during the block."""
     connection = await Connection.open(port)
     try:
         yield connection
@@ -98,20 +98,20 @@ async def connect(port: int) -> AsyncIterator[Connection]:
 
 
 class Crowd:
-    """Many connections that all ask at the same instant."""
+    """Many connections that send at the same time."""
 
     def __init__(self, connections: Sequence[Connection]) -> None:
         self._connections = connections
 
     async def rush(self, requests: Sequence[bytes]) -> list[Answer]:
-        """Sends a request on each connection, and gives the answers in their order."""
+        """Sends a request on each connection; returns the responses in this order."""
         connections = self._connections[: len(requests)]
         for connection, request in zip(connections, requests, strict=True):
             connection.send(request)
         return await asyncio.gather(*(connection.answer() for connection in connections))
 
     async def settle(self, requests: Sequence[bytes]) -> list[Answer]:
-        """Rushes, and asks again wherever 503 says that nothing was done, until all is."""
+        """Sends the requests at once, and repeats those with 503 until none is left."""
         answers = dict(enumerate(await self.rush(requests)))
         while refused := [n for n, answer in answers.items() if answer.status == UNAVAILABLE]:
             others = Crowd([self._connections[n] for n in refused])
@@ -122,7 +122,7 @@ class Crowd:
 
 @contextlib.asynccontextmanager
 async def crowd(ports: Sequence[int], size: int) -> AsyncIterator[Crowd]:
-    """Opens many connections for a while, to each port in turn."""
+    """Opens many connections during the block, to each port in turn."""
     turns = itertools.islice(itertools.cycle(ports), size)
     connections = await asyncio.gather(*map(Connection.open, turns))
     try:
@@ -134,7 +134,7 @@ async def crowd(ports: Sequence[int], size: int) -> AsyncIterator[Crowd]:
 def request(
     method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """Writes a request; a body that is no bytes is sent as JSON."""
+    """Returns a request as bytes; a body that is not bytes becomes JSON."""
     fields = {"Host": "boxoffice", **(headers or {})}
     content = b""
     if body is not None:
@@ -145,7 +145,7 @@ def request(
 
 
 def reservation(event_id: int, user_id: str, key: str = "", token: str = "") -> bytes:
-    """Writes the request of a seat."""
+    """Returns the request of a reservation."""
     headers = {"Idempotency-Key": key} if key else {}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -154,12 +154,12 @@ def reservation(event_id: int, user_id: str, key: str = "", token: str = "") -> 
 
 
 def ticket(event_key: str, user_id: str, *, path: str = "/book") -> bytes:
-    """Writes the request of a ticket, or at `/cancel` that of giving it back."""
+    """Returns the request of a ticket, or at `/cancel` the one that gives it back."""
     return request("POST", path, {"userId": user_id, "eventId": event_key})
 
 
 def _check_form(answer: Answer) -> None:
-    """Checks what holds of every answer."""
+    """Checks the form that all responses have."""
     assert answer.headers["x-request-id"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.status != 500

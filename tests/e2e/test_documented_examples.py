@@ -29,7 +29,7 @@ REFUSED = {
 
 
 def test_every_example_does_what_its_endpoint_is_for(start: Start) -> None:
-    """Nobody's first "Execute" is a 422, and what is refused is refused as the endpoint says."""
+    """A user's first "Execute" in the documentation could fail."""
     system = start()
     sample_data.load(system, open_access=True)
     with open_client(system.url) as client:

@@ -1,4 +1,4 @@
-"""Accounts in a running system, with tokens that it issued and API keys, past registration."""
+"""Adds accounts to a running system's database, with access tokens and API keys."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from tests.services.accounts.client import add_account, add_api_key
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An account, and what it sends as `authorization`."""
+    """An account and its `authorization`."""
 
     id: str
     role: str
@@ -21,17 +21,17 @@ class Person:
     generation: int = 1
 
 
-def meet(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
-    """Makes an account of each role, under the names that the test gives them."""
-    return asyncio.run(_meet(database, roles))
+def add_accounts(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
+    """Creates an account of each role, by the names that the test gives them."""
+    return asyncio.run(_add_accounts(database, roles))
 
 
 def key_of(database: Database, person: Person, *scopes: str) -> str:
-    """Makes an API key of a person; gives what its holder sends as `authorization`."""
+    """Creates an API key of a person; returns its `authorization`."""
     return f"Bearer {add_api_key(database, person.id, scopes=list(scopes))}"
 
 
-async def _meet(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
+async def _add_accounts(database: Database, roles: Mapping[str, str]) -> dict[str, Person]:
     people = {}
     async with patient_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
         tokens = Tokens(SigningKeys(pool))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.client import create_event, new_user, open_client
+from tests.e2e.raw_http import connect, request
 from tests.e2e.system import System
-from tests.e2e.wire import connect, request
 
 RESERVE = "/api/bookings/reserve"
 SEAT = b'{"event_id": 1, "user_id": "ada"}'
@@ -104,13 +104,13 @@ BODIES: dict[str, tuple[bytes, tuple[int, str]]] = {
 
 @pytest.mark.parametrize("case", BODIES)
 async def test_a_body_is_read_strictly(system: System, case: str) -> None:
-    """What two readers could take differently is refused."""
+    """A body that parsers read differently could be accepted."""
     body, expected = BODIES[case]
     assert await outcome(system, request("POST", RESERVE, body)) == expected
 
 
 async def test_a_large_body_is_refused(system: System) -> None:
-    """However it is sent: announced, or in pieces without end. 64 KiB are allowed."""
+    """A body above 64 KiB could fill the memory, announced or in chunks."""
     largest = SEAT + b" " * (64 * 1024 - len(SEAT))
     too_large = (413, "body_too_large")
     assert (await outcome(system, request("POST", RESERVE, largest)))[0] in {201, 404, 409}
@@ -122,7 +122,7 @@ async def test_a_large_body_is_refused(system: System) -> None:
 
 
 async def test_a_body_in_chunks_is_one_body(system: System) -> None:
-    """Wherever it is cut."""
+    """A chunk that ends inside of a character or a token could break the body."""
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in of_event("0")) + b"0\r\n\r\n"
     lines = f"{HOST}{JSON}Transfer-Encoding: chunked\r\n"
     assert await outcome(system, raw(lines, chunks)) == INVALID
@@ -161,7 +161,7 @@ async def test_a_body_in_chunks_is_one_body(system: System) -> None:
 async def test_a_number_in_a_path_is_plain_digits(
     system: System, method: str, path: str, expected: tuple[int, str]
 ) -> None:
-    """What `int()` of some language takes besides is another resource to the next."""
+    """Digits that `int()` accepts and other programs do not could name another resource."""
     encoded = "".join(c if c.isascii() and c > " " else _percent(c) for c in path)
     if method == "DELETE" and path.startswith("/api"):
         expected = (405, "method_not_allowed")
@@ -181,7 +181,7 @@ async def test_a_number_in_a_path_is_plain_digits(
     ],
 )
 async def test_what_is_no_utf8_in_a_url_is_refused(system: System, target: str) -> None:
-    """Two users must not become one."""
+    """Two user ids could become one."""
     assert await outcome(system, request("GET", target)) == BAD_REQUEST
 
 
@@ -211,13 +211,13 @@ async def test_what_is_no_utf8_in_a_url_is_refused(system: System, target: str) 
 async def test_a_query_is_read_strictly(
     system: System, query: str, expected: tuple[int, str]
 ) -> None:
-    """A scalar comes once, and nothing unknown with it."""
+    """A repeated or unknown parameter could be ignored."""
     target = f"/api/bookings/user?{query}"
     assert await outcome(system, request("GET", target)) == expected
 
 
 async def test_a_semicolon_separates_nothing(system: System) -> None:
-    """`a;b=2` is one value, as a form says."""
+    """`a;b=2` could be read as two parameters."""
     user = f"{new_user()};b=2"
     with open_client(system.url) as client:
         body = {"event_id": create_event(client)["id"], "user_id": user}
@@ -248,7 +248,7 @@ async def test_a_semicolon_separates_nothing(system: System) -> None:
 async def test_a_body_is_announced_as_what_it_is(
     system: System, media_type: str, expected: tuple[int, str]
 ) -> None:
-    """JSON in UTF-8, never compressed: a bomb of a few bytes is not unpacked."""
+    """A small compressed body could be unpacked to a huge one."""
     body = of_event("0")
     lines = f"{HOST}{media_type}Content-Length: {len(body)}\r\n"
     assert await outcome(system, raw(lines, body)) == expected
@@ -295,7 +295,7 @@ HEADS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("case", HEADS)
 async def test_what_is_no_clear_http_is_refused(system: System, case: str) -> None:
-    """And the connection is closed: where the next request would begin, nobody knows."""
+    """An ambiguous request could smuggle a second one into the connection."""
     async with connect(system.port) as connection:
         assert (await connection.ask(HEADS[case])).outcome == BAD_REQUEST
         assert await connection.is_closed()
@@ -318,21 +318,21 @@ async def test_what_is_no_clear_http_is_refused(system: System, case: str) -> No
 async def test_a_large_head_is_refused(
     system: System, sent: bytes, expected: tuple[int, str]
 ) -> None:
-    """As soon as it is too large, whether or not it ever ends."""
+    """A head without an end could fill the memory."""
     async with connect(system.port) as connection:
         assert (await connection.ask(sent)).outcome == expected
         assert await connection.is_closed()
 
 
 async def test_a_head_within_its_limits_is_read(system: System) -> None:
-    """8 KiB of target and 90 headers are allowed."""
+    """A head of the size that is allowed could be refused."""
     headers = {f"X-{number}": "a" * 100 for number in range(90)}
     target = "/health?" + "a=b&" * 1_900
     assert await outcome(system, request("GET", target, None, headers)) == (200, "")
 
 
 async def test_requests_in_a_row_are_answered_in_order(system: System) -> None:
-    """Even when they came in one piece; one that is no HTTP ends the row."""
+    """Pipelined requests could get the responses of others."""
     async with connect(system.port) as connection:
         good, bad = request("GET", "/events/0"), b"nonsense\r\n\r\n"
         connection.send(request("GET", "/health") + good + request("GET", "/nope") + bad + good)
@@ -341,7 +341,7 @@ async def test_requests_in_a_row_are_answered_in_order(system: System) -> None:
 
 
 async def test_headers_never_echo_what_a_client_wrote(system: System) -> None:
-    """A line break in a value would be a header of the client's own."""
+    """A line break in a value could add a header to the response."""
     with open_client(system.url) as client:
         event = create_event(client)
         name = {"name": "a\r\nSet-Cookie: b=c", "total_seats": 1}
@@ -357,12 +357,12 @@ async def test_headers_never_echo_what_a_client_wrote(system: System) -> None:
     "path", ["/../etc/passwd", "/docs/../../pyproject.toml", "/docs/%2e%2e/settings.py", "/docs//"]
 )
 async def test_no_path_leads_out_of_the_pages(system: System, path: str) -> None:
-    """There are only the routes that there are."""
+    """A path could lead to files outside of the served ones."""
     assert await outcome(system, request("GET", path)) == (404, "not_found")
 
 
 async def test_answers_to_head_have_no_body(system: System) -> None:
-    """Else the next answer on the connection could not be found."""
+    """A body after HEAD would be read as the next response."""
     async with connect(system.port) as connection:
         connection.send(request("HEAD", "/nope") + request("GET", "/health"))
         head = await connection.head()
@@ -371,7 +371,7 @@ async def test_answers_to_head_have_no_body(system: System) -> None:
 
 
 async def test_a_client_that_leaves_is_no_trouble(system: System) -> None:
-    """Half a request, a whole one without waiting for the answer, nothing at all."""
+    """A client that disconnects in the middle could disturb the gateway."""
     for sent in (b"", b"GET /hea", request("GET", "/events"), raw(f"{HOST}{JSON}{LENGTH}", b"{")):
         async with connect(system.port) as connection:
             connection.send(sent)
@@ -379,7 +379,7 @@ async def test_a_client_that_leaves_is_no_trouble(system: System) -> None:
 
 
 async def test_slow_clients_are_ended_and_nobody_waits_for_them(system: System) -> None:
-    """A head that comes byte by byte gets five seconds."""
+    """A client that sends byte by byte could hold a connection for ever."""
     slow = b"GET /health HTTP/1.1\r\nHost: boxoffice\r\nX-Slow: "
     async with connect(system.port) as silent, connect(system.port) as creeping:
         creeping.send(slow)
@@ -401,7 +401,7 @@ async def test_slow_clients_are_ended_and_nobody_waits_for_them(system: System) 
 async def test_no_text_of_an_event_holds_what_cannot_be_kept(
     system: System, field: str, value: str
 ) -> None:
-    """Nor what would break lines in logs, headers and mails."""
+    """A text could hold characters that PostgreSQL rejects, or that break logs and mails."""
     body: dict[str, Any] = {"name": "Concert", "total_seats": 1, field: value}
     sent = request("POST", "/events", json.dumps(body).encode())
     async with connect(system.port) as connection:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.e2e.client import create_event, new_key, refusal
+from tests.e2e.raw_http import crowd, ticket
 from tests.e2e.system import System
-from tests.e2e.wire import crowd, ticket
 
 
 def initialize(client: httpx.Client, total: int) -> str:
@@ -37,7 +37,7 @@ def status(client: httpx.Client, key: str, **query: str) -> dict[str, Any]:
 
 
 def test_added_tickets_are_counted_when_those_who_wait_have_theirs(client: httpx.Client) -> None:
-    """Who adds one hears that none is left, and so does whoever asks with the same key again."""
+    """Added seats could be shown as free although they went to the waiting list."""
     event = create_event(client, total_seats=1, key=new_key())
     for user in ("ada", "bob"):
         book(client, event["key"], user)
@@ -53,7 +53,7 @@ def test_added_tickets_are_counted_when_those_who_wait_have_theirs(client: httpx
 
 
 def test_the_walk_of_a_ticket(client: httpx.Client) -> None:
-    """Initialize, book, wait, cancel, be promoted: statuses and bodies to the letter."""
+    """A status or a body on the way from the list to a ticket could change."""
     key = initialize(client, 1)
     assert status(client, key) == {
         "event_id": key,
@@ -97,7 +97,7 @@ def test_the_walk_of_a_ticket(client: httpx.Client) -> None:
 
 
 def test_leaving_the_list(client: httpx.Client) -> None:
-    """Whoever only waits leaves the list, and the others move up."""
+    """A user who left could keep a place, or others not move up."""
     key = initialize(client, 0)
     for user in ("ada", "bob"):
         assert book(client, key, user).status_code == 202
@@ -112,7 +112,7 @@ def test_leaving_the_list(client: httpx.Client) -> None:
 
 
 def test_an_offer_is_accepted_for_the_seats_that_it_was_made_for(client: httpx.Client) -> None:
-    """Whatever number the acceptance says: the answer tells what was booked, then and again."""
+    """An acceptance could take more seats than were offered."""
     price = {"amount_minor": 100, "currency": "EUR"}
     key = create_event(client, total_seats=2, key=new_key(), price=price)["key"]
     for user in ("ada", "bob"):
@@ -128,7 +128,7 @@ def test_an_offer_is_accepted_for_the_seats_that_it_was_made_for(client: httpx.C
 
 @pytest.mark.parametrize("ask", [book, cancel])
 def test_an_event_goes_by_its_key_alone(client: httpx.Client, ask: Any) -> None:
-    """Never by its number, and one that nobody made is not found."""
+    """The id of an event could pass for its key."""
     key = initialize(client, 1)
     booked = book(client, key, "ada").json()
     number = client.get(f"/api/bookings/booking/{booked['booking_id']}").json()["event_id"]
@@ -139,7 +139,7 @@ def test_an_event_goes_by_its_key_alone(client: httpx.Client, ask: Any) -> None:
 
 
 def test_a_repeated_request_is_answered_again(client: httpx.Client) -> None:
-    """To the byte, whatever became of it since."""
+    """A repeated request could get another response later on."""
     key = initialize(client, 1)
     keys = {"Idempotency-Key": new_key()}
     first = [book(client, key, "ada", **keys), book(client, key, "bob"), cancel(client, key, "ada")]
@@ -153,7 +153,7 @@ def test_a_repeated_request_is_answered_again(client: httpx.Client) -> None:
 
 
 async def test_500_people_for_100_tickets(system: System, client: httpx.Client) -> None:
-    """Asking at one instant 100 have one, and 400 wait at the positions 1 to 400."""
+    """Concurrent requests could oversell, or leave gaps in the places."""
     key = initialize(client, 100)
     users = [f"user-{number}" for number in range(500)]
     async with crowd([system.port], len(users)) as people:

@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.conftest import Start
+from tests.e2e.raw_http import Answer, Crowd, crowd, reservation
 from tests.e2e.system import System
-from tests.e2e.wire import Answer, Crowd, crowd, reservation
 from tests.services.bookings.conftest import drift, take_out_the_second_line
 
 BUYERS, SEATS, ROUNDS = 200, 50, 10
@@ -65,7 +65,7 @@ def counts(database: Database, event_id: int) -> tuple[int, ...]:
 
 
 async def test_two_hundred_buyers_get_fifty_seats(busy: System, buyers: Crowd) -> None:
-    """Exactly fifty of them, ten times, however many replicas decide."""
+    """Concurrent reservations could oversell, or leave seats unsold."""
     users = [new_user() for _ in range(BUYERS)]
     for _ in range(ROUNDS):
         event_id = new_event(busy)
@@ -84,9 +84,9 @@ async def test_two_hundred_buyers_get_fifty_seats(busy: System, buyers: Crowd) -
 
 
 async def test_without_the_lock_it_would_be_more(start: Start, database: Database) -> None:
-    """The test above would notice: with the lock taken out, it sells too many."""
+    """Negative control: without the lock, more seats are sold than there are."""
     take_out_the_second_line(database)
-    system = start(replicas=2, gateways=2, bookings="tests.e2e.unlocked")
+    system = start(replicas=2, gateways=2, bookings="tests.e2e.bookings_without_lock")
     async with crowd(system.ports, BUYERS) as buyers:
         for _ in range(ROUNDS):
             event_id = new_event(system)
@@ -97,7 +97,7 @@ async def test_without_the_lock_it_would_be_more(start: Start, database: Databas
 
 
 async def test_a_user_in_a_hurry_gets_one_seat(busy: System, buyers: Crowd) -> None:
-    """The other clicks are told that there is one."""
+    """A double click could book two seats."""
     event_id = new_event(busy)
     answers = await rush(buyers, event_id, ["ada"] * 64)
     assert outcomes(answers) == {(201, ""): 1, (409, "already_booked"): 63}
@@ -107,7 +107,7 @@ async def test_a_user_in_a_hurry_gets_one_seat(busy: System, buyers: Crowd) -> N
 
 
 async def test_a_key_in_parallel_has_one_effect(busy: System, buyers: Crowd) -> None:
-    """All answers are the same, byte for byte, or say that it is being worked on."""
+    """Concurrent requests with one key could book twice, or get different responses."""
     event_id, key = new_event(busy), new_key()
     answers = await rush(buyers, event_id, ["ada"] * 64, [key] * 64)
     assert outcomes(answers).keys() <= {(201, ""), (409, "request_in_progress")}
@@ -121,7 +121,7 @@ async def test_a_key_in_parallel_has_one_effect(busy: System, buyers: Crowd) -> 
 
 
 async def test_asking_again_gives_every_buyer_the_same_answer(busy: System, buyers: Crowd) -> None:
-    """A whole rush that asks again with its keys changes nothing."""
+    """Repeated keys could change outcomes."""
     event_id = new_event(busy)
     users, keys = [new_user() for _ in range(BUYERS)], [new_key() for _ in range(BUYERS)]
     first = await rush(buyers, event_id, users, keys)

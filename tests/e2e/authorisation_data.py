@@ -1,0 +1,205 @@
+"""The accounts, events and bookings that the requests of authorisation.txt are about.
+
+Whatever a request changes is created for it alone, so no response depends on an earlier one.
+"""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import httpx
+import psycopg
+from google.protobuf.descriptor import MethodDescriptor
+
+from tests.e2e.accounts import add_accounts, key_of
+from tests.e2e.client import new_key, new_user, open_client
+from tests.e2e.system import SERVICE_KEY, System
+from tests.services.accounts.client import add_account, add_api_key
+
+ROLES = {
+    "user": "USER",
+    "other": "USER",
+    "organizer": "ORGANIZER",
+    "owner": "ORGANIZER",
+    "admin": "ADMIN",
+}
+EVENT = {"name": "Concert", "total_seats": 100}
+PASSWORD = {"password": "correct horse battery staple"}
+KEYS = {
+    "events": ("owner", ["EVENTS_WRITE"]),
+    "bookings": ("user", ["BOOKINGS_READ", "BOOKINGS_WRITE"]),
+    "anyone": ("admin", ["BOOKINGS_ANY_USER"]),
+}
+WITH_WORDS = ("EventsService.ListEvents with a draft", "EventsService.ListOrganizerEvents")
+"""Rows that search for a draft by a word in its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A caller: a column of the table. `user_id` is the user that they book for."""
+
+    name: str
+    user_id: str
+    authorization: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The credential as a header, if there is one."""
+        return {"authorization": self.authorization} if self.authorization else {}
+
+
+class AuthorisationData:
+    """Two systems on one database, one of them with open access, and the data in them."""
+
+    def __init__(self, opened: System, closed: System, stack: contextlib.ExitStack) -> None:
+        self._opened, self._closed = opened, closed
+        self._clients = {
+            system.url: stack.enter_context(open_client(system.url)) for system in (opened, closed)
+        }
+        self._channels = {
+            target: stack.enter_context(grpc.insecure_channel(target))
+            for system in (opened, closed)
+            for target in _targets(system).values()
+        }
+        people = add_accounts(closed.database, ROLES)
+        self.user_id = people["user"].id
+        self.api_key = key_of(closed.database, people["user"], "BOOKINGS_READ")
+        self.actors = [
+            Actor("nobody", "guest"),
+            Actor("open", "guest"),
+            *(Actor(name, person.id, person.authorization) for name, person in people.items()),
+            *(
+                Actor(name, people[who].id, key_of(closed.database, people[who], *scopes))
+                for name, (who, scopes) in KEYS.items()
+            ),
+            Actor("service", "guest", f"Service {SERVICE_KEY}"),
+        ]
+        self.member = self._post(
+            "nobody", "/api/auth/register", {"name": "Member", **self.stranger(), **PASSWORD}
+        )["user"]
+        self.words: dict[str, str] = {row: new_user() for row in WITH_WORDS}
+        self.published: int = self.event()
+        self.draft_key: str = new_key()
+        self.draft: int = self.event(status="DRAFT", key=self.draft_key)
+        self.draft_of_nobody: int = self.event_of_nobody(status="DRAFT")
+        for word in self.words.values():
+            self.event(name=word, status="DRAFT")
+        self.booking: int = self.new_booking()
+        self.booking_of_guest: int = self.new_booking_of_guest()
+
+    def expendable(self, actor: Actor) -> Actor:
+        """Returns a new caller of the same role, for requests that end the caller's access."""
+        if actor.name not in ROLES:
+            return actor
+        person = add_accounts(self._closed.database, {actor.name: ROLES[actor.name]})[actor.name]
+        return Actor(actor.name, person.id, person.authorization)
+
+    def stranger(self) -> dict[str, Any]:
+        """Returns an address without an account."""
+        return {"email": f"{new_user()}@example.com"}
+
+    def credentials(self) -> dict[str, Any]:
+        """Returns the credentials of a member."""
+        return {"email": self.member["email"], **PASSWORD}
+
+    def refresh_token(self) -> dict[str, Any]:
+        """Logs a member in and returns the refresh token."""
+        session = self._post("nobody", "/auth/login", self.credentials(), status=200)
+        return {"refresh_token": session["refresh_token"]}
+
+    def api_key_of(self, account_id: str) -> str:
+        """Creates an API key of an account, or else of the user; returns its id."""
+        owner = account_id if account_id.startswith("acct_") else self.user_id
+        return add_api_key(self._closed.database, owner).split("_")[1]
+
+    def api_key_of_a_stranger(self) -> str:
+        """Creates an API key of an account that no caller has; returns its id."""
+        return self.api_key_of(add_account(self._closed.database))
+
+    def client(self, actor: Actor) -> httpx.Client:
+        """Returns the HTTP client of the system that the actor uses."""
+        return self._clients[self._system(actor).url]
+
+    def channel(self, actor: Actor, method: MethodDescriptor) -> grpc.Channel:
+        """Returns a channel to the RPC's service, in the system that the actor uses."""
+        service = method.containing_service.full_name.split(".")[1]
+        return self._channels[_targets(self._system(actor))[service]]
+
+    def event(self, **fields: Any) -> int:
+        """Creates an event of the owner; returns its id."""
+        return self._create("owner", **fields)
+
+    def event_of_nobody(self, **fields: Any) -> int:
+        """Creates an event without a token; returns its id."""
+        return self._create("open", **fields)
+
+    def initialized(self) -> dict[str, Any]:
+        """Creates an event of the owner by a key; returns the same request once more."""
+        key = new_user()
+        self.event(key=key, total_seats=1)
+        return {"event_id": key, "total_tickets": 1}
+
+    def new_booking(self) -> int:
+        """Books a seat for the user, at an event of the owner."""
+        body = {"event_id": self.event(), "user_id": self.user_id}
+        return int(self._post("user", "/api/bookings/reserve", body)["booking_id"])
+
+    def new_booking_of_guest(self) -> int:
+        """Books a seat without a token, at an event of the owner."""
+        body = {"event_id": self.event(), "user_id": "guest"}
+        return int(self._post("open", "/api/bookings/reserve", body)["booking_id"])
+
+    def key(self, **fields: Any) -> str:
+        """Creates an event of the owner with a key, and returns the key."""
+        key = new_key()
+        self.event(key=key, **fields)
+        return key
+
+    def key_of_nobody(self, **fields: Any) -> str:
+        """Creates an event with a key but without a token, and returns the key."""
+        key = new_key()
+        self.event_of_nobody(key=key, **fields)
+        return key
+
+    def waited_for(self, key: str) -> dict[str, Any]:
+        """Puts the user on the waiting list of an event without seats."""
+        asked = {"event_id": key, "user_id": self.user_id}
+        self._post("user", "/book", asked, status=202)
+        return asked
+
+    def reference(self, booking_id: int) -> dict[str, Any]:
+        """Returns the reference of a booking."""
+        with psycopg.connect(self._closed.database.owner_dsn) as connection:
+            asked = "SELECT reference FROM bookings.bookings WHERE id = %s"
+            [reference] = connection.execute(asked, [booking_id]).fetchone() or ("",)
+        return {"reference": str(reference)}
+
+    def state(self) -> dict[str, Any]:
+        """Returns the catalogue state of an event that bookings knows."""
+        with psycopg.connect(self._closed.database.owner_dsn) as connection:
+            [epoch] = connection.execute("SELECT epoch FROM events.head").fetchone() or ("",)
+        return {"event_id": self.published, "revision": 1, "epoch": epoch}
+
+    def _system(self, actor: Actor) -> System:
+        return self._opened if actor.name == "open" else self._closed
+
+    def _create(self, who: str, **fields: Any) -> int:
+        return int(self._post(who, "/events", EVENT | fields)["id"])
+
+    def _post(
+        self, who: str, path: str, body: dict[str, Any], *, status: int = 201
+    ) -> dict[str, Any]:
+        actor = next(actor for actor in self.actors if actor.name == who)
+        response = self.client(actor).post(path, json=body, headers=actor.headers)
+        assert response.status_code == status, response.text
+        return dict(response.json())
+
+
+def _targets(system: System) -> dict[str, str]:
+    return {
+        "accounts": system.accounts_target,
+        "events": system.events_target,
+        "bookings": system.bookings_targets[0],
+        "rest": system.bookings_targets[0],
+    }

@@ -1,0 +1,175 @@
+"""The requests behind each line of authorisation.txt, as messages of the contract."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
+from boxoffice.rest.v1 import batch_pb2
+from tests.e2e.authorisation_data import PASSWORD, WITH_WORDS, Actor, AuthorisationData
+from tests.e2e.client import new_key, new_user
+from tests.services.batch_items import item
+
+Request = Callable[[AuthorisationData, Actor], dict[str, Any]]
+
+RENAMED = {"event": {"name": "Gig"}, "update_mask": "name"}
+CODE = {"code": "000000"}
+FORM = {
+    "firstname": "Ada",
+    "lastname": "Lovelace",
+    "email_verification_code": "000000",
+    **PASSWORD,
+}
+COUNTRY = {"profile": {"country": "England"}, "update_mask": "country"}
+EXPENDING = {"AccountsService.LogoutAll", "AccountsService.DeleteMe"}
+"""Rows whose request ends the caller's access."""
+
+
+def seat(data: AuthorisationData, actor: Actor) -> dict[str, Any]:
+    """Returns the request of a seat for the caller, at a new event."""
+    return {"event_id": data.event(), "user_id": actor.user_id}
+
+
+def seat_for_the_user(data: AuthorisationData, actor: Actor) -> dict[str, Any]:
+    """Returns the request of a seat for the user, at a new event."""
+    return {"event_id": data.event(), "user_id": data.user_id}
+
+
+def batched(actor: Actor, request: Message) -> dict[str, Any]:
+    """Returns a batch with one request of bookings, as the actor."""
+    sent = batch_pb2.BatchRequest(items=[item(request, actor.authorization)])
+    return MessageToDict(sent, preserving_proto_field_name=True)
+
+
+REQUESTS: Mapping[str, Request] = {
+    "EventsService.CreateEvent": lambda s, a: {"event": {"name": "Gig", "total_seats": 1}},
+    "EventsService.InitializeEvent": lambda s, a: {"event_id": new_key(), "total_tickets": 1},
+    "EventsService.InitializeEvent of the owner's": lambda s, a: s.initialized(),
+    "EventsService.GetEvent": lambda s, a: {"event_id": s.published},
+    "EventsService.GetEvent of a draft": lambda s, a: {"event_id": s.draft},
+    "EventsService.GetEvent of nobody's draft": lambda s, a: {"event_id": s.draft_of_nobody},
+    "EventsService.ListEvents": lambda s, a: {},
+    "EventsService.ListEvents with a draft": lambda s, a: {"query": s.words[WITH_WORDS[0]]},
+    "EventsService.ListOrganizerEvents": lambda s, a: {"page_size": 200},
+    "EventsService.UpdateEvent": lambda s, a: {"event_id": s.event(), **RENAMED},
+    "EventsService.UpdateEvent of a draft": lambda s, a: {
+        "event_id": s.event(status="DRAFT"),
+        **RENAMED,
+    },
+    "EventsService.UpdateEvent of nobody's": lambda s, a: {
+        "event_id": s.event_of_nobody(),
+        **RENAMED,
+    },
+    "EventsService.DeleteEvent": lambda s, a: {"event_id": s.event()},
+    "EventsService.DeleteEvent of a draft": lambda s, a: {"event_id": s.event(status="DRAFT")},
+    "EventsService.DeleteEvent of nobody's": lambda s, a: {"event_id": s.event_of_nobody()},
+    "CatalogueService.GetEventState": lambda s, a: {"event_id": s.draft},
+    "CatalogueService.ListChanges": lambda s, a: {},
+    "CatalogueService.ListEventStates": lambda s, a: {},
+    "BookingsService.Reserve": seat,
+    "BookingsService.Reserve for the user": seat_for_the_user,
+    "BookingsService.Reserve of a draft": lambda s, a: {
+        "event_id": s.draft,
+        "user_id": a.user_id,
+    },
+    "BookingsService.GetAvailability": lambda s, a: {"event_id": s.published},
+    "BookingsService.GetAvailability of a draft": lambda s, a: {"event_id": s.draft},
+    "BookingsService.BatchGetAvailability": lambda s, a: {"items": [{"event_id": s.published}]},
+    "BookingsService.ListBookings": lambda s, a: {},
+    "BookingsService.ListUserBookings": lambda s, a: {"user_id": a.user_id},
+    "BookingsService.ListUserBookings of the user": lambda s, a: {"user_id": s.user_id},
+    "BookingsService.ListEventBookings": lambda s, a: {"event_id": s.published},
+    "BookingsService.ListEventBookings of a draft": lambda s, a: {"event_id": s.draft},
+    "BookingsService.GetBooking": lambda s, a: {"booking_id": s.booking},
+    "BookingsService.GetBooking of a guest": lambda s, a: {"booking_id": s.booking_of_guest},
+    "BookingsService.ListTopUsers": lambda s, a: {},
+    "BookingsService.CreateBooking": lambda s, a: {"event_id": s.event(), "seat_count": 2},
+    "BookingsService.CreateBooking of a draft": lambda s, a: {"event_id": s.draft, "seat_count": 2},
+    "BookingsService.ListOwnBookings": lambda s, a: {},
+    "BookingsService.GetBookingByReference": lambda s, a: s.reference(s.booking),
+    "BookingsService.GetBookingByReference of a guest": lambda s, a: s.reference(
+        s.booking_of_guest
+    ),
+    "BookingsService.CancelBookingByReference": lambda s, a: s.reference(s.new_booking()),
+    "BookingsService.CancelBookingByReference of a guest": lambda s, a: s.reference(
+        s.new_booking_of_guest()
+    ),
+    "WaitingListService.Book": lambda s, a: {
+        "event_id": s.key_of_nobody(),
+        "user_id": a.user_id,
+    },
+    "WaitingListService.Book for the user": lambda s, a: {
+        "event_id": s.key_of_nobody(),
+        "user_id": s.user_id,
+    },
+    "WaitingListService.Book of a draft": lambda s, a: {
+        "event_id": s.draft_key,
+        "user_id": a.user_id,
+    },
+    "WaitingListService.Cancel": lambda s, a: s.waited_for(s.key_of_nobody(total_seats=0)),
+    "WaitingListService.GetEventStatus": lambda s, a: {"event_id": s.key_of_nobody()},
+    "WaitingListService.GetEventStatus of the user": lambda s, a: s.waited_for(
+        s.key_of_nobody(total_seats=0)
+    ),
+    "WaitingListService.GetEventStatus of a draft": lambda s, a: {"event_id": s.draft_key},
+    "WaitingListService.ListWaitingList": lambda s, a: {"event_id": s.key()},
+    "WaitingListService.GetWaitingListEntry": lambda s, a: s.waited_for(s.key(total_seats=0)),
+    "WaitingListService.WatchWaitingList": lambda s, a: {
+        "event_id": s.waited_for(s.key_of_nobody(total_seats=0))["event_id"]
+    },
+    "WaitingListService.SetSkipFit": lambda s, a: {"event_id": s.key_of_nobody()},
+    "BatchService.Batch": lambda s, a: batched(a, bookings_pb2.ReserveRequest(**seat(s, a))),
+    "BatchService.Batch for the user": lambda s, a: batched(
+        a, bookings_pb2.ReserveRequest(**seat_for_the_user(s, a))
+    ),
+    "BatchService.Batch of a draft": lambda s, a: batched(
+        a, bookings_pb2.GetAvailabilityRequest(event_id=s.draft)
+    ),
+    "BatchService.Batch of a ticket": lambda s, a: batched(
+        a, waiting_list_pb2.BookRequest(event_id=s.key_of_nobody(), user_id=a.user_id)
+    ),
+    "InventoryService.ApplyEvent": lambda s, a: {"state": s.state()},
+    "InventoryService.CancelBooking": lambda s, a: {"booking_id": s.new_booking()},
+    "AccountsService.SendCode": lambda s, a: {"type": "register", **s.stranger()},
+    "AccountsService.RegisterWithCode": lambda s, a: FORM | s.stranger(),
+    "AccountsService.Register": lambda s, a: {"name": "Ada", **PASSWORD, **s.stranger()},
+    "AccountsService.Login": lambda s, a: s.credentials(),
+    "AccountsService.RefreshSession": lambda s, a: s.refresh_token(),
+    "AccountsService.Logout": lambda s, a: s.refresh_token(),
+    "AccountsService.LogoutAll": lambda s, a: {},
+    "AccountsService.GetMe": lambda s, a: {},
+    "AccountsService.UpdateMe": lambda s, a: {**COUNTRY},
+    "AccountsService.DeleteMe": lambda s, a: {},
+    "AccountsService.ForgotPassword": lambda s, a: s.stranger(),
+    "AccountsService.ResetPassword": lambda s, a: {
+        "new_password": PASSWORD["password"],
+        **CODE,
+        **s.stranger(),
+    },
+    "AccountsService.ChangeEmail": lambda s, a: CODE | s.stranger(),
+    "ApiKeysService.CreateApiKey": lambda s, a: {"name": "x", "scopes": ["SCOPE_EVENTS_WRITE"]},
+    "ApiKeysService.CreateApiKey for any user": lambda s, a: {
+        "name": "x",
+        "scopes": ["SCOPE_BOOKINGS_ANY_USER"],
+    },
+    "ApiKeysService.ListApiKeys": lambda s, a: {},
+    "ApiKeysService.DeleteApiKey": lambda s, a: {"api_key_id": s.api_key_of(a.user_id)},
+    "ApiKeysService.DeleteApiKey of another's": lambda s, a: {
+        "api_key_id": s.api_key_of_a_stranger()
+    },
+    "IdentityService.GetSigningKeys": lambda s, a: {},
+    "IdentityService.ResolveApiKey": lambda s, a: {"api_key": s.api_key.removeprefix("Bearer ")},
+    "IdentityService.ListRevocations": lambda s, a: {},
+    "NoticesService.SendNotices": lambda s, a: {
+        "notices": [
+            {
+                "id": new_user(),
+                "account_id": s.user_id,
+                "kind": "NOTICE_KIND_PROMOTED",
+                "seat_count": 1,
+            }
+        ]
+    },
+}
