@@ -1,1 +1,1 @@
-"""What every service needs and no domain has a word in: serving, refusing, asking, storing."""
+"""What all services share: process, server, authentication, database, gRPC. No word of a domain."""

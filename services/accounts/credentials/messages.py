@@ -2,14 +2,13 @@
 
 import base64
 from collections.abc import Iterable
-from datetime import UTC
 
 from boxoffice.accounts.v1 import api_keys_pb2, identity_pb2
 from boxoffice.rest.v1 import rest_pb2
 from services.accounts.credentials.api_keys import ApiKey, ApiKeySpec, CreatedApiKey, ResolvedApiKey
 from services.accounts.credentials.revocations import Revocation
 from services.accounts.credentials.signing_keys import PublicKey
-from services.kit.rpc.timestamps import timestamp
+from services.kit.rpc.timestamps import moment, timestamp
 
 
 def signing_key(key: PublicKey) -> identity_pb2.SigningKey:
@@ -37,9 +36,7 @@ def revocation(found: Revocation) -> identity_pb2.Revocation:
 def api_key_spec(request: api_keys_pb2.CreateApiKeyRequest) -> ApiKeySpec:
     """Reads the API key to create."""
     scopes = [rest_pb2.Scope.Name(scope).removeprefix("SCOPE_") for scope in request.scopes]
-    has_end = request.HasField("expires_at")
-    expires_at = request.expires_at.ToDatetime(tzinfo=UTC) if has_end else None
-    return ApiKeySpec(request.name, scopes, expires_at)
+    return ApiKeySpec(request.name, scopes, moment(request, "expires_at"))
 
 
 def api_key(found: ApiKey) -> api_keys_pb2.ApiKey:

@@ -1,15 +1,14 @@
 """Protobuf messages of the catalogue: states of events, the feed, and verdicts."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from boxoffice.bookings.v1 import inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from services.bookings.catalogue.following import FeedPage, Listing
 from services.bookings.inventory import EventState, Judgement, Place
+from services.kit.rpc.timestamps import moment
 
 
 def event_state(state: catalogue_pb2.EventState) -> EventState:
@@ -23,9 +22,9 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
         capacity=state.total_seats,
         status=events_pb2.EventStatus.Name(status).removeprefix("EVENT_STATUS_"),
         deleted=state.deleted,
-        starts_at=_time(state, "starts_at"),
-        sales_open_at=_time(state, "sales_open_at"),
-        sales_close_at=_time(state, "sales_close_at"),
+        starts_at=moment(state, "starts_at"),
+        sales_open_at=moment(state, "sales_open_at"),
+        sales_close_at=moment(state, "sales_close_at"),
         price_amount_minor=state.price.amount_minor if state.HasField("price") else None,
         price_currency=state.price.currency if state.HasField("price") else None,
         one_booking_per_user=_optional(state, "one_booking_per_user"),
@@ -42,7 +41,7 @@ def feed_page(response: catalogue_pb2.ListChangesResponse, place: Place) -> Feed
     return FeedPage(
         [event_state(change.state) for change in changes],
         Place(response.epoch, last),
-        _time(changes[0], "changed_at") if changes else None,
+        moment(changes[0], "changed_at") if changes else None,
         is_last=last >= response.head_sequence,
     )
 
@@ -67,8 +66,3 @@ def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
 
 def _optional(message: Message, field: str) -> Any:
     return getattr(message, field) if message.HasField(field) else None
-
-
-def _time(message: Message, field: str) -> datetime | None:
-    written: Timestamp | None = _optional(message, field)
-    return None if written is None else written.ToDatetime(tzinfo=UTC)

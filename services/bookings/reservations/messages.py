@@ -6,7 +6,6 @@ from functools import lru_cache
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from boxoffice.bookings.v1 import bookings_pb2
-from boxoffice.type.v1 import money_pb2
 from services.bookings.asks import expect
 from services.bookings.inventory import Seats
 from services.bookings.inventory.commands import Booked, Cancelled, NamedEvent, Outcome
@@ -14,6 +13,7 @@ from services.bookings.inventory.stock import Booking
 from services.bookings.rankings.rankings import TopUser
 from services.bookings.reservations.reading import BookingDetails
 from services.kit.rpc.errors import Refusal, status_of
+from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
 
 
@@ -53,11 +53,6 @@ def details(found: BookingDetails) -> bookings_pb2.Booking:
 
 def booking(found: Booking | BookingDetails, event: NamedEvent) -> bookings_pb2.Booking:
     """Writes a booking with its event."""
-    price = None
-    if found.price_amount_minor is not None and found.price_currency is not None:
-        price = money_pb2.Money(
-            amount_minor=found.price_amount_minor, currency=found.price_currency
-        )
     return bookings_pb2.Booking(
         id=found.id,
         reference=str(found.reference),
@@ -65,7 +60,7 @@ def booking(found: Booking | BookingDetails, event: NamedEvent) -> bookings_pb2.
         user_id=found.user_id,
         status=bookings_pb2.BookingStatus.Value(f"BOOKING_STATUS_{found.status}"),
         seat_count=found.seat_count,
-        price=price,
+        price=money(found.price_amount_minor, found.price_currency),
         created_at=timestamp(found.created_at),
         expires_at=timestamp(found.expires_at),
         cancelled_at=timestamp(found.cancelled_at),

@@ -12,7 +12,6 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
-from boxoffice.type.v1 import money_pb2
 from services.events.events.results import (
     CreatedEvent,
     DeletedEvent,
@@ -22,6 +21,7 @@ from services.events.events.results import (
 from services.events.events.revisions import Event, Fields
 from services.kit.rpc import masks
 from services.kit.rpc.errors import ValidationFailed, Violation
+from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
 
 KeyedRequest: TypeAlias = (
@@ -101,12 +101,6 @@ def _status(name: str) -> events_pb2.EventStatus.ValueType:
     return events_pb2.EventStatus.Value(_STATUS + name)
 
 
-def _money(found: Event) -> money_pb2.Money | None:
-    if found.price_amount_minor is None or found.price_currency is None:
-        return None
-    return money_pb2.Money(amount_minor=found.price_amount_minor, currency=found.price_currency)
-
-
 def _shared(found: Event) -> dict[str, Any]:
     """Returns the fields that Event and EventState have in common."""
     return {
@@ -116,7 +110,7 @@ def _shared(found: Event) -> dict[str, Any]:
         "starts_at": timestamp(found.starts_at),
         "sales_open_at": timestamp(found.sales_open_at),
         "sales_close_at": timestamp(found.sales_close_at),
-        "price": _money(found),
+        "price": money(found.price_amount_minor, found.price_currency),
         "one_booking_per_user": found.one_booking_per_user,
         "organizer_id": found.organizer_id,
         "key": found.key,

@@ -1,4 +1,4 @@
-"""A deadline that moves often and passes rarely."""
+"""A timer for a deadline that moves often and rarely passes."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,10 +7,10 @@ NEVER = float("inf")
 
 
 class Deadline:
-    """Calls back once its time has come, unless it was moved or cleared before.
+    """Calls `passed` when the deadline passes, unless it was moved or cleared before.
 
-    A timer for each request would cost more than the rest of its keeping of time. So there is one
-    timer, which goes on ticking when the deadline moves away, and looks again when it fires.
+    Restarting a timer for each request would be too expensive. So a timer keeps running when the
+    deadline moves away, and checks the deadline again when it fires.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, passed: Callable[[], None]) -> None:
@@ -21,22 +21,22 @@ class Deadline:
         self._timer_at = NEVER
 
     def set(self, seconds: float) -> None:
-        """Moves it to so many seconds from now."""
+        """Moves the deadline to `seconds` from now."""
         self._at = self._loop.time() + seconds
         if self._at < self._timer_at:
             self._start_timer()
 
     def bring_forward(self, seconds: float) -> None:
-        """Moves it to so many seconds from now unless it passes earlier."""
+        """Moves the deadline to `seconds` from now, unless it is earlier already."""
         if self._loop.time() + seconds < self._at:
             self.set(seconds)
 
     def clear(self) -> None:
-        """Lets it never pass."""
+        """Removes the deadline."""
         self._at = NEVER
 
     def close(self) -> None:
-        """Ends its timer, too, and forgets whom to call back."""
+        """Removes the deadline, stops the timer and drops the callback."""
         self.clear()
         self._passed = _nothing
         if self._timer is not None:
@@ -61,4 +61,4 @@ class Deadline:
 
 
 def _nothing() -> None:
-    """Is called back once nobody waits any more."""
+    """Does nothing: the callback after `close`."""

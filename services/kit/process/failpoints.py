@@ -1,8 +1,8 @@
-"""Places where a test makes a process die or stand still, to show that it may do so there.
+"""Failpoints: places at which tests kill or stop a process, to show that a crash there is safe.
 
-`BOXOFFICE_FAILPOINTS=events.change.committed=kill@2` kills the process when it comes there for the
-second time; `=stop@2` stops it there until it gets SIGCONT. Without that setting a failpoint does
-nothing; the settings refuse it in production.
+`BOXOFFICE_FAILPOINTS=events.change.committed=kill@2` kills the process when it reaches the
+failpoint for the second time; `=stop@2` stops it there until SIGCONT. Without the setting a
+failpoint does nothing. Production refuses the setting.
 """
 
 import os
@@ -17,13 +17,13 @@ _hits: Counter[str] = Counter()
 def arm(failpoints: str) -> None:
     """Arms a comma-separated list of `name=kill@hit` or `name=stop@hit`.
 
-    Raises ValueError for what it cannot read.
+    Raises ValueError for a malformed list.
     """
     _armed.update(parsed(failpoints))
 
 
 def parsed(failpoints: str) -> dict[str, tuple[signal.Signals, int]]:
-    """Returns the signal of each failpoint, and the hit at which it is sent. Raises ValueError."""
+    """Parses the signal of each failpoint, and the hit that sends it. Raises ValueError."""
     found = {}
     for item in filter(None, failpoints.split(",")):
         name, _, action = item.partition("=")
@@ -35,7 +35,7 @@ def parsed(failpoints: str) -> dict[str, tuple[signal.Signals, int]]:
 
 
 def failpoint(name: str) -> None:
-    """Dies here as by `kill -9`, or stops as by `kill -STOP`, if a test wants it."""
+    """Kills or stops the process here if the failpoint is armed."""
     if _armed:
         _hits[name] += 1
         number, hit = _armed.get(name, (signal.SIGKILL, 0))

@@ -1,4 +1,4 @@
-"""Log lines: one JSON object each, with the id of the request that they belong to."""
+"""Logging: one JSON object per line, with the id of the request."""
 
 import logging
 import sys
@@ -12,9 +12,9 @@ from services.kit.rpc import context
 
 
 def configure(process: str, level: str) -> None:
-    """Sends every log line of this process, libraries' included, to stdout as JSON.
+    """Logs everything in this process, libraries included, to stdout as JSON.
 
-    `process` names it in each line; `level` is the lowest that is logged, by name.
+    Each line has the name `process`; `level` is the name of the lowest level that is logged.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -43,7 +43,7 @@ def configure(process: str, level: str) -> None:
 
 
 def sampled(request_id: str, share: float) -> bool:
-    """Tells whether a request is among the share that is logged, alike in every process."""
+    """Returns whether a request is in the share that is logged; the same in every process."""
     return zlib.crc32(request_id.encode()) < share * 2**32
 
 

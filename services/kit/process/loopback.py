@@ -1,4 +1,4 @@
-"""The addresses of this machine itself: `localhost` is two of them."""
+"""The loopback addresses of this machine: `localhost` has one of IPv4 and one of IPv6."""
 
 import socket
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ IPV4, IPV6 = "127.0.0.1", "::1"
 def addresses(host: str) -> Sequence[str]:
     """Returns the addresses to listen on for a host.
 
-    Clients try the two addresses of `localhost` in either order, so whoever asks for it, or for the
-    older one of them, gets both where this machine has both.
+    Clients try the two addresses of `localhost` in either order. So `localhost` and 127.0.0.1 give
+    both addresses if the machine has both.
     """
     if host not in {"localhost", IPV4}:
         return (host,)

@@ -1,4 +1,4 @@
-"""What every gRPC service counts, and where Prometheus reads it."""
+"""The metrics of every gRPC service, and the port where Prometheus reads them."""
 
 from bisect import bisect_left
 
@@ -9,10 +9,10 @@ from services.kit.process.ports import CannotListenError
 
 
 class Durations(Histogram):
-    """A histogram that takes many observations of one value at the price of one."""
+    """A histogram that records many equal observations at the cost of one."""
 
     def observe_alike(self, seconds: float, number: int) -> None:
-        """Observes a duration so many times."""
+        """Records a duration `number` times."""
         self._sum.inc(seconds * number)
         self._buckets[bisect_left(self._upper_bounds, seconds)].inc(number)
 

@@ -1,4 +1,4 @@
-"""Types of settings that several processes have, each with a check that shows no secret."""
+"""Types of settings, with checks whose messages show no secret."""
 
 import re
 from typing import Annotated, Literal
@@ -35,7 +35,7 @@ def _target(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    """Refuses what libpq would refuse with the password, or a part of it, in its message."""
+    """Refuses URLs for which libpq would quote the password in its error."""
     try:
         parts = conninfo_to_dict(value)
     except psycopg.Error:

@@ -1,4 +1,4 @@
-"""The settings that every process of Boxoffice has, read from the environment."""
+"""The settings of every process, read from the environment."""
 
 import os
 from typing import ClassVar, Literal, Self
@@ -11,14 +11,14 @@ from services.kit.process.environment import SettingsError, mistakes, names_of, 
 from services.kit.process.setting_types import Address, DatabaseUrl, LogLevel
 
 SHORTEST_SECRET = 32
-"""Characters that a secret has in production, at least."""
+"""Least number of characters of a secret in production."""
 
 MODEL_CONFIG = SettingsConfigDict(
     frozen=True,
     extra="ignore",
     env_ignore_empty=True,
     allow_inf_nan=False,
-    # What is wrong with a secret is said, the secret is not.
+    # Errors must not show secrets.
     hide_input_in_errors=True,
     # The page of settings shows them.
     use_attribute_docstrings=True,
@@ -32,7 +32,7 @@ OF_COMMANDS = (
     "BOXOFFICE_POSTGRES_BIN",
     "BOXOFFICE_RELOAD",
 )
-"""What only commands read that migrate or start processes; a process may find them, too."""
+"""Settings of commands that migrate or start processes; processes accept and ignore them."""
 
 
 class ProcessSettings(BaseSettings):
@@ -41,11 +41,11 @@ class ProcessSettings(BaseSettings):
     model_config = MODEL_CONFIG
 
     of_commands: ClassVar[tuple[str, ...]] = ()
-    """What only commands read that has the prefix of this process."""
+    """Settings of commands with the prefix of this process, without it."""
 
     @classmethod
     def load(cls) -> Self:
-        """Reads the settings. Raises SettingsError for bad values and for names nobody reads."""
+        """Reads the settings. Raises SettingsError for bad values and for unknown names."""
         prefix = cls.model_config["env_prefix"]
         commands = {*OF_COMMANDS, *(prefix + name for name in cls.of_commands)}
         found = mistakes(cls, os.environ) + unknown_names(
@@ -93,14 +93,14 @@ class Settings(ProcessSettings):
 
     @model_validator(mode="after")
     def _refuse_failpoints(self) -> Self:
-        """Production dies for no test."""
+        """Refuses failpoints in production."""
         if self.environment == "production" and self.failpoints:
             raise ValueError("BOXOFFICE_FAILPOINTS is for tests, not for production")
         return self
 
     @model_validator(mode="after")
     def _refuse_weak_secrets(self) -> Self:
-        """Production starts with the secrets of production, or not at all."""
+        """Refuses short secrets in production."""
         if self.environment == "production" and len(self.service_key) < SHORTEST_SECRET:
             wanted = f"{SHORTEST_SECRET} characters or more in production"
             raise ValueError(f"BOXOFFICE_SERVICE_KEY must have {wanted}")

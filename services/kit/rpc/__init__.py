@@ -1,1 +1,1 @@
-"""Calling and being called over gRPC: callers, channels, errors, validation."""
+"""gRPC in both directions: callers, channels, errors, validation, fields of messages."""

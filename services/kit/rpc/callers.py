@@ -1,6 +1,6 @@
-"""Who calls, and whether an RPC admits them at all.
+"""Callers, and the rules by which RPCs admit them.
 
-What a caller may do with which row is decided by each service's domain code.
+The domain code of each service decides what a caller may do with a row.
 """
 
 from collections.abc import Set
@@ -19,7 +19,7 @@ Scope: TypeAlias = rest_pb2.Scope.ValueType
 
 
 class Role(StrEnum):
-    """What an account is to Boxoffice."""
+    """The role of an account."""
 
     USER = "USER"
     ORGANIZER = "ORGANIZER"
@@ -28,10 +28,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: an account (`subject`), another service of Boxoffice, or nobody in particular.
+    """An account (`subject`), another service of Boxoffice, or an anonymous caller.
 
-    `scopes` limit an API key; None for whoever is there in person. `generation` is that of their
-    token, which accounts compares once more before it gives anything that outlives the token.
+    `scopes` limit an API key; None for a user with a token. `generation` is that of the token:
+    accounts compares it again before it creates anything that outlives the token.
     """
 
     subject: str | None = None
@@ -42,21 +42,21 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether everything is theirs to see and to change. No API key is an admin."""
+        """Whether the caller may see and change everything. An API key never may."""
         return self.is_service or (self.role is Role.ADMIN and self.scopes is None)
 
     @property
     def is_organizer(self) -> bool:
-        """Whether they may make events of their own."""
+        """Whether the caller may create events."""
         return self.role in _ORGANIZERS
 
     @property
     def acts_for_anyone(self) -> bool:
-        """Whether they may book, cancel and read in the name of any user."""
+        """Whether the caller may book, cancel and read for any user."""
         return self.is_admin or rest_pb2.SCOPE_BOOKINGS_ANY_USER in (self.scopes or ())
 
     def may_use(self, scope: Scope) -> bool:
-        """Tells whether they may do what needs a scope; those there in person may do anything."""
+        """Returns whether the caller has a scope; a user with a token has all of them."""
         if self.scopes is None or scope in self.scopes:
             return True
         return scope in _OF_BOOKINGS and rest_pb2.SCOPE_BOOKINGS_ANY_USER in self.scopes
@@ -68,14 +68,14 @@ SERVICE = Caller(is_service=True)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Whom an RPC admits, and what an API key needs for it; without a scope it admits none."""
+    """Who may call an RPC, and the scope that an API key needs; without a scope none may."""
 
     access: rest_pb2.Access.ValueType
     scope: Scope = rest_pb2.SCOPE_UNSPECIFIED
 
 
 def rule_of(method: MethodDescriptor) -> Rule:
-    """Reads from the contract whom an RPC admits; raises ValueError when it does not say so."""
+    """Reads the rule of an RPC from the contract; raises ValueError if it has none."""
     rule = method.GetOptions().Extensions[rest_pb2.method]
     if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
         raise ValueError(f"{method.full_name} does not say who may call it")
@@ -85,12 +85,12 @@ def rule_of(method: MethodDescriptor) -> Rule:
 def admit(caller: Caller, rule: Rule, *, open_access: bool) -> None:
     """Raises Unauthenticated or PermissionDenied unless the rule admits the caller.
 
-    With `open_access` what is OPEN needs no token.
+    With `open_access`, RPCs that are OPEN need no token.
     """
     if rule.access == rest_pb2.ACCESS_PUBLIC:
         return
     if caller is ANONYMOUS:
-        _admit_nobody(rule, open_access=open_access)
+        _admit_anonymous(rule, open_access=open_access)
     elif caller.is_service:
         _expect(rule.access in _OF_SERVICES)
     else:
@@ -98,12 +98,12 @@ def admit(caller: Caller, rule: Rule, *, open_access: bool) -> None:
 
 
 def denied(caller: Caller) -> Refusal:
-    """Makes the refusal of what is not a caller's to do: whoever has no credential may need one."""
+    """Returns Unauthenticated for an anonymous caller, PermissionDenied for any other."""
     return Unauthenticated() if caller is ANONYMOUS else PermissionDenied()
 
 
-def _admit_nobody(rule: Rule, *, open_access: bool) -> None:
-    # No token would open what is for services alone.
+def _admit_anonymous(rule: Rule, *, open_access: bool) -> None:
+    # No token would help: only services may call it.
     _expect(rule.access != rest_pb2.ACCESS_SERVICE)
     if not (open_access and rule.access == rest_pb2.ACCESS_OPEN):
         raise Unauthenticated
@@ -127,6 +127,6 @@ def _expect(admitted: bool) -> None:
 
 _ORGANIZERS = frozenset({Role.ORGANIZER, Role.ADMIN})
 _OF_ACCOUNTS = frozenset({rest_pb2.ACCESS_OPEN, rest_pb2.ACCESS_USER})
-# What an account does in person is not for a service to do.
+# A service never acts as a user: USER and ORGANIZER are missing.
 _OF_SERVICES = frozenset({rest_pb2.ACCESS_OPEN, rest_pb2.ACCESS_SERVICE, rest_pb2.ACCESS_ADMIN})
 _OF_BOOKINGS = frozenset({rest_pb2.SCOPE_BOOKINGS_READ, rest_pb2.SCOPE_BOOKINGS_WRITE})

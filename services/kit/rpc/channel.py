@@ -1,4 +1,4 @@
-"""How one process calls another: a channel per target, and every call with a deadline."""
+"""Calls to other processes: one channel per target, and a deadline for every call."""
 
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
@@ -26,7 +26,7 @@ class Rpc(Protocol[RequestT_contra, ResponseT_co]):
 def open_channel(target: str) -> grpc.aio.Channel:
     """Opens a channel that spreads its calls over the replicas behind `target`.
 
-    A replica that stops is left out, and no call is lost by that. Close the channel after use.
+    It stops using a replica that shuts down, without losing a call. Close the channel after use.
     """
     options = [*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)]
     return grpc.aio.insecure_channel(target, options=options)
@@ -39,11 +39,11 @@ async def call(
     timeout_seconds: float,
     authorization: str = "",
 ) -> ResponseT:
-    """Calls another service on behalf of the request at hand.
+    """Calls another service on behalf of the current request.
 
-    Takes at most `timeout_seconds`, less when the caller's own deadline is nearer. Raises Received
-    for a refusal of the other service, Unavailable where it certainly did nothing, OutcomeUnknown
-    where there was no verdict.
+    Takes at most `timeout_seconds`, or less if the caller's own deadline is nearer. Raises Received
+    if the other service refused, Unavailable if it certainly did nothing, and OutcomeUnknown if it
+    may have done something.
     """
     metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id.get()),)
     if authorization:
@@ -52,20 +52,20 @@ async def call(
     try:
         return await rpc(request, timeout=timeout, metadata=metadata)
     except grpc.aio.AioRpcError as error:
-        raise (errors.refusal_of(error) or _without_verdict(error)) from error
+        raise (errors.refusal_of(error) or _unanswered(error)) from error
 
 
 def was_not_sent(error: grpc.aio.AioRpcError) -> bool:
-    """Tells whether the request certainly never left: there was no connection to send it on.
+    """Returns whether the request was certainly not sent, because there was no connection.
 
-    grpc.aio says so in the text alone; with any other text it may have been sent.
+    grpc.aio reports that only in its text; with any other text the request may have been sent.
     """
     text = error.details() or ""
     return error.code() is grpc.StatusCode.UNAVAILABLE and text.startswith(_NO_BACKEND)
 
 
-def _without_verdict(error: grpc.aio.AioRpcError) -> errors.Refusal:
-    # A server with too much to do says so before it begins.
+def _unanswered(error: grpc.aio.AioRpcError) -> errors.Refusal:
+    # An overloaded server refuses a call before it begins.
     if was_not_sent(error) or error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return errors.Unavailable()
     return errors.OutcomeUnknown()

@@ -1,4 +1,4 @@
-"""Which fields of a resource an update names."""
+"""Field masks of updates."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from services.kit.rpc.errors import ValidationFailed, Violation
 
 
 def named(paths: Iterable[str], resource: Message) -> set[str]:
-    """Gives the fields that the paths of a mask name; raises ValidationFailed for what is none."""
+    """Returns the fields that a mask names; raises ValidationFailed for unknown ones."""
     names = set(paths)
     if unknown := sorted(names - set(resource.DESCRIPTOR.fields_by_name)):
         raise ValidationFailed(

@@ -1,4 +1,4 @@
-"""Keyset pages (AIP-158): newest first by a number, with tokens that only their list accepts."""
+"""Keyset pages (AIP-158): rows by descending number, and tokens bound to their list."""
 
 import base64
 import binascii
@@ -15,11 +15,11 @@ FIRST = 2**63 - 1
 
 
 class Row(Protocol):
-    """A row that is listed by its number."""
+    """A row of a list that is ordered by its number."""
 
     @property
     def id(self) -> int:
-        """The number, higher for what is newer."""
+        """The number; newer rows have higher ones."""
 
 
 RowT = TypeVar("RowT", bound=Row)
@@ -37,19 +37,19 @@ class Page:
 
     @property
     def limit(self) -> int:
-        """Rows to ask for: one more than shown tells whether there is a next page."""
+        """Rows to read: one more than shown reveals whether there is a next page."""
         return self.size + 1
 
     def token_after(self, number: int) -> str:
-        """Makes the token of the page after the row of this number."""
+        """Returns the token of the page that starts after the row with this number."""
         token = _TOKEN.pack(number, _digest(self.scope))
         return base64.urlsafe_b64encode(token).decode().rstrip("=")
 
 
 def parse(page_size: int, page_token: str, *, scope: str) -> Page:
-    """Reads a request's paging fields; raises InvalidPageToken for a token of another list.
+    """Parses the paging fields of a request; raises InvalidPageToken for a token of another list.
 
-    How large a page may be is a rule of the contract, and checked by then.
+    The contract limits the size of a page, so it was checked before.
     """
     size = page_size or DEFAULT_SIZE
     if not page_token:
@@ -66,7 +66,7 @@ def parse(page_size: int, page_token: str, *, scope: str) -> Page:
 
 
 def cut(rows: Sequence[RowT], page: Page) -> tuple[Sequence[RowT], str]:
-    """Cuts the rows that were read to the page, and gives the token of the next one or ""."""
+    """Returns the rows of the page, and the token of the next page or ""."""
     if len(rows) <= page.size:
         return rows, ""
     shown = rows[: page.size]

@@ -1,8 +1,8 @@
 """The rules of the contract, checked before any handler runs.
 
-protovalidate checks what a field may hold. What a resource must have when it is made is its fields'
-`field_behavior` REQUIRED (AIP-203), checked here wherever a request has no `update_mask`. So is a
-user that only a token could name instead.
+protovalidate checks the values of fields. This module also checks that a request without an
+`update_mask` has the fields of its resource that are REQUIRED (`field_behavior`, AIP-203), and that
+it names a user if the caller has no token that does.
 """
 
 from functools import cache
@@ -23,9 +23,9 @@ Resources: TypeAlias = list[tuple[FieldDescriptor, list[FieldDescriptor]]]
 
 
 def violations(message: Message, *, has_account: bool = True) -> list[Violation]:
-    """Lists the fields of a request that break their rules; empty when it is valid.
+    """Returns the violations of a request; empty if it is valid.
 
-    Without an account, a caller must name the user whom their token would name otherwise.
+    A caller without an account must name the user that a token would name.
     """
     found = [
         Violation(_path(violation.proto), worded(violation))
@@ -58,10 +58,10 @@ def _missing(message: Message, resources: Resources) -> list[Violation]:
 
 @cache
 def _required(request: Descriptor) -> tuple[Resources, list[str]]:
-    """Lists what a request must have that can be seen to be absent.
+    """Returns the required fields of each resource, and those that a token can replace.
 
-    That is each of its resources with the fields that make one, and the fields that only a caller
-    with a token may leave out. Both at once, as this is asked for each request.
+    Only fields with presence count, as others cannot be seen to be absent. Both are computed once
+    per type of request.
     """
     options = [(field.name, field.GetOptions()) for field in request.fields]
     users = [name for name, given in options if given.Extensions[rest_pb2.field].named_by_token]

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in words for people instead of regular expressions."""
+"""Texts of violations, for people: words instead of regular expressions."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -27,13 +27,13 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         ),
     }
 )
-"""Every pattern of the contract."""
+"""The text for every pattern of the contract."""
 
 _RANGE = re.compile(r"must be greater than or equal to (-?\d+) and less than or equal to (-?\d+)")
 
 
 def worded(violation: protovalidate.Violation) -> str:
-    """Says what a rule of the contract asks for."""
+    """Returns the text of a violation."""
     rule, _, name = violation.proto.rule_id.rpartition(".")
     say = _RULES.get(name if rule in _NUMBERS else violation.proto.rule_id)
     message = violation.proto.message or violation.proto.rule_id

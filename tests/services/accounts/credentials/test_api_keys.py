@@ -1,110 +1,167 @@
-"""API keys act for their account, within their scopes, as long as both are well."""
+"""API keys are made by people whose right to is certain; their secrets are kept nowhere."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pytest
 
-from boxoffice.accounts.v1 import identity_pb2
-from boxoffice.rest.v1 import rest_pb2
-from services.kit.rpc.errors import InvalidToken, Received
+from services.accounts.credentials.api_keys import SQL, ApiKey, ApiKeys, ApiKeySpec
+from services.accounts.errors import ApiKeyNotFound
+from services.kit.database.postgres import Pool
+from services.kit.rpc import paging
+from services.kit.rpc.errors import InvalidToken, PermissionDenied, ValidationFailed
 from tests.conftest import Database
-from tests.services.accounts.client import Client, add_account, add_api_key, execute, read
+from tests.services.accounts.client import add_account, execute, read
+from tests.services.conditions import until_blocked
 
-NOW = datetime.now(UTC)
-HOUR = timedelta(hours=1)
-
-Break = Callable[[str], str]
-
-
-async def refused(client: Client, api_key: str) -> bool:
-    """Tells whether a key is refused as not valid, which is the only way of refusing one."""
-    try:
-        await client.resolve(api_key)
-    except Received as refusal:
-        return refusal.reason == InvalidToken.reason
-    return False
+READING = ApiKeySpec("backup", ["BOOKINGS_READ"])
+FOR_ANYONE = ApiKeySpec("import", ["BOOKINGS_ANY_USER"])
 
 
-async def test_a_key_tells_its_account_role_and_scopes(client: Client, database: Database) -> None:
-    """Whoever checks it asks nothing else."""
-    account = add_account(database, role="ORGANIZER")
-    scopes = ["EVENTS_WRITE", "BOOKINGS_READ"]
-    found = await client.resolve(add_api_key(database, account, scopes=scopes))
-    assert (found.subject, found.role) == (account, identity_pb2.ROLE_ORGANIZER)
-    assert list(found.scopes) == [rest_pb2.SCOPE_EVENTS_WRITE, rest_pb2.SCOPE_BOOKINGS_READ]
+@pytest.fixture
+def api_keys(pool: Pool) -> ApiKeys:
+    """Gives the noun without a server around it."""
+    return ApiKeys(pool)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        lambda key: "",
-        lambda key: "box_",
-        lambda key: key[:-1],
-        lambda key: key + "a",
-        lambda key: key.upper(),
-        lambda key: key[:-1] + ("a" if key[-1] != "a" else "b"),
-        lambda key: key.replace("box_", "box-"),
-        lambda key: f"{key}\n",
-        lambda key: f"{key}\x00",
-        lambda key: key[:20] + "%" * 53,
-    ],
-)
-async def test_what_is_no_key_is_refused(client: Client, database: Database, broken: Break) -> None:
-    """One character makes the difference."""
-    key = add_api_key(database, add_account(database))
-    assert not await refused(client, key)
-    assert await refused(client, broken(key))
+@pytest.fixture
+def account(database: Database) -> str:
+    """Adds an account; gives its id."""
+    return add_account(database)
 
 
-@pytest.mark.parametrize(
-    ("change", "is_refused"),
-    [
-        ("UPDATE accounts SET banned_at = now()", True),
-        ("UPDATE api_keys SET expires_at = now()", True),
-        ("UPDATE api_keys SET expires_at = now() + interval '1 hour'", False),
-        ("DELETE FROM api_keys", True),
-        ("UPDATE api_keys SET secret_sha256 = sha256('other')", True),
-        (
-            "UPDATE accounts SET deleted_at = now(), email = NULL, canonical_email = NULL",
-            True,
-        ),
-    ],
-)
-async def test_a_key_is_as_well_as_its_account(
-    client: Client, database: Database, change: str, is_refused: bool
+@pytest.fixture
+async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """Connects as the schema's owner, in a transaction that the test ends."""
+    options = "-c search_path=accounts"
+    async with await psycopg.AsyncConnection.connect(
+        database.owner_dsn, options=options
+    ) as connection:
+        yield connection
+
+
+async def test_a_key_is_good_at_once_and_kept_as_a_digest(
+    api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """Deleted, expired, banned and gone look alike."""
-    key = add_api_key(database, add_account(database))
+    """What its holder sends is in the answer, and in no row."""
+    made = await api_keys.create(account, 1, READING)
+    assert (await api_keys.resolve(made.secret)).account_id == account
+    secret = made.secret.rpartition("_")[2]
+    [(row,)] = read(database, "SELECT api_keys::text FROM api_keys")
+    assert secret not in row
+    assert secret not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("role", "is_admitted"), [("USER", False), ("ORGANIZER", False), ("ADMIN", True)]
+)
+async def test_only_an_admin_lets_a_key_act_for_anyone(
+    api_keys: ApiKeys, database: Database, role: str, is_admitted: bool
+) -> None:
+    """By the role that the account has now, whatever the token says."""
+    account = add_account(database, role=role)
+    if is_admitted:
+        await api_keys.create(account, 1, FOR_ANYONE)
+    else:
+        with pytest.raises(PermissionDenied):
+            await api_keys.create(account, 1, FOR_ANYONE)
+    assert len(read(database, "SELECT FROM api_keys")) == is_admitted
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE accounts SET generation = 2, revoked_at = now()",
+        "UPDATE accounts SET banned_at = now()",
+        "DELETE FROM accounts",
+    ],
+)
+async def test_a_dead_token_makes_no_key(
+    api_keys: ApiKeys, account: str, database: Database, change: str
+) -> None:
+    """A key would outlive what was meant to end all access, so nobody relies on what is cached."""
     execute(database, change)
-    assert await refused(client, key) == is_refused
+    with pytest.raises(InvalidToken):
+        await api_keys.create(account, 1, READING)
 
 
-async def test_whoever_is_no_admin_any_more_acts_for_nobody_else(
-    client: Client, database: Database
+async def test_a_key_cannot_end_before_it_begins(api_keys: ApiKeys, account: str) -> None:
+    """The field is named."""
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    with pytest.raises(ValidationFailed) as refused:
+        await api_keys.create(account, 1, ApiKeySpec("late", ["BOOKINGS_READ"], past))
+    assert [violation.path for violation in refused.value.violations] == ["expires_at"]
+
+
+async def end_all_access(owner: psycopg.AsyncConnection[Any]) -> None:
+    """Does what a new password does, and leaves the end of the transaction to the test."""
+    await owner.execute("UPDATE accounts SET generation = 2, revoked_at = now()")
+    await owner.execute("DELETE FROM api_keys")
+
+
+async def test_whoever_ends_all_access_misses_no_key(
+    owner: psycopg.AsyncConnection[Any], api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """The other scopes stay."""
-    account = add_account(database, role="ADMIN")
-    scopes = ["BOOKINGS_ANY_USER", "EVENTS_WRITE"]
-    key = add_api_key(database, account, scopes=scopes)
-    assert rest_pb2.SCOPE_BOOKINGS_ANY_USER in (await client.resolve(key)).scopes
-    execute(database, "UPDATE accounts SET role = 'USER'")
-    found = await client.resolve(key)
-    assert (found.role, list(found.scopes)) == (
-        identity_pb2.ROLE_USER,
-        [rest_pb2.SCOPE_EVENTS_WRITE],
+    """A key that is being made meanwhile waits, and is refused."""
+    await end_all_access(owner)
+    making = asyncio.create_task(api_keys.create(account, 1, READING))
+    await until_blocked(owner, 1)
+    await owner.commit()
+    with pytest.raises(InvalidToken):
+        await making
+    assert read(database, "SELECT FROM api_keys") == []
+
+
+async def test_without_the_lock_a_key_survives(
+    owner: psycopg.AsyncConnection[Any],
+    api_keys: ApiKeys,
+    account: str,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Negative control: who does not wait for the account's row makes a key that nobody ends."""
+    unlocked = SQL["lock_owner"].replace(b"FOR SHARE", b"")
+    monkeypatch.setattr(
+        "services.accounts.credentials.api_keys.SQL", {**SQL, "lock_owner": unlocked}
     )
+    await end_all_access(owner)
+    await api_keys.create(account, 1, READING)
+    await owner.commit()
+    assert len(read(database, "SELECT FROM api_keys")) == 1
 
 
-async def test_use_is_noted_once_a_minute(client: Client, database: Database) -> None:
-    """However many ask at once, and whoever else holds the row."""
-    key = add_api_key(database, add_account(database))
-    await asyncio.gather(*(client.resolve(key) for _ in range(20)))
-    [(first,)] = read(database, "SELECT last_used_at FROM api_keys")
-    await client.resolve(key)
-    assert read(database, "SELECT last_used_at FROM api_keys") == [(first,)]
-    execute(database, "UPDATE api_keys SET last_used_at = %(then)s", then=NOW - HOUR)
-    await client.resolve(key)
-    [(later,)] = read(database, "SELECT last_used_at FROM api_keys")
-    assert later >= first
+async def test_keys_are_listed_newest_first_in_pages(
+    api_keys: ApiKeys, account: str, database: Database
+) -> None:
+    """One's own, without their secrets."""
+    await api_keys.create(add_account(database), 1, READING)
+    made = [(await api_keys.create(account, 1, READING)).api_key for _ in range(5)]
+    found: list[ApiKey] = []
+    token = ""
+    while True:
+        page = paging.parse(2, token, scope="keys")
+        shown, token = await api_keys.list(account, page)
+        found += shown
+        if not token:
+            break
+    assert found == made[::-1]
+
+
+async def test_a_key_is_deleted_by_its_owner(
+    api_keys: ApiKeys, account: str, database: Database
+) -> None:
+    """Somebody else's is the same as none, and stays."""
+    made = await api_keys.create(account, 1, READING)
+    for owner, id_ in ((add_account(database), made.api_key.id), (account, "a" * 16)):
+        with pytest.raises(ApiKeyNotFound):
+            await api_keys.delete(owner, id_)
+    for made_up in ("\0", "a\0b", made.api_key.id.upper(), f"{made.api_key.id}\n", "ü" * 16):
+        with pytest.raises(ApiKeyNotFound):
+            await api_keys.delete(account, made_up)
+    assert (await api_keys.resolve(made.secret)).account_id == account
+    await api_keys.delete(account, made.api_key.id)
+    with pytest.raises(InvalidToken):
+        await api_keys.resolve(made.secret)

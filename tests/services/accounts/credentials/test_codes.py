@@ -235,12 +235,12 @@ async def test_looked_at_first_several_would_be_sent_one(
         UPDATE codes SET asked_at = asked_at || clock_timestamp() FROM seen RETURNING 1
     """
     monkeypatch.setattr(
-        codes_module, "SQL", MappingProxyType({**codes_module.SQL, "ask_code": looked})
+        codes_module, "SQL", MappingProxyType({**codes_module.SQL, "request_code": looked})
     )
     assert await asked(pool, codes) > 1
 
 
-async def test_a_wish_that_was_replaced_makes_no_code(pool: Pool, codes: Codes) -> None:
+async def test_a_request_that_was_replaced_makes_no_code(pool: Pool, codes: Codes) -> None:
     """Its e-mail may still be under way."""
     await ask(pool, codes, replace(MINE, purpose=Purpose.RESET))
     assert await codes.issue(ADA, Purpose.REGISTER) is None

@@ -1,18 +1,20 @@
-"""Times as messages carry them."""
+"""Times in messages."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from services.kit.rpc.timestamps import timestamp
+from boxoffice.bookings.v1.bookings_pb2 import Booking
+from services.kit.rpc.timestamps import moment, timestamp
 
 
-def test_a_time_is_written_in_utc() -> None:
-    """To the microsecond, whatever its own zone."""
-    moment = datetime(2025, 10, 13, 14, 34, 56, 789, tzinfo=timezone(timedelta(hours=2)))
-    written = timestamp(moment)
-    assert written is not None
-    assert written.ToDatetime(tzinfo=UTC) == datetime(2025, 10, 13, 12, 34, 56, 789, tzinfo=UTC)
+def test_a_time_is_written_and_read_in_utc() -> None:
+    """A time in another zone must not be shifted, and keeps its microseconds."""
+    local = datetime(2025, 10, 13, 14, 34, 56, 789, tzinfo=timezone(timedelta(hours=2)))
+    read = moment(Booking(created_at=timestamp(local)), "created_at")
+    assert read == datetime(2025, 10, 13, 12, 34, 56, 789, tzinfo=UTC)
+    assert read.tzinfo is UTC
 
 
 def test_no_time_stays_unset() -> None:
-    """An unset field of a message is given None."""
-    assert timestamp(None) is None
+    """A time that is not known must not become 1970."""
+    booking = Booking(created_at=timestamp(None))
+    assert moment(booking, "created_at") is None
