@@ -1,7 +1,7 @@
 -- name: roll_up
--- Adds a chunk of the ledger to the tallies: rows younger than the last time, of transactions below
--- the oldest one still at work, so that none can turn up later. The row of `tallied` is the lock.
--- Gives how many rows the chunk has, at most as many as asked for; no row if there are none.
+-- Adds a chunk of the ledger to the tallies: rows of transactions after the last roll-up and before
+-- the oldest transaction that still runs, so that no row can appear later. The row of `tallied` is
+-- the lock. Returns the number of rows in the chunk; no row if there are none.
 WITH cursor AS (
     SELECT after_txid
     FROM tallied
@@ -42,9 +42,9 @@ FROM last, rolled
 RETURNING last.rows
 
 -- name: list_top_users
--- Ranks users by the tallies and what the ledger has on top of them. Of those who are ranked, only
--- the first are read, and as many more as there are users whose count has moved since; of those with
--- one booking, only the first of each day, and none where there are enough with more.
+-- Ranks users by the tallies and the rest of the ledger. Reads only the first users of the tallies,
+-- and as many more as there are users whose count has changed since. Of the users with one booking,
+-- it reads the first of each day, and none if enough users have more.
 WITH RECURSIVE span AS MATERIALIZED (
     SELECT
         %(starts_on)s::date AS starts_on,

@@ -32,10 +32,10 @@ def party(
     return reservations.create(event_id, user_id, seat_count, viewer, key)
 
 
-def ticket(
+def seat_by_key(
     event_id: int, user_id: str, seat_count: int = 1, *, key: str = "", viewer: Viewer = GUEST
 ) -> Ask:
-    """Asks for a ticket, or a place in line."""
+    """Asks for seats by the key of an event, or to wait for them."""
     return booking.book((f"event-{event_id}", event_id), user_id, seat_count, viewer, key)
 
 

@@ -39,7 +39,7 @@ class Replay:
 
 
 def replay(database: Database, event_id: int, *, capacity: int) -> Replay:
-    """Replays an event of tickets for one, whose capacity never changes, commit by commit."""
+    """Replays an event of one seat per user and a fixed capacity, commit by commit."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(
             "SELECT rev, txid::text, kind, booking_id, place, seats FROM bookings.ledger"

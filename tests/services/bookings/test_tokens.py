@@ -203,22 +203,22 @@ async def test_a_draft_is_counted_for_its_owner_in_a_shared_batch(office: Office
 
 
 async def test_a_token_shows_where_its_account_stands(database: Database) -> None:
-    """Named or not: whoever has no token and names nobody is shown the tickets alone."""
+    """Named or not: whoever has no token and names nobody is shown the seats alone."""
     async with opened(database, open_access=True) as office:
         await office.running.apply(office.running.catalogue.put(2, total_seats=1, key="show"))
-        tickets, bearer = office.running.tickets, office.issuer.bearer
-        await tickets.Book(
+        waiting_list, bearer = office.running.waiting_list, office.issuer.bearer
+        await waiting_list.Book(
             waiting_list_pb2.BookRequest(event_id="show"), metadata=bearer(ADA, Role.USER)
         )
         asked = waiting_list_pb2.GetEventStatusRequest(event_id="show")
         for who, status in ((ADA, "booked"), (BOB, "none")):
-            shown = await tickets.GetEventStatus(asked, metadata=bearer(who, Role.USER))
+            shown = await waiting_list.GetEventStatus(asked, metadata=bearer(who, Role.USER))
             assert shown.status.you.status == status
-        assert not (await tickets.GetEventStatus(asked)).status.HasField("you")
+        assert not (await waiting_list.GetEventStatus(asked)).status.HasField("you")
         asked.user_id = BOB
-        denied = tickets.GetEventStatus(asked, metadata=bearer(ADA, Role.USER))
+        denied = waiting_list.GetEventStatus(asked, metadata=bearer(ADA, Role.USER))
         assert (await refused(denied)).reason == "PERMISSION_DENIED"
-        assert (await refused(tickets.GetEventStatus(asked))).reason == "UNAUTHENTICATED"
+        assert (await refused(waiting_list.GetEventStatus(asked))).reason == "UNAUTHENTICATED"
 
 
 async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
@@ -231,10 +231,10 @@ async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
         asked = waiting_list_pb2.BookRequest(
             event_id="show", user_id="huge", seat_count=4, request_id="k"
         )
-        first = await refused(office.running.tickets.Book(asked))
+        first = await refused(office.running.waiting_list.Book(asked))
         assert (first.reason, first.metadata["seats_left"]) == ("SOLD_OUT", "2")
         await office.running.reserve(2, "bob")
-        again = await refused(office.running.tickets.Book(asked))
+        again = await refused(office.running.waiting_list.Book(asked))
         assert again.metadata == {**first.metadata, "replayed": "true"}
 
 

@@ -27,7 +27,7 @@ from services.kit.rpc.errors import (
     Unavailable,
 )
 from tests.conftest import Database
-from tests.services.bookings.asking import booked, party, seat, ticket, told
+from tests.services.bookings.asking import booked, party, seat, seat_by_key, told
 from tests.services.bookings.conftest import (
     ScriptedCatalogue,
     concert,
@@ -194,7 +194,7 @@ async def test_a_key_belongs_to_its_caller_its_operation_and_its_content(
             seat(1, "ada", key="k"),
             seat(1, "acct_1", key="k", viewer=account),
             party(1, "ada", 2, key="k"),
-            ticket(1, "ada", key="k"),
+            seat_by_key(1, "ada", key="k"),
         ],
     )
     for other in (seat(1, "bob", key="k"), seat(2, "ada", key="k"), party(1, "ada", 3, key="k")):

@@ -92,7 +92,7 @@ class Running:
     bookings: Any
     batches: Any
     inventory: Any
-    tickets: Any
+    waiting_list: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -289,8 +289,8 @@ async def test_methods_share_a_batch(running: Running) -> None:
         "UNAUTHENTICATED",
         "EVENT_NOT_FOUND",
     ]
-    ticket = waiting_list_pb2.BookResponse.FromString(results[1].response).result
-    assert (ticket.status, ticket.user_id) == ("booked", "di")
+    result = waiting_list_pb2.BookResponse.FromString(results[1].response).result
+    assert (result.status, result.user_id) == ("booked", "di")
     cancelled = bookings_pb2.CancelBookingByReferenceResponse.FromString(results[4].response)
     assert cancelled.booking.reference == reference
     left = await running.bookings.GetAvailability(bookings_pb2.GetAvailabilityRequest(event_id=1))

@@ -19,7 +19,7 @@ from services.bookings.waiting_list.notices import Notice, Notices
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import OutcomeUnknown, Received, Refusal, Unavailable
 from tests.conftest import Database
-from tests.services.bookings.asking import booked, seat, ticket
+from tests.services.bookings.asking import booked, seat, seat_by_key
 from tests.services.bookings.conftest import concert
 from tests.services.conditions import until_blocked
 from tests.services.issuer import account
@@ -243,7 +243,7 @@ async def test_those_who_are_served_have_notices(
     """If they have an account; who booked at once, and who waits on, is not told."""
     users = ["guest", *sorted(account(f"user{number}") for number in range(4))]
     await inventory.apply(concert(capacity=2, **price))
-    await reservations.decide([ticket(1, user) for user in users])
+    await reservations.decide([seat_by_key(1, user) for user in users])
     await notices.send()
     assert accounts.calls == []
     await inventory.apply(concert(capacity=4, rev=2, **price))

@@ -21,7 +21,7 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Internal, PermissionDenied, Refusal
 from services.kit.rpc.paging import cut, parse
 from tests.conftest import Database
-from tests.services.bookings.asking import GUEST, response_to, seat, ticket, told
+from tests.services.bookings.asking import GUEST, response_to, seat, seat_by_key, told
 from tests.services.bookings.conftest import clock_forward, concert, drift
 from tests.services.bookings.ledger import replay
 
@@ -42,8 +42,8 @@ def show(capacity: int = 2, **changes: Any) -> Any:
 
 
 async def book(reservations: Reservations, *users: str, seats: int = 1) -> list[Outcome]:
-    """Asks for tickets, all at once."""
-    return await reservations.decide([ticket(1, user, seats) for user in users])
+    """Books by the key of the event for all users at once."""
+    return await reservations.decide([seat_by_key(1, user, seats) for user in users])
 
 
 async def cancel(inventory: Inventory, user: str, *, key: str = "", event_id: int = 1) -> Any:
@@ -193,7 +193,7 @@ async def test_a_broken_event_does_not_stop_the_sweeper(
     """Offers of the other events end in time; that one event is broken is told all the same."""
     for number, key, users in ((1, "broken", "ab"), (2, KEY, "abc")):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
-        await reservations.decide([ticket(number, user) for user in users])
+        await reservations.decide([seat_by_key(number, user) for user in users])
         await cancel(inventory, "a", event_id=number)
     with psycopg.connect(database.owner_dsn) as owner:
         owner.execute("UPDATE bookings.inventory SET held = 0 WHERE event_id = 1")
@@ -210,7 +210,7 @@ async def test_the_sweeper_passes_over_what_is_locked(
     """It would wait for one busy event while the offers of all others stay held."""
     for number, key in ((1, "busy"), (2, KEY)):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
-        await reservations.decide([ticket(number, user) for user in "ab"])
+        await reservations.decide([seat_by_key(number, user) for user in "ab"])
         await cancel(inventory, "a", event_id=number)
     clock_forward(database, seconds=2 * 3600 + 1)
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
@@ -264,7 +264,7 @@ async def test_keys_are_answered_again(
     """A position as it was then, a refusal, a cancellation; another content is refused."""
     await inventory.apply(show(capacity=1))
     await book(reservations, "a", "b")
-    asked, twice = ticket(1, "c", key="k"), ticket(1, "c", key="l")
+    asked, twice = seat_by_key(1, "c", key="k"), seat_by_key(1, "c", key="l")
     first = await reservations.decide([asked, twice])
     assert told(first) == [2, "ALREADY_WAITING"]
     assert asked.answer is not None
