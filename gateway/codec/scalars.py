@@ -5,7 +5,6 @@ Nothing is coerced.
 """
 
 import base64
-import binascii
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -165,12 +164,16 @@ def _double(value: Any) -> float:
 
 
 def _bytes(value: Any) -> bytes:
+    """Reads Base64 in its one canonical spelling; b64decode alone takes `AB==` and `AAAA=`, too."""
+    if type(value) is not str:
+        raise WrongValueError(_NO_BASE64)
     try:
-        if type(value) is str:
-            return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError) as error:
+        found = base64.b64decode(value, validate=True)
+    except ValueError as error:
         raise WrongValueError(_NO_BASE64) from error
-    raise WrongValueError(_NO_BASE64)
+    if base64.b64encode(found).decode() != value:
+        raise WrongValueError(_NO_BASE64)
+    return found
 
 
 def _timestamp(value: Any) -> timestamp_pb2.Timestamp:

@@ -47,6 +47,8 @@ def test_doubles_bytes_and_maps_go_there_and_back() -> None:
         ({"ratio": 1.5}, "ratio"),
         ({"digest": "AP8"}, "digest"),
         ({"digest": "A P8="}, "digest"),
+        ({"digest": "AP9="}, "digest"),
+        ({"digest": "AAAA="}, "digest"),
         ({"digest": 5}, "digest"),
         ({"digest": "A" * 44}, "digest"),
         ({"prices": []}, "prices"),
