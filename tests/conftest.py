@@ -1,4 +1,4 @@
-"""What every test may ask for: a database that nobody else uses meanwhile."""
+"""Fixtures of all tests: a PostgreSQL, and a database that no other test uses meanwhile."""
 
 import os
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from tests.databases import PASSWORDS, TEMPLATE, Database, ReusedDatabase, clone
 
 __all__ = ["PASSWORDS", "TEMPLATE", "Database", "cloned"]
 
-# Tests start processes while gRPC is at work in theirs. What they fork runs another program at
-# once, so gRPC must not prepare it for calls of its own: that can hold it up for good.
+# Tests fork processes that run another program at once. gRPC must not prepare them for calls of
+# their own, which can block for ever.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
-# Showing the locals of every frame of an exception takes seconds; pytest shows those that matter.
+# Without the locals of every frame, which take seconds to print; pytest shows those that matter.
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,
@@ -26,7 +26,7 @@ structlog.configure(
     ]
 )
 
-# How fast examples are made and tried says more of the machine than of the code.
+# No deadline: the speed of examples depends on the machine.
 settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
@@ -43,7 +43,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def reused_database(postgres: EmbeddedPostgres) -> Iterator[ReusedDatabase]:
-    """Keeps the database that tests are lent one after another."""
+    """Keeps the database that tests use in turn."""
     reused = ReusedDatabase(postgres)
     yield reused
     reused.close()
@@ -51,5 +51,5 @@ def reused_database(postgres: EmbeddedPostgres) -> Iterator[ReusedDatabase]:
 
 @pytest.fixture
 def database(reused_database: ReusedDatabase) -> Database:
-    """Returns a database as the migrations leave one."""
+    """Returns a migrated, empty database."""
     return reused_database.lend()

@@ -1,4 +1,4 @@
-"""Databases for tests: copies of a migrated template, and one that test after test may use."""
+"""Databases for tests: copies of a migrated template, and one that tests use in turn."""
 
 import contextlib
 import itertools
@@ -33,11 +33,11 @@ class Database:
 
 
 class ReusedDatabase:
-    """Lends one database to test after test, each time as if it were a fresh copy.
+    """Lends one database to tests in turn, reset to the state of a fresh copy.
 
-    Making and dropping a copy costs a third of a second of processor time, emptying the tables that
-    a test wrote to some milliseconds. A test that changes more of the schema than functions costs a
-    copy all the same. Roles and what else all databases of a server share are not reset.
+    Making and dropping a copy takes a third of a second of processor time, emptying the tables that
+    a test wrote to takes milliseconds. A test that changes more of the schema than functions still
+    costs a copy. Roles and other objects of the whole server are not reset.
     """
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
@@ -46,7 +46,7 @@ class ReusedDatabase:
         self._database: Database | None = None
 
     def lend(self) -> Database:
-        """Returns the database, reset; whoever is still connected to it is disconnected."""
+        """Returns the database, reset; other sessions are disconnected."""
         if self._database is None or not _reset(self._database):
             self.close()
             self._database = self._copy.enter_context(cloned(self._postgres))
@@ -83,7 +83,7 @@ def _reset(database: Database) -> bool:
 
 
 def _disconnect_others(connection: psycopg.Connection) -> None:
-    """Waits until the sessions that a test left are gone, with their locks."""
+    """Ends the sessions that a test left, and waits until their locks are released."""
     deadline = time.monotonic() + LEAVE_SECONDS
     leave = """
         SELECT pg_terminate_backend(pid)
@@ -94,4 +94,4 @@ def _disconnect_others(connection: psycopg.Connection) -> None:
     """
     while connection.execute(leave).rowcount:
         assert time.monotonic() < deadline, "a session of an earlier test does not end"
-        time.sleep(0.005)  # a session that ends tells nobody
+        time.sleep(0.005)  # the end of a session causes no event

@@ -8,5 +8,5 @@ PATIENCE_SECONDS = 30
 
 
 def patient_pool(dsn: str, **settings: Any) -> Pool:
-    """Makes a pool on which a crowd may wait for longer than the services would let it."""
+    """Returns a pool with a longer timeout than that of the services."""
     return open_pool(dsn, patience_seconds=PATIENCE_SECONDS, **settings)

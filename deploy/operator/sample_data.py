@@ -60,7 +60,7 @@ def seed() -> None:
 
 
 async def _people() -> str:
-    """Makes the accounts, and gives the `authorization` of the organizer."""
+    """Makes the accounts, and returns the `authorization` of the organizer."""
     async with accounts_pool() as pool, Passwords() as passwords:
         async with pool.connection() as connection:
             for sample in SAMPLES:

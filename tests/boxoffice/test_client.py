@@ -93,7 +93,7 @@ class Bookings:
 
 @contextlib.asynccontextmanager
 async def served(bookings: Bookings) -> AsyncIterator[str]:
-    """Serves on a port of its own; gives the address."""
+    """Serves on a port of its own; returns the address."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((bookings.handler(), bookings.batch_handler()))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -104,7 +104,7 @@ async def served(bookings: Bookings) -> AsyncIterator[str]:
 
 @pytest.fixture
 def bookings() -> Bookings:
-    """Gives the service to be called."""
+    """Returns the service to be called."""
     return Bookings()
 
 
@@ -120,7 +120,7 @@ async def channel(bookings: Bookings) -> AsyncIterator[grpc.aio.Channel]:
 
 @pytest.fixture
 def stub(channel: grpc.aio.Channel) -> Any:
-    """Gives a stub of the service."""
+    """Returns a stub of the service."""
     return bookings_pb2_grpc.BookingsServiceStub(channel)
 
 

@@ -20,13 +20,13 @@ PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT", "MAILBOX_PORT"
 
 @pytest.fixture
 def project() -> Path:
-    """Gives the folder of the checkout."""
+    """Returns the folder of the checkout."""
     return PROJECT
 
 
 @pytest.fixture
 def ports() -> dict[str, str]:
-    """Gives free ports for the processes of a run."""
+    """Returns free ports for the processes of a run."""
     with contextlib.ExitStack() as stack:
         free = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in PORTS]
         return {name: str(s.getsockname()[1]) for name, s in zip(PORTS, free, strict=True)}
@@ -34,7 +34,7 @@ def ports() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Gives the folder of PostgreSQL's data, which one run after another uses."""
+    """Returns the folder of PostgreSQL's data, which one run after another uses."""
     directory = tmp_path_factory.mktemp("data")
     yield directory
     EmbeddedPostgres(directory).remove()

@@ -40,7 +40,7 @@ class Person:
     secrets: list[str] = field(default_factory=lambda: [PASSWORD])
 
     def ask(self, method: str, path: str, *, status: int, **body: Any) -> Any:
-        """Makes a request with the access token, and gives the body of its answer."""
+        """Makes a request with the access token, and returns the body of its answer."""
         token = self.session.get("access_token")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         answer = self.client.request(method, path, json=body or None, headers=headers)
@@ -60,7 +60,7 @@ class Person:
         return self.secrets[-1]
 
     def register(self, **fields: Any) -> Any:
-        """Registers with a code; gives the user."""
+        """Registers with a code; returns the user."""
         self.ask("POST", "/auth/send-code", status=200, email=self.email, type="register")
         form = {"firstname": "Ada", "lastname": "Lovelace", "country": "England"} | fields
         code = {"emailVerificationCode": self.code()}
@@ -90,7 +90,7 @@ def town(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def ada(town: Town) -> Iterator[Person]:
-    """Gives somebody who has no account yet."""
+    """Returns somebody who has no account yet."""
     with open_client(town.system.url) as client:
         yield Person(town, client)
 

@@ -12,7 +12,7 @@ Headers = dict[str, str]
 
 @pytest.fixture(scope="module")
 def people(system: System) -> dict[str, Headers]:
-    """Gives what two users send to say who they are."""
+    """Returns the `Authorization` headers of two users."""
     met = add_accounts(system.database, {"ada": "USER", "bob": "USER"})
     return {name: {"authorization": person.authorization} for name, person in met.items()}
 

@@ -31,7 +31,7 @@ def repaired(
 
 @pytest.fixture
 def fragile(repaired: System) -> Iterator[System]:
-    """Gives a system of which the test may break a part."""
+    """Returns a system of which the test may break a part."""
     yield repaired
     for process in repaired.processes:
         if not process.is_running:
@@ -42,13 +42,13 @@ def fragile(repaired: System) -> Iterator[System]:
 
 @pytest.fixture
 def client(fragile: System) -> Iterator[httpx.Client]:
-    """Gives a client of that system."""
+    """Returns a client of that system."""
     with open_client(fragile.url) as opened:
         yield opened
 
 
 def path(event_id: int) -> str:
-    """Gives where an event is."""
+    """Returns where an event is."""
     return f"/events/{event_id}"
 
 

@@ -58,7 +58,7 @@ def people(closed: System) -> dict[str, Person]:
 
 @pytest.fixture
 def stranger(closed: System) -> Iterator[httpx.Client]:
-    """Gives a client of the closed system."""
+    """Returns a client of the closed system."""
     with open_client(closed.url) as opened:
         yield opened
 
@@ -141,7 +141,7 @@ async def test_no_service_takes_a_call_on_trust(closed: System) -> None:
 
 
 async def refused(rpc: Any, request: Any, metadata: Any) -> str:
-    """Makes a call that must be refused; gives the reason."""
+    """Makes a call that must be refused; returns the reason."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await rpc(request, timeout=10, metadata=metadata)
     refusal = refusal_of(caught.value)

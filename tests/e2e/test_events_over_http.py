@@ -29,12 +29,12 @@ CLEARED = [name for name in ALL if name not in {"name", "total_seats", "status"}
 
 
 def path(event: dict[str, Any]) -> str:
-    """Gives where an event is."""
+    """Returns where an event is."""
     return f"/events/{event['id']}"
 
 
 def tag(event: dict[str, Any]) -> str:
-    """Gives the entity tag of an event."""
+    """Returns the entity tag of an event."""
     return f'"{event["version"]}"'
 
 

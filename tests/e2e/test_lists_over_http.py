@@ -46,19 +46,19 @@ def walk(client: httpx.Client, path: str) -> list[list[dict[str, Any]]]:
 
 
 def joined(pages: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Gives the rows of all pages."""
+    """Returns the rows of all pages."""
     return list(itertools.chain.from_iterable(pages))
 
 
 def token(response: httpx.Response) -> str:
-    """Gives the token of the next page."""
+    """Returns the token of the next page."""
     form = NEXT.fullmatch(response.headers["link"])
     assert form
     return httpx.URL(form[1]).params["page_token"]
 
 
 def ids(rows: list[dict[str, Any]]) -> list[int]:
-    """Gives the numbers of events or bookings."""
+    """Returns the numbers of events or bookings."""
     return [row["id"] for row in rows]
 
 

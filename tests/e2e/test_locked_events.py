@@ -24,7 +24,7 @@ def new_event(system: System) -> int:
 
 @contextlib.asynccontextmanager
 async def locked(system: System, event_id: int) -> AsyncIterator[psycopg.AsyncConnection]:
-    """Holds an event's lock for a while; gives a connection that sees who waits for it."""
+    """Holds an event's lock for a while; returns a connection that sees who waits for it."""
     dsn = system.database.owner_dsn
     lock = "SELECT FROM bookings.inventory WHERE event_id = %s FOR UPDATE"
     async with (

@@ -42,7 +42,7 @@ def closed(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def stranger(closed: System) -> Iterator[httpx.Client]:
-    """Gives a client of that system."""
+    """Returns a client of that system."""
     with open_client(closed.url) as opened:
         yield opened
 

@@ -75,7 +75,7 @@ def inapplicable_checks(response: Response) -> list[Any]:
 
 
 def is_beyond_schemas(response: Response) -> bool:
-    """Tells whether a request was refused for what no JSON Schema can say."""
+    """Returns whether a request was refused for what no JSON Schema can say."""
     if response.status_code not in {400, 412, 422}:
         return False
     body = response.json()

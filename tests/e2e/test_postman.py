@@ -63,7 +63,7 @@ async def test_the_walk_leads_from_a_letter_to_a_cancelled_booking(
 
 
 def run_alone(runner: Runner, folders: list[Json]) -> Iterator[tuple[str, str]]:
-    """Runs every request outside the walk, what ends things last; gives the refusals."""
+    """Runs every request outside the walk, what ends things last; returns the refusals."""
     items = [item for folder in folders for item in folder["item"]]
     for item in sorted(items, key=_ends_things):
         answer = runner.run(item)

@@ -30,7 +30,7 @@ def client(system: System) -> Iterator[httpx.Client]:
 
 
 def register(client: httpx.Client, address: str = HERE) -> str:
-    """Registers somebody, and gives the e-mail address."""
+    """Registers somebody, and returns the e-mail address."""
     email = f"{uuid4()}@example.com"
     body = {"name": "x", "email": email, "password": PASSWORD}
     answer = client.post("/api/auth/register", json=body, headers={"x-forwarded-for": address})

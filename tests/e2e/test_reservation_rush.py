@@ -17,14 +17,14 @@ BUYERS, SEATS, ROUNDS = 200, 50, 10
 
 @pytest.fixture(params=["system", "replicated"])
 def busy(request: pytest.FixtureRequest) -> System:
-    """Gives a system with one replica of bookings, then one with two."""
+    """Returns a system with one replica of bookings, then one with two."""
     found: System = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture
 async def buyers(busy: System) -> AsyncIterator[Crowd]:
-    """Gives a connection for each buyer."""
+    """Returns a connection for each buyer."""
     async with crowd(busy.ports, BUYERS) as opened:
         yield opened
 

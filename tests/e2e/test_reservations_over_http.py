@@ -12,7 +12,7 @@ PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 def revision(response: httpx.Response) -> int:
-    """Gives the revision of the inventory that an answer tells of."""
+    """Returns the revision of the inventory that an answer tells of."""
     return int(response.headers["x-inventory-revision"])
 
 

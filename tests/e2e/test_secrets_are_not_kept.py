@@ -151,14 +151,14 @@ def misplace(planter: Planter, secrets: list[str]) -> None:
 
 
 def printed(process: Process) -> Iterator[str]:
-    """Gives what a process printed, without what it measured."""
+    """Returns the log of a process without measured numbers."""
     for line in process.log().splitlines():
         entry = json.loads(line) if line.startswith("{") else {"line": line}
         yield json.dumps({name: value for name, value in entry.items() if name not in MEASURED})
 
 
 def kept(database: Database) -> Iterator[tuple[str, str]]:
-    """Gives every text and every byte string in the database, with its table."""
+    """Returns every text and every byte string in the database, with its table."""
     with psycopg.connect(database.owner_dsn) as connection:
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables"
@@ -210,5 +210,5 @@ def test_the_search_finds_what_is_there(watched: System) -> None:
 
 
 def found(secrets: set[str], text: str) -> set[str]:
-    """Gives the secrets that a text tells."""
+    """Returns the secrets that a text tells."""
     return {secret for secret in secrets if secret in text}

@@ -12,7 +12,7 @@ from tests.e2e.system import System
 
 
 def initialize(client: httpx.Client, total: int) -> str:
-    """Makes an event of so many tickets; gives its key."""
+    """Makes an event of so many tickets; returns its key."""
     key = new_key()
     response = client.post("/initialize", json={"eventId": key, "totalTickets": total})
     assert response.status_code == 201, response.text
@@ -25,7 +25,7 @@ def book(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Res
 
 
 def cancel(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Response:
-    """Gives a ticket back."""
+    """Returns a ticket back."""
     return client.post("/cancel", json={"userId": user, "eventId": key}, headers=headers)
 
 

@@ -20,7 +20,7 @@ LATE = [f"late-{number}" for number in range(TICKETS)]
 
 
 def new_event(system: System) -> tuple[str, int]:
-    """Makes an event with tickets; gives its key and its number."""
+    """Makes an event with tickets; returns its key and its number."""
     key = new_key()
     with open_client(system.url) as client:
         made = client.post("/initialize", json={"eventId": key, "totalTickets": TICKETS})
@@ -32,7 +32,7 @@ def new_event(system: System) -> tuple[str, int]:
 
 
 def live(database: Database, event_id: int) -> set[str]:
-    """Tells who has a live booking."""
+    """Returns who has a live booking."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(
             "SELECT user_id FROM bookings.bookings WHERE event_id = %s AND status = 'CONFIRMED'",

@@ -38,7 +38,7 @@ class Turns:
         await self._granted.wait()
 
     def grant(self) -> None:
-        """Gives the session its turn."""
+        """Returns the session its turn."""
         self.waits.clear()
         self._granted.set()
 

@@ -65,7 +65,7 @@ class Protocol:
     restates_refused: bool = True
 
     def apply(self, shelf: Shelf | None, state: Content) -> tuple[Shelf | None, Verdict]:
-        """Brings a state to the inventory; gives the row and the verdict."""
+        """Brings a state to the inventory; returns the row and the verdict."""
         if shelf is None:
             if state.closed and not self.stores_tombstones:
                 return None, Verdict.APPLIED
@@ -103,7 +103,7 @@ def _state(content: Content) -> EventState:
 
 
 def steps(world: World, protocol: Protocol) -> Iterator[tuple[str, World]]:
-    """Gives every world that may come next, and what leads there."""
+    """Returns every world that may come next, and what leads there."""
     yield from _organizer(world, protocol)
     yield from _finisher(world, protocol)
     for state in world.wire:
@@ -198,7 +198,7 @@ def _differ(one: Content, other: Content) -> bool:
 
 
 def search(protocol: Protocol) -> tuple[str, list[str], int]:
-    """Searches breadth first; gives the broken promise, the way there, and the worlds seen."""
+    """Searches breadth first; returns the broken promise, the way there, and the worlds seen."""
     start = World(Content(1, START), wire=frozenset({Content(1, START)}))
     ways: dict[World, tuple[World, str] | None] = {start: None}
     queue = deque([start])

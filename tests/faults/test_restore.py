@@ -64,7 +64,7 @@ def catalogue(postgres: EmbeddedPostgres) -> Iterator[Database]:
 
 @pytest.fixture
 def backups(postgres: EmbeddedPostgres, catalogue: Database) -> Iterator[Backups]:
-    """Gives backups of the catalogue."""
+    """Returns backups of the catalogue."""
     made = Backups(postgres, catalogue)
     yield made
     made.drop()

@@ -47,7 +47,7 @@ async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
 
 
 async def give_back(pool: Pool, event_id: int, user_id: str) -> Outcome:
-    """Gives a seat back, or leaves the list."""
+    """Returns a seat back, or leaves the list."""
     [outcome] = await Inventory(pool).decide([Ask(GiveBack(event_id, user_id, ANYBODY))])
     return outcome
 
@@ -94,7 +94,7 @@ class WaitingListFixture:
         return number
 
     async def give_back(self, user_id: str) -> None:
-        """Gives the user's seat of the last event back."""
+        """Returns the user's seat of the last event back."""
         await give_back(self.pool, self.events.event_id, user_id)
 
     def forward(self, seconds: float) -> None:

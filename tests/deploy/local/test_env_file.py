@@ -16,7 +16,7 @@ Load = Callable[[str | bytes], None]
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Gives what reads an .env file with the content given, into an environment of the test's."""
+    """Returns a function that loads an .env file with this content, in the test's environment."""
     monkeypatch.setattr(os, "environ", {})
     path = tmp_path / ".env"
 
@@ -28,14 +28,14 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 
 def test_the_environment_wins(load: Load) -> None:
-    """`PORT=4000 make run` would otherwise not do what it says."""
+    """`PORT=4000 make run` could use the port of .env."""
     os.environ["PORT"] = "4000"
     load("\ufeff# of Windows, too\r\nPORT=3000\r\n\r\nexport EXTRA_PORTS='3001, 3002' # more\r\n")
     assert (os.environ["PORT"], os.environ["EXTRA_PORTS"]) == ("4000", "3001, 3002")
 
 
 def test_no_file_is_no_mistake(tmp_path: Path) -> None:
-    """Nobody needs one."""
+    """A checkout without .env could not start."""
     env_file.load(tmp_path / ".env", known_names())
     assert env_file.names(tmp_path / ".env") == frozenset()
 
@@ -44,7 +44,7 @@ def test_no_file_is_no_mistake(tmp_path: Path) -> None:
     "line", ["canary", "BOXOFFICE_SERVICE_KEY: canary", "PORT canary", "=canary", "'canary"]
 )
 def test_a_line_that_assigns_nothing_is_refused(load: Load, line: str) -> None:
-    """It would be passed over, and the setting be what it was; it may have a secret in it."""
+    """A mistyped line could be skipped, or its secret be printed."""
     with pytest.raises(SettingsError) as caught:
         load(f"PORT=3000\n{line}\nEXTRA_PORTS=3001\n")
     assert str(caught.value) == ".env, line 2, must be NAME=value"
@@ -60,20 +60,20 @@ def test_a_line_that_assigns_nothing_is_refused(load: Load, line: str) -> None:
     ],
 )
 def test_a_name_that_is_almost_ours_is_refused(load: Load, name: str, nearest: str) -> None:
-    """Its owner believes closed what is open."""
+    """A mistyped name could leave a protection switched off."""
     with pytest.raises(SettingsError) as caught:
         load(f"{name}=canary")
     assert str(caught.value) == f".env, line 1: {name} is no setting; did you mean {nearest}?"
 
 
 def test_a_file_that_is_no_text_is_refused(load: Load) -> None:
-    """A traceback would not name it."""
+    """A binary file could end in a traceback that does not name it."""
     with pytest.raises(SettingsError, match=r"\.env cannot be read"):
         load(b"PORT=\xff\xfe")
 
 
 def test_names_of_other_systems_are_hinted_at(load: Load) -> None:
-    """Whoever brings the .env of another system sees what each of its settings is called here."""
+    """Settings of another system could be ignored without a word."""
     names = ["DB_HOST", "DB_PASSWORD", "JWT_SECRET", "MAIL_HOST", "REDIS_URI", "NODE_ENV"]
     names += [
         "CORS_ORIGIN",
@@ -93,5 +93,5 @@ def test_names_of_other_systems_are_hinted_at(load: Load) -> None:
 
 
 def test_settings_of_ours_need_no_hint() -> None:
-    """A hint about what is read would send people looking for a mistake."""
+    """A hint could call a valid setting a mistake."""
     assert hints(known_names(), ()) == []

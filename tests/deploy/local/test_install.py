@@ -21,21 +21,21 @@ UV = ("Resolved 2 packages in 3ms", " Downloading grpcio (6.2MiB)", "Prepared 2 
 
 @pytest.fixture
 def command(project: Path, tmp_path: Path) -> list[str | Path]:
-    """Gives the command for two packages, without an installer."""
+    """Returns the command for two packages, without an installer."""
     file = tmp_path / "requirements.txt"
     file.write_text("grpcio==1.85.0 \\\n    --hash=sha256:1==\n# a comment\norjson[x]==3.13\n")
     return [sys.executable, project / "deploy/local/install.py", file]
 
 
 def installer(lines: tuple[str, ...], code: int = 0) -> list[str]:
-    """Gives an installer that prints the lines and ends with the code."""
+    """Returns an installer that prints the lines and ends with the code."""
     program = f"print({chr(10).join(lines)!r}); raise SystemExit({code})"
     return [sys.executable, "-c", program]
 
 
 @pytest.mark.parametrize("lines", [PIP, UV])
 def test_shows_each_step(command: list[str | Path], lines: tuple[str, ...]) -> None:
-    """Whoever waits sees what for, and afterwards how long it took."""
+    """The first install could show nothing for a minute."""
     ended = subprocess.run(
         [*command, *installer(lines)], capture_output=True, text=True, timeout=SECONDS, check=False
     )
@@ -48,7 +48,7 @@ def test_shows_each_step(command: list[str | Path], lines: tuple[str, ...]) -> N
 
 
 def test_a_failure_shows_all_that_was_said(command: list[str | Path]) -> None:
-    """The reason is in what the installer said, and `make` must stop."""
+    """A failed install could hide its reason, or not stop `make`."""
     ended = subprocess.run(
         [*command, *installer(("no such package",), 3)],
         capture_output=True,
@@ -62,7 +62,7 @@ def test_a_failure_shows_all_that_was_said(command: list[str | Path]) -> None:
 
 
 def test_steps_share_a_line_of_the_terminal(command: list[str | Path]) -> None:
-    """A hundred lines would push away what was on the screen."""
+    """A hundred lines could push the screen away."""
     ours, theirs = pty.openpty()
     subprocess.run([*command, *installer(PIP)], stdout=theirs, timeout=SECONDS, check=True)
     os.close(theirs)

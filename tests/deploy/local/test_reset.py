@@ -14,7 +14,7 @@ from tests.deploy.runs import SECONDS
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Gives a data directory with something in it that would be missed."""
+    """Returns a data directory with something in it that would be missed."""
     tmp_path.chmod(0o711)
     home = ServerFolder(tmp_path).home
     (home / "kept").touch()
@@ -39,7 +39,7 @@ def reset(directory: Path, stdin: int, **environment: str) -> subprocess.Popen[s
 def test_asks_at_a_terminal(
     tmp_path: Path, data: Path, answer: str, code: int, *, is_kept: bool
 ) -> None:
-    """A command from the history must not cost the data of a week."""
+    """A command from the shell's history could delete the data."""
     ours, theirs = pty.openpty()
     process = reset(tmp_path, theirs)
     os.close(theirs)
@@ -52,7 +52,7 @@ def test_asks_at_a_terminal(
 
 
 def test_without_a_terminal_nothing_is_deleted(tmp_path: Path, data: Path) -> None:
-    """A script that was not told to delete anything must not do it, or wait for an answer."""
+    """A script could delete the data, or wait for an answer for ever."""
     process = reset(tmp_path, subprocess.DEVNULL)
     said, _ = process.communicate(timeout=SECONDS)
     assert "FORCE=1 means yes" in said
@@ -61,7 +61,7 @@ def test_without_a_terminal_nothing_is_deleted(tmp_path: Path, data: Path) -> No
 
 
 def test_force_does_not_ask(tmp_path: Path, data: Path) -> None:
-    """For scripts."""
+    """A script with FORCE=1 could wait for an answer."""
     process = reset(tmp_path, subprocess.DEVNULL, FORCE="1")
     said, _ = process.communicate(timeout=SECONDS)
     assert "The development database is gone" in said

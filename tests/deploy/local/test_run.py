@@ -30,7 +30,7 @@ def first_event(ports: dict[str, str]) -> dict[str, Any]:
 
 
 def test_starts_serves_and_keeps_its_data(start: Start, ports: dict[str, str]) -> None:
-    """The sample events are there after the first start, and the same ones after the second."""
+    """The first start could fail, or the second one lose the data."""
     run = start(RUN)
     read_until(run, READY)
     before = first_event(ports)
@@ -42,7 +42,7 @@ def test_starts_serves_and_keeps_its_data(start: Start, ports: dict[str, str]) -
 
 
 def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
-    """Sample data can be loaded again; data in use is not touched; a second run needs ports."""
+    """A command could change data that is in use, or fail beside a run."""
     run = start(RUN)
     read_until(run, READY)
     in_use = f"Boxoffice already runs from this folder, as process {run.pid}"
@@ -62,7 +62,7 @@ def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
 
 
 def test_migrates_and_resets_without_a_run(start: Start) -> None:
-    """`make migrate` and `make reset` need nothing that runs, and leave nothing running."""
+    """`make migrate` or `make reset` could need a run, or leave one behind."""
     for command, expected in (
         ("deploy.local.migrate", "The schemas are up to date: accounts, events, bookings"),
         ("deploy.local.reset", "The development database is gone"),
@@ -75,7 +75,7 @@ def test_migrates_and_resets_without_a_run(start: Start) -> None:
 
 
 def test_uses_a_postgresql_of_ones_own(start: Start, ports: dict[str, str]) -> None:
-    """With BOXOFFICE_DATABASE_URL no server is started, and the schemas are made in that one."""
+    """BOXOFFICE_DATABASE_URL could be ignored."""
     with temporary_postgres() as server:
         own = server.create_database("own")
         run = start(RUN, BOXOFFICE_DATABASE_URL=own)
@@ -88,7 +88,7 @@ def test_uses_a_postgresql_of_ones_own(start: Start, ports: dict[str, str]) -> N
 
 
 def test_a_database_that_cannot_be_reached_is_reported(start: Start) -> None:
-    """The message says what failed; there is no traceback to read."""
+    """An unreachable database could end in a traceback."""
     run = start(RUN, BOXOFFICE_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
     said, _ = run.communicate(timeout=SECONDS)
     assert said.startswith("Boxoffice: the database could not be migrated: ")

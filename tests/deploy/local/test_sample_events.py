@@ -20,7 +20,7 @@ class Broken(BaseHTTPRequestHandler):
         self.send_error(500)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @pytest.fixture
@@ -34,26 +34,26 @@ def served(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize("served", [gateway.Handler], indirect=True)
 def test_loading_twice_changes_nothing(served: str) -> None:
-    """Each start of the run loads it; the data is there once."""
+    """Each start could create the sample events again."""
     assert seed(served) == seed(served) == gateway.EVENTS["sample-chamber-music"]
     assert len(gateway.EVENTS) == len(sample_events(datetime.now(UTC)))
 
 
 @pytest.mark.parametrize("served", [Broken], indirect=True)
 def test_a_refusal_is_reported(served: str) -> None:
-    """A gateway that does not take the sample data is broken, and says how."""
+    """A refused sample event could go unnoticed."""
     with pytest.raises(SampleDataError, match="answered 500 to the event sample-chamber-music"):
         seed(served)
 
 
 def test_without_a_gateway() -> None:
-    """`make seed` without `make run` says what to do."""
+    """`make seed` without `make run` could end in a traceback."""
     with pytest.raises(SampleDataError, match="make run"):
         seed("http://127.0.0.1:1")
 
 
 def test_events_are_yet_to_come() -> None:
-    """A past event cannot be booked."""
+    """A sample event could be over, and not be booked."""
     now = datetime.now(UTC)
     starts = [datetime.fromisoformat(event["starts_at"]) for event in sample_events(now)]
     assert min(starts) > now

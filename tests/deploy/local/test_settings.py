@@ -11,27 +11,27 @@ from services.kit.process.settings import OF_COMMANDS, Settings
 
 
 def test_several_extra_ports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gateway can stand in for several systems at once, each on the port it is known by."""
+    """Only one extra port could be read."""
     monkeypatch.setenv("EXTRA_PORTS", "3001, 8000,8080")
     assert RunSettings.load().extra_ports == (3001, 8000, 8080)
 
 
 def test_an_empty_setting_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`PORT= make run` is what a shell makes of an unset variable."""
+    """`PORT= make run` could be refused."""
     monkeypatch.setenv("PORT", "")
     assert RunSettings.load().port == 3000
 
 
 @pytest.mark.parametrize("name", ["BOXOFFICE_DATABASE_URL", "DATABASE_URL"])
 def test_a_database_of_ones_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both names are taken; the second is what many platforms set."""
+    """DATABASE_URL, which many platforms set, could be ignored."""
     monkeypatch.setenv(name, "postgresql://localhost/boxoffice")
     assert RunSettings.load().database_url == "postgresql://localhost/boxoffice"
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
 def test_names_the_setting_that_cannot_be_used(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names the variable, not a field of ours."""
+    """The message could name a field that the user does not know."""
     monkeypatch.setenv("EVENTS_PORT", port)
     with pytest.raises(SettingsError, match=f"EVENTS_PORT={port} must be"):
         RunSettings.load()
@@ -47,21 +47,21 @@ def test_names_the_setting_that_cannot_be_used(port: str, monkeypatch: pytest.Mo
     ],
 )
 def test_the_gateways_address(host: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Listening everywhere is not an address that can be called."""
+    """The banner could show 0.0.0.0, which no client can call."""
     monkeypatch.setenv("GATEWAY_HOST", host)
     assert RunSettings.load().gateway_url == url
 
 
 @pytest.mark.parametrize("name", ["HOST", "RELOAD", "FORCE", "OPEN_ACCESS"])
 def test_what_is_not_ours_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some shells set HOST; the gateway is not to listen there."""
+    """HOST, which some shells set, could change where the gateway listens."""
     before = RunSettings.load()
     monkeypatch.setenv(name, "true")
     assert RunSettings.load() == before
 
 
 def test_every_process_is_checked_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that cannot start would end the run half a minute later."""
+    """A wrong setting of a service could end the run half a minute later."""
     monkeypatch.setenv("BOOKINGS_OFFER_SECONDS", "-1")
     monkeypatch.setenv("GATEWAY_RATE_LIMITS", "off1")
     monkeypatch.setenv("EVENTS_POOLSIZE", "8")
@@ -72,7 +72,7 @@ def test_every_process_is_checked_before_anything_starts(monkeypatch: pytest.Mon
 
 
 def test_services_know_the_names_of_the_commands() -> None:
-    """A service refuses names of the shared prefix that it does not know, and those are ours."""
+    """A service could refuse a setting that belongs to the commands."""
     shared = {name for name in known_names() if name.startswith("BOXOFFICE_")}
     assert shared == names_of(Settings) | set(OF_COMMANDS)
 
@@ -85,7 +85,7 @@ def test_every_setting_is_documented(project: Path) -> None:
 
 
 def test_the_example_of_env_has_only_settings(project: Path) -> None:
-    """A copy of it with a line uncommented has to be accepted."""
+    """A line of .env.example could be refused once it is uncommented."""
     lines = (project / ".env.example").read_text().splitlines()
     settings = [line[1:].partition("=")[0] for line in lines if re.match("#[A-Z_]+=", line)]
     assert settings

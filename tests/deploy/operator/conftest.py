@@ -13,7 +13,7 @@ Type = Callable[..., Result]
 
 @pytest.fixture
 def type_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> Type:
-    """Gives what runs `boxoffice` with the arguments given."""
+    """Returns a function that runs `boxoffice` with arguments."""
     monkeypatch.setenv("ACCOUNTS_DATABASE_URL", database.accounts_dsn)
 
     def type_in(*arguments: str) -> Result:

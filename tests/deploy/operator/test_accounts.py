@@ -11,7 +11,7 @@ EMAIL = "Ada.Lovelace@example.com"
 
 @pytest.fixture
 def account(database: Database) -> str:
-    """Adds an account of EMAIL; gives its id."""
+    """Adds an account of EMAIL; returns its id."""
     return add_account(database, email=EMAIL, canonical_email=EMAIL.lower())
 
 
@@ -24,7 +24,7 @@ def state(database: Database) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("email", [EMAIL, EMAIL.lower(), f" {EMAIL.upper()} "])
 def test_makes_an_admin(type_in: Type, database: Database, account: str, email: str) -> None:
-    """In whatever case the address is typed; tokens with the former role end."""
+    """The case of an address could matter, or a token keep its former role."""
     result = type_in("make-admin", email)
     assert result.exit_code == 0
     assert "is ADMIN, and was USER" in result.output
@@ -34,21 +34,21 @@ def test_makes_an_admin(type_in: Type, database: Database, account: str, email: 
 def test_making_an_admin_again_ends_no_tokens(
     type_in: Type, database: Database, account: str
 ) -> None:
-    """A command that was typed twice is harmless."""
+    """A command that is typed twice could log the admin out."""
     type_in("make-admin", EMAIL)
     assert "is ADMIN, already" in type_in("make-admin", EMAIL).output
     assert state(database) == ("ADMIN", 2, False)
 
 
 def test_takes_a_role_away(type_in: Type, database: Database, account: str) -> None:
-    """With the same word for all roles."""
+    """A role could be given but not taken away."""
     assert type_in("set-role", EMAIL, "organizer").exit_code == 0
     assert type_in("set-role", EMAIL, "USER").exit_code == 0
     assert state(database) == ("USER", 3, False)
 
 
 def test_bans_and_takes_it_back(type_in: Type, database: Database, account: str) -> None:
-    """The ban ends tokens, its end begins no new ones."""
+    """A banned account could keep its tokens, or get them back."""
     assert type_in("ban", EMAIL).exit_code == type_in("ban", EMAIL).exit_code == 0
     assert state(database) == ("USER", 2, True)
     assert type_in("unban", EMAIL).exit_code == type_in("unban", EMAIL).exit_code == 0
@@ -60,7 +60,7 @@ def test_bans_and_takes_it_back(type_in: Type, database: Database, account: str)
     [("make-admin",), ("set-role", "USER"), ("ban",), ("unban",)],
 )
 def test_says_whom_it_does_not_know(type_in: Type, arguments: tuple[str, ...]) -> None:
-    """No traceback, and no success."""
+    """A mistyped address could end in a traceback, or in success."""
     command, *others = arguments
     result = type_in(command, "nobody@example.com", *others)
     assert result.exit_code == 1
@@ -68,7 +68,7 @@ def test_says_whom_it_does_not_know(type_in: Type, arguments: tuple[str, ...]) -
 
 
 def test_knows_no_other_role(type_in: Type, database: Database, account: str) -> None:
-    """And says which there are."""
+    """A mistyped role could be stored."""
     result = type_in("set-role", EMAIL, "OWNER")
     assert result.exit_code == 2
     assert "organizer" in result.output.lower()

@@ -19,7 +19,7 @@ SECONDS = 20
 
 @pytest.fixture(autouse=True)
 def account(database: Database) -> str:
-    """Adds an account of EMAIL; gives its id."""
+    """Adds an account of EMAIL; returns its id."""
     return add_account(database, email=EMAIL, canonical_email=EMAIL)
 
 
@@ -34,7 +34,7 @@ def holder(database: Database, api_key: str) -> ResolvedApiKey:
 
 
 def test_prints_the_key_and_nothing_else(database: Database, account: str) -> None:
-    """So that a script can take it; it is good at once, for what it was made for."""
+    """A script could not use the output, or the key not work."""
     scopes = ("--scope", "bookings_read", "--scope", "EVENTS_WRITE")
     finished = subprocess.run(
         [sys.executable, "-m", "deploy.operator", "api-key", EMAIL, *scopes],
@@ -51,7 +51,7 @@ def test_prints_the_key_and_nothing_else(database: Database, account: str) -> No
 
 
 def test_a_key_may_expire(type_in: Type, database: Database) -> None:
-    """And has a name by which its owner finds it."""
+    """A key could last for ever, or its owner not recognise it."""
     type_in("api-key", EMAIL, "--scope", "EVENTS_WRITE", "--days", "30", "--name", "nightly")
     kept = "SELECT name, expires_at - created_at > interval '29 days' FROM api_keys"
     assert read(database, kept) == [("nightly", True)]
@@ -71,7 +71,7 @@ def test_a_key_may_expire(type_in: Type, database: Database) -> None:
 def test_says_what_is_wrong(
     type_in: Type, database: Database, arguments: tuple[str, ...], said: str
 ) -> None:
-    """And makes no key."""
+    """A wrong scope or name could make a key."""
     result = type_in("api-key", EMAIL, *arguments)
     assert result.exit_code > 0
     assert said in result.output
@@ -79,7 +79,7 @@ def test_says_what_is_wrong(
 
 
 def test_a_banned_account_gets_no_key(type_in: Type, database: Database) -> None:
-    """It would be refused anyway."""
+    """A banned account could get a key."""
     execute(database, "UPDATE accounts SET banned_at = now()")
     result = type_in("api-key", EMAIL, "--scope", "EVENTS_WRITE")
     assert result.exit_code == 1
@@ -87,6 +87,6 @@ def test_a_banned_account_gets_no_key(type_in: Type, database: Database) -> None
 
 
 def test_an_admins_key_acts_for_anyone(type_in: Type) -> None:
-    """Which needs two commands and no restart."""
+    """A key for any user could need a restart, or be refused."""
     assert type_in("make-admin", EMAIL).exit_code == 0
     assert type_in("api-key", EMAIL, "--scope", "BOOKINGS_ANY_USER").exit_code == 0

@@ -20,7 +20,7 @@ SECONDS = 60
 
 @pytest.mark.parametrize("command", sorted(boxoffice.commands))
 def test_each_command_says_what_it_needs(type_in: Type, command: str) -> None:
-    """So that nobody has to start what is not needed, or to guess what is."""
+    """An operator could start what a command does not need."""
     result = type_in(command, "--help")
     assert result.exit_code == 0
     assert "Needs " in result.output
@@ -29,7 +29,7 @@ def test_each_command_says_what_it_needs(type_in: Type, command: str) -> None:
 def test_migrates_with_the_owners_rights(
     type_in: Type, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the environment names, as often as one likes."""
+    """A second migration could fail."""
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", database.owner_dsn)
     for service, password in PASSWORDS.items():
         monkeypatch.setenv(f"{service.upper()}_DATABASE_PASSWORD", password)
@@ -41,7 +41,7 @@ def test_migrates_with_the_owners_rights(
 def test_says_which_setting_is_missing(
     type_in: Type, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One password without the others is a mistake, not the development run."""
+    """A missing password could migrate the development database instead."""
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", database.owner_dsn)
     monkeypatch.setenv("EVENTS_DATABASE_PASSWORD", "secret")
     result = type_in("migrate")
@@ -53,7 +53,7 @@ def test_says_which_setting_is_missing(
 
 
 def test_a_database_that_does_not_answer(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to do about it, and shows no password."""
+    """The message could lack a remedy, or show the password."""
     monkeypatch.setenv("ACCOUNTS_DATABASE_URL", "postgresql://a:canary@127.0.0.1:1/none")
     monkeypatch.setattr("deploy.operator.database.OPEN_SECONDS", 0.2)
     result = type_in("ban", "ada@example.com")
@@ -63,7 +63,7 @@ def test_a_database_that_does_not_answer(type_in: Type, monkeypatch: pytest.Monk
 
 
 def test_a_database_that_does_not_answer_is_one_sentence() -> None:
-    """The pool tells of each attempt, and the sentence that helps was below a page of that."""
+    """The pool's warnings could hide the message."""
     unreachable = {"ACCOUNTS_DATABASE_URL": "postgresql://a:canary@127.0.0.1:1/none"}
     ended = subprocess.run(
         [sys.executable, "-m", "deploy.operator", "ban", "ada@example.com"],
@@ -80,14 +80,14 @@ def test_a_database_that_does_not_answer_is_one_sentence() -> None:
 
 
 def test_shows_its_version(type_in: Type) -> None:
-    """Whoever reports a defect is asked for it first."""
+    """A report of a defect could lack the version."""
     result = type_in("--version")
     assert result.exit_code == 0
     assert result.output == f"boxoffice, version {version('boxoffice')}\n"
 
 
 def test_a_misspelt_setting_is_refused(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command would work on another database than its user means."""
+    """A command could change another database than its user means."""
     monkeypatch.setenv("BOXOFFICE_DATA_DIR", "/elsewhere")
     result = type_in("ban", "ada@example.com")
     assert result.exit_code == 2
@@ -99,7 +99,7 @@ def test_a_misspelt_setting_is_refused(type_in: Type, monkeypatch: pytest.Monkey
 def test_a_development_run_that_never_was(
     type_in: Type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asking for its database makes none."""
+    """A command could create an empty development database."""
     monkeypatch.delenv("ACCOUNTS_DATABASE_URL")
     monkeypatch.setenv("BOXOFFICE_DATA_DIRECTORY", str(tmp_path / "none"))
     result = type_in("ban", "ada@example.com")
@@ -117,7 +117,7 @@ def installed(folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("folder", [PROJECT, Path("/")])
 def test_the_installed_command_finds_the_checkout(folder: Path) -> None:
-    """The one it was installed from, wherever it is typed."""
+    """The command could work in the checkout's folder only."""
     finished = installed(folder)
     assert finished.returncode == 0, finished.stderr
     assert "rotate-keys" in finished.stdout
@@ -125,7 +125,7 @@ def test_the_installed_command_finds_the_checkout(folder: Path) -> None:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """Gives a folder with what `pip install .` installs of the command, and no library beside."""
+    """Returns a folder with what `pip install .` installs of the command, and no library beside."""
     folder = tmp_path / "site-packages"
     (folder / "boxoffice").mkdir(parents=True)
     shutil.copy(PROJECT / "protos/boxoffice/command.py", folder / "boxoffice")
@@ -153,7 +153,7 @@ def alone(package: Path, folder: Path, *arguments: str) -> subprocess.CompletedP
 
 @pytest.mark.parametrize("folder", [PROJECT, Path("/")])
 def test_the_package_alone_explains_itself(package: Path, folder: Path) -> None:
-    """`pip install .` brings the script along, which must not answer with a traceback."""
+    """The command of the package alone could end in a traceback."""
     helped = alone(package, folder, "--help")
     assert (helped.returncode, helped.stderr) == (0, "")
     assert "Run this in a checkout" in helped.stdout
@@ -168,7 +168,7 @@ def test_the_package_alone_explains_itself(package: Path, folder: Path) -> None:
 def test_the_package_alone_says_what_a_command_lacks(
     package: Path, folder: Path, remedy: str
 ) -> None:
-    """In one line: a checkout, or the libraries of the services."""
+    """The command of the package alone could hide what it lacks."""
     refused = alone(package, folder, "ban", "ada@example.com")
     [line] = refused.stderr.splitlines()
     assert line.startswith("boxoffice: ")

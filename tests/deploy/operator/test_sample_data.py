@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("served")
 def test_seeding_twice_changes_nothing(type_in: Type, database: Database) -> None:
-    """The second time prints the same, and keeps whatever became of the accounts."""
+    """A second call could reset accounts, or create them again."""
     type_in("rotate-keys")
     first = type_in("seed")
     assert first.exit_code == 0, first.output
@@ -41,7 +41,7 @@ def test_seeding_twice_changes_nothing(type_in: Type, database: Database) -> Non
 
 @pytest.mark.usefixtures("served")
 def test_says_how_to_log_in(type_in: Type) -> None:
-    """With every address, its role and the password."""
+    """An address, a role or the password could be missing in the output."""
     type_in("rotate-keys")
     lines = [line.split() for line in type_in("seed").output.splitlines()]
     for sample in SAMPLES:
@@ -51,7 +51,7 @@ def test_says_how_to_log_in(type_in: Type) -> None:
 def test_production_has_no_such_accounts(
     type_in: Type, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everybody knows their password."""
+    """Production could get accounts with a known password."""
     monkeypatch.setenv("BOXOFFICE_ENV", "production")
     result = type_in("seed")
     assert result.exit_code == 1
@@ -60,7 +60,7 @@ def test_production_has_no_such_accounts(
 
 
 def test_without_a_gateway(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what to start."""
+    """A missing gateway could end in a traceback."""
     monkeypatch.setenv("PORT", "1")
     type_in("rotate-keys")
     result = type_in("seed")

@@ -8,7 +8,7 @@ PERIODS = "SELECT kid, signs_from <= now() FROM signing_keys ORDER BY signs_from
 
 
 def test_the_first_key_signs_at_once(type_in: Type, database: Database) -> None:
-    """There is no other that it could take over from."""
+    """A new system could have no key for ten minutes."""
     result = type_in("rotate-keys")
     [(kid, signs)] = read(database, PERIODS)
     assert result.output == f"The key {kid} signs now.\n"
@@ -16,7 +16,7 @@ def test_the_first_key_signs_at_once(type_in: Type, database: Database) -> None:
 
 
 def test_the_next_key_waits_to_be_known(type_in: Type, database: Database) -> None:
-    """Whoever checks tokens has it before the first one that it signed."""
+    """A token could be signed with a key that services do not know yet."""
     type_in("rotate-keys")
     result = type_in("rotate-keys")
     [(former, signs), (kid, signs_yet)] = read(database, PERIODS)
@@ -26,7 +26,7 @@ def test_the_next_key_waits_to_be_known(type_in: Type, database: Database) -> No
 
 
 def test_keys_in_wrong_hands_are_deleted(type_in: Type, database: Database) -> None:
-    """The new one signs at once, and nobody believes the others any more."""
+    """A stolen key could go on signing valid tokens."""
     type_in("rotate-keys")
     type_in("rotate-keys")
     result = type_in("rotate-keys", "--compromised")
@@ -36,7 +36,7 @@ def test_keys_in_wrong_hands_are_deleted(type_in: Type, database: Database) -> N
 
 
 def test_a_key_is_shown_by_its_name_only(type_in: Type, database: Database) -> None:
-    """No half of it is printed."""
+    """The command could print key material."""
     printed = type_in("rotate-keys").output + type_in("rotate-keys", "--compromised").output
     for (secret,) in read(database, "SELECT private_key FROM signing_keys"):
         assert secret.hex() not in printed

@@ -41,7 +41,7 @@ def shown(port: int) -> str:
 
 
 async def test_a_letter_is_shown_and_its_code_logged() -> None:
-    """Whoever tries things out need not set up a mail server."""
+    """A newcomer could need a mail server to read a code."""
     log = io.StringIO()
     [port] = free_ports(1)
     printer = LogPrinter(log, readable=False, coloured=False)
@@ -57,20 +57,20 @@ async def test_a_letter_is_shown_and_its_code_logged() -> None:
 
 @pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])
 def test_the_page_is_at_each_address_of_localhost(host: str) -> None:
-    """Browsers try either one first."""
+    """A browser could try the one address that is not served."""
     with serve_page(list, 0) as port, urllib.request.urlopen(f"http://{host}:{port}/") as answer:
         assert answer.status == 200
 
 
 def test_what_a_letter_says_stays_text() -> None:
-    """Names and addresses are made up by strangers."""
+    """A name or an address in a letter could inject HTML."""
     letter = Letter(datetime.now(UTC), "<b>@c.de", "<script>", "<img>")
     assert not {"<b>", "<script>", "<img>"} & set(page([letter]).split())
     assert "&lt;script&gt;" in page([letter])
 
 
 def test_no_other_name_leads_to_the_page() -> None:
-    """A stranger's page, whose name leads to this machine, reads nothing."""
+    """A foreign page could read the letters by DNS rebinding."""
     with serve_page(list, 0) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/", headers={"Host": f"evil.example:{port}"})
@@ -82,5 +82,5 @@ def test_no_other_name_leads_to_the_page() -> None:
 
 @pytest.mark.parametrize("content", [b"", "no letter", b"Subject: x\n\nhello"])
 def test_whatever_comes_is_a_letter(content: bytes | str) -> None:
-    """Any program may send here."""
+    """A malformed letter could end the mailbox."""
     assert read(content).code is None

@@ -17,7 +17,7 @@ NEW = "postgres (PostgreSQL) 17.10 (Debian 17.10-1)"
 
 @pytest.fixture
 def system() -> Iterator[Path]:
-    """Gives a folder that is open to the server's user, for programs."""
+    """Returns a folder that is open to the server's user, for programs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_used(
 
 
 def test_a_program_that_does_not_run(system: Path) -> None:
-    """A build for another processor is refused as such."""
+    """A build for another processor could fail later, without a reason."""
     install(system, version=NEW)
     (system / "postgres").write_text("#!/nowhere")
     with pytest.raises(ValueError, match="its postgres does not run"):

@@ -25,7 +25,7 @@ initdb: removing contents of data directory "/data/postgres/data.unfinished"
     ],
 )
 def test_a_full_disk_is_a_sentence(tmp_path: Path, said: str) -> None:
-    """A page of initdb's output has the reason somewhere in its middle."""
+    """The reason could be hidden in a page of initdb's output."""
     sentence = full_disk(tmp_path, said)
     assert sentence is not None
     assert sentence.startswith(f"the disk of {tmp_path} is full: a new database takes ")
@@ -33,12 +33,12 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, said: str) -> None:
 
 
 def test_what_else_went_wrong_is_passed_on(tmp_path: Path) -> None:
-    """Not every failure is the disk's."""
+    """Another failure could be blamed on the disk."""
     assert full_disk(tmp_path, "FATAL:  data directory has invalid permissions") is None
 
 
 def test_the_reason_of_a_failure_names_a_full_disk(tmp_path: Path) -> None:
-    """What the server logged decides; without a sign of it the log itself is shown."""
+    """The log of a failed server could be shown without its reason."""
     server = EmbeddedPostgres(tmp_path)
     server._folder.log.write_text("PANIC: No space left on device\n")
     assert " is full: " in server.failure_reason()
@@ -50,7 +50,7 @@ def test_the_reason_of_a_failure_names_a_full_disk(tmp_path: Path) -> None:
 def test_a_data_directory_that_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str
 ) -> None:
-    """The setting is named, not the system call that failed."""
+    """The message could name a system call in place of the setting."""
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setenv("BOXOFFICE_DATA_DIRECTORY", str(file / below))
@@ -61,7 +61,7 @@ def test_a_data_directory_that_is_a_file(
 
 
 def test_a_data_directory_that_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a read-only disk; /proc is one that not even root writes to."""
+    """A read-only disk could be noticed only by initdb; not even root writes to /proc."""
     monkeypatch.setenv("BOXOFFICE_DATA_DIRECTORY", "/proc/boxoffice")
     with pytest.raises(SettingsError, match=r"^BOXOFFICE_DATA_DIRECTORY=/proc/boxoffice must be"):
         data_directory(RunSettings.load())

@@ -23,7 +23,7 @@ SOMEBODY = Account(os.geteuid() + 1, os.getegid() + 1)
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Path]:
-    """Gives a path below a folder that is closed to others."""
+    """Returns a path below a folder that is closed to others."""
     tmp_path.chmod(0o700)
     path = tmp_path / "postgres"
     yield path
@@ -32,13 +32,13 @@ def closed(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_we_stay_where_we_are(closed: Path) -> None:
-    """An ordinary user's server keeps its files in the checkout."""
+    """The files of an ordinary user could leave the checkout."""
     assert home_for(closed, OURSELVES) == closed
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
 
 
-def test_a_closed_folder_gets_a_twin(closed: Path) -> None:
-    """Root's folders are left closed; the server's files go elsewhere, and a link says where."""
+def test_a_closed_folder_becomes_a_link(closed: Path) -> None:
+    """Root's closed folders could keep the server from starting, or be opened for it."""
     home = home_for(closed, SOMEBODY)
     assert closed.readlink() == home
     assert reachable(home / "data", SOMEBODY)
@@ -47,25 +47,25 @@ def test_a_closed_folder_gets_a_twin(closed: Path) -> None:
 
 
 def test_data_is_not_forgotten_when_a_folder_is_closed(closed: Path) -> None:
-    """A new, empty database in place of the old one would look like a loss."""
+    """A new, empty database could replace one that cannot be reached."""
     closed.mkdir()
     with pytest.raises(ForeignFolderError, match="no longer be reached"):
         home_for(closed, SOMEBODY)
 
 
 def test_a_planted_link_is_refused(tmp_path: Path) -> None:
-    """In a folder open to all, somebody could lay out the path for us."""
+    """Another user could redirect the files by a link in a shared folder."""
     (tmp_path / "planted").symlink_to(tmp_path)
     with pytest.raises(ForeignFolderError, match="belongs to another user"):
         private_folder(tmp_path / "planted")
 
 
 def test_a_planted_folder_is_refused(tmp_path: Path) -> None:
-    """The same goes for a folder that is not its account's."""
+    """Another user could prepare the folder and read the files."""
     with pytest.raises(ForeignFolderError, match="belongs to another user"):
         private_folder(tmp_path, account=SOMEBODY)
 
 
 def test_the_server_never_runs_as_root() -> None:
-    """PostgreSQL refuses to, and rightly."""
+    """PostgreSQL would refuse to start."""
     assert server_account().uid != 0

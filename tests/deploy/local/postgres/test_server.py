@@ -35,7 +35,7 @@ KERNEL_WITHOUT_LEASH = "another"
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Gives the folder of one server after another; for root it is closed to the server's user."""
+    """Returns a folder for servers, closed to the user that they run as if we are root."""
     directory = tmp_path_factory.mktemp("server")
     yield directory
     EmbeddedPostgres(directory).remove()
@@ -70,7 +70,7 @@ def socket_folder(server: EmbeddedPostgres) -> Path:
 
 
 def test_keeps_data_over_a_restart(directory: Path) -> None:
-    """What was committed before a stop is there after the next start."""
+    """Committed data could be lost by a restart."""
     server = EmbeddedPostgres(directory)
     with server, psycopg.connect(server.create_database("kept")) as connection:
         connection.execute("CREATE TABLE seats (id int)")
@@ -79,7 +79,7 @@ def test_keeps_data_over_a_restart(directory: Path) -> None:
 
 
 def test_is_durable_unless_told_otherwise(directory: Path) -> None:
-    """Development data and benchmarks pay for a real flush; only tests do without."""
+    """Development data could be lost by a crash of the machine."""
     names = ("fsync", "full_page_writes", "synchronous_commit")
     for durable, expected in ((True, "on"), (False, "off")):
         server = EmbeddedPostgres(directory, durable=durable)
@@ -89,7 +89,7 @@ def test_is_durable_unless_told_otherwise(directory: Path) -> None:
 
 
 def test_databases_are_utf8_and_cloned_from_a_template() -> None:
-    """Names of events are any text, and a test's database starts as a copy of a prepared one."""
+    """A name of an event could be refused, or a test start with an empty database."""
     with temporary_postgres() as server:
         with psycopg.connect(server.create_database("prepared")) as connection:
             connection.execute("CREATE TABLE events AS SELECT 'Žižek ∞' AS name")
@@ -99,7 +99,7 @@ def test_databases_are_utf8_and_cloned_from_a_template() -> None:
 
 
 def test_refuses_a_wrong_password() -> None:
-    """A role of one service cannot pass for another, not even over the unix socket."""
+    """A service could log in as another one over the unix socket."""
     with temporary_postgres() as server:
         wrong = psycopg.conninfo.make_conninfo(server.dsn(), password="guess")
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -107,7 +107,7 @@ def test_refuses_a_wrong_password() -> None:
 
 
 def test_leaves_nothing_of_a_temporary_server() -> None:
-    """Neither its process nor its files nor its socket outlive the block."""
+    """A test run could leave processes, files or sockets behind."""
     with temporary_postgres() as server:
         assert server.pid is not None
         process = psutil.Process(server.pid)
@@ -120,7 +120,7 @@ def test_leaves_nothing_of_a_temporary_server() -> None:
 
 
 def test_runs_below_a_long_path_and_on_a_port(directory: Path) -> None:
-    """A unix socket's path is limited to 107 bytes; a checkout's is not."""
+    """A long path could exceed the 107 bytes of a unix socket's name."""
     deep = directory / ("d" * 100) / ("e" * 100)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -133,7 +133,7 @@ def test_runs_below_a_long_path_and_on_a_port(directory: Path) -> None:
 
 
 def test_files_are_closed_to_others(directory: Path) -> None:
-    """Data, password and socket are for the server's user and ours alone."""
+    """Another user could read the data or the password."""
     with EmbeddedPostgres(directory, durable=False) as server:
         home = (directory / "postgres").resolve()
         sockets = socket_folder(server)
@@ -143,7 +143,7 @@ def test_files_are_closed_to_others(directory: Path) -> None:
 
 
 def test_a_second_start_names_the_first(directory: Path, parent: subprocess.Popen[str]) -> None:
-    """Two runs from one checkout would share data; the second is told who has it."""
+    """Two runs could share one data folder."""
     server_of(parent)
     with pytest.raises(PostgresInUseError, match=str(parent.pid)):
         EmbeddedPostgres(directory).start()
@@ -153,7 +153,7 @@ def test_a_second_start_names_the_first(directory: Path, parent: subprocess.Pope
 def test_ends_with_its_parent(
     directory: Path, parent: subprocess.Popen[str], number: signal.Signals
 ) -> None:
-    """A parent that dies without a word takes its server along."""
+    """A killed parent could leave its server behind."""
     server = server_of(parent)
     parent.send_signal(number)
     assert psutil.wait_procs([server], timeout=STOP_SECONDS)[1] == []
@@ -161,7 +161,7 @@ def test_ends_with_its_parent(
 
 @pytest.mark.parametrize("parent", [KERNEL_WITHOUT_LEASH], indirect=True)
 def test_starts_again_beside_an_orphan(directory: Path, parent: subprocess.Popen[str]) -> None:
-    """Where the kernel did not end a dead parent's server, the next start does."""
+    """A server that was left behind could block the next start."""
     orphan = server_of(parent)
     parent.kill()
     parent.wait()
@@ -172,7 +172,7 @@ def test_starts_again_beside_an_orphan(directory: Path, parent: subprocess.Popen
 
 
 def test_starts_again_after_its_postmaster_was_killed(directory: Path) -> None:
-    """Backends of a killed server block the next one until they are gone."""
+    """Backends of a killed server could block the next start."""
     server = EmbeddedPostgres(directory, durable=False)
     server.start()
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
@@ -187,7 +187,7 @@ def test_starts_again_after_its_postmaster_was_killed(directory: Path) -> None:
 
 
 def test_ignores_a_number_that_passed_to_somebody_else(directory: Path) -> None:
-    """After a restart of the machine the number in postmaster.pid may be anybody's."""
+    """A stale process id could block the start, or an innocent process be killed."""
     with EmbeddedPostgres(directory, durable=False) as server:
         pid_file = (directory / "postgres").resolve() / "data" / "postmaster.pid"
         content = pid_file.read_text().splitlines()
@@ -199,7 +199,7 @@ def test_ignores_a_number_that_passed_to_somebody_else(directory: Path) -> None:
 
 
 def test_a_failed_start_says_why_and_can_be_tried_again(directory: Path) -> None:
-    """An error of the start carries PostgreSQL's own words, and lets go of the folder."""
+    """A failed start could hide its reason, or keep the folder locked."""
     server = EmbeddedPostgres(directory, durable=False)
     with server:
         version = (directory / "postgres").resolve() / "data" / "PG_VERSION"

@@ -23,7 +23,7 @@ SETTINGS = (
 
 @pytest.fixture(params=addresses("localhost"))
 def taken(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Gives a port that somebody listens on, at either address of this machine."""
+    """Returns a port that somebody listens on, at either address of this machine."""
     family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
     with socket.create_server((request.param, 0), family=family) as server:
         yield str(server.getsockname()[1])
@@ -44,7 +44,7 @@ def check() -> None:
 
 
 def test_free_ports_are_fine() -> None:
-    """A check leaves the ports free."""
+    """The check itself could keep a port in use."""
     check()
     check()
 
@@ -53,7 +53,7 @@ def test_free_ports_are_fine() -> None:
 def test_names_the_port_and_its_setting(
     setting: str, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says what to type in order to get on."""
+    """A user could not see which setting changes the taken port."""
     monkeypatch.setenv(setting, taken)
     with pytest.raises(
         PortTakenError,
@@ -63,7 +63,7 @@ def test_names_the_port_and_its_setting(
 
 
 def test_two_settings_cannot_share_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second of two would fail to start, long after the first."""
+    """Two processes with one port could fail long after the start."""
     monkeypatch.setenv("EVENTS_PORT", "12345")
     monkeypatch.setenv("BOOKINGS_PORT", "12345")
     with pytest.raises(PortTakenError, match="EVENTS_PORT and BOOKINGS_PORT both ask"):
@@ -71,7 +71,7 @@ def test_two_settings_cannot_share_a_port(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_an_address_of_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that is not ours is no taken port, and the message does not say so."""
+    """A foreign address could be reported as a taken port."""
     monkeypatch.setenv("GATEWAY_HOST", "192.0.2.1")
     with pytest.raises(PortTakenError, match=r"assign .* GATEWAY_HOST"):
         check()

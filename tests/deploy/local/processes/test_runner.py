@@ -30,7 +30,7 @@ def start_stand_ins(start: Start) -> Start:
 def test_announces_itself_and_stops_when_asked(
     start_stand_ins: Start, ports: dict[str, str], number: signal.Signals
 ) -> None:
-    """A newcomer sees where to knock and what to type; Ctrl-C leaves nothing running."""
+    """A newcomer could see no address, or Ctrl-C leave processes running."""
     run = start_stand_ins()
     words = "".join(read_until(run, READY))
     started = processes(run)
@@ -47,7 +47,7 @@ def test_announces_itself_and_stops_when_asked(
 
 
 def test_stops_the_gateway_before_the_services(start_stand_ins: Start) -> None:
-    """A request that is in flight in the gateway still finds its services."""
+    """A request in flight could lose its services."""
     run = start_stand_ins()
     read_until(run, READY)
     run.send_signal(signal.SIGINT)
@@ -57,7 +57,7 @@ def test_stops_the_gateway_before_the_services(start_stand_ins: Start) -> None:
 
 
 def test_a_service_that_ends_ends_the_run(start_stand_ins: Start) -> None:
-    """Half a Boxoffice is worse than none; the message says which half is missing."""
+    """A run could go on without one of its services."""
     run = start_stand_ins()
     serving = read_until(run, READY)
     service = next(json.loads(line) for line in serving if '"serving"' in line)
@@ -70,7 +70,7 @@ def test_a_service_that_ends_ends_the_run(start_stand_ins: Start) -> None:
 
 
 def test_a_database_that_ends_ends_the_run(start_stand_ins: Start) -> None:
-    """The same goes for PostgreSQL, whose last words are passed on."""
+    """A run could go on without its database, or hide why it ended."""
     run = start_stand_ins()
     read_until(run, READY)
     postmaster = next(child for child in processes(run) if "postgres" in child.name())
@@ -82,7 +82,7 @@ def test_a_database_that_ends_ends_the_run(start_stand_ins: Start) -> None:
 
 
 def test_a_second_signal_forces_the_end(start_stand_ins: Start) -> None:
-    """Who presses Ctrl-C twice does not wait for a process that will not end."""
+    """A process that does not end could hold up the second Ctrl-C."""
     run = start_stand_ins(STUBBORN="1")
     read_until(run, READY)
     started = processes(run)
@@ -97,7 +97,7 @@ def test_a_second_signal_forces_the_end(start_stand_ins: Start) -> None:
 
 
 def test_a_killed_run_takes_everything_along(start_stand_ins: Start) -> None:
-    """Not even `kill -9` leaves a process behind, and the next run starts."""
+    """`kill -9` could leave processes that block the next run."""
     run = start_stand_ins()
     read_until(run, READY)
     started = processes(run)
@@ -107,7 +107,7 @@ def test_a_killed_run_takes_everything_along(start_stand_ins: Start) -> None:
 
 
 def test_goes_on_when_nobody_reads(start_stand_ins: Start) -> None:
-    """`make run | head` closes the pipe early; the end is still an orderly one."""
+    """A closed pipe, as of `make run | head`, could end the run without order."""
     run = start_stand_ins()
     read_until(run, READY)
     started = processes(run)
@@ -119,7 +119,7 @@ def test_goes_on_when_nobody_reads(start_stand_ins: Start) -> None:
 
 
 def test_starts_again_when_a_file_changes(start: Start, tmp_path: Path) -> None:
-    """With reloading on, saving a file is enough, and a broken one waits to be mended."""
+    """A broken file could end a run with reloading."""
     code = tmp_path / "code"
     service = shutil.copytree(STAND_INS, code / "services") / "service.py"
     shutil.copy(STAND_INS / "gateway.py", code)
@@ -134,7 +134,7 @@ def test_starts_again_when_a_file_changes(start: Start, tmp_path: Path) -> None:
 
 
 def test_the_services_do_not_see_the_owners_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service holds the key to its own schema, never the one to all of them."""
+    """A service could get the rights of the database's owner."""
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", "dbname=owner")
     monkeypatch.setenv("DATABASE_URL", "dbname=owner")
     dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
@@ -145,7 +145,7 @@ def test_the_services_do_not_see_the_owners_database(monkeypatch: pytest.MonkeyP
 
 
 def test_pages_of_this_machine_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page in development is served at another port; what is set by hand wins."""
+    """A page in development could be refused, or a setting be overridden."""
     dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
     found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
     origins = Settings.model_validate({"cors_origins": found["GATEWAY_CORS_ORIGINS"]}).cors_origins
@@ -156,7 +156,7 @@ def test_pages_of_this_machine_may_call(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_start_page_leads_to_the_mailbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to it where it shows the mail, and none where mail is sent."""
+    """The start page could link to a mailbox that is not there."""
     dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
     monkeypatch.setenv("MAILBOX_PORT", "8026")
     found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
