@@ -24,7 +24,7 @@ COMPLETED = events_pb2.EVENT_STATUS_COMPLETED
 
 
 class Client:
-    """Calls events, and turns what it refuses into the refusal it was."""
+    """Calls events; raises a refusal as the Refusal that the service raised."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.events = events_pb2_grpc.EventsServiceStub(channel)
@@ -32,7 +32,7 @@ class Client:
         self.metadata: Metadata = ()
 
     async def create(self, *, request_id: str = "", **fields: Any) -> events_pb2.Event:
-        """Creates an event of 100 seats unless told otherwise."""
+        """Creates an event, of 100 seats by default."""
         usual: dict[str, Any] = {"name": "Concert", "total_seats": 100}
         event = events_pb2.Event(**(usual | fields))
         request = events_pb2.CreateEventRequest(event=event, request_id=request_id)
@@ -42,7 +42,7 @@ class Client:
     async def initialize(
         self, key: str, total_tickets: int = 100, *, request_id: str = ""
     ) -> events_pb2.InitializeEventResponse:
-        """Creates an event of a key, or finds it."""
+        """Creates an event with a key, or finds it."""
         request = events_pb2.InitializeEventRequest(
             event_id=key, total_tickets=total_tickets, request_id=request_id
         )
@@ -63,7 +63,7 @@ class Client:
         return list((await self.call(self.events.ListEvents, request)).events)
 
     async def list_own(self, **wanted: Any) -> events_pb2.ListOrganizerEventsResponse:
-        """Lists a page of the events of who calls."""
+        """Lists a page of the caller's own events."""
         request = events_pb2.ListOrganizerEventsRequest(**wanted)
         response: events_pb2.ListOrganizerEventsResponse = await self.call(
             self.events.ListOrganizerEvents, request
@@ -77,7 +77,7 @@ class Client:
     async def respond(
         self, event_id: int, *, if_match: str = "", request_id: str = "", **fields: Any
     ) -> events_pb2.UpdateEventResponse:
-        """Changes the fields of an event, and gives the whole response."""
+        """Changes the fields of an event; returns the whole response."""
         given = {name: value for name, value in fields.items() if value is not None}
         request = events_pb2.UpdateEventRequest(
             event_id=event_id,
@@ -90,13 +90,13 @@ class Client:
         return response
 
     async def delete(self, event_id: int, **wanted: Any) -> events_pb2.DeleteEventResponse:
-        """Deletes an event, and gives the whole response."""
+        """Deletes an event; returns the whole response."""
         request = events_pb2.DeleteEventRequest(event_id=event_id, **wanted)
         response: events_pb2.DeleteEventResponse = await self.call(self.events.DeleteEvent, request)
         return response
 
     async def state(self, event: int | str, *, as_service: bool = True) -> catalogue_pb2.EventState:
-        """Gets the state of an event by its number or its key, as bookings does."""
+        """Gets the state of an event by its id or its key, as bookings does."""
         if isinstance(event, int):
             request = catalogue_pb2.GetEventStateRequest(event_id=event)
         else:
@@ -112,7 +112,7 @@ class Client:
         self.metadata = SERVICE
 
     async def call(self, rpc: Any, request: Any, metadata: Metadata = ()) -> Any:
-        """Calls; raises the Refusal that the answer was."""
+        """Calls an RPC; raises the Refusal that it returned."""
         try:
             return await rpc(request, timeout=10, metadata=metadata or self.metadata)
         except grpc.aio.AioRpcError as error:
@@ -120,7 +120,7 @@ class Client:
 
 
 class Refused:
-    """What a call was refused with."""
+    """The metadata and the violations of a refusal."""
 
     metadata: dict[str, str]
     paths: list[str]
@@ -128,31 +128,31 @@ class Refused:
 
 @contextlib.contextmanager
 def refused(reason: str) -> Iterator[Refused]:
-    """Expects the block to be refused for this reason, and tells more about it afterwards."""
-    told = Refused()
+    """Expects the block to raise a refusal with this reason; yields what else it says."""
+    refusal = Refused()
     with pytest.raises(Refusal) as caught:
-        yield told
+        yield refusal
     assert caught.value.reason == reason, caught.value.violations
-    told.metadata = dict(caught.value.metadata)
-    told.paths = [violation.path for violation in caught.value.violations]
+    refusal.metadata = dict(caught.value.metadata)
+    refusal.paths = [violation.path for violation in caught.value.violations]
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
-    """Reads straight from the schema of events."""
+    """Reads from the schema of events."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO events")
         return connection.execute(query.encode()).fetchall()
 
 
 def change_rows(database: Database, statement: str) -> None:
-    """Writes straight into the schema of events."""
+    """Writes into the schema of events."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO events")
         connection.execute(statement.encode())
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], *, within_seconds: float = 5) -> None:
-    """Waits until something holds, and fails when it does not in time."""
+    """Waits until a condition holds; fails if it does not in time."""
     async with asyncio.timeout(within_seconds):
         while not await holds():  # noqa: ASYNC110 - what is waited for is in the database
             await asyncio.sleep(0.02)

@@ -28,13 +28,13 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 @pytest.fixture
 def bookings() -> ScriptedBookings:
-    """Returns bookings that never heard of any event."""
+    """Returns scripted bookings that know no event."""
     return ScriptedBookings()  # type: ignore[abstract]
 
 
 @pytest.fixture
 async def bookings_target(bookings: ScriptedBookings) -> AsyncIterator[str]:
-    """Serves the scripted bookings and gives the target."""
+    """Serves the scripted bookings; yields the target."""
     served = grpc.aio.server()
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(bookings, served)
     bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, served)
@@ -46,13 +46,13 @@ async def bookings_target(bookings: ScriptedBookings) -> AsyncIterator[str]:
 
 @pytest.fixture
 def issuer() -> ScriptedIssuer:
-    """Gives who vouches for tokens and keys."""
+    """Returns the issuer of tokens and API keys."""
     return ScriptedIssuer()
 
 
 @pytest.fixture
 async def accounts_target(issuer: ScriptedIssuer) -> AsyncIterator[str]:
-    """Serves the issuer and gives the target."""
+    """Serves the issuer; yields the target."""
     served, target = await serve_identity(issuer)
     yield target
     await served.stop(None)
@@ -65,7 +65,7 @@ def serve(
     accounts_target: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Serve:
-    """Gives what serves events, under open access unless told otherwise."""
+    """Returns a function that serves events, by default with open access."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
 
     @contextlib.asynccontextmanager
@@ -89,7 +89,7 @@ def serve(
 
 @pytest.fixture
 async def client(serve: Serve) -> AsyncIterator[Client]:
-    """Serves events and gives a client without a token."""
+    """Serves events; yields a client without a token."""
     async with serve() as served:
         yield served
 
@@ -110,11 +110,11 @@ async def bookings_client(bookings_target: str) -> AsyncIterator[BookingsClient]
 
 @pytest.fixture
 def events(pool: Pool, bookings_client: BookingsClient) -> Events:
-    """Gives the noun without a server around it."""
+    """Returns Events without a server."""
     return Events(pool, bookings_client, Idempotency(pool, messages.response))
 
 
 @pytest.fixture
 def changes(pool: Pool, bookings_client: BookingsClient) -> Changes:
-    """Gives the noun without a server around it."""
+    """Returns Changes without a server."""
     return Changes(pool, bookings_client, Idempotency(pool, messages.response))

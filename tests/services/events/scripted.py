@@ -16,12 +16,12 @@ Trouble = Callable[[], Awaitable[object]]
 
 
 async def crash() -> NoReturn:
-    """Fails as a process does that was killed: the caller hears nothing of ours."""
+    """Fails as a call to a killed process does, without a refusal of Boxoffice."""
     raise ConnectionError
 
 
 async def hang() -> None:
-    """Does not answer before the caller gives up."""
+    """Does not respond before the caller gives up."""
     await asyncio.Event().wait()
 
 
@@ -29,10 +29,10 @@ async def hang() -> None:
 class ScriptedBookings(
     inventory_pb2_grpc.InventoryServiceServicer, bookings_pb2_grpc.BookingsServiceServicer
 ):
-    """Judges states as bookings does, by what the test says is booked.
+    """Decides about states as bookings does, by what the test says is booked.
 
-    Once set, `trouble` is what every ApplyEvent runs into first, `trouble_after` when all is done,
-    and `seats_trouble` what counting seats runs into.
+    `trouble` runs before each ApplyEvent, `trouble_after` after it, and `seats_trouble` before
+    seats are counted.
     """
 
     booked: dict[int, int] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class ScriptedBookings(
     async def ApplyEvent(  # noqa: N802 - named by the contract
         self, request: inventory_pb2.ApplyEventRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> inventory_pb2.ApplyEventResponse:
-        """Gives the verdict on a state, the same again for the same revision."""
+        """Decides about a state; the same again for the same revision."""
         metadata = dict(context.invocation_metadata() or ())
         assert metadata["authorization"] == f"Service {SERVICE_KEY}"
         self.heard.append(request.state)
@@ -64,7 +64,7 @@ class ScriptedBookings(
         request: bookings_pb2.BatchGetAvailabilityRequest,
         context: grpc.aio.ServicerContext[Any, Any],
     ) -> bookings_pb2.BatchGetAvailabilityResponse:
-        """Counts the seats of the events that were heard of."""
+        """Counts the seats of the events whose state was applied."""
         self.counted += 1
         if self.seats_trouble:
             await self.seats_trouble()

@@ -39,13 +39,13 @@ async def make(events: Events, viewer: Viewer, status: str) -> int:
 
 
 async def sees(events: Events, viewer: Viewer) -> set[int]:
-    """Lists what the viewer sees."""
+    """Lists the events that the viewer sees."""
     listing = await events.list(ALL, viewer, paging.parse(0, "", scope="all"))
     return {shown.event.id for shown in listing.events}
 
 
 async def test_a_draft_exists_for_its_owner_alone(events: Events) -> None:
-    """Lists and single events agree on who sees what; open access opens no owned draft."""
+    """Others could see a draft in a list, in a search or by its id."""
     owned = await make(events, OWNER, "DRAFT")
     ownerless = await make(events, NOBODY, "DRAFT")
     public = await make(events, OWNER, "PUBLISHED")
@@ -67,7 +67,7 @@ async def test_a_draft_exists_for_its_owner_alone(events: Events) -> None:
 
 
 async def test_only_the_owner_changes_an_event(events: Events, changes: Changes) -> None:
-    """What they may see is denied, to nobody for want of a token; the rest does not exist."""
+    """Others could change an event, or learn that a draft exists."""
     published = await make(events, OWNER, "PUBLISHED")
     draft = await make(events, OWNER, "DRAFT")
 
@@ -85,8 +85,8 @@ async def test_only_the_owner_changes_an_event(events: Events, changes: Changes)
     assert (renamed.event.organizer_id, renamed.event.name) == (ADA, "Rock")
 
 
-async def test_a_user_makes_no_events(client: Client, issuer: ScriptedIssuer) -> None:
-    """Not even under open access, where somebody without a token may."""
+async def test_a_user_creates_no_events(client: Client, issuer: ScriptedIssuer) -> None:
+    """An account that is no organizer could create events under open access."""
     client.metadata = issuer.bearer(ADA, Role.USER)
     with refused("PERMISSION_DENIED"):
         await client.create()
@@ -96,17 +96,17 @@ async def test_a_user_makes_no_events(client: Client, issuer: ScriptedIssuer) ->
 
 
 async def test_a_former_organizer_keeps_the_events(client: Client, issuer: ScriptedIssuer) -> None:
-    """What was made stays the maker's; only new ones need the role."""
+    """Events would be lost to an owner whose role changed."""
     client.metadata = issuer.bearer(ADA, Role.ORGANIZER)
     event = await client.create()
     client.metadata = issuer.bearer(ADA, Role.USER)
     assert (await client.update(event.id, name="Farewell")).name == "Farewell"
 
 
-async def test_an_event_of_nobody_is_for_open_access_and_admins(
+async def test_an_event_without_owner_is_for_open_access_and_admins(
     serve: Serve, issuer: ScriptedIssuer
 ) -> None:
-    """Once access is closed, an organizer may not take it over."""
+    """An organizer could take over an event that nobody owns."""
     async with serve() as opened:
         event = await opened.create()
     async with serve(open_access=False) as closed:
@@ -118,10 +118,10 @@ async def test_an_event_of_nobody_is_for_open_access_and_admins(
 
 
 @pytest.mark.parametrize("open_access", [True, False])
-async def test_an_organizer_lists_the_own_events(
+async def test_organizers_list_their_own_events(
     serve: Serve, issuer: ScriptedIssuer, open_access: bool
 ) -> None:
-    """Drafts too, of one status or all, page by page, and nobody else's."""
+    """An organizer would miss drafts, or see the events of others."""
     async with serve(open_access=open_access) as client:
         client.metadata = issuer.bearer(BOB, Role.ORGANIZER)
         theirs = await client.create()
@@ -143,7 +143,7 @@ async def test_an_organizer_lists_the_own_events(
 async def test_only_organizers_have_events_of_their_own(
     client: Client, issuer: ScriptedIssuer
 ) -> None:
-    """Others are told so; a key needs the scope."""
+    """A user, or an API key without the scope, could list events as an organizer."""
     with refused("UNAUTHENTICATED"):
         await client.list_own()
     client.metadata = issuer.bearer(ADA, Role.USER)
@@ -162,10 +162,10 @@ async def test_only_organizers_have_events_of_their_own(
             await client.create()
 
 
-async def test_a_key_of_another_account_answers_nothing(
+async def test_a_key_of_another_account_replays_nothing(
     client: Client, issuer: ScriptedIssuer
 ) -> None:
-    """An idempotency key is the caller's own: two accounts never hear each other's answers."""
+    """An account would get the response of another one that used the same key."""
     made = []
     for who in (ADA, BOB):
         client.metadata = issuer.bearer(who, Role.ORGANIZER)
@@ -174,8 +174,8 @@ async def test_a_key_of_another_account_answers_nothing(
     assert (await client.create(request_id="the-same")).id == made[1].id
 
 
-async def test_bookings_hears_whose_event_it_is(events: Events) -> None:
-    """Organizers may read who booked, and bookings decides that without asking."""
+async def test_bookings_learns_the_owner_of_an_event(events: Events) -> None:
+    """Bookings would have to ask events who may read an event's bookings."""
     owned = await events.get_state(await make(events, OWNER, "PUBLISHED"))
     ownerless = await events.get_state(await make(events, NOBODY, "PUBLISHED"))
     assert messages.state(owned).organizer_id == ADA

@@ -24,15 +24,17 @@ from tests.services.events.scripted import INVENTORY_REVISION, ScriptedBookings,
 
 
 async def post(client: Client, request_id: str, **fields: object) -> events_pb2.CreateEventResponse:
-    """Creates an event with a key, and gives the whole response."""
+    """Creates an event with an idempotency key; returns the whole response."""
     event = events_pb2.Event(**{"name": "Jazz", "total_seats": 10} | fields)  # type: ignore[arg-type]
     request = events_pb2.CreateEventRequest(event=event, request_id=request_id)
     response: events_pb2.CreateEventResponse = await client.call(client.events.CreateEvent, request)
     return response
 
 
-async def test_a_repeated_request_gets_the_first_answer(client: Client, database: Database) -> None:
-    """To the byte, although the event has changed since; only `replayed` tells."""
+async def test_a_repeated_request_gets_the_first_response(
+    client: Client, database: Database
+) -> None:
+    """A repetition would create a second event, or show a later state of it."""
     first = await post(client, "key-1")
     await client.update(first.event.id, name="Rock")
     again = await post(client, "key-1")
@@ -42,12 +44,12 @@ async def test_a_repeated_request_gets_the_first_answer(client: Client, database
 
 
 async def test_a_key_used_in_parallel_has_one_effect(client: Client, database: Database) -> None:
-    """Of 32 at once one works; the others replay it or are told to wait."""
+    """Requests with one key at the same time would each create an event."""
     attempts = (post(client, "key-1") for _ in range(32))
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
-    answers = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
+    responses = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
     reasons = {o.reason for o in outcomes if isinstance(o, Refusal)}
-    assert len(answers) == 1
+    assert len(responses) == 1
     assert reasons <= {"REQUEST_IN_PROGRESS"}
     assert rows(database, "SELECT count(*) FROM events") == [(1,)]
 
@@ -55,7 +57,7 @@ async def test_a_key_used_in_parallel_has_one_effect(client: Client, database: D
 async def test_without_the_claim_a_key_would_have_many_effects(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: the claim is what admits one."""
+    """Negative control of the test above: the claim admits one."""
     claim = b"SELECT true FROM json_array_elements(%(keys)s::json)"
     recall = keys.SQL["recall"] + b" WHERE false"
     statements = {**keys.SQL, "claim": claim, "recall": recall}
@@ -82,7 +84,7 @@ async def at_work(pool: Pool, *, is_late: bool) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_a_key_in_flight_elsewhere_is_told_at_once(
+async def test_a_key_in_flight_elsewhere_is_refused_at_once(
     client: Client, database: Database, pool: Pool, is_late: bool
 ) -> None:
     """The second request would wait for a first one that may be slow."""
@@ -93,14 +95,14 @@ async def test_a_key_in_flight_elsewhere_is_told_at_once(
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_without_trying_first_the_second_would_wait(
+async def test_a_claim_that_waits_makes_the_second_wait(
     client: Client,
     database: Database,
     pool: Pool,
     is_late: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The control of the test above: a claim that waits makes the second wait."""
+    """Negative control of the test above: a claim that waits makes the second wait."""
     async with at_work(pool, is_late=is_late):
         waiting = keys.SQL["claim"].replace(b"pg_try_advisory", b"pg_advisory")
         monkeypatch.setattr(keys, "SQL", MappingProxyType({**keys.SQL, "claim": waiting}))
@@ -114,7 +116,7 @@ async def test_without_trying_first_the_second_would_wait(
 
 
 async def test_a_key_with_another_content_is_refused(client: Client) -> None:
-    """Even when the first was refused itself."""
+    """A request would get the response to other content, without being done."""
     await post(client, "key-1", key="jazz")
     with refused("IDEMPOTENCY_KEY_REUSED"):
         await post(client, "key-1", key="rock")
@@ -125,7 +127,7 @@ async def test_a_key_with_another_content_is_refused(client: Client) -> None:
 
 
 async def test_a_key_counts_for_its_operation_and_caller_alone(client: Client) -> None:
-    """The same key creates, updates and deletes, and is another one for a service."""
+    """A key would replay the response to another operation or caller."""
     created = (await post(client, "key-1")).event
     assert not (await client.respond(created.id, name="Rock", request_id="key-1")).replayed
     client.be_service()
@@ -134,31 +136,31 @@ async def test_a_key_counts_for_its_operation_and_caller_alone(client: Client) -
 
 
 async def test_the_order_of_the_mask_is_no_other_content(client: Client) -> None:
-    """A retry through another client may name the same fields differently."""
+    """A retry that names the same fields in another order would be refused."""
     created = await client.create()
     await client.respond(created.id, name="Rock", venue="Hall", request_id="key-1")
     again = await client.respond(created.id, venue="Hall", name="Rock", request_id="key-1")
     assert again.replayed
 
 
-async def test_refusals_are_remembered(client: Client) -> None:
-    """With their metadata, although the state that caused them is over."""
+async def test_refusals_are_replayed(client: Client) -> None:
+    """A repetition would succeed where its first request was refused."""
     created = (await post(client, "key-1", key="jazz")).event
-    with refused("EVENT_EXISTS") as told:
+    with refused("EVENT_EXISTS") as refusal:
         await post(client, "key-2", key="jazz")
-    assert told.metadata == {"event_id": str(created.id)}
-    with refused("EVENT_EXISTS") as told:
+    assert refusal.metadata == {"event_id": str(created.id)}
+    with refused("EVENT_EXISTS") as refusal:
         await post(client, "key-2", key="jazz")
-    assert told.metadata == {"event_id": str(created.id), "replayed": "true"}
+    assert refusal.metadata == {"event_id": str(created.id), "replayed": "true"}
     for replays in (False, True):
-        with refused("VERSION_MISMATCH") as told:
+        with refused("VERSION_MISMATCH") as refusal:
             await client.update(created.id, name="Rock", if_match='"2"', request_id="key-3")
-        assert ("replayed" in told.metadata) == replays
+        assert ("replayed" in refusal.metadata) == replays
         await client.update(created.id, name="Blues")
 
 
-async def test_what_is_no_decision_is_not_remembered(client: Client) -> None:
-    """An invalid request, and one for no event, may be tried again with the same key."""
+async def test_what_is_not_decided_is_not_stored(client: Client) -> None:
+    """A request that was invalid, or early, could not be retried with its key."""
     created = await client.create()
     with refused("VALIDATION_ERROR"):
         await client.update(created.id, key="x", request_id="key-1")
@@ -169,8 +171,8 @@ async def test_what_is_no_decision_is_not_remembered(client: Client) -> None:
     assert not (await client.delete(created.id + 1, request_id="key-2")).replayed
 
 
-async def test_a_deletion_is_answered_again(client: Client, bookings: ScriptedBookings) -> None:
-    """With its key the second gets the first one's answer, without it there is no such event."""
+async def test_a_deletion_is_replayed(client: Client, bookings: ScriptedBookings) -> None:
+    """A retry of a deletion would be told that there is no such event."""
     created = await client.create()
     bookings.booked[created.id] = 4
     await client.delete(created.id, request_id="key-1")
@@ -183,7 +185,7 @@ async def test_a_deletion_is_answered_again(client: Client, bookings: ScriptedBo
 async def test_a_refused_shrink_is_refused_again(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """Although the seats have been given back since; a new attempt takes a new key."""
+    """A refused change would be made by a retry, once seats are given back."""
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 60
     for _ in range(2):
@@ -197,33 +199,33 @@ async def test_a_refused_shrink_is_refused_again(
 async def test_a_shrink_in_parallel_with_one_key_has_one_effect(
     client: Client, database: Database
 ) -> None:
-    """Those who find it pending help to finish it, and all hear the same."""
+    """Requests that find their key pending would work again, or differ."""
     created = await client.create(total_seats=100)
     attempts = (client.respond(created.id, total_seats=50, request_id="key-1") for _ in range(16))
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
-    answers = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
+    responses = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
     reasons = {o.reason for o in outcomes if isinstance(o, Refusal)}
-    assert len(answers) == 1
+    assert len(responses) == 1
     assert reasons <= {"REQUEST_IN_PROGRESS"}
     assert rows(database, "SELECT revision, total_seats FROM events") == [(2, 50)]
 
 
 async def grow(client: Client, event_id: int) -> bytes:
-    """Adds seats with a key, which bookings need not decide, and returns the answer's bytes."""
+    """Adds seats with a key, which bookings need not decide; returns the event's bytes."""
     response = await client.respond(event_id, total_seats=20, request_id="key-1")
     return response.event.SerializeToString(deterministic=True)
 
 
-def seats_left(answer: bytes) -> int | None:
-    """Reads how many seats an answer says are left; None if it does not say."""
-    event = events_pb2.Event.FromString(answer)
+def seats_left(event_bytes: bytes) -> int | None:
+    """Reads how many seats of an event are left; None if that is not set."""
+    event = events_pb2.Event.FromString(event_bytes)
     return event.available_seats if event.HasField("available_seats") else None
 
 
-async def test_a_number_that_was_not_told_is_not_told_later(
+async def test_seats_that_were_left_out_stay_left_out(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """Bookings is down for the first answer and up for the repetition: both are equal."""
+    """A repetition would differ once bookings is up again."""
     created = await client.create(total_seats=10)
     bookings.trouble = bookings.seats_trouble = crash
     first = await grow(client, created.id)
@@ -232,10 +234,8 @@ async def test_a_number_that_was_not_told_is_not_told_later(
     assert [await grow(client, created.id) for _ in range(2)] == [first] * 2
 
 
-async def test_a_number_that_was_told_is_told_again(
-    client: Client, bookings: ScriptedBookings
-) -> None:
-    """Bookings is up for the first answer and down for the repetition: both are equal."""
+async def test_seats_in_a_response_are_replayed(client: Client, bookings: ScriptedBookings) -> None:
+    """A repetition would differ once bookings is down."""
     created = await client.create(total_seats=10)
     first = await grow(client, created.id)
     bookings.trouble = bookings.seats_trouble = crash
@@ -243,10 +243,10 @@ async def test_a_number_that_was_told_is_told_again(
     assert await grow(client, created.id) == first
 
 
-async def test_a_crash_before_the_number_leaves_one_answer(
+async def test_a_crash_before_seats_are_counted_leaves_one_response(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """Nobody heard the first answer; the repetition is told the change, and so is the next one."""
+    """After a crash two repetitions would get different responses."""
     created = await client.create(total_seats=10)
     counting = asyncio.Event()
 
@@ -267,32 +267,32 @@ async def test_a_crash_before_the_number_leaves_one_answer(
 
 
 async def overtaken(client: Client, bookings: ScriptedBookings) -> list[bytes]:
-    """Repeats a change while its first request counts seats; returns all answers."""
+    """Repeats a change while its first request counts seats; returns all responses."""
     created = await client.create(total_seats=10)
-    answers: list[bytes] = []
+    responses: list[bytes] = []
 
     async def repeat() -> None:
         bookings.seats_trouble = None
-        answers.append(await grow(client, created.id))
+        responses.append(await grow(client, created.id))
 
     bookings.seats_trouble = repeat
-    answers.append(await grow(client, created.id))
-    return [*answers, await grow(client, created.id)]
+    responses.append(await grow(client, created.id))
+    return [*responses, await grow(client, created.id)]
 
 
-async def test_who_is_overtaken_by_a_repetition_answers_the_same(
+async def test_a_request_overtaken_by_its_repetition_responds_the_same(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """The repetition was answered before the seats were counted, so the first is not given them."""
-    answers = await overtaken(client, bookings)
-    assert len(answers) == 3
-    assert len(set(answers)) == 1
+    """The first request would respond with seats that the repetition left out."""
+    responses = await overtaken(client, bookings)
+    assert len(responses) == 3
+    assert len(set(responses)) == 1
 
 
-async def test_without_its_condition_the_later_answer_would_win(
+async def test_without_its_condition_the_later_response_would_win(
     client: Client, bookings: ScriptedBookings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: only an incomplete result may be completed."""
+    """Negative control of the test above: only an incomplete result may be completed."""
     sql = idempotency_module.SQL
     unconditional = sql["complete"].replace(b"AND is_refusal IS NULL", b"")
     statements = MappingProxyType({**sql, "complete": unconditional})
@@ -300,16 +300,16 @@ async def test_without_its_condition_the_later_answer_would_win(
     assert len(set(await overtaken(client, bookings))) == 2
 
 
-async def test_a_number_that_cannot_be_remembered_is_not_told(
+async def test_seats_that_cannot_be_stored_are_not_returned(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """The change stands, so the outcome is unknown until the key can be asked again."""
+    """A response would show seats that its repetition leaves out."""
     created = await client.create(total_seats=10)
 
-    async def lose_answers() -> None:
+    async def lose_results() -> None:
         change_rows(database, "ALTER TABLE idempotency RENAME TO lost")
 
-    bookings.seats_trouble = lose_answers
+    bookings.seats_trouble = lose_results
     with refused("OUTCOME_UNKNOWN"):
         await grow(client, created.id)
     change_rows(database, "ALTER TABLE lost RENAME TO idempotency")
@@ -321,22 +321,22 @@ async def test_a_number_that_cannot_be_remembered_is_not_told(
 async def test_a_retry_finishes_a_pending_change(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """It is unknown while bookings is away, and answered as soon as it is back."""
+    """A retry would stay unknown although bookings is up again."""
     created = await client.create(total_seats=100)
     bookings.trouble = crash
     for _ in range(2):
         with refused("OUTCOME_UNKNOWN"):
             await client.update(created.id, total_seats=50, request_id="key-1")
     bookings.trouble = None
-    answer = await client.respond(created.id, total_seats=50, request_id="key-1")
-    assert (answer.event.version, answer.event.total_seats) == (2, 50)
+    response = await client.respond(created.id, total_seats=50, request_id="key-1")
+    assert (response.event.version, response.event.total_seats) == (2, 50)
     assert (await client.respond(created.id, total_seats=50, request_id="key-1")).replayed
 
 
-async def test_the_worker_answers_the_key_too(
+async def test_the_worker_stores_the_result_for_the_key(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """Who asks later hears how it ended."""
+    """A key whose change the worker finished would have no result."""
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 60
     bookings.trouble = crash
@@ -349,14 +349,14 @@ async def test_the_worker_answers_the_key_too(
         return rows(database, "SELECT count(*) FROM intents") == [(0,)]
 
     await eventually(finished)
-    with refused("CAPACITY_BELOW_BOOKED") as told:
+    with refused("CAPACITY_BELOW_BOOKED") as refusal:
         await client.update(created.id, total_seats=50, request_id="key-1")
     revision = str(INVENTORY_REVISION)
-    assert told.metadata == {"inventory_revision": revision, "replayed": "true"}
+    assert refusal.metadata == {"inventory_revision": revision, "replayed": "true"}
 
 
 async def test_replicas_share_their_keys(serve: Serve) -> None:
-    """A retry may reach any of them."""
+    """A retry that reaches another replica would work again."""
     async with serve() as first, serve() as second:
         await post(first, "key-1")
         assert (await post(second, "key-1")).replayed
@@ -365,7 +365,7 @@ async def test_replicas_share_their_keys(serve: Serve) -> None:
 async def test_a_key_is_new_again_after_a_day(
     client: Client, database: Database, pool: Pool
 ) -> None:
-    """Whether or not its result has been deleted; else a client's keys would be used up."""
+    """A client's keys would be used up, or their results kept for ever."""
     first = await post(client, "key-1")
     await post(client, "key-2")
     change_rows(database, "UPDATE idempotency SET decided_at = decided_at - interval '25 hours'")

@@ -135,9 +135,9 @@ async def test_old_results_of_all_kinds_are_replayed(serve: Serve, database: Dat
         assert (deletion.replayed, deletion.deleted_event) == (True, deleted)
         found = await client.call(client.events.InitializeEvent, INITIALIZE)
         assert (found.replayed, found.created, found.event) == (True, False, initialized)
-        with refused("EVENT_EXISTS") as told:
+        with refused("EVENT_EXISTS") as refusal:
             await client.call(client.events.CreateEvent, CREATE)
-        assert told.metadata == {"event_id": "7", "replayed": "true"}
+        assert refusal.metadata == {"event_id": "7", "replayed": "true"}
 
 
 async def test_an_unfinished_answer_is_completed_as_it_is(serve: Serve, database: Database) -> None:

@@ -25,7 +25,7 @@ ONE = datetime(2030, 5, 1, 13, tzinfo=UTC)
 
 
 async def test_only_the_named_fields_change(client: Client) -> None:
-    """A field that is named and unset is cleared; the rest stays as it was."""
+    """A change would clear fields it does not name, or keep those it means to clear."""
     created = await client.create(name="Jazz", venue="Hall", description="All night")
     changed = await client.update(created.id, name="Rock", venue=None)
     assert (changed.name, changed.description) == ("Rock", "All night")
@@ -37,7 +37,7 @@ async def test_only_the_named_fields_change(client: Client) -> None:
 
 
 async def test_a_price_is_set_and_cleared_as_a_whole(client: Client) -> None:
-    """Amount and currency are one field."""
+    """A price could be left with an amount and no currency."""
     created = await client.create(price={"amount_minor": 500, "currency": "EUR"})
     free = await client.update(created.id, price={"amount_minor": 0, "currency": "EUR"})
     assert free.price.currency == "EUR"
@@ -45,7 +45,7 @@ async def test_a_price_is_set_and_cleared_as_a_whole(client: Client) -> None:
 
 
 async def test_without_a_mask_the_set_fields_change(client: Client) -> None:
-    """As AIP-134 has it; an empty mask is one without fields."""
+    """Clients without masks could change nothing (AIP-134); an empty mask is none."""
     created = await client.create(name="Jazz", venue="Hall")
     event = events_pb2.Event(name="Rock")
     request = events_pb2.UpdateEventRequest(event_id=created.id, event=event)
@@ -57,7 +57,7 @@ async def test_without_a_mask_the_set_fields_change(client: Client) -> None:
 async def test_what_changes_nothing_takes_no_revision(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """A fetched event can be put back: what the server computes is ignored, equal values stay."""
+    """Sending an event back as it was got would be refused, or change its version."""
     created = await client.create(name="Jazz", key="jazz", starts_at=NOON)
     bookings.booked[created.id] = 3
     fetched = await client.get(created.id)
@@ -70,11 +70,11 @@ async def test_what_changes_nothing_takes_no_revision(
 
 @pytest.mark.parametrize("field", ["name", "total_seats", "status"])
 async def test_what_every_event_has_cannot_be_cleared(client: Client, field: str) -> None:
-    """Null is no name, no number of seats and no status."""
+    """An event could lose its name, its number of seats or its status."""
     created = await client.create()
-    with refused("VALIDATION_ERROR") as told:
+    with refused("VALIDATION_ERROR") as refusal:
         await client.update(created.id, **{field: None})
-    assert told.paths == [f"event.{field}"]
+    assert refusal.paths == [f"event.{field}"]
 
 
 @pytest.mark.parametrize(
@@ -90,51 +90,51 @@ async def test_what_every_event_has_cannot_be_cleared(client: Client, field: str
 async def test_a_change_that_breaks_a_rule_is_refused(
     client: Client, fields: dict[str, Any], path: str
 ) -> None:
-    """A rule that takes two fields is checked with the one that stays."""
+    """A rule about two fields could be broken by changing one of them."""
     created = await client.create(key="jazz", sales_open_at=ONE)
-    with refused("VALIDATION_ERROR") as told:
+    with refused("VALIDATION_ERROR") as refusal:
         await client.update(created.id, **fields)
-    assert told.paths == [path]
+    assert refusal.paths == [path]
     assert await client.get(created.id) == created
 
 
 @pytest.mark.parametrize("path", ["colour", "price.currency", "", "event.name"])
 async def test_an_unknown_path_of_the_mask_is_refused(client: Client, path: str) -> None:
-    """A misspelt field is never silently left alone."""
+    """A misspelt field would be left unchanged without an error."""
     created = await client.create()
     request = events_pb2.UpdateEventRequest(
         event_id=created.id, event=events_pb2.Event(), update_mask=FieldMask(paths=[path])
     )
-    with refused("VALIDATION_ERROR") as told:
+    with refused("VALIDATION_ERROR") as refusal:
         await client.call(client.events.UpdateEvent, request)
-    assert told.paths == ["update_mask"]
+    assert refusal.paths == ["update_mask"]
 
 
 @pytest.mark.parametrize("tags", ['"1"', '"9", "1"', '"1","9"', "*", "", ' W/"2" , "1" '])
 async def test_a_version_that_matches_is_changed(client: Client, tags: str) -> None:
-    """Any of the tags will do."""
+    """A client that sends several entity tags could never change the event."""
     created = await client.create()
     assert (await client.update(created.id, if_match=tags, name="Rock")).version == 2
 
 
 @pytest.mark.parametrize("tags", ['"2"', 'W/"1"', "1", '"01"', '"1', "nonsense", '"x"1"', ","])
 async def test_a_version_that_does_not_match_is_refused(client: Client, tags: str) -> None:
-    """A weak tag never matches, nor does what is no tag; the refusal tells the version."""
+    """A change could overwrite a version that its client has not seen."""
     created = await client.create()
     for attempt in (
         client.update(created.id, if_match=tags, name="Rock"),
         client.update(created.id, if_match=tags, total_seats=1),
         client.delete(created.id, if_match=tags),
     ):
-        with refused("VERSION_MISMATCH") as told:
+        with refused("VERSION_MISMATCH") as refusal:
             await attempt
-        assert told.metadata == {"version": "1"}
+        assert refusal.metadata == {"version": "1"}
 
 
-async def test_growing_and_telling_need_no_bookings(
+async def test_a_change_that_only_adds_needs_no_bookings(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """They stand at once, and bookings hears of the newest state when it is back."""
+    """Adding seats would fail while bookings is down, or never reach it."""
     created = await client.create(total_seats=10, status=DRAFT)
     bookings.trouble = bookings.seats_trouble = crash
     grown = await client.update(created.id, total_seats=20, status=PUBLISHED)
@@ -148,14 +148,14 @@ async def test_growing_and_telling_need_no_bookings(
 async def test_seats_are_counted_when_the_change_is_in_force(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """Added ones may be gone already, to those who waited; a key remembers the same number."""
+    """The response would show added seats that went to people who waited."""
     created = await client.create(total_seats=1)
     bookings.booked[created.id] = 1
 
-    async def serve_who_waits() -> None:
+    async def fill_from_the_line() -> None:
         bookings.booked[created.id] = 2
 
-    bookings.trouble_after = serve_who_waits
+    bookings.trouble_after = fill_from_the_line
     for _ in range(2):
         grown = await client.update(created.id, total_seats=2, request_id="key-1")
         assert (grown.total_seats, grown.HasField("available_seats")) == (2, True)
@@ -165,7 +165,7 @@ async def test_seats_are_counted_when_the_change_is_in_force(
 
 
 async def test_seats_of_an_event_that_opens_are_counted(client: Client) -> None:
-    """Bookings shows nobody a draft, so it is asked once the event is open."""
+    """Bookings counts no seats of a draft, so the response would leave them out."""
     created = await client.create(total_seats=10, status=DRAFT)
     assert (await client.update(created.id, name="Rock")).available_seats == 10
     opened = await client.update(created.id, status=PUBLISHED)
@@ -176,7 +176,7 @@ async def test_seats_of_an_event_that_opens_are_counted(client: Client) -> None:
 async def test_a_shrink_that_bookings_allows_is_done(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """The seats left are those of the smaller event; no intent stays behind."""
+    """The event would show the seats of its former size, or stay pending."""
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 30
     shrunk = await client.update(created.id, total_seats=40, name="Small")
@@ -189,13 +189,13 @@ async def test_a_shrink_that_bookings_allows_is_done(
 async def test_a_refused_shrink_changes_nothing_but_the_revision(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """Its revision is burned, so that a late copy of it can never be applied."""
+    """A late copy of a refused change could be applied."""
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 30
     before = await client.get(created.id)
-    with refused("CAPACITY_BELOW_BOOKED") as told:
+    with refused("CAPACITY_BELOW_BOOKED") as refusal:
         await client.update(created.id, total_seats=29)
-    assert told.metadata == {"inventory_revision": str(INVENTORY_REVISION)}
+    assert refusal.metadata == {"inventory_revision": str(INVENTORY_REVISION)}
     after = await client.get(created.id)
     assert after.version == 3
     after.version = 1
@@ -207,7 +207,7 @@ async def test_a_refused_shrink_changes_nothing_but_the_revision(
 async def test_a_rule_cannot_change_under_bookings(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """Neither may a booked event become a draft; bookings decides both."""
+    """Bookings that exist would break a rule set after them, or be hidden in a draft."""
     created = await client.create()
     changed = await client.update(created.id, one_booking_per_user=True)
     assert changed.one_booking_per_user
@@ -223,7 +223,7 @@ async def test_a_rule_cannot_change_under_bookings(
 async def test_a_closed_event_stays_closed(
     client: Client, bookings: ScriptedBookings, status: int
 ) -> None:
-    """Bookings has closed it before the answer; there is no way back, but it can be edited."""
+    """A cancelled event could be reopened without its bookings, or not be edited at all."""
     created = await client.create()
     closed = await client.update(created.id, status=status)
     assert closed.status == status
@@ -234,7 +234,7 @@ async def test_a_closed_event_stays_closed(
 
 
 async def test_a_draft_is_not_cancelled(client: Client) -> None:
-    """It is deleted or published; nobody has ever seen it."""
+    """An event that nobody ever saw would be shown as cancelled."""
     created = await client.create(status=DRAFT)
     with refused("INVALID_TRANSITION"):
         await client.update(created.id, status=CANCELLED)
@@ -243,11 +243,11 @@ async def test_a_draft_is_not_cancelled(client: Client) -> None:
 async def test_a_deletion_cancels_bookings_and_is_final(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """The answer counts what it cancelled; afterwards there is no such event."""
+    """A deleted event could still be seen, changed or booked."""
     created = await client.create()
     bookings.booked[created.id] = 12
-    answer = await client.delete(created.id)
-    assert (answer.deleted_event.event_id, answer.deleted_event.cancelled_bookings) == (
+    response = await client.delete(created.id)
+    assert (response.deleted_event.event_id, response.deleted_event.cancelled_bookings) == (
         created.id,
         12,
     )
@@ -264,7 +264,7 @@ async def test_a_deletion_cancels_bookings_and_is_final(
 async def test_bookings_may_never_have_heard_of_the_event(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """What is applied first may be a shrink or a tombstone."""
+    """A shrink or a deletion would fail if bookings missed the creation."""
     created = await client.create()
     bookings.states.clear()
     assert (await client.update(created.id, total_seats=1)).total_seats == 1
@@ -274,7 +274,7 @@ async def test_bookings_may_never_have_heard_of_the_event(
 
 
 async def test_changes_at_the_same_time_take_turns(client: Client, database: Database) -> None:
-    """Each takes a revision of its own, and none is lost."""
+    """One of two concurrent changes would be lost, or two get the same revision."""
     created = await client.create()
     renamed = await asyncio.gather(
         *(client.update(created.id, name=f"Name {number}") for number in range(8))
@@ -287,7 +287,7 @@ async def test_changes_at_the_same_time_take_turns(client: Client, database: Dat
 async def test_without_the_lock_changes_would_collide(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: the lock is what makes them take turns."""
+    """Negative control of the test above: the lock makes changes take turns."""
     unlocked = changes_module.SQL["lock_event"].replace(b"FOR NO KEY UPDATE", b"")
     slowed = unlocked.replace(b"FROM events", b"FROM events, pg_sleep(0.1)")
     statements = MappingProxyType({**changes_module.SQL, "lock_event": slowed})
@@ -299,7 +299,7 @@ async def test_without_the_lock_changes_would_collide(
 
 
 async def test_of_two_organisers_one_wins_a_version(client: Client) -> None:
-    """Both read version 1; only one may build on it."""
+    """Two organizers who read version 1 could both change it."""
     created = await client.create()
     attempts = (
         client.update(created.id, if_match='"1"', total_seats=seats) for seats in (200, 300)

@@ -23,7 +23,7 @@ ONE = datetime(2030, 5, 1, 13, tzinfo=UTC)
 
 
 async def test_what_a_client_sets_comes_back(client: Client) -> None:
-    """Every field survives being stored, and being read."""
+    """A field would be lost when it is stored, or when it is read."""
     fields: dict[str, Any] = {
         "name": "Jazz",
         "description": "All night",
@@ -48,7 +48,7 @@ async def test_what_a_client_sets_comes_back(client: Client) -> None:
 
 
 async def test_what_a_client_leaves_out_has_its_default(client: Client) -> None:
-    """A new event is published, free, ownerless, and has all its seats."""
+    """A new event would not be published, or have no seats."""
     created = await client.create(total_seats=9)
     assert (created.status, created.version, created.available_seats) == (PUBLISHED, 1, 9)
     for unset in ("price", "key", "organizer_id", "one_booking_per_user", "starts_at"):
@@ -57,12 +57,12 @@ async def test_what_a_client_leaves_out_has_its_default(client: Client) -> None:
 
 @pytest.mark.parametrize("status", [DRAFT, PUBLISHED, CANCELLED, COMPLETED])
 async def test_an_event_may_start_in_any_status(client: Client, status: int) -> None:
-    """An import brings events that are over already."""
+    """An import could not create events that are over already."""
     assert (await client.create(status=status)).status == status
 
 
 async def test_what_the_server_computes_cannot_be_set(client: Client) -> None:
-    """Output-only fields are ignored, so that a fetched event can be posted again."""
+    """A client could set ids and owners, or not send back an event it got."""
     created = await client.create(id=99, version=7, available_seats=1, organizer_id="acct_1")
     assert (created.version, created.available_seats) == (1, 100)
     assert created.id != 99
@@ -94,23 +94,23 @@ async def test_what_the_server_computes_cannot_be_set(client: Client) -> None:
 async def test_a_field_that_breaks_its_rule_is_named(
     client: Client, fields: dict[str, Any], path: str
 ) -> None:
-    """No bad value reaches the database, and the client learns which one it was."""
-    with refused("VALIDATION_ERROR") as told:
+    """A bad value would reach the database, or be refused without its name."""
+    with refused("VALIDATION_ERROR") as refusal:
         await client.create(**fields)
-    assert path in told.paths
+    assert path in refusal.paths
 
 
 async def test_a_key_means_one_event_for_ever(client: Client) -> None:
-    """Not even a deleted event gives its key away; the refusal tells whose it is."""
+    """A key would come to mean another event once its event is deleted."""
     created = await client.create(key="jazz")
     await client.delete(created.id)
-    with refused("EVENT_EXISTS") as told:
+    with refused("EVENT_EXISTS") as refusal:
         await client.create(key="jazz")
-    assert told.metadata == {"event_id": str(created.id)}
+    assert refusal.metadata == {"event_id": str(created.id)}
 
 
-async def test_of_many_who_bring_a_key_one_gets_it(client: Client, database: Database) -> None:
-    """The constraint decides, not a read before it."""
+async def test_a_key_is_taken_by_one_of_many_requests(client: Client, database: Database) -> None:
+    """A key read before the insert would be taken by several requests."""
     attempts = (client.create(key="jazz") for _ in range(16))
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     assert sum(isinstance(outcome, events_pb2.Event) for outcome in outcomes) == 1
@@ -120,7 +120,7 @@ async def test_of_many_who_bring_a_key_one_gets_it(client: Client, database: Dat
 async def test_bookings_hears_of_a_new_event_at_once(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """So reserving right after creating need not ask back; drafts are told as well."""
+    """Reserving right after creating would have to ask events first."""
     created = await client.create(name="Jazz", status=DRAFT, total_seats=5)
     [heard] = bookings.heard
     assert (heard.event_id, heard.revision, heard.total_seats) == (created.id, 1, 5)
@@ -131,7 +131,7 @@ async def test_bookings_hears_of_a_new_event_at_once(
 async def test_an_event_is_created_while_bookings_is_away(
     client: Client, bookings: ScriptedBookings, trouble: Any
 ) -> None:
-    """Telling bookings is best effort; seats that cannot be counted are left open."""
+    """Creating would fail while bookings is down."""
     bookings.trouble = bookings.seats_trouble = trouble
     created = await client.create()
     assert created.available_seats == 100
@@ -141,7 +141,7 @@ async def test_an_event_is_created_while_bookings_is_away(
 async def test_available_seats_are_what_bookings_has_left(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """One call counts for a whole page, and leaves out what bookings does not know."""
+    """A page would need a call for each event, or fail for one unknown event."""
     known, unknown, draft = [
         (await client.create(status=status)).id for status in (PUBLISHED, PUBLISHED, DRAFT)
     ]
@@ -155,7 +155,7 @@ async def test_available_seats_are_what_bookings_has_left(
 
 
 async def test_lists_go_newest_first_page_by_page(client: Client) -> None:
-    """Tokens lead through all events once, and are good for their own list only."""
+    """Pages would repeat or skip events, or take tokens of other lists."""
     ids = [(await client.create(name=f"Event {number}")).id for number in range(5)]
     seen, token = [], ""
     while True:
@@ -174,7 +174,7 @@ async def test_lists_go_newest_first_page_by_page(client: Client) -> None:
 
 
 async def test_numbered_pages_count_all(client: Client) -> None:
-    """A page past the end is empty and still knows the total."""
+    """A page past the end would be an error, or lose the total."""
     ids = [(await client.create()).id for _ in range(3)]
     request = events_pb2.ListEventsRequest(page=2, page_size=2)
     response = await client.call(client.events.ListEvents, request)
@@ -185,7 +185,7 @@ async def test_numbered_pages_count_all(client: Client) -> None:
 
 
 async def test_lists_filter_by_status_and_organizer(client: Client) -> None:
-    """Deleted events are in no list."""
+    """A list would show deleted events, or those of other organizers."""
     draft = await client.create(status=DRAFT)
     gone = await client.create(status=DRAFT)
     await client.create()
@@ -219,13 +219,13 @@ async def test_lists_filter_by_status_and_organizer(client: Client) -> None:
 async def test_a_query_finds_words_and_the_start_of_the_last(
     client: Client, query: str, found: bool
 ) -> None:
-    """Name, description and venue are searched; whatever a visitor types is no error."""
+    """A search would miss fields, or fail on what a visitor types."""
     created = await client.create(name="Jazz Night", description="At the café", venue="Old Hall")
     assert [event.id for event in await client.list(query=query)] == [created.id] * found
 
 
 async def test_drafts_are_hidden_without_open_access(client: Client, serve: Serve) -> None:
-    """What one may not see is not found and not counted; another service sees all."""
+    """Anybody could see or count drafts, or services could not."""
     draft = await client.create(status=DRAFT)
     shown = await client.create()
     async with serve(open_access=False) as closed:
@@ -240,7 +240,7 @@ async def test_drafts_are_hidden_without_open_access(client: Client, serve: Serv
 
 
 async def test_without_open_access_nobody_changes_anything(client: Client, serve: Serve) -> None:
-    """There is nobody yet who could have a token."""
+    """A caller without a token could change events."""
     created = await client.create()
     async with serve(open_access=False) as closed:
         for attempt in (closed.create(), closed.update(created.id), closed.delete(created.id)):
@@ -249,7 +249,7 @@ async def test_without_open_access_nobody_changes_anything(client: Client, serve
 
 
 async def test_states_are_for_services_and_last(client: Client) -> None:
-    """A deleted event's state is told for ever, that of no event never."""
+    """Clients could read states, or bookings lose those of deleted events."""
     created = await client.create(name="Jazz")
     await client.delete(created.id)
     state = await client.state(created.id)
@@ -261,7 +261,7 @@ async def test_states_are_for_services_and_last(client: Client) -> None:
 
 
 async def test_an_event_that_never_was_is_not_found(client: Client) -> None:
-    """Nor is the largest number there is a defect."""
+    """An id without an event, however large, would be an internal error."""
     with refused("EVENT_NOT_FOUND"):
         await client.get(1)
     with refused("EVENT_NOT_FOUND"):

@@ -44,7 +44,7 @@ STATUSES = ("DRAFT", "PUBLISHED", "CANCELLED", "COMPLETED")
 @pytest.mark.parametrize("before", STATUSES)
 @pytest.mark.parametrize("after", STATUSES)
 def test_a_status_moves_only_as_the_contract_says(before: str, after: str) -> None:
-    """Every pair of statuses: the four moves, and staying put."""
+    """A status could change in a way that the contract excludes."""
     event = replace(EVENT, status=before)
     if before == after:
         assert rules.changes_of(event, {"status": after}) == {}
@@ -67,8 +67,8 @@ def test_a_status_moves_only_as_the_contract_says(before: str, after: str) -> No
         {"name": "Rock", "total_seats": 1},
     ],
 )
-def test_what_takes_something_away_needs_a_verdict(changes: dict[str, Any]) -> None:
-    """Bookings must agree to whatever may touch what is booked."""
+def test_what_takes_something_away_needs_a_decision(changes: dict[str, Any]) -> None:
+    """A change could take away what is booked."""
     assert rules.needs_decision(EVENT, changes)
 
 
@@ -81,21 +81,21 @@ def test_what_takes_something_away_needs_a_verdict(changes: dict[str, Any]) -> N
         {"price_amount_minor": 1, "price_currency": "EUR"},
     ],
 )
-def test_what_only_adds_or_tells_needs_no_verdict(changes: dict[str, Any]) -> None:
-    """Such a change must succeed while bookings is away."""
+def test_what_only_adds_needs_no_decision(changes: dict[str, Any]) -> None:
+    """A harmless change would fail while bookings is down."""
     assert not rules.needs_decision(EVENT, changes)
     assert not rules.needs_decision(replace(EVENT, status="DRAFT"), {"status": "PUBLISHED"})
 
 
 def test_a_sales_window_is_checked_against_the_half_that_stays() -> None:
-    """Closing before the opening that is stored already is refused, and named."""
+    """Sales could close before they open."""
     with pytest.raises(ValidationFailed) as refused:
         rules.changes_of(EVENT, {"sales_close_at": NOON})
     assert refused.value.violations[0].path == "event.sales_close_at"
 
 
 def test_the_key_never_changes() -> None:
-    """The same key is no change; another one, or none, is refused."""
+    """The key of an event could be changed, or sending the same key be refused."""
     assert rules.changes_of(EVENT, {"key": "jazz"}) == {}
     for key in ("rock", None):
         with pytest.raises(ValidationFailed):

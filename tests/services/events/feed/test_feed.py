@@ -19,13 +19,13 @@ FIELDS = {"name": "Concert", "total_seats": 10, "status": "PUBLISHED"}
 
 @pytest.fixture
 def feed(pool: Pool) -> Feed:
-    """Gives the feed without a server around it."""
+    """Returns the feed without a server."""
     return Feed(pool, keep=timedelta(hours=1))
 
 
 @pytest.fixture
 async def monitor(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
-    """Gives a connection that sees who waits."""
+    """Returns a connection that sees which sessions wait."""
     dsn = database.owner_dsn
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
         yield connection
@@ -47,8 +47,8 @@ async def numbers(feed: Feed, after: int = 0) -> list[int]:
     return [change.sequence for change in (await feed.list_changes("", after, 0)).changes]
 
 
-async def test_every_change_is_told(client: Client, feed: Feed) -> None:
-    """In the order of commits, each with the event in its newest state."""
+async def test_every_change_is_listed(client: Client, feed: Feed) -> None:
+    """Bookings would miss a change, or apply changes out of order."""
     first = await client.create()
     second = await client.create()
     await client.update(first.id, name="Rock")
@@ -56,15 +56,15 @@ async def test_every_change_is_told(client: Client, feed: Feed) -> None:
     await client.delete(first.id)
     found = await feed.list_changes("", 0, 0)
     assert [change.sequence for change in found.changes] == [1, 2, 3, 4, 5]
-    told = [(change.event.id, change.event.revision) for change in found.changes]
-    assert told == [(first.id, 3), (second.id, 2), (first.id, 3), (second.id, 2), (first.id, 3)]
+    listed = [(change.event.id, change.event.revision) for change in found.changes]
+    assert listed == [(first.id, 3), (second.id, 2), (first.id, 3), (second.id, 2), (first.id, 3)]
     assert found.head.sequence == 5
 
 
 async def test_a_slow_transaction_is_not_passed_over(
     pool: Pool, feed: Feed, monitor: psycopg.AsyncConnection
 ) -> None:
-    """Whoever has a number keeps the next ones waiting; whoever has none yet gets a later one."""
+    """A follower would pass a number whose transaction commits later."""
     async with pool.connection() as slow, slow.transaction():
         await slow.execute("SELECT now()")
         await publish(pool)
@@ -78,7 +78,7 @@ async def test_a_slow_transaction_is_not_passed_over(
 
 
 async def test_a_sequence_would_lose_a_change(pool: Pool, monitor: psycopg.AsyncConnection) -> None:
-    """Negative control: numbers from a sequence are not in the order of commits."""
+    """Negative control: numbers from a sequence do not follow the order of commits."""
     await monitor.execute("CREATE TABLE events.naive (id bigserial, name text)")
     await monitor.execute("GRANT ALL ON ALL TABLES IN SCHEMA events TO boxoffice_events")
     await monitor.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA events TO boxoffice_events")
@@ -101,7 +101,7 @@ async def test_a_sequence_would_lose_a_change(pool: Pool, monitor: psycopg.Async
 async def test_what_is_forgotten_cannot_be_followed(
     pool: Pool, feed: Feed, database: Database
 ) -> None:
-    """It says so to who has not seen it, and to nobody else."""
+    """A follower would miss forgotten changes without noticing."""
     for _ in range(4):
         await publish(pool)
     change_rows(
@@ -120,7 +120,7 @@ async def test_what_is_forgotten_cannot_be_followed(
 
 
 async def test_forgetting_leaves_no_gap(pool: Pool, feed: Feed, database: Database) -> None:
-    """A change that began long before the one in front of it is kept as long as that."""
+    """A gap in the numbers would look like forgotten history to every follower."""
     for _ in range(3):
         await publish(pool)
     change_rows(
@@ -130,8 +130,8 @@ async def test_forgetting_leaves_no_gap(pool: Pool, feed: Feed, database: Databa
     assert await numbers(feed) == [1, 2, 3]
 
 
-async def test_several_who_notice_a_restore_begin_one_epoch(pool: Pool, feed: Feed) -> None:
-    """Somebody has followed further than there is: what came after was lost."""
+async def test_several_followers_of_a_restore_begin_one_epoch(pool: Pool, feed: Feed) -> None:
+    """Followers would be sent from one new epoch to the next."""
     await publish(pool)
     before = (await feed.list_changes("", 0, 0)).head.epoch
     attempts = [feed.list_changes(before, 9, 0) for _ in range(4)]
@@ -145,7 +145,7 @@ async def test_several_who_notice_a_restore_begin_one_epoch(pool: Pool, feed: Fe
 
 
 async def test_an_epoch_outlives_a_start(feed: Feed, database: Database) -> None:
-    """Only another database begins another one, and skips the numbers that events may have had."""
+    """Each start would make bookings list the whole catalogue."""
     [(first, _)] = rows(database, "SELECT epoch, lineage FROM head")
     await feed.begin_epoch_if_restored()
     await feed.begin_epoch_if_restored()
@@ -156,10 +156,10 @@ async def test_an_epoch_outlives_a_start(feed: Feed, database: Database) -> None
     assert rows(database, "SELECT nextval('events_id_seq') > 1000000") == [(True,)]
 
 
-async def test_a_dump_loaded_into_the_same_database_is_found_out(
+async def test_a_dump_loaded_into_the_same_database_begins_an_epoch(
     feed: Feed, database: Database
 ) -> None:
-    """Its tables are new ones."""
+    """Ids and revisions would be given a second time after a restore."""
     await feed.begin_epoch_if_restored()
     [(first,)] = rows(database, "SELECT epoch FROM head")
     change_rows(database, "CREATE TABLE loaded (LIKE head INCLUDING ALL)")
@@ -172,7 +172,7 @@ async def test_a_dump_loaded_into_the_same_database_is_found_out(
 
 
 async def test_states_are_listed_page_by_page(client: Client, feed: Feed) -> None:
-    """All there ever were, deleted ones too, and the head as it was before."""
+    """A listing would miss deleted events, or changes made while it goes on."""
     created = [(await client.create()).id for _ in range(3)]
     await client.delete(created[1])
     first, head = await feed.list_states(0, 2)

@@ -25,7 +25,7 @@ VIEWER = Viewer(ANONYMOUS, open_access=True)
 
 
 def shrink(event_id: int, seats: int) -> Change:
-    """A change that bookings has to decide."""
+    """Returns a change that bookings has to decide."""
     return Change(event_id, {"total_seats": seats}, None, VIEWER, None)
 
 
@@ -35,15 +35,15 @@ def let_time_pass(database: Database) -> None:
 
 
 async def nothing_is_pending(database: Database) -> bool:
-    """Tells whether every intent is finished."""
+    """Returns whether every intent is finished."""
     return rows(database, "SELECT count(*) FROM intents") == [(0,)]
 
 
 @pytest.mark.parametrize("trouble", [crash, hang])
-async def test_without_a_verdict_the_outcome_is_unknown(
+async def test_without_a_decision_the_outcome_is_unknown(
     client: Client, bookings: ScriptedBookings, database: Database, trouble: Trouble
 ) -> None:
-    """The event stands as it was, takes no other change meanwhile, and the worker goes on."""
+    """A change without a decision would be reported as done, or never be finished."""
     created = await client.create(total_seats=100)
     bookings.trouble = trouble
     with refused("OUTCOME_UNKNOWN"):
@@ -64,28 +64,28 @@ async def test_without_a_verdict_the_outcome_is_unknown(
     assert (finished.total_seats, finished.version) == (50, 2)
 
 
-async def test_no_key_keeps_that_another_change_was_pending(
+async def test_a_pending_change_is_not_stored_for_a_key(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """It means "try again": the same key would be told so for a day, though the way is free."""
+    """A key would be refused for a day because of a change that is over."""
     created = await client.create(total_seats=100)
     bookings.trouble = crash
     with refused("OUTCOME_UNKNOWN"):
         await client.update(created.id, total_seats=50)
     for _ in range(2):
-        with refused("CHANGE_PENDING") as told:
+        with refused("CHANGE_PENDING") as refusal:
             await client.update(created.id, name="Rock", request_id="key")
-        assert "replayed" not in told.metadata
+        assert "replayed" not in refusal.metadata
     bookings.trouble = None
     let_time_pass(database)
     await eventually(lambda: nothing_is_pending(database))
     assert (await client.update(created.id, name="Rock", request_id="key")).name == "Rock"
 
 
-async def test_a_verdict_that_was_lost_is_heard_again(
+async def test_a_lost_decision_is_repeated(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """Bookings decided, its answer was lost: the same revision gets the same refusal."""
+    """A repetition after a lost response would be decided differently."""
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 60
     bookings.trouble_after = crash
@@ -102,7 +102,7 @@ async def test_a_verdict_that_was_lost_is_heard_again(
 async def test_another_replica_finishes_what_a_crash_left_over(
     serve: Serve, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """The intent is all that a dead process leaves, and all that is needed."""
+    """A change whose process died would stay pending for ever."""
     bookings.trouble = crash
     async with serve() as first:
         created = await first.create(total_seats=100)
@@ -117,8 +117,8 @@ async def test_another_replica_finishes_what_a_crash_left_over(
         assert bookings.states[created.id].deleted
 
 
-async def test_a_fresh_intent_is_left_to_who_made_it(changes: Changes, client: Client) -> None:
-    """The worker waits until the request must have given up."""
+async def test_a_fresh_intent_is_left_to_its_request(changes: Changes, client: Client) -> None:
+    """The worker would do the work of each request a second time."""
     created = await client.create()
     await changes._begin(shrink(created.id, 50))
     await changes.finish_pending()
@@ -129,7 +129,7 @@ async def test_a_fresh_intent_is_left_to_who_made_it(changes: Changes, client: C
 async def test_two_workers_do_not_take_the_same_intent(
     changes: Changes, client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """One that has just been tried is left alone for a while."""
+    """All replicas would try the same intents while bookings is down."""
     created = await client.create()
     await changes._begin(shrink(created.id, 50))
     bookings.heard.clear()
@@ -141,7 +141,7 @@ async def test_two_workers_do_not_take_the_same_intent(
 
 
 async def test_of_several_finishers_one_writes(changes: Changes, client: Client) -> None:
-    """They may be late and many: the change is made once, and later changes stay."""
+    """A late finisher would overwrite later changes."""
     created = await client.create(total_seats=100)
     pending = await changes._begin(shrink(created.id, 50))
     assert pending == PendingChange(2)
@@ -157,7 +157,7 @@ async def test_of_several_finishers_one_writes(changes: Changes, client: Client)
 async def test_a_late_finisher_of_a_refused_change_is_harmless(
     changes: Changes, client: Client, bookings: ScriptedBookings
 ) -> None:
-    """Seats that were given back since do not revive what the organiser was refused."""
+    """A refused change would be made after all, once seats are given back."""
     created = await client.create(total_seats=100)
     bookings.booked[created.id] = 60
     await changes._begin(shrink(created.id, 50))
@@ -170,10 +170,10 @@ async def test_a_late_finisher_of_a_refused_change_is_harmless(
     assert bookings.states[created.id].total_seats == 100
 
 
-async def test_who_is_overtaken_by_another_finisher_hears_no_guess(
+async def test_a_request_overtaken_by_a_finisher_is_unknown(
     changes: Changes, client: Client, bookings: ScriptedBookings
 ) -> None:
-    """A request without a key whose change somebody else finished cannot tell how."""
+    """A request would be told a result that it does not know."""
     created = await client.create()
 
     async def finish_elsewhere() -> None:
@@ -190,7 +190,7 @@ async def test_who_is_overtaken_by_another_finisher_hears_no_guess(
 async def test_a_catalogue_that_was_set_back_catches_up(
     client: Client, bookings: ScriptedBookings
 ) -> None:
-    """A revision that bookings is past already is burned, and the next one is tried."""
+    """After a restore no change would ever pass bookings' revision."""
     created = await client.create()
     bookings.states[created.id].revision = 3
     with refused("VERSION_MISMATCH"):
@@ -205,7 +205,7 @@ async def test_a_catalogue_that_was_set_back_catches_up(
 async def test_a_pending_close_is_finished_with_its_count(
     changes: Changes, client: Client, bookings: ScriptedBookings, closing: str
 ) -> None:
-    """The worker gives the answer that the request would have."""
+    """A key would be told another number of cancelled bookings than its request."""
     created = await client.create()
     bookings.booked[created.id] = 5
     if closing == "cancel":
@@ -226,7 +226,7 @@ async def test_a_pending_close_is_finished_with_its_count(
 
 
 async def test_two_shrinks_at_once_leave_one_pending_or_take_turns(client: Client) -> None:
-    """Whatever the interleaving: distinct revisions, and the last one stands."""
+    """Concurrent changes would share a revision, or the last one be lost."""
     created = await client.create(total_seats=1000)
     attempts: list[Awaitable[Any]] = [
         client.update(created.id, total_seats=seats) for seats in (500, 400, 300)

@@ -37,8 +37,8 @@ ADMIN = Viewer(Caller(CY, Role.ADMIN), open_access=False)
 OTHER_SERVICE = Viewer(SERVICE, open_access=False)
 
 
-async def test_an_event_is_made_by_its_key(client: Client, bookings: ScriptedBookings) -> None:
-    """It is published, has its key as its name, and bookings hears of it."""
+async def test_an_event_is_created_by_its_key(client: Client, bookings: ScriptedBookings) -> None:
+    """The event would have no name, not be published, or be unknown to bookings."""
     response = await client.initialize("jazz.2030", 7)
     assert response.created
     assert response.event == events_pb2.InitializedEvent(
@@ -50,10 +50,10 @@ async def test_an_event_is_made_by_its_key(client: Client, bookings: ScriptedBoo
     assert (await client.get(heard.event_id)).key == "jazz.2030"
 
 
-async def test_the_same_again_shows_how_it_stands(
+async def test_a_repetition_shows_the_event_as_it_is(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """Nothing is made, and bookings says what is left and who waits."""
+    """A repetition would create another event, or show it as it was at first."""
     await client.initialize("jazz", 7)
     [(event_id,)] = rows(database, "SELECT id FROM events")
     bookings.booked[event_id], bookings.waiting[event_id] = 7, 3
@@ -66,10 +66,10 @@ async def test_the_same_again_shows_how_it_stands(
 
 
 @pytest.mark.parametrize("trouble", [crash, hang])
-async def test_what_bookings_does_not_say_is_left_open(
+async def test_counts_are_unset_while_bookings_is_away(
     client: Client, bookings: ScriptedBookings, trouble: Any
 ) -> None:
-    """A new event has all its seats whoever is away; of an old one nobody knows."""
+    """Counts would be made up while bookings is down."""
     bookings.trouble = bookings.seats_trouble = trouble
     assert (await client.initialize("jazz")).event.available_tickets == 100
     again = (await client.initialize("jazz")).event
@@ -78,31 +78,31 @@ async def test_what_bookings_does_not_say_is_left_open(
 
 
 async def test_other_totals_are_another_event(client: Client, database: Database) -> None:
-    """Refused with whose key it is, and nothing has changed."""
+    """An event would be taken for one with another number of seats."""
     await client.initialize("jazz", 7)
     [(event_id,)] = rows(database, "SELECT id FROM events")
-    with refused("EVENT_EXISTS") as told:
+    with refused("EVENT_EXISTS") as refusal:
         await client.initialize("jazz", 8)
-    assert told.metadata == {"event_id": str(event_id)}
+    assert refusal.metadata == {"event_id": str(event_id)}
     assert rows(database, "SELECT total_seats, revision FROM events") == [(7, 1)]
 
 
-async def test_an_event_that_was_made_otherwise_is_the_same(client: Client) -> None:
-    """Who made it by which request does not matter: it is there, and has as many seats."""
+async def test_an_event_of_another_rpc_is_found(client: Client) -> None:
+    """An event that another RPC created would be refused."""
     await client.create(key="jazz", name="All night", total_seats=7)
     assert not (await client.initialize("jazz", 7)).created
 
 
 @pytest.mark.parametrize("status", [DRAFT, CANCELLED, COMPLETED])
-async def test_an_event_that_sells_nothing_is_another(client: Client, status: int) -> None:
-    """Whoever initializes wants to sell tickets."""
+async def test_an_event_that_cannot_be_booked_is_another(client: Client, status: int) -> None:
+    """An event that cannot be booked would be returned as if it could."""
     await client.create(key="jazz", total_seats=7, status=status)
     with refused("EVENT_EXISTS"):
         await client.initialize("jazz", 7)
 
 
 async def test_a_deleted_event_keeps_its_key(client: Client) -> None:
-    """A key never means two events."""
+    """A key would come to mean two events."""
     created = await client.create(key="jazz", total_seats=7)
     await client.delete(created.id)
     with refused("EVENT_EXISTS"):
@@ -124,22 +124,22 @@ async def test_a_deleted_event_keeps_its_key(client: Client) -> None:
 async def test_bad_input_is_named(
     client: Client, database: Database, key: str, total: Any, path: str
 ) -> None:
-    """And makes nothing."""
-    with refused("VALIDATION_ERROR") as told:
+    """A bad value would create an event, or be refused without its name."""
+    with refused("VALIDATION_ERROR") as refusal:
         await client.initialize(key, total)
-    assert told.paths == [path]
+    assert refusal.paths == [path]
     assert rows(database, "SELECT count(*) FROM events") == [(0,)]
 
 
 async def initialize(events: Events, viewer: Viewer, key: str = "jazz") -> bool:
-    """Initializes; returns whether that made the event."""
+    """Initializes an event; returns whether that created it."""
     result = await events.initialize(WantedEvent(key, 7, viewer), None)
     assert isinstance(result, InitializedEvent)
     return result.is_new
 
 
-async def test_only_who_may_change_it_has_the_same_event(events: Events) -> None:
-    """To anybody else the key is taken."""
+async def test_an_event_is_found_by_those_who_may_change_it(events: Events) -> None:
+    """Others could use an event as their own that they may not change."""
     assert await initialize(events, OWNER)
     for viewer in (OWNER, ADMIN, OTHER_SERVICE):
         assert not await initialize(events, viewer)
@@ -150,18 +150,18 @@ async def test_only_who_may_change_it_has_the_same_event(events: Events) -> None
         await initialize(events, USER)
 
 
-async def test_an_event_of_nobody_is_everybodys_under_open_access(events: Events) -> None:
-    """Without it organizers have their own events only."""
+async def test_an_event_without_owner_is_found_under_open_access(events: Events) -> None:
+    """Organizers could take over events that nobody owns."""
     assert await initialize(events, GUEST)
     assert not await initialize(events, GUEST)
     with refused("EVENT_EXISTS"):
         await initialize(events, OTHER)
 
 
-async def test_a_repeated_request_gets_the_first_answer(
+async def test_a_repeated_request_gets_the_first_response(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """That it was made, although it is there by now; refusals too."""
+    """A repetition would be told that the event existed, or work again."""
     first = await client.initialize("jazz", 7, request_id="key-1")
     [(event_id,)] = rows(database, "SELECT id FROM events")
     bookings.booked[event_id] = 5
@@ -170,9 +170,9 @@ async def test_a_repeated_request_gets_the_first_answer(
     assert (again.created, again.replayed) == (True, True)
     assert again.event == first.event
     for expected in (None, "true"):
-        with refused("EVENT_EXISTS") as told:
+        with refused("EVENT_EXISTS") as refusal:
             await client.initialize("jazz", 8, request_id="key-2")
-        assert told.metadata.get("replayed") == expected
+        assert refusal.metadata.get("replayed") == expected
     with refused("IDEMPOTENCY_KEY_REUSED"):
         await client.initialize("jazz", 8, request_id="key-1")
 
@@ -180,7 +180,7 @@ async def test_a_repeated_request_gets_the_first_answer(
 async def test_what_was_found_is_replayed_as_found(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """With the seats that it had then."""
+    """A repetition would show other seats than the first response."""
     await client.initialize("jazz", 7)
     [(event_id,)] = rows(database, "SELECT id FROM events")
     first = await client.initialize("jazz", 7, request_id="key-1")
@@ -191,7 +191,7 @@ async def test_what_was_found_is_replayed_as_found(
 
 
 async def race(client: Client) -> Counter[str]:
-    """Has 32 initialize one key at once, and counts what came of it."""
+    """Initializes one key 32 times at once; counts the results."""
     attempts = (client.initialize("jazz", 7) for _ in range(32))
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     return Counter(
@@ -202,18 +202,16 @@ async def race(client: Client) -> Counter[str]:
     )
 
 
-async def test_of_many_who_initialize_one_makes_the_event(
-    client: Client, database: Database
-) -> None:
-    """All others find it, and know its seats."""
+async def test_one_of_many_requests_creates_the_event(client: Client, database: Database) -> None:
+    """Several requests would create the event, or some be refused."""
     assert await race(client) == {"created": 1, "found": 31}
     assert rows(database, "SELECT key, total_seats FROM events") == [("jazz", 7)]
 
 
-async def test_without_the_constraint_many_would_make_it(
+async def test_without_the_constraint_several_create_it(
     client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: the unique key is what admits one."""
+    """Negative control of the test above: the unique key admits one event."""
     change_rows(database, "ALTER TABLE events DROP CONSTRAINT events_key_unique")
     statement = revisions.SQL["create_event"]
     clause = b"ON CONFLICT ON CONSTRAINT events_key_unique DO NOTHING\n"
@@ -226,7 +224,7 @@ async def test_without_the_constraint_many_would_make_it(
 async def test_an_event_that_closes_meanwhile_is_not_shown_as_open(
     client: Client, events: Events, bookings: ScriptedBookings, database: Database
 ) -> None:
-    """It is looked at again once bookings has answered."""
+    """An event read before its seats are counted could be cancelled since."""
     await client.initialize("jazz", 7)
 
     async def close() -> None:
@@ -239,7 +237,7 @@ async def test_an_event_that_closes_meanwhile_is_not_shown_as_open(
 
 
 async def test_a_state_is_found_by_its_key(client: Client) -> None:
-    """As by its number: deleted events too, and there is none for a key that nobody has."""
+    """Bookings could not find an event by its key, or not a deleted one."""
     created = await client.create(key="7")
     assert await client.state("7") == await client.state(created.id)
     await client.delete(created.id)
