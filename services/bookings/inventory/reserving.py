@@ -90,7 +90,9 @@ def total_price(stock: Stock, seat_count: int) -> int | None:
 
 
 def _is_on_sale(stock: Stock, now: datetime) -> bool:
-    ends = (stock.sales_close_at, stock.starts_at)
-    if stock.sales_open_at is not None and now < stock.sales_open_at:
+    opens_at, closes_at, starts_at = stock.sales_open_at, stock.sales_close_at, stock.starts_at
+    if opens_at is not None and now < opens_at:
         return False
-    return all(end is None or now < end for end in ends)
+    if closes_at is not None and now >= closes_at:
+        return False
+    return starts_at is None or now < starts_at

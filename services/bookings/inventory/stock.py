@@ -5,7 +5,7 @@ the waiting list follow from the changes, and so does all that is saved.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,8 +83,7 @@ class Past(NamedTuple):
     entry: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change of an inventory: what became of a booking or an entry, and by how much it counts.
 
     `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined`
@@ -210,7 +209,12 @@ class Stock:
     @property
     def is_changed(self) -> bool:
         """Whether anything has to be saved."""
-        return bool(self.blocked or self.state_changed or self.counters != self.before)
+        return bool(
+            self.changes
+            or self.blocked
+            or self.state_changed
+            or self.next_expiry_at != self.before.next_expiry_at
+        )
 
     def know(self, booking: Booking) -> None:
         """Adds a booking that was loaded, or that has changed."""
@@ -221,13 +225,17 @@ class Stock:
         elif not booking.is_live and known is not None and known.is_live:
             self._live_of[booking.user_id].remove(booking.id)
 
-    def live_of(self, user_id: str) -> Iterator[Booking]:
+    def live_of(self, user_id: str) -> Sequence[Booking]:
         """Lists the live bookings of a user, as far as they were loaded."""
-        return (self.bookings[number] for number in self._live_of.get(user_id, ()))
+        numbers = self._live_of.get(user_id)
+        return [self.bookings[number] for number in numbers] if numbers else ()
 
     def exclusive_of(self, user_id: str) -> Booking | None:
         """Returns the live booking that keeps its user from another one."""
-        return next((booking for booking in self.live_of(user_id) if booking.exclusive), None)
+        for booking in self.live_of(user_id):
+            if booking.exclusive:
+                return booking
+        return None
 
     def past_of(self, user_id: str) -> Past:
         """Returns what a user once had, before this batch and in it."""

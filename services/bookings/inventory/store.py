@@ -1,15 +1,14 @@
 """Locking and loading: the statements of store.sql, in one round trip, and in two for lines.
 
 No rule is here. What is read after the locks were taken stays true until the transaction ends.
+Columns are read in the order of the fields that they fill.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
 
 import orjson
-from psycopg.rows import args_row, class_row, tuple_row
 
 from services.bookings.inventory import needs
 from services.bookings.inventory.commands import Command, Place
@@ -18,7 +17,7 @@ from services.bookings.inventory.needs import Line
 from services.bookings.inventory.stock import Booking, Entry, Past, Stock
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
-from services.kit.database.round_trip import RoundTrip, Rows, Statement, prepared
+from services.kit.database.round_trip import RoundTrip, Row, Rows, Statement, prepared
 
 SQL = queries.load(__file__)
 WAIT = prepared("wait", SQL["events"] + b"\nFOR NO KEY UPDATE")
@@ -57,7 +56,7 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
     locks no ids are drawn, and the transaction ends here.
     """
     event_ids = sorted({command.event_id for command in commands})
-    events = trip.read(lock, {"event_ids": _array(event_ids)}, args_row(Stock))
+    events = trip.read(lock, {"event_ids": _array(event_ids)})
     reads = [(name, _read(trip, name, asked)) for name, asked in needs.reads(commands)]
     if lock == NO_LOCK:
         times = trip.read(TIME, {})
@@ -66,10 +65,10 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
         times = trip.read(CLOCK, {"count": needs.ids(commands)})
     await trip.send()
     [(now, numbers)] = times.rows
-    stocks = {stock.event_id: stock for stock in events.rows}
+    stocks = {stock.event_id: stock for stock in (Stock(*row) for row in events.rows)}
     loaded = Loaded(now, stocks, Identities(numbers))
     for name, result in reads:
-        _READINGS[name].absorb(loaded, result.rows)
+        _ABSORB[name](loaded, result.rows)
     missing = [event_id for event_id in event_ids if event_id not in stocks]
     if missing and lock != NO_LOCK:
         known = await trip.connection.execute(SQL["known_events"], {"event_ids": missing})
@@ -101,62 +100,52 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
         stock.line_is_whole = line.is_whole(len(stock.line))
 
 
-def _know(loaded: Loaded, bookings: Iterable[Booking]) -> None:
-    for booking in bookings:
+def _know(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for row in rows:
+        booking = Booking(*row)
         if stock := loaded.stocks.get(booking.event_id):
             stock.know(booking)
 
 
-def _enter(loaded: Loaded, entries: Iterable[Entry]) -> None:
-    for entry in entries:
+def _enter(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for row in rows:
+        entry = Entry(*row)
         if stock := loaded.stocks.get(entry.event_id):
             stock.entries[entry.user_id] = entry
 
 
-def _look_back(loaded: Loaded, pasts: Iterable[Any]) -> None:
-    for event_id, user_id, *past in pasts:
+def _look_back(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for event_id, user_id, *past in rows:
         if stock := loaded.stocks.get(event_id):
             stock.pasts[user_id] = Past(*past)
 
 
-def _mark_booked(loaded: Loaded, event_ids: Iterable[tuple[int]]) -> None:
-    for (event_id,) in event_ids:
+def _mark_booked(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for (event_id,) in rows:
         if stock := loaded.stocks.get(event_id):
             stock.was_booked = True
 
 
-def _locate(loaded: Loaded, places: Iterable[Place]) -> None:
-    loaded.place = next(iter(places), None)
+def _locate(loaded: Loaded, rows: Iterable[Row]) -> None:
+    loaded.place = next((Place(*row) for row in rows), None)
 
 
-class _Reading(NamedTuple):
-    """How the rows of a statement are read, and what they add to what is loaded."""
-
-    absorb: Callable[[Loaded, Any], None]
-    row: type[Any] | None = None
-
-
-_READINGS: Mapping[str, _Reading] = {
-    "exclusive_bookings": _Reading(_know, Booking),
-    "offered_bookings": _Reading(_know, Booking),
-    "users_bookings": _Reading(_know, Booking),
-    "named_bookings": _Reading(_know, Booking),
-    "ended_holds": _Reading(_know, Booking),
-    "entries": _Reading(_enter, Entry),
-    "pasts": _Reading(_look_back),
-    "booked_events": _Reading(_mark_booked),
-    "place": _Reading(_locate, Place),
+_ABSORB: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
+    "exclusive_bookings": _know,
+    "offered_bookings": _know,
+    "users_bookings": _know,
+    "named_bookings": _know,
+    "entries": _enter,
+    "pasts": _look_back,
+    "booked_events": _mark_booked,
+    "place": _locate,
 }
-
-
 _STATEMENTS = {name: prepared(name, text) for name, text in SQL.items()}
 
 
-def _read(trip: RoundTrip, name: str, asked: Sequence[object], **values: object) -> Rows[Any]:
+def _read(trip: RoundTrip, name: str, asked: Sequence[object], **values: object) -> Rows:
     """Reads what is asked for. JSON is ten times faster to write than arrays are in psycopg."""
-    row = _READINGS[name].row if name in _READINGS else None
-    factory: Any = tuple_row if row is None else class_row(row)
-    return trip.read(_STATEMENTS[name], {"asked": orjson.dumps(asked).decode(), **values}, factory)
+    return trip.read(_STATEMENTS[name], {"asked": orjson.dumps(asked).decode(), **values})
 
 
 def _array(numbers: Iterable[int]) -> str:

@@ -71,13 +71,14 @@ class Claims:
     """Which keys were claimed, and the results stored for them, once their round trip is over."""
 
     keys: Sequence[Key]
-    claimed: Rows[tuple[bool]]
-    stored: Rows[StoredResult]
+    claimed: Rows
+    stored: Rows
 
     def read(self) -> tuple[list[bool], Mapping[int, StoredResult]]:
         """Returns whether each key was claimed, and the stored results by the keys' indices."""
+        results = (StoredResult(*row) for row in self.stored.rows)
         claimed = [is_claimed for (is_claimed,) in self.claimed.rows]
-        return claimed, {stored.number - 1: stored for stored in self.stored.rows}
+        return claimed, {result.number - 1: result for result in results}
 
 
 def fingerprint(operation: str, *content: object) -> bytes:
@@ -93,16 +94,14 @@ async def claim(connection: Connection, keys: Sequence[Key]) -> Claims:
     values = _names(keys)
     async with connection.pipeline():
         claimed = await connection.execute(SQL["claim"], values)
-        stored = connection.cursor(row_factory=class_row(StoredResult))
-        await stored.execute(SQL["recall"], values)
+        stored = await connection.execute(SQL["recall"], values)
     return Claims(keys, Rows(await claimed.fetchall()), Rows(await stored.fetchall()))
 
 
 def add_claims(trip: RoundTrip, keys: Sequence[Key]) -> Claims:
     """Adds to a round trip what `claim` does; the claims can be read once it is over."""
     values = _names(keys)
-    claimed = trip.read(_CLAIM, values)
-    return Claims(keys, claimed, trip.read(_RECALL, values, class_row(StoredResult)))
+    return Claims(keys, trip.read(_CLAIM, values), trip.read(_RECALL, values))
 
 
 async def recall(connection: Connection, key: Key) -> StoredResult | None:

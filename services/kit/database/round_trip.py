@@ -10,15 +10,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
-from psycopg import sql
-from psycopg.rows import tuple_row
+from psycopg.adapt import Transformer
 
 from services.kit.database.postgres import Connection
 
-RowT = TypeVar("RowT")
+Row: TypeAlias = tuple[Any, ...]
 
 _PARAMETER = re.compile(rb"%\((\w+)\)[sbt]")
 
@@ -48,11 +47,10 @@ def prepared(name: str, text: bytes) -> Statement:
 
 
 @dataclass(slots=True)
-class Rows(Generic[RowT]):
+class Rows:
     """The rows of a statement, which are there once the round trip is over."""
 
-    rows: Sequence[RowT] = ()
-    row_factory: Any = tuple_row
+    rows: Sequence[Row] = ()
 
 
 class RoundTrip:
@@ -60,9 +58,10 @@ class RoundTrip:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._adapter = Transformer(connection)
         self._script: list[bytes] = []
         self._called: dict[str, Statement] = {}
-        self._rows: dict[int, Rows[Any]] = {}
+        self._rows: dict[int, Rows] = {}
 
     def command(self, text: bytes) -> None:
         """Adds a command without parameters and rows, such as BEGIN."""
@@ -71,17 +70,13 @@ class RoundTrip:
     def call(self, statement: Statement, values: Mapping[str, object]) -> None:
         """Adds a statement that returns no rows."""
         self._called[statement.name] = statement
-        literals = [
-            sql.Literal(values[name]).as_bytes(self.connection) for name in statement.parameters
-        ]
+        literals = [self._adapter.as_literal(values[name]) for name in statement.parameters]
         arguments = b"(%s)" % b", ".join(literals) if literals else b""
         self._script.append(b"EXECUTE %s%s" % (statement.name.encode(), arguments))
 
-    def read(
-        self, statement: Statement, values: Mapping[str, object], row_factory: Any = tuple_row
-    ) -> Rows[Any]:
-        """Adds a statement and returns where its rows will be."""
-        self._rows[len(self._script)] = found = Rows[Any](row_factory=row_factory)
+    def read(self, statement: Statement, values: Mapping[str, object]) -> Rows:
+        """Adds a statement, and returns where its rows will be."""
+        self._rows[len(self._script)] = found = Rows()
         self.call(statement, values)
         return found
 
@@ -91,7 +86,6 @@ class RoundTrip:
         # Without parameters of its own this is a simple query, which may have many statements.
         cursor = await self.connection.execute(b"; ".join(self._script), prepare=False)
         for index, found in self._rows.items():
-            cursor.row_factory = found.row_factory
             await cursor.set_result(index)
             found.rows = await cursor.fetchall()
 

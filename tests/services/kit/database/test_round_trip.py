@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 from psycopg import AsyncConnection
-from psycopg.rows import args_row
 
 from services.kit.database.postgres import Connection
 from services.kit.database.round_trip import RoundTrip, prepared
@@ -32,7 +31,7 @@ async def test_each_statement_gets_its_parameters_and_gives_its_rows(
     trip = RoundTrip(connection)
     strange = "'); DROP TABLE notes; -- \\' \u2603 %s %(text)s"
     trip.command(b"BEGIN")
-    echoed = trip.read(ECHO, {"number": 7, "text": strange}, args_row(lambda *row: row))
+    echoed = trip.read(ECHO, {"number": 7, "text": strange})
     trip.call(NOTE, {"text": strange})
     counted = trip.read(COUNT, {})
     trip.command(b"COMMIT")
