@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from gateway.http import errors
+from gateway.http.cors import Origins
+from gateway.http.messages import Answer
 from gateway.http.middleware import Layer
 from gateway.http.routing import Match, Route, Routes
+from services.kit.rpc.errors import Refusal
 
 
 class App:
@@ -15,6 +19,7 @@ class App:
 
     def __init__(self, routes: Iterable[Route], layers: Sequence[Layer]) -> None:
         self._layers = layers
+        self._origins = next((layer for layer in layers if isinstance(layer, Origins)), None)
         self._routes = Routes(self._wrapped(route) for route in routes)
         self.is_draining = False
 
@@ -24,6 +29,13 @@ class App:
         if match.is_refusal:
             return Match(self._wrapped(match.route), match.variables)
         return match
+
+    def refuse(self, refusal: Refusal, sender: bytes | None) -> Answer:
+        """Answers a request that no route sees; `sender` is its `Origin` header."""
+        answer = errors.answer(refusal)
+        if self._origins is None or sender is None:
+            return answer
+        return self._origins.share(answer, sender)
 
     def _wrapped(self, route: Route) -> Route:
         handle = route.handle

@@ -195,9 +195,10 @@ class LimitedProtocol(asyncio.Protocol):
 
     def _response(self, refusal: Refusal) -> bytes:
         """Writes the whole answer to a request that no route sees."""
-        answer = errors.answer(refusal)
+        sent = self._reader.sent_headers
+        answer = self.app.refuse(refusal, sent.get(b"origin"))
         metrics.REQUESTS.labels(UNMATCHED, "other", answer.status).inc()
-        return encoded(answer, headers.request_id(self._reader.sent_id), closes=True)
+        return encoded(answer, headers.request_id(sent.get(b"x-request-id")), closes=True)
 
 
 def _has_unread_bytes(transport: asyncio.BaseTransport) -> bool:

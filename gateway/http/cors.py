@@ -64,14 +64,17 @@ class Origins:
             if sender is None:
                 # A cache may have it for somebody who comes from elsewhere.
                 return _with(answer, (_VARY,)) if is_cacheable else answer
-            if not self._admits(sender):
-                return _with(answer, (_VARY,))
-            headers = (_VARY, self._allowed(sender))
-            if _is_preflight(route, request, answer):
-                return _admission(answer, headers)
-            return _with(answer, (*headers, _READABLE))
+            if _is_preflight(route, request, answer) and self._admits(sender):
+                return _admission(answer, (_VARY, self._allowed(sender)))
+            return self.share(answer, sender)
 
         return shared
+
+    def share(self, answer: Answer, sender: bytes) -> Answer:
+        """Adds the headers that let a page of the origin `sender` read an answer, if it may."""
+        if not self._admits(sender):
+            return _with(answer, (_VARY,))
+        return _with(answer, (_VARY, self._allowed(sender), _READABLE))
 
     def _admits(self, sender: bytes) -> bool:
         return self._admits_any or self._admitted.fullmatch(sender) is not None

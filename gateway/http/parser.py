@@ -86,9 +86,9 @@ class Reader:
         return not keeps_alive or self._is_upgrade
 
     @property
-    def sent_id(self) -> bytes | None:
-        """The request id that the client sent, as far as its headers were read."""
-        return joined(self._headers).get(b"x-request-id")
+    def sent_headers(self) -> Mapping[bytes, bytes]:
+        """The headers of a request as far as they were read, also of one that is refused."""
+        return joined(self._headers)
 
     def invites(self) -> bool:
         """Returns, once, that the client waits to be told to send its body."""

@@ -294,6 +294,30 @@ async def test_an_id_that_is_unfit_for_logs_is_replaced(
     assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
 
 
+SHOP = "https://shop.example"
+UNROUTED = {
+    "no host": b"GET / HTTP/1.1\r\nOrigin: %b\r\n\r\n",
+    "too large": POST + b"Origin: %b\r\nContent-Length: 99999999\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", UNROUTED.values(), ids=UNROUTED)
+@pytest.mark.parametrize(("origin", "allowed"), [(SHOP, SHOP), ("https://evil.example", None)])
+async def test_a_page_can_read_a_refusal_that_reaches_no_route(
+    sent: bytes, origin: str, allowed: str | None
+) -> None:
+    """Without CORS headers, the page sees a network error instead of the status and code."""
+    async with (
+        run_gateway("127.0.0.1:1", cors_origins=SHOP) as gateway,
+        connected(gateway) as connection,
+    ):
+        connection.send(sent % origin.encode())
+        reply = await connection.reply()
+    assert reply.error in {"bad_request", "body_too_large"}
+    assert reply.headers["vary"] == "origin"
+    assert reply.headers.get("access-control-allow-origin") == allowed
+
+
 QUICK = replace(LIMITS, head_seconds=0.2, body_seconds=0.2, write_seconds=0.2, linger_seconds=0.2)
 SLOW = {
     "nothing at all": (b"", None),
