@@ -74,7 +74,7 @@ def run_alone(runner: Runner, folders: list[Json]) -> Iterator[tuple[str, str]]:
 
 
 def _ends_things(item: Json) -> bool:
-    return item["request"]["method"] == "DELETE" or "log-in of the caller" in item["name"]
+    return item["request"]["method"] == "DELETE" or "sessions of the caller" in item["name"]
 
 
 async def arrived(mailbox_url: str, email: str) -> None:

@@ -17,7 +17,7 @@ CALL_SECONDS = 5
 
 
 class Client:
-    """Calls accounts as another service, and turns what it refuses into the refusal it was."""
+    """Calls accounts as another service; raises the Refusal of a failed call."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
@@ -37,7 +37,7 @@ class Client:
         return found
 
     async def revocations(self, **wanted: Any) -> dict[str, int]:
-        """Lists the generations that are the oldest ones still valid."""
+        """Lists the revoked accounts and their oldest valid generations."""
         request = identity_pb2.ListRevocationsRequest(**wanted)
         response = await self.call(self.identity.ListRevocations, request)
         return {found.subject: found.generation for found in response.revocations}
@@ -51,7 +51,7 @@ class Client:
 
 
 def add_account(database: Database, **fields: object) -> str:
-    """Adds an account; gives its id."""
+    """Adds an account; returns its id."""
     id_ = account_id()
     address = f"{id_}@example.com"
     usual = {"id": id_, "email": address, "canonical_email": address}
@@ -60,7 +60,7 @@ def add_account(database: Database, **fields: object) -> str:
 
 
 def add_api_key(database: Database, account: str, **fields: object) -> str:
-    """Adds a key that may read bookings unless told otherwise; gives what its holder sends."""
+    """Adds a key, which by default may read bookings; returns its secret."""
     id_, secret = random_text(16), random_text(52)
     usual = {"name": "test", "scopes": ["BOOKINGS_READ"], "secret_sha256": sha256(secret)}
     insert(database, "api_keys", **{"id": id_, "account_id": account} | usual | fields)
@@ -68,7 +68,7 @@ def add_api_key(database: Database, account: str, **fields: object) -> str:
 
 
 def pass_time(database: Database, interval: str) -> None:
-    """Lets codes and log-ins grow older."""
+    """Makes codes and sessions older."""
     execute(
         database,
         "UPDATE codes SET expires_at = expires_at - %(by)s::interval, asked_at ="

@@ -33,7 +33,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 @pytest.fixture
 def serve(database: Database, monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Gives what serves accounts with the settings given."""
+    """Returns a context manager that serves accounts with the settings given."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
 
     @contextlib.asynccontextmanager
@@ -55,7 +55,7 @@ def serve(database: Database, monkeypatch: pytest.MonkeyPatch) -> Serve:
 
 @pytest.fixture
 async def client(serve: Serve) -> AsyncIterator[Client]:
-    """Serves accounts and gives a client that is another service."""
+    """Serves accounts to another service."""
     async with serve() as served:
         yield served
 
@@ -69,7 +69,7 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def signing_keys(pool: Pool) -> SigningKeys:
-    """Gives the noun without a server around it."""
+    """Signing keys without a server."""
     return SigningKeys(pool)
 
 
@@ -79,14 +79,14 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @pytest.fixture
 async def inbox() -> AsyncIterator[Mailbox]:
-    """Serves a mailbox for everybody."""
+    """Runs a mail server."""
     async with mailbox.serving() as served:
         yield served
 
 
 @pytest.fixture
 async def user_client(serve: Serve, inbox: Mailbox) -> AsyncIterator[UserClient]:
-    """Serves accounts, which anybody may join as an organizer, for somebody without a token."""
+    """Serves accounts with open sign-up to a user without a token."""
     url = f"smtp://127.0.0.1:{inbox.port}"
     async with serve(smtp_url=url, organizer_sign_up="open") as served:
         yield UserClient(accounts_pb2_grpc.AccountsServiceStub(served.channel), inbox)
@@ -94,30 +94,30 @@ async def user_client(serve: Serve, inbox: Mailbox) -> AsyncIterator[UserClient]
 
 @pytest.fixture
 def codes(pool: Pool) -> Codes:
-    """Gives the noun without a server around it."""
+    """Codes without a server."""
     return Codes(pool, b"pepper")
 
 
 @pytest.fixture
 def mailer(pool: Pool, codes: Codes, inbox: Mailbox) -> Mailer:
-    """Gives the worker, which sends when the test says so."""
+    """A mailer that sends when the test calls it."""
     return Mailer(pool, codes, server=inbox.server, sender="Boxoffice <boxoffice@example.com>")
 
 
 @pytest.fixture
 def delivery(mailer: Mailer, inbox: Mailbox) -> Delivery:
-    """Gives who brings the codes."""
+    """Delivers e-mails to the inbox."""
     return Delivery(mailer, inbox)
 
 
 @pytest.fixture
 async def passwords() -> AsyncIterator[Passwords]:
-    """Gives passwords that cost next to nothing."""
+    """Passwords whose hashes cost next to nothing."""
     async with Passwords(QUICK) as opened:
         yield opened
 
 
 @pytest.fixture
 def people(pool: Pool, codes: Codes, passwords: Passwords) -> People:
-    """Gives the nouns without a server around them; whoever wants to be an organizer is one."""
+    """The use cases without a server; organizer sign-up is open."""
     return People.of(pool, codes, passwords, OrganizerSignUp.OPEN)

@@ -21,18 +21,18 @@ REGISTRATION = Registration(
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Delivers what waits to be sent."""
+    """Delivers the e-mails of the outbox to the inbox."""
 
     mailer: Mailer
     inbox: Mailbox
 
     async def deliver(self) -> None:
-        """Sends all emails that are due."""
+        """Sends all e-mails that are due."""
         while await self.mailer.deliver():
             pass
 
     async def code(self, address: Address) -> str:
-        """Delivers, and reads the code in the last e-mail to an address."""
+        """Delivers, and returns the code in the last e-mail to an address."""
         await self.deliver()
         return self.inbox.code(address.spelled)
 
@@ -40,7 +40,7 @@ class Delivery:
 async def registered(
     people: People, delivery: Delivery, registration: Registration = REGISTRATION
 ) -> Session:
-    """Registers somebody with a code."""
+    """Registers a user with a code."""
     await people.registrations.send_code(registration.address)
     return await people.registrations.register_with_code(
         registration, await delivery.code(registration.address)
@@ -48,7 +48,7 @@ async def registered(
 
 
 async def unverified(people: People, address: Address = ADA) -> Session:
-    """Registers somebody without a code."""
+    """Registers a user without a code."""
     return await people.registrations.register(
         Registration(PersonalData(name="Mallory"), address, PASSWORD)
     )

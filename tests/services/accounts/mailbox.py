@@ -17,7 +17,7 @@ from services.accounts.mail.smtp import SmtpServer
 
 @dataclass
 class Mailbox:
-    """The e-mails that arrived; `answer` is what the server says to each."""
+    """The e-mails that arrived; `answer` is the reply of the server to each."""
 
     port: int = 0
     answer: str = "250 OK"

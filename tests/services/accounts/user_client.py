@@ -18,14 +18,14 @@ LETTER_SECONDS = 10
 
 @dataclass
 class UserClient:
-    """Calls with the access token that it got last, and reads its mail."""
+    """Calls AccountsService as a user: with the last access token, and with access to the inbox."""
 
     stub: accounts_pb2_grpc.AccountsServiceStub
     inbox: Mailbox
     session: accounts_pb2.Session = field(default_factory=accounts_pb2.Session)
 
     async def call(self, rpc: str, **fields: Any) -> Any:
-        """Makes a call; raises the Refusal that it was answered with."""
+        """Makes a call; raises the Refusal of a failed one."""
         method = getattr(self.stub, rpc)
         request = getattr(accounts_pb2, f"{rpc}Request")(**fields)
         token = self.session.access_token
@@ -39,7 +39,7 @@ class UserClient:
         return response
 
     async def register(self, email: str = ADA, **fields: Any) -> accounts_pb2.User:
-        """Registers with a code from the mail."""
+        """Registers with a code from an e-mail."""
         await self.call("SendCode", email=email, type="register")
         usual = {"firstname": "Ada", "lastname": "Lovelace", "password": PASSWORD}
         code = await self.code(email)
@@ -49,7 +49,7 @@ class UserClient:
         return self.session.user
 
     async def code(self, email: str, *, emails: int = 1) -> str:
-        """Waits until so many emails have come to an address; reads the code in the last."""
+        """Waits for so many e-mails to an address; returns the code in the last one."""
         async with asyncio.timeout(LETTER_SECONDS):
             while self.inbox.count(email) < emails:  # noqa: ASYNC110 - the email comes by itself
                 await asyncio.sleep(0.02)

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class AccountsServiceStub:
-    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
-    account, except that of registering without a code.
+    """Registers people, logs them in and keeps their accounts. No response reveals whether an address has
+    an account, except that of registering without a code.
     """
 
     def __init__(self, channel):
@@ -104,13 +104,13 @@ class AccountsServiceStub:
 
 
 class AccountsServiceServicer:
-    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
-    account, except that of registering without a code.
+    """Registers people, logs them in and keeps their accounts. No response reveals whether an address has
+    an account, except that of registering without a code.
     """
 
     def SendCode(self, request, context):
-        """Sends a code to an address, by which its owner registers. The answer is the same whether or not
-        the address has an account; what is mailed differs.
+        """Sends a code to an address, with which its owner can register. The response is the same whether
+        or not the address has an account; the e-mail differs.
         Refuses with RESOURCE_EXHAUSTED/RATE_LIMITED (its metadata has `retry_after_seconds`) within 60
         seconds of the last code for the address, and after 20 codes in 24 hours.
         """
@@ -119,10 +119,10 @@ class AccountsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RegisterWithCode(self, request, context):
-        """Registers with a code that was mailed, and logs in. An account of the same address that was
-        never verified is taken over: whoever made it is logged out of it.
-        Refuses with INVALID_ARGUMENT/INVALID_CODE, and with PERMISSION_DENIED/PERMISSION_DENIED where
-        nobody may become an organizer by registering.
+        """Registers with a code from an e-mail, and logs in. If an account with this address was never
+        verified, it now belongs to the caller, and all its earlier sessions and API keys end.
+        Refuses with INVALID_ARGUMENT/INVALID_CODE, and with PERMISSION_DENIED/PERMISSION_DENIED if
+        nobody may register as an organizer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,33 +137,33 @@ class AccountsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Logs in. Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS, whether the address or the password
-        is wrong.
+        """Logs in. Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS, the same for a wrong address and a
+        wrong password.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshSession(self, request, context):
-        """Gives a new access token and a new refresh token for a refresh token, which is used up by that.
-        A token that was used before ends the log-in it belongs to. The exception is the last one
-        before the current, for 10 seconds: it gives the current one again, as the answer may have been
-        lost. Refuses with UNAUTHENTICATED/INVALID_TOKEN.
+        """Exchanges a refresh token for a new access token and a new refresh token. A refresh token can be
+        used once; using it again ends its session. The exception is the previous token, which gives the
+        current one again for 10 seconds, in case the response was lost.
+        Refuses with UNAUTHENTICATED/INVALID_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends the log-in that a refresh token belongs to; does nothing for a token that is not ours.
-        Access tokens of it are good until they expire.
+        """Ends the session of a refresh token; does nothing for an invalid token. Access tokens of the
+        session stay valid until they expire.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LogoutAll(self, request, context):
-        """Ends every log-in of the caller; access tokens end within 30 seconds.
+        """Ends all sessions of the caller; access tokens become invalid within 30 seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,42 +177,41 @@ class AccountsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMe(self, request, context):
-        """Changes the names and the country of the caller's own account, those that `update_mask` names.
+        """Changes the fields of the caller's own account that `update_mask` names: names or country.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMe(self, request, context):
-        """Erases the person behind the caller's account, for good, and ends every log-in. What is left is
-        the id, by which bookings stay counted.
+        """Erases all personal data of the caller's account for good, and ends all its sessions. Only the id
+        is kept, so that its bookings still count.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ForgotPassword(self, request, context):
-        """Sends a code to an address, by which its owner sets a new password; the answer is the same for
-        every address. Refuses with RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
+        """Sends a code to an address, with which its owner can set a new password. The response is the same
+        for every address. Refuses with RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password with a code that was mailed, ends every log-in and every API key, and logs
-        in. The address is verified by that. Refuses with INVALID_ARGUMENT/INVALID_CODE.
+        """Sets a new password with a code from an e-mail, ends all sessions and API keys of the account, and
+        logs in. The address counts as verified. Refuses with INVALID_ARGUMENT/INVALID_CODE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ChangeEmail(self, request, context):
-        """Gives the caller's account another address, in two steps: with `password` it sends a code to
-        the new address; with `code` it changes the address. The present address is verified by that if
-        it is given again.
+        """Changes the address of the caller's account in two steps: with `password` it sends a code to the
+        new address; with `code` it changes the address. For the current address this verifies it.
         Refuses with UNAUTHENTICATED/INVALID_CREDENTIALS for a wrong password,
-        INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN when the code is right and another
+        INVALID_ARGUMENT/INVALID_CODE, ALREADY_EXISTS/EMAIL_TAKEN if the code is right and another
         account has the address, and RESOURCE_EXHAUSTED/RATE_LIMITED like SendCode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -296,8 +295,8 @@ def add_AccountsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccountsService:
-    """Registers people, logs them in, and keeps their accounts. No answer tells whether an address has an
-    account, except that of registering without a code.
+    """Registers people, logs them in and keeps their accounts. No response reveals whether an address has
+    an account, except that of registering without a code.
     """
 
     @staticmethod

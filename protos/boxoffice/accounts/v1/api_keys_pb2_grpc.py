@@ -26,8 +26,7 @@ if _version_not_supported:
 
 
 class ApiKeysServiceStub:
-    """Keeps API keys. They are made, listed and deleted by people: with an access token, never with an
-    API key.
+    """Manages API keys. These RPCs need an access token; an API key cannot manage API keys.
     """
 
     def __init__(self, channel):
@@ -54,13 +53,12 @@ class ApiKeysServiceStub:
 
 
 class ApiKeysServiceServicer:
-    """Keeps API keys. They are made, listed and deleted by people: with an access token, never with an
-    API key.
+    """Manages API keys. These RPCs need an access token; an API key cannot manage API keys.
     """
 
     def CreateApiKey(self, request, context):
-        """Makes an API key for the caller's account. The answer is the only one that has the secret.
-        Refuses with PERMISSION_DENIED/PERMISSION_DENIED a scope that the account may not give.
+        """Creates an API key for the caller's account. Only this response has the secret.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED for a scope that the account may not grant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,8 +73,8 @@ class ApiKeysServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteApiKey(self, request, context):
-        """Deletes an API key of the caller's account. Within 30 seconds nobody takes it any more.
-        Refuses with NOT_FOUND/NOT_FOUND when the account has no such key.
+        """Deletes an API key of the caller's account. It becomes invalid within 30 seconds.
+        Refuses with NOT_FOUND/NOT_FOUND if the account has no such key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,8 +107,7 @@ def add_ApiKeysServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ApiKeysService:
-    """Keeps API keys. They are made, listed and deleted by people: with an access token, never with an
-    API key.
+    """Manages API keys. These RPCs need an access token; an API key cannot manage API keys.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class IdentityServiceStub:
-    """Tells how to check access tokens and API keys.
+    """Provides the keys and revocations to verify access tokens with, and resolves API keys.
     """
 
     def __init__(self, channel):
@@ -53,21 +53,21 @@ class IdentityServiceStub:
 
 
 class IdentityServiceServicer:
-    """Tells how to check access tokens and API keys.
+    """Provides the keys and revocations to verify access tokens with, and resolves API keys.
     """
 
     def GetSigningKeys(self, request, context):
-        """Gets the public keys that access tokens are signed with: the one in use, the next one before it
-        is used, and former ones until the last token they signed has expired.
+        """Gets the public keys of access tokens: the one in use, the next one before it is used, and former
+        ones until the last token that they signed has expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveApiKey(self, request, context):
-        """Tells whose an API key is, and what it may do. Answers may be kept for 25 seconds, so that a
-        deleted key is known everywhere within 30.
-        Refuses with UNAUTHENTICATED/INVALID_TOKEN when the key is malformed, unknown, deleted or
+        """Finds the account of an API key and the scopes of the key. A response may be cached for 25
+        seconds, so that a deleted key is refused everywhere within 30.
+        Refuses with UNAUTHENTICATED/INVALID_TOKEN if the key is malformed, unknown, deleted or
         expired, or its account is banned or deleted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -75,8 +75,7 @@ class IdentityServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRevocations(self, request, context):
-        """Lists the accounts whose tokens were revoked in the last 20 minutes; a token that is older than
-        that has expired.
+        """Lists the accounts whose tokens were revoked in the last 20 minutes; older tokens have expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +108,7 @@ def add_IdentityServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class IdentityService:
-    """Tells how to check access tokens and API keys.
+    """Provides the keys and revocations to verify access tokens with, and resolves API keys.
     """
 
     @staticmethod

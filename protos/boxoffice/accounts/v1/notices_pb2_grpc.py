@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NoticesServiceStub:
-    """Tells people what became of what they wait for.
+    """E-mails people on waiting lists.
     """
 
     def __init__(self, channel):
@@ -43,13 +43,13 @@ class NoticesServiceStub:
 
 
 class NoticesServiceServicer:
-    """Tells people what became of what they wait for.
+    """E-mails people on waiting lists.
     """
 
     def SendNotices(self, request, context):
-        """Takes notices to be mailed, all of them or none. One that comes again within 7 days of the first
-        time is not mailed again. Nothing is mailed to an account that is unknown, banned or deleted, or
-        whose address is not verified; those who send do not hear of that.
+        """Accepts notices to e-mail, all of them or none. A notice that is sent again within 7 days is not
+        e-mailed again. Accounts that are unknown, banned or deleted, and those whose address is not
+        verified, get no e-mail; the response does not reveal that.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,7 +72,7 @@ def add_NoticesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NoticesService:
-    """Tells people what became of what they wait for.
+    """E-mails people on waiting lists.
     """
 
     @staticmethod

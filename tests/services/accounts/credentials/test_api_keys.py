@@ -23,13 +23,13 @@ FOR_ANYONE = ApiKeySpec("import", ["BOOKINGS_ANY_USER"])
 
 @pytest.fixture
 def api_keys(pool: Pool) -> ApiKeys:
-    """Gives the noun without a server around it."""
+    """API keys without a server."""
     return ApiKeys(pool)
 
 
 @pytest.fixture
 def account(database: Database) -> str:
-    """Adds an account; gives its id."""
+    """Adds an account; returns its id."""
     return add_account(database)
 
 
@@ -43,10 +43,10 @@ async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection[Any
         yield connection
 
 
-async def test_a_key_is_good_at_once_and_kept_as_a_digest(
+async def test_a_key_works_at_once_and_is_stored_as_a_digest(
     api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """What its holder sends is in the answer, and in no row."""
+    """Whoever reads the database must not be able to use the keys."""
     made = await api_keys.create(account, 1, READING)
     assert (await api_keys.resolve(made.secret)).account_id == account
     secret = made.secret.rpartition("_")[2]
@@ -61,7 +61,7 @@ async def test_a_key_is_good_at_once_and_kept_as_a_digest(
 async def test_only_an_admin_lets_a_key_act_for_anyone(
     api_keys: ApiKeys, database: Database, role: str, is_admitted: bool
 ) -> None:
-    """By the role that the account has now, whatever the token says."""
+    """An account without the role must not get it through a key, whatever its token says."""
     account = add_account(database, role=role)
     if is_admitted:
         await api_keys.create(account, 1, FOR_ANYONE)
@@ -79,17 +79,17 @@ async def test_only_an_admin_lets_a_key_act_for_anyone(
         "DELETE FROM accounts",
     ],
 )
-async def test_a_dead_token_makes_no_key(
+async def test_a_revoked_token_creates_no_key(
     api_keys: ApiKeys, account: str, database: Database, change: str
 ) -> None:
-    """A key would outlive what was meant to end all access, so nobody relies on what is cached."""
+    """A key would outlive the revocation, so a cached caller is not enough."""
     execute(database, change)
     with pytest.raises(InvalidToken):
         await api_keys.create(account, 1, READING)
 
 
-async def test_a_key_cannot_end_before_it_begins(api_keys: ApiKeys, account: str) -> None:
-    """The field is named."""
+async def test_a_key_cannot_expire_in_the_past(api_keys: ApiKeys, account: str) -> None:
+    """A key that never works is a mistake of the client, who must see the field."""
     past = datetime.now(UTC) - timedelta(seconds=1)
     with pytest.raises(ValidationFailed) as refused:
         await api_keys.create(account, 1, ApiKeySpec("late", ["BOOKINGS_READ"], past))
@@ -97,15 +97,15 @@ async def test_a_key_cannot_end_before_it_begins(api_keys: ApiKeys, account: str
 
 
 async def end_all_access(owner: psycopg.AsyncConnection[Any]) -> None:
-    """Does what a new password does, and leaves the end of the transaction to the test."""
+    """Does what a password reset does; the test ends the transaction."""
     await owner.execute("UPDATE accounts SET generation = 2, revoked_at = now()")
     await owner.execute("DELETE FROM api_keys")
 
 
-async def test_whoever_ends_all_access_misses_no_key(
+async def test_ending_all_access_misses_no_concurrent_key(
     owner: psycopg.AsyncConnection[Any], api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """A key that is being made meanwhile waits, and is refused."""
+    """A key that is created meanwhile must not survive a password reset."""
     await end_all_access(owner)
     making = asyncio.create_task(api_keys.create(account, 1, READING))
     await until_blocked(owner, 1)
@@ -122,7 +122,7 @@ async def test_without_the_lock_a_key_survives(
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Negative control: who does not wait for the account's row makes a key that nobody ends."""
+    """Negative control: without waiting for the account's row the key survives."""
     unlocked = SQL["lock_owner"].replace(b"FOR SHARE", b"")
     monkeypatch.setattr(
         "services.accounts.credentials.api_keys.SQL", {**SQL, "lock_owner": unlocked}
@@ -136,7 +136,7 @@ async def test_without_the_lock_a_key_survives(
 async def test_keys_are_listed_newest_first_in_pages(
     api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """One's own, without their secrets."""
+    """Keys of other accounts must not appear, and no key be lost between pages."""
     await api_keys.create(add_account(database), 1, READING)
     made = [(await api_keys.create(account, 1, READING)).api_key for _ in range(5)]
     found: list[ApiKey] = []
@@ -150,10 +150,10 @@ async def test_keys_are_listed_newest_first_in_pages(
     assert found == made[::-1]
 
 
-async def test_a_key_is_deleted_by_its_owner(
+async def test_a_key_is_deleted_by_its_owner_only(
     api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """Somebody else's is the same as none, and stays."""
+    """Another account must neither delete a key nor learn that it exists."""
     made = await api_keys.create(account, 1, READING)
     for owner, id_ in ((add_account(database), made.api_key.id), (account, "a" * 16)):
         with pytest.raises(ApiKeyNotFound):

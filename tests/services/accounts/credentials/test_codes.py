@@ -18,13 +18,13 @@ AT_ONCE = 12
 
 
 async def ask(pool: Pool, codes: Codes, challenge: Challenge = MINE) -> None:
-    """Asks for a code."""
+    """Requests a code."""
     async with pool.connection() as connection, connection.transaction():
         await codes.request(connection, challenge)
 
 
 async def mail(pool: Pool, codes: Codes, challenge: Challenge = MINE) -> str:
-    """Asks for a code, and gives what is mailed."""
+    """Requests a code, and returns the one that is sent."""
     await ask(pool, codes, challenge)
     code = await codes.issue(challenge.address, challenge.purpose)
     assert code is not None
@@ -32,20 +32,20 @@ async def mail(pool: Pool, codes: Codes, challenge: Challenge = MINE) -> str:
 
 
 async def spend(pool: Pool, codes: Codes, digest: bytes) -> None:
-    """Uses a code up."""
+    """Consumes a code."""
     async with pool.connection() as connection, connection.transaction():
         await codes.spend(connection, MINE, digest)
 
 
 def wrong(code: str) -> str:
-    """Gives another code."""
+    """Returns another code."""
     return f"{(int(code) + 1) % 10**6:06}"
 
 
-async def test_a_code_is_six_digits_of_which_nothing_is_stored(
+async def test_a_code_of_six_digits_is_stored_as_an_hmac(
     pool: Pool, codes: Codes, database: Database
 ) -> None:
-    """The table tells nothing to whoever lacks the pepper."""
+    """Whoever reads the table must not find the codes by trying all of them."""
     code = await mail(pool, codes)
     assert len(code) == 6
     assert code.isdecimal()
@@ -54,16 +54,16 @@ async def test_a_code_is_six_digits_of_which_nothing_is_stored(
     assert ADA.canonical not in row
 
 
-async def test_another_pepper_admits_no_code(pool: Pool, codes: Codes) -> None:
-    """Replicas must share it, and nobody else."""
+async def test_another_pepper_accepts_no_code(pool: Pool, codes: Codes) -> None:
+    """A leaked table must not be usable without the secret."""
     code = await mail(pool, codes)
     with refused("INVALID_CODE"):
         await Codes(pool, b"salt").check(MINE, code)
     await codes.check(MINE, code)
 
 
-async def test_a_code_is_tried_five_times(pool: Pool, codes: Codes) -> None:
-    """Then the right one is as wrong as the others."""
+async def test_a_code_can_be_tried_five_times(pool: Pool, codes: Codes) -> None:
+    """More tries would make six digits guessable."""
     code = await mail(pool, codes)
     for _ in range(5):
         with refused("INVALID_CODE"):
@@ -73,22 +73,22 @@ async def test_a_code_is_tried_five_times(pool: Pool, codes: Codes) -> None:
 
 
 async def compared(codes: Codes, code: str) -> int:
-    """Tries a right code many times at once; gives how often it was compared."""
+    """Tries a right code many times at once; returns how often it was accepted."""
     tries = (codes.check(MINE, code) for _ in range(AT_ONCE))
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
     assert all(isinstance(outcome, bytes | Refusal) for outcome in outcomes)
     return sum(isinstance(outcome, bytes) for outcome in outcomes)
 
 
-async def test_however_many_guess_at_once_five_are_compared(pool: Pool, codes: Codes) -> None:
-    """Each try is counted before it is compared."""
+async def test_of_many_concurrent_tries_five_are_compared(pool: Pool, codes: Codes) -> None:
+    """Concurrent guesses must not get around the limit."""
     assert await compared(codes, await mail(pool, codes)) == 5
 
 
-async def test_looked_at_first_and_counted_then_many_would_be_compared(
+async def test_without_counting_first_many_would_be_compared(
     pool: Pool, codes: Codes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: it is the counting UPDATE that limits them."""
+    """Negative control: the UPDATE that counts first is what limits the tries."""
     code = await mail(pool, codes)
     look_then_count = codes_module.SQL["try_code"].replace(
         b"UPDATE codes\nSET tries = tries + 1\nWHERE",
@@ -103,24 +103,24 @@ async def test_looked_at_first_and_counted_then_many_would_be_compared(
 
 
 async def spent(pool: Pool, codes: Codes, digest: bytes) -> int:
-    """Uses a code up many times at once; gives for how many it was good."""
+    """Consumes a code many times at once; returns how many calls succeeded."""
     attempts = (spend(pool, codes, digest) for _ in range(4))
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     return outcomes.count(None)
 
 
-async def test_of_several_who_bring_a_code_one_has_it(pool: Pool, codes: Codes) -> None:
-    """Though all of them tried it, and found it right, before."""
+async def test_a_code_is_consumed_once(pool: Pool, codes: Codes) -> None:
+    """Several calls that checked the same code must not all act on it."""
     digest = await codes.check(MINE, await mail(pool, codes))
     assert await spent(pool, codes, digest) == 1
     with refused("INVALID_CODE"):
         await spend(pool, codes, digest)
 
 
-async def test_if_it_were_left_there_a_code_would_serve_several(
+async def test_without_clearing_it_a_code_would_be_consumed_often(
     pool: Pool, codes: Codes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: it is the UPDATE of the digest that admits one."""
+    """Negative control: the UPDATE of the digest is what admits one call."""
     digest = await codes.check(MINE, await mail(pool, codes))
     left = codes_module.SQL["spend_code"].replace(
         b"SET hmac = NULL, expires_at = NULL", b"SET tries = 1"
@@ -139,18 +139,20 @@ async def test_if_it_were_left_there_a_code_would_serve_several(
         replace(MINE, account_id="acct_other"),
     ],
 )
-async def test_a_code_is_good_for_what_it_was_asked_for(
+async def test_a_code_is_bound_to_address_purpose_and_account(
     pool: Pool, codes: Codes, other: Challenge
 ) -> None:
-    """For its address, its purpose and its account alone."""
+    """A code to register must not reset a password."""
     code = await mail(pool, codes)
     with refused("INVALID_CODE"):
         await codes.check(other, code)
     await codes.check(MINE, code)
 
 
-async def test_a_code_is_good_for_ten_minutes(pool: Pool, codes: Codes, database: Database) -> None:
-    """From when it is mailed on."""
+async def test_a_code_expires_after_ten_minutes(
+    pool: Pool, codes: Codes, database: Database
+) -> None:
+    """An old e-mail must not open an account; the time starts when it is sent."""
     code = await mail(pool, codes)
     pass_time(database, "9 minutes 50 seconds")
     await codes.check(MINE, code)
@@ -159,10 +161,10 @@ async def test_a_code_is_good_for_ten_minutes(pool: Pool, codes: Codes, database
         await codes.check(MINE, code)
 
 
-async def test_a_minute_passes_between_two_codes(
+async def test_codes_to_an_address_are_a_minute_apart(
     pool: Pool, codes: Codes, database: Database
 ) -> None:
-    """The address is what counts, whatever the codes are for; the last one is the good one."""
+    """Nobody may flood an address, whatever the purpose; only the last code is valid."""
     first = await mail(pool, codes)
     with refused("RATE_LIMITED") as refusal:
         await ask(pool, codes, replace(MINE, purpose=Purpose.RESET))
@@ -174,8 +176,10 @@ async def test_a_minute_passes_between_two_codes(
     await codes.check(MINE, second)
 
 
-async def test_a_new_code_has_new_tries(pool: Pool, codes: Codes, database: Database) -> None:
-    """An e-mail that is sent again has none: they belong to what was asked for."""
+async def test_only_a_new_request_has_new_tries(
+    pool: Pool, codes: Codes, database: Database
+) -> None:
+    """An e-mail that is sent again must not allow more guesses."""
     code = await mail(pool, codes)
     for _ in range(5):
         with refused("INVALID_CODE"):
@@ -188,10 +192,10 @@ async def test_a_new_code_has_new_tries(pool: Pool, codes: Codes, database: Data
     await codes.check(MINE, await mail(pool, codes))
 
 
-async def test_an_address_gets_twenty_codes_in_a_day(
+async def test_an_address_gets_twenty_codes_in_24_hours(
     pool: Pool, codes: Codes, database: Database
 ) -> None:
-    """In any 24 hours, not in each calendar day; so 100 guesses are made at most."""
+    """A calendar day would allow twice as many guesses around midnight."""
     for _ in range(20):
         await ask(pool, codes)
         pass_time(database, "1 hour")
@@ -206,25 +210,25 @@ async def test_an_address_gets_twenty_codes_in_a_day(
 
 
 async def asked(pool: Pool, codes: Codes) -> int:
-    """Asks for a code many times at once; gives how often one was promised."""
+    """Requests a code many times at once; returns how many requests succeeded."""
     attempts = (ask(pool, codes) for _ in range(4))
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     return outcomes.count(None)
 
 
-async def test_of_several_who_ask_at_once_one_is_sent_a_code(
+async def test_of_concurrent_requests_one_gets_a_code(
     pool: Pool, codes: Codes, database: Database
 ) -> None:
-    """Also where the address was asked for before."""
+    """Concurrent requests must not get around the limit, for a new address or a known one."""
     assert await asked(pool, codes) == 1
     pass_time(database, "1 minute")
     assert await asked(pool, codes) == 1
 
 
-async def test_looked_at_first_several_would_be_sent_one(
+async def test_without_the_row_lock_several_would_get_a_code(
     pool: Pool, codes: Codes, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: it is the row's lock that makes them take turns."""
+    """Negative control: reading before writing lets several through."""
     await ask(pool, codes)
     pass_time(database, "1 minute")
     looked = b"""
@@ -241,14 +245,14 @@ async def test_looked_at_first_several_would_be_sent_one(
 
 
 async def test_a_request_that_was_replaced_makes_no_code(pool: Pool, codes: Codes) -> None:
-    """Its e-mail may still be under way."""
+    """An e-mail of a replaced request must not bring a code for another purpose."""
     await ask(pool, codes, replace(MINE, purpose=Purpose.RESET))
     assert await codes.issue(ADA, Purpose.REGISTER) is None
     assert await codes.issue(BOB, Purpose.REGISTER) is None
 
 
-async def test_old_ones_are_forgotten(pool: Pool, codes: Codes, database: Database) -> None:
-    """As soon as they limit nothing."""
+async def test_old_requests_are_deleted(pool: Pool, codes: Codes, database: Database) -> None:
+    """The table must not grow for ever, nor forget a request that still counts."""
     await ask(pool, codes)
     pass_time(database, "24 hours")
     await ask(pool, codes, Challenge(BOB, Purpose.REGISTER))

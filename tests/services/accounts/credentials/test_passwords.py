@@ -13,16 +13,16 @@ from tests.services.events.client import refused
 SECRET = "p\u00e4ssw\u00f6rt \U0001f511"
 
 
-async def test_hashes_are_what_is_recommended() -> None:
-    """Argon2id with 19 MiB, twice over, in one lane."""
+async def test_hashes_have_the_recommended_parameters() -> None:
+    """Cheaper hashes would be cracked faster."""
     async with Passwords() as passwords:
         found = extract_parameters(await passwords.hash(SECRET))
     assert found.type is Type.ID
     assert (found.memory_cost, found.time_cost, found.parallelism) == (19 * 1024, 2, 1)
 
 
-async def test_a_password_is_right_or_wrong(passwords: Passwords) -> None:
-    """Alike on keyboards that spell the same letter in two ways."""
+async def test_a_password_matches_in_every_unicode_form(passwords: Passwords) -> None:
+    """Keyboards that encode a letter differently must not lock a user out."""
     known = await passwords.hash(SECRET)
     for password, matches in (
         (SECRET, True),
@@ -34,8 +34,8 @@ async def test_a_password_is_right_or_wrong(passwords: Passwords) -> None:
     assert not (await passwords.check(SECRET, None)).matches
 
 
-async def test_what_everybody_tries_first_is_refused() -> None:
-    """The 3,000 most common passwords of 8 characters or more, in either case."""
+async def test_the_most_common_passwords_are_refused() -> None:
+    """Attackers try them first."""
     common = common_passwords()
     assert len(common) == 3_000
     assert {len(each) >= 8 and each == each.casefold() for each in common} == {True}
@@ -47,8 +47,8 @@ async def test_what_everybody_tries_first_is_refused() -> None:
             passwords.expect_uncommon(password)
 
 
-async def test_what_was_hashed_otherwise_is_hashed_again(passwords: Passwords) -> None:
-    """When the password is at hand, which is when somebody logs in."""
+async def test_an_old_hash_is_replaced(passwords: Passwords) -> None:
+    """Accounts with weaker parameters would keep them for ever."""
     known = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(SECRET)
     verdict = await passwords.check(SECRET, known)
     assert verdict.matches
@@ -57,8 +57,8 @@ async def test_what_was_hashed_otherwise_is_hashed_again(passwords: Passwords) -
     assert (await passwords.check("wrong", known)).rehashed is None
 
 
-async def test_an_unknown_user_costs_as_much() -> None:
-    """Nobody sees by the clock whether there was a hash to compare with."""
+async def test_an_unknown_user_takes_as_long() -> None:
+    """The time of a log-in must not reveal who has an account."""
 
     async def seconds(known: str | None) -> float:
         started = time.process_time()
@@ -72,8 +72,8 @@ async def test_an_unknown_user_costs_as_much() -> None:
     assert 0.5 < ours / nobodys < 2
 
 
-async def test_too_many_at_once_are_turned_away() -> None:
-    """At once, and what was there before them is served."""
+async def test_too_many_at_once_are_refused() -> None:
+    """A queue without limit would let all log-ins time out."""
     async with Passwords(QUICK, most_waiting=3) as passwords:
         tasks = [asyncio.create_task(passwords.hash(SECRET)) for _ in range(8)]
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -81,8 +81,8 @@ async def test_too_many_at_once_are_turned_away() -> None:
         assert (await passwords.check(SECRET, await passwords.hash(SECRET))).matches
 
 
-async def test_who_gave_up_waits_no_longer() -> None:
-    """Their place goes to somebody else."""
+async def test_a_cancelled_caller_frees_its_place() -> None:
+    """Clients that gave up must not block others."""
     async with Passwords(RECOMMENDED, most_waiting=1) as passwords:
         tasks = [asyncio.create_task(passwords.hash(SECRET)) for _ in range(3)]
         await asyncio.sleep(0)

@@ -19,7 +19,7 @@ Break = Callable[[str], str]
 
 
 async def refused(client: Client, api_key: str) -> bool:
-    """Tells whether a key is refused as not valid, which is the only way of refusing one."""
+    """Returns whether a key is refused as invalid, the only way of refusing one."""
     try:
         await client.resolve(api_key)
     except Received as refusal:
@@ -27,8 +27,8 @@ async def refused(client: Client, api_key: str) -> bool:
     return False
 
 
-async def test_a_key_tells_its_account_role_and_scopes(client: Client, database: Database) -> None:
-    """Whoever checks it asks nothing else."""
+async def test_a_key_has_its_account_role_and_scopes(client: Client, database: Database) -> None:
+    """Services decide by these fields alone."""
     account = add_account(database, role="ORGANIZER")
     scopes = ["EVENTS_WRITE", "BOOKINGS_READ"]
     found = await client.resolve(add_api_key(database, account, scopes=scopes))
@@ -51,8 +51,10 @@ async def test_a_key_tells_its_account_role_and_scopes(client: Client, database:
         lambda key: key[:20] + "%" * 53,
     ],
 )
-async def test_what_is_no_key_is_refused(client: Client, database: Database, broken: Break) -> None:
-    """One character makes the difference."""
+async def test_a_malformed_key_is_refused(
+    client: Client, database: Database, broken: Break
+) -> None:
+    """Almost a key must not be accepted as one."""
     key = add_api_key(database, add_account(database))
     assert not await refused(client, key)
     assert await refused(client, broken(key))
@@ -72,19 +74,19 @@ async def test_what_is_no_key_is_refused(client: Client, database: Database, bro
         ),
     ],
 )
-async def test_a_key_is_as_well_as_its_account(
+async def test_a_key_ends_with_its_account(
     client: Client, database: Database, change: str, is_refused: bool
 ) -> None:
-    """Deleted, expired, banned and gone look alike."""
+    """A key must not work when it expired, or its account is banned or gone."""
     key = add_api_key(database, add_account(database))
     execute(database, change)
     assert await refused(client, key) == is_refused
 
 
-async def test_whoever_is_no_admin_any_more_acts_for_nobody_else(
+async def test_a_key_of_a_former_admin_acts_for_no_other_user(
     client: Client, database: Database
 ) -> None:
-    """The other scopes stay."""
+    """A key must not keep a right that its account lost; the other scopes stay."""
     account = add_account(database, role="ADMIN")
     scopes = ["BOOKINGS_ANY_USER", "EVENTS_WRITE"]
     key = add_api_key(database, account, scopes=scopes)
@@ -98,7 +100,7 @@ async def test_whoever_is_no_admin_any_more_acts_for_nobody_else(
 
 
 async def test_use_is_noted_once_a_minute(client: Client, database: Database) -> None:
-    """However many ask at once, and whoever else holds the row."""
+    """A busy key must not write with every call, nor wait for another writer."""
     key = add_api_key(database, add_account(database))
     await asyncio.gather(*(client.resolve(key) for _ in range(20)))
     [(first,)] = read(database, "SELECT last_used_at FROM api_keys")

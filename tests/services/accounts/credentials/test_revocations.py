@@ -17,38 +17,38 @@ async def end_tokens(pool: Pool, account: str) -> int:
 
 
 async def test_a_revocation_is_listed(client: Client, pool: Pool, database: Database) -> None:
-    """With the generation that tokens must have from now on."""
+    """Services would go on accepting the tokens."""
     account, _ = add_account(database), add_account(database)
     assert await client.revocations() == {}
     assert await end_tokens(pool, account) == 2
     assert await client.revocations() == {account: 2}
 
 
-async def test_revocations_at_once_all_count(pool: Pool, database: Database) -> None:
-    """Each begins a generation of its own."""
+async def test_concurrent_revocations_all_count(pool: Pool, database: Database) -> None:
+    """A lost one would leave tokens valid that were issued between the two."""
     account = add_account(database)
     made = await asyncio.gather(*(end_tokens(pool, account) for _ in range(8)))
     assert sorted(made) == list(range(2, 10))
 
 
-async def test_one_that_is_undone_is_not_listed(
+async def test_a_revocation_that_is_rolled_back_is_not_listed(
     client: Client, pool: Pool, database: Database
 ) -> None:
-    """It is part of the transaction that it belongs to."""
+    """Tokens must not end for a change that did not happen."""
     account = add_account(database)
     async with pool.connection() as connection, connection.transaction(force_rollback=True):
         await revoke(connection, account)
     assert await client.revocations() == {}
 
 
-async def test_nobody_cannot_be_revoked(pool: Pool) -> None:
-    """A mistake of ours is not passed over in silence."""
+async def test_an_unknown_account_cannot_be_revoked(pool: Pool) -> None:
+    """A wrong id must not pass as a revocation."""
     with pytest.raises(LookupError, match="acct_none"):
         await end_tokens(pool, "acct_none")
 
 
-async def test_old_ones_are_left_out(client: Client, pool: Pool, database: Database) -> None:
-    """Tokens that are older have expired by themselves."""
+async def test_old_revocations_are_left_out(client: Client, pool: Pool, database: Database) -> None:
+    """The list would grow for ever; the tokens have expired."""
     account = add_account(database)
     await end_tokens(pool, account)
     execute(database, "UPDATE accounts SET revoked_at = now() - interval '19 minutes'")
@@ -57,8 +57,10 @@ async def test_old_ones_are_left_out(client: Client, pool: Pool, database: Datab
     assert await client.revocations() == {}
 
 
-async def test_many_come_in_pages(client: Client, pool: Pool, database: Database) -> None:
-    """Each account once, in an order that pages can rely on."""
+async def test_revocations_are_listed_in_pages(
+    client: Client, pool: Pool, database: Database
+) -> None:
+    """A revocation between two pages must not be missed."""
     accounts = [add_account(database) for _ in range(5)]
     for account in accounts:
         await end_tokens(pool, account)

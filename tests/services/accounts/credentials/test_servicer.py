@@ -20,7 +20,7 @@ READING = {"name": "backup", "scopes": [rest_pb2.SCOPE_BOOKINGS_READ]}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a token is about."""
+    """The subject of a token."""
 
     id: str
     role: str = "USER"
@@ -28,25 +28,25 @@ class Account:
 
 
 class Keeper:
-    """Manages API keys with whatever credential it has."""
+    """Calls ApiKeysService with a credential."""
 
     def __init__(self, client: Client, stub: api_keys_pb2_grpc.ApiKeysServiceStub) -> None:
         self._client = client
         self._stub = stub
 
     def show(self, authorization: str) -> None:
-        """Calls with this from now on."""
+        """Sets the credential of further calls."""
         self._client.metadata = (("authorization", authorization),) if authorization else ()
 
     async def create(self, **fields: Any) -> api_keys_pb2.ApiKey:
-        """Makes a key."""
+        """Creates a key."""
         request = api_keys_pb2.CreateApiKeyRequest(**fields)
         response = await self._client.call(self._stub.CreateApiKey, request)
         made: api_keys_pb2.ApiKey = response.api_key
         return made
 
     async def list(self) -> list[api_keys_pb2.ApiKey]:
-        """Lists one's keys."""
+        """Lists the caller's keys."""
         request = api_keys_pb2.ListApiKeysRequest()
         return list((await self._client.call(self._stub.ListApiKeys, request)).api_keys)
 
@@ -58,13 +58,13 @@ class Keeper:
 
 @pytest.fixture
 def account(database: Database) -> str:
-    """Adds an account; gives its id."""
+    """Adds an account; returns its id."""
     return add_account(database)
 
 
 @pytest.fixture
 async def keeper(serve: Serve, signing_keys: SigningKeys, account: str) -> AsyncIterator[Keeper]:
-    """Serves accounts, and gives who manages the account's keys."""
+    """Serves accounts to the owner of the account."""
     async with serve() as client:
         keeper = Keeper(client, api_keys_pb2_grpc.ApiKeysServiceStub(client.channel))
         issued = await Tokens(signing_keys).issue(Account(account))
@@ -73,7 +73,7 @@ async def keeper(serve: Serve, signing_keys: SigningKeys, account: str) -> Async
 
 
 async def test_the_secret_is_shown_once(keeper: Keeper) -> None:
-    """In the answer that made the key, and in no list of keys."""
+    """A list of keys must not reveal secrets."""
     made = await keeper.create(**READING)
     assert made.secret.startswith(f"box_{made.id}_")
     [listed] = await keeper.list()
@@ -96,18 +96,18 @@ async def test_the_secret_is_shown_once(keeper: Keeper) -> None:
         ({"scopes": [rest_pb2.SCOPE_BOOKINGS_READ] * 2}, "scopes"),
     ],
 )
-async def test_what_breaks_a_rule_makes_no_key(
+async def test_an_invalid_request_creates_no_key(
     keeper: Keeper, wrong: dict[str, Any], path: str
 ) -> None:
-    """And is named."""
+    """The client must see the field that is wrong."""
     with pytest.raises(Received) as refused:
         await keeper.create(**READING | wrong)
     assert {violation.path for violation in refused.value.violations} == {path}
     assert await keeper.list() == []
 
 
-async def test_no_program_makes_keys(keeper: Keeper, account: str, database: Database) -> None:
-    """Neither with a key of any scope, nor as another service, nor as nobody in particular."""
+async def test_no_program_creates_keys(keeper: Keeper, account: str, database: Database) -> None:
+    """A leaked key or service key must not create keys that outlive it."""
     scopes = ["EVENTS_WRITE", "BOOKINGS_READ", "BOOKINGS_WRITE"]
     key = add_api_key(database, account, scopes=scopes)
     refusals = []
@@ -119,8 +119,8 @@ async def test_no_program_makes_keys(keeper: Keeper, account: str, database: Dat
     assert refusals == ["PERMISSION_DENIED", "PERMISSION_DENIED", "UNAUTHENTICATED"]
 
 
-async def test_nobody_manages_somebody_elses_keys(keeper: Keeper, database: Database) -> None:
-    """They are neither seen nor deleted."""
+async def test_keys_of_others_are_hidden(keeper: Keeper, database: Database) -> None:
+    """An account must neither see nor delete the keys of another."""
     other = add_api_key(database, add_account(database))
     assert await keeper.list() == []
     with pytest.raises(Received) as refused:

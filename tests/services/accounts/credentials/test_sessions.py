@@ -23,25 +23,25 @@ AT_ONCE = 6
 
 @pytest.fixture
 def sessions(people: People) -> Sessions:
-    """Gives the noun without a server around it."""
+    """Sessions without a server."""
     return people.sessions
 
 
 @pytest.fixture
 async def first(people: People) -> Session:
-    """Logs somebody in."""
+    """Begins a session."""
     return await unverified(people)
 
 
 async def refresh(sessions: Sessions, session: Session) -> Session:
-    """Replaces the token of a log-in."""
+    """Refreshes a session."""
     return await sessions.refresh(str(session.refresh_token))
 
 
-async def test_a_token_is_replaced_by_another(
+async def test_a_refresh_replaces_the_token(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """Of the same log-in, for the same user; neither is stored."""
+    """Whoever reads the database must not find a token."""
     second = await refresh(sessions, first)
     third = await refresh(sessions, second)
     assert len({str(session.refresh_token) for session in (first, second, third)}) == 3
@@ -53,10 +53,10 @@ async def test_a_token_is_replaced_by_another(
     assert digest in row
 
 
-async def test_a_token_that_was_replaced_ends_the_log_in(
+async def test_a_token_used_twice_ends_the_session(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """It is in two hands, nobody can tell whose the other one is, and the operator hears of it."""
+    """A stolen token must not work beside its owner; the operator sees it in the log."""
     second = await refresh(sessions, first)
     third = await refresh(sessions, second)
     with capture_logs() as lines, refused("INVALID_TOKEN"):
@@ -68,10 +68,10 @@ async def test_a_token_that_was_replaced_ends_the_log_in(
     assert read(database, "SELECT count(*) FROM sessions") == [(0,)]
 
 
-async def test_who_lost_the_answer_gets_it_again(
+async def test_a_lost_response_can_be_fetched_again(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """For 10 seconds, and always the same token; afterwards it counts as stolen."""
+    """A bad connection must not log a user out; after 10 seconds it counts as theft."""
     second = await refresh(sessions, first)
     again = await refresh(sessions, first)
     assert again.refresh_token == second.refresh_token
@@ -82,10 +82,10 @@ async def test_who_lost_the_answer_gets_it_again(
         await refresh(sessions, second)
 
 
-async def test_once_the_answer_was_used_nothing_was_lost(
+async def test_after_the_next_refresh_no_response_was_lost(
     sessions: Sessions, first: Session
 ) -> None:
-    """Not even within the 10 seconds."""
+    """A token from before must not work within the 10 seconds either."""
     second = await refresh(sessions, first)
     await refresh(sessions, second)
     with refused("INVALID_TOKEN"):
@@ -93,25 +93,25 @@ async def test_once_the_answer_was_used_nothing_was_lost(
 
 
 async def tokens_of(sessions: Sessions, first: Session) -> list[str]:
-    """Refreshes many times at once; gives the tokens."""
+    """Refreshes many times at once; returns the tokens."""
     password_login = await asyncio.gather(*(refresh(sessions, first) for _ in range(AT_ONCE)))
     return [str(session.refresh_token) for session in password_login]
 
 
-async def test_who_refresh_at_once_get_the_same_token(
+async def test_concurrent_refreshes_get_the_same_token(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """So the log-in never forks: there is one token that is good, and all have it."""
+    """Two tabs of a browser must not log each other out."""
     [token] = set(await tokens_of(sessions, first))
     [(current,)] = read(database, "SELECT current_sha256 FROM sessions")
     assert current == RefreshToken.parse(token).sha256
     await sessions.refresh(token)
 
 
-async def test_without_the_lock_they_would_get_several(
+async def test_without_the_lock_they_would_get_several_tokens(
     sessions: Sessions, first: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: each would replace the same token by another."""
+    """Negative control: each would replace the same token by another one."""
     unlocked = sessions_module.SQL["lock_session"].replace(b"FOR UPDATE", b"")
     slowed = unlocked.replace(b"FROM sessions", b"FROM sessions, pg_sleep(0.2)")
     statements = MappingProxyType({**sessions_module.SQL, "lock_session": slowed})
@@ -120,29 +120,29 @@ async def test_without_the_lock_they_would_get_several(
 
 
 @pytest.mark.parametrize("text", ["", "no token", "\u00fc" * 64, "A" * 63, "A" * 68, "A" * 64])
-async def test_what_was_never_a_token_is_none(
+async def test_a_malformed_token_is_invalid(
     sessions: Sessions, first: Session, text: str, database: Database
 ) -> None:
-    """Nor does it end anything."""
+    """It must not end a session either."""
     with refused("INVALID_TOKEN"):
         await sessions.refresh(text)
     await sessions.end(text)
     assert read(database, "SELECT count(*) FROM sessions") == [(1,)]
 
 
-async def test_a_made_up_secret_ends_nothing_by_logging_out(
+async def test_a_wrong_secret_logs_nobody_out(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """Whoever knows the id of a log-in does not have it."""
+    """Knowing the id of a session must not be enough to end it."""
     made_up = RefreshToken(first.refresh_token.session_id, bytes(32))
     await sessions.end(str(made_up))
     assert read(database, "SELECT count(*) FROM sessions") == [(1,)]
 
 
-async def test_a_log_in_lasts_for_thirty_days(
+async def test_a_session_ends_after_thirty_days(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """However often it is refreshed; then it is forgotten."""
+    """Refreshing must not keep a session alive for ever."""
     pass_time(database, "29 days 23 hours")
     second = await refresh(sessions, first)
     await sessions.forget()
@@ -153,10 +153,10 @@ async def test_a_log_in_lasts_for_thirty_days(
     assert read(database, "SELECT count(*) FROM sessions") == [(0,)]
 
 
-async def test_an_account_has_a_hundred_log_ins(
+async def test_an_account_has_at_most_a_hundred_sessions(
     people: People, first: Session, database: Database
 ) -> None:
-    """Whoever logs in for ever fills no table; the oldest end first."""
+    """A client in a loop must not fill the table; the oldest sessions end."""
     second = await people.password_login.log_in(ADA, PASSWORD)
     execute(
         database,
@@ -175,10 +175,10 @@ async def test_an_account_has_a_hundred_log_ins(
 @pytest.mark.parametrize(
     "statement", ["banned_at = now()", "role = 'ORGANIZER', generation = 2, revoked_at = now()"]
 )
-async def test_a_refresh_sees_the_account_as_it_is(
+async def test_a_refresh_reads_the_account_again(
     sessions: Sessions, first: Session, database: Database, statement: str
 ) -> None:
-    """A ban ends it, a role is taken over."""
+    """A ban or another role must not wait for the end of the session."""
     execute(database, f"UPDATE accounts SET {statement}")
     if "role" in statement:
         user = (await refresh(sessions, first)).user
@@ -188,10 +188,10 @@ async def test_a_refresh_sees_the_account_as_it_is(
             await refresh(sessions, first)
 
 
-async def test_logging_out_everywhere_ends_all(
+async def test_logging_out_everywhere_ends_all_sessions(
     people: People, first: Session, database: Database
 ) -> None:
-    """And begins another generation of access tokens."""
+    """One session or access token that goes on would be that of the thief."""
     second = await people.password_login.log_in(ADA, PASSWORD)
     await people.sessions.end_all(first.user.id)
     for session in (first, second):
@@ -203,10 +203,10 @@ async def test_logging_out_everywhere_ends_all(
     assert (generation, is_noted) == (2, True)
 
 
-async def test_who_logs_in_meanwhile_is_logged_out_too(
+async def test_a_concurrent_log_in_is_ended_too(
     pool: Pool, people: People, first: Session, database: Database
 ) -> None:
-    """Whoever checked the password before the account changed waits, and finds it changed."""
+    """A password that was checked before the change must not open a session after it."""
     async with pool.connection() as connection, connection.transaction():
         await revoke(connection, first.user.id)
         begun = asyncio.create_task(begun_by(pool, first.user))
@@ -216,10 +216,10 @@ async def test_who_logs_in_meanwhile_is_logged_out_too(
     assert read(database, "SELECT count(*) FROM sessions") == [(1,)]
 
 
-async def test_without_the_share_lock_it_would_begin(
+async def test_without_the_share_lock_the_session_would_begin(
     pool: Pool, first: Session, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: nothing would make it wait."""
+    """Negative control: nothing would make the log-in wait."""
     unlocked = sessions_module.SQL["begin_session"].replace(b"FOR SHARE", b"")
     statements = MappingProxyType({**sessions_module.SQL, "begin_session": unlocked})
     monkeypatch.setattr(sessions_module, "SQL", statements)
@@ -230,7 +230,7 @@ async def test_without_the_share_lock_it_would_begin(
 
 
 async def begun_by(pool: Pool, user: User) -> Session | None:
-    """Begins a log-in."""
+    """Begins a session."""
     async with pool.connection() as connection, connection.transaction():
         return await begin(connection, user)
 
@@ -238,7 +238,7 @@ async def begun_by(pool: Pool, user: User) -> Session | None:
 async def test_logging_in_while_logging_out_everywhere_leaves_no_token_of_before(
     people: People, first: Session, database: Database
 ) -> None:
-    """In whichever order they come."""
+    """In either order, a token of the former generation must not stay valid."""
     outcomes = await asyncio.gather(
         *(people.password_login.log_in(ADA, PASSWORD) for _ in range(3)),
         people.sessions.end_all(first.user.id),

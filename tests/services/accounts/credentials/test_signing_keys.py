@@ -17,8 +17,8 @@ PRODUCTION = {"BOXOFFICE_ENV": "production", "code_pepper": "a-secret-of-the-ope
 AT_ONCE = timedelta()
 
 
-async def test_anybody_gets_the_key_set(client: Client) -> None:
-    """As JWK Set, public halves only, without a token."""
+async def test_the_key_set_is_public(client: Client) -> None:
+    """Clients must be able to verify tokens; private halves must not be in it."""
     client.metadata = ()
     [key] = await client.signing_keys()
     assert (key.kty, key.crv, key.alg, key.use) == ("OKP", "Ed25519", "EdDSA", "sig")
@@ -27,32 +27,30 @@ async def test_anybody_gets_the_key_set(client: Client) -> None:
 
 
 async def test_development_keeps_the_key_it_generated(serve: Serve) -> None:
-    """Tokens outlive a restart."""
+    """A restart must not log everybody out."""
     async with serve() as first:
         before = await first.signing_keys()
     async with serve() as second:
         assert await second.signing_keys() == before
 
 
-async def test_replicas_that_start_together_can_all_be_checked(signing_keys: SigningKeys) -> None:
-    """Whichever key each of them generated is published, and all sign with the same one."""
+async def test_replicas_that_start_together_sign_with_one_key(signing_keys: SigningKeys) -> None:
+    """A token of one replica must not be invalid at another."""
     await asyncio.gather(*(signing_keys.prepare(environment="development") for _ in range(4)))
     published = {key.kid for key in await signing_keys.list_published()}
     assert (await signing_keys.current()).kid in published
 
 
 async def test_production_generates_no_key(serve: Serve, database: Database) -> None:
-    """It says what to do instead, and nothing is written."""
+    """A key that nobody vouches for must not sign; the operator is told what to do."""
     with pytest.raises(NoSigningKeyError, match="boxoffice rotate-keys"):
         async with serve(**PRODUCTION):
             pass
     assert read(database, "SELECT FROM signing_keys") == []
 
 
-async def test_production_believes_no_generated_key(
-    serve: Serve, signing_keys: SigningKeys
-) -> None:
-    """Not even a former one, which would still be published."""
+async def test_production_refuses_development_keys(serve: Serve, signing_keys: SigningKeys) -> None:
+    """Anybody may have such a key, even a former one that is still published."""
     await signing_keys.prepare(environment="development")
     await signing_keys.rotate(lead=AT_ONCE)
     with pytest.raises(DevelopmentKeyError, match="--compromised"):
@@ -63,7 +61,7 @@ async def test_production_believes_no_generated_key(
 async def test_production_serves_with_the_operators_key(
     serve: Serve, signing_keys: SigningKeys
 ) -> None:
-    """The first one signs at once."""
+    """The first key must sign at once, or nothing would start."""
     assert (await signing_keys.rotate()).signs_from <= datetime.now(UTC)
     async with serve(**PRODUCTION) as client:
         [key] = await client.signing_keys()
@@ -73,7 +71,7 @@ async def test_production_serves_with_the_operators_key(
 async def test_a_key_is_published_before_it_is_used(
     signing_keys: SigningKeys, database: Database
 ) -> None:
-    """And the former one for as long as its tokens may live."""
+    """A verifier must know a key before its first token, and a former key until its last one."""
     await signing_keys.rotate()
     first = await signing_keys.current()
     await signing_keys.rotate()
@@ -84,10 +82,10 @@ async def test_a_key_is_published_before_it_is_used(
     assert [key.kid for key in await signing_keys.list_published()] == published
 
 
-async def test_a_former_key_is_forgotten_when_its_tokens_are_over(
+async def test_a_former_key_is_deleted_after_its_last_token(
     signing_keys: SigningKeys, database: Database
 ) -> None:
-    """Twenty minutes after another took over; until then, and the current one, stay."""
+    """Deleted earlier, it would end valid tokens; kept for ever, it could leak."""
     await signing_keys.rotate()
     await signing_keys.rotate(lead=AT_ONCE)
     await signing_keys.forget()
@@ -99,15 +97,15 @@ async def test_a_former_key_is_forgotten_when_its_tokens_are_over(
     assert read(database, "SELECT kid FROM signing_keys") == [(current.kid,)]
 
 
-async def test_the_private_half_is_in_no_text(signing_keys: SigningKeys) -> None:
-    """Whoever logs a key by mistake logs its name."""
+async def test_a_private_key_is_not_in_its_repr(signing_keys: SigningKeys) -> None:
+    """A key that is logged by mistake must not leak."""
     await signing_keys.rotate()
     key = await signing_keys.current()
     assert "private" not in repr(key)
 
 
-async def test_only_services_ask_about_others(client: Client) -> None:
-    """Who has a key, and whose tokens were revoked, is nobody else's business."""
+async def test_only_services_see_keys_and_revocations(client: Client) -> None:
+    """Who has a key, and who was revoked, must stay private."""
     client.metadata = ()
     for call in (client.resolve("box_x_y"), client.revocations()):
         with pytest.raises(Exception, match=str(PermissionDenied())):

@@ -23,7 +23,7 @@ AT_ONCE = timedelta()
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a token is about."""
+    """The subject of a token."""
 
     id: str = "acct_" + "a" * 26
     role: str = "ORGANIZER"
@@ -32,12 +32,12 @@ class Account:
 
 @pytest.fixture
 def tokens(signing_keys: SigningKeys) -> Tokens:
-    """Gives the noun without a server around it."""
+    """Tokens without a server."""
     return Tokens(signing_keys)
 
 
 async def checked(client: Client, issued: AccessToken) -> dict[str, Any]:
-    """Checks a token by the published keys alone, and gives its claims."""
+    """Verifies a token with the published keys only; returns its claims."""
     published = {key.kid: key.x for key in await client.signing_keys()}
     x = published[jwt.get_unverified_header(issued.token)["kid"]]
     key = Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(f"{x}="))
@@ -47,8 +47,8 @@ async def checked(client: Client, issued: AccessToken) -> dict[str, Any]:
     return claims
 
 
-async def test_a_token_says_who_it_is_about(client: Client, tokens: Tokens) -> None:
-    """And for how long, by whom, for whom, and of which generation."""
+async def test_a_token_has_all_claims(client: Client, tokens: Tokens) -> None:
+    """Services decide by these claims alone."""
     account = Account()
     issued = await tokens.issue(account)
     claims = await checked(client, issued)
@@ -61,28 +61,28 @@ async def test_a_token_says_who_it_is_about(client: Client, tokens: Tokens) -> N
     assert (header["alg"], header["typ"]) == ("EdDSA", "at+jwt")
 
 
-async def test_no_two_tokens_are_the_same(client: Client, tokens: Tokens) -> None:
-    """One of them can be told apart in a log of what was done with it."""
+async def test_no_two_tokens_are_equal(client: Client, tokens: Tokens) -> None:
+    """A log must be able to tell them apart."""
     issued = [await tokens.issue(Account()) for _ in range(3)]
     assert len({(await checked(client, token))["jti"] for token in issued}) == 3
 
 
-async def test_a_token_is_in_no_text(client: Client, tokens: Tokens) -> None:
-    """Whoever logs one by mistake logs its lifetime."""
+async def test_a_token_is_not_in_its_repr(client: Client, tokens: Tokens) -> None:
+    """A token that is logged by mistake must not leak."""
     issued = await tokens.issue(Account())
     assert issued.token not in repr(issued)
 
 
 async def test_without_a_key_nothing_is_signed(tokens: Tokens) -> None:
-    """Not even with an empty one."""
+    """A token without a valid key must not exist."""
     with pytest.raises(NoSigningKeyError):
         await tokens.issue(Account())
 
 
-async def test_tokens_of_the_former_key_stay_good_until_they_expire(
+async def test_tokens_of_the_former_key_stay_valid(
     client: Client, tokens: Tokens, signing_keys: SigningKeys, database: Database
 ) -> None:
-    """A rotation ends nobody's session; when the key is gone, so is the last of its tokens."""
+    """A rotation must not end sessions."""
     before = await tokens.issue(Account())
     await signing_keys.rotate(lead=AT_ONCE)
     after = await tokens.issue(Account())
@@ -98,10 +98,10 @@ async def test_tokens_of_the_former_key_stay_good_until_they_expire(
     assert await checked(client, after)
 
 
-async def test_keys_in_wrong_hands_end_their_tokens(
+async def test_replacing_compromised_keys_ends_their_tokens(
     client: Client, tokens: Tokens, signing_keys: SigningKeys
 ) -> None:
-    """Only what the new one signs is believed."""
+    """A thief of a key must not go on making tokens."""
     before = await tokens.issue(Account())
     await signing_keys.replace()
     with pytest.raises(KeyError):
@@ -109,10 +109,10 @@ async def test_keys_in_wrong_hands_end_their_tokens(
     assert await checked(client, await tokens.issue(Account()))
 
 
-async def test_a_rotation_under_traffic_fails_nobody(
+async def test_a_rotation_under_traffic_fails_no_call(
     client: Client, tokens: Tokens, signing_keys: SigningKeys
 ) -> None:
-    """Each token is good the moment it is issued, by keys that were fetched before or after."""
+    """A token must be valid the moment it is issued, for keys fetched before or after."""
     used: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
     done = asyncio.Event()
 
@@ -132,10 +132,10 @@ async def test_a_rotation_under_traffic_fails_nobody(
     assert len(used) == 4
 
 
-async def test_whoever_has_the_keys_from_before_can_check_what_comes(
+async def test_verifiers_know_the_next_key_before_it_signs(
     client: Client, tokens: Tokens, signing_keys: SigningKeys, database: Database
 ) -> None:
-    """The next key is published before it signs, so accounts may even be down when it does."""
+    """Accounts may be down when the next key starts to sign."""
     await signing_keys.rotate()
     known = {key.kid for key in await client.signing_keys()}
     execute(database, "UPDATE signing_keys SET signs_from = signs_from - interval '11 minutes'")
@@ -146,15 +146,15 @@ async def test_whoever_has_the_keys_from_before_can_check_what_comes(
 async def test_a_key_that_signs_before_it_is_published_is_unknown(
     client: Client, tokens: Tokens, signing_keys: SigningKeys
 ) -> None:
-    """Negative control: without the lead, keys that were fetched before do not do."""
+    """Negative control: without the lead, keys that were fetched before are not enough."""
     known = {key.kid for key in await client.signing_keys()}
     await signing_keys.rotate(lead=AT_ONCE)
     issued = await tokens.issue(Account())
     assert jwt.get_unverified_header(issued.token)["kid"] not in known
 
 
-async def test_a_changed_token_is_none(client: Client, tokens: Tokens) -> None:
-    """The role is as safe as the signature."""
+async def test_a_changed_token_is_invalid(client: Client, tokens: Tokens) -> None:
+    """Nobody may give themselves another role."""
     issued = await tokens.issue(Account())
     head, _, signature = issued.token.split(".")
     claims = base64.urlsafe_b64encode(b'{"role":"ADMIN"}').rstrip(b"=").decode()

@@ -23,12 +23,12 @@ REPLICAS = 4
 
 
 def due_again(database: Database) -> None:
-    """Lets emails that could not be sent become due."""
+    """Makes e-mails that could not be sent due."""
     execute(database, "UPDATE outbox SET due_at = now()")
 
 
 async def test_an_email_has_plain_text_and_html(people: People, delivery: Delivery) -> None:
-    """Both say the same, and no machine should answer."""
+    """Both must say the same, and no autoresponder must answer."""
     await people.registrations.send_code(ADA)
     code = await delivery.code(ADA)
     email = delivery.inbox.last(ADA.spelled)
@@ -39,10 +39,10 @@ async def test_an_email_has_plain_text_and_html(people: People, delivery: Delive
     assert f"<b>{code}</b>" in text(email, "html")
 
 
-async def test_nothing_secret_ever_waits(
+async def test_the_outbox_has_no_secrets(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """The code is made when its e-mail is sent; what was sent is gone from the outbox."""
+    """Whoever reads the outbox must find no code, before or after it is sent."""
     await people.registrations.send_code(ADA)
     [(waiting,)] = read(database, "SELECT outbox::text FROM outbox")
     [(hmac,)] = read(database, "SELECT hmac FROM codes")
@@ -52,10 +52,10 @@ async def test_nothing_secret_ever_waits(
     assert read(database, "SELECT * FROM outbox") == []
 
 
-async def test_nobody_without_an_account_is_mailed_a_reset(
+async def test_an_address_without_an_account_gets_no_reset(
     people: People, delivery: Delivery
 ) -> None:
-    """Nor do they have a code that could be guessed; the answer told them nothing."""
+    """It must not get a code that could be guessed either."""
     await people.password_resets.send_code(ADA)
     await delivery.deliver()
     assert delivery.inbox.emails == []
@@ -64,10 +64,10 @@ async def test_nobody_without_an_account_is_mailed_a_reset(
     assert len(await delivery.code(BOB)) == 6
 
 
-async def test_the_owner_hears_of_changes(
+async def test_the_owner_is_told_of_changes(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Of a new password, and at the former address of a new one."""
+    """An owner must learn that somebody else changed password or address."""
     session = await registered(people, delivery)
     pass_time(database, "1 minute")
     await people.password_resets.send_code(ADA)
@@ -80,10 +80,10 @@ async def test_the_owner_hears_of_changes(
     assert delivery.inbox.last(ADA.spelled)["Subject"] == "Your address was changed"
 
 
-async def test_a_server_that_is_away_is_asked_again(
+async def test_a_failed_email_is_sent_again_later(
     pool: Pool, people: People, codes: Codes, delivery: Delivery, database: Database
 ) -> None:
-    """Later and later, with a code that is made anew."""
+    """An outage of the mail server must not lose e-mails; each attempt has a new code."""
     nowhere = Mailer(pool, codes, server=SmtpServer("smtp", "127.0.0.1", 1), sender="a@b.de")
     await people.registrations.send_code(ADA)
     for attempts, seconds in ((1, 30), (2, 60), (3, 120)):
@@ -98,20 +98,20 @@ async def test_a_server_that_is_away_is_asked_again(
 
 
 @pytest.mark.parametrize(("answer", "waits"), [("451 Later", True), ("550 Never", False)])
-async def test_a_refusal_is_final_or_not(
+async def test_only_a_final_refusal_ends_the_attempts(
     people: People, delivery: Delivery, database: Database, answer: str, waits: bool
 ) -> None:
-    """The server says which."""
+    """A temporary refusal must not lose the e-mail, a final one not repeat it."""
     delivery.inbox.answer = answer
     await people.registrations.send_code(ADA)
     await delivery.deliver()
     assert read(database, "SELECT count(*) FROM outbox") == [(int(waits),)]
 
 
-async def test_what_cannot_be_sent_is_given_up(
+async def test_an_email_is_given_up_after_two_days(
     people: People, mailer: Mailer, database: Database
 ) -> None:
-    """After two days."""
+    """The outbox must not grow for ever."""
     await people.registrations.send_code(ADA)
     execute(database, "UPDATE outbox SET asked_at = asked_at - interval '47 hours 59 minutes'")
     await mailer.give_up()
@@ -121,19 +121,19 @@ async def test_what_cannot_be_sent_is_given_up(
     assert read(database, "SELECT count(*) FROM outbox") == [(0,)]
 
 
-async def test_without_a_server_emails_wait(
+async def test_without_a_mail_server_emails_wait(
     pool: Pool, people: People, codes: Codes, database: Database
 ) -> None:
-    """Untouched, for whoever sets one up."""
+    """An operator who sets the server later must not have lost e-mails."""
     await people.registrations.send_code(ADA)
     assert not await Mailer(pool, codes, server=None, sender="a@b.de").deliver()
     assert read(database, "SELECT attempts FROM outbox") == [(0,)]
 
 
-async def test_what_was_asked_for_again_while_it_was_sent_is_sent_again(
+async def test_an_email_requested_again_while_it_is_sent_is_sent_again(
     pool: Pool, people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Done is only what was asked for before."""
+    """The end of the first must not delete the second."""
     outbox = Outbox(pool)
     await people.registrations.send_code(ADA)
     [sent] = await outbox.lease(1)
@@ -173,7 +173,7 @@ async def test_each_email_is_sent_by_one_replica(pool: Pool) -> None:
 async def test_without_the_lock_replicas_would_send_the_same_emails(
     pool: Pool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: each replica would find them due."""
+    """Negative control: each replica would find the same e-mails due."""
     await write(pool)
     unlocked = outbox_module.SQL["lease_emails"].replace(b"FOR UPDATE SKIP LOCKED", b"")
     statements = MappingProxyType({**outbox_module.SQL, "lease_emails": unlocked})
@@ -190,10 +190,10 @@ async def test_without_the_lock_replicas_would_send_the_same_emails(
     assert len(taken) == REPLICAS * EMAILS
 
 
-async def test_who_leaves_gets_no_more_emails(
+async def test_a_deleted_account_gets_no_more_emails(
     pool: Pool, people: People, inbox: Mailbox, mailer: Mailer
 ) -> None:
-    """The address is not kept for them."""
+    """The outbox must not keep an address that its owner erased."""
     session = await unverified(people)
     async with pool.connection() as connection:
         await enqueue(connection, EmailKind.PASSWORD_CHANGED, ADA)

@@ -25,26 +25,26 @@ TABLES = "SELECT (SELECT count(*) FROM notices), (SELECT count(*) FROM outbox)"
 
 @pytest.fixture
 def notices(pool: Pool) -> Notices:
-    """Gives the noun without a server around it."""
+    """Notices without a server."""
     return Notices(pool)
 
 
 @pytest.fixture
 async def ada(people: People, delivery: Delivery) -> str:
-    """Registers somebody with a verified address."""
+    """Registers a user with a verified address."""
     account_id = (await registered(people, delivery)).user.id
     delivery.inbox.emails.clear()
     return account_id
 
 
 def told(account_id: str, **changes: object) -> Notice:
-    """Makes the notice of a booking, unless the changes say otherwise."""
+    """Returns the notice of a booking with some fields changed."""
     usual = Notice(str(uuid4()), account_id, "PROMOTED", "Concert", SOON, 2, "ref-1", None)
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
-async def test_who_has_a_seat_is_told(notices: Notices, ada: str, delivery: Delivery) -> None:
-    """With what they need to come, or to make room."""
+async def test_a_promotion_is_emailed(notices: Notices, ada: str, delivery: Delivery) -> None:
+    """A user who got a seat must know what to do, and how to give it back."""
     await notices.accept([told(ada)])
     await delivery.deliver()
     email = delivery.inbox.last(ADA.spelled)
@@ -55,10 +55,10 @@ async def test_who_has_a_seat_is_told(notices: Notices, ada: str, delivery: Deli
         assert "Your booking is ref-1." in text(email, part)
 
 
-async def test_who_has_an_offer_is_told_until_when(
+async def test_an_offer_is_emailed_with_its_end(
     notices: Notices, ada: str, delivery: Delivery
 ) -> None:
-    """An open start is left out."""
+    """A user must know how long the seats are kept; an unknown start is left out."""
     offer = told(ada, kind="OFFERED", starts_at=None, seat_count=1, offer_expires_at=SOON)
     await notices.accept([offer])
     await delivery.deliver()
@@ -68,10 +68,8 @@ async def test_who_has_an_offer_is_told_until_when(
     assert "starts" not in text(email)
 
 
-async def test_each_notice_is_an_email_and_only_one(
-    notices: Notices, ada: str, delivery: Delivery
-) -> None:
-    """However often it comes; another one of its kind does not take its place."""
+async def test_each_notice_is_emailed_once(notices: Notices, ada: str, delivery: Delivery) -> None:
+    """Repeated notices must not be sent twice, different ones not replace each other."""
     once, other = told(ada), told(ada)
     await notices.accept([once, other, once])
     await notices.accept([once])
@@ -81,19 +79,19 @@ async def test_each_notice_is_an_email_and_only_one(
     assert len(delivery.inbox.emails) == 2
 
 
-async def test_replicas_with_the_same_notices_store_each_once(
+async def test_replicas_that_send_the_same_notices_store_each_once(
     notices: Notices, ada: str, database: Database
 ) -> None:
-    """In whatever order they came."""
+    """Retries of two replicas must neither deadlock nor send an e-mail twice."""
     batch = [told(ada) for _ in range(50)]
     await asyncio.gather(*(notices.accept(each) for each in (batch, batch[::-1]) * 3))
     assert read(database, TABLES) == [(50, 50)]
 
 
-async def test_without_its_name_a_notice_would_be_mailed_twice(
+async def test_without_the_constraint_a_notice_would_be_emailed_twice(
     notices: Notices, ada: str, database: Database
 ) -> None:
-    """The control of the tests above."""
+    """Negative control of the tests above."""
     execute(database, "ALTER TABLE notices DROP CONSTRAINT notices_pkey")
     execute(database, "ALTER TABLE notices ADD CONSTRAINT notices_pkey UNIQUE (id, received_at)")
     execute(database, "ALTER TABLE outbox DROP CONSTRAINT outbox_letter_once")
@@ -103,10 +101,10 @@ async def test_without_its_name_a_notice_would_be_mailed_twice(
     assert read(database, TABLES) == [(2, 2)]
 
 
-async def test_who_cannot_be_written_to_is_passed_over(
+async def test_accounts_without_an_address_are_skipped(
     notices: Notices, people: People, ada: str, delivery: Delivery, database: Database
 ) -> None:
-    """And holds up nobody else."""
+    """One such account must not hold up the notices of others."""
     silent = [
         add_account(database),
         add_account(database, email_verified=True, banned_at=datetime.now(UTC)),
@@ -121,10 +119,10 @@ async def test_who_cannot_be_written_to_is_passed_over(
     assert read(database, TABLES) == [(1, 0)]
 
 
-async def test_who_is_banned_meanwhile_is_not_told(
+async def test_a_banned_account_gets_no_notice(
     notices: Notices, ada: str, delivery: Delivery, database: Database
 ) -> None:
-    """The e-mail that waits is not written."""
+    """A ban must also stop the e-mail that already waits."""
     await notices.accept([told(ada)])
     execute(database, "UPDATE accounts SET banned_at = now() WHERE id = %(id)s", id=ada)
     await delivery.deliver()
@@ -132,10 +130,10 @@ async def test_who_is_banned_meanwhile_is_not_told(
     assert read(database, "SELECT count(*) FROM outbox") == [(0,)]
 
 
-async def test_who_leaves_takes_their_notices_along(
+async def test_deleting_an_account_deletes_its_notices(
     notices: Notices, people: People, ada: str, database: Database
 ) -> None:
-    """Those that wait, and those that were mailed."""
+    """Neither waiting nor sent notices may keep data of an erased account."""
     await notices.accept([told(ada)])
     await people.profiles.delete(ada)
     assert read(database, TABLES) == [(0, 0)]
@@ -144,7 +142,7 @@ async def test_who_leaves_takes_their_notices_along(
 async def test_an_address_that_is_erased_meanwhile_is_not_stored(
     notices: Notices, people: People, ada: str, database: Database
 ) -> None:
-    """Accepting waits for the leaving, and then finds nobody."""
+    """A notice that arrives during the deletion must not store the address again."""
     with connect(database) as connection, connection.transaction():
         connection.execute("SELECT FROM accounts FOR UPDATE")
         accepting = asyncio.create_task(notices.accept([told(ada)]))
@@ -157,7 +155,7 @@ async def test_an_address_that_is_erased_meanwhile_is_not_stored(
 async def test_without_the_lock_an_erased_address_would_be_stored(
     notices: Notices, ada: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: the foreign key alone waits too late."""
+    """Negative control: the foreign key alone waits too late."""
     unlocked = notices_module.SQL["accept_notice"].replace(b"FOR KEY SHARE", b"")
     statements = MappingProxyType({**notices_module.SQL, "accept_notice": unlocked})
     monkeypatch.setattr(notices_module, "SQL", statements)
@@ -171,7 +169,7 @@ async def test_without_the_lock_an_erased_address_would_be_stored(
 
 
 async def blocked(database: Database) -> None:
-    """Returns when somebody waits for a lock."""
+    """Returns when a session waits for a lock."""
     async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as own:
         await until_blocked(own, 1)
 
@@ -179,7 +177,7 @@ async def blocked(database: Database) -> None:
 async def test_a_notice_follows_to_a_new_address(
     notices: Notices, people: People, ada: str, delivery: Delivery, database: Database
 ) -> None:
-    """The former one may belong to somebody else by now."""
+    """The former address may belong to somebody else by now."""
     await people.email_changes.send_code(ada, BOB, PASSWORD)
     code = await delivery.code(BOB)
     await notices.accept([told(ada)])
@@ -189,20 +187,20 @@ async def test_a_notice_follows_to_a_new_address(
     assert delivery.inbox.last(ADA.spelled)["Subject"] == "Your address was changed"
 
 
-async def test_an_offer_that_has_ended_is_not_mailed(
+async def test_an_expired_offer_is_not_emailed(
     notices: Notices, ada: str, delivery: Delivery
 ) -> None:
-    """It would be news of what somebody else has."""
+    """The seats may belong to somebody else by now."""
     ended = datetime.now(UTC) - timedelta(seconds=1)
     await notices.accept([told(ada, kind="OFFERED", offer_expires_at=ended)])
     await delivery.deliver()
     assert delivery.inbox.emails == []
 
 
-async def test_a_name_cannot_change_the_email(
+async def test_an_event_name_cannot_change_the_email(
     notices: Notices, ada: str, delivery: Delivery
 ) -> None:
-    """Neither its headers, nor its HTML, nor how the rest is read."""
+    """An organizer must not inject headers, HTML or hidden text."""
     name = "Gig\r\nBcc: all@example.com\n\n<script>alert(1)</script>\x1b\u202e & more"
     await notices.accept([told(ada, event_name=name)])
     await delivery.deliver()
@@ -214,10 +212,10 @@ async def test_a_name_cannot_change_the_email(
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more”" in text(email, "html")
 
 
-async def test_names_are_forgotten_after_a_week(
+async def test_notices_are_deleted_after_a_week(
     notices: Notices, ada: str, delivery: Delivery, database: Database
 ) -> None:
-    """Nobody sends a notice again by then."""
+    """The table must not grow for ever; bookings does not repeat a notice that long."""
     await notices.accept([told(ada)])
     await delivery.deliver()
     execute(database, "UPDATE notices SET received_at = now() - interval '6 days 23 hours'")
@@ -228,8 +226,8 @@ async def test_names_are_forgotten_after_a_week(
     assert read(database, TABLES) == [(0, 0)]
 
 
-async def test_services_alone_send_notices(client: Client, database: Database) -> None:
-    """All of a batch, or none of it where one breaks a rule."""
+async def test_only_services_send_notices(client: Client, database: Database) -> None:
+    """Nobody else may send e-mails in our name; an invalid notice refuses its whole request."""
     stub = notices_pb2_grpc.NoticesServiceStub(client.channel)
     account_id = add_account(database, email_verified=True)
     good = notices_pb2.Notice(

@@ -17,15 +17,15 @@ EMAIL = "ada@example.com"
 
 @pytest.fixture
 def administration(pool: Pool, database: Database) -> Administration:
-    """Gives the noun, and an account of EMAIL."""
+    """Administration, and an account of EMAIL."""
     add_account(database, email=EMAIL, canonical_email=EMAIL)
     return Administration(pool)
 
 
-async def test_of_many_bans_at_once_one_ends_the_tokens(
+async def test_of_concurrent_bans_one_counts(
     administration: Administration, database: Database
 ) -> None:
-    """The others find it done."""
+    """Repeated bans must not start a generation each."""
     await asyncio.gather(*(administration.ban(EMAIL) for _ in range(4)))
     assert read(database, "SELECT generation FROM accounts") == [(2,)]
 
@@ -33,7 +33,7 @@ async def test_of_many_bans_at_once_one_ends_the_tokens(
 async def test_no_generation_is_lost(
     administration: Administration, pool: Pool, database: Database
 ) -> None:
-    """Changes of a role and log-outs everywhere each begin one."""
+    """Concurrent changes of role and log-outs must not undo a revocation."""
     account = (await administration.find(EMAIL)).id
 
     async def log_out() -> None:
@@ -44,8 +44,8 @@ async def test_no_generation_is_lost(
     assert read(database, "SELECT role, generation FROM accounts") == [("ADMIN", 5)]
 
 
-async def test_a_ban_ends_every_log_in(administration: Administration, database: Database) -> None:
-    """When it is taken back, nobody is still logged in from before."""
+async def test_a_ban_ends_all_sessions(administration: Administration, database: Database) -> None:
+    """When the ban is lifted, nobody may still be logged in from before."""
     insert(
         database,
         "sessions",
@@ -58,10 +58,10 @@ async def test_a_ban_ends_every_log_in(administration: Administration, database:
     assert read(database, "SELECT FROM sessions") == []
 
 
-async def test_a_role_answers_whoever_asked_for_one(
+async def test_setting_a_role_settles_the_request_for_one(
     administration: Administration, database: Database
 ) -> None:
-    """Whether it was given or not."""
+    """The operator must not see a request again that was decided."""
     execute(database, "UPDATE accounts SET organizer_asked_at = now()")
     await administration.set_role(EMAIL, "ORGANIZER")
     assert read(database, "SELECT organizer_asked_at FROM accounts") == [(None,)]

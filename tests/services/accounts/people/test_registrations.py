@@ -27,8 +27,8 @@ from tests.services.events.client import refused
 ORGANIZER = replace(REGISTRATION, role="ORGANIZER")
 
 
-async def test_a_mailed_code_registers(people: People, delivery: Delivery) -> None:
-    """The address is verified, and kept as its owner spells it."""
+async def test_a_code_registers(people: People, delivery: Delivery) -> None:
+    """The address must be verified, and stay as its owner spells it."""
     user = (await registered(people, delivery)).user
     assert (user.email, user.canonical_email) == ("Ada@example.com", "ada@example.com")
     assert (user.email_verified, user.role, user.called) == (True, "USER", "Ada Lovelace")
@@ -37,10 +37,10 @@ async def test_a_mailed_code_registers(people: People, delivery: Delivery) -> No
     assert user.password_hash.startswith("$argon2id$")
 
 
-async def test_without_the_code_nothing_is_made(
+async def test_a_wrong_code_adds_no_account(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """A wrong one, or none that was sent."""
+    """Nobody may register an address that is not theirs."""
     with refused("INVALID_CODE"):
         await people.registrations.register_with_code(REGISTRATION, "000000")
     await people.registrations.send_code(ADA)
@@ -53,7 +53,7 @@ async def test_without_the_code_nothing_is_made(
 async def test_a_code_registers_once(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Whoever brings it first, however many bring it at once."""
+    """Concurrent requests with one code must not make several accounts."""
     await people.registrations.send_code(ADA)
     code = await delivery.code(ADA)
     submits = (people.registrations.register_with_code(REGISTRATION, code) for _ in range(4))
@@ -65,10 +65,10 @@ async def test_a_code_registers_once(
     assert read(database, "SELECT count(*) FROM sessions") == [(1,)]
 
 
-async def test_the_owner_of_an_account_is_told_by_mail_alone(
+async def test_only_the_email_says_that_there_is_an_account(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """The e-mail says that there is an account; nobody who sees the answers learns of it."""
+    """The response must not reveal who has an account."""
     await registered(people, delivery)
     pass_time(database, "61 seconds")
     await people.registrations.send_code(replace(ADA, spelled="ada@example.com"))
@@ -79,10 +79,10 @@ async def test_the_owner_of_an_account_is_told_by_mail_alone(
         await people.registrations.register_with_code(REGISTRATION, "000000")
 
 
-async def test_a_wrong_code_is_as_much_work_whoever_is_known(
+async def test_a_wrong_code_costs_the_same_for_every_address(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """The row that is written for a known address, which got no code, is written for any other."""
+    """The time of the response must not reveal who has an account."""
     await registered(people, delivery)
     pass_time(database, "1 minute")
     for address in (ADA, BOB):
@@ -100,7 +100,7 @@ async def test_a_wrong_code_is_as_much_work_whoever_is_known(
 async def test_an_unverified_account_is_taken_over(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Whoever made it with somebody else's address loses all they had of it."""
+    """Nobody may keep access to an account with the address of somebody else."""
     mallory = await unverified(people)
     add_api_key(database, mallory.user.id)
     user = (await registered(people, delivery)).user
@@ -112,10 +112,10 @@ async def test_an_unverified_account_is_taken_over(
     assert user.password_hash != mallory.user.password_hash
 
 
-async def test_a_code_for_an_account_that_was_verified_meanwhile_is_no_good(
+async def test_a_code_does_not_take_over_an_account_verified_meanwhile(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Nobody's account is taken over by a code that was asked for before it was theirs."""
+    """A code from before must not take over an account of its real owner."""
     await unverified(people)
     await people.registrations.send_code(ADA)
     code = await delivery.code(ADA)
@@ -138,32 +138,32 @@ async def test_the_operator_decides_who_organizes(
     role: str,
     is_noted: bool,
 ) -> None:
-    """Where it takes an approval, the spec is noted."""
+    """Registering must not give a role that needs approval; the request is noted."""
     people = People.of(pool, codes, passwords, policy)
     assert (await registered(people, delivery, ORGANIZER)).user.role == role
     assert read(database, "SELECT organizer_asked_at IS NOT NULL FROM accounts") == [(is_noted,)]
 
 
-async def test_nobody_organizes_where_that_is_closed(
+async def test_closed_sign_up_refuses_organizers(
     pool: Pool, codes: Codes, passwords: Passwords
 ) -> None:
-    """Whatever the code; there is nothing to try."""
+    """It must refuse before a code is tried."""
     people = People.of(pool, codes, passwords, OrganizerSignUp.CLOSED)
     with refused("PERMISSION_DENIED"):
         await people.registrations.register_with_code(ORGANIZER, "000000")
 
 
 async def test_a_known_address_is_taken(people: People, delivery: Delivery) -> None:
-    """In whatever case it is spelled, verified or not."""
+    """Neither case nor verification may allow a second account."""
     await unverified(people)
     with refused("EMAIL_TAKEN"):
         await unverified(people, replace(ADA, spelled="ADA@example.com"))
 
 
-async def test_of_several_who_register_an_address_one_has_it(
+async def test_of_concurrent_registrations_of_an_address_one_succeeds(
     people: People, database: Database
 ) -> None:
-    """The others hear what they would have heard later."""
+    """An address must not have two accounts."""
     outcomes = await asyncio.gather(*(unverified(people) for _ in range(6)), return_exceptions=True)
     assert sum(isinstance(outcome, Session) for outcome in outcomes) == 1
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)}
@@ -174,7 +174,7 @@ async def test_of_several_who_register_an_address_one_has_it(
 async def test_without_the_constraint_an_address_would_have_many_accounts(
     people: People, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: looking first is not enough."""
+    """Negative control: looking first is not enough."""
     execute(database, "ALTER TABLE accounts DROP CONSTRAINT accounts_email_unique")
     looked = users_module.SQL["add_user"].replace(
         b"ON CONFLICT ON CONSTRAINT accounts_email_unique DO NOTHING", b""

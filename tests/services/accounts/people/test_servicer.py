@@ -10,8 +10,8 @@ from tests.services.accounts.user_client import ADA, PASSWORD, UserClient
 from tests.services.events.client import refused
 
 
-async def test_a_session_is_all_that_a_client_needs(user_client: UserClient) -> None:
-    """Tokens, for how long, and who is logged in; the token works at once."""
+async def test_a_session_has_tokens_and_user(user_client: UserClient) -> None:
+    """A client must be able to call and to refresh with it at once."""
     user = await user_client.register(role=identity_pb2.ROLE_ORGANIZER, country="England")
     session = user_client.session
     assert (session.token_type, session.expires_in) == ("Bearer", 900)
@@ -23,8 +23,10 @@ async def test_a_session_is_all_that_a_client_needs(user_client: UserClient) -> 
     assert (profile.id, profile.country) == (user.id, "England")
 
 
-async def test_a_code_is_answered_alike_for_every_address(user_client: UserClient) -> None:
-    """Known or not, to register or to reset."""
+async def test_a_code_request_has_the_same_response_for_every_address(
+    user_client: UserClient,
+) -> None:
+    """The response must not reveal who has an account."""
     await user_client.register()
     answers = [
         await user_client.call("SendCode", email="nobody@example.com", type="register"),
@@ -40,8 +42,8 @@ async def test_a_code_is_answered_alike_for_every_address(user_client: UserClien
     assert told == {(600, 60)}
 
 
-async def test_a_short_registration_needs_no_code(user_client: UserClient) -> None:
-    """One name, no role, and an address that nobody vouched for."""
+async def test_register_needs_no_code(user_client: UserClient) -> None:
+    """The documented short registration must leave the address unverified."""
     await user_client.call("Register", name="Grace Hopper", email=ADA, password=PASSWORD)
     user = user_client.session.user
     assert (user.name, user.email_verified) == ("Grace Hopper", False)
@@ -52,7 +54,7 @@ async def test_a_short_registration_needs_no_code(user_client: UserClient) -> No
 
 
 async def test_logging_in_and_out(user_client: UserClient) -> None:
-    """A log-in that ended is not continued; ending one twice, or none at all, is no mistake."""
+    """A session that ended must not go on; logging out twice must not fail."""
     user = await user_client.register()
     await user_client.call("Login", email=ADA.title(), password=PASSWORD)
     assert user_client.session.user == user
@@ -63,8 +65,8 @@ async def test_logging_in_and_out(user_client: UserClient) -> None:
         await user_client.call("RefreshSession", refresh_token=refresh_token)
 
 
-async def test_refreshing_gives_a_new_session(user_client: UserClient) -> None:
-    """For the same user, with tokens that work."""
+async def test_a_refresh_gives_working_tokens(user_client: UserClient) -> None:
+    """A client would lose its session at the first refresh."""
     user = await user_client.register()
     before = user_client.session
     await user_client.call("RefreshSession", refresh_token=before.refresh_token)
@@ -73,8 +75,8 @@ async def test_refreshing_gives_a_new_session(user_client: UserClient) -> None:
     assert (await user_client.call("GetMe")).profile.id == user.id
 
 
-async def test_a_profile_is_changed_by_its_fields(user_client: UserClient) -> None:
-    """What is not named stays; what is cleared is gone; the name follows the others."""
+async def test_an_update_changes_the_fields_of_its_mask(user_client: UserClient) -> None:
+    """Other fields must stay; a field that is unset is cleared."""
     await user_client.register(country="England")
     profile = accounts_pb2.Profile(lastname="Byron")
     mask = FieldMask(paths=["lastname", "country"])
@@ -83,8 +85,10 @@ async def test_a_profile_is_changed_by_its_fields(user_client: UserClient) -> No
     assert not changed.HasField("country")
 
 
-async def test_leaving_ends_everything(user_client: UserClient, database: Database) -> None:
-    """What is left is the id; the address is free for a new account."""
+async def test_deleting_an_account_ends_everything(
+    user_client: UserClient, database: Database
+) -> None:
+    """No personal data may stay, and the address must be free again."""
     user = await user_client.register()
     await user_client.call("DeleteMe")
     refresh_token = user_client.session.refresh_token
@@ -102,10 +106,10 @@ async def test_leaving_ends_everything(user_client: UserClient, database: Databa
     assert user_client.session.user.id != user.id
 
 
-async def test_a_forgotten_password_is_replaced(
+async def test_a_password_reset_ends_earlier_sessions(
     user_client: UserClient, database: Database
 ) -> None:
-    """By a code; whoever was logged in is so no more, and the owner is told."""
+    """A thief must not stay logged in, nor the code work twice."""
     user = await user_client.register()
     before = user_client.session.refresh_token
     pass_time(database, "1 minute")
@@ -123,10 +127,10 @@ async def test_a_forgotten_password_is_replaced(
         await user_client.call("ResetPassword", email=ADA, code=code, new_password="and another")
 
 
-async def test_a_common_password_takes_no_try_of_a_code(
+async def test_a_common_password_costs_no_try_of_the_code(
     user_client: UserClient, database: Database
 ) -> None:
-    """Whoever is told to choose another one still has the code that was mailed."""
+    """A user who has to choose another password must still have a valid code."""
     await user_client.call("SendCode", email=ADA, type="register")
     form = {"email": ADA, "email_verification_code": await user_client.code(ADA)}
     form |= {"firstname": "Ada", "lastname": "Lovelace"}
@@ -146,7 +150,7 @@ async def test_a_common_password_takes_no_try_of_a_code(
 
 
 async def test_an_address_is_changed_in_two_steps(user_client: UserClient) -> None:
-    """With the password a code goes to the new one; the code changes it."""
+    """An address must not change before its owner proved that it is theirs."""
     await user_client.register()
     new = "lovelace@example.com"
     asked = await user_client.call("ChangeEmail", email=new, password=PASSWORD)
@@ -157,8 +161,8 @@ async def test_an_address_is_changed_in_two_steps(user_client: UserClient) -> No
     await user_client.call("Login", email=new, password=PASSWORD)
 
 
-async def test_an_address_of_somebody_else_is_not_taken_over(user_client: UserClient) -> None:
-    """Its owner learns of it, and nobody else: without their code there is nothing to see."""
+async def test_the_address_of_another_account_is_refused(user_client: UserClient) -> None:
+    """Only its owner, who gets the code, may learn that it is taken."""
     other = "other@example.com"
     await user_client.call("Register", name="Other", email=other, password=PASSWORD)
     await user_client.call("Register", name="Ada", email=ADA, password=PASSWORD)
@@ -175,10 +179,10 @@ async def test_an_address_of_somebody_else_is_not_taken_over(user_client: UserCl
     ("fields", "path"),
     [({}, "password"), ({"code": "12345"}, "code"), ({"email": "ada"}, "email")],
 )
-async def test_an_address_is_not_changed_by_less(
+async def test_changing_an_address_needs_password_or_code(
     user_client: UserClient, fields: dict[str, str], path: str
 ) -> None:
-    """A password or a code, and an address."""
+    """The client must see which field is missing."""
     await user_client.call("Register", name="Ada", email=ADA, password=PASSWORD)
     with refused("VALIDATION_ERROR") as refusal:
         await user_client.call("ChangeEmail", **{"email": "new@example.com"} | fields)
@@ -186,8 +190,8 @@ async def test_an_address_is_not_changed_by_less(
 
 
 @pytest.mark.parametrize("rpc", ["GetMe", "UpdateMe", "DeleteMe", "LogoutAll", "ChangeEmail"])
-async def test_ones_own_account_needs_a_token(user_client: UserClient, rpc: str) -> None:
-    """Nobody has none of their own."""
+async def test_own_account_needs_a_token(user_client: UserClient, rpc: str) -> None:
+    """Without one there is no account to act on."""
     with refused("UNAUTHENTICATED"):
         await user_client.call(rpc)
 
@@ -207,10 +211,10 @@ async def test_ones_own_account_needs_a_token(user_client: UserClient, rpc: str)
         (f"a@{'a.' * 126}com", False),
     ],
 )
-async def test_addresses_are_such_as_no_two_look_alike(
+async def test_addresses_are_well_formed_ascii(
     user_client: UserClient, email: str, is_one: bool
 ) -> None:
-    """ASCII, well-formed, of a bounded length."""
+    """Two accounts must not have addresses that look the same."""
     if is_one:
         await user_client.call("Register", name="Ada", email=email, password=PASSWORD)
         assert user_client.session.user.email == email
@@ -234,7 +238,7 @@ async def test_addresses_are_such_as_no_two_look_alike(
 async def test_a_password_has_8_to_128_characters(
     user_client: UserClient, password: str, is_one: bool
 ) -> None:
-    """Of any kind, but for the most common ones."""
+    """Shorter ones are guessed, longer ones are expensive to hash; any character is allowed."""
     if is_one:
         await user_client.call("Register", name="Ada", email=ADA, password=password)
         await user_client.call("Login", email=ADA, password=password)
