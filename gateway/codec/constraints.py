@@ -58,7 +58,7 @@ def array(field: FieldDescriptor, items: Schema) -> Schema:
 
 
 def mapping(field: FieldDescriptor, values: Schema) -> Schema:
-    """Gives the schema of a map, with its rules."""
+    """Returns the schema of a map, with its rules."""
     rules = _rules(field).map
     schema: Schema = {"type": "object", "additionalProperties": values}
     if rules.HasField("min_pairs"):

@@ -48,7 +48,7 @@ def register_code(code: str) -> EmailText:
 
 
 def already_registered() -> EmailText:
-    """Tells the owner of an address that it has an account, which nobody else may know."""
+    """Writes to the owner of an address that it has an account; nobody else may know."""
     return EmailText(
         "You have an account at Boxoffice",
         (
@@ -95,7 +95,7 @@ def password_changed() -> EmailText:
 
 
 def email_changed() -> EmailText:
-    """Tells the former address that the account has another one now."""
+    """Writes to the former address that the account has another one now."""
     return EmailText(
         "Your address was changed",
         (
@@ -106,7 +106,7 @@ def email_changed() -> EmailText:
 
 
 def notice(about: Notice) -> EmailText:
-    """Tells somebody on a waiting list that there are seats."""
+    """Writes to a person on a waiting list that there are seats."""
     event = one_line(about.event_name)
     seats = "1 seat" if about.seat_count == 1 else f"{about.seat_count} seats"
     starts = [f"The event starts on {_moment(about.starts_at)}."] if about.starts_at else []

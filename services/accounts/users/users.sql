@@ -45,7 +45,7 @@ RETURNING
     generation, password_hash
 
 -- name: take_over_user
--- Gives an unverified account to the new user, and starts a new generation of its tokens.
+-- Hands an unverified account over to the new user, and starts a new generation of its tokens.
 UPDATE accounts
 SET
     email = %(email)s,

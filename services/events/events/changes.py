@@ -148,7 +148,7 @@ class Changes:
         return outcome
 
     async def _count(self, changed: EventDetails) -> EventDetails:
-        """Tells bookings of a committed change, and counts the seats left after it."""
+        """Sends a committed change to bookings, and counts the seats left after it."""
         if not await self._bookings.push(changed.event):
             return changed
         failpoint("events.change.pushed")
