@@ -48,14 +48,9 @@ def judge(stock: InForce, state: EventState, *, begins_epoch: bool = False) -> J
     changes nothing, however late or often it arrives. Revisions of another epoch cannot be
     compared: they change nothing, unless they are of the listing that begins the epoch.
     """
-    if not is_news(stock, state, begins_epoch=begins_epoch):
-        if (state.epoch, state.rev) != (stock.epoch, stock.catalogue_rev):
-            return Judgement(Verdict.STALE, inventory_rev=stock.rev)
-        verdict = Verdict(stock.verdict)
-        return Judgement(verdict, stock.refusal, stock.cancelled_bookings, stock.rev)
-    refusal = _objection(stock, state)
-    verdict = Verdict.REFUSED if refusal else Verdict.APPLIED
-    return Judgement(verdict, refusal, inventory_rev=stock.rev)
+    if is_news(stock, state, begins_epoch=begins_epoch):
+        return _judge_news(stock, state)
+    return _judge_again(stock, state)
 
 
 def is_news(stock: InForce, state: EventState, *, begins_epoch: bool) -> bool:
@@ -89,9 +84,9 @@ def apply(stock: Stock, command: Apply, context: Context) -> Judgement:
     More seats, or a sale that opens again, are for those who wait.
     """
     state = command.state
-    judgement = judge(stock, state, begins_epoch=command.begins_epoch)
     if not is_news(stock, state, begins_epoch=command.begins_epoch):
-        return judgement
+        return _judge_again(stock, state)
+    judgement = _judge_news(stock, state)
     stock.state_changed = True
     stock.epoch, stock.catalogue_rev = state.epoch, state.rev
     stock.verdict, stock.refusal = judgement.verdict, judgement.refusal
@@ -122,6 +117,21 @@ def set_skip_fit(stock: Stock, command: SetSkipFit, _: Context) -> Done:
     stock.skip_fit_after_seconds = command.seconds
     stock.state_changed = True
     return Done(changed=True)
+
+
+def _judge_news(stock: InForce, state: EventState) -> Judgement:
+    """Decides on a state that is later than all that was judged."""
+    refusal = _objection(stock, state)
+    verdict = Verdict.REFUSED if refusal else Verdict.APPLIED
+    return Judgement(verdict, refusal, inventory_rev=stock.rev)
+
+
+def _judge_again(stock: InForce, state: EventState) -> Judgement:
+    """Returns the verdict that the state in force had, or that this one is too late."""
+    if (state.epoch, state.rev) != (stock.epoch, stock.catalogue_rev):
+        return Judgement(Verdict.STALE, inventory_rev=stock.rev)
+    verdict = Verdict(stock.verdict)
+    return Judgement(verdict, stock.refusal, stock.cancelled_bookings, stock.rev)
 
 
 def _objection(stock: InForce, state: EventState) -> str:
