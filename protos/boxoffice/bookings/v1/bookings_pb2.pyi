@@ -85,8 +85,8 @@ class Booking(_message.Message):
     seat_count: _builtins.int
     """Number of seats."""
     @_builtins.property
-    def seat_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The seats, if they are numbered."""
+    def seat_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The seats by their ids in the seat plan, in ascending order; empty if seats are not assigned."""
 
     @_builtins.property
     def price(self) -> _money_pb2.Money:
@@ -117,7 +117,7 @@ class Booking(_message.Message):
         user_id: _builtins.str = ...,
         status: Global___BookingStatus.ValueType = ...,
         seat_count: _builtins.int = ...,
-        seat_ids: _abc.Iterable[_builtins.str] | None = ...,
+        seat_ids: _abc.Iterable[_builtins.int] | None = ...,
         price: _money_pb2.Money | None = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,

@@ -53,6 +53,20 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no such booking, or the caller may not see it."""
     REASON_USER_NOT_FOUND: _Reason.ValueType  # 23
     """There is no such account."""
+    REASON_MOVIE_NOT_FOUND: _Reason.ValueType  # 24
+    """There is no such movie."""
+    REASON_THEATER_NOT_FOUND: _Reason.ValueType  # 25
+    """There is no such theater."""
+    REASON_ROOM_NOT_FOUND: _Reason.ValueType  # 26
+    """There is no such room."""
+    REASON_SEAT_PLAN_NOT_FOUND: _Reason.ValueType  # 27
+    """There is no such seat plan."""
+    REASON_SCREENING_NOT_FOUND: _Reason.ValueType  # 28
+    """There is no such screening, or the caller may not see it."""
+    REASON_SEAT_NOT_FOUND: _Reason.ValueType  # 29
+    """The room has no seats with these ids."""
+    REASON_RESERVATION_NOT_FOUND: _Reason.ValueType  # 19
+    """There is no such reservation of seats, or the caller may not see it."""
     REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 30
     """The route exists, but not with this method."""
     REASON_NOT_ACCEPTABLE: _Reason.ValueType  # 31
@@ -87,6 +101,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """An account with this e-mail address exists."""
     REASON_REQUEST_IN_PROGRESS: _Reason.ValueType  # 47
     """A request with this idempotency key is being worked on; the key does not keep this answer."""
+    REASON_ROOM_OCCUPIED: _Reason.ValueType  # 55
+    """Another event has the room at that time."""
+    REASON_SEATS_UNAVAILABLE: _Reason.ValueType  # 56
+    """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
     """`If-Match` does not name the current version."""
     REASON_VALIDATION_ERROR: _Reason.ValueType  # 51
@@ -138,6 +156,20 @@ REASON_BOOKING_NOT_FOUND: Reason.ValueType  # 22
 """There is no such booking, or the caller may not see it."""
 REASON_USER_NOT_FOUND: Reason.ValueType  # 23
 """There is no such account."""
+REASON_MOVIE_NOT_FOUND: Reason.ValueType  # 24
+"""There is no such movie."""
+REASON_THEATER_NOT_FOUND: Reason.ValueType  # 25
+"""There is no such theater."""
+REASON_ROOM_NOT_FOUND: Reason.ValueType  # 26
+"""There is no such room."""
+REASON_SEAT_PLAN_NOT_FOUND: Reason.ValueType  # 27
+"""There is no such seat plan."""
+REASON_SCREENING_NOT_FOUND: Reason.ValueType  # 28
+"""There is no such screening, or the caller may not see it."""
+REASON_SEAT_NOT_FOUND: Reason.ValueType  # 29
+"""The room has no seats with these ids."""
+REASON_RESERVATION_NOT_FOUND: Reason.ValueType  # 19
+"""There is no such reservation of seats, or the caller may not see it."""
 REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 30
 """The route exists, but not with this method."""
 REASON_NOT_ACCEPTABLE: Reason.ValueType  # 31
@@ -172,6 +204,10 @@ REASON_EMAIL_TAKEN: Reason.ValueType  # 49
 """An account with this e-mail address exists."""
 REASON_REQUEST_IN_PROGRESS: Reason.ValueType  # 47
 """A request with this idempotency key is being worked on; the key does not keep this answer."""
+REASON_ROOM_OCCUPIED: Reason.ValueType  # 55
+"""Another event has the room at that time."""
+REASON_SEATS_UNAVAILABLE: Reason.ValueType  # 56
+"""Some of the seats are held, sold or blocked, or a single seat would be left alone."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50
 """`If-Match` does not name the current version."""
 REASON_VALIDATION_ERROR: Reason.ValueType  # 51
