@@ -27,6 +27,27 @@ class EventState(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class SeatTypePricesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _money_pb2.Money: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _money_pb2.Money | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     EVENT_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
@@ -41,6 +62,9 @@ class EventState(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     ORGANIZER_ID_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    SEAT_TYPE_PRICES_FIELD_NUMBER: _builtins.int
+    ORPHAN_RULE_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     revision: _builtins.int
@@ -63,6 +87,12 @@ class EventState(_message.Message):
     """Account that made the event; unset when it was made without a token."""
     key: _builtins.str
     """The client's own id of the event; never given to another event."""
+    plan_id: _builtins.int
+    """Plan of the seats that are booked one by one; unset if the event has only a number of seats."""
+    orphan_rule: _builtins.bool
+    """Whether a choice of seats that leaves a single seat between others is refused where as good a
+    choice does not.
+    """
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it starts."""
@@ -77,7 +107,11 @@ class EventState(_message.Message):
 
     @_builtins.property
     def price(self) -> _money_pb2.Money:
-        """Price of a seat; unset is free."""
+        """Price of a seat, unless `seat_type_prices` has one for its type; unset is free."""
+
+    @_builtins.property
+    def seat_type_prices(self) -> _containers.MessageMap[_builtins.str, _money_pb2.Money]:
+        """Price of a seat of each type, in the currency of `price`."""
 
     def __init__(
         self,
@@ -96,10 +130,13 @@ class EventState(_message.Message):
         epoch: _builtins.str = ...,
         organizer_id: _builtins.str | None = ...,
         key: _builtins.str | None = ...,
+        plan_id: _builtins.int | None = ...,
+        seat_type_prices: _abc.Mapping[_builtins.str, _money_pb2.Money] | None = ...,
+        orphan_rule: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "key", b"key", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_plan_id", b"_plan_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "key", b"key", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "plan_id", b"plan_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_plan_id", b"_plan_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
     _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
@@ -107,6 +144,8 @@ class EventState(_message.Message):
     _WhichOneofArgType__one_booking_per_user: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user"]  # noqa: Y015
     _WhichOneofReturnType__organizer_id: _TypeAlias = _typing.Literal["organizer_id"]  # noqa: Y015
     _WhichOneofArgType__organizer_id: _TypeAlias = _typing.Literal["_organizer_id", b"_organizer_id"]  # noqa: Y015
+    _WhichOneofReturnType__plan_id: _TypeAlias = _typing.Literal["plan_id"]  # noqa: Y015
+    _WhichOneofArgType__plan_id: _TypeAlias = _typing.Literal["_plan_id", b"_plan_id"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
     _WhichOneofReturnType__sales_close_at: _TypeAlias = _typing.Literal["sales_close_at"]  # noqa: Y015
@@ -121,6 +160,8 @@ class EventState(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__one_booking_per_user) -> _WhichOneofReturnType__one_booking_per_user | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__organizer_id) -> _WhichOneofReturnType__organizer_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__plan_id) -> _WhichOneofReturnType__plan_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
     @_typing.overload

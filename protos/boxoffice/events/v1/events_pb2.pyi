@@ -60,6 +60,27 @@ class Event(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class SeatTypePricesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _money_pb2.Money: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _money_pb2.Money | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
@@ -78,6 +99,12 @@ class Event(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    ROOM_ID_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    SEAT_TYPE_PRICES_FIELD_NUMBER: _builtins.int
+    ORPHAN_RULE_FIELD_NUMBER: _builtins.int
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    MOVIE_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Number of the event, never used again."""
     name: _builtins.str
@@ -85,7 +112,7 @@ class Event(_message.Message):
     description: _builtins.str
     """Text about the event, at most 5,000 characters, no control characters."""
     total_seats: _builtins.int
-    """Number of seats, 0 to 1,000,000."""
+    """Number of seats, 0 to 1,000,000. That of the room if the event has one; required otherwise."""
     available_seats: _builtins.int
     """Seats neither sold nor held; unset when bookings cannot be asked."""
     status: Global___EventStatus.ValueType
@@ -109,6 +136,18 @@ class Event(_message.Message):
     so `available_seats` may differ at the same version; the ETag of the availability changes
     with it.
     """
+    room_id: _builtins.int
+    """Room whose seats are booked one by one; no other event has it from `starts_at` to `ends_at`.
+    Unset if the event has only a number of seats. Cannot change after the first booking.
+    """
+    orphan_rule: _builtins.bool
+    """Whether a choice of seats that leaves a single seat between others is refused where as good a
+    choice does not; no if unset. Only of an event with a room.
+    """
+    plan_id: _builtins.int
+    """Plan of the seats: that of the room when the event got the room."""
+    movie_id: _builtins.int
+    """Movie that is shown, if the event is a screening."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When it starts; nothing can be booked from then on."""
@@ -123,7 +162,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def price(self) -> _money_pb2.Money:
-        """Price of a seat; unset or zero is free."""
+        """Price of a seat, unless `seat_type_prices` has one for its type; unset or zero is free."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -132,6 +171,17 @@ class Event(_message.Message):
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
+
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """When the room is free again, after `starts_at`. Only an event with a room has it, and needs
+        it, unless it is a screening: that ends 15 minutes after its movie. If only `starts_at`
+        changes, it moves along.
+        """
+
+    @_builtins.property
+    def seat_type_prices(self) -> _containers.MessageMap[_builtins.str, _money_pb2.Money]:
+        """Price of a seat of each type, such as `VIP`; other types cost `price`. All are in one currency."""
 
     def __init__(
         self,
@@ -154,25 +204,41 @@ class Event(_message.Message):
         version: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        room_id: _builtins.int | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        seat_type_prices: _abc.Mapping[_builtins.str, _money_pb2.Money] | None = ...,
+        orphan_rule: _builtins.bool | None = ...,
+        plan_id: _builtins.int | None = ...,
+        movie_id: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_key", b"_key", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_ends_at", b"_ends_at", "_key", b"_key", "_movie_id", b"_movie_id", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_orphan_rule", b"_orphan_rule", "_plan_id", b"_plan_id", "_price", b"_price", "_room_id", b"_room_id", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "ends_at", b"ends_at", "key", b"key", "movie_id", b"movie_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "room_id", b"room_id", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_key", b"_key", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "id", b"id", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_ends_at", b"_ends_at", "_key", b"_key", "_movie_id", b"_movie_id", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_orphan_rule", b"_orphan_rule", "_plan_id", b"_plan_id", "_price", b"_price", "_room_id", b"_room_id", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "ends_at", b"ends_at", "id", b"id", "key", b"key", "movie_id", b"movie_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "room_id", b"room_id", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__available_seats: _TypeAlias = _typing.Literal["available_seats"]  # noqa: Y015
     _WhichOneofArgType__available_seats: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats"]  # noqa: Y015
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
+    _WhichOneofReturnType__ends_at: _TypeAlias = _typing.Literal["ends_at"]  # noqa: Y015
+    _WhichOneofArgType__ends_at: _TypeAlias = _typing.Literal["_ends_at", b"_ends_at"]  # noqa: Y015
     _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
     _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
+    _WhichOneofReturnType__movie_id: _TypeAlias = _typing.Literal["movie_id"]  # noqa: Y015
+    _WhichOneofArgType__movie_id: _TypeAlias = _typing.Literal["_movie_id", b"_movie_id"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     _WhichOneofReturnType__one_booking_per_user: _TypeAlias = _typing.Literal["one_booking_per_user"]  # noqa: Y015
     _WhichOneofArgType__one_booking_per_user: _TypeAlias = _typing.Literal["_one_booking_per_user", b"_one_booking_per_user"]  # noqa: Y015
     _WhichOneofReturnType__organizer_id: _TypeAlias = _typing.Literal["organizer_id"]  # noqa: Y015
     _WhichOneofArgType__organizer_id: _TypeAlias = _typing.Literal["_organizer_id", b"_organizer_id"]  # noqa: Y015
+    _WhichOneofReturnType__orphan_rule: _TypeAlias = _typing.Literal["orphan_rule"]  # noqa: Y015
+    _WhichOneofArgType__orphan_rule: _TypeAlias = _typing.Literal["_orphan_rule", b"_orphan_rule"]  # noqa: Y015
+    _WhichOneofReturnType__plan_id: _TypeAlias = _typing.Literal["plan_id"]  # noqa: Y015
+    _WhichOneofArgType__plan_id: _TypeAlias = _typing.Literal["_plan_id", b"_plan_id"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
+    _WhichOneofReturnType__room_id: _TypeAlias = _typing.Literal["room_id"]  # noqa: Y015
+    _WhichOneofArgType__room_id: _TypeAlias = _typing.Literal["_room_id", b"_room_id"]  # noqa: Y015
     _WhichOneofReturnType__sales_close_at: _TypeAlias = _typing.Literal["sales_close_at"]  # noqa: Y015
     _WhichOneofArgType__sales_close_at: _TypeAlias = _typing.Literal["_sales_close_at", b"_sales_close_at"]  # noqa: Y015
     _WhichOneofReturnType__sales_open_at: _TypeAlias = _typing.Literal["sales_open_at"]  # noqa: Y015
@@ -192,7 +258,11 @@ class Event(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ends_at) -> _WhichOneofReturnType__ends_at | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__key) -> _WhichOneofReturnType__key | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__movie_id) -> _WhichOneofReturnType__movie_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
     @_typing.overload
@@ -200,7 +270,13 @@ class Event(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__organizer_id) -> _WhichOneofReturnType__organizer_id | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__orphan_rule) -> _WhichOneofReturnType__orphan_rule | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__plan_id) -> _WhichOneofReturnType__plan_id | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__room_id) -> _WhichOneofReturnType__room_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_close_at) -> _WhichOneofReturnType__sales_close_at | None: ...
     @_typing.overload

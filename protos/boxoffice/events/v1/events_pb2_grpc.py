@@ -79,8 +79,9 @@ class EventsServiceServicer:
     def CreateEvent(self, request, context):
         """Creates an event, bookable at once if its status is PUBLISHED. The event belongs to the
         account that creates it, which must be an organizer's; without a token it belongs to nobody.
-        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when
-        the key is taken; its metadata has `event_id`.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, with ALREADY_EXISTS/EVENT_EXISTS when the
+        key is taken (its metadata has `event_id`), NOT_FOUND/ROOM_NOT_FOUND and
+        FAILED_PRECONDITION/ROOM_OCCUPIED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,8 +125,9 @@ class EventsServiceServicer:
         access, by anyone without a token.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         ABORTED/CHANGE_PENDING (not stored for an idempotency key), ABORTED/VERSION_MISMATCH (its
-        metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and
-        FAILED_PRECONDITION/INVALID_TRANSITION.
+        metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED,
+        FAILED_PRECONDITION/INVALID_TRANSITION, NOT_FOUND/ROOM_NOT_FOUND and
+        FAILED_PRECONDITION/ROOM_OCCUPIED.
         UNKNOWN/OUTCOME_UNKNOWN when bookings did not decide in time: the change is finished later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -36,8 +36,9 @@ class EventsServiceStub:
     CreateEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]
     """Creates an event, bookable at once if its status is PUBLISHED. The event belongs to the
     account that creates it, which must be an organizer's; without a token it belongs to nobody.
-    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when
-    the key is taken; its metadata has `event_id`.
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, with ALREADY_EXISTS/EVENT_EXISTS when the
+    key is taken (its metadata has `event_id`), NOT_FOUND/ROOM_NOT_FOUND and
+    FAILED_PRECONDITION/ROOM_OCCUPIED.
     """
     InitializeEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.InitializeEventRequest, _events_pb2.InitializeEventResponse]
     """Creates a published event with this key, which is its name as well. Returns the event that
@@ -59,8 +60,9 @@ class EventsServiceStub:
     access, by anyone without a token.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     ABORTED/CHANGE_PENDING (not stored for an idempotency key), ABORTED/VERSION_MISMATCH (its
-    metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and
-    FAILED_PRECONDITION/INVALID_TRANSITION.
+    metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED,
+    FAILED_PRECONDITION/INVALID_TRANSITION, NOT_FOUND/ROOM_NOT_FOUND and
+    FAILED_PRECONDITION/ROOM_OCCUPIED.
     UNKNOWN/OUTCOME_UNKNOWN when bookings did not decide in time: the change is finished later.
     """
     DeleteEvent: _grpc.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]
@@ -80,8 +82,9 @@ class EventsServiceAsyncStub(EventsServiceStub):
     CreateEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.CreateEventRequest, _events_pb2.CreateEventResponse]  # type: ignore[assignment]
     """Creates an event, bookable at once if its status is PUBLISHED. The event belongs to the
     account that creates it, which must be an organizer's; without a token it belongs to nobody.
-    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when
-    the key is taken; its metadata has `event_id`.
+    Refuses with PERMISSION_DENIED/PERMISSION_DENIED, with ALREADY_EXISTS/EVENT_EXISTS when the
+    key is taken (its metadata has `event_id`), NOT_FOUND/ROOM_NOT_FOUND and
+    FAILED_PRECONDITION/ROOM_OCCUPIED.
     """
     InitializeEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.InitializeEventRequest, _events_pb2.InitializeEventResponse]  # type: ignore[assignment]
     """Creates a published event with this key, which is its name as well. Returns the event that
@@ -103,8 +106,9 @@ class EventsServiceAsyncStub(EventsServiceStub):
     access, by anyone without a token.
     Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     ABORTED/CHANGE_PENDING (not stored for an idempotency key), ABORTED/VERSION_MISMATCH (its
-    metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and
-    FAILED_PRECONDITION/INVALID_TRANSITION.
+    metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED,
+    FAILED_PRECONDITION/INVALID_TRANSITION, NOT_FOUND/ROOM_NOT_FOUND and
+    FAILED_PRECONDITION/ROOM_OCCUPIED.
     UNKNOWN/OUTCOME_UNKNOWN when bookings did not decide in time: the change is finished later.
     """
     DeleteEvent: _aio.UnaryUnaryMultiCallable[_events_pb2.DeleteEventRequest, _events_pb2.DeleteEventResponse]  # type: ignore[assignment]
@@ -127,8 +131,9 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_events_pb2.CreateEventResponse, _abc.Awaitable[_events_pb2.CreateEventResponse]]:
         """Creates an event, bookable at once if its status is PUBLISHED. The event belongs to the
         account that creates it, which must be an organizer's; without a token it belongs to nobody.
-        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, and with ALREADY_EXISTS/EVENT_EXISTS when
-        the key is taken; its metadata has `event_id`.
+        Refuses with PERMISSION_DENIED/PERMISSION_DENIED, with ALREADY_EXISTS/EVENT_EXISTS when the
+        key is taken (its metadata has `event_id`), NOT_FOUND/ROOM_NOT_FOUND and
+        FAILED_PRECONDITION/ROOM_OCCUPIED.
         """
 
     @_abc_1.abstractmethod
@@ -180,8 +185,9 @@ class EventsServiceServicer(metaclass=_abc_1.ABCMeta):
         access, by anyone without a token.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         ABORTED/CHANGE_PENDING (not stored for an idempotency key), ABORTED/VERSION_MISMATCH (its
-        metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED and
-        FAILED_PRECONDITION/INVALID_TRANSITION.
+        metadata has `version`), FAILED_PRECONDITION/CAPACITY_BELOW_BOOKED,
+        FAILED_PRECONDITION/INVALID_TRANSITION, NOT_FOUND/ROOM_NOT_FOUND and
+        FAILED_PRECONDITION/ROOM_OCCUPIED.
         UNKNOWN/OUTCOME_UNKNOWN when bookings did not decide in time: the change is finished later.
         """
 
