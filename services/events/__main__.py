@@ -30,7 +30,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
     async with accounts, open_channel(settings.bookings_target) as channel, pool:
         bookings = BookingsClient(channel, settings.service_key)
-        idempotency = Idempotency(pool, messages.response)
+        idempotency = Idempotency(pool, messages.RESPONSES)
         events = Events(pool, bookings, idempotency)
         changes = Changes(pool, bookings, idempotency)
         feed = Feed(pool)

@@ -7,7 +7,7 @@ seats, or a repetition of the request, after a crash or a lost connection, compl
 The first update wins and all are told what it stored, so all responses to a key are equal.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -46,11 +46,14 @@ class Replayed:
 
 
 class Idempotency:
-    """Stores the results of requests that have a key. `respond` makes the response to one."""
+    """Stores the results of requests that have a key.
 
-    def __init__(self, pool: Pool, respond: Callable[[Any], Message]) -> None:
+    `responses` are functions that make the response to a result, by the operation: `CreateEvent`.
+    """
+
+    def __init__(self, pool: Pool, responses: Mapping[str, Callable[[Any], Message]]) -> None:
         self._pool = pool
-        self._respond = respond
+        self._responses = responses
 
     async def once(
         self,
@@ -88,7 +91,7 @@ class Idempotency:
             return result
         async with self._pool.connection() as connection, connection.transaction():
             await idempotency.lock(connection, key)
-            if await _complete(connection, key, self._encode(result)):
+            if await _complete(connection, key, self._encode(key, result)):
                 return result
             return await _replay(connection, key)
 
@@ -115,13 +118,13 @@ class Idempotency:
         if isinstance(outcome, Refusal):
             result = Result(key, is_refusal=True, response=idempotency.refusal_bytes(outcome))
         elif isinstance(outcome, IncompleteResult):
-            result = Result(key, is_refusal=None, response=self._encode(outcome.result))
+            result = Result(key, is_refusal=None, response=self._encode(key, outcome.result))
         else:
-            result = Result(key, is_refusal=False, response=self._encode(outcome))
+            result = Result(key, is_refusal=False, response=self._encode(key, outcome))
         await idempotency.store(connection, [result])
 
-    def _encode(self, result: object) -> bytes:
-        return self._respond(result).SerializeToString(deterministic=True)
+    def _encode(self, key: Key, result: object) -> bytes:
+        return self._responses[key.operation](result).SerializeToString(deterministic=True)
 
 
 async def _replay(connection: Connection, key: Key) -> Replayed | Refusal:

@@ -54,7 +54,7 @@ class InProcessInventory:
 
 def organizing(pool: Pool, inventory: InProcessInventory) -> tuple[Events, Changes]:
     """Returns the use cases of organizers."""
-    idempotency = Idempotency(pool, messages.response)
+    idempotency = Idempotency(pool, messages.RESPONSES)
     client = cast(BookingsClient, inventory)
     return Events(pool, client, idempotency), Changes(pool, client, idempotency)
 

@@ -1,14 +1,11 @@
 """Converts between protobuf messages and the events of this room."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
@@ -19,22 +16,11 @@ from services.events.events.results import (
     InitializedEvent,
 )
 from services.events.events.revisions import Event, Fields
+from services.events.requests import Responses
 from services.kit.rpc import masks
 from services.kit.rpc.errors import ValidationFailed, Violation
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
-
-KeyedRequest: TypeAlias = (
-    events_pb2.CreateEventRequest
-    | events_pb2.InitializeEventRequest
-    | events_pb2.UpdateEventRequest
-    | events_pb2.DeleteEventRequest
-)
-
-
-def response(result: object) -> Message:
-    """Returns the response to the request that had this result."""
-    return _RESPONSES[type(result)](result)
 
 
 def event(details: EventDetails) -> events_pb2.Event:
@@ -77,16 +63,6 @@ def fields(message: events_pb2.Event, paths: Iterable[str] | None) -> Fields:
         elif name in named:
             found[name] = _column(message, name)
     return found
-
-
-def fingerprint(request: KeyedRequest) -> bytes:
-    """Digests the content of a request, whatever its key and the order of its fields."""
-    content = deepcopy(request)
-    content.ClearField("request_id")
-    if isinstance(content, events_pb2.UpdateEventRequest):
-        content.update_mask.paths[:] = sorted(set(content.update_mask.paths))
-    digested = content.DESCRIPTOR.name.encode(), content.SerializeToString(deterministic=True)
-    return hashlib.sha256(b"\x1f".join((b"v1", *digested))).digest()
 
 
 def status_name(status: events_pb2.EventStatus.ValueType) -> str:
@@ -184,9 +160,9 @@ def _delete_response(deleted: DeletedEvent) -> events_pb2.DeleteEventResponse:
     )
 
 
-_RESPONSES: Mapping[type, Callable[[Any], Message]] = {
-    CreatedEvent: _create_response,
-    InitializedEvent: _initialize_response,
-    EventDetails: _update_response,
-    DeletedEvent: _delete_response,
+RESPONSES: Responses = {
+    "CreateEvent": _create_response,
+    "InitializeEvent": _initialize_response,
+    "UpdateEvent": _update_response,
+    "DeleteEvent": _delete_response,
 }

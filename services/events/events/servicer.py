@@ -1,28 +1,20 @@
 """The RPCs of EventsService: each reads its request, asks a noun, and returns its response."""
 
-import re
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias
 
 import grpc
 
 from boxoffice.events.v1 import events_pb2, events_pb2_grpc
+from services.events import requests
 from services.events.access import Viewer
 from services.events.events import messages
 from services.events.events.changes import Change, Changes
 from services.events.events.events import Events, Filter, WantedEvent
 from services.events.events.revisions import Fields
-from services.events.idempotency import Replayed
-from services.kit.database.idempotency import Key
+from services.events.requests import ResponseT
 from services.kit.rpc import context, paging
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-ResponseT = TypeVar(
-    "ResponseT",
-    events_pb2.CreateEventResponse,
-    events_pb2.InitializeEventResponse,
-    events_pb2.UpdateEventResponse,
-    events_pb2.DeleteEventResponse,
-)
 
 
 class EventsServicer(events_pb2_grpc.EventsServiceServicer):
@@ -38,7 +30,8 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
     ) -> events_pb2.CreateEventResponse:
         """See events.proto."""
         fields = {"status": "PUBLISHED", **messages.fields(request.event, None)}
-        result = await self._events.create(fields, self._viewer(), _key(request))
+        key = requests.key_of(request, request.request_id)
+        result = await self._events.create(fields, self._viewer(), key)
         return _respond(result, events_pb2.CreateEventResponse)
 
     async def InitializeEvent(
@@ -46,7 +39,8 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
     ) -> events_pb2.InitializeEventResponse:
         """See events.proto."""
         wanted = WantedEvent(request.event_id, request.total_tickets, self._viewer())
-        result = await self._events.initialize(wanted, _key(request))
+        key = requests.key_of(request, request.request_id)
+        result = await self._events.initialize(wanted, key)
         return _respond(result, events_pb2.InitializeEventResponse)
 
     async def GetEvent(
@@ -106,40 +100,16 @@ class EventsServicer(events_pb2_grpc.EventsServiceServicer):
     def _change(
         self, request: events_pb2.UpdateEventRequest | events_pb2.DeleteEventRequest, fields: Fields
     ) -> Change:
-        versions = _versions(request.if_match)
-        return Change(request.event_id, fields, versions, self._viewer(), _key(request))
+        key = requests.key_of(request, request.request_id)
+        versions = requests.versions(request.if_match)
+        return Change(request.event_id, fields, versions, self._viewer(), key)
 
     def _viewer(self) -> Viewer:
         return Viewer(context.caller.get(), self._open_access)
 
 
 def _respond(result: object, expected: type[ResponseT]) -> ResponseT:
-    """Returns the response to a result, or the response that is replayed."""
-    if isinstance(result, Replayed):
-        replayed = expected.FromString(result.response)
-        replayed.replayed = True
-        return replayed
-    return cast(ResponseT, messages.response(result))
-
-
-def _key(request: messages.KeyedRequest) -> Key | None:
-    """Reads the idempotency key, if there is one; all services share the keys of one caller."""
-    if not request.request_id:
-        return None
-    caller = context.caller.get()
-    owner = "service" if caller.is_service else caller.subject or ""
-    operation = request.DESCRIPTOR.name.removesuffix("Request")
-    return Key(owner, operation, request.request_id, messages.fingerprint(request))
-
-
-def _versions(if_match: str) -> frozenset[str] | None:
-    """Reads the versions that `If-Match` admits; None admits any. A weak tag never matches."""
-    if if_match.strip() in {"", "*"}:
-        return None
-    return frozenset(_STRONG_TAG.findall(if_match))
-
-
-_STRONG_TAG = re.compile(r'(?:^|,)\s*"([^"]*)"(?=\s*(?:,|$))')
+    return requests.respond(result, expected, messages.RESPONSES)
 
 
 def _filter(request: events_pb2.ListEventsRequest) -> Filter:

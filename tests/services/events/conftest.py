@@ -111,10 +111,10 @@ async def bookings_client(bookings_target: str) -> AsyncIterator[BookingsClient]
 @pytest.fixture
 def events(pool: Pool, bookings_client: BookingsClient) -> Events:
     """Returns Events without a server."""
-    return Events(pool, bookings_client, Idempotency(pool, messages.response))
+    return Events(pool, bookings_client, Idempotency(pool, messages.RESPONSES))
 
 
 @pytest.fixture
 def changes(pool: Pool, bookings_client: BookingsClient) -> Changes:
     """Returns Changes without a server."""
-    return Changes(pool, bookings_client, Idempotency(pool, messages.response))
+    return Changes(pool, bookings_client, Idempotency(pool, messages.RESPONSES))

@@ -69,7 +69,7 @@ async def test_without_the_claim_a_key_would_have_many_effects(
 @contextlib.asynccontextmanager
 async def at_work(pool: Pool, *, is_late: bool) -> AsyncIterator[None]:
     """Holds a key as the first request with it does, or a process that finishes it later."""
-    idempotency = Idempotency(pool, messages.response)
+    idempotency = Idempotency(pool, messages.RESPONSES)
     key = Key("", "CreateEvent", "key-1", b"")
 
     async def work(_: Connection) -> PendingChange:
@@ -372,5 +372,5 @@ async def test_a_key_is_new_again_after_a_day(
     again = await post(client, "key-1", name="Other content")
     assert not again.replayed
     assert again.event.id != first.event.id
-    assert not await Idempotency(pool, messages.response).forget()
+    assert not await Idempotency(pool, messages.RESPONSES).forget()
     assert rows(database, "SELECT key FROM idempotency") == [("key-1",)]

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from boxoffice.events.v1 import events_pb2
 from deploy.local.postgres.server import EmbeddedPostgres
 from services import events as package
 from services.events.errors import EventExists
-from services.events.events.messages import KeyedRequest, fingerprint
+from services.events.requests import fingerprint
 from services.kit.database.migrations import migrate
 from services.kit.rpc.errors import status_of
 from services.migrate import migrate_all
@@ -78,7 +79,7 @@ def write(database: Database, statement: str, *values: object) -> None:
 
 
 def remember(
-    database: Database, request: KeyedRequest, refused: bool | None, answer: Message | None
+    database: Database, request: Any, refused: bool | None, answer: Message | None
 ) -> bytes:
     """Stores an answer as the former release did; returns its bytes."""
     operation = request.DESCRIPTOR.name.removesuffix("Request")
