@@ -150,7 +150,7 @@ class Binding:
         return {field.rule.copy_of: field.name for field in request if field.rule.copy_of}
 
     @cached_property
-    def answer_type(self) -> FieldDescriptor | Descriptor:
+    def response_body_type(self) -> FieldDescriptor | Descriptor:
         """What is printed: a field of the response, or the response as a whole."""
         response = self.rpc.output_type
         return response.fields_by_name[self.response_body] if self.response_body else response

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.http import errors
 from gateway.http.cors import Origins
-from gateway.http.messages import Answer
+from gateway.http.messages import Response
 from gateway.http.middleware import Layer
 from gateway.http.routing import Match, Route, Routes
 from services.kit.rpc.errors import Refusal
@@ -14,7 +14,7 @@ from services.kit.rpc.errors import Refusal
 class App:
     """All routes, each inside all layers; `layers` are listed from the outermost in.
 
-    While `is_draining` every answer asks its client to come back on another connection.
+    While `is_draining` every response asks its client to come back on another connection.
     """
 
     def __init__(self, routes: Iterable[Route], layers: Sequence[Layer]) -> None:
@@ -30,12 +30,12 @@ class App:
             return Match(self._wrapped(match.route), match.variables)
         return match
 
-    def refuse(self, refusal: Refusal, sender: bytes | None) -> Answer:
+    def refuse(self, refusal: Refusal, sender: bytes | None) -> Response:
         """Answers a request that no route sees; `sender` is its `Origin` header."""
-        answer = errors.answer(refusal)
+        response = errors.response(refusal)
         if self._origins is None or sender is None:
-            return answer
-        return self._origins.share(answer, sender)
+            return response
+        return self._origins.share(response, sender)
 
     def _wrapped(self, route: Route) -> Route:
         handle = route.handle

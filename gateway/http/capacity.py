@@ -1,6 +1,6 @@
 """How many requests are answered at once, however many connections there are."""
 
-from gateway.http.messages import Answer, Handler, Request
+from gateway.http.messages import Handler, Request, Response
 from gateway.http.routing import UNMATCHED, Route
 from services.kit.rpc.errors import Unavailable
 
@@ -20,7 +20,7 @@ class Capacity:
         if route.is_vital or route.template == UNMATCHED:
             return handle
 
-        async def bounded(request: Request) -> Answer:
+        async def bounded(request: Request) -> Response:
             if self._count >= self._most:
                 raise Unavailable
             self._count += 1

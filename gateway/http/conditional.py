@@ -1,4 +1,4 @@
-"""Which representation of an answer a client gets: compressed, or none where it has it already."""
+"""Which representation of a response a client gets: compressed, or none where it has it already."""
 
 import asyncio
 import gzip
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from gateway.http.headers import GZIP_SUFFIX, accepts_gzip, is_among
-from gateway.http.messages import JSON, Answer, Handler, Header, Request
+from gateway.http.messages import JSON, Handler, Header, Request, Response
 from gateway.http.routing import Route
 
 WORTH_COMPRESSING_BYTES = 1024
@@ -29,7 +29,7 @@ Compress = Callable[[bytes], Awaitable[bytes]]
 class Representations:
     """Compresses large answers for clients that accept it, and answers 304 to `If-None-Match`.
 
-    A compressed answer has an ETag of its own, which `headers` reads as that of the plain one.
+    A compressed response has an ETag of its own, which `headers` reads as that of the plain one.
     """
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
@@ -38,15 +38,15 @@ class Representations:
         is_compressible = route.media_type in _COMPRESSIBLE
         compress = _once() if route.is_constant else _compressed
 
-        async def represented(request: Request) -> Answer:
-            answer = await handle(request)
+        async def represented(request: Request) -> Response:
+            response = await handle(request)
             is_gzip = False
-            if len(answer.body) > WORTH_COMPRESSING_BYTES and is_compressible:
+            if len(response.body) > WORTH_COMPRESSING_BYTES and is_compressible:
                 is_gzip = accepts_gzip(request.headers.get(b"accept-encoding", b""))
-                answer = answer._replace(headers=_described(answer.headers, is_gzip=is_gzip))
-            if is_read and _is_known(answer, request.headers.get(b"if-none-match")):
-                return _not_modified(answer)
-            return answer._replace(body=await compress(answer.body)) if is_gzip else answer
+                response = response._replace(headers=_described(response.headers, is_gzip=is_gzip))
+            if is_read and _is_known(response, request.headers.get(b"if-none-match")):
+                return _not_modified(response)
+            return response._replace(body=await compress(response.body)) if is_gzip else response
 
         return represented
 
@@ -63,16 +63,16 @@ def _of_gzip(tag: bytes) -> bytes:
     return tag.removesuffix(b'"') + GZIP_SUFFIX + b'"'
 
 
-def _is_known(answer: Answer, if_none_match: bytes | None) -> bool:
-    if if_none_match is None or answer.status != HTTPStatus.OK:
+def _is_known(response: Response, if_none_match: bytes | None) -> bool:
+    if if_none_match is None or response.status != HTTPStatus.OK:
         return False
-    tag = dict(answer.headers).get(b"etag")
+    tag = dict(response.headers).get(b"etag")
     return tag is not None and is_among(tag, if_none_match)
 
 
-def _not_modified(answer: Answer) -> Answer:
-    headers = [header for header in answer.headers if header[0] not in _OF_CONTENT]
-    return Answer(HTTPStatus.NOT_MODIFIED, headers, b"")
+def _not_modified(response: Response) -> Response:
+    headers = [header for header in response.headers if header[0] not in _OF_CONTENT]
+    return Response(HTTPStatus.NOT_MODIFIED, headers, b"")
 
 
 async def _compressed(body: bytes) -> bytes:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from gateway.http.messages import Answer, Handler, Header, Request
+from gateway.http.messages import Handler, Header, Request, Response
 from gateway.http.response_headers import HEADERS
 from gateway.http.routing import UNMATCHED, Route
 
@@ -58,23 +58,23 @@ class Origins:
         """See Layer."""
         is_cacheable = route.method == "GET"
 
-        async def shared(request: Request) -> Answer:
-            answer = await handle(request)
+        async def shared(request: Request) -> Response:
+            response = await handle(request)
             sender = request.headers.get(b"origin")
             if sender is None:
                 # A cache may have it for somebody who comes from elsewhere.
-                return _with(answer, (_VARY,)) if is_cacheable else answer
-            if _is_preflight(route, request, answer) and self._admits(sender):
-                return _admission(answer, (_VARY, self._allowed(sender)))
-            return self.share(answer, sender)
+                return _with(response, (_VARY,)) if is_cacheable else response
+            if _is_preflight(route, request, response) and self._admits(sender):
+                return _admission(response, (_VARY, self._allowed(sender)))
+            return self.share(response, sender)
 
         return shared
 
-    def share(self, answer: Answer, sender: bytes) -> Answer:
-        """Adds the headers that let a page of the origin `sender` read an answer, if it may."""
+    def share(self, response: Response, sender: bytes) -> Response:
+        """Adds the headers that let a page of the origin `sender` read a response, if it may."""
         if not self._admits(sender):
-            return _with(answer, (_VARY,))
-        return _with(answer, (_VARY, self._allowed(sender), _READABLE))
+            return _with(response, (_VARY,))
+        return _with(response, (_VARY, self._allowed(sender), _READABLE))
 
     def _admits(self, sender: bytes) -> bool:
         return self._admits_any or self._admitted.fullmatch(sender) is not None
@@ -89,21 +89,21 @@ def _pattern(named: str) -> str:
     return re.escape(named)
 
 
-def _is_preflight(route: Route, request: Request, answer: Answer) -> bool:
+def _is_preflight(route: Route, request: Request, response: Response) -> bool:
     """Returns whether a request is the preflight of a browser for a path that is served."""
     return (
         request.method == "OPTIONS"
         and route.template == UNMATCHED
-        and answer.status == HTTPStatus.METHOD_NOT_ALLOWED
+        and response.status == HTTPStatus.METHOD_NOT_ALLOWED
         and b"access-control-request-method" in request.headers
     )
 
 
-def _admission(answer: Answer, headers: Sequence[Header]) -> Answer:
+def _admission(response: Response, headers: Sequence[Header]) -> Response:
     """Answers a preflight with the methods that the path has."""
-    methods = (b"access-control-allow-methods", dict(answer.headers)[b"allow"])
-    return Answer(HTTPStatus.NO_CONTENT, (*headers, methods, *_ADMITTED), b"")
+    methods = (b"access-control-allow-methods", dict(response.headers)[b"allow"])
+    return Response(HTTPStatus.NO_CONTENT, (*headers, methods, *_ADMITTED), b"")
 
 
-def _with(answer: Answer, headers: Sequence[Header]) -> Answer:
-    return answer._replace(headers=(*answer.headers, *headers))
+def _with(response: Response, headers: Sequence[Header]) -> Response:
+    return response._replace(headers=(*response.headers, *headers))

@@ -12,7 +12,7 @@ from gateway.http.conditional import Representations
 from gateway.http.cors import Origins
 from gateway.http.headers import accepts
 from gateway.http.location import Location
-from gateway.http.messages import Answer, Handler, Request
+from gateway.http.messages import Handler, Request, Response
 from gateway.http.routing import UNMATCHED, Route
 from services.kit.process.logging import sampled
 from services.kit.rpc.errors import Internal, Refusal
@@ -71,11 +71,11 @@ class AccessLog:
         seconds = metrics.SECONDS.labels(route.template, method)
         answered = {}
 
-        async def observed(request: Request) -> Answer:
+        async def observed(request: Request) -> Response:
             started = time.perf_counter()
-            answer = await handle(request)
+            response = await handle(request)
             elapsed = time.perf_counter() - started
-            status = answer.status
+            status = response.status
             if status not in answered:
                 answered[status] = metrics.REQUESTS.labels(route.template, method, status)
             answered[status].inc()
@@ -84,7 +84,7 @@ class AccessLog:
                 _write(request, route, status, elapsed, path=_sent_path(request))
             elif self._is_worth_a_line(request, status, elapsed):
                 _write(request, route, status, elapsed)
-            return answer
+            return response
 
         return observed
 
@@ -104,20 +104,20 @@ class AccessLog:
 
 
 class Refusals:
-    """Turns a refusal into its answer, and a defect of ours into one that tells nothing."""
+    """Turns a refusal into its response, and a defect of ours into one that tells nothing."""
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
         """See Layer."""
         location = Location(route.location)
 
-        async def refused(request: Request) -> Answer:
+        async def refused(request: Request) -> Response:
             try:
                 return await handle(request)
             except Refusal as refusal:
-                return errors.answer(refusal, location)
+                return errors.response(refusal, location)
             except Exception:
                 log.exception("failed", request_id=request.request_id, route=route.template)
-                return errors.answer(Internal())
+                return errors.response(Internal())
 
         return refused
 
@@ -130,7 +130,7 @@ class Negotiation:
         if route.template == UNMATCHED:
             return handle
 
-        async def negotiated(request: Request) -> Answer:
+        async def negotiated(request: Request) -> Response:
             accept = request.headers.get(b"accept", b"*/*")
             if accept != b"*/*" and not accepts(accept, route.media_type):
                 raise errors.NotAcceptable

@@ -160,7 +160,7 @@ def _step(binding: Binding, step: Step, item: Json) -> Json:
 
 def _kept_of(binding: Binding) -> Mapping[str, str]:
     """Maps the variables that an answer sets in any case to the paths of their values."""
-    shown = binding.answer_type
+    shown = binding.response_body_type
     message = shown if isinstance(shown, Descriptor) else shown.message_type
     return SESSION if message and message.name == "Session" else NOTHING
 
