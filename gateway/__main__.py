@@ -15,7 +15,8 @@ from limits.aio.strategies import RateLimiter
 from gateway.admission.counters import open_counters
 from gateway.admission.credentials import PublicIssuer
 from gateway.admission.gate import Admission, Gate, Limited, Unlimited
-from gateway.contract.bindings import Binding, read_bindings
+from gateway.contract.bindings import Binding
+from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
 from gateway.http import file_descriptors
 from gateway.http.app import App
