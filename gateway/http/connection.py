@@ -13,13 +13,13 @@ from uvicorn.server import ServerState
 
 from gateway.http import errors, headers, metrics
 from gateway.http.app import App
-from gateway.http.connection_budget import Connections, Room
 from gateway.http.limits import LIMITS, Limits
 from gateway.http.messages import Request
 from gateway.http.parser import Phase, Reader
-from gateway.http.pipeline import Conversation
 from gateway.http.routing import UNMATCHED
-from gateway.http.serialization import encoded
+from gateway.http.server.connection_budget import Connections, Room
+from gateway.http.server.pipeline import Conversation
+from gateway.http.server.serialization import encoded
 from services.kit.concurrency.timer import Deadline
 from services.kit.rpc.errors import Refusal, Unavailable
 

@@ -1,10 +1,10 @@
-"""What happens around every route."""
+"""Metrics and log lines of requests."""
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.http.messages import Request, Response
-from gateway.http.middleware import TROUBLE_LINES_PER_SECOND, AccessLog
+from gateway.http.middleware.access_log import TROUBLE_LINES_PER_SECOND, AccessLog
 from gateway.http.routing import Route
 
 REQUEST = Request("GET", "/", {}, b"", {}, "mine", b"")

@@ -8,7 +8,7 @@ import structlog
 
 from gateway.http.app import App
 from gateway.http.messages import Handler, Request
-from gateway.http.serialization import encoded
+from gateway.http.server.serialization import encoded
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateway.http.app import App
 from gateway.http.messages import Request, Response
-from gateway.http.middleware import layers
+from gateway.http.middleware.stack import middleware_stack
 from gateway.http.response_headers import HEADERS
 from gateway.http.routing import Route
 from gateway.settings import Settings
@@ -25,7 +25,8 @@ async def ask(
         return Response(200, (), b"{}")
 
     routes = [Route(verb, "/things", handle) for verb in ("GET", "POST")]
-    app = App(routes, layers(log_sample=0, slow_seconds=60, most_requests=9, origins=origins))
+    stack = middleware_stack(log_sample=0, slow_seconds=60, max_requests=9, cors_origins=origins)
+    app = App(routes, stack)
     sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     asked = request(method, path)._replace(headers=sent)
     response = await app.find(method, path).route.handle(asked)

@@ -1,4 +1,4 @@
-"""How many requests are answered at once, however many connections there are."""
+"""A limit on the requests in flight, however many connections there are."""
 
 from gateway.http.messages import Handler, Request, Response
 from gateway.http.routing import UNMATCHED, Route
@@ -6,27 +6,27 @@ from services.kit.rpc.errors import Unavailable
 
 
 class Capacity:
-    """A layer that refuses requests beyond `most` at once.
+    """Refuses requests while `max_requests` are in flight.
 
-    Vital routes are always answered, and so is what is refused anyway.
+    Vital routes are exempt, and so are requests without a route, which cost nothing.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
+    def __init__(self, max_requests: int) -> None:
+        self._max_requests = max_requests
+        self._in_flight = 0
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
-        """See Layer."""
+        """See Middleware."""
         if route.is_vital or route.template == UNMATCHED:
             return handle
 
         async def bounded(request: Request) -> Response:
-            if self._count >= self._most:
+            if self._in_flight >= self._max_requests:
                 raise Unavailable
-            self._count += 1
+            self._in_flight += 1
             try:
                 return await handle(request)
             finally:
-                self._count -= 1
+                self._in_flight -= 1
 
         return bounded

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.http.conditional import WORTH_A_THREAD_BYTES, Representations
 from gateway.http.messages import JSON, Handler, Request, Response
+from gateway.http.middleware.representations import WORTH_A_THREAD_BYTES, Representations
 from gateway.http.routing import Route
 from tests.gateway.requests import request
 

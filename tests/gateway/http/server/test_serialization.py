@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gateway.http.messages import Response
-from gateway.http.serialization import encoded
+from gateway.http.server.serialization import encoded
 
 RESPONSE = Response(201, ((b"location", b"/here"),), b"{}")
 
