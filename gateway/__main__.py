@@ -15,16 +15,17 @@ from limits.aio.strategies import RateLimiter
 from gateway.admission.counters import open_counters
 from gateway.admission.credentials import PublicIssuer
 from gateway.admission.gate import Admission, Gate, Limited, Unlimited
-from gateway.contract.bindings import Binding, read_bindings
+from gateway.contract.bindings import Binding
+from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
-from gateway.http import file_descriptors
 from gateway.http.app import App
 from gateway.http.client_address import Addresses
 from gateway.http.limits import LIMITS, Limits
-from gateway.http.listening import listen
-from gateway.http.middleware import layers
+from gateway.http.middleware.stack import middleware_stack
 from gateway.http.routing import Route
-from gateway.http.server import serving
+from gateway.http.server import file_descriptors
+from gateway.http.server.listening import listen
+from gateway.http.server.server import serving
 from gateway.operations import health
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
@@ -47,7 +48,7 @@ Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 def application(
     settings: Settings, channels: Channels, authenticator: Authenticator, counters: RateLimiter
 ) -> App:
-    """Puts the gateway together: every route, inside every layer."""
+    """Puts the gateway together: every route inside the middleware."""
     bindings = read_bindings(channels)
     admission = _admissions(settings, authenticator, counters)
     endpoints = _endpoints(settings, bindings, channels, admission)
@@ -56,11 +57,11 @@ def application(
     )
     return App(
         (*health.routes(_by_name(channels)), *shown, *endpoints),
-        layers(
+        middleware_stack(
             log_sample=settings.log_sample,
             slow_seconds=settings.slow_seconds,
-            origins=settings.cors_origins,
-            most_requests=settings.max_requests,
+            cors_origins=settings.cors_origins,
+            max_requests=settings.max_requests,
             log_requests=settings.log_requests,
         ),
     )

@@ -17,7 +17,7 @@ from gateway.codec.response import body_encoder, header_encoders
 from gateway.contract.bindings import Binding
 from gateway.http import errors
 from gateway.http.location import Location
-from gateway.http.messages import Answer, Header, Request, json_headers
+from gateway.http.messages import Header, Request, Response, json_headers
 from gateway.http.query import parse as parse_query
 from gateway.rpc.call import Asker, Call
 from services.kit.rpc.errors import Refusal
@@ -25,7 +25,7 @@ from services.kit.rpc.errors import Refusal
 OK = 200
 CREATED = 201
 NO_CONTENT = 204
-NOTHING = Answer(NO_CONTENT, ((b"cache-control", b"no-store"),), b"")
+NOTHING = Response(NO_CONTENT, ((b"cache-control", b"no-store"),), b"")
 
 
 class Endpoint:
@@ -47,7 +47,7 @@ class Endpoint:
         self._has_content = binding.rule.success_status != NO_CONTENT
         self._status_of = _statuses(binding.rule)
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         """Answers a request. Raises Refusal."""
         message, asker, taken = await self._read(request)
         outcome = await self._call(message, asker)
@@ -58,7 +58,7 @@ class Endpoint:
             return self._refused(request, refusal)
         if not self._has_content:
             return NOTHING
-        return self._answer(request, message, outcome)
+        return self._respond(request, message, outcome)
 
     async def _read(self, request: Request) -> tuple[Any, Asker, Sequence[Taken]]:
         """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
@@ -83,7 +83,7 @@ class Endpoint:
         # Where none is needed one without fields may come all the same.
         return self._needs_body or (self._reads_body and bool(request.body))
 
-    def _answer(self, request: Request, message: Any, response: Any) -> Answer:
+    def _respond(self, request: Request, message: Any, response: Any) -> Response:
         rows = self._shown(response)
         shown = self._pages.shown(message, response, rows)
         headers: list[Header] = [*self._own_headers, *self._pages.headers(request, response)]
@@ -94,14 +94,14 @@ class Endpoint:
         body = orjson.dumps(shown)
         if self._revision:
             headers.append((b"etag", _tag(self._revision(response), body)))
-        return Answer(status, headers, body)
+        return Response(status, headers, body)
 
-    def _refused(self, request: Request, refusal: Refusal) -> Answer:
+    def _refused(self, request: Request, refusal: Refusal) -> Response:
         if refusal.violations:
             query = parse_query(request.query)
             body = json_body.read(request) if self._has_body(request) else ()
             refusal.violations = self._decoder.of_client(refusal.violations, query, body)
-        return errors.answer(refusal, self._location)
+        return errors.response(refusal, self._location)
 
 
 def _tag(revision: int, body: bytes) -> bytes:

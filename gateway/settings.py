@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from gateway.http.cors import origin
+from gateway.http.middleware.cors import parse_origin
 from services.kit.process.setting_types import LogLevel, Target
 from services.kit.process.settings import MODEL_CONFIG, ProcessSettings
 
@@ -33,7 +33,7 @@ def _redis_url(value: str) -> str:
 
 RedisUrl = Annotated[str, Field(repr=False), AfterValidator(_redis_url)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
-Origin = Annotated[str, AfterValidator(origin)]
+Origin = Annotated[str, AfterValidator(parse_origin)]
 
 
 class Settings(ProcessSettings):

@@ -54,7 +54,7 @@ def message_encoder(message: Descriptor) -> Encode:
 
 def body_encoder(binding: Binding) -> Encode:
     """Makes the function that turns a response into the JSON value of its answer."""
-    shown = binding.answer_type
+    shown = binding.response_body_type
     if isinstance(shown, Descriptor):
         return message_encoder(shown)
     convert, name = _converter(shown), shown.name

@@ -5,29 +5,26 @@ made from these bindings.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from google.api import annotations_pb2, field_behavior_pb2, http_pb2
+from google.api import field_behavior_pb2
 from google.protobuf import field_mask_pb2
 from google.protobuf.descriptor import (
     Descriptor,
     FieldDescriptor,
     MethodDescriptor,
-    ServiceDescriptor,
 )
 
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
 
-VERBS = ("get", "put", "post", "delete", "patch")
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 WHOLE = "*"
 FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
 KEY_HEADER = "Idempotency-Key"
 ETAG_HEADER = "ETag"
 REVISION_HEADER = "X-Inventory-Revision"
-SUCCESSES = range(200, 300)
 
 
 class ContractError(ValueError):
@@ -150,7 +147,7 @@ class Binding:
         return {field.rule.copy_of: field.name for field in request if field.rule.copy_of}
 
     @cached_property
-    def answer_type(self) -> FieldDescriptor | Descriptor:
+    def response_body_type(self) -> FieldDescriptor | Descriptor:
         """What is printed: a field of the response, or the response as a whole."""
         response = self.rpc.output_type
         return response.fields_by_name[self.response_body] if self.response_body else response
@@ -200,11 +197,6 @@ class Binding:
         ]
 
 
-def read_bindings(services: Iterable[ServiceDescriptor]) -> Sequence[Binding]:
-    """Lists every binding of the services' RPCs. Raises ContractError."""
-    return [binding for service in services for rpc in service.methods for binding in _of(rpc)]
-
-
 def map_entry(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor] | None:
     """Returns the fields of a map's keys and values; None for a field that is no map."""
     entry = field.message_type
@@ -227,66 +219,6 @@ def camel_case(name: str) -> str:
     """Spells `event_id` as `eventId`."""
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
-
-
-def _of(rpc: MethodDescriptor) -> Iterator[Binding]:
-    if not rpc.GetOptions().HasExtension(annotations_pb2.http):
-        return
-    rule = rpc.GetOptions().Extensions[annotations_pb2.http]
-    for http in (rule, *rule.additional_bindings):
-        binding = _binding(rpc, http)
-        _check(binding)
-        yield binding
-
-
-def _binding(rpc: MethodDescriptor, http: http_pb2.HttpRule) -> Binding:
-    verb = http.WhichOneof("pattern")
-    if verb not in VERBS:
-        raise ContractError(f"{rpc.full_name}: {verb} is no HTTP method that is served")
-    return Binding(rpc, verb.upper(), getattr(http, verb), http.body, http.response_body)
-
-
-def _check(binding: Binding) -> None:
-    if "{" in VARIABLE.sub("", binding.path):
-        raise ContractError(f"{binding.rpc_path}: {binding.path} is more than plain variables")
-    if binding.body not in {"", WHOLE} and binding.resource is None:
-        raise ContractError(f"{binding.rpc_path}: the body `{binding.body}` is no message")
-    unknown = set(binding.variables) - set(binding.rpc.input_type.fields_by_name)
-    if unknown:
-        raise ContractError(f"{binding.rpc_path}: {binding.path} names no field of the request")
-    if binding.rule.access == rest_pb2.ACCESS_UNSPECIFIED:
-        raise ContractError(f"{binding.rpc_path} does not say who may call it")
-    if binding.rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
-        raise ContractError(f"{binding.rpc_path} lacks `page`, `page_size` or `total`")
-    if binding.rule.batched and not _has_lane(binding):
-        raise ContractError(f"{binding.rpc_path} has no lane for what is busy")
-    sent = {field.name for field in binding.body_fields}
-    for quota in binding.rule.quotas:
-        if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
-            raise ContractError(f"{binding.rpc_path} has a quota that cannot be kept")
-    if binding.rule.HasField("other_success") and not _is_told(binding):
-        raise ContractError(f"{binding.rpc_path} has another success that nothing tells")
-
-
-def _has_numbers(rpc: MethodDescriptor) -> bool:
-    asked, answered = rpc.input_type.fields_by_name, rpc.output_type.fields_by_name
-    if "page" not in asked or "page_size" not in asked or "total" not in answered:
-        return False
-    return bool(asked["page"].has_presence and answered["total"].has_presence)
-
-
-def _has_lane(binding: Binding) -> bool:
-    """Returns whether a field tells busy requests apart; a read is never busy."""
-    return binding.is_read or binding.rule.lane in binding.rpc.input_type.fields_by_name
-
-
-def _is_told(binding: Binding) -> bool:
-    """Tells whether a bool of the response says which success it is."""
-    other = binding.rule.other_success
-    field = binding.rpc.output_type.fields_by_name.get(other.field)
-    if field is None or field.type != FieldDescriptor.TYPE_BOOL or field.is_repeated:
-        return False
-    return other.status in SUCCESSES
 
 
 def _is_update_mask(field: Field) -> bool:

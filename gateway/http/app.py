@@ -1,44 +1,44 @@
-"""The application: finds who answers a request, inside all layers."""
+"""The application: all routes inside the middleware."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.http import errors
-from gateway.http.cors import Origins
-from gateway.http.messages import Answer
-from gateway.http.middleware import Layer
+from gateway.http.messages import Response
+from gateway.http.middleware.cors import Cors
+from gateway.http.middleware.stack import Middleware
 from gateway.http.routing import Match, Route, Routes
 from services.kit.rpc.errors import Refusal
 
 
 class App:
-    """All routes, each inside all layers; `layers` are listed from the outermost in.
+    """All routes, each inside the middleware, which is listed outermost first.
 
-    While `is_draining` every answer asks its client to come back on another connection.
+    While `is_draining`, every response asks its client to open another connection.
     """
 
-    def __init__(self, routes: Iterable[Route], layers: Sequence[Layer]) -> None:
-        self._layers = layers
-        self._origins = next((layer for layer in layers if isinstance(layer, Origins)), None)
+    def __init__(self, routes: Iterable[Route], middleware: Sequence[Middleware]) -> None:
+        self._middleware = middleware
+        self._cors = next((each for each in middleware if isinstance(each, Cors)), None)
         self._routes = Routes(self._wrapped(route) for route in routes)
         self.is_draining = False
 
     def find(self, method: str, path: str) -> Match:
-        """Finds the route of a request; what has none gets one that says so."""
+        """Returns the route of a request, or a route that refuses it with 400, 404 or 405."""
         match = self._routes.find(method, path)
         if match.is_refusal:
             return Match(self._wrapped(match.route), match.variables)
         return match
 
-    def refuse(self, refusal: Refusal, sender: bytes | None) -> Answer:
-        """Answers a request that no route sees; `sender` is its `Origin` header."""
-        answer = errors.answer(refusal)
-        if self._origins is None or sender is None:
-            return answer
-        return self._origins.share(answer, sender)
+    def refuse(self, refusal: Refusal, origin: bytes | None) -> Response:
+        """Returns the response to a request that reaches no route; `origin` is its header."""
+        response = errors.response(refusal)
+        if self._cors is None or origin is None:
+            return response
+        return self._cors.share(response, origin)
 
     def _wrapped(self, route: Route) -> Route:
         handle = route.handle
-        for layer in reversed(self._layers):
-            handle = layer.wrap(route, handle)
+        for middleware in reversed(self._middleware):
+            handle = middleware.wrap(route, handle)
         return replace(route, handle=handle)

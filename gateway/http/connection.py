@@ -13,13 +13,13 @@ from uvicorn.server import ServerState
 
 from gateway.http import errors, headers, metrics
 from gateway.http.app import App
-from gateway.http.connection_budget import Connections, Room
 from gateway.http.limits import LIMITS, Limits
 from gateway.http.messages import Request
 from gateway.http.parser import Phase, Reader
-from gateway.http.pipeline import Conversation
 from gateway.http.routing import UNMATCHED
-from gateway.http.serialization import encoded
+from gateway.http.server.connection_budget import Connections, Room
+from gateway.http.server.pipeline import Conversation
+from gateway.http.server.serialization import encoded
 from services.kit.concurrency.timer import Deadline
 from services.kit.rpc.errors import Refusal, Unavailable
 
@@ -120,7 +120,7 @@ class LimitedProtocol(asyncio.Protocol):
             self._conversation.end()
 
     def _received(self) -> Refusal | None:
-        """Lets the application answer a request that is whole."""
+        """Hands a complete request to the application."""
         reader = self._reader
         route, variables, _ = self.app.find(reader.method, reader.path)
         if self._room is Room.SPARE and not route.is_vital:
@@ -160,7 +160,7 @@ class LimitedProtocol(asyncio.Protocol):
             self._deadline.set(seconds)
 
     def _rested(self) -> None:
-        """Waits for the next request, or for the client to read the last answer."""
+        """Waits for the next request, or for the client to read the last response."""
         if self._transport.is_closing():
             self._deadline.set(self.limits.write_seconds)
         elif self._reader.phase is Phase.NOTHING:
@@ -194,11 +194,11 @@ class LimitedProtocol(asyncio.Protocol):
         self._deadline.set(self.limits.linger_seconds)
 
     def _response(self, refusal: Refusal) -> bytes:
-        """Writes the whole answer to a request that no route sees."""
+        """Writes the whole response to a request that no route sees."""
         sent = self._reader.sent_headers
-        answer = self.app.refuse(refusal, sent.get(b"origin"))
-        metrics.REQUESTS.labels(UNMATCHED, "other", answer.status).inc()
-        return encoded(answer, headers.request_id(sent.get(b"x-request-id")), closes=True)
+        response = self.app.refuse(refusal, sent.get(b"origin"))
+        metrics.REQUESTS.labels(UNMATCHED, "other", response.status).inc()
+        return encoded(response, headers.request_id(sent.get(b"x-request-id")), closes=True)
 
 
 def _has_unread_bytes(transport: asyncio.BaseTransport) -> bool:

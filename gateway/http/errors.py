@@ -28,7 +28,7 @@ import orjson
 from boxoffice.rest.v1 import reasons_pb2
 from gateway.contract.bindings import reason_name
 from gateway.http.location import Location
-from gateway.http.messages import JSON_HEADERS, Answer, Header
+from gateway.http.messages import JSON_HEADERS, Header, Response
 from services.kit.rpc import errors
 
 MAX_DETAILS = 50
@@ -134,11 +134,11 @@ class Reply:
 
 
 REPLIES: Mapping[str, Reply]
-"""The reply to each reason of the contract; an answer outside it is a defect."""
+"""The reply to each reason of the contract; a response outside it is a defect."""
 
 
-def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
-    """Makes the HTTP answer to a refusal.
+def response(refusal: errors.Refusal, location: Location = NOWHERE) -> Response:
+    """Makes the HTTP response to a refusal.
 
     `location` is that of the resource which a refusal may name by its metadata.
     """
@@ -154,7 +154,7 @@ def answer(refusal: errors.Refusal, location: Location = NOWHERE) -> Answer:
     body = reply.body
     if refusal.reason == errors.ValidationFailed.reason:
         body = _with_details(refusal)
-    return Answer(reply.status, headers, body)
+    return Response(reply.status, headers, body)
 
 
 def is_verdict(refusal: errors.Refusal) -> bool:

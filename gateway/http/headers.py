@@ -38,7 +38,7 @@ def field_value(header: str, sent: bytes) -> str:
     return sent.decode("latin-1")
 
 
-def is_among(tag: bytes, sent: bytes) -> bool:
+def etag_matches(tag: bytes, sent: bytes) -> bool:
     """Returns whether `If-None-Match` names an ETag, by the weak comparison of RFC 9110.
 
     An answer that was sent compressed is the same one here.

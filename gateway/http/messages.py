@@ -26,7 +26,7 @@ class Request(NamedTuple):
     peer: str = ""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """A whole answer; the length, the request's id and the date are added when it is sent."""
 
     status: int
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-Handler: TypeAlias = Callable[[Request], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 JSON_HEADERS: Sequence[Header] = (
     (b"content-type", JSON),

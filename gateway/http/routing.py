@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gateway.contract.bindings import VARIABLE
 from gateway.http import errors, query
-from gateway.http.messages import JSON, Answer, Handler, Request
+from gateway.http.messages import JSON, Handler, Request, Response
 
 UNMATCHED = "unmatched"
 """The template under which everything is counted that is no route of ours."""
@@ -130,7 +130,7 @@ def _places(place: _Place) -> Iterator[_Place]:
 
 
 def _refusing(method: str, refusal: Callable[[], errors.HttpRefusal]) -> Match:
-    async def handle(request: Request) -> Answer:
+    async def handle(request: Request) -> Response:
         raise refusal()
 
     return Match(Route(method, UNMATCHED, handle), NO_VARIABLES, is_refusal=True)

@@ -9,7 +9,7 @@ import orjson
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from gateway.http.messages import JSON_HEADERS, Answer, Request
+from gateway.http.messages import JSON_HEADERS, Request, Response
 from gateway.http.metrics import SERVICE_UP
 from gateway.http.routing import Route
 from services.kit.concurrency.single_flight import SingleFlight
@@ -55,12 +55,12 @@ class Readiness:
         self._bookings = Health(bookings)
         self._obstacle = SingleFlight(self._find_obstacle)
 
-    async def __call__(self, _: Request) -> Answer:
+    async def __call__(self, _: Request) -> Response:
         """Answers /ready."""
         if reason := await self._obstacle("bookings"):
             body = orjson.dumps({"status": "not_ready", "reason": reason})
-            return Answer(503, JSON_HEADERS, body)
-        return Answer(200, JSON_HEADERS, b'{"status":"ready"}')
+            return Response(503, JSON_HEADERS, body)
+        return Response(200, JSON_HEADERS, b'{"status":"ready"}')
 
     async def _find_obstacle(self, service: str) -> str:
         """Returns what keeps bookings from working: the service itself, its database or nothing."""
@@ -75,19 +75,19 @@ class Metrics:
     def __init__(self, services: Mapping[str, grpc.aio.Channel]) -> None:
         self._services = {name: Health(channel) for name, channel in services.items()}
 
-    async def __call__(self, _: Request) -> Answer:
+    async def __call__(self, _: Request) -> Response:
         """Answers /metrics."""
         await asyncio.gather(*(self._look(name) for name in self._services))
         headers = ((b"content-type", CONTENT_TYPE_LATEST.encode()),)
-        return Answer(200, headers, generate_latest(REGISTRY))
+        return Response(200, headers, generate_latest(REGISTRY))
 
     async def _look(self, name: str) -> None:
         SERVICE_UP.labels(name).set(await self._services[name].is_reachable())
 
 
-async def alive(_: Request) -> Answer:
+async def alive(_: Request) -> Response:
     """Answers /health."""
-    return Answer(200, JSON_HEADERS, b'{"status":"ok"}')
+    return Response(200, JSON_HEADERS, b'{"status":"ok"}')
 
 
 def routes(services: Mapping[str, grpc.aio.Channel]) -> Sequence[Route]:

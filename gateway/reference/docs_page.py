@@ -8,7 +8,7 @@ import orjson
 
 from gateway.contract import comments
 from gateway.contract.bindings import Binding
-from gateway.http.messages import JSON, Answer, Handler, Header, Request
+from gateway.http.messages import JSON, Handler, Header, Request, Response
 from gateway.http.routing import Route
 from gateway.reference import error_page, openapi
 from gateway.reference.home import Home
@@ -65,12 +65,12 @@ def _route(path: str, body: bytes, name: str = "openapi.json") -> Route:
     charset = UTF_8 if media_type.startswith(b"text/") else b""
     etag = b'"%b"' % hashlib.sha256(body).hexdigest()[:16].encode()
     headers = ((b"content-type", media_type + charset), (b"etag", etag), *SECURITY, *HOUR)
-    handle = _constant(Answer(200, headers, body))
+    handle = _constant(Response(200, headers, body))
     return Route("GET", path, handle, media_type=media_type, is_constant=True)
 
 
-def _constant(answer: Answer) -> Handler:
-    async def handle(_: Request) -> Answer:
-        return answer
+def _constant(response: Response) -> Handler:
+    async def handle(_: Request) -> Response:
+        return response
 
     return handle

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from gateway.http.messages import Answer, Header, Request
+from gateway.http.messages import Header, Request, Response
 
 PAGE = Template((Path(__file__).parent / "static" / "home.html").read_text(encoding="utf-8"))
 HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
@@ -47,10 +47,10 @@ class Home:
     mailbox_url: str
     headers: Sequence[Header]
 
-    async def __call__(self, request: Request) -> Answer:
+    async def __call__(self, request: Request) -> Response:
         """Answers a request, with commands for the host that it was sent to."""
         origin = self.origin(request.headers.get(b"host", b""))
-        return Answer(200, self.headers, self.page(origin))
+        return Response(200, self.headers, self.page(origin))
 
     @staticmethod
     def origin(host: bytes) -> str:

@@ -24,7 +24,7 @@ def table(bindings: Sequence[Binding]) -> str:
     for binding in bindings:
         for field in (*binding.body_fields, *binding.query_fields):
             sent[field.name].update(field.rule.aliases)
-        for field in _answered(binding):
+        for field in _response_fields(binding):
             answered[field.name].update(field.rule.copies)
     rows = [
         f"| `{name}` | {_listed(sent[name])} | {_listed(answered[name])} |"
@@ -35,9 +35,9 @@ def table(bindings: Sequence[Binding]) -> str:
     return "\n".join((*head, *rows))
 
 
-def _answered(binding: Binding) -> Iterator[Field]:
+def _response_fields(binding: Binding) -> Iterator[Field]:
     """Finds the fields of an answer, and of the messages within it."""
-    shown = binding.answer_type
+    shown = binding.response_body_type
     message = shown if isinstance(shown, Descriptor) else shown.message_type
     yield from _all(message) if message else ()
 

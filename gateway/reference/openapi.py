@@ -10,7 +10,7 @@ from gateway.contract.bindings import KEY_HEADER, Binding, Field, fields
 from gateway.contract.comments import Comments, of_endpoint
 from gateway.http.response_headers import HEADERS
 from gateway.reference import access, examples, names
-from gateway.reference.responses import Answers, status_answer
+from gateway.reference.responses import Responses, status_response
 from gateway.reference.schemas import Schema, Schemas
 
 KEY_PATTERN = r'^(?:[!#-~][!-~]{0,254}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$'
@@ -33,10 +33,13 @@ SERVICE_TAG = "Service"
 
 SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
     {
-        "/health": ("Tells that the process answers", {"200": status_answer("ok")}),
+        "/health": ("Tells that the process answers", {"200": status_response("ok")}),
         "/ready": (
             "Tells whether reservations of known events can be made",
-            {"200": status_answer("ready"), "503": status_answer("not_ready", "db", "bookings")},
+            {
+                "200": status_response("ready"),
+                "503": status_response("not_ready", "db", "bookings"),
+            },
         ),
         "/metrics": (
             "Gives the metrics in the text format of Prometheus",
@@ -50,12 +53,12 @@ SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
 def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
     """Describes every binding of the contract."""
     schemas = Schemas(comments)
-    answers = Answers(schemas)
+    responses = Responses(schemas)
     paths: dict[str, Schema] = defaultdict(dict)
     for binding in bindings:
         name = _operation_id(binding, bindings)
         operation = {"operationId": name, **_operation(binding, schemas)}
-        operation["responses"] = answers.of(binding)
+        operation["responses"] = responses.of(binding)
         paths[binding.path][binding.http_method.lower()] = operation
     paths |= {path: {"get": _service_operation(path, *said)} for path, said in SERVICE.items()}
     return {
@@ -65,7 +68,7 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
         "paths": dict(paths),
         "components": {
             "schemas": schemas.components,
-            "responses": answers.components,
+            "responses": responses.components,
             "headers": HEADERS,
             "securitySchemes": dict(access.SCHEMES),
         },
@@ -85,13 +88,13 @@ def _tags(bindings: Sequence[Binding], comments: Comments) -> list[Schema]:
     return [*tags, {"name": SERVICE_TAG, "description": "For operators and load balancers."}]
 
 
-def _service_operation(path: str, summary: str, answers: dict[str, Schema]) -> Schema:
+def _service_operation(path: str, summary: str, responses: dict[str, Schema]) -> Schema:
     return {
         "operationId": path.strip("/").capitalize(),
         "tags": [SERVICE_TAG],
         "summary": summary,
         "security": [],
-        "responses": answers,
+        "responses": responses,
     }
 
 

@@ -20,8 +20,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from boxoffice.rest.v1 import rest_pb2
 from gateway.codec import constraints
 from gateway.contract import comments
-from gateway.contract.bindings import KEY_HEADER, VARIABLE, Binding, Field, fields, read_bindings
+from gateway.contract.bindings import KEY_HEADER, VARIABLE, Binding, Field, fields
 from gateway.contract.comments import Comments, of_endpoint
+from gateway.contract.reader import read_bindings
 from gateway.reference import access, examples, postman_steps
 from gateway.reference.names import tag
 from gateway.reference.openapi import SERVICE, SERVICE_TAG
@@ -160,7 +161,7 @@ def _step(binding: Binding, step: Step, item: Json) -> Json:
 
 def _kept_of(binding: Binding) -> Mapping[str, str]:
     """Maps the variables that an answer sets in any case to the paths of their values."""
-    shown = binding.answer_type
+    shown = binding.response_body_type
     message = shown if isinstance(shown, Descriptor) else shown.message_type
     return SESSION if message and message.name == "Session" else NOTHING
 

@@ -57,7 +57,7 @@ _DETAILS: Schema = {
 }
 
 
-class Answers:
+class Responses:
     """The answers of all endpoints; refusals that several share are kept once."""
 
     def __init__(self, schemas: Schemas) -> None:
@@ -88,11 +88,11 @@ class Answers:
     def _success(self, binding: Binding) -> Schema:
         if binding.rule.success_status == HTTPStatus.NO_CONTENT:
             return {"description": "Done.", "headers": _headers(())}
-        shown = binding.answer_type
+        shown = binding.response_body_type
         if isinstance(shown, Descriptor):
-            schema = self._schemas.answered(shown)
+            schema = self._schemas.response(shown)
         else:
-            schema = self._schemas.answered_field(shown)
+            schema = self._schemas.response_field(shown)
         if binding.rule.paging == rest_pb2.PAGING_TOKEN_OR_NUMBER:
             schema = {"oneOf": [schema, _envelope(schema)]}
         elif binding.rule.paging == rest_pb2.PAGING_NUMBER:
@@ -125,7 +125,7 @@ def special(binding: Binding) -> list[str]:
     return [reason_name(reason) for reason in binding.rule.refusals if reason not in common]
 
 
-def status_answer(status: str, *reasons: str) -> Schema:
+def status_response(status: str, *reasons: str) -> Schema:
     """Describes an answer of one word, with its reasons if it has any."""
     properties: dict[str, Schema] = {"status": {"const": status}}
     if reasons:

@@ -23,17 +23,17 @@ class Schemas:
         self.comments = comments
         self.components: dict[str, Schema] = {}
 
-    def answered(self, message: Descriptor) -> Schema:
+    def response(self, message: Descriptor) -> Schema:
         """Refers to the schema of a message in answers, where every field is printed."""
-        return self._component(message.name, lambda: self._answered(message))
+        return self._component(message.name, lambda: self._response_schema(message))
 
-    def answered_field(self, field: FieldDescriptor) -> Schema:
+    def response_field(self, field: FieldDescriptor) -> Schema:
         """Gives the schema of a field in answers."""
         if entry := bindings.map_entry(field):
-            values = self._one(entry[1], self.answered, constraints.plain)
+            values = self._one(entry[1], self.response, constraints.plain)
             schema: Schema = {"type": "object", "additionalProperties": values}
         else:
-            schema = self._one(field, self.answered, constraints.plain)
+            schema = self._one(field, self.response, constraints.plain)
             if field.is_repeated:
                 schema = {"type": "array", "items": schema}
         schema |= self._described(field.full_name)
@@ -56,10 +56,10 @@ class Schemas:
         """Gives what the contract says about an element."""
         return self.comments.get(full_name, "")
 
-    def _answered(self, message: Descriptor) -> Schema:
+    def _response_schema(self, message: Descriptor) -> Schema:
         properties: dict[str, Schema] = {}
         for field in bindings.fields(message):
-            schema = self.answered_field(field.descriptor)
+            schema = self.response_field(field.descriptor)
             properties[field.name] = schema
             same = {"description": f"The same as `{field.name}`."}
             properties |= dict.fromkeys(field.rule.copies, schema | same)

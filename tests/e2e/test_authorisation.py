@@ -18,7 +18,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
 from boxoffice.rest.v1 import reasons_pb2
-from gateway.contract.bindings import WHOLE, Binding, read_bindings
+from gateway.contract.bindings import WHOLE, Binding
+from gateway.contract.reader import read_bindings
 from services.kit.rpc.errors import Refusal, refusal_from_status, refusal_of
 from tests.e2e.authorisation_data import Actor, AuthorisationData
 from tests.e2e.authorisation_requests import EXPENDING, REQUESTS

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from gateway.contract import comments
-from gateway.contract.bindings import read_bindings
+from gateway.contract.reader import read_bindings
 from gateway.reference import access, openapi
 from gateway.services import SERVICES
 from tests.e2e import sample_data

@@ -9,7 +9,7 @@ from schemathesis import Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from gateway.contract import comments
-from gateway.contract.bindings import read_bindings
+from gateway.contract.reader import read_bindings
 from gateway.reference import openapi
 from gateway.services import SERVICES
 from tests.e2e.system import System

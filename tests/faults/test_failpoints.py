@@ -204,7 +204,7 @@ class Return(Scenario):
         return "cancelled", response.booking.user_id
 
 
-class GiveBack(Return):
+class Withdraw(Return):
     """The holder gives the seat back, and the response says that somebody was promoted."""
 
     expected = "cancelled", True
@@ -229,9 +229,9 @@ CASES: Mapping[str, tuple[type[Scenario], ...]] = {
     "events.change.taken": (Shrink, Delete),
     "events.change.concluded": DECIDED,
     "events.change.finished": (Shrink, Delete),
-    "bookings.batch.locked": (Create, Grow, Delete, Return, GiveBack),
-    "bookings.batch.decided": (*DECIDED, Return, GiveBack),
-    "bookings.batch.committed": (Create, *DECIDED, Return, GiveBack),
+    "bookings.batch.locked": (Create, Grow, Delete, Return, Withdraw),
+    "bookings.batch.decided": (*DECIDED, Return, Withdraw),
+    "bookings.batch.committed": (Create, *DECIDED, Return, Withdraw),
     "bookings.follow.fetched": (Create, Delete),
     "bookings.follow.applied": (Create, RefusedShrink),
     "bookings.follow.committed": (Create, RefusedShrink),

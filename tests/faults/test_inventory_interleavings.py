@@ -6,7 +6,7 @@ import psycopg
 
 from services.bookings.catalogue.following import Feed, FeedPage, Follower
 from services.bookings.errors import AlreadyCancelled, SoldOut
-from services.bookings.inventory import Inventory, Place, Verdict
+from services.bookings.inventory import FeedPosition, Inventory, Verdict
 from tests.conftest import Database
 from tests.faults.events_fixture import (
     CAPACITY,
@@ -160,7 +160,7 @@ async def test_two_cancellations_meet_a_reservation(
         assert events.in_force()[1] == reserved(outcome)
 
 
-HERE, THERE = Place("epoch", 1), Place("epoch", 3)
+HERE, THERE = FeedPosition("epoch", 1), FeedPosition("epoch", 3)
 
 
 def following(news: FeedPage) -> Work:

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from services.bookings.inventory import Ask, Inventory
-from services.bookings.inventory.commands import GiveBack, Outcome
+from services.bookings.inventory.commands import Outcome, Withdraw
 from services.bookings.waiting_list import booking
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
@@ -26,7 +26,7 @@ def ticket(event_id: int, user_id: str) -> Work:
 
 def giving_back(event_id: int, user_id: str) -> Work:
     """Returns work that gives a seat back, or leaves the list."""
-    return lambda session: give_back(session.pool("bookings"), event_id, user_id)
+    return lambda session: withdraw(session.pool("bookings"), event_id, user_id)
 
 
 def sweeping() -> Work:
@@ -46,9 +46,9 @@ async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
     return outcome
 
 
-async def give_back(pool: Pool, event_id: int, user_id: str) -> Outcome:
+async def withdraw(pool: Pool, event_id: int, user_id: str) -> Outcome:
     """Returns a seat back, or leaves the list."""
-    [outcome] = await Inventory(pool).decide([Ask(GiveBack(event_id, user_id, ANYBODY))])
+    [outcome] = await Inventory(pool).decide([Ask(Withdraw(event_id, user_id, ANYBODY))])
     return outcome
 
 
@@ -79,7 +79,7 @@ class WaitingListFixture:
     async def create_with_an_offer(self, *others: str) -> int:
         """Creates an event whose only seat is offered to the first user; the others wait."""
         number = await self.create_event("holder", "first", *others, **PRICED)
-        await self.give_back("holder")
+        await self.withdraw("holder")
         return number
 
     async def create_with_a_free_seat(self, *users: str) -> int:
@@ -89,13 +89,13 @@ class WaitingListFixture:
             number, 2, 1, key=key_of(number), sales_open_at=datetime.now(UTC) + timedelta(hours=1)
         )
         await Inventory(self.pool).apply(paused)
-        await self.give_back("holder")
+        await self.withdraw("holder")
         self.forward(TWO_HOURS)
         return number
 
-    async def give_back(self, user_id: str) -> None:
+    async def withdraw(self, user_id: str) -> None:
         """Returns the user's seat of the last event back."""
-        await give_back(self.pool, self.events.event_id, user_id)
+        await withdraw(self.pool, self.events.event_id, user_id)
 
     def forward(self, seconds: float) -> None:
         """Moves the database's clock forward, counted from now."""

@@ -3,7 +3,8 @@
 import dataclasses
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.contract.bindings import Binding, read_bindings
+from gateway.contract.bindings import Binding
+from gateway.contract.reader import read_bindings
 from gateway.services import BOOKINGS, EVENTS
 
 

@@ -12,8 +12,8 @@ from gateway.__main__ import application, credentials, open_channels
 from gateway.admission.counters import open_counters
 from gateway.http.app import App
 from gateway.http.limits import LIMITS, Limits
-from gateway.http.listening import listen
-from gateway.http.server import serving
+from gateway.http.server.listening import listen
+from gateway.http.server.server import serving
 from gateway.settings import Settings
 from tests.gateway.script import Script, ScriptedServer
 

@@ -13,7 +13,7 @@ from boxoffice.type.v1 import money_pb2
 from gateway.codec import json_body
 from gateway.codec.request import Decoder
 from gateway.codec.response import message_encoder
-from gateway.contract.bindings import read_bindings
+from gateway.contract.reader import read_bindings
 from gateway.http.errors import MalformedJson
 from gateway.services import EVENTS
 from services.kit.rpc.errors import ValidationFailed

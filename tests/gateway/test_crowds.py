@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
-from gateway.http import file_descriptors
 from gateway.http.app import App
 from gateway.http.connection import LimitedProtocol
-from gateway.http.connection_budget import Connections
 from gateway.http.limits import LIMITS
+from gateway.http.server import file_descriptors
+from gateway.http.server.connection_budget import Connections
 from tests.e2e.raw_http import Connection, request, reservation
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway

@@ -8,7 +8,7 @@ from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.bookings.catalogue import messages
 from services.bookings.catalogue.following import FeedPage, Listing
 from services.bookings.errors import EventNotFound, HistoryGone
-from services.bookings.inventory import EventState, Place
+from services.bookings.inventory import EventState, FeedPosition
 from services.kit.auth.authentication import SERVICE_SCHEME
 from services.kit.rpc import channel
 from services.kit.rpc.errors import Received
@@ -36,13 +36,13 @@ class EventsClient:
         response = await self._call(self._stub.GetEventState, request, STATE_SECONDS)
         return messages.event_state(response.state)
 
-    async def list_changes(self, place: Place, limit: int) -> FeedPage:
-        """Lists the changes after a place in the feed; raises HistoryGone."""
+    async def list_changes(self, position: FeedPosition, limit: int) -> FeedPage:
+        """Lists the changes after a position in the feed; raises HistoryGone."""
         request = catalogue_pb2.ListChangesRequest(
-            epoch=place.epoch, after_sequence=place.sequence, limit=limit
+            epoch=position.epoch, after_sequence=position.sequence, limit=limit
         )
         response = await self._call(self._stub.ListChanges, request, LIST_SECONDS)
-        return messages.feed_page(response, place)
+        return messages.feed_page(response, position)
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
         """Lists the states of events with higher numbers, in their order."""

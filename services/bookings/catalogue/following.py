@@ -1,8 +1,8 @@
 """Following the catalogue: applies each of its changes to the inventory.
 
-The place in the feed moves after the changes up to it are committed; applying them again changes
-nothing. If the feed no longer reaches back to the place, or a restored catalogue has begun another
-epoch, all events are listed and applied again.
+The position in the feed moves after the changes up to it are committed; applying them again
+changes nothing. If the feed no longer reaches back to the position, or a restored catalogue has
+begun another epoch, all events are listed and applied again.
 """
 
 import time
@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from services.bookings import metrics
 from services.bookings.errors import HistoryGone
-from services.bookings.inventory import EventState, Inventory, Place
+from services.bookings.inventory import EventState, FeedPosition, Inventory
 from services.bookings.inventory.commands import Overtaken
 from services.kit.concurrency.outage import Outage
 from services.kit.database import queries
@@ -34,27 +34,27 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """A page of the feed: changes, the place after them, and the time of the first."""
+    """A page of the feed: changes, the position after them, and the time of the first."""
 
     states: Sequence[EventState]
-    place: Place
+    position: FeedPosition
     oldest_at: datetime | None
     is_last: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of the states of all events, and the place in the feed at which they were true."""
+    """A page of the states of all events, and the position in the feed at which they were true."""
 
     states: Sequence[EventState]
-    place: Place
+    position: FeedPosition
 
 
 class Feed(Protocol):
     """The feed of the catalogue."""
 
-    async def list_changes(self, place: Place, limit: int) -> FeedPage:
-        """Lists the changes after a place; raises HistoryGone, or another Refusal."""
+    async def list_changes(self, position: FeedPosition, limit: int) -> FeedPage:
+        """Lists the changes after a position; raises HistoryGone, or another Refusal."""
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
         """Lists the states of events with higher numbers, in their order; raises a Refusal."""
@@ -70,25 +70,25 @@ class Follower:
         self._heard_at = time.monotonic()
         self._outage = Outage("catalogue cannot be followed")
 
-    async def place(self) -> Place:
-        """Reads the place in the feed up to which changes are applied."""
+    async def position(self) -> FeedPosition:
+        """Reads the position in the feed up to which changes are applied."""
         async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(Place))
+            cursor = connection.cursor(row_factory=class_row(FeedPosition))
             found = await (await cursor.execute(SQL["get_place"])).fetchone()
         if found is None:
-            raise LookupError("the place in the feed is gone")
+            raise LookupError("the position in the feed is gone")
         return found
 
     async def expect(self, epoch: str) -> None:
         """Raises Unavailable for an epoch that is not followed yet."""
-        followed = (await self.place()).epoch
+        followed = (await self.position()).epoch
         if followed not in ("", epoch):
             raise Unavailable
 
     async def follow(self) -> bool:
         """Applies the next changes; returns whether there are more."""
         try:
-            return await self._follow_from(await self.place())
+            return await self._follow_from(await self.position())
         except Overtaken:
             return True
         except Refusal as refusal:
@@ -96,60 +96,62 @@ class Follower:
             self._outage.record_failure(refusal.reason)
             return False
 
-    async def _follow_from(self, place: Place) -> bool:
+    async def _follow_from(self, position: FeedPosition) -> bool:
         try:
-            page = await self._feed.list_changes(place, CHANGES_AT_ONCE)
+            page = await self._feed.list_changes(position, CHANGES_AT_ONCE)
         except HistoryGone:
-            await self._start_over(place)
+            await self._start_over(position)
             return True
         self._heard_at = time.monotonic()
         self._outage.record_answer()
         metrics.LAG_SECONDS.set(_age(page.oldest_at))
-        if page.place != place:
-            await self._advance(place, page)
+        if page.position != position:
+            await self._advance(position, page)
         return not page.is_last
 
-    async def _advance(self, place: Place, page: FeedPage) -> None:
-        """Applies the changes of a page and moves the place."""
+    async def _advance(self, position: FeedPosition, page: FeedPage) -> None:
+        """Applies the changes of a page and moves the position."""
         failpoint("bookings.follow.fetched")
         await self._inventory.apply_all(_latest(page.states))
         failpoint("bookings.follow.applied")
-        await self._move(place, page.place)
+        await self._move(position, page.position)
         failpoint("bookings.follow.committed")
 
-    async def _start_over(self, left: Place) -> None:
+    async def _start_over(self, left: FeedPosition) -> None:
         """Applies the states of all events. May fail at any point: the next try starts again."""
         log.warning("catalogue is listed anew")
-        place = await self._apply_listing(left)
+        position = await self._apply_listing(left)
         failpoint("bookings.follow.listed")
-        await self._close_left_over(left, place.epoch)
+        await self._close_left_over(left, position.epoch)
         failpoint("bookings.follow.buried")
-        await self._move(left, place)
+        await self._move(left, position)
 
-    async def _apply_listing(self, left: Place) -> Place:
-        """Applies the states of all events; returns the place from which to follow."""
-        start: Place | None = None
+    async def _apply_listing(self, left: FeedPosition) -> FeedPosition:
+        """Applies the states of all events; returns the position from which to follow."""
+        start: FeedPosition | None = None
         after = 0
         while True:
             listing = await self._feed.list_states(after, STATES_AT_ONCE)
-            start = start or listing.place
-            if {listing.place.epoch, *(state.epoch for state in listing.states)} != {start.epoch}:
+            start = start or listing.position
+            if {listing.position.epoch, *(state.epoch for state in listing.states)} != {
+                start.epoch
+            }:
                 # Another epoch has begun: list again.
                 start, after = None, 0
                 continue
-            await self._inventory.apply_all(listing.states, begins_epoch=True, place=left)
+            await self._inventory.apply_all(listing.states, begins_epoch=True, position=left)
             if len(listing.states) < STATES_AT_ONCE:
                 return start
             after = listing.states[-1].event_id
 
-    async def _close_left_over(self, left: Place, epoch: str) -> None:
+    async def _close_left_over(self, left: FeedPosition, epoch: str) -> None:
         """Closes the events that the restored catalogue does not have."""
         while rows := await self._left_over(epoch):
             gone = [
                 EventState(event_id, 0, name, capacity, "CANCELLED", deleted=True, epoch=epoch)
                 for event_id, name, capacity in rows
             ]
-            await self._inventory.apply_all(gone, begins_epoch=True, place=left)
+            await self._inventory.apply_all(gone, begins_epoch=True, position=left)
 
     async def _left_over(self, epoch: str) -> Sequence[tuple[int, str, int]]:
         """Lists events of an earlier epoch."""
@@ -157,12 +159,12 @@ class Follower:
         async with self._pool.connection() as connection:
             return await (await connection.execute(SQL["list_left_over"], values)).fetchall()
 
-    async def _move(self, left: Place, place: Place) -> None:
-        """Moves the place in the feed.
+    async def _move(self, left: FeedPosition, position: FeedPosition) -> None:
+        """Moves the position in the feed.
 
         Raises Overtaken if another replica has moved it first, and may have followed further.
         """
-        values = asdict(place) | {"left_epoch": left.epoch, "left_sequence": left.sequence}
+        values = asdict(position) | {"left_epoch": left.epoch, "left_sequence": left.sequence}
         async with self._pool.connection() as connection:
             moved = await connection.execute(SQL["move_place"], values)
         if not moved.rowcount:

@@ -1,10 +1,10 @@
 -- name: get_place
--- Reads the place in the feed up to which changes are applied.
+-- Reads the position in the feed up to which changes are applied.
 SELECT epoch, sequence
 FROM following
 
 -- name: move_place
--- Moves the place in the feed, unless another replica has moved it first.
+-- Moves the position in the feed, unless another replica has moved it first.
 UPDATE following
 SET epoch = %(epoch)s, sequence = %(sequence)s
 WHERE epoch = %(left_epoch)s

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from boxoffice.bookings.v1 import inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from services.bookings.catalogue.following import FeedPage, Listing
-from services.bookings.inventory import EventState, Judgement, Place
+from services.bookings.inventory import EventState, FeedPosition, Judgement
 from services.kit.rpc.timestamps import moment
 
 
@@ -34,13 +34,13 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
     )
 
 
-def feed_page(response: catalogue_pb2.ListChangesResponse, place: Place) -> FeedPage:
-    """Reads the changes that follow a place in the feed."""
+def feed_page(response: catalogue_pb2.ListChangesResponse, position: FeedPosition) -> FeedPage:
+    """Reads the changes that follow a position in the feed."""
     changes = response.changes
-    last = changes[-1].sequence if changes else place.sequence
+    last = changes[-1].sequence if changes else position.sequence
     return FeedPage(
         [event_state(change.state) for change in changes],
-        Place(response.epoch, last),
+        FeedPosition(response.epoch, last),
         moment(changes[0], "changed_at") if changes else None,
         is_last=last >= response.head_sequence,
     )
@@ -50,7 +50,7 @@ def listing(response: catalogue_pb2.ListEventStatesResponse) -> Listing:
     """Reads a page of the states of all events."""
     return Listing(
         [event_state(state) for state in response.states],
-        Place(response.epoch, response.head_sequence),
+        FeedPosition(response.epoch, response.head_sequence),
     )
 
 

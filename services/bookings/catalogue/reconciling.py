@@ -80,11 +80,11 @@ class Reconciler:
 
     async def _compare(self) -> int:
         """Compares all events with the catalogue; returns how many differ."""
-        followed = (await self._follower.place()).epoch
+        followed = (await self._follower.position()).epoch
         after, differing = 0, 0
         while True:
             listing = await self._feed.list_states(after, STATES_AT_ONCE)
-            if listing.place.epoch == followed:
+            if listing.position.epoch == followed:
                 differing += await self._compare_page(listing.states)
             if len(listing.states) < STATES_AT_ONCE:
                 return differing

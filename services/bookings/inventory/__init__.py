@@ -6,7 +6,7 @@ saves the changes of each `stock`. Nothing else writes the inventory, the bookin
 list, the ledger or the notices. Reading them for lists belongs to the modules beside this package.
 """
 
-from services.bookings.inventory.commands import EventState, Judgement, Place, Verdict
+from services.bookings.inventory.commands import EventState, FeedPosition, Judgement, Verdict
 from services.bookings.inventory.inventory import Inventory, Seats
 from services.bookings.inventory.states import is_news, judge
 from services.bookings.inventory.transaction import Ask
@@ -14,9 +14,9 @@ from services.bookings.inventory.transaction import Ask
 __all__ = [
     "Ask",
     "EventState",
+    "FeedPosition",
     "Inventory",
     "Judgement",
-    "Place",
     "Seats",
     "Verdict",
     "is_news",

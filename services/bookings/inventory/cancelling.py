@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
-from services.bookings.inventory.commands import Cancel, Cancelled, GiveBack, LeftLine, Outcome
+from services.bookings.inventory.commands import Cancel, Cancelled, LeftLine, Outcome, Withdraw
 from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.stock import Booking, Change, Kind, Stock
 from services.bookings.inventory.waiting import promote
@@ -19,15 +19,15 @@ def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
     return _cancel(stock, booking, context)
 
 
-def give_back(stock: Stock, command: GiveBack, context: Context) -> Outcome:
+def withdraw(stock: Stock, command: Withdraw, context: Context) -> Outcome:
     """Cancels the user's last booking, declines their offer or takes them off the waiting list.
 
-    Where the event leaves it to each way of booking, only exclusive bookings can be given back so:
-    the others have a reference.
+    Unless the event says how many bookings a user may have, only exclusive bookings can be
+    cancelled like this: the others have a reference.
     """
     if is_hidden(stock, command.viewer):
         return EventNotFound()
-    if booking := _given_back(stock, command.user_id):
+    if booking := _own_booking(stock, command.user_id):
         return cancel(stock, Cancel(stock.event_id, booking.id), context)
     entry = stock.entries.get(command.user_id)
     if entry is not None and stock.closed_at is None:
@@ -39,8 +39,8 @@ def give_back(stock: Stock, command: GiveBack, context: Context) -> Outcome:
     return BookingNotFound()
 
 
-def _given_back(stock: Stock, user_id: str) -> Booking | None:
-    """Finds the live booking to be given back: the exclusive one, else the last one."""
+def _own_booking(stock: Stock, user_id: str) -> Booking | None:
+    """Finds the live booking to cancel: the exclusive one, else the last one."""
     if exclusive := stock.exclusive_of(user_id):
         return exclusive
     if stock.one_booking_per_user is None:
@@ -49,7 +49,7 @@ def _given_back(stock: Stock, user_id: str) -> Booking | None:
 
 
 def _was_there(stock: Stock, user_id: str) -> bool:
-    """Returns whether a user has had something that could have been given back."""
+    """Returns whether a user once had something that could have been cancelled."""
     past = stock.past_of(user_id)
     if past.entry or past.exclusive_booking:
         return True

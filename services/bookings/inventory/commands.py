@@ -47,7 +47,7 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveBack:
+class Withdraw:
     """Cancel the booking that a user made by Reserve or Book, or take them off the waiting list."""
 
     event_id: int
@@ -85,8 +85,8 @@ class EventState:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in the feed of the catalogue: the last change that is applied. Empty at the start."""
+class FeedPosition:
+    """The last change of the catalogue's feed that is applied; empty at the start."""
 
     epoch: str
     sequence: int
@@ -96,13 +96,13 @@ class Place:
 class Apply:
     """Put a state of the catalogue in force, or record that it is refused.
 
-    `begins_epoch` lets a state of another epoch win. With `place` nothing is applied once the feed
-    has been followed beyond it.
+    `begins_epoch` lets a state of another epoch win. With `position` nothing is applied once the
+    feed has been followed beyond it.
     """
 
     state: EventState
     begins_epoch: bool = False
-    place: Place | None = None
+    position: FeedPosition | None = None
 
     @property
     def event_id(self) -> int:
@@ -138,7 +138,7 @@ class SetSkipFit:
     seconds: int | None
 
 
-Command: TypeAlias = Reserve | Book | Cancel | GiveBack | Apply | Sweep | Freeze | SetSkipFit
+Command: TypeAlias = Reserve | Book | Cancel | Withdraw | Apply | Sweep | Freeze | SetSkipFit
 
 
 class NamedEvent(Protocol):

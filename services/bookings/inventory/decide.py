@@ -14,12 +14,12 @@ from services.bookings.inventory.commands import (
     Cancel,
     Command,
     Freeze,
-    GiveBack,
     Outcome,
     Reserve,
     SetSkipFit,
     Sweep,
     UnknownEvent,
+    Withdraw,
 )
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.stock import Stock
@@ -58,7 +58,7 @@ _RULES: Mapping[type[Command], Rule] = {
     Reserve: reserving.reserve,
     Book: waiting.book,
     Cancel: cancelling.cancel,
-    GiveBack: cancelling.give_back,
+    Withdraw: cancelling.withdraw,
     Apply: states.apply,
     Sweep: waiting.sweep,
     Freeze: states.freeze,

@@ -11,10 +11,10 @@ from services.bookings.inventory.commands import (
     Apply,
     Done,
     EventState,
+    FeedPosition,
     Freeze,
     Judgement,
     Outcome,
-    Place,
     SetSkipFit,
     Sweep,
 )
@@ -84,14 +84,14 @@ class Inventory:
         states: Sequence[EventState],
         *,
         begins_epoch: bool = False,
-        place: Place | None = None,
+        position: FeedPosition | None = None,
     ) -> list[Judgement]:
         """Applies states, each on its own.
 
-        With `begins_epoch` they win over those of another epoch; with `place` that is only so while
-        the catalogue is followed up to there. Raises Overtaken, or what else hinders any of them.
+        With `begins_epoch` they win over those of another epoch; with `position` only while the
+        catalogue is followed up to there. Raises Overtaken, or the refusal of any of them.
         """
-        asks = [Ask(Apply(state, begins_epoch, place)) for state in states]
+        asks = [Ask(Apply(state, begins_epoch, position)) for state in states]
         return [_expect(outcome, Judgement) for outcome in await self.decide(asks)]
 
     async def freeze(

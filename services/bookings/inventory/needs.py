@@ -10,29 +10,29 @@ from services.bookings.inventory.commands import (
     Book,
     Cancel,
     Command,
-    GiveBack,
     Reserve,
     SetSkipFit,
     Sweep,
+    Withdraw,
 )
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import SERVED_AT_ONCE
 
 Row = dict[str, Any]
 FITTING_AT_ONCE = 1_000
-_SERVING = (Cancel, GiveBack, Apply, Sweep, SetSkipFit)
+_SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit)
 
 
 def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
     """Lists the statements that read what the commands need, with the rows that they ask for."""
-    if asked := _users(commands, Reserve, Book, GiveBack):
+    if asked := _users(commands, Reserve, Book, Withdraw):
         yield "exclusive_bookings", asked
     if asked := _users(commands, Book):
         yield "offered_bookings", asked
-    if asked := _users(commands, GiveBack):
+    if asked := _users(commands, Withdraw):
         yield "users_bookings", asked
         yield "pasts", asked
-    if asked := _users(commands, Book, GiveBack):
+    if asked := _users(commands, Book, Withdraw):
         yield "entries", asked
     if named := [command for command in commands if isinstance(command, Cancel)]:
         yield (
@@ -41,8 +41,8 @@ def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
         )
     if applied := [command for command in commands if isinstance(command, Apply)]:
         yield "booked_events", [{"event_id": command.event_id} for command in applied]
-        if any(command.place for command in applied):
-            yield "place", []
+        if any(command.position for command in applied):
+            yield "feed_position", []
 
 
 def ids(commands: Sequence[Command]) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 
 from services.bookings.inventory import needs
-from services.bookings.inventory.commands import Command, Place
+from services.bookings.inventory.commands import Command, FeedPosition
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
 from services.bookings.inventory.stock import Booking, Entry, Past, Stock
@@ -44,7 +44,7 @@ class Loaded:
     now: datetime
     stocks: dict[int, Stock]
     identities: Identities
-    place: Place | None = None
+    position: FeedPosition | None = None
     busy: set[int] = field(default_factory=set)
     """Events that another transaction has locked."""
 
@@ -127,7 +127,7 @@ def _mark_booked(loaded: Loaded, rows: Iterable[Row]) -> None:
 
 
 def _locate(loaded: Loaded, rows: Iterable[Row]) -> None:
-    loaded.place = next((Place(*row) for row in rows), None)
+    loaded.position = next((FeedPosition(*row) for row in rows), None)
 
 
 _ABSORB: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
@@ -138,7 +138,7 @@ _ABSORB: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "entries": _enter,
     "pasts": _look_back,
     "booked_events": _mark_booked,
-    "place": _locate,
+    "feed_position": _locate,
 }
 _STATEMENTS = {name: prepared(name, text) for name, text in SQL.items()}
 

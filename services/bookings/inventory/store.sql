@@ -55,8 +55,8 @@ SELECT
 -- Reads the time where nothing may be drawn.
 SELECT present(), '{}'::bigint[]
 
--- name: place
--- Keeps the place in the feed of the catalogue until the transaction ends.
+-- name: feed_position
+-- Keeps the position in the feed of the catalogue until the transaction ends.
 SELECT epoch, sequence
 FROM following
 FOR SHARE

@@ -208,7 +208,7 @@ def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
     """Returns why a command cannot be decided now."""
     if command.event_id in loaded.busy:
         return Busy()
-    if isinstance(command, Apply) and command.place and command.place != loaded.place:
+    if isinstance(command, Apply) and command.position and command.position != loaded.position:
         return Overtaken()
     return None
 

@@ -5,7 +5,7 @@ from functools import partial
 from services.bookings.access import Viewer
 from services.bookings.asks import idempotency_key
 from services.bookings.inventory import Ask
-from services.bookings.inventory.commands import Book, GiveBack
+from services.bookings.inventory.commands import Book, Withdraw
 from services.bookings.waiting_list import messages
 
 # These names are stored with idempotency keys, so they stay, whatever the RPCs are called.
@@ -26,4 +26,4 @@ def book(
 def cancel(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:
     """Asks to cancel a user's booking, or to take them off the waiting list."""
     key = idempotency_key(viewer, CANCEL, request_id, event_id, user_id)
-    return Ask(GiveBack(event_id, user_id, viewer), key, messages.cancel_response)
+    return Ask(Withdraw(event_id, user_id, viewer), key, messages.cancel_response)

@@ -7,7 +7,8 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Proto
 from boxoffice.rest.v1 import rest_pb2
 from boxoffice.type.v1 import money_pb2
 from buf.validate import validate_pb2
-from gateway.contract.bindings import Binding, read_bindings
+from gateway.contract.bindings import Binding
+from gateway.contract.reader import read_bindings
 
 PACKAGE = "tests.field_types"
 MAPS = {

@@ -88,7 +88,7 @@ def test_the_documentation_knows_them() -> None:
     assert sent["prices"]["maxProperties"] == 3
     assert sent["prices"]["additionalProperties"] == {"$ref": "#/components/schemas/MoneyInput"}
     answered = Schemas({})
-    answered.answered(BINDING.rpc.output_type)
+    answered.response(BINDING.rpc.output_type)
     assert answered.components["Sample"]["properties"]["shares"]["additionalProperties"] == {
         "type": "number",
         "format": "double",

@@ -9,7 +9,7 @@ from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway.codec import json_body
 from gateway.codec.request import Decoder
-from gateway.contract.bindings import read_bindings
+from gateway.contract.reader import read_bindings
 from gateway.services import SERVICES
 from services.kit.rpc.errors import ValidationFailed
 from tests.gateway import messages

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.http.headers import accepts, accepts_gzip, field_value, is_among
+from gateway.http.headers import accepts, accepts_gzip, etag_matches, field_value
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_gzip_is_for_those_who_accept_and_do_not_avoid_it(
 )
 def test_an_etag_is_compared_weakly(if_none_match: str, is_known: bool) -> None:
     """As RFC 9110 has it for reads: a proxy that made a tag weak does not make the answer new."""
-    assert is_among(b'"16"', if_none_match.encode()) == is_known
+    assert etag_matches(b'"16"', if_none_match.encode()) == is_known
 
 
 def test_the_etag_of_a_compressed_answer_names_its_version() -> None:

@@ -3,12 +3,12 @@
 import pytest
 
 from gateway.http.errors import BadRequest, HttpRefusal, MethodNotAllowed, RouteNotFound
-from gateway.http.messages import Answer, Request
+from gateway.http.messages import Request, Response
 from gateway.http.routing import Route, Routes
 from tests.gateway.requests import request
 
 
-async def handle(_: Request) -> Answer:
+async def handle(_: Request) -> Response:
     """Is never called here."""
     raise AssertionError("called")
 

@@ -10,7 +10,8 @@ from openapi_spec_validator import validate
 from boxoffice.rest.v1 import rest_pb2
 from gateway.codec import json_body, request
 from gateway.contract import bindings, comments
-from gateway.contract.bindings import Binding, read_bindings
+from gateway.contract.bindings import Binding
+from gateway.contract.reader import read_bindings
 from gateway.http.errors import REPLIES
 from gateway.reference import openapi
 from gateway.reference.responses import GENERAL, special

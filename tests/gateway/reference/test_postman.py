@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.contract import comments
-from gateway.contract.bindings import read_bindings
+from gateway.contract.reader import read_bindings
 from gateway.reference import openapi, postman
 from gateway.reference.postman_steps import STEPS
 from gateway.services import SERVICES

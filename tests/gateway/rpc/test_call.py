@@ -9,7 +9,8 @@ import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway.contract.bindings import Binding, read_bindings
+from gateway.contract.bindings import Binding
+from gateway.contract.reader import read_bindings
 from gateway.rpc.call import Asker, RetryBudget, Rpc, UnaryCall
 from services.kit.rpc.errors import OutcomeUnknown, Unavailable
 from tests.gateway import messages

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from services.bookings.catalogue.following import FeedPage, Listing
 from services.bookings.errors import HistoryGone
-from services.bookings.inventory import EventState, Place
+from services.bookings.inventory import EventState, FeedPosition
 from services.kit.rpc.errors import Refusal
 
 
@@ -34,17 +34,20 @@ class ScriptedFeed:
         self.epoch = epoch
         self.changes = [replace(state, epoch=epoch) for state in states]
 
-    async def list_changes(self, place: Place, limit: int) -> FeedPage:
+    async def list_changes(self, position: FeedPosition, limit: int) -> FeedPage:
         """See Feed."""
         if self.trouble:
             raise self.trouble
         head = len(self.changes)
-        if place.epoch not in ("", self.epoch) or not self.oldest - 1 <= place.sequence <= head:
+        if (
+            position.epoch not in ("", self.epoch)
+            or not self.oldest - 1 <= position.sequence <= head
+        ):
             raise HistoryGone
-        states = [self._now(one) for one in self.changes[place.sequence :][:limit]]
-        last = place.sequence + len(states)
+        states = [self._now(one) for one in self.changes[position.sequence :][:limit]]
+        last = position.sequence + len(states)
         oldest_at = datetime.now(UTC) if states else None
-        return FeedPage(states, Place(self.epoch, last), oldest_at, is_last=last == head)
+        return FeedPage(states, FeedPosition(self.epoch, last), oldest_at, is_last=last == head)
 
     async def list_states(self, after_event_id: int, limit: int) -> Listing:
         """See Feed."""
@@ -53,7 +56,7 @@ class ScriptedFeed:
         self.listed += 1
         newest = {state.event_id: state for state in self.changes}
         states = [newest[event_id] for event_id in sorted(newest) if event_id > after_event_id]
-        return Listing(states[:limit], Place(self.epoch, len(self.changes)))
+        return Listing(states[:limit], FeedPosition(self.epoch, len(self.changes)))
 
     def _now(self, change: EventState) -> EventState:
         return next(s for s in reversed(self.changes) if s.event_id == change.event_id)

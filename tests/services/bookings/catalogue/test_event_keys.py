@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from itertools import count
 
 import psycopg
 import pytest
@@ -75,10 +76,28 @@ async def test_a_key_survives_every_later_state(inventory: Inventory, keys: Even
     assert await keys.find("jazz") == 1
 
 
+async def test_a_key_is_kept_in_memory_for_a_second(pool: Pool, catalogue: Catalogue) -> None:
+    """Otherwise each request by key waits for a query, and misses the transaction of its batch."""
+    now = 0.0
+    keys = EventKeys(pool, catalogue, timer=lambda: now)
+    await Inventory(pool).apply(concert(1, key="jazz"))
+    assert await keys.find("jazz") == 1
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE inventory SET key = 'rock'")
+    with pytest.raises(StopIteration) as found:  # without waiting for anything
+        keys.find("jazz").send(None)
+    assert found.value.value == 1
+    now = 1.0
+    with pytest.raises(EventNotFound):
+        await keys.find("jazz")
+
+
 async def test_a_key_that_a_restored_catalogue_gives_anew_means_the_new_event(
-    pool: Pool, keys: EventKeys, inventory: Inventory
+    pool: Pool, catalogue: Catalogue, inventory: Inventory
 ) -> None:
     """Both have it while all is listed anew; then the event that was lost has it no more."""
+    seconds = count()
+    keys = EventKeys(pool, catalogue, timer=lambda: next(seconds))
     feed = ScriptedFeed()
     follower = Follower(pool, feed, inventory)
     feed.publish(concert(1, key="jazz"))

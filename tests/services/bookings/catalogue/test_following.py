@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from services.bookings.catalogue import following
 from services.bookings.catalogue.following import Follower, Listing
-from services.bookings.inventory import Inventory, Place
+from services.bookings.inventory import FeedPosition, Inventory
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Unavailable
@@ -62,7 +62,7 @@ async def test_lost_pushes_are_made_up_for(
     assert in_force(database).keys() == {1, 2}
     await catch_up(follower)
     assert in_force(database) == {1: (2, 50, True), 2: (2, 60, False), 3: (1, 50, False)}
-    assert await follower.place() == Place("first", 5)
+    assert await follower.position() == FeedPosition("first", 5)
     assert not await follower.follow()
     assert feed.listed == 0
 
@@ -75,11 +75,11 @@ async def test_the_place_stays_until_all_it_stands_for_is_applied(
     impossible = feed.publish(concert(2, capacity=-1))
     assert not await follower.follow()
     assert in_force(database).keys() == {1}
-    assert await follower.place() == Place("", 0)
+    assert await follower.position() == FeedPosition("", 0)
     feed.changes[1] = replace(impossible, capacity=1)
     await catch_up(follower)
     assert in_force(database).keys() == {1, 2}
-    assert await follower.place() == Place("first", 2)
+    assert await follower.position() == FeedPosition("first", 2)
 
 
 async def test_replicas_follow_side_by_side(
@@ -94,7 +94,7 @@ async def test_replicas_follow_side_by_side(
     for rev in range(1, 31):
         feed.publish(concert(rev % 4 + 1, capacity=rev, rev=rev))
     await asyncio.gather(*(catch_up(Follower(pool, feed, inventory)) for _ in range(3)))
-    assert await Follower(pool, feed, inventory).place() == Place("first", 30)
+    assert await Follower(pool, feed, inventory).position() == FeedPosition("first", 30)
     assert {rev for rev, _, _ in in_force(database).values()} == {27, 28, 29, 30}
     assert drift(database) == []
 
@@ -112,7 +112,7 @@ async def test_a_gap_is_filled_by_the_listing(
     feed.oldest = 5
     await catch_up(follower)
     assert feed.listed == 3
-    assert await follower.place() == Place("first", 5)
+    assert await follower.position() == FeedPosition("first", 5)
     assert in_force(database) == {1: (2, 60, False)} | dict.fromkeys((2, 3, 4), (1, 50, False))
 
 
@@ -127,7 +127,7 @@ async def test_another_epoch_is_listed(
     feed.restore("second", concert(1, capacity=60, rev=3))
     await catch_up(follower)
     assert in_force(database) == {1: (3, 60, False), 2: (0, 50, True)}
-    assert await follower.place() == Place("second", 1)
+    assert await follower.position() == FeedPosition("second", 1)
     assert drift(database) == []
 
 
@@ -149,13 +149,13 @@ async def test_nothing_is_decided_in_an_epoch_that_is_not_followed(
 async def test_a_listing_that_breaks_off_is_begun_again(
     follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
-    """The place stays where it was, and who follows waits before the next attempt."""
+    """The position stays where it was, and who follows waits before the next attempt."""
     feed.publish(concert(1))
     await catch_up(follower)
     feed.restore("second", concert(1, rev=9))
     feed.trouble_with_states = Unavailable()
     assert not await follower.follow()
-    assert await follower.place() == Place("first", 1)
+    assert await follower.position() == FeedPosition("first", 1)
     feed.trouble_with_states = None
     await catch_up(follower)
     assert in_force(database) == {1: (9, 50, False)}
@@ -178,7 +178,7 @@ async def test_a_late_replica_undoes_nothing(
     slow = Slow(epoch="second", changes=[replace(concert(1, rev=2), epoch="second")])
     await Follower(pool, slow, inventory).follow()
     assert in_force(database) == {1: (1, 50, False), 2: (1, 50, False)}
-    assert await Follower(pool, feed, inventory).place() == Place("third", 2)
+    assert await Follower(pool, feed, inventory).position() == FeedPosition("third", 2)
 
 
 async def test_an_epoch_that_begins_within_a_listing_begins_the_listing_anew(
@@ -192,14 +192,14 @@ async def test_an_epoch_that_begins_within_a_listing_begins_the_listing_anew(
             if self.epoch == "third":
                 return listing
             self.restore("third", concert(1), concert(2))
-            return Listing([*listing.states, self.changes[1]], listing.place)
+            return Listing([*listing.states, self.changes[1]], listing.position)
 
     feed = Turning(epoch="first", changes=[replace(concert(1), epoch="first")])
     follower = Follower(pool, feed, inventory)
     await catch_up(follower)
     feed.restore("second", concert(1, rev=7))
     await catch_up(follower)
-    assert await follower.place() == Place("third", 2)
+    assert await follower.position() == FeedPosition("third", 2)
     assert in_force(database) == {1: (1, 50, False), 2: (1, 50, False)}
 
 
@@ -214,6 +214,6 @@ async def test_a_catalogue_out_of_reach_changes_nothing(
     await inventory.apply(feed.publish(concert(1)))
     feed.publish(concert(1, rev=2))
     await catch_up(follower)
-    assert await follower.place() == Place("first", 2)
+    assert await follower.position() == FeedPosition("first", 2)
     await follower.follow()
     assert lag() == 0

@@ -14,10 +14,10 @@ from services.bookings.inventory.commands import (
     Command,
     EventState,
     Freeze,
-    GiveBack,
     Reserve,
     SetSkipFit,
     Sweep,
+    Withdraw,
 )
 from services.kit.rpc.callers import Caller
 
@@ -87,7 +87,7 @@ class Lives:
             return Reserve(event_id, user, party, self.random.random() < 0.5, viewer)
         if chance < 0.58:
             return Book(event_id, user, party, viewer)
-        return GiveBack(event_id, user, viewer)
+        return Withdraw(event_id, user, viewer)
 
     def _booking(self, event_id: int) -> int:
         bookings = self._bookings(event_id)

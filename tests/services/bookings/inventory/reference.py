@@ -15,10 +15,10 @@ from services.bookings.inventory.commands import (
     Command,
     EventState,
     Freeze,
-    GiveBack,
     Reserve,
     SetSkipFit,
     Sweep,
+    Withdraw,
 )
 from tests.services.bookings.inventory.reference_event import (
     NOT_FOUND,
@@ -118,7 +118,7 @@ def _cancel(event: Event, made: int | None, now: datetime) -> Answer:
     return ("CANCELLED", event.rev, made, event.serve_line(now))
 
 
-def _give_back(event: Event, command: GiveBack, now: datetime) -> Answer:
+def _withdraw(event: Event, command: Withdraw, now: datetime) -> Answer:
     if event.hides_from(command.viewer):
         return NOT_FOUND
     user, rule = command.user_id, event.state.one_booking_per_user
@@ -205,7 +205,7 @@ def _set_skip_fit(event: Event, command: SetSkipFit, _: datetime) -> Answer:
 _RULES: Mapping[type[Command], Callable[[Event, Any, datetime], Answer]] = {
     Reserve: _reserve,
     Book: _book,
-    GiveBack: _give_back,
+    Withdraw: _withdraw,
     Apply: _apply,
     Sweep: _sweep,
     Freeze: _freeze,

@@ -17,10 +17,10 @@ from services.bookings.inventory.commands import (
     Book,
     Cancel,
     Command,
-    GiveBack,
     Outcome,
     Replayed,
     Reserve,
+    Withdraw,
 )
 from services.bookings.reservations import messages
 from services.bookings.waiting_list import messages as waiting_list_messages
@@ -80,7 +80,7 @@ class Replicas:
         while len(commands) < ROUND:
             commands += self._lives.batch()
         self._stop_the_clock(self._lives.now)
-        shared = [c for c in commands if isinstance(c, Reserve | Book | GiveBack | Cancel)]
+        shared = [c for c in commands if isinstance(c, Reserve | Book | Withdraw | Cancel)]
         states = [command for command in commands if command not in shared]
         decided = await self._in_turn(states)
         side_by_side = await self._side_by_side([self._ask(command) for command in shared])
@@ -213,7 +213,7 @@ def keyed(command: Command, name: str) -> Ask:
     answers: dict[type[Command], transaction.Answer] = {
         Reserve: messages.create_response,
         Book: partial(waiting_list_messages.book_response, "concert"),
-        GiveBack: waiting_list_messages.cancel_response,
+        Withdraw: waiting_list_messages.cancel_response,
         Cancel: messages.cancel_response,
     }
     operation = type(command).__name__

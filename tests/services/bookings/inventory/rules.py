@@ -11,11 +11,11 @@ from services.bookings.inventory.commands import (
     Booked,
     Cancelled,
     Command,
-    GiveBack,
     Judgement,
     LeftLine,
     Outcome,
     Reserve,
+    Withdraw,
 )
 from services.bookings.inventory.decide import decide
 from services.bookings.inventory.identities import Identities
@@ -64,9 +64,9 @@ class Memory:
         """Asks for tickets of event 1; returns what `told` does."""
         return self.told(*(Book(1, user, seats, GUEST) for user in users))
 
-    def give_back(self, user: str) -> Cancelled | LeftLine:
+    def withdraw(self, user: str) -> Cancelled | LeftLine:
         """Gives back what a user has of event 1."""
-        [outcome] = self.decide(GiveBack(1, user, GUEST))
+        [outcome] = self.decide(Withdraw(1, user, GUEST))
         assert isinstance(outcome, Cancelled | LeftLine), outcome
         return outcome
 

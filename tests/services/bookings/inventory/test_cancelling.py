@@ -1,11 +1,11 @@
 import pytest
 
-from services.bookings.inventory.commands import Book, Cancel, Cancelled, GiveBack, Reserve
+from services.bookings.inventory.commands import Book, Cancel, Cancelled, Reserve, Withdraw
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
 from tests.services.bookings.inventory.rules import Memory, made, party, refused, seat
 
-BACK = GiveBack(1, "ada", GUEST)
+WITHDRAW = Withdraw(1, "ada", GUEST)
 
 
 def test_a_seat_is_freed_exactly_once_in_a_batch() -> None:
@@ -13,7 +13,7 @@ def test_a_seat_is_freed_exactly_once_in_a_batch() -> None:
     memory = Memory(concert(capacity=2))
     made_first, _ = memory.decide(seat("ada"), seat("bob"))
     booking = made(made_first).booking
-    done, *late = memory.decide(Cancel(1, booking.id), Cancel(1, booking.id), BACK)
+    done, *late = memory.decide(Cancel(1, booking.id), Cancel(1, booking.id), WITHDRAW)
     assert isinstance(done, Cancelled)
     assert (done.booking.status, done.booking.cancelled_at, done.rev) == (
         "CANCELLED",
@@ -30,18 +30,18 @@ def test_what_is_over_cannot_be_cancelled() -> None:
     [booking] = [made(outcome).booking for outcome in memory.decide(seat("ada"))]
     assert memory.told(Cancel(1, booking.id + 1)) == ["BOOKING_NOT_FOUND"]
     memory.apply(concert(rev=2, status="CANCELLED"))
-    assert memory.told(Cancel(1, booking.id), BACK) == ["ALREADY_CANCELLED"] * 2
+    assert memory.told(Cancel(1, booking.id), WITHDRAW) == ["ALREADY_CANCELLED"] * 2
     memory.apply(concert(rev=3, deleted=True))
-    assert memory.told(BACK) == ["EVENT_NOT_FOUND"]
+    assert memory.told(WITHDRAW) == ["EVENT_NOT_FOUND"]
 
 
 def test_only_what_was_booked_for_oneself_is_given_back() -> None:
     """Where a user may book again, giving back would cancel a booking that nobody named."""
     memory = Memory(concert())
     memory.decide(party("ada"))
-    assert memory.told(BACK) == ["BOOKING_NOT_FOUND"]
+    assert memory.told(WITHDRAW) == ["BOOKING_NOT_FOUND"]
     memory.decide(Book(1, "ada", 1, GUEST))
-    assert memory.told(BACK, BACK) == ["CANCELLED", "ALREADY_CANCELLED"]
+    assert memory.told(WITHDRAW, WITHDRAW) == ["CANCELLED", "ALREADY_CANCELLED"]
 
 
 @pytest.mark.parametrize("rule", [False, True])
@@ -50,7 +50,7 @@ def test_where_the_event_has_a_rule_the_last_booking_is_given_back(rule: bool) -
     memory = Memory(concert(one_booking_per_user=rule))
     asked = [party("ada", 1), party("ada", 2)][: 1 if rule else 2]
     *_, last = memory.decide(*asked)
-    [given, *_] = memory.decide(BACK)
+    [given, *_] = memory.decide(WITHDRAW)
     assert isinstance(given, Cancelled)
     assert given.booking.id == made(last).booking.id
 
@@ -62,4 +62,4 @@ def test_what_came_earlier_in_the_batch_is_a_users_past_too(former: Reserve | Bo
     """The answer would depend on who else shares the transaction."""
     memory = Memory(concert(capacity=2))
     memory.decide(seat("bob"))
-    assert memory.told(former, BACK, BACK)[2] == "ALREADY_CANCELLED"
+    assert memory.told(former, WITHDRAW, WITHDRAW)[2] == "ALREADY_CANCELLED"

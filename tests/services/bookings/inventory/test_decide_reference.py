@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from services.bookings.inventory import needs, reserving, waiting
-from services.bookings.inventory.commands import Apply, Book, Booked, EventState, GiveBack
+from services.bookings.inventory.commands import Apply, Book, Booked, EventState, Withdraw
 from services.bookings.inventory.stock import Entry, Stock
 from tests.services.bookings.inventory.comparison import Comparison
 from tests.services.bookings.inventory.lives import START
@@ -43,7 +43,7 @@ def test_an_event_that_shrinks_is_no_longer_held_up_by_large_parties() -> None:
     large = [Book(1, f"large {number}", 5) for number in range(5)]
     comparison.decide([Apply(show), Book(1, "a", 3), Book(1, "b", 2)], START)
     comparison.decide([*large, Book(1, "small")], START)
-    comparison.decide([GiveBack(1, "b")], START)
+    comparison.decide([Withdraw(1, "b")], START)
     comparison.decide([Apply(replace(show, rev=2, capacity=4))], START)
 
 

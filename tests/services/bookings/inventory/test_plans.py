@@ -2,7 +2,7 @@ import psycopg
 import pytest
 
 from services.bookings.inventory import Ask, EventState, store
-from services.bookings.inventory.commands import Apply, Book, GiveBack
+from services.bookings.inventory.commands import Apply, Book, Withdraw
 from services.bookings.inventory.transaction import Transactions
 from tests.conftest import Database
 from tests.pools import patient_pool
@@ -23,7 +23,7 @@ async def test_plans_made_on_empty_tables_look_users_up_by_index(
         state = EventState(1, 1, "Concert", 0, "PUBLISHED")
         await transactions.run([Ask(Apply(state))], lock=store.WAIT)
         for user in ("ada", "bob"):
-            asks = [Ask(Book(1, user)), Ask(GiveBack(1, user))]
+            asks = [Ask(Book(1, user)), Ask(Withdraw(1, user))]
             await transactions.run(asks, lock=store.WAIT)
         async with pool.connection() as connection:
             [(name,)] = await (await connection.execute(FIND, [part])).fetchall()

@@ -8,10 +8,10 @@ from services.bookings.inventory.commands import (
     Book,
     Cancel,
     Cancelled,
-    GiveBack,
     LeftLine,
     SetSkipFit,
     Sweep,
+    Withdraw,
 )
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
@@ -38,7 +38,7 @@ def test_who_comes_too_late_waits_in_order() -> None:
     memory = Memory(show())
     assert memory.book("a", "b", "c", "d") == ["BOOKED", "BOOKED", 1, 2]
     assert memory.book("e", "c", "a") == [3, "ALREADY_WAITING", "ALREADY_BOOKED"]
-    assert memory.give_back("a").served == 1
+    assert memory.withdraw("a").served == 1
     assert (memory.has("c"), memory.line()) == (["CONFIRMED"], ["d", "e"])
     assert memory.book("f", "d") == [3, "ALREADY_WAITING"]
 
@@ -47,7 +47,7 @@ def test_a_position_counts_who_left_in_the_same_batch() -> None:
     """Somebody would be told of a place that others have left by then."""
     memory = Memory(show(capacity=1))
     memory.book("a", "b", "c", "d")
-    memory.decide(GiveBack(1, "b", GUEST), GiveBack(1, "a", GUEST))
+    memory.decide(Withdraw(1, "b", GUEST), Withdraw(1, "a", GUEST))
     [again] = memory.decide(Book(1, "d", 1, GUEST))
     assert refused(again).metadata["position"] == "1"
 
@@ -59,7 +59,7 @@ def test_nobody_overtakes_those_who_wait() -> None:
     assert memory.book("big", seats=2) == [1]
     assert memory.told(seat("walk-in"), party("walk-in")) == ["SOLD_OUT"] * 2
     assert memory.book("c") == [2]
-    memory.give_back("a")
+    memory.withdraw("a")
     assert (memory.has("big"), memory.line()) == (["CONFIRMED"], ["c"])
 
 
@@ -67,8 +67,8 @@ def test_a_place_in_line_is_given_back() -> None:
     """Who left would come back to the place that they had, or could not come back at all."""
     memory = Memory(show(capacity=1))
     memory.book("a", "b", "c", "d")
-    assert isinstance(memory.give_back("c"), LeftLine)
-    assert memory.told(GiveBack(1, "c", GUEST), GiveBack(1, "nobody", GUEST)) == [
+    assert isinstance(memory.withdraw("c"), LeftLine)
+    assert memory.told(Withdraw(1, "c", GUEST), Withdraw(1, "nobody", GUEST)) == [
         "ALREADY_CANCELLED",
         "BOOKING_NOT_FOUND",
     ]
@@ -81,7 +81,7 @@ def test_a_head_that_leaves_lets_the_next_one_in() -> None:
     memory.book("a", "b")
     memory.book("big", seats=3)
     memory.book("c")
-    assert memory.give_back("big").served == 1
+    assert memory.withdraw("big").served == 1
     assert memory.has("c") == ["CONFIRMED"]
 
 
@@ -109,7 +109,7 @@ def test_a_party_that_can_never_be_served_holds_nobody_up() -> None:
     memory.book("big", seats=3)
     memory.book("c")
     memory.apply(show(capacity=2, rev=2))
-    memory.give_back("a")
+    memory.withdraw("a")
     assert (memory.has("c"), memory.line()) == (["CONFIRMED"], ["big"])
 
 
@@ -120,7 +120,7 @@ def test_smaller_parties_pass_a_head_after_a_while() -> None:
     memory.book("a", "b", "x")
     memory.book("big", seats=2)
     memory.book("c", "d")
-    memory.give_back("x")
+    memory.withdraw("x")
     memory.pass_by(seconds=59)
     memory.decide(Sweep(1))
     assert memory.line() == ["big", "c", "d"]
@@ -134,7 +134,7 @@ def test_a_priced_seat_is_offered_and_accepted_as_it_was_offered() -> None:
     memory = Memory(show(capacity=2, **PRICED))
     memory.book("a", seats=2)
     memory.book("b", seats=2)
-    assert memory.give_back("a").served == 1
+    assert memory.withdraw("a").served == 1
     offer = offered(memory, "b")
     assert offer.expires_at == NOW + timedelta(seconds=OFFER_SECONDS)
     assert memory.told(seat("b")) == ["ALREADY_BOOKED"]
@@ -148,8 +148,8 @@ def test_a_declined_offer_goes_to_the_next() -> None:
     """Its seat would stay held until the offer ends."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b", "c")
-    memory.give_back("a")
-    assert memory.give_back("b").served == 1
+    memory.withdraw("a")
+    assert memory.withdraw("b").served == 1
     assert offered(memory, "c")
     assert memory.book("b") == [1]
 
@@ -159,7 +159,7 @@ def test_an_offer_that_ends_goes_to_the_next(passer_by: Any) -> None:
     """Whether or not a sweeper lives: whoever comes by expires it, and it is too late then."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b", "c")
-    memory.give_back("a")
+    memory.withdraw("a")
     memory.pass_by(seconds=OFFER_SECONDS)
     memory.decide(passer_by)
     assert memory.has("b") == []
@@ -171,10 +171,10 @@ def test_who_comes_too_late_hears_of_the_revision_that_ended_the_offer() -> None
     """Of the one before they would still have it."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b")
-    memory.give_back("a")
+    memory.withdraw("a")
     offer = offered(memory, "b")
     memory.pass_by(seconds=OFFER_SECONDS)
-    for refusal in memory.decide(GiveBack(1, "b", GUEST), Cancel(1, offer.id)):
+    for refusal in memory.decide(Withdraw(1, "b", GUEST), Cancel(1, offer.id)):
         assert refused(refusal).reason == "ALREADY_CANCELLED"
         assert refused(refusal).metadata["inventory_revision"] == str(memory.stocks[1].rev)
     assert memory.stocks[1].changes[-1].change.kind == "EXPIRED"
@@ -186,7 +186,7 @@ def test_an_offer_ends_with_the_sale_at_the_latest() -> None:
     for ends in ({"starts_at": NOW + soon}, {"sales_close_at": NOW + soon}):
         memory = Memory(show(capacity=1, **ends, **PRICED), offer_seconds=3600)
         memory.book("a", "b")
-        memory.give_back("a")
+        memory.withdraw("a")
         assert offered(memory, "b").expires_at == NOW + soon
 
 
@@ -194,11 +194,11 @@ def test_a_closed_event_sends_everybody_home() -> None:
     """Who waits would be promised a seat of an event that is gone."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b", "c")
-    memory.give_back("a")
+    memory.withdraw("a")
     memory.apply(show(capacity=1, rev=2, status="CANCELLED"))
     assert memory.book("d") == ["EVENT_NOT_BOOKABLE"]
     assert (
-        memory.told(GiveBack(1, "b", GUEST), GiveBack(1, "c", GUEST)) == ["ALREADY_CANCELLED"] * 2
+        memory.told(Withdraw(1, "b", GUEST), Withdraw(1, "c", GUEST)) == ["ALREADY_CANCELLED"] * 2
     )
     memory.pass_by(seconds=OFFER_SECONDS)
     memory.decide(Sweep(1))

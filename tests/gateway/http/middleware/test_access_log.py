@@ -1,10 +1,10 @@
-"""What happens around every route."""
+"""Metrics and log lines of requests."""
 
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.http.messages import Answer, Request
-from gateway.http.middleware import TROUBLE_LINES_PER_SECOND, AccessLog
+from gateway.http.messages import Request, Response
+from gateway.http.middleware.access_log import TROUBLE_LINES_PER_SECOND, AccessLog
 from gateway.http.routing import Route
 
 REQUEST = Request("GET", "/", {}, b"", {}, "mine", b"")
@@ -13,8 +13,8 @@ REQUEST = Request("GET", "/", {}, b"", {}, "mine", b"")
 async def lines(status: int, *, times: int, log_sample: float = 0) -> int:
     """Counts the lines in the log when all of so many requests are answered alike."""
 
-    async def handle(_: Request) -> Answer:
-        return Answer(status, (), b"")
+    async def handle(_: Request) -> Response:
+        return Response(status, (), b"")
 
     observed = AccessLog(log_sample, 60).wrap(Route("GET", "/", handle), handle)
     with capture_logs() as found:
@@ -43,8 +43,8 @@ async def test_the_share_that_is_logged_is_logged_in_a_flood_too() -> None:
 async def test_the_development_log_has_each_request_with_its_path() -> None:
     """Whoever tries something out looks for their own request, which a sample would hide."""
 
-    async def handle(_: Request) -> Answer:
-        return Answer(200, (), b"")
+    async def handle(_: Request) -> Response:
+        return Response(200, (), b"")
 
     route = Route("GET", "/events/{event_id}", handle)
     observed = AccessLog(0, 60, log_requests=True).wrap(route, handle)
@@ -57,8 +57,8 @@ async def test_the_development_log_has_each_request_with_its_path() -> None:
 async def test_no_other_log_has_paths() -> None:
     """A path may have a secret in it: the reference of a booking that was made without a token."""
 
-    async def handle(_: Request) -> Answer:
-        return Answer(503, (), b"")
+    async def handle(_: Request) -> Response:
+        return Response(503, (), b"")
 
     observed = AccessLog(1, 60).wrap(Route("GET", "/bookings/{reference}", handle), handle)
     with capture_logs() as found:

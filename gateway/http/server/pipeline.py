@@ -8,7 +8,7 @@ import structlog
 
 from gateway.http.app import App
 from gateway.http.messages import Handler, Request
-from gateway.http.serialization import encoded
+from gateway.http.server.serialization import encoded
 
 log = structlog.get_logger()
 
@@ -91,10 +91,10 @@ class Conversation:
         try:
             while not self._transport.is_closing():
                 handle, request = self._asked.popleft()
-                answer = await handle(request)
+                response = await handle(request)
                 closes = self._app.is_draining or (self._is_ending and not self._asked)
                 has_body = request.method != "HEAD"
-                sent = encoded(answer, request.request_id, has_body=has_body, closes=closes)
+                sent = encoded(response, request.request_id, has_body=has_body, closes=closes)
                 if self._may_write is not None:
                     await self._may_write
                 if self._transport.is_closing():

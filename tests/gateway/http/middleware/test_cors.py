@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.http.app import App
-from gateway.http.messages import Answer, Request
-from gateway.http.middleware import layers
+from gateway.http.messages import Request, Response
+from gateway.http.middleware.stack import middleware_stack
 from gateway.http.response_headers import HEADERS
 from gateway.http.routing import Route
 from gateway.settings import Settings
@@ -21,17 +21,18 @@ async def ask(
 ) -> tuple[int, Mapping[str, str]]:
     """Asks an application with two routes; gives the status and the headers."""
 
-    async def handle(_: Request) -> Answer:
-        return Answer(200, (), b"{}")
+    async def handle(_: Request) -> Response:
+        return Response(200, (), b"{}")
 
     routes = [Route(verb, "/things", handle) for verb in ("GET", "POST")]
-    app = App(routes, layers(log_sample=0, slow_seconds=60, most_requests=9, origins=origins))
+    stack = middleware_stack(log_sample=0, slow_seconds=60, max_requests=9, cors_origins=origins)
+    app = App(routes, stack)
     sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     asked = request(method, path)._replace(headers=sent)
-    answer = await app.find(method, path).route.handle(asked)
-    found = [(name.decode(), value.decode()) for name, value in answer.headers]
+    response = await app.find(method, path).route.handle(asked)
+    found = [(name.decode(), value.decode()) for name, value in response.headers]
     joined = {name: ", ".join(v for n, v in found if n == name) for name, _ in found}
-    return answer.status, joined
+    return response.status, joined
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,13 @@ async def test_others_are_not_let_in(origin: str) -> None:
 
 
 async def test_every_origin_can_be_let_in() -> None:
-    """With one answer for all, which caches can keep for all."""
+    """With one response for all, which caches can keep for all."""
     _, headers = await ask("GET", "/things", origins=("*",), origin="null")
     assert headers["access-control-allow-origin"] == "*"
 
 
 async def test_a_cache_is_told_that_the_answer_depends_on_the_origin() -> None:
-    """It would hand an answer without the headers to a page that needs them."""
+    """It would hand a response without the headers to a page that needs them."""
     assert await ask("GET", "/things") == (200, {"vary": "Origin"})
     assert await ask("POST", "/things") == (200, {})
 

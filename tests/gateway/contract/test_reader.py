@@ -3,7 +3,8 @@
 import pytest
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.contract import bindings
+from gateway.contract import reader
+from gateway.contract.bindings import ContractError
 from tests.gateway.bindings import ruled
 
 NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
@@ -11,9 +12,9 @@ NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
 
 def test_a_list_needs_what_numbers_are_made_of() -> None:
     """Not the first who turns a page finds out that there is no total."""
-    bindings._check(ruled("ListEvents", NUMBERED))
-    with pytest.raises(bindings.ContractError, match="lacks `page`"):
-        bindings._check(ruled("ListBookings", NUMBERED))
+    reader.check(ruled("ListEvents", NUMBERED))
+    with pytest.raises(ContractError, match="lacks `page`"):
+        reader.check(ruled("ListBookings", NUMBERED))
 
 
 @pytest.mark.parametrize(
@@ -30,10 +31,10 @@ def test_a_quota_is_of_something_and_for_a_time(quota: rest_pb2.Quota, is_kept: 
     """Its field is one of the body, by its own name."""
     binding = ruled("Reserve", rest_pb2.MethodRule(quotas=[quota]))
     if is_kept:
-        bindings._check(binding)
+        reader.check(binding)
     else:
-        with pytest.raises(bindings.ContractError, match="cannot be kept"):
-            bindings._check(binding)
+        with pytest.raises(ContractError, match="cannot be kept"):
+            reader.check(binding)
 
 
 @pytest.mark.parametrize(
@@ -51,17 +52,17 @@ def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told
     """Of the response, and it has the status of a success."""
     binding = ruled("Reserve", rest_pb2.MethodRule(other_success=other))
     if is_told:
-        bindings._check(binding)
+        reader.check(binding)
     else:
-        with pytest.raises(bindings.ContractError, match="nothing tells"):
-            bindings._check(binding)
+        with pytest.raises(ContractError, match="nothing tells"):
+            reader.check(binding)
 
 
 def test_a_batched_write_has_a_lane() -> None:
     """What a batch finds busy must be able to wait apart from the rest."""
     rule = rest_pb2.MethodRule(batched=True)
-    bindings._check(ruled("GetEvent", rule))
-    with pytest.raises(bindings.ContractError, match="no lane"):
-        bindings._check(ruled("CreateEvent", rule))
-    with pytest.raises(bindings.ContractError, match="no lane"):
-        bindings._check(ruled("Reserve", rest_pb2.MethodRule(lane="seat")))
+    reader.check(ruled("GetEvent", rule))
+    with pytest.raises(ContractError, match="no lane"):
+        reader.check(ruled("CreateEvent", rule))
+    with pytest.raises(ContractError, match="no lane"):
+        reader.check(ruled("Reserve", rest_pb2.MethodRule(lane="seat")))

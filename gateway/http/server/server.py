@@ -11,9 +11,9 @@ import uvicorn
 from gateway.http.app import App
 from gateway.http.client_address import Network
 from gateway.http.connection import LimitedProtocol
-from gateway.http.connection_budget import Connections
 from gateway.http.limits import Limits
-from gateway.http.listening import BACKLOG
+from gateway.http.server.connection_budget import Connections
+from gateway.http.server.listening import BACKLOG
 
 
 class Server(uvicorn.Server):

@@ -5,7 +5,7 @@ import resource
 from structlog.testing import capture_logs
 
 from gateway.__main__ import limits_of
-from gateway.http import file_descriptors
+from gateway.http.server import file_descriptors
 from gateway.settings import Settings
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.http.listening import listen
+from gateway.http.server.listening import listen
 from services.kit.process.loopback import addresses
 from services.kit.process.ports import CannotListenError, joined
 

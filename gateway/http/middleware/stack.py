@@ -1,0 +1,39 @@
+"""The middleware around every route, and its order."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gateway.http.messages import Handler
+from gateway.http.middleware.access_log import AccessLog
+from gateway.http.middleware.capacity import Capacity
+from gateway.http.middleware.cors import Cors
+from gateway.http.middleware.error_responses import ErrorResponses
+from gateway.http.middleware.negotiation import ContentNegotiation
+from gateway.http.middleware.representations import Representations
+from gateway.http.routing import Route
+
+
+class Middleware(Protocol):
+    """Wraps the handler of every route, once, when the application starts."""
+
+    def wrap(self, route: Route, handle: Handler) -> Handler:
+        """Returns a handler that calls `handle`, which includes the middleware further in."""
+
+
+def middleware_stack(
+    *,
+    log_sample: float,
+    slow_seconds: float,
+    max_requests: int,
+    log_requests: bool = False,
+    cors_origins: Sequence[str] = (),
+) -> Sequence[Middleware]:
+    """Returns the middleware, outermost first; without `cors_origins` there is no CORS."""
+    return (
+        AccessLog(log_sample, slow_seconds, log_requests=log_requests),
+        *((Cors(cors_origins),) if cors_origins else ()),
+        Representations(),
+        ErrorResponses(),
+        Capacity(max_requests),
+        ContentNegotiation(),
+    )
