@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from structlog.testing import capture_logs
 
 from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.database import migrations
@@ -120,6 +121,15 @@ def test_a_failing_migration_leaves_nothing_of_itself(empty: str, tmp_path: Path
     assert read(empty, "SELECT name FROM test.schema_migrations") == [("0001_a.sql",)]
     bring(empty, write(tmp_path, **{"0002_b": "CREATE TABLE b ()"}))
     assert read(empty, "SELECT to_regclass('test.b') IS NOT NULL") == [(True,)]
+
+
+def test_what_a_migration_warns_of_is_logged(empty: str, tmp_path: Path) -> None:
+    """An operator would not learn that an extension is missing."""
+    text = "DO $$ BEGIN RAISE WARNING 'no pg_trgm'; RAISE NOTICE 'chatter'; END $$"
+    with capture_logs() as logged:
+        bring(empty, write(tmp_path, **{"0001_a": text}))
+    warning = {"event": "no pg_trgm", "migration": "0001_a.sql", "log_level": "warning"}
+    assert logged == [warning]
 
 
 def test_a_new_password_holds_at_once(empty: str, tmp_path: Path) -> None:

@@ -8,12 +8,16 @@ the database runs them; the service's own role may use this schema and nothing e
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
+import structlog
 from psycopg import sql
 
 Connection = psycopg.Connection[tuple[object, ...]]
+
+log = structlog.get_logger()
 
 
 class ChangedMigrationError(Exception):
@@ -95,6 +99,8 @@ def _files(directory: Path) -> Iterator[Migration]:
 
 
 def _run(connection: Connection, migration: Migration) -> None:
+    warn = partial(_warn, migration)
+    connection.add_notice_handler(warn)
     with connection.transaction():
         connection.execute(migration.text.encode())
         connection.execute(
@@ -105,6 +111,13 @@ def _run(connection: Connection, migration: Migration) -> None:
             """,
             [migration.name, migration.sha256],
         )
+    connection.remove_notice_handler(warn)
+
+
+def _warn(migration: Migration, notice: psycopg.errors.Diagnostic) -> None:
+    """Logs what a migration warns of, such as an extension that is not there."""
+    if notice.severity_nonlocalized == "WARNING":
+        log.warning(notice.message_primary, migration=migration.name)
 
 
 def _grant(connection: Connection, schema: str, role: str) -> None:
