@@ -89,7 +89,7 @@ class Feed:
             found = await connection.execute(SQL["begin_epoch_if_restored"])
             epoch, was_restored = await found.fetchone() or ("", False)
             if was_restored:
-                await connection.execute(SQL["skip_event_ids"])
+                await connection.execute(SQL["skip_ids"])
                 log.warning("the catalogue is in a new database", epoch=epoch)
 
     async def forget(self) -> bool:
@@ -105,7 +105,7 @@ async def _begin_epoch_if_behind(connection: Connection, epoch: str, after: int)
     async with connection.transaction():
         begun = await (await connection.execute(SQL["begin_epoch_if_behind"], values)).fetchone()
         if begun:
-            await connection.execute(SQL["skip_event_ids"])
+            await connection.execute(SQL["skip_ids"])
             log.warning("the catalogue was restored", epoch=begun[0], followed_to=after)
 
 

@@ -53,11 +53,12 @@ WHERE epoch = %(epoch)s
     AND sequence < %(after)s
 RETURNING epoch
 
--- name: skip_event_ids
--- Skips more ids than events got since any backup. Clients and bookings still know events by the
--- lost ids, which must not come to mean other events.
+-- name: skip_ids
+-- Skips more ids than were given since any backup. Clients and bookings still know events, seat
+-- plans and the like by the lost ids, which must not come to mean others.
 SELECT setval(numbers, nextval(numbers) + 1000000)
-FROM pg_get_serial_sequence('events', 'id') AS numbers
+FROM unnest(ARRAY['events', 'movies', 'theaters', 'rooms', 'seat_plans']) AS tables (name)
+CROSS JOIN LATERAL pg_get_serial_sequence(tables.name, 'id') AS ids (numbers)
 
 -- name: forget_changes
 -- Deletes a chunk of changes that are too old to be followed: the first numbers, up to the first

@@ -153,7 +153,8 @@ async def test_an_epoch_outlives_a_start(feed: Feed, database: Database) -> None
     change_rows(database, "UPDATE head SET lineage = 'elsewhere'")
     await feed.begin_epoch_if_restored()
     assert rows(database, "SELECT epoch FROM head") != [(first,)]
-    assert rows(database, "SELECT nextval('events_id_seq') > 1000000") == [(True,)]
+    for table in ("events", "movies", "theaters", "rooms", "seat_plans"):
+        assert rows(database, f"SELECT nextval('{table}_id_seq') > 1000000") == [(True,)]
 
 
 async def test_a_dump_loaded_into_the_same_database_begins_an_epoch(
