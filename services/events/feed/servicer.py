@@ -55,3 +55,9 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         return catalogue_pb2.ListEventStatesResponse(
             states=map(messages.state, found), epoch=head.epoch, head_sequence=head.sequence
         )
+
+    async def GetSeatPlan(
+        self, _: catalogue_pb2.GetSeatPlanRequest, context: Context
+    ) -> catalogue_pb2.GetSeatPlanResponse:
+        """See catalogue.proto."""
+        return await context.abort(grpc.StatusCode.UNIMPLEMENTED)

@@ -4,6 +4,7 @@ isort:skip_file
 The catalogue as bookings follows it."""
 
 from boxoffice.events.v1 import events_pb2 as _events_pb2
+from boxoffice.events.v1 import seat_plans_pb2 as _seat_plans_pb2
 from boxoffice.type.v1 import money_pb2 as _money_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -378,3 +379,49 @@ class ListEventStatesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEventStatesResponse: _TypeAlias = ListEventStatesResponse  # noqa: Y015
+
+@_typing.final
+class GetSeatPlanRequest(_message.Message):
+    """Request of CatalogueService.GetSeatPlan."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_ID_FIELD_NUMBER: _builtins.int
+    plan_id: _builtins.int
+    """Number of the plan."""
+    def __init__(
+        self,
+        *,
+        plan_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan_id", b"plan_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSeatPlanRequest: _TypeAlias = GetSeatPlanRequest  # noqa: Y015
+
+@_typing.final
+class GetSeatPlanResponse(_message.Message):
+    """Response of CatalogueService.GetSeatPlan."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> _seat_plans_pb2.SeatPlan:
+        """The plan."""
+
+    def __init__(
+        self,
+        *,
+        plan: _seat_plans_pb2.SeatPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSeatPlanResponse: _TypeAlias = GetSeatPlanResponse  # noqa: Y015

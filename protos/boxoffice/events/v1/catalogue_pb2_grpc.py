@@ -50,6 +50,11 @@ class CatalogueServiceStub:
                 request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.FromString,
                 _registered_method=True)
+        self.GetSeatPlan = channel.unary_unary(
+                '/boxoffice.events.v1.CatalogueService/GetSeatPlan',
+                request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogueServiceServicer:
@@ -81,6 +86,13 @@ class CatalogueServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSeatPlan(self, request, context):
+        """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogueServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -98,6 +110,11 @@ def add_CatalogueServiceServicer_to_server(servicer, server):
                     servicer.ListEventStates,
                     request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.FromString,
                     response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.SerializeToString,
+            ),
+            'GetSeatPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSeatPlan,
+                    request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanRequest.FromString,
+                    response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -182,6 +199,33 @@ class CatalogueService:
             '/boxoffice.events.v1.CatalogueService/ListEventStates',
             boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.SerializeToString,
             boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSeatPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.events.v1.CatalogueService/GetSeatPlan',
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanRequest.SerializeToString,
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class CatalogueServiceStub:
     """
     ListEventStates: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.ListEventStatesRequest, _catalogue_pb2.ListEventStatesResponse]
     """Lists the states of all events, deleted ones included, in the order of their ids."""
+    GetSeatPlan: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.GetSeatPlanRequest, _catalogue_pb2.GetSeatPlanResponse]
+    """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
 
 @_typing.type_check_only
 class CatalogueServiceAsyncStub(CatalogueServiceStub):
@@ -63,6 +65,8 @@ class CatalogueServiceAsyncStub(CatalogueServiceStub):
     """
     ListEventStates: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.ListEventStatesRequest, _catalogue_pb2.ListEventStatesResponse]  # type: ignore[assignment]
     """Lists the states of all events, deleted ones included, in the order of their ids."""
+    GetSeatPlan: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.GetSeatPlanRequest, _catalogue_pb2.GetSeatPlanResponse]  # type: ignore[assignment]
+    """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
 
 class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Gives bookings the states of events."""
@@ -96,5 +100,13 @@ class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalogue_pb2.ListEventStatesResponse, _abc.Awaitable[_catalogue_pb2.ListEventStatesResponse]]:
         """Lists the states of all events, deleted ones included, in the order of their ids."""
+
+    @_abc_1.abstractmethod
+    def GetSeatPlan(
+        self,
+        request: _catalogue_pb2.GetSeatPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalogue_pb2.GetSeatPlanResponse, _abc.Awaitable[_catalogue_pb2.GetSeatPlanResponse]]:
+        """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
 
 def add_CatalogueServiceServicer_to_server(servicer: CatalogueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -142,7 +142,7 @@ class Event(_message.Message):
     """
     orphan_rule: _builtins.bool
     """Whether a choice of seats that leaves a single seat between others is refused where as good a
-    choice does not; no if unset. Only of an event with a room.
+    choice does not; no if unset.
     """
     plan_id: _builtins.int
     """Plan of the seats: that of the room when the event got the room."""
@@ -181,7 +181,9 @@ class Event(_message.Message):
 
     @_builtins.property
     def seat_type_prices(self) -> _containers.MessageMap[_builtins.str, _money_pb2.Money]:
-        """Price of a seat of each type, such as `VIP`; other types cost `price`. All are in one currency."""
+        """Price of a seat of each type: REGULAR, VIP, DELUXE. A type without one costs `price`. All are in
+        the currency of `price`.
+        """
 
     def __init__(
         self,

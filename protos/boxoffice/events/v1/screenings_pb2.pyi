@@ -107,7 +107,9 @@ class Screening(_message.Message):
 
     @_builtins.property
     def seat_type_prices(self) -> _containers.MessageMap[_builtins.str, _money_pb2.Money]:
-        """Price of a seat of each type, such as `VIP`; other types cost `price`. All are in one currency."""
+        """Price of a seat of each type: REGULAR, VIP, DELUXE. A type without one costs `price`. All are in
+        the currency of `price`.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

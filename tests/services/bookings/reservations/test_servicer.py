@@ -23,7 +23,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2,
     waiting_list_pb2_grpc,
 )
-from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2
+from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, seat_plans_pb2
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from services.bookings.__main__ import serving
 from services.bookings.errors import EventNotFound
@@ -47,6 +47,7 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
 
     def __init__(self) -> None:
         self.states: dict[int, catalogue_pb2.EventState] = {}
+        self.plans: dict[int, seat_plans_pb2.SeatPlan] = {}
         self.authorizations: set[str] = set()
 
     def put(self, event_id: int, total_seats: int = 50, **changes: Any) -> catalogue_pb2.EventState:
@@ -83,6 +84,12 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
     ) -> catalogue_pb2.ListEventStatesResponse:
         """Lists nothing, so that an event is learned of when it is asked for."""
         return catalogue_pb2.ListEventStatesResponse(epoch=EPOCH)
+
+    async def GetSeatPlan(  # noqa: N802
+        self, request: catalogue_pb2.GetSeatPlanRequest, context: Context
+    ) -> catalogue_pb2.GetSeatPlanResponse:
+        """Returns a plan that a test put there."""
+        return catalogue_pb2.GetSeatPlanResponse(plan=self.plans[request.plan_id])
 
 
 @dataclass
