@@ -8,15 +8,27 @@
     ├── SoldOut              FAILED_PRECONDITION  SOLD_OUT, with `seats_left` of several asked for
     ├── BookingNotFound      NOT_FOUND            BOOKING_NOT_FOUND
     ├── AlreadyCancelled     FAILED_PRECONDITION  ALREADY_CANCELLED
+    ├── ScreeningNotFound    NOT_FOUND            SCREENING_NOT_FOUND
+    ├── SeatNotFound         NOT_FOUND            SEAT_NOT_FOUND, with the ids
+    ├── ReservationNotFound  NOT_FOUND            RESERVATION_NOT_FOUND
+    ├── SeatsUnavailable     FAILED_PRECONDITION  SEATS_UNAVAILABLE, with a Shortage
+    ├── HoldEnded            FAILED_PRECONDITION  HOLD_EXPIRED
+    ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
+    ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, received from events
 
 Refusals by the inventory carry `inventory_revision`, the revision at which they were true.
-EventNotFound carries nothing, so a hidden event looks like one that does not exist.
+EventNotFound and ScreeningNotFound carry nothing, so a hidden event looks like one that does not
+exist.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import grpc
 
-from services.kit.rpc.errors import Refusal
+from services.kit.rpc.errors import Refusal, Violation
 
 
 class EventNotFound(Refusal):
@@ -66,6 +78,92 @@ class AlreadyCancelled(Refusal):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "ALREADY_CANCELLED"
+
+
+class ScreeningNotFound(Refusal):
+    """There is no such screening, or the event has no assigned seats."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "SCREENING_NOT_FOUND"
+
+
+class SeatNotFound(Refusal):
+    """The room has no seats with these ids."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "SEAT_NOT_FOUND"
+
+    def __init__(
+        self,
+        seat_ids: Sequence[int] = (),
+        *,
+        violations: Sequence[Violation] = (),
+        **metadata: object,
+    ) -> None:
+        super().__init__(violations=violations, **metadata)
+        self.seat_ids = seat_ids
+
+
+class ReservationNotFound(Refusal):
+    """There is no such reservation of seats."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "RESERVATION_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why seats cannot be had, and which could be had instead.
+
+    `reasons` has `held`, `sold`, `blocked` or `orphan` for each seat that was asked for in vain,
+    `orphans` the seats that would be left alone, `left` the number of free seats. `alternatives`
+    are the best free seats, `groups` all that are worth a look.
+    """
+
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    free_again_at: datetime | None = None
+    orphans: Sequence[int] = ()
+    left: int = 0
+    alternatives: Sequence[int] = ()
+    groups: Sequence[Sequence[int]] = ()
+
+
+class SeatsUnavailable(Refusal):
+    """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "SEATS_UNAVAILABLE"
+
+    def __init__(
+        self,
+        shortage: Shortage | None = None,
+        *,
+        violations: Sequence[Violation] = (),
+        **metadata: object,
+    ) -> None:
+        super().__init__(violations=violations, **metadata)
+        self.shortage = shortage or Shortage()
+
+
+class HoldEnded(Refusal):
+    """The hold has ended."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "HOLD_EXPIRED"
+
+
+class InvalidTransition(Refusal):
+    """The reservation is confirmed, and cannot be released."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "INVALID_TRANSITION"
+
+
+class TooManyHolds(Refusal):
+    """The user holds too many seats, or has let too many holds end."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "RATE_LIMITED"
 
 
 class HistoryGone(Refusal):

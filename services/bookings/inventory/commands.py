@@ -4,12 +4,25 @@ A command carries no idempotency key. `viewer` is the caller on whose behalf it 
 exists for its owner alone. Workers have no viewer, and own no event.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from services.bookings.access import Viewer
+from services.bookings.inventory.seat_commands import (
+    BlockSeats,
+    Confirm,
+    Extend,
+    Hold,
+    PlanNeeded,
+    Release,
+    Released,
+    ReleaseUser,
+    Seated,
+    SeatsBlocked,
+)
 from services.bookings.inventory.stock import Booking
 from services.kit.rpc.errors import Refusal, Unavailable
 
@@ -59,7 +72,8 @@ class Withdraw:
 class EventState:
     """An event as the catalogue has it at revision `rev` of its life `epoch`.
 
-    Times are aware, money is minor units for a seat.
+    Times are aware, money is minor units for a seat. An event with assigned seats has a plan, as
+    many seats as its plan, and prices of types of seats in the currency of its price.
     """
 
     event_id: int
@@ -77,6 +91,9 @@ class EventState:
     organizer_id: str | None = None
     key: str | None = None
     epoch: str = ""
+    plan_id: int | None = None
+    seat_type_prices: Mapping[str, int] = field(default_factory=dict)
+    orphan_rule: bool = False
 
     @property
     def closes(self) -> bool:
@@ -138,7 +155,10 @@ class SetSkipFit:
     seconds: int | None
 
 
-Command: TypeAlias = Reserve | Book | Cancel | Withdraw | Apply | Sweep | Freeze | SetSkipFit
+SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | Extend | BlockSeats
+Command: TypeAlias = (
+    Reserve | Book | Cancel | Withdraw | Apply | Sweep | Freeze | SetSkipFit | SeatCommand
+)
 
 
 class NamedEvent(Protocol):
@@ -223,7 +243,10 @@ class Replayed:
     response: bytes
 
 
-Outcome: TypeAlias = Booked | Waiting | Cancelled | LeftLine | Judgement | Done | Replayed | Refusal
+SeatOutcome: TypeAlias = Seated | Released | SeatsBlocked | PlanNeeded
+Outcome: TypeAlias = (
+    SeatOutcome | Booked | Waiting | Cancelled | LeftLine | Judgement | Done | Replayed | Refusal
+)
 
 
 class UnknownEvent(Unavailable):

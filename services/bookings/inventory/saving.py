@@ -62,7 +62,7 @@ class _Saved:
             self._add(stock.event_id, recorded)
         if not stock.state_changed:
             self._counters.append({"event_id": stock.event_id, **_counted(stock)})
-        for place in set(stock.blocked):
+        for place in set(stock.blocking):
             self._block(stock.event_id, place)
 
     def rows(self) -> dict[str, object]:
@@ -150,7 +150,7 @@ _STATE = (
     "event_id", "capacity", "closed_at", "closing", "frozen", "epoch", "catalogue_rev", "verdict",
     "refusal", "cancelled_bookings", "skip_fit_after_seconds", "key", "organizer_id", "name",
     "status", "deleted", "starts_at", "sales_open_at", "sales_close_at", "price_amount_minor",
-    "price_currency", "one_booking_per_user",
+    "price_currency", "one_booking_per_user", "plan_id", "seat_type_prices", "orphan_rule",
 )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def _counted(stock: Stock) -> dict[str, object]:
     before, after = stock.before, stock.counters
     counted: dict[str, object] = {
         name: getattr(after, name) - getattr(before, name)
-        for name in ("sold", "held", "live_bookings", "waiting", "last_place", "rev")
+        for name in ("sold", "held", "blocked", "live_bookings", "waiting", "last_place", "rev")
     }
     return counted | {"next_expiry_at": stock.next_expiry_at}
 

@@ -1,16 +1,18 @@
 -- name: open
 -- Stores an event that was not known here. That it has appeared meanwhile is a unique violation.
 INSERT INTO inventory (
-    event_id, capacity, sold, held, live_bookings, waiting, last_place, rev, next_expiry_at,
-    closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
+    event_id, capacity, sold, held, blocked, live_bookings, waiting, last_place, rev,
+    next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
     skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
-    sales_close_at, price_amount_minor, price_currency, one_booking_per_user
+    sales_close_at, price_amount_minor, price_currency, one_booking_per_user, plan_id,
+    seat_type_prices, orphan_rule
 )
 SELECT
-    event_id, capacity, sold, held, live_bookings, waiting, last_place, rev, next_expiry_at,
-    closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
+    event_id, capacity, sold, held, blocked, live_bookings, waiting, last_place, rev,
+    next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
     skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
-    sales_close_at, price_amount_minor, price_currency, one_booking_per_user
+    sales_close_at, price_amount_minor, price_currency, one_booking_per_user, plan_id,
+    seat_type_prices, orphan_rule
 FROM json_populate_recordset(NULL::inventory, %(stocks)s::json)
 
 -- name: put_in_force
@@ -20,6 +22,7 @@ SET
     capacity = changed.capacity,
     sold = inventory.sold + changed.sold,
     held = inventory.held + changed.held,
+    blocked = inventory.blocked + changed.blocked,
     live_bookings = inventory.live_bookings + changed.live_bookings,
     waiting = inventory.waiting + changed.waiting,
     last_place = inventory.last_place + changed.last_place,
@@ -44,7 +47,10 @@ SET
     sales_close_at = changed.sales_close_at,
     price_amount_minor = changed.price_amount_minor,
     price_currency = changed.price_currency,
-    one_booking_per_user = changed.one_booking_per_user
+    one_booking_per_user = changed.one_booking_per_user,
+    plan_id = changed.plan_id,
+    seat_type_prices = changed.seat_type_prices,
+    orphan_rule = changed.orphan_rule
 FROM json_populate_recordset(NULL::inventory, %(stocks)s::json) AS changed
 WHERE inventory.event_id = changed.event_id
 

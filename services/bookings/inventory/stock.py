@@ -5,13 +5,16 @@ the waiting list follow from the changes, and so does all that is saved.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
+
+from services.bookings.inventory.seat_map import SeatMap
+from services.bookings.seating.plan import Plan
 
 LIVE = frozenset({"HELD", "CONFIRMED"})
 
@@ -30,6 +33,11 @@ class Kind(StrEnum):
     SERVED = "SERVED"
     OFFERED = "OFFERED"
     ACCEPTED = "ACCEPTED"
+    HELD = "HELD"
+    CONFIRMED = "CONFIRMED"
+    EXTENDED = "EXTENDED"
+    BLOCKED = "BLOCKED"
+    UNBLOCKED = "UNBLOCKED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class Booking:
     """Seats of an event for a user. Money is minor units for all its seats.
 
     `place` is the place in the waiting list that it was offered to, while the offer stands.
+    `seat_ids` are the assigned seats, in their order, of an event that has them.
     """
 
     event_id: int
@@ -52,6 +61,8 @@ class Booking:
     expires_at: datetime | None = None
     cancelled_at: datetime | None = None
     place: int | None = None
+    seat_ids: Sequence[int] = ()
+    extended_at: datetime | None = None
 
     @property
     def is_live(self) -> bool:
@@ -87,7 +98,8 @@ class Change(NamedTuple):
     """One change of an inventory: what became of a booking or an entry, and by how much it counts.
 
     `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined`
-    is the entry where it is new. `user_id` is whom the change is about.
+    is the entry where it is new. `user_id` is whom the change is about. `seat_ids` are blocked or
+    unblocked; the seats of a booking are in the booking.
     """
 
     kind: Kind
@@ -100,6 +112,8 @@ class Change(NamedTuple):
     held: int = 0
     live: int = 0
     waiting: int = 0
+    blocked: int = 0
+    seat_ids: Sequence[int] = ()
 
 
 class Counters(NamedTuple):
@@ -107,6 +121,7 @@ class Counters(NamedTuple):
 
     sold: int
     held: int
+    blocked: int
     live_bookings: int
     waiting: int
     last_place: int
@@ -135,6 +150,7 @@ class Stock:
     verdict: str
     sold: int = 0
     held: int = 0
+    blocked: int = 0
     live_bookings: int = 0
     waiting: int = 0
     last_place: int = 0
@@ -155,6 +171,9 @@ class Stock:
     price_amount_minor: int | None = None
     price_currency: str | None = None
     one_booking_per_user: bool | None = None
+    plan_id: int | None = None
+    seat_type_prices: Mapping[str, int] = field(default_factory=dict)
+    orphan_rule: bool = False
 
     # Loaded besides, as far as the commands need it.
     bookings: dict[int, Booking] = field(default_factory=dict)
@@ -167,10 +186,14 @@ class Stock:
     """Whether nobody is missing in it who may be served before whoever joins now."""
     expires_next_at: datetime | None = None
     """When the first hold ends of those that have not ended yet."""
+    more_have_ended: bool = False
+    """Whether more holds have ended than are loaded: those end in the next transaction."""
+    plan: Plan | None = None
+    seats: SeatMap = field(default_factory=SeatMap)
 
     # What was decided.
     changes: list[Recorded] = field(default_factory=list)
-    blocked: list[int] = field(default_factory=list)
+    blocking: list[int] = field(default_factory=list)
     """Places of those that are first from now on and want more seats than are free."""
     is_new: bool = False
     state_changed: bool = False
@@ -189,6 +212,7 @@ class Stock:
         return Counters(
             self.sold,
             self.held,
+            self.blocked,
             self.live_bookings,
             self.waiting,
             self.last_place,
@@ -203,15 +227,20 @@ class Stock:
 
     @property
     def free(self) -> int:
-        """Seats that nobody holds."""
-        return self.capacity - self.sold - self.held
+        """Seats that nobody has and that are for sale."""
+        return self.room - self.sold - self.held
+
+    @property
+    def room(self) -> int:
+        """Seats that are for sale, whoever has them."""
+        return self.capacity - self.blocked
 
     @property
     def is_changed(self) -> bool:
         """Whether anything has to be saved."""
         return bool(
             self.changes
-            or self.blocked
+            or self.blocking
             or self.state_changed
             or self.next_expiry_at != self.before.next_expiry_at
         )
@@ -224,6 +253,8 @@ class Stock:
             self._live_of.setdefault(booking.user_id, []).append(booking.id)
         elif not booking.is_live and known is not None and known.is_live:
             self._live_of[booking.user_id].remove(booking.id)
+        if booking.seat_ids:
+            self.seats.know(booking.id, booking.seat_ids, is_live=booking.is_live)
 
     def live_of(self, user_id: str) -> Sequence[Booking]:
         """Lists the live bookings of a user, as far as they were loaded."""
@@ -261,9 +292,12 @@ class Stock:
         self.rev += 1
         self.sold += change.sold
         self.held += change.held
+        self.blocked += change.blocked
         self.live_bookings += change.live
         self.waiting += change.waiting
         if change.booking is not None:
+            if change.booking.seat_ids:
+                self._seat(change.booking)
             self.know(change.booking)
             self.was_booked = True
         if change.joined is not None:
@@ -271,6 +305,15 @@ class Stock:
         elif change.waiting and change.place is not None and change.user_id is not None:
             self._leave(change.place, change.user_id)
         self.changes.append(Recorded(self.rev, change, self.capacity))
+
+    def _seat(self, booking: Booking) -> None:
+        """Gives a booking its seats, marks them as sold, or frees them."""
+        if not booking.is_live:
+            self.seats.free(booking.id, booking.seat_ids)
+        elif booking.id in self.bookings:
+            self.seats.sell(booking.seat_ids, is_sold=booking.status == "CONFIRMED")
+        else:
+            self.seats.take(booking.id, booking.seat_ids, is_sold=booking.status == "CONFIRMED")
 
     def _join(self, entry: Entry) -> None:
         self.last_place = entry.place

@@ -12,6 +12,7 @@ SELECT
     verdict,
     sold,
     held,
+    blocked,
     live_bookings,
     waiting,
     last_place,
@@ -31,7 +32,10 @@ SELECT
     sales_close_at,
     price_amount_minor,
     price_currency,
-    one_booking_per_user
+    one_booking_per_user,
+    plan_id,
+    seat_type_prices,
+    orphan_rule
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 ORDER BY event_id

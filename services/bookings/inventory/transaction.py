@@ -42,12 +42,20 @@ Answer = Callable[[Outcome], Message]
 class Ask:
     """A command and, where it has an idempotency key, how its answer is written.
 
-    `answer` makes the response to a success.
+    `answer` makes the response to a success. `explain` adds the details to a refusal, as they are
+    stored.
     """
 
     command: Command
     key: Key | None = None
     answer: Answer | None = None
+    explain: Callable[[Refusal], Refusal] | None = None
+
+    def explained(self, outcome: Outcome) -> Outcome:
+        """Returns an outcome as it is told: refusals have their details."""
+        if self.explain is None or not isinstance(outcome, Refusal):
+            return outcome
+        return self.explain(outcome)
 
 
 class Later:
@@ -81,7 +89,10 @@ class Transactions:
             trip = RoundTrip(connection)
             trip.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             loaded = await store.load(trip, commands, lock=store.NO_LOCK)
-        return self._peeked(loaded, commands)
+        outcomes = self._peeked(loaded, commands)
+        if outcomes is None:
+            return None
+        return [ask.explained(outcome) for ask, outcome in zip(asks, outcomes, strict=True)]
 
     def _peeked(self, loaded: Loaded, commands: Sequence[Command]) -> list[Outcome] | None:
         try:
@@ -152,7 +163,7 @@ class Transactions:
             await store.load_line(connection, loaded, lines)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
-            outcomes[index] = outcome
+            outcomes[index] = asks[index].explained(outcome)
 
     def _context(self, loaded: Loaded) -> Context:
         return Context(loaded.now, loaded.identities, self._offer_seconds)

@@ -113,7 +113,7 @@ def _may_be_passed(stock: Stock, head: Entry, now: datetime) -> bool:
     if stock.skip_fit_after_seconds is None:
         return False
     if head.blocked_since is None:
-        stock.blocked.append(head.place)
+        stock.blocking.append(head.place)
     since = head.blocked_since or now
     return now >= since + timedelta(seconds=stock.skip_fit_after_seconds)
 

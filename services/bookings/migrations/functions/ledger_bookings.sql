@@ -15,4 +15,4 @@ SELECT
         )
     END AS created_at
 FROM ledger
-WHERE ledger.kind IN ('RESERVED', 'SERVED', 'OFFERED', 'CANCELLED', 'EXPIRED');
+WHERE ledger.kind IN ('RESERVED', 'SERVED', 'OFFERED', 'HELD', 'CANCELLED', 'EXPIRED');

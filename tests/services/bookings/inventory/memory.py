@@ -48,7 +48,7 @@ class Tables:
             self.inventory = (*old[:_FIRST], *stock.counters, *old[_LAST:])
         for recorded in stock.changes:
             self._save(recorded)
-        for place in stock.blocked:
+        for place in stock.blocking:
             if entry := self.line.get(place):
                 self.line[place] = replace(entry, blocked_since=entry.blocked_since or now)
 

@@ -131,7 +131,7 @@ def _look_up(stock: Stock, now: datetime) -> None:
 def _note_blocked(stock: Stock, now: datetime) -> None:
     """Notes since when a head blocks the line, as the store does."""
     stock.line = [
-        replace(entry, blocked_since=now) if entry.place in stock.blocked else entry
+        replace(entry, blocked_since=now) if entry.place in stock.blocking else entry
         for entry in stock.line
     ]
-    stock.blocked.clear()
+    stock.blocking.clear()
