@@ -105,6 +105,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Another event has the room at that time."""
     REASON_SEATS_UNAVAILABLE: _Reason.ValueType  # 56
     """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+    REASON_HOLD_EXPIRED: _Reason.ValueType  # 57
+    """The hold of the seats has ended."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
     """`If-Match` does not name the current version."""
     REASON_VALIDATION_ERROR: _Reason.ValueType  # 51
@@ -208,6 +210,8 @@ REASON_ROOM_OCCUPIED: Reason.ValueType  # 55
 """Another event has the room at that time."""
 REASON_SEATS_UNAVAILABLE: Reason.ValueType  # 56
 """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+REASON_HOLD_EXPIRED: Reason.ValueType  # 57
+"""The hold of the seats has ended."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50
 """`If-Match` does not name the current version."""
 REASON_VALIDATION_ERROR: Reason.ValueType  # 51
