@@ -853,24 +853,24 @@ class RenderFreeSeatsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SCREENING_ID_FIELD_NUMBER: _builtins.int
-    ACCEPT_ENCODING_FIELD_NUMBER: _builtins.int
+    ACCEPTS_GZIP_FIELD_NUMBER: _builtins.int
     IF_NONE_MATCH_FIELD_NUMBER: _builtins.int
     screening_id: _builtins.int
     """Number of the screening."""
-    accept_encoding: _builtins.str
-    """Encodings that the client accepts, as in HTTP."""
+    accepts_gzip: _builtins.bool
+    """Whether the client accepts an answer in gzip."""
     if_none_match: _builtins.str
     """Entity tags of the answers that the client has, as in HTTP."""
     def __init__(
         self,
         *,
         screening_id: _builtins.int = ...,
-        accept_encoding: _builtins.str = ...,
+        accepts_gzip: _builtins.bool = ...,
         if_none_match: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_encoding", b"accept_encoding", "if_none_match", b"if_none_match", "screening_id", b"screening_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepts_gzip", b"accepts_gzip", "if_none_match", b"if_none_match", "screening_id", b"screening_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -995,14 +995,14 @@ class RenderSeatMapRequest(_message.Message):
 
     SCREENING_ID_FIELD_NUMBER: _builtins.int
     SPARSE_FIELD_NUMBER: _builtins.int
-    ACCEPT_ENCODING_FIELD_NUMBER: _builtins.int
+    ACCEPTS_GZIP_FIELD_NUMBER: _builtins.int
     IF_NONE_MATCH_FIELD_NUMBER: _builtins.int
     screening_id: _builtins.int
     """Number of the screening."""
     sparse: _builtins.bool
     """Whether to list only the ids of seats that are not free."""
-    accept_encoding: _builtins.str
-    """Encodings that the client accepts, as in HTTP."""
+    accepts_gzip: _builtins.bool
+    """Whether the client accepts an answer in gzip."""
     if_none_match: _builtins.str
     """Entity tags of the answers that the client has, as in HTTP."""
     def __init__(
@@ -1010,12 +1010,12 @@ class RenderSeatMapRequest(_message.Message):
         *,
         screening_id: _builtins.int = ...,
         sparse: _builtins.bool = ...,
-        accept_encoding: _builtins.str = ...,
+        accepts_gzip: _builtins.bool = ...,
         if_none_match: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_encoding", b"accept_encoding", "if_none_match", b"if_none_match", "screening_id", b"screening_id", "sparse", b"sparse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepts_gzip", b"accepts_gzip", "if_none_match", b"if_none_match", "screening_id", b"screening_id", "sparse", b"sparse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
