@@ -50,6 +50,13 @@ class EventsClient:
         response = await self._call(self._stub.ListEventStates, request, LIST_SECONDS)
         return messages.listing(response)
 
+    async def get_seat_plan(self, plan_id: int) -> bytes:
+        """Gets a seat plan, serialized."""
+        request = catalogue_pb2.GetSeatPlanRequest(plan_id=plan_id)
+        response = await self._call(self._stub.GetSeatPlan, request, LIST_SECONDS)
+        serialized: bytes = response.plan.SerializeToString()
+        return serialized
+
     async def _call(
         self, rpc: channel.Rpc[RequestT, ResponseT], request: RequestT, timeout_seconds: float
     ) -> ResponseT:
