@@ -1,0 +1,39 @@
+-- name: find_screening
+-- Reads an event with a seat plan, and what its seats look like depends on: one index look-up, and
+-- another one where a hold has ended that nobody has written yet.
+SELECT
+    event_id,
+    plan_id,
+    rev,
+    catalogue_rev,
+    CASE
+        WHEN next_expiry_at <= present() THEN ended_seats(event_id, present())
+        ELSE 0
+    END AS ended_seats,
+    status = 'DRAFT' AS is_draft,
+    deleted AS is_deleted,
+    closed_at IS NOT NULL AS is_closed,
+    organizer_id,
+    price_amount_minor,
+    price_currency,
+    seat_type_prices
+FROM inventory
+WHERE event_id = %(event_id)s
+
+-- name: list_blocks
+-- Reads the maps of an event's seats, as far as any seat was ever taken.
+SELECT
+    block,
+    taken,
+    sold,
+    blocked
+FROM seat_blocks
+WHERE event_id = %(event_id)s
+
+-- name: list_ended_seats
+-- Lists the seats whose holds have ended, though nobody has written that yet.
+SELECT unnest(seat_ids)
+FROM bookings
+WHERE event_id = %(event_id)s
+    AND status = 'HELD'
+    AND expires_at <= present()

@@ -1,0 +1,92 @@
+"""A screening, its seats and their reservations, as they are at a revision of its inventory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from services.bookings.seating.plan import Area, Plan
+
+
+class Version(NamedTuple):
+    """What the seats of a screening look like depends on these alone.
+
+    `ended_seats` are held seats whose holds have ended, though no revision says so yet.
+    """
+
+    rev: int
+    catalogue_rev: int
+    ended_seats: int = 0
+
+    @property
+    def tag(self) -> str:
+        """The version as an entity tag, without quotes."""
+        return "-".join(map(str, self if self.ended_seats else self[:2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """An event with a seat plan, as the inventory knows it.
+
+    Money is minor units for a seat. A type without a price of its own costs `price_amount_minor`.
+    """
+
+    event_id: int
+    plan_id: int
+    version: Version
+    is_draft: bool = False
+    is_deleted: bool = False
+    is_closed: bool = False
+    organizer_id: str | None = None
+    price_amount_minor: int | None = None
+    price_currency: str | None = None
+    seat_type_prices: Mapping[str, int] = field(default_factory=dict)
+
+    def price_of(self, seat_type: str) -> tuple[int, str] | None:
+        """Returns the price of a seat of a type; None if the screening has no prices."""
+        amount = self.seat_type_prices.get(seat_type, self.price_amount_minor)
+        if amount is None or self.price_currency is None:
+            return None
+        return amount, self.price_currency
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """Which seats of a screening nobody can have now. Each is a map of seats, see seating.plan."""
+
+    screening: Screening
+    held: int = 0
+    sold: int = 0
+    blocked: int = 0
+
+    @property
+    def taken(self) -> int:
+        """The map of the seats that are not free."""
+        return self.held | self.sold | self.blocked
+
+    def free(self, plan: Plan) -> int:
+        """Returns the map of the seats that are free."""
+        return plan.every_seat & ~self.taken
+
+    def left_of_areas(self, plan: Plan) -> list[tuple[Area, int]]:
+        """Lists the areas of the plan, each with how many of its places are free."""
+        free = self.free(plan) & plan.places
+        return [(area, (free & plan.of_section[area.section]).bit_count()) for area in plan.areas]
+
+
+@dataclass(frozen=True, slots=True)
+class SeatReservation:
+    """A booking of seats as it is read at revision `rev`. Money is minor units for all seats."""
+
+    reference: UUID
+    id: int
+    event_id: int
+    user_id: str
+    seat_ids: Sequence[int]
+    status: str
+    price_amount_minor: int | None
+    price_currency: str | None
+    expires_at: datetime | None
+    organizer_id: str | None
+    rev: int
