@@ -78,6 +78,16 @@ class Viewer:
         if not (self.open_access or self.owns(organizer_id)):
             raise denied(self.caller)
 
+    def expect_to_change_event(self, organizer_id: str | None) -> None:
+        """Raises the refusal of `denied` unless they may change an event.
+
+        Under open access everybody may change an event that nobody owns.
+        """
+        is_ownerless = organizer_id is None and self.open_access
+        is_own = organizer_id is not None and organizer_id == self.caller.subject
+        if not (is_ownerless or is_own or self.caller.is_admin):
+            raise denied(self.caller)
+
     def owns(self, organizer_id: str | None) -> bool:
         """Returns whether they own an event, or may act for anyone."""
         if self.caller.acts_for_anyone:

@@ -1,0 +1,104 @@
+"""Reservations of seats: holding, reading and releasing them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from services.bookings.access import Viewer
+from services.bookings.asks import idempotency_key
+from services.bookings.errors import ReservationNotFound
+from services.bookings.inventory import Ask
+from services.bookings.inventory.seat_commands import BlockSeats, Hold, Release, ReleaseUser
+from services.bookings.seats import messages
+from services.bookings.seats.screening import SeatReservation
+from services.kit.database import queries
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
+
+SQL = queries.load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """A request to release the seats of a reservation."""
+
+    reference: UUID
+    viewer: Viewer
+    request_id: str = ""
+
+
+class SeatReservations:
+    """Finds reservations by reference, the secret of a guest."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def get(self, reference: UUID, viewer: Viewer) -> SeatReservation:
+        """Reads a reservation; raises ReservationNotFound unless the viewer may see it."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(SeatReservation))
+            await cursor.execute(SQL["get_reservation"], {"reference": reference})
+            found = await cursor.fetchone()
+        if found is None or not viewer.sees_by_reference(found.user_id, found.organizer_id):
+            raise ReservationNotFound
+        return found
+
+    async def releases_of(self, requests: Sequence[ReleaseRequest]) -> list[Ask | Refusal]:
+        """Finds what to release; ReservationNotFound for what the viewer may not see.
+
+        The event of a booking never changes, so it is read before any lock.
+        """
+        found = await self._find({request.reference for request in requests})
+        return [_release(request, found.get(request.reference)) for request in requests]
+
+    async def _find(self, references: set[UUID]) -> Mapping[UUID, "_Found"]:
+        async with self._pool.connection() as connection:
+            values = {"references": list(references)}
+            rows = await (await connection.execute(SQL["find_reservations"], values)).fetchall()
+        return {reference: _Found(*columns) for reference, *columns in rows}
+
+
+def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:
+    """Asks for seats to be held."""
+    content = (
+        command.event_id,
+        command.user_id,
+        list(command.seat_ids),
+        command.best and astuple(command.best),
+        command.require_all,
+        command.suggests_alternatives,
+    )
+    key = idempotency_key(viewer, "hold_seats", request_id, *content)
+    return Ask(command, key, messages.hold_response)
+
+
+def release_user(event_id: int, user_id: str, viewer: Viewer, request_id: str) -> Ask:
+    """Asks for all seats to be released that a user holds."""
+    key = idempotency_key(viewer, "release_user_seats", request_id, event_id, user_id)
+    return Ask(ReleaseUser(event_id, user_id, viewer), key, messages.release_user_response)
+
+
+def block(event_id: int, seat_ids: Sequence[int], viewer: Viewer, request_id: str) -> Ask:
+    """Asks for these seats to be blocked, and no others."""
+    key = idempotency_key(viewer, "set_blocked_seats", request_id, event_id, sorted(seat_ids))
+    return Ask(BlockSeats(event_id, seat_ids, viewer), key, messages.block_response)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A booking's event and number, and who may see it."""
+
+    event_id: int
+    booking_id: int
+    user_id: str
+    organizer_id: str | None
+
+
+def _release(request: ReleaseRequest, found: _Found | None) -> Ask | Refusal:
+    viewer = request.viewer
+    if found is None or not viewer.sees_by_reference(found.user_id, found.organizer_id):
+        return ReservationNotFound()
+    key = idempotency_key(viewer, "release_seats", request.request_id, request.reference)
+    return Ask(Release(found.event_id, found.booking_id), key, messages.release_response)

@@ -1,0 +1,37 @@
+-- name: get_reservation
+-- Reads the reservation of seats with a reference. A hold that has ended reads as EXPIRED and one of
+-- a closed event as CANCELLED, whether or not that has been written yet.
+SELECT
+    bookings.reference,
+    bookings.id,
+    bookings.event_id,
+    bookings.user_id,
+    bookings.seat_ids,
+    CASE
+        WHEN bookings.status IN ('HELD', 'CONFIRMED') AND inventory.closed_at IS NOT NULL
+            THEN 'CANCELLED'
+        WHEN bookings.status = 'HELD' AND bookings.expires_at <= present() THEN 'EXPIRED'
+        ELSE bookings.status
+    END AS status,
+    bookings.price_amount_minor,
+    bookings.price_currency,
+    bookings.expires_at,
+    inventory.organizer_id,
+    inventory.rev
+FROM bookings
+JOIN inventory USING (event_id)
+WHERE bookings.reference = %(reference)s
+    AND bookings.seat_ids IS NOT NULL
+
+-- name: find_reservations
+-- Finds reservations of seats by reference, with the users who may see them.
+SELECT
+    bookings.reference,
+    bookings.event_id,
+    bookings.id,
+    bookings.user_id,
+    inventory.organizer_id
+FROM bookings
+JOIN inventory USING (event_id)
+WHERE bookings.reference = ANY (%(references)s::uuid[])
+    AND bookings.seat_ids IS NOT NULL
