@@ -19,7 +19,7 @@ from gateway.contract.bindings import Binding
 from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
 from gateway.http.app import App
-from gateway.http.client_address import Addresses
+from gateway.http.client_address import ClientAddresses
 from gateway.http.limits import LIMITS, Limits
 from gateway.http.middleware.stack import middleware_stack
 from gateway.http.routing import Route
@@ -180,7 +180,7 @@ def _admissions(
         return lambda binding: Unlimited(authenticator, binding)
     gate = Gate(
         authenticator,
-        Addresses(settings.trusted_proxies, settings.proxy_header),
+        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
         counters,
         caller_requests=settings.caller_requests_per_minute,
         address_requests=settings.address_requests_per_minute,

@@ -8,7 +8,7 @@ from limits.aio.strategies import RateLimiter
 from gateway.admission.quotas import OwnQuotas, Quota, Taken
 from gateway.codec.json_body import Members
 from gateway.contract.bindings import Binding
-from gateway.http.client_address import Addresses
+from gateway.http.client_address import ClientAddresses
 from gateway.http.errors import is_verdict
 from gateway.http.messages import Request
 from services.kit.auth.authentication import Authenticator
@@ -53,7 +53,7 @@ class Gate:
     def __init__(
         self,
         authenticator: Authenticator,
-        addresses: Addresses,
+        addresses: ClientAddresses,
         counters: RateLimiter,
         *,
         caller_requests: int,
