@@ -167,7 +167,9 @@ def _endpoints(
                 ),
                 admission(binding),
             ),
+            media_type=binding.media_type.encode(),
             location=binding.rule.location,
+            has_encoding=binding.has_encoding,
         )
         for binding in bindings
     ]

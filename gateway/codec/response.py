@@ -151,6 +151,9 @@ def _header(field: Field, path: str) -> HeaderOf:
     read = attrgetter(path)
     if field.descriptor.type == FieldDescriptor.TYPE_BOOL:
         return lambda response: (name, b"true") if read(response) else None
+    if field.descriptor.type == FieldDescriptor.TYPE_STRING:
+        quoted = b'"%b"' if name == b"etag" else b"%b"
+        return lambda response: (name, quoted % text.encode()) if (text := read(response)) else None
     if field.descriptor.type not in scalars.INTEGERS:
         raise ContractError(f"{field.descriptor.full_name}: no header is made of this type")
     form = b'"%d"' if name == b"etag" else b"%d"

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from google.protobuf.descriptor import Descriptor
 
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
-from gateway.contract.bindings import ETAG_HEADER, Binding, reason_name
+from gateway.contract.bindings import ENCODING_HEADER, ETAG_HEADER, JSON, Binding, reason_name
 from gateway.http import errors
 from gateway.http.response_headers import HEADERS
 from gateway.reference.schemas import Schema, Schemas
@@ -76,11 +76,13 @@ class Responses:
     def _successes(self, binding: Binding) -> dict[str, Schema]:
         usual, other = binding.rule.success_status or HTTPStatus.OK, binding.rule.other_success
         statuses = {usual, other.status} if other.field else {usual}
+        statuses -= {HTTPStatus.NOT_MODIFIED}
         return {str(int(status)): self._success(binding) for status in sorted(statuses)}
 
     def _not_modified(self, binding: Binding) -> dict[str, Schema]:
         """Describes the answer to a read whose ETag the client sent in `If-None-Match`."""
-        if not binding.is_read or ETAG_HEADER not in _success_headers(binding):
+        is_tagged = binding.is_read and ETAG_HEADER in _success_headers(binding)
+        if not is_tagged and binding.rule.other_success.status != HTTPStatus.NOT_MODIFIED:
             return {}
         headers = _headers(_success_headers(binding))
         return {"304": {"description": "`If-None-Match` names what there is.", "headers": headers}}
@@ -88,6 +90,8 @@ class Responses:
     def _success(self, binding: Binding) -> Schema:
         if binding.rule.success_status == HTTPStatus.NO_CONTENT:
             return {"description": "Done.", "headers": _headers(())}
+        if binding.has_raw_response:
+            return self._raw(binding)
         shown = binding.response_body_type
         if isinstance(shown, Descriptor):
             schema = self._schemas.response(shown)
@@ -98,6 +102,14 @@ class Responses:
         elif binding.rule.paging == rest_pb2.PAGING_NUMBER:
             schema = _envelope(schema)
         return _response("Done.", schema, _success_headers(binding))
+
+    def _raw(self, binding: Binding) -> Schema:
+        """Describes bytes of a service by their media type, and by a message if they are JSON."""
+        schema: Schema = {}
+        if (shown := binding.shown_as) is not None:
+            schema = self._schemas.response(shown.message)
+            schema = {"type": "array", "items": schema} if shown.is_repeated else schema
+        return _response("Done.", schema, _success_headers(binding), binding.media_type)
 
     def _refusal(self, status: int, reasons: list[str]) -> Schema:
         """Describes refusals of one status; its schema admits the general ones of it as well."""
@@ -138,7 +150,8 @@ def _general() -> list[str]:
 
 
 def _success_headers(binding: Binding) -> list[str]:
-    headers = [field.rule.response_header for _, field in binding.response_header_fields]
+    repeated = (field.rule.response_header for _, field in binding.response_header_fields)
+    headers = [name for name in repeated if name != ENCODING_HEADER]
     if binding.revision_field:
         headers.append(ETAG_HEADER)
     if binding.rule.location:
@@ -161,11 +174,13 @@ def _refusal_headers(reason: str) -> Iterator[str]:
         yield from (name for name in HEADERS if name.lower().encode() in carried)
 
 
-def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:
+def _response(
+    description: str, schema: Schema, headers: Sequence[str], media_type: str = JSON
+) -> Schema:
     return {
         "description": description,
         "headers": _headers(headers),
-        "content": {"application/json": {"schema": schema}},
+        "content": {media_type: {"schema": schema}},
     }
 
 

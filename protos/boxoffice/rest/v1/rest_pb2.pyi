@@ -151,6 +151,8 @@ class MethodRule(_message.Message):
     QUOTAS_FIELD_NUMBER: _builtins.int
     CACHE_SECONDS_FIELD_NUMBER: _builtins.int
     OTHER_SUCCESS_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SHOWN_AS_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -173,6 +175,14 @@ class MethodRule(_message.Message):
     """
     cache_seconds: _builtins.int
     """Seconds for which anybody may keep a success; `no-store` when 0."""
+    media_type: _builtins.str
+    """Media type of a response that is a `google.api.HttpBody`, such as `image/png`; by default
+    `application/json`, which has a `shown_as`.
+    """
+    shown_as: _builtins.str
+    """What the JSON of a `google.api.HttpBody` is, for the documentation: the full name of a message,
+    with `repeated ` before it for an array of it.
+    """
     @_builtins.property
     def refusals(self) -> _containers.RepeatedScalarFieldContainer[_reasons_pb2.Reason.ValueType]:
         """Reasons it can refuse with, besides those that every endpoint has."""
@@ -199,10 +209,12 @@ class MethodRule(_message.Message):
         quotas: _abc.Iterable[Global___Quota] | None = ...,
         cache_seconds: _builtins.int = ...,
         other_success: Global___OtherSuccess | None = ...,
+        media_type: _builtins.str = ...,
+        shown_as: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["other_success", b"other_success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "media_type", b"media_type", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "shown_as", b"shown_as", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -219,7 +231,7 @@ class OtherSuccess(_message.Message):
     field: _builtins.str
     """A bool of the response: it is true of this success and false of the usual one."""
     status: _builtins.int
-    """HTTP status, 200 to 299."""
+    """HTTP status, 200 to 299; or 304, which has no body."""
     def __init__(
         self,
         *,
@@ -286,9 +298,13 @@ class FieldRule(_message.Message):
     COPY_OF_FIELD_NUMBER: _builtins.int
     NAMED_BY_TOKEN_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
-    """Request header that carries the field; it is in no path, query or body then."""
+    """Request header that carries the field; it is in no path, query or body then. A bool with
+    `Accept-Encoding` is true if the client accepts gzip.
+    """
     response_header: _builtins.str
-    """Response header that repeats the field: `ETag` in quotes, a bool only when true."""
+    """Response header that repeats the field: `ETag` in quotes, a bool only when true, a string unless
+    it is empty. A response with a field for `Content-Encoding` is compressed by its service only.
+    """
     omitted: _builtins.bool
     """Whether answers leave the field out while it is unset, instead of showing null."""
     copy_of: _builtins.str
