@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from gateway.admission.gate import Admission
-from gateway.admission.quotas import Taken
+from gateway.admission.quotas import Hit
 from gateway.codec import json_body, raw
 from gateway.codec.json_body import Members
 from gateway.codec.paging import Pages
@@ -25,7 +25,7 @@ class _Read(NamedTuple):
 
     message: Any
     asker: Asker
-    taken: Sequence[Taken]
+    hits: Sequence[Hit]
     query: Pairs
     body: Members
 
@@ -49,8 +49,8 @@ class Endpoint:
         read = await self._read(request)
         outcome = await self._call(read.message, read.asker)
         refusal = outcome if isinstance(outcome, Refusal) else None
-        if read.taken:
-            await self._admission.settle(read.taken, refusal)
+        if read.hits:
+            await self._admission.record_outcome(read.hits, refusal)
         if refusal:
             return self._refused(read, refusal)
         return self._successes.respond(request, read.message, outcome)
@@ -65,18 +65,18 @@ class Endpoint:
         elif self._has_body(request):
             body = json_body.read(request)
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
-        taken = await self._admission.admit(request, authorization, body)
+        hits = await self._admission.admit(request, authorization, body)
         try:
             asked = self._pages.ask(query)
             message = self._decoder.decode(
                 request.variables, carried, asked, body, has_account=bool(authorization)
             )
         except Refusal:
-            if taken:
+            if hits:
                 # No service is asked, so nothing was guessed.
-                await self._admission.settle(taken, None)
+                await self._admission.record_outcome(hits, None)
             raise
-        return _Read(message, Asker(request.request_id, authorization), taken, query, body)
+        return _Read(message, Asker(request.request_id, authorization), hits, query, body)
 
     def _has_body(self, request: Request) -> bool:
         # Where none is needed one without fields may come all the same.

@@ -115,7 +115,7 @@ def _operation(binding: Binding, schemas: Schemas) -> Schema:
 
 
 def _limits(binding: Binding) -> str:
-    said = [f"- {quotas.described(quota)}" for quota in binding.rule.quotas]
+    said = [f"- {quotas.describe(quota)}" for quota in binding.rule.quotas]
     return "\n".join(("**Limits:**", "", *said)) if said else ""
 
 

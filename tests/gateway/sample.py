@@ -15,7 +15,7 @@ from grpc_tools import protoc
 
 from boxoffice.rest.v1 import rest_pb2
 from buf.validate import validate_pb2
-from gateway.admission.gate import Unlimited
+from gateway.admission.gate import CredentialCheck
 from gateway.contract.bindings import Binding, find_message
 from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
@@ -50,7 +50,7 @@ def endpoint(rpc: str, service: Callable[[Any], Message | Exception]) -> Handler
         return service(request)
 
     found = binding(rpc)
-    admission = Unlimited(Authenticator(open_access=True, service_key=""), found)
+    admission = CredentialCheck(Authenticator(open_access=True, service_key=""), found)
     handle = Endpoint(found, call, admission)
     route = Route(
         found.http_method,
