@@ -57,7 +57,7 @@ async def test_a_replay_is_what_was_stored(pool: Pool) -> None:
 
 
 async def test_a_key_with_other_content_gets_no_result(pool: Pool) -> None:
-    """Who guesses a key would read what its owner was answered."""
+    """A caller that guesses a key would read the response to its owner."""
     await keep(pool)
     async with pool.connection() as connection, connection.transaction():
         _, stored = (await idempotency.claim(connection, [PAID])).read()
