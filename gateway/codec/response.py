@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.codec import scalars
 from gateway.contract import bindings
 from gateway.contract.bindings import Binding, ContractError, Field
+from gateway.contract.unwrapped import only_field
 from gateway.http.messages import Header
 
 Encode: TypeAlias = Callable[[Any], Any]
@@ -27,6 +28,8 @@ def message_encoder(message: Descriptor) -> Encode:
 
     Unset optional fields are None, unless their rule leaves them out.
     """
+    if only := only_field(message):
+        return _unwrapping(only)
     fields = bindings.fields(message)
     if not fields:
         return _nothing
@@ -127,6 +130,11 @@ def _one(field: FieldDescriptor) -> Encode:
     if field.message_type.full_name == scalars.TIMESTAMP:
         return timestamp
     return message_encoder(field.message_type)
+
+
+def _unwrapping(only: Field) -> Encode:
+    convert, name = _converter(only.descriptor), only.name
+    return lambda message: convert(getattr(message, name))
 
 
 def _nothing(message: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, Servic
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.contract.bindings import ACCEPT_ENCODING, JSON, VARIABLE, WHOLE, Binding, ContractError
+from gateway.contract.unwrapped import only_field
 
 VERBS = ("get", "put", "post", "delete", "patch")
 SUCCESSES = frozenset({*range(200, 300), 304})
@@ -53,6 +54,8 @@ def _path_objections(binding: Binding) -> Iterator[str]:
     is_whole = binding.body in {"", WHOLE}
     if not is_whole and binding.resource is None and not binding.has_raw_request:
         yield f"has a body that is no message: {binding.body}"
+    if only_field(binding.resource or binding.rpc.input_type):
+        yield "has an unwrapped message as its body"
 
 
 def _rule_objections(binding: Binding) -> Iterator[str]:

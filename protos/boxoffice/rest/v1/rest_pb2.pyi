@@ -285,6 +285,31 @@ class Quota(_message.Message):
 Global___Quota: _TypeAlias = Quota  # noqa: Y015
 
 @_typing.final
+class MessageRule(_message.Message):
+    """The JSON of a message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNWRAPPED_FIELD_NUMBER: _builtins.int
+    unwrapped: _builtins.bool
+    """Whether JSON shows the value of its only field in its place: `[1, 25]` and not
+    `{"numbers": [1, 25]}`. The field is repeated, a map, or a scalar that is not optional. Never the
+    message that a whole body is.
+    """
+    def __init__(
+        self,
+        *,
+        unwrapped: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unwrapped", b"unwrapped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageRule: _TypeAlias = MessageRule  # noqa: Y015
+
+@_typing.final
 class FieldRule(_message.Message):
     """The JSON name or header of a field."""
 
@@ -341,8 +366,11 @@ class FieldRule(_message.Message):
 Global___FieldRule: _TypeAlias = FieldRule  # noqa: Y015
 
 METHOD_FIELD_NUMBER: _builtins.int
+MESSAGE_FIELD_NUMBER: _builtins.int
 FIELD_FIELD_NUMBER: _builtins.int
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodRule]
 """The REST endpoint of an RPC, beyond its `google.api.http`."""
+message: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, Global___MessageRule]
+"""The JSON of a message, beyond that of its fields."""
 field: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldRule]
 """The JSON name or header of a field, beyond its own name."""
