@@ -9,6 +9,7 @@ from gateway.codec import json_body, raw
 from gateway.codec.json_body import Members
 from gateway.codec.paging import Pages
 from gateway.codec.request import Decoder
+from gateway.codec.response import details_of
 from gateway.codec.success import successes
 from gateway.contract.bindings import Binding
 from gateway.http import errors
@@ -85,4 +86,4 @@ class Endpoint:
     def _refused(self, read: _Read, refusal: Refusal) -> Response:
         if refusal.violations:
             refusal.violations = self._decoder.of_client(refusal.violations, read.query, read.body)
-        return errors.response(refusal, self._location)
+        return errors.response(refusal, self._location, details_of(refusal))

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from gateway.contract import bindings
 from gateway.contract.bindings import Binding, ContractError, Field
 from gateway.contract.unwrapped import only_field
 from gateway.http.messages import Header
+from services.kit.rpc.errors import Refusal
 
 Encode: TypeAlias = Callable[[Any], Any]
 HeaderOf: TypeAlias = Callable[[Message], Header | None]
@@ -67,6 +68,17 @@ def body_encoder(binding: Binding) -> Encode:
 def header_encoders(binding: Binding) -> Sequence[HeaderOf]:
     """Makes a function per field of a response that a header repeats."""
     return [_header(field, path) for path, field in binding.response_header_fields]
+
+
+def details_of(refusal: Refusal) -> Any:
+    """Turns the details of a refusal into their JSON value; None if it has none."""
+    details = refusal.details
+    return None if details is None else _encoder_of(details.DESCRIPTOR.full_name)(details)
+
+
+@cache
+def _encoder_of(name: str) -> Encode:
+    return message_encoder(bindings.find_message(name))
 
 
 def timestamp(value: Timestamp) -> str:

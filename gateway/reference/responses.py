@@ -1,14 +1,21 @@
 """The answers of an endpoint as its documentation tells them: successes, and its own refusals."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor
 
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
-from gateway.contract.bindings import ENCODING_HEADER, ETAG_HEADER, JSON, Binding, reason_name
+from gateway.contract.bindings import (
+    ENCODING_HEADER,
+    ETAG_HEADER,
+    JSON,
+    Binding,
+    find_message,
+    reason_name,
+)
 from gateway.http import errors
 from gateway.http.response_headers import HEADERS
 from gateway.reference.schemas import Schema, Schemas
@@ -46,7 +53,7 @@ GENERAL: Reasons = (
 
 OTHERS = "Error"
 
-_DETAILS: Schema = {
+_VIOLATIONS: Schema = {
     "type": "array",
     "items": {
         "type": "object",
@@ -60,8 +67,11 @@ _DETAILS: Schema = {
 class Responses:
     """The answers of all endpoints; refusals that several share are kept once."""
 
-    def __init__(self, schemas: Schemas) -> None:
+    def __init__(
+        self, schemas: Schemas, replies: Mapping[str, errors.Reply] = errors.REPLIES
+    ) -> None:
         self._schemas = schemas
+        self._replies = replies
         self.components: dict[str, Schema] = {}
 
     def of(self, binding: Binding) -> dict[str, Schema]:
@@ -125,9 +135,19 @@ class Responses:
 
     def _refusing(self, key: str, description: str, reasons: list[str]) -> Schema:
         headers = {name for reason in reasons for name in _refusal_headers(reason)}
-        codes = [reason.lower() for reason in reasons]
-        self.components[key] = _response(description, _error(codes), sorted(headers))
+        self.components[key] = _response(description, self._error(reasons), sorted(headers))
         return {"$ref": f"#/components/responses/{key}"}
+
+    def _error(self, reasons: list[str]) -> Schema:
+        codes = [reason.lower() for reason in reasons]
+        schema = _object({"error": {"type": "string", "enum": codes}})
+        details = [_VIOLATIONS] if ValidationFailed.reason in reasons else []
+        for name in dict.fromkeys(self._replies[reason].details for reason in reasons):
+            details += [self._schemas.response(find_message(name))] if name else []
+        if details:
+            one, *others = details
+            schema["properties"]["details"] = {"anyOf": details} if others else one
+        return schema
 
 
 def special(binding: Binding) -> list[str]:
@@ -186,14 +206,6 @@ def _response(
 
 def _headers(names: Sequence[str]) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
-
-
-def _error(codes: list[str]) -> Schema:
-    schema = _object({"error": {"type": "string", "enum": codes}})
-    if ValidationFailed.reason.lower() not in codes:
-        return schema
-    schema["properties"]["details"] = _DETAILS
-    return schema
 
 
 def _envelope(rows: Schema) -> Schema:

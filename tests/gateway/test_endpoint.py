@@ -155,6 +155,19 @@ async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Sc
     assert answer.headers["idempotent-replayed"] == "true"
 
 
+async def test_a_refusal_may_have_details(client: httpx.AsyncClient, script: Script) -> None:
+    """A client that lost its seats would have to ask for each whether it is free."""
+    details = messages.money(1250, "EUR")
+    script.answers["Reserve"] = raising(
+        Received(grpc.StatusCode.ALREADY_EXISTS, "ALREADY_BOOKED", details=details)
+    )
+    answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
+    assert answer.json() == {
+        "error": "already_booked",
+        "details": {"amount_minor": 1250, "currency": "EUR"},
+    }
+
+
 async def test_a_service_knows_for_how_long_to_wait(
     client: httpx.AsyncClient, script: Script
 ) -> None:

@@ -5,12 +5,14 @@ from types import ModuleType
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pool
 from google.rpc import error_details_pb2, status_pb2
 
 import services
 from boxoffice.bookings.v1 import bookings_pb2, inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
+from boxoffice.type.v1 import money_pb2
 from services.kit.rpc import errors
 from services.kit.rpc.errors import (
     Internal,
@@ -110,6 +112,39 @@ def test_a_received_refusal_is_passed_on_as_it_came() -> None:
     assert heard is not None
     again = status_of(heard)
     assert (again.code, list(again.details)) == (first.code, list(first.details))
+
+
+def test_details_pass_from_process_to_process() -> None:
+    """A client could get the reason alone, or bytes that are not those of the first answer."""
+    details = money_pb2.Money(amount_minor=1250, currency="EUR")
+    first = status_of(Received(grpc.StatusCode.ABORTED, "SOLD_OUT", details=details))
+    heard = refusal_from_status(first)
+    assert heard is not None
+    assert heard.details == details
+    assert status_of(heard).details == first.details
+
+
+def test_details_of_a_later_release_are_left_out() -> None:
+    """A refusal could become a failure while services are being replaced."""
+    status = status_of(PermissionDenied())
+    status.details.add(type_url="type.googleapis.com/boxoffice.later.v1.Details", value=b"x")
+    heard = refusal_from_status(status)
+    assert heard is not None
+    assert (heard.reason, heard.details) == ("PERMISSION_DENIED", None)
+
+
+def test_a_refusal_has_the_details_that_the_contract_names() -> None:
+    """Clients could get details that no documentation shows."""
+    with pytest.raises(TypeError, match="no details of"):
+        PermissionDenied(details=money_pb2.Money())
+
+
+def test_the_details_of_every_reason_are_a_message_of_the_contract() -> None:
+    """A misspelt name would be found by the first client that is refused."""
+    for value in reasons_pb2.Reason.DESCRIPTOR.values:
+        if name := value.GetOptions().Extensions[reasons_pb2.reason].details:
+            found = descriptor_pool.Default().FindMessageTypeByName(name)
+            assert found.full_name == name
 
 
 @pytest.mark.parametrize(
