@@ -14,12 +14,12 @@ from limits.aio.strategies import RateLimiter
 
 from gateway.admission.counters import open_counters
 from gateway.admission.credentials import PublicIssuer
-from gateway.admission.gate import Admission, Gate, Limited, Unlimited
+from gateway.admission.gate import Admission, ClientLimits, CredentialCheck, RateLimits
 from gateway.contract.bindings import Binding
 from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
 from gateway.http.app import App
-from gateway.http.client_address import Addresses
+from gateway.http.client_address import ClientAddresses
 from gateway.http.limits import LIMITS, Limits
 from gateway.http.middleware.stack import middleware_stack
 from gateway.http.routing import Route
@@ -167,7 +167,9 @@ def _endpoints(
                 ),
                 admission(binding),
             ),
+            media_type=binding.media_type.encode(),
             location=binding.rule.location,
+            has_encoding=binding.has_encoding,
         )
         for binding in bindings
     ]
@@ -177,15 +179,15 @@ def _admissions(
     settings: Settings, authenticator: Authenticator, counters: RateLimiter
 ) -> Callable[[Binding], Admission]:
     if not settings.rate_limits:
-        return lambda binding: Unlimited(authenticator, binding)
-    gate = Gate(
+        return lambda binding: CredentialCheck(authenticator, binding)
+    limits = ClientLimits(
         authenticator,
-        Addresses(settings.trusted_proxies, settings.proxy_header),
+        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
         counters,
         caller_requests=settings.caller_requests_per_minute,
         address_requests=settings.address_requests_per_minute,
     )
-    return lambda binding: Limited(gate, binding, counters)
+    return lambda binding: RateLimits(limits, binding, counters)
 
 
 def _rpcs(settings: Settings, channels: Channels) -> Callable[[Binding], Rpc]:

@@ -18,7 +18,7 @@ __all__ = ["PASSWORDS", "TEMPLATE", "Database", "cloned"]
 # their own, which can block for ever.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
-# Without the locals of every frame, which take seconds to print; pytest shows those that matter.
+# Printing the locals of every frame takes seconds; pytest shows those that matter.
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,

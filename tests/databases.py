@@ -62,7 +62,7 @@ class ReusedDatabase:
 
 @contextlib.contextmanager
 def cloned(postgres: EmbeddedPostgres) -> Iterator[Database]:
-    """Makes a fresh copy of the template, which is dropped in the end."""
+    """Yields a fresh copy of the template, and drops it afterwards."""
     name = f"test_{next(_numbers)}"
     owner_dsn = postgres.create_database(name, template=TEMPLATE)
     roles = {

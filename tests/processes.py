@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from deploy.local.processes.parent_death import end_with_parent
 
 STOP_SECONDS = 60
@@ -52,6 +54,11 @@ class Process:
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.is_alive()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a SIGSTOP holds it."""
+        return psutil.Process(self._started.pid).status() == psutil.STATUS_STOPPED
 
     def terminate(self) -> None:
         """Sends SIGTERM."""

@@ -1,7 +1,7 @@
-"""What the gateway knows of credentials: enough to tell whom to limit, and what is none of ours.
+"""The gateway's check of credentials: it finds whom to limit, and rejects forged tokens.
 
-It has no key of services, being next to the internet: what was revoked, and what an API key may do,
-only the services can ask. They look at every credential themselves.
+The gateway faces the internet, so it holds no service key. Only the services can ask accounts what
+was revoked and what an API key may do; they check every credential again.
 """
 
 import hashlib
@@ -12,19 +12,18 @@ from services.kit.rpc.callers import Caller
 
 
 class PublicIssuer:
-    """The issuer as the public knows it; see Issuer."""
+    """The issuer's public side; see Issuer."""
 
     def __init__(self, client: IssuerClient) -> None:
         self._client = client
 
     async def state(self) -> IssuerState:
-        """Gives the published keys."""
+        """Returns the published keys."""
         return IssuerState(await self._client.keys())
 
     async def resolve(self, api_key: str) -> Caller:
-        """Takes a key that is in form for one.
+        """Accepts any well-formed API key, as a caller identified by its whole digest.
 
-        It is told from others by all of it: with its public part alone, anybody could use up what
-        its holder may ask.
+        The public part alone is no identity: anybody could use up the holder's quota with it.
         """
         return Caller(hashlib.sha256(api_key.encode()).hexdigest(), scopes=frozenset())

@@ -1,4 +1,4 @@
-"""How many requests each caller, each address and each value of a field has in how much time."""
+"""Quotas: the requests that a caller, an address or a value of a field has in a time."""
 
 import hashlib
 import math
@@ -18,22 +18,22 @@ from gateway.http.metrics import LIMITED
 
 
 class Rate(RateLimitItemPerSecond):
-    """So many in so many seconds, with keys that are made in a sixth of the usual time."""
+    """A number of requests in some seconds; makes keys in a sixth of the library's time."""
 
     def key_for(self, *identifiers: bytes | str | float) -> str:
-        """Gives the key under which it is counted for somebody."""
+        """Returns the key that the counters use for an identifier."""
         return f"{self.namespace}/{self.multiples}/{identifiers[0]!s}"
 
 
-class Taken(NamedTuple):
-    """A place that a request took in a quota, to be given back if it succeeds."""
+class Hit(NamedTuple):
+    """A request that was counted in a quota, and can be refunded."""
 
     item: RateLimitItem
     key: str
 
 
 class Quota:
-    """So many requests in so many seconds, for each key; `name` is what clients call it."""
+    """A number of requests in some seconds for each key; clients see the `name` in `RateLimit`."""
 
     def __init__(self, counters: RateLimiter, name: str, requests: int, seconds: int = 60) -> None:
         self._counters = counters
@@ -41,12 +41,12 @@ class Quota:
         self._item = Rate(requests, seconds, name)
         self._limited = LIMITED.labels(name)
 
-    async def take(self, key: str) -> Taken:
+    async def hit(self, key: str) -> Hit:
         """Counts a request. Raises RateLimited."""
         if not await self._counters.hit(self._item, key):
             self._limited.inc()
             raise await self._refusal(key)
-        return Taken(self._item, key)
+        return Hit(self._item, key)
 
     async def _refusal(self, key: str) -> RateLimited:
         stats = await self._counters.get_window_stats(self._item, key)
@@ -59,8 +59,8 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
-    """A quota that the contract gives to an RPC, and by what it counts."""
+class _EndpointQuota:
+    """A quota of one endpoint: the names of the field and whether addresses share it."""
 
     quota: Quota
     names: frozenset[str]
@@ -68,38 +68,38 @@ class _Own:
     only_failures: bool
 
     def key(self, address: str, body: Members) -> str | None:
-        """Gives the key of a request; None where it lacks the field."""
-        where = "" if self.is_shared else address
+        """Returns the key of a request; None if the request lacks the field."""
+        prefix = "" if self.is_shared else address
         if not self.names:
-            return where
+            return prefix
         value = next((value for name, value in body if name in self.names), None)
-        return None if value is None else f"{where} {digest(value)}"
+        return None if value is None else f"{prefix} {digest(value)}"
 
 
-class OwnQuotas:
-    """The quotas that the contract gives to the RPC of a binding."""
+class EndpointQuotas:
+    """The quotas that the contract gives to an endpoint."""
 
     def __init__(self, binding: Binding, counters: RateLimiter) -> None:
         self._counters = counters
-        self._quotas = [_own(binding, rule, counters) for rule in binding.rule.quotas]
+        self._quotas = [_endpoint_quota(binding, rule, counters) for rule in binding.rule.quotas]
 
-    async def take(self, address: str, body: Members) -> Sequence[Taken]:
-        """Counts a request; gives what `give_back` takes. Raises RateLimited."""
-        taken = []
-        for own in self._quotas:
-            if (key := own.key(address, body)) is not None:
-                place = await own.quota.take(key)
-                taken += [place] if own.only_failures else []
-        return taken
+    async def hit(self, address: str, body: Members) -> Sequence[Hit]:
+        """Counts a request; returns the hits to refund if it succeeds. Raises RateLimited."""
+        refundable = []
+        for each in self._quotas:
+            if (key := each.key(address, body)) is not None:
+                hit = await each.quota.hit(key)
+                refundable += [hit] if each.only_failures else []
+        return refundable
 
-    async def give_back(self, taken: Sequence[Taken]) -> None:
-        """Forgets a request that was no failure of its client."""
-        for item, key in taken:
+    async def refund(self, hits: Sequence[Hit]) -> None:
+        """Takes hits back from their quotas."""
+        for item, key in hits:
             await self._counters.hit(item, key, cost=-1)
 
 
-def described(rule: rest_pb2.Quota) -> str:
-    """Says a quota of the contract in words."""
+def describe(rule: rest_pb2.Quota) -> str:
+    """Describes a quota of the contract in a sentence."""
     requests = "failed requests" if rule.failures_only else "requests"
     counted = [f"each `{rule.field}`"] if rule.field else []
     counted += [] if rule.shared else ["each address of a client"]
@@ -108,11 +108,13 @@ def described(rule: rest_pb2.Quota) -> str:
 
 
 def digest(value: object) -> str:
-    """Tells values apart without keeping them: they may be addresses of people."""
+    """Returns a digest to count a value by: the value itself may be a person's address."""
     return hashlib.sha256(str(value).strip().casefold().encode(errors="replace")).hexdigest()
 
 
-def _own(binding: Binding, rule: rest_pb2.Quota, counters: RateLimiter) -> _Own:
+def _endpoint_quota(
+    binding: Binding, rule: rest_pb2.Quota, counters: RateLimiter
+) -> _EndpointQuota:
     names = {f.name: f.request_names for f in binding.body_fields}.get(rule.field, ())
     parts = (
         _kebab(binding.rpc.name),
@@ -120,7 +122,7 @@ def _own(binding: Binding, rule: rest_pb2.Quota, counters: RateLimiter) -> _Own:
         "" if rule.shared else "address",
     )
     name = "-".join(filter(None, parts))
-    return _Own(
+    return _EndpointQuota(
         Quota(counters, name, rule.requests, rule.seconds),
         frozenset(names),
         rule.shared,

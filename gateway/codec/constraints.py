@@ -32,17 +32,17 @@ def plain(field: FieldDescriptor) -> Schema:
 
 def scalar(field: FieldDescriptor) -> Schema:
     """Gives the schema of one value of a field that is no message, with its rules."""
-    schema = plain(field)
+    schema, rules = plain(field), scalars.value_rules(field)
     if field.enum_type is not None:
         schema["enum"] = list(scalars.admitted(field, field.enum_type))
     if field.type in scalars.INTEGER_NAMES:
         schema |= _integer(field)
     if field.type == FieldDescriptor.TYPE_STRING:
-        schema |= _string(_rules(field).string)
+        schema |= _string(rules.string)
     if field.type == FieldDescriptor.TYPE_DOUBLE:
-        schema |= _double(_rules(field).double)
+        schema |= _double(rules.double)
     if field.type == FieldDescriptor.TYPE_BYTES:
-        schema |= _bytes(_rules(field).bytes)
+        schema |= _bytes(rules.bytes)
     return schema
 
 
@@ -87,7 +87,7 @@ def is_needed(field: Field) -> bool:
 
 def example(field: FieldDescriptor) -> Any:
     """Returns the first example that the contract has of one value of a field, or None."""
-    rules = _rules(field).repeated.items if field.is_repeated else _rules(field)
+    rules = scalars.value_rules(field)
     kind = rules.WhichOneof("type")
     examples = getattr(getattr(rules, kind), "example", ()) if kind else ()
     return next(iter(examples), None)

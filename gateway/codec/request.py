@@ -17,6 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 from gateway.codec import constraints, scalars
 from gateway.contract import bindings
 from gateway.contract.bindings import Binding, Field
+from gateway.contract.unwrapped import json_path, only_field
 from gateway.http.headers import field_value
 from gateway.http.query import Pairs
 from services.kit.rpc.errors import ValidationFailed, Violation
@@ -166,7 +167,7 @@ class Decoder:
         return [Violation(self._shown(v.path, sent), v.message) for v in named]
 
     def _shown(self, path: str, sent: Mapping[str, str]) -> str:
-        shown = self._binding.shown(path)
+        shown = self._binding.shown(json_path(self._binding.rpc.input_type, path))
         name, *_ = _WITHIN.split(shown, maxsplit=1)
         return sent.get(name, name) + shown[len(name) :]
 
@@ -256,6 +257,8 @@ def _single(convert: scalars.Read) -> Read:
 
 
 def _nested(message: Descriptor) -> Read:
+    if only := only_field(message):
+        return _wrapping(message, only)
     fields = FieldSet(bindings.fields(message), _json_reader, in_update=False)
     make = GetMessageClass(message)
 
@@ -267,6 +270,19 @@ def _nested(message: Descriptor) -> Read:
         given = fields.take(value, f"{path}.", found)
         found += fields.missing(given, f"{path}.")
         return make(**given) if len(found) == before else None
+
+    return read
+
+
+def _wrapping(message: Descriptor, only: Field) -> Read:
+    """Makes the reader of a value that is the only field of a message."""
+    read_value = _json_reader(only)
+    make = GetMessageClass(message)
+
+    def read(value: Any, path: str, found: Found) -> Any:
+        before = len(found)
+        given = read_value(value, path, found)
+        return make(**{only.name: given}) if len(found) == before else None
 
     return read
 

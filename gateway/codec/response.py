@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -14,7 +14,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from gateway.codec import scalars
 from gateway.contract import bindings
 from gateway.contract.bindings import Binding, ContractError, Field
+from gateway.contract.unwrapped import only_field
 from gateway.http.messages import Header
+from services.kit.rpc.errors import Refusal
 
 Encode: TypeAlias = Callable[[Any], Any]
 HeaderOf: TypeAlias = Callable[[Message], Header | None]
@@ -27,6 +29,8 @@ def message_encoder(message: Descriptor) -> Encode:
 
     Unset optional fields are None, unless their rule leaves them out.
     """
+    if only := only_field(message):
+        return _unwrapping(only)
     fields = bindings.fields(message)
     if not fields:
         return _nothing
@@ -64,6 +68,17 @@ def body_encoder(binding: Binding) -> Encode:
 def header_encoders(binding: Binding) -> Sequence[HeaderOf]:
     """Makes a function per field of a response that a header repeats."""
     return [_header(field, path) for path, field in binding.response_header_fields]
+
+
+def details_of(refusal: Refusal) -> Any:
+    """Turns the details of a refusal into their JSON value; None if it has none."""
+    details = refusal.details
+    return None if details is None else _encoder_of(details.DESCRIPTOR.full_name)(details)
+
+
+@cache
+def _encoder_of(name: str) -> Encode:
+    return message_encoder(bindings.find_message(name))
 
 
 def timestamp(value: Timestamp) -> str:
@@ -129,6 +144,11 @@ def _one(field: FieldDescriptor) -> Encode:
     return message_encoder(field.message_type)
 
 
+def _unwrapping(only: Field) -> Encode:
+    convert, name = _converter(only.descriptor), only.name
+    return lambda message: convert(getattr(message, name))
+
+
 def _nothing(message: Any) -> dict[str, Any]:
     return {}
 
@@ -151,6 +171,9 @@ def _header(field: Field, path: str) -> HeaderOf:
     read = attrgetter(path)
     if field.descriptor.type == FieldDescriptor.TYPE_BOOL:
         return lambda response: (name, b"true") if read(response) else None
+    if field.descriptor.type == FieldDescriptor.TYPE_STRING:
+        quoted = b'"%b"' if name == b"etag" else b"%b"
+        return lambda response: (name, quoted % text.encode()) if (text := read(response)) else None
     if field.descriptor.type not in scalars.INTEGERS:
         raise ContractError(f"{field.descriptor.full_name}: no header is made of this type")
     form = b'"%d"' if name == b"etag" else b"%d"

@@ -86,9 +86,14 @@ def text_reader(field: FieldDescriptor, *, is_id: bool) -> Read:
 def bounds(field: FieldDescriptor) -> tuple[int, int]:
     """Finds the smallest and the largest integer that the type and the rules of a field admit."""
     low, high = INTEGERS[field.type]
-    rules = field.GetOptions().Extensions[validate_pb2.field]
-    rule = getattr(rules, INTEGER_NAMES[field.type])
+    rule = getattr(value_rules(field), INTEGER_NAMES[field.type])
     return rule.gte if rule.HasField("gte") else low, rule.lte if rule.HasField("lte") else high
+
+
+def value_rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
+    """Finds the rules of one value of a field: those of the items if it is repeated."""
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    return rules.repeated.items if field.is_repeated else rules
 
 
 def enum_names(enum: EnumDescriptor) -> Mapping[str, int]:
@@ -100,9 +105,7 @@ def enum_names(enum: EnumDescriptor) -> Mapping[str, int]:
 def admitted(field: FieldDescriptor, enum: EnumDescriptor) -> Mapping[str, int]:
     """Maps the JSON names of those values of an enum to numbers that the field's rule admits."""
     names = enum_names(enum)
-    rules = field.GetOptions().Extensions[validate_pb2.field]
-    rule = rules.repeated.items.enum if field.is_repeated else rules.enum
-    numbers = frozenset(getattr(rule, "in")) or frozenset(names.values())
+    numbers = frozenset(getattr(value_rules(field).enum, "in")) or frozenset(names.values())
     return {name: number for name, number in names.items() if number in numbers}
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from google.api import field_behavior_pb2
-from google.protobuf import field_mask_pb2
+from google.api import field_behavior_pb2, httpbody_pb2
+from google.protobuf import descriptor_pool, field_mask_pb2
 from google.protobuf.descriptor import (
     Descriptor,
     FieldDescriptor,
@@ -21,9 +21,14 @@ from boxoffice.rest.v1 import reasons_pb2, rest_pb2
 
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 WHOLE = "*"
+REPEATED = "repeated "
+HTTP_BODY = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
+JSON = "application/json"
 FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
 KEY_HEADER = "Idempotency-Key"
 ETAG_HEADER = "ETag"
+ACCEPT_ENCODING = "Accept-Encoding"
+ENCODING_HEADER = "Content-Encoding"
 REVISION_HEADER = "X-Inventory-Revision"
 
 
@@ -66,6 +71,14 @@ class Field:
     def _behaves(self, behaviour: field_behavior_pb2.FieldBehavior.ValueType) -> bool:
         options = self.descriptor.GetOptions()
         return behaviour in options.Extensions[field_behavior_pb2.field_behavior]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAs:
+    """A message, or an array of it."""
+
+    message: Descriptor
+    is_repeated: bool
 
 
 @dataclass(frozen=True)
@@ -122,14 +135,41 @@ class Binding:
     @cached_property
     def resource(self) -> Descriptor | None:
         """The message that the body is, where it is but one field of the request."""
-        if self.body in {"", WHOLE}:
+        message = self._body_message
+        return None if message is None or message.full_name == HTTP_BODY else message
+
+    @property
+    def has_raw_request(self) -> bool:
+        """Whether the body reaches the service as it was sent, in a google.api.HttpBody."""
+        message = self._body_message
+        return message is not None and message.full_name == HTTP_BODY
+
+    @property
+    def has_raw_response(self) -> bool:
+        """Whether the service writes the body of the response, in a google.api.HttpBody."""
+        shown = self.response_body_type
+        if isinstance(shown, Descriptor):
+            return bool(shown.full_name == HTTP_BODY)
+        message = shown.message_type
+        return message is not None and message.full_name == HTTP_BODY and not shown.is_repeated
+
+    @property
+    def media_type(self) -> str:
+        """The media type of a success."""
+        return self.rule.media_type or JSON
+
+    @cached_property
+    def shown_as(self) -> ShownAs | None:
+        """What the documentation shows in place of a google.api.HttpBody."""
+        if not self.rule.shown_as:
             return None
-        return self.rpc.input_type.fields_by_name[self.body].message_type
+        name = self.rule.shown_as.removeprefix(REPEATED)
+        return ShownAs(find_message(name), is_repeated=name != self.rule.shown_as)
 
     @cached_property
     def body_fields(self) -> Sequence[Field]:
         """Fields that the JSON body may have."""
-        if not self.body:
+        if not self.body or self.has_raw_request:
             return []
         return fields(self.resource) if self.resource else self._unbound()
 
@@ -169,6 +209,12 @@ class Binding:
         return any(f.rule.response_header == ETAG_HEADER for _, f in self.response_header_fields)
 
     @cached_property
+    def has_encoding(self) -> bool:
+        """Whether its service decides how a response is compressed."""
+        headers = {field.rule.response_header for _, field in self.response_header_fields}
+        return ENCODING_HEADER in headers
+
+    @cached_property
     def revision_field(self) -> str:
         """Name of the field with the revision at which a read without a version was true, or ""."""
         if not self.is_read or self.has_version:
@@ -186,6 +232,12 @@ class Binding:
                 names[self.copies[field.name]] = field.rule.copies[0]
         return names.get(path, path)
 
+    @property
+    def _body_message(self) -> Descriptor | None:
+        if self.body in {"", WHOLE}:
+            return None
+        return self.rpc.input_type.fields_by_name[self.body].message_type
+
     def _unbound(self) -> list[Field]:
         return [
             field
@@ -195,6 +247,14 @@ class Binding:
             and not field.rule.copy_of
             and not _is_update_mask(field)
         ]
+
+
+def find_message(name: str) -> Descriptor:
+    """Finds a message of the contract by its full name. Raises ContractError."""
+    try:
+        return descriptor_pool.Default().FindMessageTypeByName(name)
+    except KeyError as error:
+        raise ContractError(f"there is no message {name}") from error
 
 
 def map_entry(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor] | None:

@@ -6,10 +6,11 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.contract.bindings import VARIABLE, WHOLE, Binding, ContractError
+from gateway.contract.bindings import ACCEPT_ENCODING, JSON, VARIABLE, WHOLE, Binding, ContractError
+from gateway.contract.unwrapped import only_field
 
 VERBS = ("get", "put", "post", "delete", "patch")
-SUCCESSES = range(200, 300)
+SUCCESSES = frozenset({*range(200, 300), 304})
 
 
 def read_bindings(services: Iterable[ServiceDescriptor]) -> Sequence[Binding]:
@@ -36,25 +37,57 @@ def _binding(rpc: MethodDescriptor, http: http_pb2.HttpRule) -> Binding:
 
 def check(binding: Binding) -> None:
     """Raises ContractError for a binding that cannot be served."""
+    for objection in (
+        *_path_objections(binding),
+        *_rule_objections(binding),
+        *_raw_objections(binding),
+    ):
+        raise ContractError(f"{binding.rpc_path} {objection}")
+
+
+def _path_objections(binding: Binding) -> Iterator[str]:
+    """Lists what is wrong with the path and the body."""
     if "{" in VARIABLE.sub("", binding.path):
-        raise ContractError(f"{binding.rpc_path}: {binding.path} is more than plain variables")
-    if binding.body not in {"", WHOLE} and binding.resource is None:
-        raise ContractError(f"{binding.rpc_path}: the body `{binding.body}` is no message")
-    unknown = set(binding.variables) - set(binding.rpc.input_type.fields_by_name)
-    if unknown:
-        raise ContractError(f"{binding.rpc_path}: {binding.path} names no field of the request")
-    if binding.rule.access == rest_pb2.ACCESS_UNSPECIFIED:
-        raise ContractError(f"{binding.rpc_path} does not say who may call it")
-    if binding.rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
-        raise ContractError(f"{binding.rpc_path} lacks `page`, `page_size` or `total`")
-    if binding.rule.batched and not _has_lane(binding):
-        raise ContractError(f"{binding.rpc_path} has no lane for what is busy")
+        yield f"has a path of more than plain variables: {binding.path}"
+    if not set(binding.variables) <= set(binding.rpc.input_type.fields_by_name):
+        yield f"has a path that names no field of the request: {binding.path}"
+    is_whole = binding.body in {"", WHOLE}
+    if not is_whole and binding.resource is None and not binding.has_raw_request:
+        yield f"has a body that is no message: {binding.body}"
+    if only_field(binding.resource or binding.rpc.input_type):
+        yield "has an unwrapped message as its body"
+
+
+def _rule_objections(binding: Binding) -> Iterator[str]:
+    """Lists what is wrong with the options."""
+    rule = binding.rule
+    if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
+        yield "does not say who may call it"
+    if rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
+        yield "lacks `page`, `page_size` or `total`"
+    if rule.batched and not _has_lane(binding):
+        yield "has no lane for what is busy"
     sent = {field.name for field in binding.body_fields}
-    for quota in binding.rule.quotas:
+    for quota in rule.quotas:
         if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
-            raise ContractError(f"{binding.rpc_path} has a quota that cannot be kept")
-    if binding.rule.HasField("other_success") and not _is_told(binding):
-        raise ContractError(f"{binding.rpc_path} has another success that nothing tells")
+            yield "has a quota that cannot be kept"
+    if rule.HasField("other_success") and not _has_other_success(binding):
+        yield "has another success that nothing tells"
+
+
+def _raw_objections(binding: Binding) -> Iterator[str]:
+    """Lists what is wrong with a body that passes as bytes, and with the headers beside it."""
+    for field in binding.header_fields:
+        is_bool = field.descriptor.type == FieldDescriptor.TYPE_BOOL
+        if is_bool != (field.rule.request_header == ACCEPT_ENCODING):
+            yield f"has a header of another type than `{field.name}`"
+    if not binding.has_raw_response:
+        if binding.rule.shown_as or binding.rule.media_type:
+            yield "has a media type, which only a google.api.HttpBody has"
+    elif binding.rule.paging:
+        yield "has pages, which a google.api.HttpBody has not"
+    elif (binding.shown_as is None) == (binding.media_type == JSON):
+        yield "has JSON without `shown_as`, or something else with it"
 
 
 def _has_numbers(rpc: MethodDescriptor) -> bool:
@@ -69,8 +102,8 @@ def _has_lane(binding: Binding) -> bool:
     return binding.is_read or binding.rule.lane in binding.rpc.input_type.fields_by_name
 
 
-def _is_told(binding: Binding) -> bool:
-    """Tells whether a bool of the response says which success it is."""
+def _has_other_success(binding: Binding) -> bool:
+    """Returns whether a bool of the response stands for the status of a success."""
     other = binding.rule.other_success
     field = binding.rpc.output_type.fields_by_name.get(other.field)
     if field is None or field.type != FieldDescriptor.TYPE_BOOL or field.is_repeated:

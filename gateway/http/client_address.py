@@ -1,7 +1,7 @@
-"""Which address a client has: that of its connection, unless that is a proxy which we trust.
+"""The address of a client: that of its connection, or the one that a trusted proxy names.
 
-Everybody can send `X-Forwarded-For`, so only what trusted proxies have added to it is believed: the
-list is read from its end, to the first address that is none of theirs.
+Any client can send `X-Forwarded-For`, so only the part that trusted proxies added counts: the list
+is read from its end to the first address that is no trusted proxy.
 """
 
 import re
@@ -15,50 +15,50 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 FORWARDED = "forwarded"
 FORWARDED_FOR = "x-forwarded-for"
-HOUSEHOLD_BITS = 64
-"""Prefix of IPv6 that one client has to itself, so that another address in it is no use."""
-READ_BYTES = 512
-"""How much of a header is read, from its end: more than any chain of proxies adds to it."""
-REMEMBERED = 4096
+IPV6_PREFIX_BITS = 64
+"""One client owns a whole /64, so it gains nothing from another address in it."""
+MAX_HEADER_BYTES = 512
+"""Bytes read from the end of the header: more than any chain of proxies adds."""
+CACHED_ADDRESSES = 4096
 
 _FOR = re.compile(r'for=("[^"]*"|[^;,\s]*)', re.IGNORECASE)
 _PORT = re.compile(r":\d+$")
 
 
-class Addresses:
-    """Tells the addresses of clients behind some proxies, which speak of them in one header."""
+class ClientAddresses:
+    """Finds the addresses of clients behind trusted proxies, which name them in one header."""
 
     def __init__(self, proxies: Sequence[Network], header: str) -> None:
         self._proxies = proxies
         self._header = header.encode()
         self._hops = _forwarded if header == FORWARDED else _forwarded_for
-        self._client = lru_cache(maxsize=REMEMBERED)(self._find)
+        self._client = lru_cache(maxsize=CACHED_ADDRESSES)(self._find)
 
     def of(self, peer: str, headers: Mapping[bytes, bytes]) -> str:
-        """Gives the address that a request is counted for; `peer` is that of its connection."""
+        """Returns the network that a request counts for; `peer` is the connection's address."""
         if self._proxies and (sent := headers.get(self._header)):
-            return self._client(peer, sent[-READ_BYTES:])
-        return counted(peer)
+            return self._client(peer, sent[-MAX_HEADER_BYTES:])
+        return client_network(peer)
 
     def _find(self, peer: str, sent: bytes) -> str:
         client = peer
         for hop in reversed((*self._hops(sent.decode("latin-1")), peer)):
-            # What is no address was not known to the proxy, which answers for it then.
+            # A proxy that does not know the address writes a word: the request counts for it.
             if (address := _parsed(hop)) is None:
                 break
             client = str(address)
             if not is_within(client, self._proxies):
                 break
-        return counted(client)
+        return client_network(client)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def counted(address: str) -> str:
-    """Gives what an address is counted as: itself, or the network that its owner has."""
+@lru_cache(maxsize=CACHED_ADDRESSES)
+def client_network(address: str) -> str:
+    """Returns the address of IPv4, or the /64 network of IPv6, that one client owns."""
     parsed = _parsed(address)
     if not isinstance(parsed, IPv6Address):
         return str(parsed or "")
-    return str(ip_network((parsed, HOUSEHOLD_BITS), strict=False))
+    return str(ip_network((parsed, IPV6_PREFIX_BITS), strict=False))
 
 
 def is_within(address: str, networks: Sequence[Network]) -> bool:
@@ -72,12 +72,12 @@ def _forwarded_for(sent: str) -> list[str]:
 
 
 def _forwarded(sent: str) -> list[str]:
-    """Reads RFC 7239. What opens a quote before ours hides its own address, and names no other."""
+    """Parses RFC 7239. A client's unclosed quote can hide its own address only."""
     return [hop.strip('"') for hop in _FOR.findall(sent)]
 
 
 def _parsed(hop: str) -> Address | None:
-    """Reads an address: bare, with a port, or in the brackets of IPv6."""
+    """Parses an address: bare, with a port, or in the brackets of IPv6."""
     text = hop.strip()
     if text.startswith("[") or text.count(":") == 1:
         text = _PORT.sub("", text).removeprefix("[").removesuffix("]")

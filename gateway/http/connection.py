@@ -17,9 +17,9 @@ from gateway.http.limits import LIMITS, Limits
 from gateway.http.messages import Request
 from gateway.http.parser import Phase, Reader
 from gateway.http.routing import UNMATCHED
-from gateway.http.server.connection_budget import Connections, Room
-from gateway.http.server.pipeline import Conversation
-from gateway.http.server.serialization import encoded
+from gateway.http.server.connection_budget import ConnectionBudget, Slot
+from gateway.http.server.pipeline import Pipeline
+from gateway.http.server.serialization import serialize
 from services.kit.concurrency.timer import Deadline
 from services.kit.rpc.errors import Refusal, Unavailable
 
@@ -33,7 +33,7 @@ class LimitedProtocol(asyncio.Protocol):
     """
 
     app: App
-    connections: Connections
+    connections: ConnectionBudget
     limits: Limits = LIMITS
 
     def __init__(self, server_state: ServerState, **_: Any) -> None:
@@ -50,12 +50,12 @@ class LimitedProtocol(asyncio.Protocol):
         """Accepts a connection, or refuses it where there is no room at all."""
         self._transport = cast(asyncio.Transport, transport)
         self._peer: str = (transport.get_extra_info("peername") or ("",))[0]
-        self._conversation = Conversation(
-            self.app, self._transport, self._server_state.tasks, self._rested
+        self._pipeline = Pipeline(
+            self.app, self._transport, self._server_state.tasks, self._became_idle
         )
         self._server_state.connections.add(cast(Any, self))
-        self._room = self.connections.admit(self, self._peer)
-        if self._room is Room.NONE:
+        self._slot = self.connections.admit(self, self._peer)
+        if self._slot is Slot.NONE:
             self._refuse(Unavailable())
         else:
             self._watch()
@@ -65,7 +65,7 @@ class LimitedProtocol(asyncio.Protocol):
         self._server_state.connections.discard(cast(Any, self))
         self.connections.remove(self)
         self._deadline.close()
-        self._conversation.drop()
+        self._pipeline.abandon()
         self._reader.close()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
@@ -73,9 +73,9 @@ class LimitedProtocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answers a client that only closed its own side; it has no further request then."""
         is_whole = self._reader.phase is Phase.NOTHING
-        if not self._conversation.is_busy or not is_whole or self._is_refused:
+        if not self._pipeline.is_busy or not is_whole or self._is_refused:
             return False
-        self._conversation.end()
+        self._pipeline.finish()
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -84,7 +84,7 @@ class LimitedProtocol(asyncio.Protocol):
             return
         if self._is_idle:
             self._is_idle = False
-            self.connections.wake(self)
+            self.connections.mark_busy(self)
         refusal = self._reader.feed(data)
         if refusal is not None:
             self._refuse(refusal)
@@ -94,18 +94,18 @@ class LimitedProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Gives a client that does not read its answers a while to do so."""
-        self._conversation.pause_writing()
+        self._pipeline.pause_writing()
         self._write_deadline = self._loop.call_later(
             self.limits.write_seconds, self._transport.abort
         )
 
     def resume_writing(self) -> None:
         """Goes on once the client reads."""
-        self._conversation.resume_writing()
+        self._pipeline.resume_writing()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
 
-    def make_way(self) -> bool:
+    def close_if_idle(self) -> bool:
         """Closes an idle connection for a newcomer, unless something is on its way."""
         if self._transport.get_write_buffer_size() or _has_unread_bytes(self._transport):
             return False
@@ -114,16 +114,16 @@ class LimitedProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Ends when idle; one that is new gets a moment for the request that it was opened for."""
-        if self._conversation.is_new and not self._is_refused:
-            self._loop.call_later(self.limits.linger_seconds, self._conversation.end)
+        if self._pipeline.is_new and not self._is_refused:
+            self._loop.call_later(self.limits.linger_seconds, self._pipeline.finish)
         else:
-            self._conversation.end()
+            self._pipeline.finish()
 
     def _received(self) -> Refusal | None:
         """Hands a complete request to the application."""
         reader = self._reader
         route, variables, _ = self.app.find(reader.method, reader.path)
-        if self._room is Room.SPARE and not route.is_vital:
+        if self._slot is Slot.RESERVED and not route.is_vital:
             return Unavailable()
         request = Request(
             reader.method,
@@ -135,20 +135,20 @@ class LimitedProtocol(asyncio.Protocol):
             reader.body,
             self._peer,
         )
-        is_last = reader.is_last or self._room is Room.SPARE
-        self._conversation.ask(route.handle, request, is_last=is_last)
+        is_last = reader.is_last or self._slot is Slot.RESERVED
+        self._pipeline.add(route.handle, request, is_last=is_last)
         return None
 
     def _invite_body(self) -> None:
         """Tells a client to send its body if it waits for that; others come first."""
-        if not self._conversation.is_busy and self._reader.invites():
+        if not self._pipeline.is_busy and self._reader.invites():
             self._transport.write(CONTINUE)
 
     def _watch(self) -> None:
         """Keeps the deadline of what is waited for; a request that came whole has none."""
         phase = self._reader.phase
         if phase is Phase.NOTHING:
-            if self._conversation.is_busy:
+            if self._pipeline.is_busy:
                 self._watched = phase
                 self._deadline.clear()
                 return
@@ -159,7 +159,7 @@ class LimitedProtocol(asyncio.Protocol):
             seconds = limits.head_seconds if phase is Phase.HEAD else limits.body_seconds
             self._deadline.set(seconds)
 
-    def _rested(self) -> None:
+    def _became_idle(self) -> None:
         """Waits for the next request, or for the client to read the last response."""
         if self._transport.is_closing():
             self._deadline.set(self.limits.write_seconds)
@@ -167,7 +167,7 @@ class LimitedProtocol(asyncio.Protocol):
             self._watched = Phase.NOTHING
             self._deadline.set(self.limits.idle_seconds)
             self._is_idle = True
-            self.connections.rest(self)
+            self.connections.mark_idle(self)
         else:
             self._invite_body()
 
@@ -185,9 +185,9 @@ class LimitedProtocol(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Answers and closes; the client gets a moment to read that, whatever it still sends."""
         self._is_refused = True
-        if self._conversation.is_busy:
+        if self._pipeline.is_busy:
             self._deadline.clear()
-            self._conversation.end()  # The answers before it come first, and are the last.
+            self._pipeline.finish()  # The answers before it come first, and are the last.
             return
         self._transport.write(self._response(refusal))
         self._transport.write_eof()
@@ -198,7 +198,7 @@ class LimitedProtocol(asyncio.Protocol):
         sent = self._reader.sent_headers
         response = self.app.refuse(refusal, sent.get(b"origin"))
         metrics.REQUESTS.labels(UNMATCHED, "other", response.status).inc()
-        return encoded(response, headers.request_id(sent.get(b"x-request-id")), closes=True)
+        return serialize(response, headers.request_id(sent.get(b"x-request-id")), closes=True)
 
 
 def _has_unread_bytes(transport: asyncio.BaseTransport) -> bool:

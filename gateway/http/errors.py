@@ -21,6 +21,7 @@ Statuses and `Retry-After` come from the Reason enum of the contract.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import grpc
 import orjson
@@ -129,6 +130,8 @@ class Reply:
     status: int
     headers: tuple[Header, ...]
     body: bytes
+    details: str
+    """Full name of the message that the details of a refusal are, or ""."""
     metadata_headers: Mapping[str, bytes]
     """The headers that carry metadata of a refusal, by the keys of that."""
 
@@ -137,10 +140,13 @@ REPLIES: Mapping[str, Reply]
 """The reply to each reason of the contract; a response outside it is a defect."""
 
 
-def response(refusal: errors.Refusal, location: Location = NOWHERE) -> Response:
+def response(
+    refusal: errors.Refusal, location: Location = NOWHERE, details: Any = None
+) -> Response:
     """Makes the HTTP response to a refusal.
 
-    `location` is that of the resource which a refusal may name by its metadata.
+    `location` is that of the resource which a refusal may name by its metadata; `details` are those
+    of the refusal as JSON, if it has any.
     """
     reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
     headers = reply.headers
@@ -153,7 +159,9 @@ def response(refusal: errors.Refusal, location: Location = NOWHERE) -> Response:
         headers = _without(headers, own) + own
     body = reply.body
     if refusal.reason == errors.ValidationFailed.reason:
-        body = _with_details(refusal)
+        details = _violations(refusal)
+    if details is not None:
+        body = orjson.dumps({"error": refusal.reason.lower(), "details": details})
     return Response(reply.status, headers, body)
 
 
@@ -186,12 +194,11 @@ def _limit_headers(metadata: Mapping[str, str]) -> tuple[Header, ...]:
     )
 
 
-def _with_details(refusal: errors.Refusal) -> bytes:
-    details = [
+def _violations(refusal: errors.Refusal) -> list[dict[str, str]]:
+    return [
         {"path": printable(violation.path), "message": printable(violation.message)}
         for violation in refusal.violations[:MAX_DETAILS]
     ]
-    return orjson.dumps({"error": refusal.reason.lower(), "details": details})
 
 
 def _without(headers: tuple[Header, ...], others: tuple[Header, ...]) -> tuple[Header, ...]:
@@ -217,7 +224,7 @@ def _reply(value: reasons_pb2.Reason.ValueType) -> Reply:
         each.metadata: each.header.lower().encode() for each in (*_OF_ANY_REASON, *reason.headers)
     }
     body = orjson.dumps({"error": reason_name(value).lower()})
-    return Reply(reason.status, headers, body, carried)
+    return Reply(reason.status, headers, body, reason.details, carried)
 
 
 _OF_ANY_REASON = reasons_pb2.Reason.DESCRIPTOR.GetOptions().Extensions[reasons_pb2.refusal_headers]

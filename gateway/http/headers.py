@@ -4,11 +4,11 @@ import random
 import re
 from functools import lru_cache
 
-from gateway.contract.bindings import KEY_HEADER
+from gateway.contract.bindings import ACCEPT_ENCODING, KEY_HEADER
 from gateway.http.errors import InvalidKey, UnsupportedMediaType
 from gateway.http.messages import JSON
 
-IF_MATCH = "If-Match"
+CONDITIONS = frozenset({"If-Match", "If-None-Match"})
 GZIP_SUFFIX = b"-gzip"
 """Ends the ETag of a compressed answer, as another encoding is another representation."""
 
@@ -28,11 +28,13 @@ def request_id(sent: bytes | None) -> str:
     return f"{random.getrandbits(128):032x}"
 
 
-def field_value(header: str, sent: bytes) -> str:
+def field_value(header: str, sent: bytes) -> str | bool:
     """Reads a header that carries a field of the request. Raises InvalidKey."""
+    if header == ACCEPT_ENCODING:
+        return accepts_gzip(sent)
     if header == KEY_HEADER:
         return idempotency_key(sent)
-    if header == IF_MATCH:
+    if header in CONDITIONS:
         # Services know versions, and nothing of how an answer was compressed.
         sent = sent.replace(GZIP_SUFFIX + b'"', b'"')
     return sent.decode("latin-1")
@@ -63,10 +65,15 @@ def idempotency_key(sent: bytes) -> str:
     return key.decode()
 
 
-def expect_json(media_type: bytes | None, encoding: bytes | None) -> None:
-    """Raises UnsupportedMediaType unless a body is announced as JSON in UTF-8, not compressed."""
+def expect_identity(encoding: bytes | None) -> None:
+    """Raises UnsupportedMediaType for a body that is announced as compressed."""
     if encoding is not None and encoding.lower() != b"identity":
         raise UnsupportedMediaType
+
+
+def expect_json(media_type: bytes | None, encoding: bytes | None) -> None:
+    """Raises UnsupportedMediaType unless a body is announced as JSON in UTF-8, not compressed."""
+    expect_identity(encoding)
     if media_type != JSON and (media_type is None or not _is_json(media_type)):
         raise UnsupportedMediaType
 

@@ -1,4 +1,4 @@
-"""What comes in and what goes out: a request that was read whole, and its answer."""
+"""HTTP messages: a request that was received completely, and its response."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
@@ -9,11 +9,10 @@ JSON = b"application/json"
 
 
 class Request(NamedTuple):
-    """A request.
+    """A request; a named tuple, as a frozen dataclass takes a microsecond more to create.
 
-    A named tuple, as making a frozen dataclass takes a microsecond more. `path` and `query` are as
-    sent; `variables` are the decoded parts of the path; a header that was sent several times is
-    joined with commas; `peer` is the address of the connection.
+    `path` and `query` are as sent; `variables` are decoded from the path; the values of a repeated
+    header are joined with commas; `peer` is the address of the connection.
     """
 
     method: str
@@ -27,7 +26,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A whole answer; the length, the request's id and the date are added when it is sent."""
+    """A response; its length, the request id and the date are added when it is serialized."""
 
     status: int
     headers: Sequence[Header]
@@ -43,14 +42,14 @@ JSON_HEADERS: Sequence[Header] = (
 
 
 def json_headers(cache_seconds: int) -> Sequence[Header]:
-    """Gives the headers of JSON that anybody may keep for so long; for 0 seconds nobody may."""
+    """Returns the headers of JSON that any cache may keep; for 0 seconds none may."""
     if not cache_seconds:
         return JSON_HEADERS
     return ((b"content-type", JSON), (b"cache-control", b"public, max-age=%d" % cache_seconds))
 
 
 def joined(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
-    """Maps each header's name, in lower case, to its value; repeated ones are joined (RFC 9110)."""
+    """Maps the names of headers to their values; repeated headers are joined (RFC 9110)."""
     found = dict(headers)
     if len(found) == len(headers):
         return found

@@ -22,7 +22,7 @@ class Route:
 
     `location` is the template of the resource that a refusal may name, `media_type` what a success
     is answered in. A constant route always answers with the same body, a vital one also where there
-    is no room for others.
+    is no room for others. A route that `has_encoding` compresses its answers itself.
     """
 
     method: str
@@ -32,6 +32,7 @@ class Route:
     location: str = ""
     is_constant: bool = False
     is_vital: bool = False
+    has_encoding: bool = False
 
 
 class Match(NamedTuple):

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from gateway.admission import quotas
 from gateway.codec import constraints, paging
-from gateway.contract.bindings import KEY_HEADER, Binding, Field, fields
+from gateway.contract.bindings import ACCEPT_ENCODING, KEY_HEADER, Binding, Field, fields
 from gateway.contract.comments import Comments, of_endpoint
 from gateway.http.response_headers import HEADERS
 from gateway.reference import access, examples, names
@@ -115,7 +115,7 @@ def _operation(binding: Binding, schemas: Schemas) -> Schema:
 
 
 def _limits(binding: Binding) -> str:
-    said = [f"- {quotas.described(quota)}" for quota in binding.rule.quotas]
+    said = [f"- {quotas.describe(quota)}" for quota in binding.rule.quotas]
     return "\n".join(("**Limits:**", "", *said)) if said else ""
 
 
@@ -133,6 +133,8 @@ def _parameters(binding: Binding, schemas: Schemas) -> Iterator[Schema]:
     for field in binding.query_fields:
         yield _parameter(field, field.name, "query", schemas)
     for field in binding.header_fields:
+        if field.rule.request_header == ACCEPT_ENCODING:
+            continue  # HTTP clients send it by themselves.
         yield _parameter(field, field.rule.request_header, "header", schemas)
 
 
@@ -156,5 +158,7 @@ def _parameter(field: Field, name: str, place: str, schemas: Schemas) -> Schema:
 
 
 def _request_body(binding: Binding, schemas: Schemas) -> Schema:
+    if binding.has_raw_request:
+        return {"required": True, "content": {"*/*": {"schema": {}}}}
     content = {"schema": schemas.body(binding), "example": examples.sample_body(binding)}
     return {"required": True, "content": {"application/json": content}}

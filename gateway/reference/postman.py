@@ -207,7 +207,7 @@ class Requests:
         }
         if binding.rule.access == rest_pb2.ACCESS_PUBLIC:
             request["auth"] = {"type": "noauth"}
-        if binding.body:
+        if binding.body and not binding.has_raw_request:
             request["header"].insert(0, {"key": "Content-Type", "value": "application/json"})
             request["body"] = {
                 "mode": "raw",

@@ -1,14 +1,21 @@
 """The answers of an endpoint as its documentation tells them: successes, and its own refusals."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor
 
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
-from gateway.contract.bindings import ETAG_HEADER, Binding, reason_name
+from gateway.contract.bindings import (
+    ENCODING_HEADER,
+    ETAG_HEADER,
+    JSON,
+    Binding,
+    find_message,
+    reason_name,
+)
 from gateway.http import errors
 from gateway.http.response_headers import HEADERS
 from gateway.reference.schemas import Schema, Schemas
@@ -46,7 +53,7 @@ GENERAL: Reasons = (
 
 OTHERS = "Error"
 
-_DETAILS: Schema = {
+_VIOLATIONS: Schema = {
     "type": "array",
     "items": {
         "type": "object",
@@ -60,8 +67,11 @@ _DETAILS: Schema = {
 class Responses:
     """The answers of all endpoints; refusals that several share are kept once."""
 
-    def __init__(self, schemas: Schemas) -> None:
+    def __init__(
+        self, schemas: Schemas, replies: Mapping[str, errors.Reply] = errors.REPLIES
+    ) -> None:
         self._schemas = schemas
+        self._replies = replies
         self.components: dict[str, Schema] = {}
 
     def of(self, binding: Binding) -> dict[str, Schema]:
@@ -76,11 +86,13 @@ class Responses:
     def _successes(self, binding: Binding) -> dict[str, Schema]:
         usual, other = binding.rule.success_status or HTTPStatus.OK, binding.rule.other_success
         statuses = {usual, other.status} if other.field else {usual}
+        statuses -= {HTTPStatus.NOT_MODIFIED}
         return {str(int(status)): self._success(binding) for status in sorted(statuses)}
 
     def _not_modified(self, binding: Binding) -> dict[str, Schema]:
         """Describes the answer to a read whose ETag the client sent in `If-None-Match`."""
-        if not binding.is_read or ETAG_HEADER not in _success_headers(binding):
+        is_tagged = binding.is_read and ETAG_HEADER in _success_headers(binding)
+        if not is_tagged and binding.rule.other_success.status != HTTPStatus.NOT_MODIFIED:
             return {}
         headers = _headers(_success_headers(binding))
         return {"304": {"description": "`If-None-Match` names what there is.", "headers": headers}}
@@ -88,6 +100,8 @@ class Responses:
     def _success(self, binding: Binding) -> Schema:
         if binding.rule.success_status == HTTPStatus.NO_CONTENT:
             return {"description": "Done.", "headers": _headers(())}
+        if binding.has_raw_response:
+            return self._raw(binding)
         shown = binding.response_body_type
         if isinstance(shown, Descriptor):
             schema = self._schemas.response(shown)
@@ -98,6 +112,14 @@ class Responses:
         elif binding.rule.paging == rest_pb2.PAGING_NUMBER:
             schema = _envelope(schema)
         return _response("Done.", schema, _success_headers(binding))
+
+    def _raw(self, binding: Binding) -> Schema:
+        """Describes bytes of a service by their media type, and by a message if they are JSON."""
+        schema: Schema = {}
+        if (shown := binding.shown_as) is not None:
+            schema = self._schemas.response(shown.message)
+            schema = {"type": "array", "items": schema} if shown.is_repeated else schema
+        return _response("Done.", schema, _success_headers(binding), binding.media_type)
 
     def _refusal(self, status: int, reasons: list[str]) -> Schema:
         """Describes refusals of one status; its schema admits the general ones of it as well."""
@@ -113,9 +135,19 @@ class Responses:
 
     def _refusing(self, key: str, description: str, reasons: list[str]) -> Schema:
         headers = {name for reason in reasons for name in _refusal_headers(reason)}
-        codes = [reason.lower() for reason in reasons]
-        self.components[key] = _response(description, _error(codes), sorted(headers))
+        self.components[key] = _response(description, self._error(reasons), sorted(headers))
         return {"$ref": f"#/components/responses/{key}"}
+
+    def _error(self, reasons: list[str]) -> Schema:
+        codes = [reason.lower() for reason in reasons]
+        schema = _object({"error": {"type": "string", "enum": codes}})
+        details = [_VIOLATIONS] if ValidationFailed.reason in reasons else []
+        for name in dict.fromkeys(self._replies[reason].details for reason in reasons):
+            details += [self._schemas.response(find_message(name))] if name else []
+        if details:
+            one, *others = details
+            schema["properties"]["details"] = {"anyOf": details} if others else one
+        return schema
 
 
 def special(binding: Binding) -> list[str]:
@@ -138,7 +170,8 @@ def _general() -> list[str]:
 
 
 def _success_headers(binding: Binding) -> list[str]:
-    headers = [field.rule.response_header for _, field in binding.response_header_fields]
+    repeated = (field.rule.response_header for _, field in binding.response_header_fields)
+    headers = [name for name in repeated if name != ENCODING_HEADER]
     if binding.revision_field:
         headers.append(ETAG_HEADER)
     if binding.rule.location:
@@ -161,24 +194,18 @@ def _refusal_headers(reason: str) -> Iterator[str]:
         yield from (name for name in HEADERS if name.lower().encode() in carried)
 
 
-def _response(description: str, schema: Schema, headers: Sequence[str]) -> Schema:
+def _response(
+    description: str, schema: Schema, headers: Sequence[str], media_type: str = JSON
+) -> Schema:
     return {
         "description": description,
         "headers": _headers(headers),
-        "content": {"application/json": {"schema": schema}},
+        "content": {media_type: {"schema": schema}},
     }
 
 
 def _headers(names: Sequence[str]) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
-
-
-def _error(codes: list[str]) -> Schema:
-    schema = _object({"error": {"type": "string", "enum": codes}})
-    if ValidationFailed.reason.lower() not in codes:
-        return schema
-    schema["properties"]["details"] = _DETAILS
-    return schema
 
 
 def _envelope(rows: Schema) -> Schema:

@@ -12,6 +12,7 @@ from gateway.codec import constraints, scalars
 from gateway.contract import bindings
 from gateway.contract.bindings import Binding, Field
 from gateway.contract.comments import Comments
+from gateway.contract.unwrapped import only_field
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -57,6 +58,8 @@ class Schemas:
         return self.comments.get(full_name, "")
 
     def _response_schema(self, message: Descriptor) -> Schema:
+        if only := only_field(message):
+            return self.response_field(only.descriptor) | self._described(message.full_name)
         properties: dict[str, Schema] = {}
         for field in bindings.fields(message):
             schema = self.response_field(field.descriptor)
@@ -68,8 +71,11 @@ class Schemas:
         return self._object(message, properties, shown)
 
     def _nested(self, message: Descriptor) -> Schema:
-        fields = bindings.fields(message)
         name = f"{message.name}Input"
+        if only := only_field(message):
+            described = self._described(message.full_name)
+            return self._component(name, lambda: self._sent_value(only) | described)
+        fields = bindings.fields(message)
         return self._component(name, lambda: self._sent(message, fields, is_update=False))
 
     def _sent(self, message: Descriptor, fields: Sequence[Field], *, is_update: bool) -> Schema:
@@ -82,16 +88,20 @@ class Schemas:
         )
 
     def _sent_field(self, field: Field) -> Schema:
+        schema = self._sent_value(field)
+        schema["description"] = self.comment(field.descriptor.full_name)
+        return schema if constraints.is_needed(field) else nullable(schema)
+
+    def _sent_value(self, field: Field) -> Schema:
         entry = bindings.map_entry(field.descriptor)
         schema = self._one(
             entry[1] if entry else field.descriptor, self._nested, constraints.scalar
         )
         if entry:
-            schema = constraints.mapping(field.descriptor, schema)
-        elif field.descriptor.is_repeated:
-            schema = constraints.array(field.descriptor, schema)
-        schema["description"] = self.comment(field.descriptor.full_name)
-        return schema if constraints.is_needed(field) else nullable(schema)
+            return constraints.mapping(field.descriptor, schema)
+        if field.descriptor.is_repeated:
+            return constraints.array(field.descriptor, schema)
+        return schema
 
     def _one(
         self,

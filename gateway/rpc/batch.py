@@ -156,7 +156,12 @@ def _refusal(status: bytes) -> Refusal:
     if verdict is None:
         return Internal()
     return Received(
-        verdict.code, verdict.reason, verdict.metadata, verdict.violations, str(verdict)
+        verdict.code,
+        verdict.reason,
+        verdict.metadata,
+        verdict.violations,
+        str(verdict),
+        details=verdict.details,
     )
 
 

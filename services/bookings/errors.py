@@ -100,7 +100,7 @@ class SeatNotFound(Refusal):
         violations: Sequence[Violation] = (),
         **metadata: object,
     ) -> None:
-        super().__init__(violations=violations, **metadata)
+        super().__init__(violations=violations, details=None, **metadata)
         self.seat_ids = seat_ids
 
 
@@ -141,7 +141,7 @@ class SeatsUnavailable(Refusal):
         violations: Sequence[Violation] = (),
         **metadata: object,
     ) -> None:
-        super().__init__(violations=violations, **metadata)
+        super().__init__(violations=violations, details=None, **metadata)
         self.shortage = shortage or Shortage()
 
 

@@ -24,42 +24,42 @@ BATCHES = batch_pb2.DESCRIPTOR.services_by_name["BatchService"]
 SERVICE = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Happening = Callable[[Context], Awaitable[None]]
+Reaction = Callable[[Context], Awaitable[None]]
 
 
-def refuse(refusal: errors.Refusal) -> Happening:
-    """Makes a call end as the services refuse."""
+def refuse(refusal: errors.Refusal) -> Reaction:
+    """Returns a reaction that refuses a call, as the services do."""
 
-    async def happen(context: Context) -> None:
+    async def react(context: Context) -> None:
         await errors.abort(context, refusal)
 
-    return happen
+    return react
 
 
-def fail(code: grpc.StatusCode) -> Happening:
-    """Makes a call end as a broken transport does, without a verdict."""
+def fail(code: grpc.StatusCode) -> Reaction:
+    """Returns a reaction that ends a call with a bare status, as a broken transport does."""
 
-    async def happen(context: Context) -> None:
+    async def react(context: Context) -> None:
         await context.abort(code, "cut short")
 
-    return happen
+    return react
 
 
 async def hang(context: Context) -> None:
-    """Keeps a call until its caller gives up."""
+    """Holds a call until its caller gives up."""
     await context.wait_for_disconnection()  # type: ignore[attr-defined]
 
 
 @dataclass
 class Bookings:
-    """Answers once all that the test lets happen has happened, one thing for each call."""
+    """Takes one scripted reaction for each call, and answers the calls after the last one."""
 
-    happenings: list[Happening] = field(default_factory=list)
+    reactions: list[Reaction] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
     metadata: list[dict[str, Any]] = field(default_factory=list)
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """Serves the methods that the tests call."""
+        """Returns the handler of the methods that the tests call."""
         handlers = {
             name: grpc.unary_unary_rpc_method_handler(
                 partial(self._answer, response=response),
@@ -74,7 +74,7 @@ class Bookings:
         return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
 
     def batch_handler(self) -> grpc.GenericRpcHandler:
-        """Serves batches, which carry no key."""
+        """Returns the handler of batches, which have no key."""
         answer = partial(self._answer, response=batch_pb2.BatchResponse())
         handler = grpc.unary_unary_rpc_method_handler(
             answer,
@@ -86,14 +86,14 @@ class Bookings:
     async def _answer(self, request: Any, context: Context, response: Any) -> Any:
         self.requests.append(request)
         self.metadata.append(dict(context.invocation_metadata() or ()))
-        if self.happenings:
-            await self.happenings.pop(0)(context)
+        if self.reactions:
+            await self.reactions.pop(0)(context)
         return response
 
 
 @contextlib.asynccontextmanager
 async def served(bookings: Bookings) -> AsyncIterator[str]:
-    """Serves on a port of its own; returns the address."""
+    """Serves on a free port; yields the address."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((bookings.handler(), bookings.batch_handler()))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -104,13 +104,13 @@ async def served(bookings: Bookings) -> AsyncIterator[str]:
 
 @pytest.fixture
 def bookings() -> Bookings:
-    """Returns the service to be called."""
+    """Returns the service that the tests call."""
     return Bookings()
 
 
 @pytest.fixture
 async def channel(bookings: Bookings) -> AsyncIterator[grpc.aio.Channel]:
-    """Opens a channel of the client's to the service."""
+    """Opens a channel to the service, as users of the package do."""
     async with (
         served(bookings) as address,
         connect(address) as opened,
@@ -125,15 +125,13 @@ def stub(channel: grpc.aio.Channel) -> Any:
 
 
 async def test_call_gives_the_response(stub: Any) -> None:
-    """What the service answers is what the caller gets."""
+    """A caller could get another response than the service sent."""
     assert await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS) == RESERVED
 
 
-async def test_lost_write_is_repeated_with_the_key_that_it_was_given(
-    stub: Any, bookings: Bookings
-) -> None:
-    """All attempts carry one key, so that they book once; the caller's request stays as it was."""
-    bookings.happenings = [fail(grpc.StatusCode.UNAVAILABLE), refuse(errors.OutcomeUnknown())]
+async def test_lost_write_is_repeated_with_the_same_key(stub: Any, bookings: Bookings) -> None:
+    """A repeated write could book twice, or the caller's own request be changed."""
+    bookings.reactions = [fail(grpc.StatusCode.UNAVAILABLE), refuse(errors.OutcomeUnknown())]
     assert await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS) == RESERVED
     keys = [request.request_id for request in bookings.requests]
     assert len(keys) == MAX_ATTEMPTS
@@ -142,23 +140,23 @@ async def test_lost_write_is_repeated_with_the_key_that_it_was_given(
     assert not RESERVE.request_id
 
 
-async def test_two_calls_have_two_keys(stub: Any, bookings: Bookings) -> None:
-    """A key that was made up is for one call: the next one asks for something new."""
+async def test_each_call_has_its_own_key(stub: Any, bookings: Bookings) -> None:
+    """A second booking could get the response to the first one."""
     await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     assert bookings.requests[0].request_id != bookings.requests[1].request_id
 
 
 async def test_key_of_the_caller_is_kept(stub: Any, bookings: Bookings) -> None:
-    """Who brings a key of their own can ask again after a crash."""
+    """A program that repeats its key after a crash could book twice."""
     request = bookings_pb2.ReserveRequest(event_id=1, user_id="ada", request_id="mine")
     await call(stub.Reserve, request, timeout_seconds=TIMEOUT_SECONDS)
     assert bookings.requests[0].request_id == "mine"
 
 
 async def test_lost_read_is_repeated(stub: Any, bookings: Bookings) -> None:
-    """Reading twice changes nothing."""
-    bookings.happenings = [fail(grpc.StatusCode.UNKNOWN), refuse(errors.Unavailable())]
+    """A read could fail although another attempt would succeed."""
+    bookings.reactions = [fail(grpc.StatusCode.UNKNOWN), refuse(errors.Unavailable())]
     await call(stub.GetBooking, READ, timeout_seconds=TIMEOUT_SECONDS)
     assert bookings.requests == [READ] * MAX_ATTEMPTS
 
@@ -166,8 +164,8 @@ async def test_lost_read_is_repeated(stub: Any, bookings: Bookings) -> None:
 async def test_write_that_cannot_carry_a_key_is_sent_once(
     channel: grpc.aio.Channel, bookings: Bookings
 ) -> None:
-    """Without a key, sending again might book twice."""
-    bookings.happenings = [fail(grpc.StatusCode.UNAVAILABLE)]
+    """A write without a key could be done twice."""
+    bookings.reactions = [fail(grpc.StatusCode.UNAVAILABLE)]
     stub: Any = batch_pb2_grpc.BatchServiceStub(channel)
     with pytest.raises(Refused) as refused:
         await call(stub.Batch, batch_pb2.BatchRequest(), timeout_seconds=TIMEOUT_SECONDS)
@@ -175,9 +173,9 @@ async def test_write_that_cannot_carry_a_key_is_sent_once(
     assert len(bookings.requests) == 1
 
 
-async def test_refusal_tells_why_and_is_final(stub: Any, bookings: Bookings) -> None:
-    """A verdict is not asked for again; its reason, metadata and key reach the caller."""
-    bookings.happenings = [refuse(SoldOut(inventory_revision=50))]
+async def test_refusal_has_its_reason_and_is_not_repeated(stub: Any, bookings: Bookings) -> None:
+    """A refusal could be repeated, or its reason, metadata or key not reach the caller."""
+    bookings.reactions = [refuse(SoldOut(inventory_revision=50))]
     with pytest.raises(Refused) as refused:
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     assert refused.value.reason == "SOLD_OUT"
@@ -188,18 +186,18 @@ async def test_refusal_tells_why_and_is_final(stub: Any, bookings: Bookings) -> 
 
 
 async def test_refusal_names_the_fields(stub: Any, bookings: Bookings) -> None:
-    """Each field that breaks its rule comes with what is wrong with it."""
+    """A caller could not see which field is wrong."""
     violations = [errors.Violation("user_id", "is too long")]
-    bookings.happenings = [refuse(errors.ValidationFailed(violations=violations))]
+    bookings.reactions = [refuse(errors.ValidationFailed(violations=violations))]
     with pytest.raises(Refused) as refused:
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     assert refused.value.reason == "VALIDATION_ERROR"
     assert refused.value.fields == {"user_id": "is too long"}
 
 
-async def test_attempt_still_in_flight_is_waited_for(stub: Any, bookings: Bookings) -> None:
-    """The service may still be at an attempt that was given up: its answer will be the answer."""
-    bookings.happenings = [
+async def test_own_attempt_in_flight_is_waited_for(stub: Any, bookings: Bookings) -> None:
+    """A caller could be refused because of its own first attempt, which is still at work."""
+    bookings.reactions = [
         fail(grpc.StatusCode.UNAVAILABLE),
         refuse(errors.RequestInProgress()),
     ]
@@ -207,53 +205,53 @@ async def test_attempt_still_in_flight_is_waited_for(stub: Any, bookings: Bookin
 
 
 async def test_key_in_flight_elsewhere_is_a_refusal(stub: Any, bookings: Bookings) -> None:
-    """Somebody else at work with the same key is for the caller to know."""
-    bookings.happenings = [refuse(errors.RequestInProgress())]
+    """A caller could wait for a request of somebody else that has the same key."""
+    bookings.reactions = [refuse(errors.RequestInProgress())]
     with pytest.raises(Refused, match="REQUEST_IN_PROGRESS"):
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
 
 
-async def test_doubt_outlives_attempts_that_did_nothing(stub: Any, bookings: Bookings) -> None:
-    """That the last attempt did nothing says nothing about the first, which may have booked."""
-    bookings.happenings = [fail(grpc.StatusCode.UNAVAILABLE)]
-    bookings.happenings += [refuse(errors.Unavailable())] * (MAX_ATTEMPTS - 1)
+async def test_outcome_stays_unknown_after_refused_attempts(stub: Any, bookings: Bookings) -> None:
+    """A write whose first attempt may have booked could be reported as not done."""
+    bookings.reactions = [fail(grpc.StatusCode.UNAVAILABLE)]
+    bookings.reactions += [refuse(errors.Unavailable())] * (MAX_ATTEMPTS - 1)
     with pytest.raises(Refused, match="OUTCOME_UNKNOWN"):
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
 
 
 @pytest.mark.parametrize(
-    "happening",
+    "reaction",
     [refuse(errors.Unavailable()), fail(grpc.StatusCode.RESOURCE_EXHAUSTED)],
     ids=["refused", "busy"],
 )
-async def test_what_was_never_done_is_unavailable(
-    stub: Any, bookings: Bookings, happening: Happening
+async def test_write_that_no_attempt_did_is_unavailable(
+    stub: Any, bookings: Bookings, reaction: Reaction
 ) -> None:
-    """Where every attempt certainly did nothing, the caller hears so."""
-    bookings.happenings = [happening] * MAX_ATTEMPTS
+    """A caller could be left in doubt although no attempt did anything."""
+    bookings.reactions = [reaction] * MAX_ATTEMPTS
     with pytest.raises(Refused, match="UNAVAILABLE"):
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
 
 
 async def test_attempt_that_hangs_leaves_time_for_another(stub: Any, bookings: Bookings) -> None:
-    """A replica that never answers does not use up the whole deadline."""
-    bookings.happenings = [hang]
+    """A replica that never answers could use up the whole deadline."""
+    bookings.reactions = [hang]
     started = time.monotonic()
     assert await call(stub.Reserve, RESERVE, timeout_seconds=2) == RESERVED
     assert time.monotonic() - started < 2
 
 
 async def test_deadline_is_for_all_attempts_together(stub: Any, bookings: Bookings) -> None:
-    """A service that never answers keeps the caller no longer than the caller said."""
-    bookings.happenings = [hang] * MAX_ATTEMPTS
+    """A service that never answers could keep the caller past its deadline."""
+    bookings.reactions = [hang] * MAX_ATTEMPTS
     started = time.monotonic()
     with pytest.raises(Refused, match="OUTCOME_UNKNOWN"):
         await call(stub.Reserve, RESERVE, timeout_seconds=0.5)
     assert time.monotonic() - started < 1
 
 
-async def test_nobody_listening_is_unavailable() -> None:
-    """What was never sent was never done."""
+async def test_refused_connection_is_unavailable() -> None:
+    """A caller could be left in doubt about a request that was never sent."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # without listening, so connections are refused
         async with connect(f"127.0.0.1:{taken.getsockname()[1]}") as channel:
@@ -263,8 +261,8 @@ async def test_nobody_listening_is_unavailable() -> None:
 
 
 async def test_token_and_request_id_are_sent(stub: Any, bookings: Bookings) -> None:
-    """Every attempt says on whose behalf, under one id that logs can be searched for."""
-    bookings.happenings = [fail(grpc.StatusCode.UNAVAILABLE)]
+    """An attempt could lack the token, or have another request id in the logs."""
+    bookings.reactions = [fail(grpc.StatusCode.UNAVAILABLE)]
     await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS, token="secret")
     first, second = bookings.metadata
     assert first["authorization"] == second["authorization"] == "Bearer secret"
@@ -272,22 +270,20 @@ async def test_token_and_request_id_are_sent(stub: Any, bookings: Bookings) -> N
 
 
 async def test_without_a_token_no_authorization_is_sent(stub: Any, bookings: Bookings) -> None:
-    """An empty credential would be one that is not valid."""
+    """An anonymous caller could be refused for an empty credential."""
     await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     assert "authorization" not in bookings.metadata[0]
 
 
-async def test_failure_that_is_not_of_boxoffice_stays_as_it_is(
-    stub: Any, bookings: Bookings
-) -> None:
-    """A server that knows no such RPC is a mistake of the program, and no refusal."""
-    bookings.happenings = [fail(grpc.StatusCode.UNIMPLEMENTED)]
+async def test_failure_without_error_info_is_not_converted(stub: Any, bookings: Bookings) -> None:
+    """A mistake of the program, such as an unknown RPC, could look like a refusal."""
+    bookings.reactions = [fail(grpc.StatusCode.UNIMPLEMENTED)]
     with pytest.raises(grpc.aio.AioRpcError, match="UNIMPLEMENTED"):
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
 
 
-async def test_channel_takes_turns_among_the_replicas() -> None:
-    """Two replicas share the calls."""
+async def test_channel_spreads_calls_over_replicas() -> None:
+    """One of two replicas could get all calls."""
     first, second = Bookings(), Bookings()
     async with (
         served(first) as one,
@@ -305,7 +301,7 @@ async def test_channel_takes_turns_among_the_replicas() -> None:
 async def test_call_that_a_stopping_server_did_not_begin_is_sent_again(
     stub: Any, bookings: Bookings
 ) -> None:
-    """Such a server ends it as CANCELLED, so that even a write without a key may be repeated."""
-    bookings.happenings = [fail(grpc.StatusCode.CANCELLED)]
+    """A rolling restart could fail a write without a key, which a server ends as CANCELLED."""
+    bookings.reactions = [fail(grpc.StatusCode.CANCELLED)]
     assert await stub.Reserve(RESERVE, timeout=TIMEOUT_SECONDS) == RESERVED
     assert bookings.requests == [RESERVE] * 2

@@ -8,7 +8,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def test_example_of_the_readme_passes_a_strict_check(tmp_path: Path) -> None:
-    """Whoever starts from it in a project with strict types is not stopped by the package."""
+    """A project with strict type checks could not use the package."""
     [example] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     checked = subprocess.run(

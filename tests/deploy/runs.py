@@ -1,4 +1,4 @@
-"""What tests do with a run of Boxoffice in another process."""
+"""Reads the output and the processes of a run of Boxoffice."""
 
 import subprocess
 from collections.abc import Callable
@@ -30,5 +30,5 @@ def processes(run: Run) -> list[psutil.Process]:
 
 
 def alive(started: list[psutil.Process], *, within_seconds: float = 0) -> list[psutil.Process]:
-    """Lists those of `started` that have not ended within the time."""
+    """Returns those of `started` that are still alive after the time."""
     return psutil.wait_procs(started, timeout=within_seconds)[1]

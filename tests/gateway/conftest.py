@@ -49,7 +49,7 @@ async def run_gateway(
     port: int = sockets[0].getsockname()[1]
     async with (
         open_channels(settings) as channels,
-        open_counters(settings.rate_limits_url, patience_seconds=10) as counters,
+        open_counters(settings.rate_limits_url, timeout_seconds=10) as counters,
     ):
         app = application(
             settings, channels, credentials(channels, open_access=settings.open_access), counters

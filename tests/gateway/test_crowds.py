@@ -14,7 +14,7 @@ from gateway.http.app import App
 from gateway.http.connection import LimitedProtocol
 from gateway.http.limits import LIMITS
 from gateway.http.server import file_descriptors
-from gateway.http.server.connection_budget import Connections
+from gateway.http.server.connection_budget import ConnectionBudget
 from tests.e2e.raw_http import Connection, request, reservation
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
@@ -164,12 +164,12 @@ async def test_a_request_that_has_arrived_keeps_its_connection(
     sent: bytes, *, makes_way: bool
 ) -> None:
     """Before the gateway has read it, too: its client takes it for sent."""
-    shared = {"app": App((), ()), "connections": Connections(LIMITS)}
+    shared = {"app": App((), ()), "connections": ConnectionBudget(LIMITS)}
     protocol = type("Protocol", (LimitedProtocol,), shared)(ServerState())
     ours, client = socket.socketpair()
     loop = asyncio.get_running_loop()
     with client:
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, ours)
         client.send(sent)
-        assert protocol.make_way() is transport.is_closing() is makes_way
+        assert protocol.close_if_idle() is transport.is_closing() is makes_way
         transport.abort()

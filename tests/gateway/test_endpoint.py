@@ -10,7 +10,7 @@ from boxoffice.accounts.v1 import accounts_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import rest_pb2
-from gateway.admission.gate import Unlimited
+from gateway.admission.gate import CredentialCheck
 from gateway.endpoint import Endpoint
 from gateway.rpc.call import Asker
 from services.kit.auth.authentication import Authenticator
@@ -61,7 +61,7 @@ async def test_what_anybody_may_keep_says_for_how_long() -> None:
 
     binding = ruled("GetEvent", rest_pb2.MethodRule(cache_seconds=60))
     authenticator = Authenticator(open_access=True, service_key="")
-    endpoint = Endpoint(binding, call, Unlimited(authenticator, binding))
+    endpoint = Endpoint(binding, call, CredentialCheck(authenticator, binding))
     answer = await endpoint(request("GET", "/events/5")._replace(variables={"event_id": "5"}))
     assert (b"cache-control", b"public, max-age=60") in answer.headers
     assert not {value for _, value in answer.headers} & {b"no-store"}
@@ -80,7 +80,7 @@ async def test_a_success_may_have_another_status(is_other: bool, status: int) ->
     rule = rest_pb2.MethodRule(other_success=other)
     binding = ruled("Reserve", rule)
     authenticator = Authenticator(open_access=True, service_key="")
-    endpoint = Endpoint(binding, call, Unlimited(authenticator, binding))
+    endpoint = Endpoint(binding, call, CredentialCheck(authenticator, binding))
     asked = request("POST", "/api/bookings/reserve")._replace(
         headers={b"content-type": b"application/json"}, body=b'{"event_id": 5, "user_id": "a"}'
     )
@@ -153,6 +153,19 @@ async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Sc
     assert answer.headers["content-location"] == "/api/bookings/booking/7"
     assert answer.headers["x-inventory-revision"] == "12"
     assert answer.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_refusal_may_have_details(client: httpx.AsyncClient, script: Script) -> None:
+    """A client that lost its seats would have to ask for each whether it is free."""
+    details = messages.money(1250, "EUR")
+    script.answers["Reserve"] = raising(
+        Received(grpc.StatusCode.ALREADY_EXISTS, "ALREADY_BOOKED", details=details)
+    )
+    answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
+    assert answer.json() == {
+        "error": "already_booked",
+        "details": {"amount_minor": 1250, "currency": "EUR"},
+    }
 
 
 async def test_a_service_knows_for_how_long_to_wait(

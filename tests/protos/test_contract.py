@@ -1,4 +1,4 @@
-"""What a team that uses another language does with protos/, without a network."""
+"""The contract in other languages: protos/ is built without a network."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ BIN = Path(sys.executable).parent
 
 
 def run(*command: str | Path, folder: Path) -> None:
-    """Runs a program in an empty home, and shows what it says when it fails."""
+    """Runs a program with an empty home; shows its output if it fails."""
     environment = {"HOME": str(folder), "PATH": f"{BIN}:/usr/bin:/bin"}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
@@ -21,13 +21,13 @@ def run(*command: str | Path, folder: Path) -> None:
 
 
 def test_buf_builds_the_folder_as_it_is(tmp_path: Path) -> None:
-    """An import that is missing would have to be fetched by everybody, each in their own way."""
+    """An import could be missing, so that every team would have to fetch it."""
     run("buf", "build", PROTOS, "--output", "contract.binpb", folder=tmp_path)
     assert (tmp_path / "contract.binpb").stat().st_size > 0
 
 
 def test_buf_generates_with_a_local_plugin(tmp_path: Path) -> None:
-    """That is how TypeScript and Go are generated; the plugin at hand is one for Python's types."""
+    """TypeScript and Go, which need local plugins, could not be generated."""
     template = '{"version": "v2", "plugins": [{"local": "protoc-gen-mypy", "out": "gen"}]}'
     run("buf", "generate", PROTOS, "--template", template, folder=tmp_path)
     made = tmp_path / "gen/boxoffice/bookings/v1/bookings_pb2.pyi"
@@ -35,14 +35,14 @@ def test_buf_generates_with_a_local_plugin(tmp_path: Path) -> None:
 
 
 def test_protoc_reads_every_file(tmp_path: Path) -> None:
-    """Two include paths are enough, whatever it is to generate."""
+    """A file could need more include paths than the README names."""
     files = [path.relative_to(PROTOS) for path in PROTOS.glob("boxoffice/**/*.proto")]
     protoc(tmp_path, f"--python_out={tmp_path}", *files)
     assert len(list(tmp_path.rglob("*_pb2.py"))) == len(files)
 
 
-def test_rules_are_those_that_the_validator_was_built_with(tmp_path: Path) -> None:
-    """A validator of another version would read rules that it does not know, and pass over them."""
+def test_our_copy_of_the_rules_is_that_of_the_validator(tmp_path: Path) -> None:
+    """The validator could ignore rules that its version does not know."""
     compiled = tmp_path / "validate.binpb"
     protoc(tmp_path, f"--descriptor_set_out={compiled}", "buf/validate/validate.proto")
     [ours] = FileDescriptorSet.FromString(compiled.read_bytes()).file
@@ -53,6 +53,6 @@ def test_rules_are_those_that_the_validator_was_built_with(tmp_path: Path) -> No
 
 
 def protoc(folder: Path, *arguments: str | Path) -> None:
-    """Runs protoc as the README says."""
+    """Runs protoc with the options that the README names."""
     paths = (f"-I{PROTOS}", f"-I{PROTOS / 'third_party'}")
     run(sys.executable, "-m", "grpc_tools.protoc", *paths, *arguments, folder=folder)

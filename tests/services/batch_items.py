@@ -1,4 +1,4 @@
-"""Items of a batch of bookings, and what became of them."""
+"""Items of a batch of bookings, and their results."""
 
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
@@ -16,7 +16,7 @@ METHODS = {
 
 
 def item(request: Message, authorization: str = "", request_id: str = "") -> batch_pb2.BatchItem:
-    """Makes the item of a request; its type says which method is called."""
+    """Returns the item of a request; its type determines the method."""
     return batch_pb2.BatchItem(
         method=METHODS[request.DESCRIPTOR.name],
         request=request.SerializeToString(),
@@ -26,12 +26,12 @@ def item(request: Message, authorization: str = "", request_id: str = "") -> bat
 
 
 def batch(*requests: Message, skip_busy: bool = False) -> batch_pb2.BatchRequest:
-    """Makes a batch of requests without credentials."""
+    """Returns a batch of requests without credentials."""
     return batch_pb2.BatchRequest(items=map(item, requests), skip_busy=skip_busy)
 
 
 def reason(result: batch_pb2.BatchResult) -> str:
-    """Returns the reason of an item that was refused, "" of one that succeeded."""
+    """Returns the reason of a refused item, or "" for success."""
     if not result.HasField("error"):
         return ""
     refusal = refusal_from_status(Status.FromString(result.error))

@@ -1,4 +1,4 @@
-"""Waiting for what nothing announces."""
+"""Waits for conditions in other processes, which set no event."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,10 +17,10 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def until_blocked(connection: psycopg.AsyncConnection, waiters: int) -> None:
-    """Returns when as many sessions of this database, or more, wait for a lock."""
+    """Waits until at least so many sessions of this database wait for a lock."""
 
     async def are_blocked() -> bool:
-        # Inside of a transaction the server would show the sessions of the first look for ever.
+        # Otherwise the server would show the same snapshot for the whole transaction.
         await connection.execute("SELECT pg_stat_clear_snapshot()")
         cursor = await connection.execute("""
             SELECT count(*)

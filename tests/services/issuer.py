@@ -1,4 +1,4 @@
-"""Who issues tokens in tests: a key of its own, and accounts that the test scripts."""
+"""The issuer of tokens in tests: a key of its own, and scripted accounts."""
 
 import base64
 import time
@@ -23,13 +23,13 @@ _BASE32 = str.maketrans("0189", "wxyz")
 
 
 def account(name: str) -> str:
-    """Makes the id of an account out of a name."""
+    """Returns the id of the account with a name."""
     return f"acct_{name.encode().hex().translate(_BASE32):a<26.26}"
 
 
 @dataclass
 class ScriptedIssuer:
-    """An issuer that the test tells what to trust; as a port, and as a service."""
+    """An issuer whose keys, revocations and API keys the test sets."""
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     kid: str = KID
@@ -44,14 +44,14 @@ class ScriptedIssuer:
         self.published[self.kid] = self.key.public_key()
 
     async def state(self) -> IssuerState:
-        """Gives what the test published, unless it scripted a refusal."""
+        """Returns what the test published; raises the scripted refusal, if there is one."""
         self.asked += 1
         if self.refusal:
             raise self.refusal
         return IssuerState(dict(self.published), dict(self.generations))
 
     async def resolve(self, api_key: str) -> Caller:
-        """Gives whose key it is in this test."""
+        """Returns the caller of an API key that the test added."""
         self.resolved.append(api_key)
         if self.refusal:
             raise self.refusal
@@ -67,7 +67,7 @@ class ScriptedIssuer:
         headers: Mapping[str, Any] | None = None,
         **claims: Any,
     ) -> str:
-        """Signs a token that is good unless the headers or claims say otherwise; None omits one."""
+        """Signs a valid token, changed by the headers and claims; None omits a claim."""
         said = claims_of(subject, role) | claims
         return jwt.encode(
             {name: value for name, value in said.items() if value is not None},
@@ -77,20 +77,20 @@ class ScriptedIssuer:
         )
 
     def bearer(self, subject: str, role: str = Role.USER) -> Metadata:
-        """Makes the metadata of a call by an account."""
+        """Returns the metadata of a call by an account."""
         return (("authorization", f"Bearer {self.token(subject, role)}"),)
 
     def add_key(
         self, subject: str, role: Role, *scopes: rest_pb2.Scope.ValueType, name: str = "1"
     ) -> str:
-        """Makes an API key of an account."""
+        """Adds an API key of an account; returns it."""
         api_key = f"box_{name}_{base64.b32encode(subject.encode()).decode().rstrip('=').lower()}"
         self.api_keys[api_key] = Caller(subject, role, frozenset(scopes))
         return api_key
 
 
 def claims_of(subject: str, role: str) -> dict[str, Any]:
-    """Gives the claims of a good token."""
+    """Returns the claims of a valid token."""
     now = int(time.time())
     return {
         "iss": "boxoffice",
@@ -105,19 +105,19 @@ def claims_of(subject: str, role: str) -> dict[str, Any]:
 
 
 class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
-    """Serves what a scripted issuer knows, as accounts does."""
+    """Serves a scripted issuer, as accounts does."""
 
     def __init__(self, issuer: ScriptedIssuer) -> None:
         self._issuer = issuer
 
     async def GetSigningKeys(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Gives the keys."""
+        """Returns the public keys."""
         return identity_pb2.GetSigningKeysResponse(
             keys=[jwk(kid, key) for kid, key in self._issuer.published.items()]
         )
 
     async def ListRevocations(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Gives a page of the revocations."""
+        """Returns a page of the revocations."""
         after = sorted(s for s in self._issuer.generations if s > request.after_subject)
         return identity_pb2.ListRevocationsResponse(
             revocations=[
@@ -127,7 +127,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
         )
 
     async def ResolveApiKey(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Tells whose a key is."""
+        """Returns the account of an API key."""
         try:
             caller = await self._issuer.resolve(request.api_key)
         except Refusal as refusal:
@@ -141,13 +141,13 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
 
 def jwk(kid: str, key: Ed25519PublicKey) -> identity_pb2.SigningKey:
-    """Writes a key as JWK."""
+    """Returns a key as JWK."""
     x = base64.urlsafe_b64encode(key.public_bytes_raw()).rstrip(b"=").decode()
     return identity_pb2.SigningKey(kty="OKP", crv="Ed25519", x=x, kid=kid, alg="EdDSA", use="sig")
 
 
 async def serve_identity(issuer: ScriptedIssuer) -> tuple[grpc.aio.Server, str]:
-    """Serves the issuer; gives the server, to be stopped, and its target."""
+    """Serves the issuer; returns the server, which the caller stops, and its target."""
     server = grpc.aio.server()
     servicer: Any = IdentityServicer(issuer)  # type: ignore[abstract,unused-ignore]
     identity_pb2_grpc.add_IdentityServiceServicer_to_server(servicer, server)

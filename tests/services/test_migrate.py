@@ -22,7 +22,7 @@ ROLE = "boxoffice_test"
 
 @pytest.fixture
 def empty(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """Gives the owner's DSN of a database in which nothing was migrated yet."""
+    """Returns the owner's DSN of a database without schemas."""
     yield postgres.create_database("empty")
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         connection.execute("DROP DATABASE empty WITH (FORCE)")
@@ -35,7 +35,7 @@ def read(dsn: str, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement.encode()).fetchall()
 
 
-def bring(dsn: str, directory: Path) -> None:
+def run_migrations(dsn: str, directory: Path) -> None:
     """Migrates the schema `test`."""
     migrate(dsn, schema="test", directory=directory, role=ROLE, password="secret")
 
@@ -50,7 +50,7 @@ def write(directory: Path, **files: str) -> Path:
 
 
 def test_replicas_that_start_together_migrate_once(empty: str) -> None:
-    """Each replica returns with the schema in place, and each file ran once."""
+    """Replicas that start together could run a file twice, or start without the schema."""
     start = Barrier(REPLICAS)
 
     def replica(_: int) -> dict[str, str]:
@@ -69,7 +69,7 @@ def test_without_the_lock_replicas_collide(empty: str, tmp_path: Path) -> None:
     """Negative control: the same steps without the lock fail for all replicas but one."""
     slow = "SELECT pg_sleep(0.05); CREATE TABLE made ()"
     directory = write(tmp_path, **{"0001_made": slow})
-    bring(empty, write(tmp_path / "nothing", functions_none="SELECT 1"))
+    run_migrations(empty, write(tmp_path / "nothing", functions_none="SELECT 1"))
     start = Barrier(REPLICAS)
 
     def replica(_: int) -> bool:
@@ -88,38 +88,38 @@ def test_without_the_lock_replicas_collide(empty: str, tmp_path: Path) -> None:
 
 
 def test_migrating_again_does_nothing(database: Database) -> None:
-    """A restart leaves the schema as it is."""
+    """A restart could run migrations again."""
     ran = "SELECT name, run_at FROM bookings.schema_migrations ORDER BY name"
     before = read(database.owner_dsn, ran)
     migrate_all(database.owner_dsn, PASSWORDS)
     assert read(database.owner_dsn, ran) == before
 
 
-def test_a_migration_that_was_run_must_not_change(empty: str, tmp_path: Path) -> None:
-    """History that was rewritten is refused before anything else is run."""
-    bring(empty, write(tmp_path, **{"0001_a": "CREATE TABLE a ()"}))
+def test_a_changed_migration_is_refused(empty: str, tmp_path: Path) -> None:
+    """A database could differ from what its migration files say."""
+    run_migrations(empty, write(tmp_path, **{"0001_a": "CREATE TABLE a ()"}))
     write(tmp_path, **{"0001_a": "CREATE TABLE a (x text)", "0002_b": "CREATE TABLE b ()"})
     with pytest.raises(ChangedMigrationError, match="0001_a"):
-        bring(empty, tmp_path)
+        run_migrations(empty, tmp_path)
     assert read(empty, "SELECT to_regclass('test.b')") == [(None,)]
 
 
 def test_a_repeatable_file_is_run_again_when_it_changes(empty: str, tmp_path: Path) -> None:
-    """Functions follow their files, in any order of versions."""
+    """A function could stay as in an older version of its file."""
     function = "CREATE OR REPLACE FUNCTION one() RETURNS integer RETURN {}"
     for number in (1, 2, 1):
-        bring(empty, write(tmp_path, functions_one=function.format(number)))
+        run_migrations(empty, write(tmp_path, functions_one=function.format(number)))
         assert read(empty, "SELECT test.one()") == [(number,)]
 
 
 def test_a_failing_migration_leaves_nothing_of_itself(empty: str, tmp_path: Path) -> None:
-    """What ran before stays, the rest can be run after it was mended."""
+    """A failed migration could leave half of its changes, or block the corrected one."""
     broken = "CREATE TABLE b (); SELECT 1 / 0"
     write(tmp_path, **{"0001_a": "CREATE TABLE a ()", "0002_b": broken})
     with pytest.raises(psycopg.errors.DivisionByZero):
-        bring(empty, tmp_path)
+        run_migrations(empty, tmp_path)
     assert read(empty, "SELECT name FROM test.schema_migrations") == [("0001_a.sql",)]
-    bring(empty, write(tmp_path, **{"0002_b": "CREATE TABLE b ()"}))
+    run_migrations(empty, write(tmp_path, **{"0002_b": "CREATE TABLE b ()"}))
     assert read(empty, "SELECT to_regclass('test.b') IS NOT NULL") == [(True,)]
 
 
@@ -127,25 +127,25 @@ def test_what_a_migration_warns_of_is_logged(empty: str, tmp_path: Path) -> None
     """An operator would not learn that an extension is missing."""
     text = "DO $$ BEGIN RAISE WARNING 'no pg_trgm'; RAISE NOTICE 'chatter'; END $$"
     with capture_logs() as logged:
-        bring(empty, write(tmp_path, **{"0001_a": text}))
+        run_migrations(empty, write(tmp_path, **{"0001_a": text}))
     warning = {"event": "no pg_trgm", "migration": "0001_a.sql", "log_level": "warning"}
     assert logged == [warning]
 
 
-def test_a_new_password_holds_at_once(empty: str, tmp_path: Path) -> None:
-    """A secret can be rotated by a restart."""
+def test_a_new_password_is_valid_after_a_migration(empty: str, tmp_path: Path) -> None:
+    """A password could not be rotated."""
     directory = write(tmp_path, **{"0001_a": "CREATE TABLE a ()"})
-    bring(empty, directory)
+    run_migrations(empty, directory)
     migrate(empty, schema="test", directory=directory, role=ROLE, password="rotated")
     with psycopg.connect(empty, user=ROLE, password="rotated") as connection:
         assert connection.execute("SELECT count(*) FROM test.a").fetchone() == (0,)
 
 
 @pytest.mark.parametrize(("service", "other"), list(permutations(SERVICES, 2)))
-def test_a_role_reaches_the_rows_of_its_own_schema_alone(
+def test_a_role_is_limited_to_the_rows_of_its_schema(
     database: Database, service: str, other: str
 ) -> None:
-    """A service that was taken over reads no other service's rows and changes no schema."""
+    """An attacker in one service could read the rows of others, or change a schema."""
     tables = {"accounts": "signing_keys", "events": "events", "bookings": "inventory"}
     dsn: str = getattr(database, f"{service}_dsn")
     own_table, others_table = f"{service}.{tables[service]}", f"{other}.{tables[other]}"

@@ -29,36 +29,48 @@ Compress = Callable[[bytes], Awaitable[bytes]]
 class Representations:
     """Compresses large responses for clients that accept it, and answers 304 to `If-None-Match`.
 
-    A compressed response has an ETag of its own; `headers.etag_matches` accepts either.
+    A compressed response has an ETag of its own; `headers.etag_matches` accepts either. The
+    response of a route that `has_encoding` is left as it is.
     """
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
         """See Middleware."""
         is_read = route.method == "GET"
-        is_compressible = route.media_type in _COMPRESSIBLE
+        is_compressible = route.media_type in _COMPRESSIBLE and not route.has_encoding
         compress = _compress_once() if route.is_constant else _compressed
 
         async def represented(request: Request) -> Response:
             response = await handle(request)
+            if route.has_encoding:
+                response = _encoded(response)
             is_gzip = False
             if len(response.body) > WORTH_COMPRESSING_BYTES and is_compressible:
                 is_gzip = accepts_gzip(request.headers.get(b"accept-encoding", b""))
                 response = response._replace(
                     headers=_encoding_headers(response.headers, is_gzip=is_gzip)
                 )
-            if is_read and _is_current(response, request.headers.get(b"if-none-match")):
+            is_current = is_read and _is_current(response, request.headers.get(b"if-none-match"))
+            if is_current or response.status == HTTPStatus.NOT_MODIFIED:
                 return _not_modified(response)
             return response._replace(body=await compress(response.body)) if is_gzip else response
 
         return represented
 
 
+def _encoded(response: Response) -> Response:
+    """Adds the headers to a response that its route has compressed or left plain."""
+    is_gzip = _GZIP in response.headers
+    headers = _tagged(response.headers) if is_gzip else response.headers
+    return response._replace(headers=(*headers, _VARY))
+
+
 def _encoding_headers(headers: Sequence[Header], *, is_gzip: bool) -> Sequence[Header]:
     """Adds `Vary`, and for gzip the encoding and its ETag."""
-    if not is_gzip:
-        return (*headers, _VARY)
-    tagged = ((name, _gzip_etag(value) if name == b"etag" else value) for name, value in headers)
-    return (*tagged, _VARY, _GZIP)
+    return (*_tagged(headers), _VARY, _GZIP) if is_gzip else (*headers, _VARY)
+
+
+def _tagged(headers: Sequence[Header]) -> Sequence[Header]:
+    return [(name, _gzip_etag(value) if name == b"etag" else value) for name, value in headers]
 
 
 def _gzip_etag(tag: bytes) -> bytes:

@@ -1,11 +1,11 @@
-"""File descriptors: each connection takes one, and the system bounds them."""
+"""File descriptors: each connection takes one, and the system limits their number."""
 
 import resource
 
 import structlog
 
-OTHERS = 200
-"""Descriptors that are left for what is no connection: sockets of services, files, refusals."""
+RESERVED_DESCRIPTORS = 200
+"""Descriptors kept for everything else: channels to services, files, refused connections."""
 
 log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ def raise_limit() -> int:
 
 def affordable(connections: int, descriptors: int) -> int:
     """Returns how many connections fit into so many descriptors; warns if fewer than wanted."""
-    most = max(1, descriptors - OTHERS)
+    most = max(1, descriptors - RESERVED_DESCRIPTORS)
     if connections > most:
         log.warning("too few file descriptors", descriptors=descriptors, connections=most)
     return min(connections, most)

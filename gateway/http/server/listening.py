@@ -11,9 +11,9 @@ BACKLOG = 2048
 
 
 def listen(host: str, numbers: Sequence[int]) -> Sequence[socket.socket]:
-    """Binds a socket per address of the host and port; port 0 is any that is free.
+    """Binds a socket for each address of the host and each port; port 0 takes any free port.
 
-    Waits a moment for a port that is taken. Raises CannotListenError.
+    Waits a moment for a port that is in use. Raises CannotListenError.
     """
     with contextlib.ExitStack() as stack:
         sockets = [
@@ -28,7 +28,7 @@ def _bind_all(host: str, port: int) -> Iterator[socket.socket]:
     opened = _bind(first, port)
     yield opened
     chosen: int = opened.getsockname()[1]
-    # A port that nobody chose is only known by the first address.
+    # Only the first address can choose a free port; another address may have it in use.
     with contextlib.suppress(*(CannotListenError,) if port == 0 else ()):
         for address in others:
             yield _bind(address, chosen)
@@ -47,7 +47,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
-        # Listening already tells whether somebody else does.
+        # Listening fails at once if another process listens here.
         opened.listen(BACKLOG)
     except OSError:
         opened.close()

@@ -1,4 +1,4 @@
-"""The HTTP server: its sockets, and its orderly end."""
+"""The HTTP server: accepting connections, and its graceful shutdown."""
 
 import asyncio
 import contextlib
@@ -12,15 +12,15 @@ from gateway.http.app import App
 from gateway.http.client_address import Network
 from gateway.http.connection import LimitedProtocol
 from gateway.http.limits import Limits
-from gateway.http.server.connection_budget import Connections
+from gateway.http.server.connection_budget import ConnectionBudget
 from gateway.http.server.listening import BACKLOG
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server inside a loop of ours, which listens to signals itself."""
+    """uvicorn's server, started inside a running loop that handles signals itself."""
 
     def __init__(
-        self, app: App, limits: Limits, connections: Connections, *, grace_seconds: float
+        self, app: App, limits: Limits, connections: ConnectionBudget, *, grace_seconds: float
     ) -> None:
         shared = {"app": app, "limits": limits, "connections": connections}
         protocol = type("Protocol", (LimitedProtocol,), shared)
@@ -42,8 +42,8 @@ class Server(uvicorn.Server):
         super().__init__(config)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops accepting, takes over what the kernel accepted by then, and lets all finish."""
-        accepted = [connection for listening in sockets or () for connection in _queue(listening)]
+        """Stops accepting, serves connections in the kernel's backlog, and lets requests finish."""
+        accepted = [connection for listening in sockets or () for connection in _backlog(listening)]
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
@@ -73,11 +73,11 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """Serves while the block runs; afterwards lets requests in flight finish.
 
-    For `drain_seconds` it still accepts, but closes each connection after its answer, so that
-    balancers and clients have gone elsewhere when it stops accepting.
+    For `drain_seconds` it still accepts, but closes each connection after its response, so that
+    balancers and clients use other gateways by the time it stops accepting.
     """
-    connections = Connections(limits, proxies)
-    server = Server(app, limits, connections, grace_seconds=grace_seconds)
+    budget = ConnectionBudget(limits, proxies)
+    server = Server(app, limits, budget, grace_seconds=grace_seconds)
     task = asyncio.create_task(server.serve(list(sockets)))
     try:
         yield server
@@ -88,8 +88,8 @@ async def serving(
         await task
 
 
-def _queue(listening: socket.socket) -> Iterator[socket.socket]:
-    """Takes the connections that wait to be accepted."""
+def _backlog(listening: socket.socket) -> Iterator[socket.socket]:
+    """Accepts the connections that the kernel holds in the backlog."""
     listening.setblocking(False)
     with contextlib.suppress(BlockingIOError):
         while True:

@@ -21,15 +21,21 @@ A service's own `errors.py` draws the rest of the tree.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import grpc
+from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from boxoffice.rest.v1 import reasons_pb2
+
 DOMAIN = "boxoffice"
+_GOOGLE = "google.rpc."
 DetailT = TypeVar("DetailT", bound=Message)
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -46,15 +52,26 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     """The request was refused.
 
     `metadata` is what the caller may want to know besides the reason; it reaches REST clients only
-    as headers. The first line of a subclass's docstring is the message.
+    as headers. `details` are of the type that the contract names for the reason; they are in the
+    body. The first line of a subclass's docstring is the message.
     """
 
     code: grpc.StatusCode
     reason: str
 
-    def __init__(self, *, violations: Sequence[Violation] = (), **metadata: object) -> None:
+    def __init__(
+        self,
+        *,
+        violations: Sequence[Violation] = (),
+        details: Message | None = None,
+        **metadata: object,
+    ) -> None:
+        """Raises TypeError for details that the contract does not name for the reason."""
         super().__init__((type(self).__doc__ or "").partition("\n")[0])
+        if details is not None and details.DESCRIPTOR.full_name != _details_type(self.reason):
+            raise TypeError(f"{self.reason} has no details of {details.DESCRIPTOR.full_name}")
         self.violations = violations
+        self.details = details
         self.metadata: Mapping[str, str] = {
             name: str(value) for name, value in metadata.items() if value is not None
         }
@@ -148,6 +165,8 @@ class Received(Refusal):
         metadata: Mapping[str, str] = NO_METADATA,
         violations: Sequence[Violation] = (),
         message: str = "",
+        *,
+        details: Message | None = None,
     ) -> None:
         super().__init__(violations=violations)
         if message:
@@ -155,10 +174,11 @@ class Received(Refusal):
         self.code = code
         self.reason = reason
         self.metadata = metadata
+        self.details = details
 
 
 def status_of(refusal: Refusal) -> status_pb2.Status:
-    """Converts to a Status with exactly one ErrorInfo, and a BadRequest where fields are named."""
+    """Converts to a Status with one ErrorInfo, a BadRequest if fields are named, and details."""
     status = status_pb2.Status(code=refusal.code.value[0], message=str(refusal))
     info = error_details_pb2.ErrorInfo(
         reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata
@@ -166,6 +186,8 @@ def status_of(refusal: Refusal) -> status_pb2.Status:
     status.details.add().Pack(info)
     if refusal.violations:
         status.details.add().Pack(_bad_request(refusal.violations))
+    if refusal.details is not None:
+        status.details.add().Pack(refusal.details, deterministic=True)
     return status
 
 
@@ -181,6 +203,7 @@ def refusal_from_status(status: status_pb2.Status) -> Received | None:
         dict(info.metadata),
         [Violation(f.field, f.description) for f in fields.field_violations] if fields else (),
         status.message,
+        details=_details(status),
     )
 
 
@@ -205,6 +228,28 @@ def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadReques
         for v in violations
     )
     return error_details_pb2.BadRequest(field_violations=fields)
+
+
+def _details(status: status_pb2.Status) -> Message | None:
+    """Unpacks the message besides google.rpc's; None for a type that this release does not know."""
+    for packed in status.details:
+        name = packed.TypeName()
+        if name.startswith(_GOOGLE):
+            continue
+        try:
+            found = GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))()
+        except KeyError:
+            return None
+        packed.Unpack(found)
+        return found
+    return None
+
+
+@cache
+def _details_type(reason: str) -> str:
+    """Returns the full name of the details that the contract names for a reason, or ""."""
+    value = reasons_pb2.Reason.DESCRIPTOR.values_by_name[f"REASON_{reason}"]
+    return value.GetOptions().Extensions[reasons_pb2.reason].details
 
 
 def _detail(status: status_pb2.Status, detail: DetailT) -> DetailT | None:

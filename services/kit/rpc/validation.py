@@ -41,8 +41,10 @@ def _path(violation: protovalidate.ViolationPb) -> str:
     path = ""
     for element in violation.field.elements if violation.field else ():
         path += f".{element.field_name}" if path else element.field_name
-        if element.subscript is not None and element.subscript.field == "index":
-            path += f"[{element.subscript.value}]"
+        if element.subscript is not None:
+            value = element.subscript.value
+            # The place in a list, or the key of a map.
+            path += f"[{value}]" if element.subscript.field == "index" else f".{value}"
     return path
 
 

@@ -1,4 +1,4 @@
-"""The first install shows what it does, instead of a minute of nothing."""
+"""The first install shows its progress."""
 
 import os
 import pty
@@ -47,7 +47,7 @@ def test_shows_each_step(command: list[str | Path], lines: tuple[str, ...]) -> N
     assert ended.returncode == 0
 
 
-def test_a_failure_shows_all_that_was_said(command: list[str | Path]) -> None:
+def test_a_failure_shows_the_whole_output(command: list[str | Path]) -> None:
     """A failed install could hide its reason, or not stop `make`."""
     ended = subprocess.run(
         [*command, *installer(("no such package",), 3)],

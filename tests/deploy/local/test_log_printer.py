@@ -77,7 +77,7 @@ async def test_colours_the_status_of_a_request(status: int, colour: int) -> None
     assert "\033" not in await printed(entry, readable=True)
 
 
-async def test_spares_a_person_the_requests_of_the_run_itself() -> None:
+async def test_hides_the_requests_of_the_run_itself_on_a_terminal() -> None:
     """The requests that wait for readiness could fill the screen."""
     entry = json.dumps(REQUEST | {"request_id": REQUEST_ID}).encode()
     assert await printed(entry, readable=True) == ""
@@ -91,7 +91,7 @@ async def test_shows_the_id_of_a_request_last_and_short() -> None:
 
 
 @pytest.mark.parametrize("entry", [REQUEST | {"path": "/\033[2J\n"}, ENTRY | {"port": "\033[2J\n"}])
-async def test_nobody_steers_the_terminal(entry: dict[str, object]) -> None:
+async def test_control_characters_are_escaped(entry: dict[str, object]) -> None:
     """A path chosen by a client could send control characters to the terminal."""
     shown = await printed(json.dumps(entry).encode(), readable=True)
     assert "\033" not in shown

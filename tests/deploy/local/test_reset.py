@@ -1,4 +1,4 @@
-"""Data is deleted for whoever says so, and for nobody else."""
+"""Data is deleted only after a confirmation."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ from tests.deploy.runs import SECONDS
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Returns a data directory with something in it that would be missed."""
+    """Returns a data directory that has a file."""
     tmp_path.chmod(0o711)
     home = ServerFolder(tmp_path).home
     (home / "kept").touch()

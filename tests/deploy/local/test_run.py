@@ -1,4 +1,4 @@
-"""`make run`, as a newcomer meets it: the real services, on an empty folder, from start to end."""
+"""`make run` with the real services, in an empty folder, from start to end."""
 
 import json
 import signal

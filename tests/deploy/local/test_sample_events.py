@@ -13,7 +13,7 @@ from tests.deploy.stand_ins import gateway
 
 
 class Broken(BaseHTTPRequestHandler):
-    """A gateway that fails at everything."""
+    """A gateway that refuses every request."""
 
     def do_POST(self) -> None:
         """Fails."""
@@ -25,7 +25,7 @@ class Broken(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def served(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Serves a stand-in and gives its URL."""
+    """Serves a stand-in for the gateway; yields its URL."""
     with HTTPServer(("127.0.0.1", 0), request.param) as server:
         threading.Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}"
@@ -52,8 +52,8 @@ def test_without_a_gateway() -> None:
         seed("http://127.0.0.1:1")
 
 
-def test_events_are_yet_to_come() -> None:
-    """A sample event could be over, and not be booked."""
+def test_sample_events_are_in_the_future() -> None:
+    """A sample event could be over, so that nobody can book it."""
     now = datetime.now(UTC)
     starts = [datetime.fromisoformat(event["starts_at"]) for event in sample_events(now)]
     assert min(starts) > now

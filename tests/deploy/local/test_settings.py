@@ -53,7 +53,7 @@ def test_the_gateways_address(host: str, url: str, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", ["HOST", "RELOAD", "FORCE", "OPEN_ACCESS"])
-def test_what_is_not_ours_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprefixed_variables_are_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """HOST, which some shells set, could change where the gateway listens."""
     before = RunSettings.load()
     monkeypatch.setenv(name, "true")
@@ -78,7 +78,7 @@ def test_services_know_the_names_of_the_commands() -> None:
 
 
 def test_every_setting_is_documented(project: Path) -> None:
-    """An operator does not find a setting, or finds one without an explanation."""
+    """A setting could be missing from docs/settings.md, or have no explanation."""
     rows = [line.split(" | ") for line in (project / "docs/settings.md").read_text().splitlines()]
     meanings = {row[0].removeprefix("| ").strip("`"): row[3] for row in rows if len(row) == 5}
     assert {name for name in known_names() if not meanings.get(name)} == set()

@@ -1,4 +1,4 @@
-"""The operator decides what nobody may decide for themselves."""
+"""The operator's commands for roles and bans."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_takes_a_role_away(type_in: Type, database: Database, account: str) -> N
     assert state(database) == ("USER", 3, False)
 
 
-def test_bans_and_takes_it_back(type_in: Type, database: Database, account: str) -> None:
+def test_bans_and_unbans(type_in: Type, database: Database, account: str) -> None:
     """A banned account could keep its tokens, or get them back."""
     assert type_in("ban", EMAIL).exit_code == type_in("ban", EMAIL).exit_code == 0
     assert state(database) == ("USER", 2, True)
@@ -59,7 +59,7 @@ def test_bans_and_takes_it_back(type_in: Type, database: Database, account: str)
     "arguments",
     [("make-admin",), ("set-role", "USER"), ("ban",), ("unban",)],
 )
-def test_says_whom_it_does_not_know(type_in: Type, arguments: tuple[str, ...]) -> None:
+def test_an_unknown_address_is_reported(type_in: Type, arguments: tuple[str, ...]) -> None:
     """A mistyped address could end in a traceback, or in success."""
     command, *others = arguments
     result = type_in(command, "nobody@example.com", *others)
@@ -67,7 +67,7 @@ def test_says_whom_it_does_not_know(type_in: Type, arguments: tuple[str, ...]) -
     assert result.output == "Error: no account has the address nobody@example.com\n"
 
 
-def test_knows_no_other_role(type_in: Type, database: Database, account: str) -> None:
+def test_an_unknown_role_is_refused(type_in: Type, database: Database, account: str) -> None:
     """A mistyped role could be stored."""
     result = type_in("set-role", EMAIL, "OWNER")
     assert result.exit_code == 2

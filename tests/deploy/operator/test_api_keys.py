@@ -24,7 +24,7 @@ def account(database: Database) -> str:
 
 
 def holder(database: Database, api_key: str) -> ResolvedApiKey:
-    """Asks accounts whose key it is."""
+    """Returns the account of a key, as accounts resolves it."""
 
     async def resolve() -> ResolvedApiKey:
         async with patient_pool(database.accounts_dsn, schema="accounts", size=2) as pool:
@@ -68,7 +68,7 @@ def test_a_key_may_expire(type_in: Type, database: Database) -> None:
         (("--scope", "BOOKINGS_ANY_USER"), "is no admin"),
     ],
 )
-def test_says_what_is_wrong(
+def test_a_wrong_scope_or_name_is_refused(
     type_in: Type, database: Database, arguments: tuple[str, ...], said: str
 ) -> None:
     """A wrong scope or name could make a key."""

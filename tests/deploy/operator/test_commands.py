@@ -1,4 +1,4 @@
-"""The command line as a whole: what it says of itself, and where it finds things."""
+"""The command line as a whole: its help, its messages, and how it finds the database."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ SECONDS = 60
 
 
 @pytest.mark.parametrize("command", sorted(boxoffice.commands))
-def test_each_command_says_what_it_needs(type_in: Type, command: str) -> None:
+def test_the_help_of_each_command_names_its_requirements(type_in: Type, command: str) -> None:
     """An operator could start what a command does not need."""
     result = type_in(command, "--help")
     assert result.exit_code == 0
@@ -38,7 +38,7 @@ def test_migrates_with_the_owners_rights(
         assert (result.exit_code, result.output) == (0, "The schemas are up to date.\n")
 
 
-def test_says_which_setting_is_missing(
+def test_a_missing_setting_is_named(
     type_in: Type, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing password could migrate the development database instead."""

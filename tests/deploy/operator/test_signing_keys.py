@@ -15,7 +15,7 @@ def test_the_first_key_signs_at_once(type_in: Type, database: Database) -> None:
     assert signs
 
 
-def test_the_next_key_waits_to_be_known(type_in: Type, database: Database) -> None:
+def test_the_next_key_signs_after_services_know_it(type_in: Type, database: Database) -> None:
     """A token could be signed with a key that services do not know yet."""
     type_in("rotate-keys")
     result = type_in("rotate-keys")
@@ -25,7 +25,7 @@ def test_the_next_key_waits_to_be_known(type_in: Type, database: Database) -> No
     assert former not in result.output
 
 
-def test_keys_in_wrong_hands_are_deleted(type_in: Type, database: Database) -> None:
+def test_compromised_keys_are_deleted(type_in: Type, database: Database) -> None:
     """A stolen key could go on signing valid tokens."""
     type_in("rotate-keys")
     type_in("rotate-keys")

@@ -37,8 +37,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def stop(*_: object) -> None:
-    """Ends with a last line, if anybody reads it."""
-    # In the middle of a request the server would swallow the error, and go on.
+    """Prints a last line, if its output is still read, and ends."""
+    # The server would swallow an exception that is raised during a request.
     with contextlib.suppress(BrokenPipeError):
         print('{"event": "stopped"}', flush=True)
     sys.exit()

@@ -1,11 +1,11 @@
-"""Stands in for a service: says that it serves, and waits for the signal that ends it."""
+"""Stands in for a service: logs that it serves, and waits for the signal that ends it."""
 
 import json
 import os
 import signal
 
-# STUBBORN names what such a service ends with in place of SIGTERM.
-PARTING = signal.SIGUSR1 if "STUBBORN" in os.environ else signal.SIGTERM
+# A STUBBORN service ignores SIGTERM.
+END_SIGNAL = signal.SIGUSR1 if "STUBBORN" in os.environ else signal.SIGTERM
 
 
 def say(event: str, **more: object) -> None:
@@ -15,5 +15,5 @@ def say(event: str, **more: object) -> None:
 
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
 say("serving", listen=os.environ["BOOKINGS_LISTEN"])
-signal.sigwait({PARTING})
+signal.sigwait({END_SIGNAL})
 say("stopped")

@@ -12,11 +12,16 @@ from limits import RateLimitItemPerSecond
 from limits.aio.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 from structlog.testing import capture_logs
 
-from gateway.admission.counters import PAUSE_SECONDS, LocalStorage, local_counters, open_counters
+from gateway.admission.counters import (
+    RETRY_STORE_SECONDS,
+    LocalStorage,
+    local_counters,
+    open_counters,
+)
 from gateway.http.metrics import STORE_FAILURES
 from tests.gateway.redis_server import RedisServer, redis_server
 
-PATIENT = 10.0
+PATIENT_SECONDS = 10.0
 """For tests in which the store does not hang, however slow the machine is."""
 TEN = RateLimitItemPerSecond(10, 60)
 
@@ -41,7 +46,7 @@ async def redis(unused_tcp_port: int, tmp_path: Path) -> AsyncIterator[RedisServ
 
 def patient(url: str) -> AbstractAsyncContextManager[RateLimiter]:
     """Opens counters that wait for their store."""
-    return open_counters(url, patience_seconds=PATIENT)
+    return open_counters(url, timeout_seconds=PATIENT_SECONDS)
 
 
 async def admitted(counters: RateLimiter, number: int, key: str = "k") -> int:
@@ -91,12 +96,12 @@ async def test_who_is_refused_is_told_when_to_come_back() -> None:
 
 async def test_memory_is_bounded() -> None:
     """Of too many keys those are forgotten that were not used for longest."""
-    storage = LocalStorage(Clock(), kept=10)
+    storage = LocalStorage(Clock(), max_recent=10)
     counters = SlidingWindowCounterRateLimiter(storage)
     for number in range(100):
         await counters.hit(TEN, str(number))
         await counters.hit(TEN, "busy")
-    assert len(storage._young) + len(storage._old) <= 20
+    assert len(storage._recent) + len(storage._old) <= 20
     assert await admitted(counters, 10, "busy") == 0
 
 
@@ -141,7 +146,7 @@ async def test_valkey_is_spoken_to_in_the_same_words(redis: RedisServer) -> None
 async def test_without_the_store_each_gateway_counts_by_itself(redis: RedisServer) -> None:
     """It says so once, counts how often, and comes back when the store does."""
     clock = Clock()
-    async with open_counters(redis.url, clock, patience_seconds=PATIENT) as counters:
+    async with open_counters(redis.url, clock, timeout_seconds=PATIENT_SECONDS) as counters:
         assert await admitted(counters, 5) == 5
         await redis.stop()
         before = _failures()
@@ -152,7 +157,7 @@ async def test_without_the_store_each_gateway_counts_by_itself(redis: RedisServe
             assert await admitted(counters, 25) == 0
             assert _failures() == known
             await redis.start()
-            clock.now += PAUSE_SECONDS
+            clock.now += RETRY_STORE_SECONDS
             assert await admitted(counters, 1, "first") == 1
             assert await admitted(counters, 25) == 10
     said = [line["event"] for line in lines]

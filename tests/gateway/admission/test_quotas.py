@@ -4,7 +4,7 @@ import pytest
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.admission.counters import local_counters
-from gateway.admission.quotas import OwnQuotas, Taken, described
+from gateway.admission.quotas import EndpointQuotas, Hit, describe
 from gateway.codec.json_body import Members
 from gateway.http.errors import RateLimited
 from tests.gateway.bindings import ruled
@@ -14,15 +14,15 @@ ADA: Members = (("event_id", 1), ("user_id", "ada@example.org"))
 BOB: Members = (("event_id", 1), ("user_id", "bob@example.org"))
 
 
-def quotas(*rules: rest_pb2.Quota) -> OwnQuotas:
+def quotas(*rules: rest_pb2.Quota) -> EndpointQuotas:
     """Gives quotas to reservations."""
-    return OwnQuotas(ruled("Reserve", rest_pb2.MethodRule(quotas=rules)), local_counters())
+    return EndpointQuotas(ruled("Reserve", rest_pb2.MethodRule(quotas=rules)), local_counters())
 
 
-async def is_let_in(own: OwnQuotas, address: str = HERE, body: Members = ADA) -> bool:
+async def is_let_in(own: EndpointQuotas, address: str = HERE, body: Members = ADA) -> bool:
     """Tells whether another request would be let in, by making it."""
     try:
-        await own.take(address, body)
+        await own.hit(address, body)
     except RateLimited:
         return False
     return True
@@ -80,9 +80,9 @@ async def test_only_failures_count_where_the_contract_says_so() -> None:
     """Who logs in ten times with the right password has not used up anything."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
     for _ in range(5):
-        taken = await own.take(HERE, ADA)
-        assert [type(place) for place in taken] == [Taken]
-        await own.give_back(taken)
+        hits = await own.hit(HERE, ADA)
+        assert [type(hit) for hit in hits] == [Hit]
+        await own.refund(hits)
     assert await is_let_in(own)
     assert not await is_let_in(own)
 
@@ -93,9 +93,9 @@ async def test_a_refusal_names_the_quota() -> None:
         rest_pb2.Quota(requests=9, seconds=60),
         rest_pb2.Quota(requests=1, seconds=900, field="user_id"),
     )
-    await own.take(HERE, ADA)
+    await own.hit(HERE, ADA)
     with pytest.raises(RateLimited) as refused:
-        await own.take(HERE, ADA)
+        await own.hit(HERE, ADA)
     assert dict(refused.value.headers) == {
         b"retry-after": b"900",
         b"ratelimit": b'"reserve-user-id-address";r=0;t=900',
@@ -106,7 +106,7 @@ async def test_a_refusal_names_the_quota() -> None:
 async def test_people_are_not_kept() -> None:
     """Keys may lie in a store for an hour, so an address of a person is not in them."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
-    assert all("ada" not in place.key for place in await own.take(HERE, ADA))
+    assert all("ada" not in hit.key for hit in await own.hit(HERE, ADA))
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ async def test_people_are_not_kept() -> None:
 )
 def test_the_documentation_tells_of_them(rule: rest_pb2.Quota, words: str) -> None:
     """In a sentence."""
-    assert described(rule) == f"At most 0 {words}."
+    assert describe(rule) == f"At most 0 {words}."

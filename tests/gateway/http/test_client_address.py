@@ -4,11 +4,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.http.client_address import FORWARDED, FORWARDED_FOR, Addresses
+from gateway.http.client_address import FORWARDED, FORWARDED_FOR, ClientAddresses
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
-BEHIND = Addresses(PROXIES, FORWARDED_FOR)
-BEHIND_RFC_7239 = Addresses(PROXIES, FORWARDED)
+BEHIND = ClientAddresses(PROXIES, FORWARDED_FOR)
+BEHIND_RFC_7239 = ClientAddresses(PROXIES, FORWARDED)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_nobody_else_is_believed() -> None:
     """Neither whoever connects from elsewhere, nor anybody where there is no proxy."""
     headers = {b"x-forwarded-for": b"6.6.6.6"}
     assert BEHIND.of("9.9.9.9", headers) == "9.9.9.9"
-    assert Addresses((), FORWARDED_FOR).of("10.0.0.1", headers) == "10.0.0.1"
+    assert ClientAddresses((), FORWARDED_FOR).of("10.0.0.1", headers) == "10.0.0.1"
 
 
 def test_a_network_of_ipv6_is_one_client() -> None:
     """It has more addresses than anybody can count."""
-    one, other = (Addresses((), FORWARDED_FOR).of(f"2001:db8::{n}", {}) for n in (1, 2))
-    assert one == other != Addresses((), FORWARDED_FOR).of("2001:db8:0:1::1", {})
+    one, other = (ClientAddresses((), FORWARDED_FOR).of(f"2001:db8::{n}", {}) for n in (1, 2))
+    assert one == other != ClientAddresses((), FORWARDED_FOR).of("2001:db8:0:1::1", {})

@@ -10,7 +10,7 @@ import httpx
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.rest.v1 import batch_pb2
 from services.bookings.errors import EventNotFound
-from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable, status_of
+from services.kit.rpc.errors import OutcomeUnknown, Received, Refusal, Unavailable, status_of
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
 from tests.gateway.script import Script, ScriptedServer, TransportError
@@ -69,7 +69,9 @@ def granted(request: Request) -> Response:
 
 async def test_each_of_a_batch_gets_its_own_answer() -> None:
     """One is refused, one is in doubt and one is certainly not done; the others are booked."""
-    refusals: dict[str, Refusal] = {"doubt": OutcomeUnknown(), "never": Unavailable()}
+    details = messages.money(1250, "EUR")
+    full = Received(grpc.StatusCode.RESOURCE_EXHAUSTED, "SOLD_OUT", details=details)
+    refusals: dict[str, Refusal] = {"doubt": OutcomeUnknown(), "never": Unavailable(), "late": full}
 
     def answer(request: Request) -> Response:
         results = []
@@ -80,12 +82,13 @@ async def test_each_of_a_batch_gets_its_own_answer() -> None:
 
     script = Script({BATCH: answer})
     async with batching(script) as client:
-        asked = [reserve(client, 5, user) for user in ("ada", "doubt", "never", "bob")]
+        asked = [reserve(client, 5, user) for user in ("ada", "doubt", "never", "bob", "late")]
         answers = await asyncio.gather(*asked)
-    assert [answer.status_code for answer in answers] == [201, 504, 503, 201]
+    assert [answer.status_code for answer in answers] == [201, 504, 503, 201, 409]
     assert answers[3].json()["user_id"] == "bob"
+    assert answers[4].json()["details"] == {"amount_minor": 1250, "currency": "EUR"}
     ids = {item.request_id for call in script.asked for item in call.request.items}
-    assert ids == {"id-ada", "id-doubt", "id-never", "id-bob"}
+    assert ids == {"id-ada", "id-doubt", "id-never", "id-bob", "id-late"}
 
 
 async def test_who_shows_an_api_key_goes_alone() -> None:

@@ -1,4 +1,4 @@
-"""A server of kit, with a servicer that the test scripts."""
+"""A server of kit with a scripted servicer."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,45 +24,45 @@ Script = Callable[[Any, Context], Awaitable[None]]
 
 
 async def nothing(request: Any, context: Context) -> None:
-    """Lets a call succeed."""
+    """Does nothing, so that the call succeeds."""
 
 
 @dataclass
 class Scripted(
     bookings_pb2_grpc.BookingsServiceServicer, inventory_pb2_grpc.InventoryServiceServicer
 ):
-    """Runs the script for every call, and remembers the requests it was given."""
+    """Runs the script for every call, and records the requests."""
 
     script: Script = nothing
     requests: list[Any] = field(default_factory=list)
 
     async def GetAvailability(self, request: Any, context: Context) -> Any:  # noqa: N802
-        """Answers nothing in particular."""
+        """Returns an empty response."""
         self.requests.append(request)
         await self.script(request, context)
         return bookings_pb2.GetAvailabilityResponse()
 
     async def Reserve(self, request: Any, context: Context) -> Any:  # noqa: N802
-        """Answers nothing in particular."""
+        """Returns an empty response."""
         self.requests.append(request)
         await self.script(request, context)
         return bookings_pb2.ReserveResponse()
 
     async def ApplyEvent(self, request: Any, context: Context) -> Any:  # noqa: N802
-        """Answers nothing in particular."""
+        """Returns an empty response."""
         self.requests.append(request)
         await self.script(request, context)
         return inventory_pb2.ApplyEventResponse()
 
 
 def scripted(script: Script = nothing) -> Scripted:
-    """Makes a servicer; the RPCs that it lacks are unimplemented."""
+    """Returns a servicer; RPCs that it lacks are unimplemented."""
     return Scripted(script)  # type: ignore[abstract]
 
 
 @dataclass
 class Served:
-    """A server that runs, where it listens, and stubs that call it."""
+    """A running server, its target, and stubs that call it."""
 
     server: Server
     target: str
@@ -70,17 +70,17 @@ class Served:
 
     @property
     def bookings(self) -> "bookings_pb2_grpc.BookingsServiceAsyncStub":
-        """Calls the bookings half of the servicer."""
+        """Returns a stub of BookingsService."""
         return bookings_pb2_grpc.BookingsServiceStub(self.channel)
 
     def method(self, path: str) -> Any:
-        """Gives the unary method of a path, with bytes for messages."""
+        """Returns the unary method of a path, with bytes for messages."""
         call: Any = self.channel.unary_unary
         return call(path)
 
     @property
     def inventory(self) -> "inventory_pb2_grpc.InventoryServiceAsyncStub":
-        """Calls the inventory half of the servicer."""
+        """Returns a stub of InventoryService."""
         return inventory_pb2_grpc.InventoryServiceStub(self.channel)
 
 
@@ -95,7 +95,7 @@ async def serving(
     servicer: Scripted | None = None,
     listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[Served]:
-    """Serves a scripted servicer while the block runs, and ends it without the pause of a drain."""
+    """Serves a scripted servicer while the block runs; stops it without a drain."""
     authenticator = Authenticator(open_access=open_access, service_key=service_key)
     layers = interceptors.layers(authenticator, log_sample=1)
     server = Server(layers, reflect=reflect, concurrency=concurrency)

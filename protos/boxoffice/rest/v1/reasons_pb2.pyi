@@ -128,8 +128,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason a refusal can have. `google.rpc.ErrorInfo.reason` is the value's name without
-    `REASON_`, and the REST body is `{"error": "<that in lower case>"}`. An answer outside this list
-    is a defect.
+    `REASON_`, and the REST body is `{"error": "<that in lower case>"}`, with `details` where its rule
+    names them. An answer outside this list is a defect.
     """
 
 REASON_UNSPECIFIED: Reason.ValueType  # 0
@@ -268,12 +268,17 @@ class ReasonRule(_message.Message):
     RETRY_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     ADVICE_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     status: _builtins.int
     """HTTP status of the answer, 400 to 599; 0 for a reason that only services give each other."""
     retry_after_seconds: _builtins.int
     """Seconds that `Retry-After` carries; no header when 0."""
     advice: _builtins.str
     """What a client does about it, in one sentence."""
+    details: _builtins.str
+    """Full name of the message that a refusal may carry besides `google.rpc.ErrorInfo`; the REST body
+    has it as `details`.
+    """
     @_builtins.property
     def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___MetadataHeader]:
         """Headers besides those that a refusal of any reason may have."""
@@ -285,10 +290,11 @@ class ReasonRule(_message.Message):
         retry_after_seconds: _builtins.int = ...,
         advice: _builtins.str = ...,
         headers: _abc.Iterable[Global___MetadataHeader] | None = ...,
+        details: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "headers", b"headers", "retry_after_seconds", b"retry_after_seconds", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "details", b"details", "headers", b"headers", "retry_after_seconds", b"retry_after_seconds", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

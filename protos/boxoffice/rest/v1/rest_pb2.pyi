@@ -151,6 +151,8 @@ class MethodRule(_message.Message):
     QUOTAS_FIELD_NUMBER: _builtins.int
     CACHE_SECONDS_FIELD_NUMBER: _builtins.int
     OTHER_SUCCESS_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SHOWN_AS_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -173,6 +175,14 @@ class MethodRule(_message.Message):
     """
     cache_seconds: _builtins.int
     """Seconds for which anybody may keep a success; `no-store` when 0."""
+    media_type: _builtins.str
+    """Media type of a response that is a `google.api.HttpBody`, such as `image/png`; by default
+    `application/json`, which has a `shown_as`.
+    """
+    shown_as: _builtins.str
+    """What the JSON of a `google.api.HttpBody` is, for the documentation: the full name of a message,
+    with `repeated ` before it for an array of it.
+    """
     @_builtins.property
     def refusals(self) -> _containers.RepeatedScalarFieldContainer[_reasons_pb2.Reason.ValueType]:
         """Reasons it can refuse with, besides those that every endpoint has."""
@@ -199,10 +209,12 @@ class MethodRule(_message.Message):
         quotas: _abc.Iterable[Global___Quota] | None = ...,
         cache_seconds: _builtins.int = ...,
         other_success: Global___OtherSuccess | None = ...,
+        media_type: _builtins.str = ...,
+        shown_as: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["other_success", b"other_success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "media_type", b"media_type", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "shown_as", b"shown_as", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -219,7 +231,7 @@ class OtherSuccess(_message.Message):
     field: _builtins.str
     """A bool of the response: it is true of this success and false of the usual one."""
     status: _builtins.int
-    """HTTP status, 200 to 299."""
+    """HTTP status, 200 to 299; or 304, which has no body."""
     def __init__(
         self,
         *,
@@ -273,6 +285,31 @@ class Quota(_message.Message):
 Global___Quota: _TypeAlias = Quota  # noqa: Y015
 
 @_typing.final
+class MessageRule(_message.Message):
+    """The JSON of a message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNWRAPPED_FIELD_NUMBER: _builtins.int
+    unwrapped: _builtins.bool
+    """Whether JSON shows the value of its only field in its place: `[1, 25]` and not
+    `{"numbers": [1, 25]}`. The field is repeated, a map, or a scalar that is not optional. Never the
+    message that a whole body is.
+    """
+    def __init__(
+        self,
+        *,
+        unwrapped: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unwrapped", b"unwrapped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageRule: _TypeAlias = MessageRule  # noqa: Y015
+
+@_typing.final
 class FieldRule(_message.Message):
     """The JSON name or header of a field."""
 
@@ -286,9 +323,13 @@ class FieldRule(_message.Message):
     COPY_OF_FIELD_NUMBER: _builtins.int
     NAMED_BY_TOKEN_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
-    """Request header that carries the field; it is in no path, query or body then."""
+    """Request header that carries the field; it is in no path, query or body then. A bool with
+    `Accept-Encoding` is true if the client accepts gzip.
+    """
     response_header: _builtins.str
-    """Response header that repeats the field: `ETag` in quotes, a bool only when true."""
+    """Response header that repeats the field: `ETag` in quotes, a bool only when true, a string unless
+    it is empty. A response with a field for `Content-Encoding` is compressed by its service only.
+    """
     omitted: _builtins.bool
     """Whether answers leave the field out while it is unset, instead of showing null."""
     copy_of: _builtins.str
@@ -325,8 +366,11 @@ class FieldRule(_message.Message):
 Global___FieldRule: _TypeAlias = FieldRule  # noqa: Y015
 
 METHOD_FIELD_NUMBER: _builtins.int
+MESSAGE_FIELD_NUMBER: _builtins.int
 FIELD_FIELD_NUMBER: _builtins.int
 method: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___MethodRule]
 """The REST endpoint of an RPC, beyond its `google.api.http`."""
+message: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MessageOptions, Global___MessageRule]
+"""The JSON of a message, beyond that of its fields."""
 field: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___FieldRule]
 """The JSON name or header of a field, beyond its own name."""

@@ -19,21 +19,21 @@ from tests.e2e.system import free_ports
 
 
 def sent(code: str = "012345") -> EmailMessage:
-    """Makes a letter as accounts sends it."""
+    """Returns a letter, as accounts writes it."""
     return templates.message(
         templates.register_code(code), sender="a@example.com", to="b@example.com"
     )
 
 
 def send(url: str, message: EmailMessage) -> None:
-    """Sends a letter."""
+    """Sends the letter to the mailbox."""
     server = urlsplit(url)
     with smtplib.SMTP(str(server.hostname), server.port or 0) as smtp:
         smtp.send_message(message)
 
 
 def shown(port: int) -> str:
-    """Reads the page."""
+    """Returns the page."""
     with urllib.request.urlopen(f"http://localhost:{port}/") as answer:
         assert answer.headers["cache-control"] == "no-store"
         text: str = answer.read().decode()
@@ -62,14 +62,14 @@ def test_the_page_is_at_each_address_of_localhost(host: str) -> None:
         assert answer.status == 200
 
 
-def test_what_a_letter_says_stays_text() -> None:
+def test_the_text_of_a_letter_is_escaped() -> None:
     """A name or an address in a letter could inject HTML."""
     letter = Letter(datetime.now(UTC), "<b>@c.de", "<script>", "<img>")
     assert not {"<b>", "<script>", "<img>"} & set(page([letter]).split())
     assert "&lt;script&gt;" in page([letter])
 
 
-def test_no_other_name_leads_to_the_page() -> None:
+def test_other_host_names_are_refused() -> None:
     """A foreign page could read the letters by DNS rebinding."""
     with serve_page(list, 0) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -81,6 +81,6 @@ def test_no_other_name_leads_to_the_page() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", "no letter", b"Subject: x\n\nhello"])
-def test_whatever_comes_is_a_letter(content: bytes | str) -> None:
+def test_a_malformed_letter_is_kept(content: bytes | str) -> None:
     """A malformed letter could end the mailbox."""
     assert read(content).code is None

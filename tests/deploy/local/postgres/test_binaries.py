@@ -27,7 +27,7 @@ def system() -> Iterator[Path]:
 def install(
     folder: Path, *, version: str, programs: tuple[str, ...] = ("initdb", "postgres")
 ) -> None:
-    """Makes programs that tell this version, and fail at everything else."""
+    """Creates programs that print this version and fail at everything else."""
     for program in programs:
         path = folder / program
         tells = f"""[ "$1" = --version ] && echo '{version}' && exit"""
@@ -49,7 +49,7 @@ def test_the_wheel_is_copied_once_for_each_version(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_the_system(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server starts in a folder of its own, where a relative path would lead astray."""
+    """A relative path could fail, since the server starts in another folder."""
     install(system, version=NEW)
     monkeypatch.chdir(system.parent)
     assert system_binaries(Path(system.name)) == system
@@ -67,7 +67,7 @@ def test_a_folder_of_the_system(system: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_folder_that_cannot_be_used(
     system: Path, version: str, programs: tuple[str, ...], problem: str
 ) -> None:
-    """Half a minute later PostgreSQL would fail with a message about something else."""
+    """An unusable folder could be noticed half a minute later, by a misleading message."""
     install(system, version=version, programs=programs)
     with pytest.raises(ValueError, match=f"PostgreSQL 17 or later, and {problem}"):
         system_binaries(system)

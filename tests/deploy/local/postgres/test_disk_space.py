@@ -1,4 +1,4 @@
-"""Where data cannot be kept is said in a sentence, before anything is made or after it failed."""
+"""A full or read-only disk is reported in one sentence."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ initdb: removing contents of data directory "/data/postgres/data.unfinished"
         'could not extend file "base/1/2": wrote only 4096 bytes\nHINT:  Check free disk space.',
     ],
 )
-def test_a_full_disk_is_a_sentence(tmp_path: Path, said: str) -> None:
+def test_a_full_disk_is_reported_in_one_sentence(tmp_path: Path, said: str) -> None:
     """The reason could be hidden in a page of initdb's output."""
     sentence = full_disk(tmp_path, said)
     assert sentence is not None
@@ -32,7 +32,7 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, said: str) -> None:
     assert "\n" not in sentence
 
 
-def test_what_else_went_wrong_is_passed_on(tmp_path: Path) -> None:
+def test_other_failures_are_not_blamed_on_the_disk(tmp_path: Path) -> None:
     """Another failure could be blamed on the disk."""
     assert full_disk(tmp_path, "FATAL:  data directory has invalid permissions") is None
 

@@ -31,7 +31,7 @@ def closed(tmp_path: Path) -> Iterator[Path]:
         shutil.rmtree(path.readlink())
 
 
-def test_we_stay_where_we_are(closed: Path) -> None:
+def test_an_ordinary_user_keeps_files_in_the_checkout(closed: Path) -> None:
     """The files of an ordinary user could leave the checkout."""
     assert home_for(closed, OURSELVES) == closed
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
@@ -46,7 +46,7 @@ def test_a_closed_folder_becomes_a_link(closed: Path) -> None:
     assert stat.S_IMODE(closed.parent.stat().st_mode) == 0o700
 
 
-def test_data_is_not_forgotten_when_a_folder_is_closed(closed: Path) -> None:
+def test_data_in_a_closed_folder_is_not_replaced(closed: Path) -> None:
     """A new, empty database could replace one that cannot be reached."""
     closed.mkdir()
     with pytest.raises(ForeignFolderError, match="no longer be reached"):

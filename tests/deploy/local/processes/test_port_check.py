@@ -31,7 +31,7 @@ def taken(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def free_ports(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has the settings ask for ports that are free."""
+    """Sets all ports to free ones."""
     servers = [socket.create_server(("127.0.0.1", 0)) for _ in SETTINGS]
     for name, server in zip(SETTINGS, servers, strict=True):
         monkeypatch.setenv(name, str(server.getsockname()[1]))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from gateway.http.limits import LIMITS
-from gateway.http.server.connection_budget import TRIED, Connections, Room
+from gateway.http.server.connection_budget import MAX_CLOSE_ATTEMPTS, ConnectionBudget, Slot
 
 ALICE, BOB, PROXY = "192.0.2.1", "192.0.2.2", "10.0.0.1"
 THREE = replace(LIMITS, connections=3, address_connections=2, spare_connections=1)
@@ -17,17 +17,17 @@ class Line:
     is_quiet: bool = True
     is_closed: bool = False
 
-    def make_way(self) -> bool:
+    def close_if_idle(self) -> bool:
         """See Connection."""
         self.is_closed = self.is_quiet
         return self.is_closed
 
 
-def admitted(connections: Connections, *peers: str) -> list[Line]:
+def admitted(connections: ConnectionBudget, *peers: str) -> list[Line]:
     """Opens a connection from each address."""
     lines = [Line() for _ in peers]
     for line, peer in zip(lines, peers, strict=True):
-        assert connections.admit(line, peer) is Room.FREE
+        assert connections.admit(line, peer) is Slot.NORMAL
     return lines
 
 
@@ -38,54 +38,54 @@ def closed(lines: list[Line]) -> list[bool]:
 
 def test_the_one_that_is_idle_for_longest_makes_way() -> None:
     """Counted from its last answer, and not from when it was opened."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, ALICE, BOB)
-    connections.wake(lines[0])
-    connections.rest(lines[0])
-    assert connections.admit(Line(), "192.0.2.3") is Room.FREE
+    connections.mark_busy(lines[0])
+    connections.mark_idle(lines[0])
+    assert connections.admit(Line(), "192.0.2.3") is Slot.NORMAL
     assert closed(lines) == [False, True, False]
-    assert connections.admit(Line(), "192.0.2.4") is Room.FREE
+    assert connections.admit(Line(), "192.0.2.4") is Slot.NORMAL
     assert closed(lines) == [False, True, True]
 
 
 def test_a_busy_one_is_never_closed() -> None:
     """Where all are busy a newcomer may ask what is vital, and a further one nothing."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, BOB, "192.0.2.3")
     for line in lines:
-        connections.wake(line)
+        connections.mark_busy(line)
     spare = Line()
-    assert connections.admit(spare, "192.0.2.4") is Room.SPARE
-    connections.wake(spare)
-    assert connections.admit(Line(), "192.0.2.5") is Room.NONE
+    assert connections.admit(spare, "192.0.2.4") is Slot.RESERVED
+    connections.mark_busy(spare)
+    assert connections.admit(Line(), "192.0.2.5") is Slot.NONE
     assert closed([*lines, spare]) == [False] * 4
     connections.remove(lines[0])
-    assert connections.admit(Line(), "192.0.2.6") is Room.FREE
+    assert connections.admit(Line(), "192.0.2.6") is Slot.NORMAL
 
 
 def test_one_that_something_is_on_its_way_on_is_passed_over() -> None:
     """Else a request that the kernel has received already would be lost."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, BOB, "192.0.2.3")
     lines[0].is_quiet = False
-    assert connections.admit(Line(), "192.0.2.4") is Room.FREE
+    assert connections.admit(Line(), "192.0.2.4") is Slot.NORMAL
     assert closed(lines) == [False, True, False]
 
 
 def test_a_newcomer_costs_a_few_looks_at_most() -> None:
     """Where requests have arrived on all, each newcomer would look at every one of them."""
-    size = 4 * TRIED
-    connections = Connections(replace(LIMITS, connections=size, address_connections=size))
+    size = 4 * MAX_CLOSE_ATTEMPTS
+    connections = ConnectionBudget(replace(LIMITS, connections=size, address_connections=size))
     lines = admitted(connections, *[ALICE] * size)
     for line in lines:
         line.is_quiet = line is lines[-1]
-    assert connections.admit(Line(), BOB) is Room.SPARE
+    assert connections.admit(Line(), BOB) is Slot.RESERVED
     assert not lines[-1].is_closed
 
 
 def test_who_has_its_share_gives_up_its_own() -> None:
     """One address that opens many connections does not close those of others."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     bobs, first, second = admitted(connections, BOB, ALICE, ALICE)
     admitted(connections, ALICE)
     assert closed([bobs, first, second]) == [False, True, False]
@@ -93,51 +93,51 @@ def test_who_has_its_share_gives_up_its_own() -> None:
 
 def test_who_is_busy_with_its_whole_share_is_turned_away() -> None:
     """Although there is room, which is for others."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     for line in admitted(connections, ALICE, ALICE):
-        connections.wake(line)
-    assert connections.admit(Line(), ALICE) is Room.SPARE
-    assert connections.admit(Line(), BOB) is Room.FREE
+        connections.mark_busy(line)
+    assert connections.admit(Line(), ALICE) is Slot.RESERVED
+    assert connections.admit(Line(), BOB) is Slot.NORMAL
 
 
 def test_a_network_of_ipv6_has_one_share() -> None:
     """Its owner has more addresses in it than anybody could count."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     for line in admitted(connections, "2001:db8::1", "2001:db8::2"):
-        connections.wake(line)
-    assert connections.admit(Line(), "2001:db8::3") is Room.SPARE
-    assert connections.admit(Line(), "2001:db8:0:1::1") is Room.FREE
+        connections.mark_busy(line)
+    assert connections.admit(Line(), "2001:db8::3") is Slot.RESERVED
+    assert connections.admit(Line(), "2001:db8:0:1::1") is Slot.NORMAL
 
 
 def test_a_trusted_proxy_has_no_share() -> None:
     """All its clients come from its address."""
-    connections = Connections(THREE, [ip_network("10.0.0.0/8")])
+    connections = ConnectionBudget(THREE, [ip_network("10.0.0.0/8")])
     lines = admitted(connections, PROXY, PROXY, PROXY)
     assert closed(lines) == [False] * 3
-    connections.wake(lines[0])
+    connections.mark_busy(lines[0])
     admitted(connections, ALICE)
     assert closed(lines) == [False, True, False]
 
 
 def test_spare_room_makes_way_too() -> None:
     """Else whoever takes it and says nothing would keep balancers out."""
-    connections = Connections(replace(THREE, connections=1))
+    connections = ConnectionBudget(replace(THREE, connections=1))
     [only] = admitted(connections, ALICE)
-    connections.wake(only)
+    connections.mark_busy(only)
     silent = Line()
-    assert connections.admit(silent, ALICE) is Room.SPARE
-    assert connections.admit(Line(), BOB) is Room.SPARE
+    assert connections.admit(silent, ALICE) is Slot.RESERVED
+    assert connections.admit(Line(), BOB) is Slot.RESERVED
     assert silent.is_closed
 
 
 def test_nothing_is_remembered_of_who_has_gone() -> None:
     """Else every address that ever came would cost memory."""
-    connections = Connections(THREE)
+    connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, BOB)
     for line in lines:
         connections.remove(line)
         connections.remove(line)
-        connections.rest(line)
+        connections.mark_idle(line)
     assert not connections._by_address
-    assert not connections._places
+    assert not connections._memberships
     assert connections._all.count == len(connections._all.idle) == 0

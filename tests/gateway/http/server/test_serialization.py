@@ -5,14 +5,14 @@ import re
 import pytest
 
 from gateway.http.messages import Response
-from gateway.http.server.serialization import encoded
+from gateway.http.server.serialization import serialize
 
 RESPONSE = Response(201, ((b"location", b"/here"),), b"{}")
 
 
 def test_an_answer_is_sent_whole() -> None:
     """With its length, its date and the id of its request."""
-    sent = encoded(RESPONSE, "mine", closes=False)
+    sent = serialize(RESPONSE, "mine", closes=False)
     assert re.fullmatch(
         rb"HTTP/1.1 201 Created\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n"
         rb"x-content-type-options: nosniff\r\nlocation: /here\r\ncontent-length: 2\r\n"
@@ -23,7 +23,7 @@ def test_an_answer_is_sent_whole() -> None:
 
 def test_head_is_told_the_length_of_what_it_does_not_get() -> None:
     """As RFC 9110 has it."""
-    sent = encoded(RESPONSE, "mine", has_body=False, closes=True)
+    sent = serialize(RESPONSE, "mine", has_body=False, closes=True)
     assert sent.endswith(
         b"content-length: 2\r\nx-request-id: mine\r\nconnection: close\r\n\r\n",
     )
@@ -32,7 +32,7 @@ def test_head_is_told_the_length_of_what_it_does_not_get() -> None:
 @pytest.mark.parametrize("status", [204, 304])
 def test_where_there_is_no_body_there_is_no_length(status: int) -> None:
     """RFC 9110 forbids one with 204, and with 304 it would be that of what is not sent."""
-    sent = encoded(Response(status, (), b""), "mine", closes=False)
+    sent = serialize(Response(status, (), b""), "mine", closes=False)
     assert b"content-length" not in sent
     assert sent.endswith(b"x-request-id: mine\r\n\r\n")
 
@@ -41,4 +41,4 @@ def test_where_there_is_no_body_there_is_no_length(status: int) -> None:
 def test_a_header_cannot_become_two(value: bytes) -> None:
     """Whatever a service or a client put into it."""
     with pytest.raises(ValueError, match="line's end"):
-        encoded(RESPONSE._replace(headers=((b"location", value),)), "mine", closes=False)
+        serialize(RESPONSE._replace(headers=((b"location", value),)), "mine", closes=False)

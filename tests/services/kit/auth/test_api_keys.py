@@ -14,28 +14,30 @@ ADA = account("ada")
 
 @pytest.fixture
 def issuer() -> ScriptedIssuer:
-    """Knows the keys."""
+    """Returns an issuer that knows the keys which a test adds."""
     return ScriptedIssuer()
 
 
 @pytest.fixture
 def api_keys(issuer: ScriptedIssuer) -> ApiKeys:
-    """Resolves keys with that issuer."""
+    """Returns a resolver that asks that issuer."""
     return ApiKeys(issuer)
 
 
-async def test_a_key_stands_for_its_account_for_a_while(
+async def test_a_key_is_cached_for_less_than_half_a_minute(
     issuer: ScriptedIssuer, api_keys: ApiKeys
 ) -> None:
-    """Within its scopes, and for less than the time in which a revocation must be known."""
+    """A key could act outside of its scopes, or go on working after its revocation."""
     key = issuer.add_key(ADA, Role.ORGANIZER, rest_pb2.SCOPE_EVENTS_WRITE)
     caller, until = await api_keys.check(key)
     assert caller == Caller(ADA, Role.ORGANIZER, frozenset({rest_pb2.SCOPE_EVENTS_WRITE}))
     assert until <= time.time() + CACHED_SECONDS < time.time() + 30
 
 
-async def test_who_shows_a_key_at_once_asks_once(issuer: ScriptedIssuer, api_keys: ApiKeys) -> None:
-    """A busy client is one question, and so is one who tries the same wrong key."""
+async def test_concurrent_checks_of_a_key_ask_the_issuer_once(
+    issuer: ScriptedIssuer, api_keys: ApiKeys
+) -> None:
+    """A busy client, or one that repeats a wrong key, could flood accounts with calls."""
     key = issuer.add_key(ADA, Role.USER)
     answers = await asyncio.gather(*(api_keys.check(key) for _ in range(10)))
     assert {caller.subject for caller, _ in answers} == {ADA}
@@ -45,8 +47,8 @@ async def test_who_shows_a_key_at_once_asks_once(issuer: ScriptedIssuer, api_key
     assert issuer.resolved == [key, "box_2_wrong"]
 
 
-async def test_a_wrong_key_is_not_remembered(issuer: ScriptedIssuer, api_keys: ApiKeys) -> None:
-    """Nor that nobody could tell."""
+async def test_a_refused_key_is_asked_for_again(issuer: ScriptedIssuer, api_keys: ApiKeys) -> None:
+    """A key could stay refused after it was created, or after an outage of the issuer."""
     issuer.refusal = Unavailable()
     with pytest.raises(Unavailable):
         await api_keys.check("box_1_secret")
@@ -61,10 +63,10 @@ async def test_a_wrong_key_is_not_remembered(issuer: ScriptedIssuer, api_keys: A
     "key",
     ["box_", "box_1", "box_1_", "box__secret", "box_1_se cret", "box_1_é", f"box_1_{'a' * 129}"],
 )
-async def test_what_is_no_key_makes_nobody_ask(
+async def test_a_malformed_key_is_refused_without_a_call(
     issuer: ScriptedIssuer, api_keys: ApiKeys, key: str
 ) -> None:
-    """Its form says so."""
+    """Anybody could make accounts look up any number of malformed keys."""
     with pytest.raises(InvalidToken):
         await api_keys.check(key)
     assert issuer.resolved == []

@@ -11,42 +11,42 @@ ADA = account("ada")
 
 @pytest.fixture
 def issuer() -> ScriptedIssuer:
-    """Vouches for tokens and keys."""
+    """Returns an issuer of tokens and API keys."""
     return ScriptedIssuer()
 
 
 @pytest.fixture
 def authenticator(issuer: ScriptedIssuer) -> Authenticator:
-    """Admits accounts and services and, without a credential, nobody else."""
+    """Returns an authenticator without open access."""
     return Authenticator(issuer=issuer, open_access=False, service_key="sécret")
 
 
 @pytest.mark.parametrize("authorization", [None, ""])
-async def test_without_a_credential_a_caller_is_nobody(
+async def test_a_caller_without_a_credential_is_anonymous(
     authenticator: Authenticator, authorization: str | None
 ) -> None:
-    """An empty header is no header."""
+    """A client that sends an empty header could be refused."""
     assert await authenticator.authenticate(authorization) is ANONYMOUS
 
 
-async def test_the_services_know_each_other_by_their_key(authenticator: Authenticator) -> None:
-    """The key is compared as bytes, so it may hold any character."""
+async def test_the_service_key_authenticates_a_service(authenticator: Authenticator) -> None:
+    """A service key with a character outside of ASCII could fail to compare."""
     assert await authenticator.authenticate("Service sécret") is SERVICE
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_a_token_is_an_account(
+async def test_a_token_authenticates_its_account(
     issuer: ScriptedIssuer, authenticator: Authenticator, scheme: str
 ) -> None:
-    """Schemes have no case (RFC 9110)."""
+    """A client that writes the scheme in lower case could be refused (RFC 9110)."""
     caller = await authenticator.authenticate(f"{scheme} {issuer.token(ADA, Role.ADMIN)}")
     assert caller == Caller(ADA, Role.ADMIN)
 
 
-async def test_an_api_key_is_its_account_within_scopes(
+async def test_an_api_key_authenticates_its_account_within_scopes(
     issuer: ScriptedIssuer, authenticator: Authenticator
 ) -> None:
-    """By its prefix it is told from a token."""
+    """An API key could be taken for a token, or act outside of its scopes."""
     key = issuer.add_key(ADA, Role.USER, rest_pb2.SCOPE_BOOKINGS_READ)
     caller = await authenticator.authenticate(f"Bearer {key}")
     assert (caller.subject, caller.scopes) == (ADA, {rest_pb2.SCOPE_BOOKINGS_READ})
@@ -77,7 +77,7 @@ async def test_an_api_key_is_its_account_within_scopes(
 async def test_any_other_credential_is_refused(
     authenticator: Authenticator, authorization: str
 ) -> None:
-    """What is not ours is never taken for no credential at all."""
+    """A caller with an unknown credential could be admitted as anonymous."""
     assert authenticator.cached(authorization) is None
     with pytest.raises(InvalidToken):
         await authenticator.authenticate(authorization)
@@ -86,34 +86,34 @@ async def test_any_other_credential_is_refused(
 @pytest.mark.parametrize(
     "spelling", ["Bearer  {}", "Bearer {} ", "Bearer {}\t", "Bearer\t{}", "{}"]
 )
-async def test_a_credential_has_one_spelling(
+async def test_a_credential_has_one_form(
     issuer: ScriptedIssuer, authenticator: Authenticator, spelling: str
 ) -> None:
-    """One blank after the scheme, and nothing behind."""
+    """A credential with other white space could be accepted, and evade the cache."""
     with pytest.raises(InvalidToken):
         await authenticator.authenticate(spelling.format(issuer.token(ADA)))
 
 
 @pytest.mark.parametrize("authorization", ["Service ", "Service", "Service x"])
-async def test_without_a_key_no_service_is_admitted(authorization: str) -> None:
-    """A forgotten setting closes, it does not open."""
+async def test_without_a_service_key_no_service_is_admitted(authorization: str) -> None:
+    """A forgotten setting could let anybody call as a service."""
     authenticator = Authenticator(open_access=True, service_key="")
     with pytest.raises(InvalidToken):
         await authenticator.authenticate(authorization)
 
 
-async def test_without_an_issuer_every_token_is_made_up(issuer: ScriptedIssuer) -> None:
-    """Whoever forgets to name one admits no account."""
+async def test_without_an_issuer_every_token_is_refused(issuer: ScriptedIssuer) -> None:
+    """A service without an issuer could accept tokens that nobody has verified."""
     authenticator = Authenticator(open_access=True, service_key="")
     for credential in (issuer.token(ADA), issuer.add_key(ADA, Role.USER)):
         with pytest.raises(InvalidToken):
             await authenticator.authenticate(f"Bearer {credential}")
 
 
-async def test_what_was_seen_before_is_known_at_once(
+async def test_a_verified_credential_is_cached(
     issuer: ScriptedIssuer, authenticator: Authenticator
 ) -> None:
-    """Without a check of the signature, and without a question to anybody."""
+    """Each request could cost a check of the signature, or a call to accounts."""
     key = issuer.add_key(ADA, Role.USER)
     for credential in (f"Bearer {issuer.token(ADA)}", f"Bearer {key}"):
         assert authenticator.cached(credential) is None
@@ -125,10 +125,10 @@ async def test_what_was_seen_before_is_known_at_once(
     )
 
 
-async def test_what_is_revoked_is_refused_from_the_next_look_on(
+async def test_a_revoked_credential_is_refused_after_the_next_refresh(
     issuer: ScriptedIssuer, authenticator: Authenticator
 ) -> None:
-    """Though it was known before; a key of the same account is asked for anew."""
+    """A cached token or API key could outlive its revocation."""
     token, key = f"Bearer {issuer.token(ADA)}", f"Bearer {issuer.add_key(ADA, Role.USER)}"
     for credential in (token, key):
         await authenticator.authenticate(credential)
@@ -140,20 +140,20 @@ async def test_what_is_revoked_is_refused_from_the_next_look_on(
             await authenticator.authenticate(credential)
 
 
-async def test_what_is_refused_is_never_known(
+async def test_refused_credentials_are_not_cached(
     issuer: ScriptedIssuer, authenticator: Authenticator
 ) -> None:
-    """So made-up credentials take no memory."""
+    """Made-up credentials could fill the cache and evict valid ones."""
     for number in range(100):
         with pytest.raises(InvalidToken):
             await authenticator.authenticate(f"Bearer {ScriptedIssuer().token(f'acct_{number}')}")
     assert len(authenticator._cache) == 0
 
 
-async def test_many_callers_are_told_apart(
+async def test_each_call_of_a_batch_has_its_own_caller(
     issuer: ScriptedIssuer, authenticator: Authenticator
 ) -> None:
-    """Each by its own credential, in their order, and each refusal concerns its own alone."""
+    """A call could be done for the caller of another one, or be refused for its credential."""
     token = f"Bearer {issuer.token(ADA)}"
     await authenticator.authenticate(token)
     fresh = f"Bearer {issuer.token(account('bob'))}"
@@ -165,8 +165,8 @@ async def test_many_callers_are_told_apart(
     assert bob == Caller(account("bob"), Role.USER)
 
 
-async def test_open_access_is_for_those_who_show_nothing(issuer: ScriptedIssuer) -> None:
-    """And is a setting."""
+async def test_open_access_is_a_setting(issuer: ScriptedIssuer) -> None:
+    """Anonymous callers could be admitted without the setting."""
     rule = Rule(rest_pb2.ACCESS_OPEN)
     Authenticator(open_access=True, service_key="").admit(ANONYMOUS, rule)
     with pytest.raises(Unauthenticated):

@@ -18,13 +18,13 @@ ADA = account("ada")
 
 @pytest.fixture
 def issuer() -> ScriptedIssuer:
-    """Says what accounts knows."""
+    """Returns the issuer that the stand-in for accounts serves."""
     return ScriptedIssuer()
 
 
 @pytest.fixture
 async def channel(issuer: ScriptedIssuer) -> AsyncIterator[grpc.aio.Channel]:
-    """Serves it."""
+    """Serves the issuer; yields a channel to it."""
     server, target = await serve_identity(issuer)
     async with grpc.aio.insecure_channel(target) as opened:
         yield opened
@@ -34,7 +34,7 @@ async def channel(issuer: ScriptedIssuer) -> AsyncIterator[grpc.aio.Channel]:
 async def test_keys_and_revocations_are_read(
     issuer: ScriptedIssuer, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All pages of them."""
+    """Revocations after the first page could be missed."""
     monkeypatch.setattr(issuer_client, "REVOCATIONS_AT_ONCE", 2)
     issuer.generations = {account(f"user {number}"): number for number in range(2, 7)}
     trusted = await IssuerClient(channel, "secret", environment="test").state()
@@ -46,7 +46,7 @@ async def test_keys_and_revocations_are_read(
 async def test_production_trusts_no_key_of_development(
     issuer: ScriptedIssuer, channel: grpc.aio.Channel
 ) -> None:
-    """Whoever may read a development machine could sign with it."""
+    """Anybody who can read a development machine could sign tokens for production."""
     issuer.published["dev-abc"] = issuer.key.public_key()
     assert "dev-abc" in await IssuerClient(channel, "", environment="development").keys()
     assert list(await IssuerClient(channel, "", environment="production").keys()) == [issuer.kid]
@@ -65,48 +65,48 @@ async def test_production_trusts_no_key_of_development(
         {"x": base64.urlsafe_b64encode(bytes(64)).decode()},
     ],
 )
-async def test_a_key_of_another_kind_is_passed_over(
+async def test_an_unusable_key_is_skipped(
     channel: grpc.aio.Channel, change: dict[str, str], issuer: ScriptedIssuer
 ) -> None:
-    """The others are trusted all the same."""
+    """One key that is no Ed25519 signing key could keep the others from being trusted."""
     good, unfit = (jwk(kid, issuer.key.public_key()) for kid in ("good", "unfit"))
     for name, value in change.items():
         setattr(unfit, name, value)
 
     class Stub:
-        """Gives both."""
+        """Publishes both keys."""
 
         async def GetSigningKeys(self, request: object, **_: object) -> object:  # noqa: N802
             return identity_pb2.GetSigningKeysResponse(keys=[unfit, good])
 
-    asking = IssuerClient(channel, "", environment="test")
-    asking._stub = Stub()  # type: ignore[assignment]
-    assert list(await asking.keys()) == ["good"]
+    client = IssuerClient(channel, "", environment="test")
+    client._stub = Stub()  # type: ignore[assignment]
+    assert list(await client.keys()) == ["good"]
 
 
 async def test_an_api_key_is_resolved(issuer: ScriptedIssuer, channel: grpc.aio.Channel) -> None:
-    """To its account, role and scopes; or refused."""
-    asking = IssuerClient(channel, "secret", environment="test")
+    """The account, role or scopes of a key could be lost between accounts and a service."""
+    client = IssuerClient(channel, "secret", environment="test")
     scopes = {rest_pb2.SCOPE_EVENTS_WRITE, rest_pb2.SCOPE_BOOKINGS_READ}
     key = issuer.add_key(ADA, Role.ORGANIZER, *scopes)
-    assert await asking.resolve(key) == Caller(ADA, Role.ORGANIZER, frozenset(scopes))
+    assert await client.resolve(key) == Caller(ADA, Role.ORGANIZER, frozenset(scopes))
     with pytest.raises(Refusal) as caught:
-        await asking.resolve("box_2_unknown")
+        await client.resolve("box_2_unknown")
     assert caught.value.reason == InvalidToken.reason
 
 
-async def test_accounts_out_of_reach_is_no_verdict(issuer: ScriptedIssuer) -> None:
-    """Nobody is told that a good credential is bad, or that something may be done already."""
+async def test_an_unreachable_issuer_is_unavailable(issuer: ScriptedIssuer) -> None:
+    """A valid credential could be refused as invalid while accounts is down."""
     async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
-        asking = IssuerClient(nowhere, "", environment="test")
+        client = IssuerClient(nowhere, "", environment="test")
         with pytest.raises(Unavailable):
-            await asking.state()
+            await client.state()
         with pytest.raises(Unavailable):
-            await asking.resolve("box_1_secret")
+            await client.resolve("box_1_secret")
 
 
-async def test_accounts_that_hang_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever shows a key is told to come again."""
+async def test_an_issuer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request with an API key could wait for as long as accounts hangs."""
     monkeypatch.setattr(issuer_client, "API_KEY_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{silent.getsockname()[1]}") as channel:

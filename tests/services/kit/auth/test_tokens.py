@@ -24,40 +24,40 @@ HEADER = {"alg": "EdDSA", "kid": KID, "typ": "at+jwt"}
 
 @pytest.fixture(scope="module")
 def issuer() -> ScriptedIssuer:
-    """Signs the tokens."""
+    """Returns the issuer that signs the tokens."""
     return ScriptedIssuer()
 
 
-def checked(issuer: ScriptedIssuer, token: str) -> Claims:
-    """Checks a token as kit does, with the issuer's key for the issuer's key id."""
+def verified(issuer: ScriptedIssuer, token: str) -> Claims:
+    """Verifies a token as kit does: with the key that its key id names."""
     if tokens.key_id(token) != KID:
         raise InvalidToken
     return tokens.verify(token, issuer.key.public_key())
 
 
 def segment(content: object) -> str:
-    """Encodes a part of a token."""
+    """Encodes a segment of a token."""
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def signed(issuer: ScriptedIssuer, header: object, claims: object) -> str:
-    """Signs anything with the right key, as no library would."""
+    """Signs any header and claims with the issuer's key; a library would refuse some of them."""
     said = f"{segment(header)}.{segment(claims)}"
     return f"{said}.{segment(issuer.key.sign(said.encode()))}"
 
 
-def test_a_good_token_tells_who_calls(issuer: ScriptedIssuer) -> None:
-    """Account, role, generation and end."""
+def test_a_valid_token_has_its_claims(issuer: ScriptedIssuer) -> None:
+    """A caller could get another account, role, generation or expiry than the token has."""
     now = time.time()
-    claims = checked(issuer, issuer.token(ADA, Role.ORGANIZER, ver=7))
+    claims = verified(issuer, issuer.token(ADA, Role.ORGANIZER, ver=7))
     assert (claims.subject, claims.role, claims.generation) == (ADA, Role.ORGANIZER, 7)
     assert now < claims.expires_at <= time.time() + 900
 
 
-def test_what_else_a_token_says_does_not_matter(issuer: ScriptedIssuer) -> None:
-    """An issuer may say more one day."""
-    assert checked(issuer, issuer.token(ADA, nbf=int(time.time()), amr=["pwd"])).subject == ADA
+def test_unknown_claims_are_ignored(issuer: ScriptedIssuer) -> None:
+    """Tokens could be refused as soon as the issuer adds a claim."""
+    assert verified(issuer, issuer.token(ADA, nbf=int(time.time()), amr=["pwd"])).subject == ADA
 
 
 @pytest.mark.parametrize(
@@ -104,24 +104,28 @@ def test_what_else_a_token_says_does_not_matter(issuer: ScriptedIssuer) -> None:
         {"cty": "JWT"},
     ],
 )
-def test_a_header_chooses_nothing(issuer: ScriptedIssuer, header: dict[str, Any]) -> None:
-    """Even under a true signature: the algorithm, the type and where keys come from are ours."""
+def test_the_header_cannot_choose_how_a_token_is_verified(
+    issuer: ScriptedIssuer, header: dict[str, Any]
+) -> None:
+    """An attacker could choose the algorithm, the type or the source of the key."""
     changed = {name: value for name, value in (HEADER | header).items() if value is not None}
     with pytest.raises(InvalidToken):
-        checked(issuer, signed(issuer, changed, claims_of(ADA, Role.USER)))
+        verified(issuer, signed(issuer, changed, claims_of(ADA, Role.USER)))
 
 
 @pytest.mark.parametrize("missing", sorted(HEADER))
-def test_a_header_is_whole(issuer: ScriptedIssuer, missing: str) -> None:
-    """No part has a default."""
+def test_a_header_needs_each_part(issuer: ScriptedIssuer, missing: str) -> None:
+    """A token without algorithm, key id or type could be accepted."""
     header = {name: value for name, value in HEADER.items() if name != missing}
     with pytest.raises(InvalidToken):
-        checked(issuer, signed(issuer, header, claims_of(ADA, Role.USER)))
+        verified(issuer, signed(issuer, header, claims_of(ADA, Role.USER)))
 
 
 @pytest.mark.parametrize("secret", ["pem", "raw", "der", "x", "empty"])
-def test_the_public_key_is_no_secret_to_sign_with(issuer: ScriptedIssuer, secret: str) -> None:
-    """Everybody has it, so HMAC with it, under any name, is no signature."""
+def test_the_public_key_is_not_accepted_as_an_hmac_secret(
+    issuer: ScriptedIssuer, secret: str
+) -> None:
+    """Anybody could sign tokens with the public key, if it were used as an HMAC secret."""
     public = issuer.key.public_key()
     subject_info = serialization.PublicFormat.SubjectPublicKeyInfo
     secrets = {
@@ -136,11 +140,11 @@ def test_the_public_key_is_no_secret_to_sign_with(issuer: ScriptedIssuer, secret
         for digest in (hashlib.sha256, hashlib.sha512):
             mac = hmac.new(secrets[secret], said.encode(), digest).digest()
             with pytest.raises(InvalidToken):
-                checked(issuer, f"{said}.{segment(mac)}")
+                verified(issuer, f"{said}.{segment(mac)}")
 
 
-def test_the_key_of_somebody_else_signs_nothing(issuer: ScriptedIssuer) -> None:
-    """Neither of our kind, nor of another; nor no key at all."""
+def test_a_token_of_another_key_is_refused(issuer: ScriptedIssuer) -> None:
+    """A token that is signed with another key, or not at all, could be accepted."""
     claims = claims_of(ADA, Role.ADMIN)
     stranger = ScriptedIssuer(key=Ed25519PrivateKey.generate()).token(ADA, Role.ADMIN)
     larger = jwt.encode(claims, ed448.Ed448PrivateKey.generate(), "EdDSA", HEADER)
@@ -151,15 +155,15 @@ def test_the_key_of_somebody_else_signs_nothing(issuer: ScriptedIssuer) -> None:
     zeros = f"{segment(HEADER)}.{segment(claims)}.{segment(bytes(64))}"
     for token in (stranger, larger, of_rsa, unsigned, zeros):
         with pytest.raises(InvalidToken):
-            checked(issuer, token)
+            verified(issuer, token)
 
 
-def test_what_was_signed_cannot_be_changed(issuer: ScriptedIssuer) -> None:
-    """A user does not become an admin, nor does another token's signature help."""
+def test_a_changed_payload_is_refused(issuer: ScriptedIssuer) -> None:
+    """A user could become an admin, or another user, by editing a token."""
     header, _, signature = issuer.token(ADA).split(".")
     for claims in (claims_of(ADA, Role.ADMIN), claims_of(account("bob"), Role.USER)):
         with pytest.raises(InvalidToken):
-            checked(issuer, f"{header}.{segment(claims)}.{signature}")
+            verified(issuer, f"{header}.{segment(claims)}.{signature}")
 
 
 @pytest.mark.parametrize(
@@ -199,17 +203,15 @@ def test_what_was_signed_cannot_be_changed(issuer: ScriptedIssuer) -> None:
         {"nbf": 1.5},
     ],
 )
-def test_a_token_says_all_of_it_and_says_it_right(
-    issuer: ScriptedIssuer, claims: dict[str, Any]
-) -> None:
-    """Each claim is there, is of its type, and is ours; the time is now."""
+def test_each_claim_is_required_and_checked(issuer: ScriptedIssuer, claims: dict[str, Any]) -> None:
+    """A token with a missing or wrong claim could be accepted."""
     said = {
         name: value
         for name, value in (claims_of(ADA, Role.USER) | claims).items()
         if value is not None
     }
     with pytest.raises(InvalidToken):
-        checked(issuer, signed(issuer, HEADER, said))
+        verified(issuer, signed(issuer, HEADER, said))
 
 
 @pytest.mark.parametrize(
@@ -227,41 +229,39 @@ def test_a_token_says_all_of_it_and_says_it_right(
         lambda now: {"nbf": now + 60},
     ],
 )
-def test_a_token_is_good_for_a_while(
+def test_a_token_is_valid_for_15_minutes_at_most(
     issuer: ScriptedIssuer, claims_at: Callable[[int], dict[str, Any]]
 ) -> None:
-    """From now on and for 15 minutes at most, in whole seconds."""
+    """An expired token, or one that outlives the list of revocations, could be accepted."""
     claims = claims_of(ADA, Role.USER) | claims_at(int(time.time()))
     with pytest.raises(InvalidToken):
-        checked(issuer, signed(issuer, HEADER, claims))
+        verified(issuer, signed(issuer, HEADER, claims))
 
 
 @pytest.mark.parametrize("number", ["1e400", "1e3", "-0.0", "Infinity", "1" * 5000])
-def test_numbers_that_are_no_numbers_of_ours_are_refused(
-    issuer: ScriptedIssuer, number: str
-) -> None:
-    """JSON can write numbers that overflow, or are endless, when they are read."""
+def test_numbers_out_of_range_are_refused(issuer: ScriptedIssuer, number: str) -> None:
+    """A number that overflows, or is infinite, could end in an internal error."""
     text = json.dumps(claims_of(ADA, Role.USER) | {"exp": "HERE"}).replace('"HERE"', number)
     with pytest.raises(InvalidToken):
-        checked(issuer, signed(issuer, HEADER, text.encode()))
+        verified(issuer, signed(issuer, HEADER, text.encode()))
 
 
 @pytest.mark.parametrize(
     "payload", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 1500, b"\x00"]
 )
-def test_what_is_signed_is_an_object(issuer: ScriptedIssuer, payload: bytes) -> None:
-    """Not even the issuer's mistakes are anybody's credentials."""
+def test_a_payload_that_is_no_object_is_refused(issuer: ScriptedIssuer, payload: bytes) -> None:
+    """A payload that is no JSON object could end in an internal error."""
     with pytest.raises(InvalidToken):
-        checked(issuer, signed(issuer, HEADER, payload))
+        verified(issuer, signed(issuer, HEADER, payload))
 
 
-def test_a_token_has_one_spelling(issuer: ScriptedIssuer) -> None:
-    """Segments, padding, alphabet and unused bits: nothing beside the canonical form."""
+def test_only_the_canonical_form_of_a_token_is_accepted(issuer: ScriptedIssuer) -> None:
+    """One token could have many spellings, which evade the cache and fill it."""
     token = issuer.token(ADA)
     header, payload, signature = token.split(".")
     last = signature[-1]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    twin = alphabet[alphabet.index(last) ^ 1]
+    other_last = alphabet[alphabet.index(last) ^ 1]
     for other in (
         "",
         ".",
@@ -284,7 +284,7 @@ def test_a_token_has_one_spelling(issuer: ScriptedIssuer) -> None:
         f"{header}\n.{payload}.{signature}",
         f"{header}.{payload}.{signature[:-1]}",
         f"{header}.{payload}.{signature}A",
-        f"{header}.{payload}.{signature[:-1]}{twin}",
+        f"{header}.{payload}.{signature[:-1]}{other_last}",
         f"{header}.{payload}.{signature[:40]}!{signature[40:]}",
         f"{header}.{payload}.{signature.translate(str.maketrans('-_', '+/'))}+",
         f"{header}.{payload}.{'é' * 86}",
@@ -293,23 +293,23 @@ def test_a_token_has_one_spelling(issuer: ScriptedIssuer) -> None:
         f"{header}.{'A' * 5000}.{signature}",
     ):
         with pytest.raises(InvalidToken):
-            checked(issuer, other)
-    assert checked(issuer, token).subject == ADA
+            verified(issuer, other)
+    assert verified(issuer, token).subject == ADA
 
 
-def test_clocks_may_differ_a_little(issuer: ScriptedIssuer) -> None:
-    """A token that was signed a moment ahead of our clock is good; its end is not stretched."""
+def test_clocks_may_differ_by_some_seconds(issuer: ScriptedIssuer) -> None:
+    """A new token could be refused where clocks differ, or live longer than it says."""
     now = int(time.time())
-    assert checked(issuer, issuer.token(ADA, iat=now + 3, exp=now + 100)).subject == ADA
+    assert verified(issuer, issuer.token(ADA, iat=now + 3, exp=now + 100)).subject == ADA
     with pytest.raises(InvalidToken):
-        checked(issuer, issuer.token(ADA, iat=now - 10, exp=now))
+        verified(issuer, issuer.token(ADA, iat=now - 10, exp=now))
 
 
-def test_an_access_token_is_nothing_else(issuer: ScriptedIssuer) -> None:
-    """What other things are called or signed for is no access token, whoever signed it."""
+def test_other_kinds_of_tokens_are_refused(issuer: ScriptedIssuer) -> None:
+    """A refresh token, an API key or another kind of JWT could pass for an access token."""
     for kind in ("JWT", "rt+jwt", "otp+jwt", "id+jwt", "application/at+jwt"):
         with pytest.raises(InvalidToken):
-            checked(issuer, issuer.token(ADA, headers={"typ": kind}))
+            verified(issuer, issuer.token(ADA, headers={"typ": kind}))
     for opaque in ("rt_k3y4nq7", "box_1_secret", "123456", "a" * 64):
         with pytest.raises(InvalidToken):
-            checked(issuer, opaque)
+            verified(issuer, opaque)

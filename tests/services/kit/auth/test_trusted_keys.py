@@ -22,7 +22,7 @@ class Gated(ScriptedIssuer):
         self.gate = asyncio.Event()
 
     async def state(self) -> IssuerState:
-        """Waits, then answers."""
+        """Answers once the gate is open."""
         answer = await super().state()
         await self.gate.wait()
         return answer
@@ -30,38 +30,38 @@ class Gated(ScriptedIssuer):
 
 @pytest.fixture
 def issuer() -> ScriptedIssuer:
-    """Signs the tokens."""
+    """Returns the issuer that signs the tokens."""
     return ScriptedIssuer()
 
 
 @pytest.fixture
-def known() -> CredentialCache:
-    """Gives what trust tells to forget."""
+def cache() -> CredentialCache:
+    """Returns the cache from which revoked credentials are removed."""
     return CredentialCache()
 
 
 @pytest.fixture
-def trusting(issuer: ScriptedIssuer, known: CredentialCache) -> TrustedKeys:
-    """Gives what checks tokens, before it has asked anybody."""
-    return TrustedKeys(issuer, known)
+def keys(issuer: ScriptedIssuer, cache: CredentialCache) -> TrustedKeys:
+    """Returns keys that have not asked the issuer yet."""
+    return TrustedKeys(issuer, cache)
 
 
-async def test_a_token_is_checked_by_the_keys_of_the_issuer(
-    issuer: ScriptedIssuer, trusting: TrustedKeys
+async def test_the_first_token_gets_the_keys_of_the_issuer(
+    issuer: ScriptedIssuer, keys: TrustedKeys
 ) -> None:
-    """They are asked for when the first token comes, if not before."""
-    caller, until = await trusting.check(issuer.token(ADA, Role.ORGANIZER))
+    """A service that has just started could refuse every token, or get the keys for each."""
+    caller, until = await keys.check(issuer.token(ADA, Role.ORGANIZER))
     assert caller == Caller(ADA, Role.ORGANIZER)
     assert until > 0
-    await trusting.check(issuer.token(ADA, Role.USER))
+    await keys.check(issuer.token(ADA, Role.USER))
     assert issuer.asked == 1
 
 
-async def test_a_key_that_is_not_known_yet_is_asked_for_once(issuer: ScriptedIssuer) -> None:
-    """All who need it wait for one question; whoever gives up leaves it to the others."""
+async def test_concurrent_tokens_get_the_keys_once(issuer: ScriptedIssuer) -> None:
+    """Each caller could make a call of its own, or one that gives up end it for the others."""
     gated = Gated(key=issuer.key)
-    trusting = TrustedKeys(gated, CredentialCache())
-    waiting = [asyncio.create_task(trusting.check(gated.token(ADA))) for _ in range(10)]
+    keys = TrustedKeys(gated, CredentialCache())
+    waiting = [asyncio.create_task(keys.check(gated.token(ADA))) for _ in range(10)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     await asyncio.sleep(0)
@@ -72,115 +72,113 @@ async def test_a_key_that_is_not_known_yet_is_asked_for_once(issuer: ScriptedIss
     assert gated.asked == 1
 
 
-async def test_a_silent_issuer_holds_nobody_up(
+async def test_a_silent_issuer_makes_tokens_unavailable(
     issuer: ScriptedIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever cannot be checked in time is told to come again, and is known once it answers."""
+    """Callers could wait for as long as the issuer is silent, or be refused as invalid."""
     monkeypatch.setattr(trusted_keys, "WAIT_SECONDS", 0.01)
     gated = Gated(key=issuer.key)
-    trusting = TrustedKeys(gated, CredentialCache())
+    keys = TrustedKeys(gated, CredentialCache())
     with pytest.raises(Unavailable):
-        await trusting.check(gated.token(ADA))
+        await keys.check(gated.token(ADA))
     gated.gate.set()
-    await trusting.refresh()
-    assert (await trusting.check(gated.token(ADA)))[0].subject == ADA
+    await keys.refresh()
+    assert (await keys.check(gated.token(ADA)))[0].subject == ADA
     assert gated.asked == 1
 
 
-async def test_made_up_keys_do_not_make_us_ask_all_the_time(
-    issuer: ScriptedIssuer, trusting: TrustedKeys, monkeypatch: pytest.MonkeyPatch
+async def test_unknown_key_ids_ask_the_issuer_once_per_pause(
+    issuer: ScriptedIssuer, keys: TrustedKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two questions there is a pause; afterwards a new key is found."""
-    await trusting.refresh()
+    """Made-up key ids could flood accounts with calls, or a new key never be found."""
+    await keys.refresh()
     stranger = ScriptedIssuer(kid="another")
     for _ in range(20):
         with pytest.raises(InvalidToken):
-            await trusting.check(stranger.token(ADA))
+            await keys.check(stranger.token(ADA))
     assert issuer.asked == 1
     monkeypatch.setattr(trusted_keys, "PAUSE_SECONDS", 0)
     issuer.published[stranger.kid] = stranger.key.public_key()
-    caller, _ = await trusting.check(stranger.token(ADA))
+    caller, _ = await keys.check(stranger.token(ADA))
     assert (caller.subject, issuer.asked) == (ADA, 2)
 
 
-async def test_a_key_id_names_one_key_and_no_other(
-    issuer: ScriptedIssuer, trusting: TrustedKeys
+async def test_a_token_is_verified_with_the_key_that_it_names(
+    issuer: ScriptedIssuer, keys: TrustedKeys
 ) -> None:
-    """A token under the name of another published key is not tried with all keys."""
+    """A token could be accepted under the id of a key that did not sign it."""
     other = Ed25519PrivateKey.generate()
     issuer.published["another"] = other.public_key()
     with pytest.raises(InvalidToken):
-        await trusting.check(issuer.token(ADA, headers={"kid": "another"}))
+        await keys.check(issuer.token(ADA, headers={"kid": "another"}))
 
 
-async def test_a_revoked_generation_is_refused(
-    issuer: ScriptedIssuer, trusting: TrustedKeys
-) -> None:
-    """Tokens of the generation that is listed, and later ones, are good."""
+async def test_a_revoked_generation_is_refused(issuer: ScriptedIssuer, keys: TrustedKeys) -> None:
+    """A revoked token could be accepted, or a token from after the revocation be refused."""
     issuer.generations[ADA] = 3
     with pytest.raises(InvalidToken):
-        await trusting.check(issuer.token(ADA, ver=2))
+        await keys.check(issuer.token(ADA, ver=2))
     for generation in (3, 4):
-        await trusting.check(issuer.token(ADA, ver=generation))
-    await trusting.check(issuer.token(account("bob"), ver=1))
+        await keys.check(issuer.token(ADA, ver=generation))
+    await keys.check(issuer.token(account("bob"), ver=1))
 
 
-async def test_what_was_revoked_is_not_known_any_more(
-    issuer: ScriptedIssuer, trusting: TrustedKeys, known: CredentialCache
+async def test_revoked_credentials_leave_the_cache(
+    issuer: ScriptedIssuer, keys: TrustedKeys, cache: CredentialCache
 ) -> None:
-    """At the next look; tokens of others stay known, and so does what was looked into since."""
-    await trusting.refresh()
+    """A cached token could outlive its revocation, or a refresh evict valid credentials."""
+    await keys.refresh()
     for name in ("ada", "bob"):
-        known.add(name, Caller(account(name)), until=2**40)
+        cache.add(name, Caller(account(name)), until=2**40)
     issuer.generations[ADA] = 2
-    await trusting.refresh()
-    assert (known.find("ada"), known.find("bob")) == (None, Caller(account("bob")))
-    known.add("ada anew", Caller(ADA), until=2**40)
-    await trusting.refresh()
-    assert known.find("ada anew") is not None
+    await keys.refresh()
+    assert (cache.find("ada"), cache.find("bob")) == (None, Caller(account("bob")))
+    cache.add("ada anew", Caller(ADA), until=2**40)
+    await keys.refresh()
+    assert cache.find("ada anew") is not None
 
 
-async def test_a_key_that_is_gone_is_good_for_nothing(
-    issuer: ScriptedIssuer, trusting: TrustedKeys, known: CredentialCache
+async def test_tokens_of_a_removed_key_are_refused(
+    issuer: ScriptedIssuer, keys: TrustedKeys, cache: CredentialCache
 ) -> None:
-    """Neither for new tokens nor for those that were found good by it."""
+    """Tokens of a compromised key could still be accepted after the key was removed."""
     token = issuer.token(ADA)
-    await trusting.check(token)
-    known.add(token, Caller(ADA), until=2**40)
+    await keys.check(token)
+    cache.add(token, Caller(ADA), until=2**40)
     issuer.published = {"next": Ed25519PrivateKey.generate().public_key()}
-    await trusting.refresh()
-    assert known.find(token) is None
+    await keys.refresh()
+    assert cache.find(token) is None
     with pytest.raises(InvalidToken):
-        await trusting.check(token)
+        await keys.check(token)
 
 
-async def test_while_the_issuer_is_silent_what_is_known_goes_on(
-    issuer: ScriptedIssuer, trusting: TrustedKeys, monkeypatch: pytest.MonkeyPatch
+async def test_known_keys_stay_in_use_while_the_issuer_is_silent(
+    issuer: ScriptedIssuer, keys: TrustedKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tokens of known keys are good; of unknown ones nobody can tell, which is no 401."""
+    """An outage of accounts could log everybody out."""
     monkeypatch.setattr(trusted_keys, "RETRY_SECONDS", 0)
     issuer.generations[ADA] = 2
-    await trusting.refresh()
+    await keys.refresh()
     issuer.refusal = Unavailable()
-    refreshing = asyncio.create_task(trusting.refresh())
+    refreshing = asyncio.create_task(keys.refresh())
     await asyncio.sleep(0.01)  # it fails, again and again
-    await trusting.check(issuer.token(ADA, ver=2))
+    await keys.check(issuer.token(ADA, ver=2))
     with pytest.raises(InvalidToken):
-        await trusting.check(issuer.token(ADA, ver=1))
+        await keys.check(issuer.token(ADA, ver=1))
     stranger = ScriptedIssuer(kid="another").token(ADA)
     with pytest.raises(Unavailable):
-        await trusting.check(stranger)
+        await keys.check(stranger)
     issuer.refusal = None
     await refreshing
     with pytest.raises(InvalidToken):
-        await trusting.check(stranger)
+        await keys.check(stranger)
 
 
-async def test_what_is_no_token_makes_nobody_ask(
-    issuer: ScriptedIssuer, trusting: TrustedKeys
+async def test_a_malformed_token_is_refused_without_a_call(
+    issuer: ScriptedIssuer, keys: TrustedKeys
 ) -> None:
-    """Form and header come first."""
+    """Anybody could make a service call accounts with malformed tokens."""
     for token in ("", "abc.def.ghi", issuer.token(ADA, headers={"jku": "https://evil.example"})):
         with pytest.raises(InvalidToken):
-            await trusting.check(token)
+            await keys.check(token)
     assert issuer.asked == 0

@@ -8,7 +8,7 @@ from services.kit.rpc.errors import Unavailable
 
 
 class Sender:
-    """Notes each batch and answers it, tenfold, when the test lets it."""
+    """Records each batch, and multiplies its items by ten once the test releases it."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -16,7 +16,7 @@ class Sender:
         self.may_answer = asyncio.Semaphore(0)
 
     async def send(self, items: Sequence[int]) -> Sequence[int]:
-        """Sends a batch; 13 fails the whole batch."""
+        """Returns the results of a batch; the item 13 fails the whole batch."""
         self.batches.append(list(items))
         self.arrived.release()
         await self.may_answer.acquire()
@@ -26,12 +26,12 @@ class Sender:
 
 
 def ask(combiner: Combiner[int, int], *items: int) -> list["asyncio.Task[int]"]:
-    """Lets callers ask side by side."""
+    """Starts a caller for each item."""
     return [asyncio.create_task(combiner.ask(item, timeout_seconds=5)) for item in items]
 
 
-async def test_what_arrives_while_a_batch_is_away_shares_the_next() -> None:
-    """Nobody waits for a timer: the first leave at once, the others as soon as those are back."""
+async def test_items_that_arrive_during_a_batch_share_the_next() -> None:
+    """An item could wait for a timer, or be sent alone on a busy service."""
     sender = Sender()
     combiner = Combiner(sender.send, at_once=10, waiting=100)
     first = ask(combiner, 1, 2)
@@ -44,8 +44,8 @@ async def test_what_arrives_while_a_batch_is_away_shares_the_next() -> None:
     assert combiner.is_idle
 
 
-async def test_a_batch_has_its_bound() -> None:
-    """What does not fit leaves with the next batch, in its order."""
+async def test_a_batch_has_a_maximum_size() -> None:
+    """A batch could exceed its limit, or items overtake each other."""
     sender = Sender()
     sender.may_answer = asyncio.Semaphore(100)
     combiner = Combiner(sender.send, at_once=2, waiting=100)
@@ -53,8 +53,8 @@ async def test_a_batch_has_its_bound() -> None:
     assert sender.batches == [[1, 2], [3, 4], [5]]
 
 
-async def test_half_of_all_stay_behind() -> None:
-    """So there is always something to do on both sides; few are not worth two batches."""
+async def test_a_batch_takes_half_of_all_callers() -> None:
+    """Client and service could wait for each other in turn, or a few items be split."""
     sender = Sender()
     sender.may_answer = asyncio.Semaphore(100)
     combiner = Combiner(sender.send, at_once=10, waiting=100, whole=2)
@@ -64,8 +64,8 @@ async def test_half_of_all_stay_behind() -> None:
     assert sender.batches[2:] == [[1, 2]]
 
 
-async def test_the_next_batch_leaves_before_answers_are_told() -> None:
-    """The service has work again by then; telling takes longer than sending."""
+async def test_the_next_batch_is_sent_before_results_are_delivered() -> None:
+    """The service could be idle while the results of the former batch are delivered."""
     sender = Sender()
     sender.may_answer = asyncio.Semaphore(100)
 
@@ -85,7 +85,7 @@ async def test_the_next_batch_leaves_before_answers_are_told() -> None:
 
 
 async def test_too_many_are_refused_at_once() -> None:
-    """A queue that is full tells so, instead of letting callers wait past their deadline."""
+    """A full queue could keep callers waiting past their deadline."""
     sender = Sender()
     combiner = Combiner(sender.send, at_once=2, waiting=3)
     asked = ask(combiner, 1, 2, 3)
@@ -98,8 +98,8 @@ async def test_too_many_are_refused_at_once() -> None:
     assert await asyncio.gather(*asked) == [10, 20, 30, 40, 50]
 
 
-async def test_a_lost_batch_is_lost_for_all_in_it_and_nobody_else() -> None:
-    """The next batch leaves as if nothing had been."""
+async def test_a_failed_batch_fails_its_own_items_only() -> None:
+    """A failed batch could fail or block the next one, or leave its own callers waiting."""
     sender = Sender()
     sender.may_answer = asyncio.Semaphore(100)
     lost, lost_too, fine = ask(Combiner(sender.send, at_once=2, waiting=5), 13, 1, 2)
@@ -109,8 +109,8 @@ async def test_a_lost_batch_is_lost_for_all_in_it_and_nobody_else() -> None:
     assert await fine == 20
 
 
-async def test_who_leaves_the_queue_is_not_sent() -> None:
-    """A caller that hung up while waiting takes its item along."""
+async def test_a_cancelled_item_is_not_sent() -> None:
+    """An item could be sent although its caller gave up while it waited."""
     sender = Sender()
     combiner = Combiner(sender.send, at_once=10, waiting=100)
     first = ask(combiner, 1)
@@ -124,8 +124,8 @@ async def test_who_leaves_the_queue_is_not_sent() -> None:
     assert sender.batches == [[1], [3]]
 
 
-async def test_who_leaves_while_away_does_not_take_the_batch_along() -> None:
-    """Its item is done all the same, and so are the others."""
+async def test_cancelling_a_sent_item_keeps_its_batch() -> None:
+    """One caller that gives up could cancel the whole batch."""
     sender = Sender()
     leaving, staying = ask(Combiner(sender.send, at_once=10, waiting=100), 1, 2)
     await sender.arrived.acquire()
@@ -135,8 +135,8 @@ async def test_who_leaves_while_away_does_not_take_the_batch_along() -> None:
     assert sender.batches == [[1, 2]]
 
 
-async def test_time_is_up_for_each_by_itself() -> None:
-    """What was sent may have been done; what still waited certainly was not."""
+async def test_each_item_has_its_own_timeout() -> None:
+    """An item that was sent, and may be done, could be reported as certainly not done."""
     sender = Sender()
     combiner = Combiner(sender.send, at_once=1, waiting=100)
     sent = asyncio.create_task(combiner.ask(1, timeout_seconds=0.05))
@@ -152,8 +152,8 @@ async def test_time_is_up_for_each_by_itself() -> None:
     assert sender.batches == [[1], [3]]
 
 
-async def test_who_waits_for_what_was_given_up_does_not_wait_for_ever() -> None:
-    """As when the channel is closed under a batch that is away."""
+async def test_a_cancelled_batch_cancels_its_callers() -> None:
+    """Callers could wait for ever for a batch whose channel was closed."""
 
     async def send(items: Sequence[int]) -> Sequence[int]:
         raise asyncio.CancelledError

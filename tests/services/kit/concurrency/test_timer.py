@@ -6,7 +6,7 @@ from services.kit.concurrency.timer import Deadline
 
 
 async def passed(deadline: Deadline, event: asyncio.Event, *, seconds: float) -> bool:
-    """Waits for a deadline, and tells whether it passed."""
+    """Waits for a deadline; returns whether it passed."""
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:
@@ -16,8 +16,8 @@ async def passed(deadline: Deadline, event: asyncio.Event, *, seconds: float) ->
     return True
 
 
-async def test_time_passes() -> None:
-    """Not before it should."""
+async def test_a_deadline_passes_in_time() -> None:
+    """A deadline could pass too early, or never."""
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     deadline = Deadline(loop, event.set)
     started = loop.time()
@@ -26,8 +26,8 @@ async def test_time_passes() -> None:
     assert loop.time() >= started + 0.05
 
 
-async def test_what_was_moved_away_passes_when_it_says_now() -> None:
-    """Its timer, which still ticks for the old time, is no more than a reminder."""
+async def test_a_deadline_that_is_moved_later_passes_later() -> None:
+    """The timer of the former deadline could end the wait."""
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     deadline = Deadline(loop, event.set)
     started = loop.time()
@@ -37,8 +37,8 @@ async def test_what_was_moved_away_passes_when_it_says_now() -> None:
     assert loop.time() >= started + 0.1
 
 
-async def test_what_was_brought_forward_does_not_wait_for_its_timer() -> None:
-    """A body has less time than an idle connection."""
+async def test_a_deadline_that_is_moved_earlier_passes_earlier() -> None:
+    """A deadline that is moved closer could wait for the former timer."""
     event = asyncio.Event()
     deadline = Deadline(asyncio.get_running_loop(), event.set)
     deadline.set(60)
@@ -46,8 +46,8 @@ async def test_what_was_brought_forward_does_not_wait_for_its_timer() -> None:
     assert await passed(deadline, event, seconds=5)
 
 
-async def test_what_was_cleared_never_passes() -> None:
-    """Until it is set again."""
+async def test_a_cleared_deadline_does_not_pass() -> None:
+    """A request that is finished could be timed out all the same."""
     event = asyncio.Event()
     deadline = Deadline(asyncio.get_running_loop(), event.set)
     deadline.set(0.01)
@@ -55,8 +55,8 @@ async def test_what_was_cleared_never_passes() -> None:
     assert not await passed(deadline, event, seconds=0.05)
 
 
-async def test_what_passes_earlier_is_not_brought_forward() -> None:
-    """The earliest of many counts."""
+async def test_bringing_forward_keeps_the_earliest_deadline() -> None:
+    """A later deadline could replace an earlier one."""
     event = asyncio.Event()
     deadline = Deadline(asyncio.get_running_loop(), event.set)
     deadline.bring_forward(60)

@@ -3,14 +3,16 @@ from collections.abc import AsyncIterator
 import psycopg
 import pytest
 
+from boxoffice.type.v1 import money_pb2
 from services.kit.database import idempotency
 from services.kit.database.idempotency import Key, Result
 from services.kit.database.postgres import Connection, Pool, open_pool
-from services.kit.rpc.errors import IdempotencyKeyReused, PermissionDenied, Refusal
+from services.kit.rpc.errors import IdempotencyKeyReused, PermissionDenied, Received, Refusal
 from tests.conftest import Database
 
 PAID = Key("ada", "pay", "key-1", b"content")
 REFUSED = Key("ada", "pay", "key-2", b"content")
+OWED = money_pb2.Money(amount_minor=1250, currency="EUR")
 UNUSED = Key("bob", "pay", "key-1", b"content")
 
 
@@ -25,7 +27,9 @@ async def keep(pool: Pool) -> None:
     """Stores a response and a refusal in one transaction."""
     async with pool.connection() as connection, connection.transaction():
         await idempotency.claim(connection, [PAID, REFUSED])
-        refusal = idempotency.refusal_bytes(PermissionDenied(limit=3))
+        code, reason = PermissionDenied.code, PermissionDenied.reason
+        denied = Received(code, reason, {"limit": "3"}, details=OWED)
+        refusal = idempotency.refusal_bytes(denied)
         await idempotency.store(
             connection,
             [
@@ -53,11 +57,12 @@ async def test_a_replay_is_what_was_stored(pool: Pool) -> None:
     assert isinstance(refusal, Refusal)
     assert (refusal.reason, refusal.code) == (PermissionDenied.reason, PermissionDenied.code)
     assert refusal.metadata == {"limit": "3", "replayed": "true"}
+    assert refusal.details == OWED
     assert idempotency.replay(PAID, stored[2]) == b"\0paid"
 
 
 async def test_a_key_with_other_content_gets_no_result(pool: Pool) -> None:
-    """Who guesses a key would read what its owner was answered."""
+    """A caller that guesses a key would read the response to its owner."""
     await keep(pool)
     async with pool.connection() as connection, connection.transaction():
         _, stored = (await idempotency.claim(connection, [PAID])).read()

@@ -69,46 +69,46 @@ async def run(pool: Pool, *statements: str) -> None:
 
 
 async def failing(pool: Pool, *statements: str) -> psycopg.Error:
-    """Runs statements that must fail, and gives the error."""
+    """Runs statements that must fail; returns the error."""
     with pytest.raises(psycopg.Error) as failure:
         await run(pool, *statements)
     return failure.value
 
 
-def kinds(error: BaseException) -> tuple[type[Refusal] | None, type[Refusal] | None]:
-    """Tells what an error means on a read and on a write."""
+def refusals(error: BaseException) -> tuple[type[Refusal] | None, type[Refusal] | None]:
+    """Returns the refusals that an error means, on a read and on a write."""
     read, write = refusal_of(error, is_read=True), refusal_of(error, is_read=False)
     return type(read) if read else None, type(write) if write else None
 
 
-async def test_an_error_means_what_its_state_says(pool: Pool) -> None:
-    """Certainly not done, in doubt, or a defect of ours."""
+async def test_each_sqlstate_has_its_refusal(pool: Pool) -> None:
+    """A write that may be committed could be reported as not done, or a defect as an outage."""
     for state, meaning in MEANINGS.items():
         error = await failing(pool, f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{state}'; END $$")
         assert error.sqlstate == state
-        assert kinds(error) == meaning, state
+        assert refusals(error) == meaning, state
 
 
-async def test_a_lock_that_is_not_had_in_time_is_certainly_not_done(
+async def test_a_lock_timeout_is_certainly_not_done(
     pool: Pool, owner: psycopg.AsyncConnection
 ) -> None:
-    """Nobody waits for an event's row for ever."""
+    """A request could wait for ever for a locked row, or leave its caller in doubt."""
     async with owner.transaction():
         await owner.execute("LOCK TABLE bookings.tallied")
         error = await failing(pool, "SET lock_timeout = '10ms'", "DELETE FROM tallied")
-    assert kinds(error) == (Unavailable, Unavailable)
+    assert refusals(error) == (Unavailable, Unavailable)
 
 
-async def test_a_statement_that_takes_too_long_is_certainly_not_done(pool: Pool) -> None:
-    """The server ends it and rolls it back."""
+async def test_a_statement_timeout_is_certainly_not_done(pool: Pool) -> None:
+    """A slow statement could run for ever, or leave its caller in doubt."""
     error = await failing(pool, "SET statement_timeout = '10ms'", "SELECT pg_sleep(5)")
-    assert kinds(error) == (Unavailable, Unavailable)
+    assert refusals(error) == (Unavailable, Unavailable)
 
 
 async def test_a_killed_backend_leaves_only_a_write_in_doubt(
     pool: Pool, owner: psycopg.AsyncConnection
 ) -> None:
-    """The connection may have been lost after the commit."""
+    """A write that was committed before the connection broke could be reported as not done."""
     sleeping = asyncio.create_task(failing(pool, "SELECT pg_sleep(5)"))
 
     async def sleeps() -> bool:
@@ -117,13 +117,13 @@ async def test_a_killed_backend_leaves_only_a_write_in_doubt(
 
     await until(sleeps)
     await owner.execute(TERMINATE.encode())
-    assert kinds(await sleeping) == (Unavailable, OutcomeUnknown)
+    assert refusals(await sleeping) == (Unavailable, OutcomeUnknown)
 
 
 async def test_a_transaction_left_idle_is_ended_and_certainly_not_done(
     pool: Pool, owner: psycopg.AsyncConnection
 ) -> None:
-    """A process that is paused while it holds an event's row loses it, and knows what became."""
+    """A process that is paused could keep the lock of an event for as long."""
     async with pool.connection() as connection:
         backend = connection.info.backend_pid
 
@@ -138,12 +138,12 @@ async def test_a_transaction_left_idle_is_ended_and_certainly_not_done(
         await until(is_ended)
         with pytest.raises(psycopg.Error) as failure:
             await connection.execute("COMMIT")
-    assert kinds(failure.value) == (Unavailable, Unavailable)
+    assert refusals(failure.value) == (Unavailable, Unavailable)
     await run(pool, "SELECT 1")
 
 
-async def test_who_finds_no_free_connection_is_told_soon(pool: Pool) -> None:
-    """Waiting is bounded, and nothing was done."""
+async def test_a_busy_pool_refuses_soon(pool: Pool) -> None:
+    """A request could wait for a free connection past its deadline."""
     occupied, release = asyncio.Barrier(SIZE + 1), asyncio.Event()
 
     async def occupy() -> None:
@@ -156,11 +156,11 @@ async def test_who_finds_no_free_connection_is_told_soon(pool: Pool) -> None:
     error = await failing(pool, "SELECT 1")
     release.set()
     await asyncio.gather(*occupiers)
-    assert kinds(error) == (Unavailable, Unavailable)
+    assert refusals(error) == (Unavailable, Unavailable)
 
 
-async def test_a_crowd_is_turned_away_at_once(database: Database) -> None:
-    """The queue for a connection is bounded too."""
+async def test_a_full_queue_for_connections_refuses_at_once(database: Database) -> None:
+    """The queue for a connection could grow without limit."""
     async with open_pool(database.bookings_dsn, schema="bookings", size=1) as pool:
         async with pool.connection():
             crowd = await asyncio.gather(
@@ -168,20 +168,20 @@ async def test_a_crowd_is_turned_away_at_once(database: Database) -> None:
             )
         refused = [error for error in crowd if type(error).__name__ == "TooManyRequests"]
         assert len(refused) == 70 - 64
-        assert kinds(refused[0]) == (Unavailable, Unavailable)  # type: ignore[arg-type]
+        assert refusals(refused[0]) == (Unavailable, Unavailable)  # type: ignore[arg-type]
 
 
-async def test_a_closed_pool_did_nothing(database: Database) -> None:
-    """A call that outlives the pool may be repeated elsewhere."""
+async def test_a_closed_pool_is_certainly_not_done(database: Database) -> None:
+    """A call during the stop of a replica could be left in doubt, and not be repeated."""
     async with open_pool(database.bookings_dsn, schema="bookings", size=1) as pool:
         pass
-    assert kinds(await failing(pool, "SELECT 1")) == (Unavailable, Unavailable)
+    assert refusals(await failing(pool, "SELECT 1")) == (Unavailable, Unavailable)
 
 
-async def test_one_look_replaces_all_connections_that_were_lost(
+async def test_one_check_replaces_all_lost_connections(
     pool: Pool, owner: psycopg.AsyncConnection
 ) -> None:
-    """After a restart of PostgreSQL the look finds it out, and no caller has to."""
+    """After a restart of PostgreSQL each lost connection could fail a request."""
     async with asyncio.TaskGroup() as group:
         for _ in range(SIZE):
             group.create_task(run(pool, "SELECT pg_sleep(0.02)"))
@@ -191,10 +191,10 @@ async def test_one_look_replaces_all_connections_that_were_lost(
     assert await is_reachable(pool) is True
 
 
-async def test_without_a_look_each_lost_connection_fails_one_caller_at_most(
+async def test_without_a_check_each_lost_connection_fails_one_caller_at_most(
     pool: Pool, owner: psycopg.AsyncConnection
 ) -> None:
-    """The pool serves again by itself, without a restart of ours."""
+    """A service could need a restart after one of PostgreSQL."""
     async with asyncio.TaskGroup() as group:
         for _ in range(SIZE):
             group.create_task(run(pool, "SELECT pg_sleep(0.02)"))
@@ -205,8 +205,8 @@ async def test_without_a_look_each_lost_connection_fails_one_caller_at_most(
     assert sum(outcome is not None for outcome in outcomes) <= SIZE
 
 
-async def test_a_database_that_is_not_there_is_unreachable(database: Database) -> None:
-    """The look answers within its time, and raises nothing."""
+async def test_a_missing_database_is_unreachable(database: Database) -> None:
+    """The health check could hang, or end with an error, while the database is away."""
     nowhere = f"{database.bookings_dsn} host=/nonexistent"
     async with open_pool(nowhere, schema="bookings", size=1) as pool:
         assert await is_reachable(pool) is False
@@ -215,7 +215,7 @@ async def test_a_database_that_is_not_there_is_unreachable(database: Database) -
 async def test_a_database_that_starts_late_is_waited_for(
     database: Database, tmp_path: Path
 ) -> None:
-    """Where it is needed at start; the pool has long given up by itself then."""
+    """A service that starts before its database could fail, since the pool has given up."""
     known = conninfo_to_dict(database.bookings_dsn)
     socket = f".s.PGSQL.{known['port']}"
     late = make_conninfo(database.bookings_dsn, host=str(tmp_path))
@@ -230,7 +230,7 @@ async def test_a_database_that_starts_late_is_waited_for(
 
 
 async def test_connections_see_their_own_schema_in_utc(pool: Pool) -> None:
-    """Statements name no schema, and days begin at midnight UTC."""
+    """A statement could use another schema, or a day begin at the server's midnight."""
     async with pool.connection() as connection:
         cursor = await connection.execute("""
             SELECT

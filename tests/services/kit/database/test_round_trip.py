@@ -24,10 +24,10 @@ async def connection(database: Database) -> AsyncIterator[Connection]:
         yield opened
 
 
-async def test_each_statement_gets_its_parameters_and_gives_its_rows(
+async def test_each_statement_has_its_parameters_and_rows(
     connection: Connection,
 ) -> None:
-    """A text that could end its literal would otherwise be read as SQL."""
+    """A parameter with a quote could be read as SQL, or rows go to another statement."""
     trip = RoundTrip(connection)
     strange = "'); DROP TABLE notes; -- \\' \u2603 %s %(text)s"
     trip.command(b"BEGIN")
@@ -43,7 +43,7 @@ async def test_each_statement_gets_its_parameters_and_gives_its_rows(
 async def test_a_statement_that_fails_keeps_the_commit_from_running(
     connection: Connection,
 ) -> None:
-    """Half of what was decided would be committed."""
+    """Half of a decision could be committed."""
     trip = RoundTrip(connection)
     trip.command(b"BEGIN")
     trip.call(NOTE, {"text": "once"})
@@ -58,7 +58,7 @@ async def test_a_statement_that_fails_keeps_the_commit_from_running(
     assert counted.rows == [(0,)]
 
 
-async def test_statements_outlive_a_rollback_of_a_connection_that_others_use(
+async def test_statements_survive_a_rollback_on_a_shared_connection(
     connection: Connection,
 ) -> None:
     """Psycopg deallocates all statements at a rollback once it has prepared one itself."""
@@ -77,7 +77,7 @@ async def test_statements_outlive_a_rollback_of_a_connection_that_others_use(
 async def test_each_statement_sees_what_was_committed_before_its_turn(
     connection: Connection, database: Database
 ) -> None:
-    """With one snapshot for all, what is read after a lock would be older than the lock."""
+    """Rows that are read after a lock could be older than the lock."""
     lock = prepared("lock", b"SELECT pg_advisory_xact_lock(%(number)s::bigint)")
     events = prepared("events", b"SELECT count(*) FROM bookings.following WHERE sequence = 42")
     async with await AsyncConnection.connect(database.owner_dsn) as other:

@@ -19,8 +19,8 @@ DSNS = {f"{name}_DATABASE_URL": "dbname=x" for name in ("ACCOUNTS", "BOOKINGS", 
 
 
 @pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes away what the shell of a developer may set, and names the databases."""
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removes the settings of the developer's shell, and sets the databases."""
     for settings in PROCESSES:
         for name in names_of(settings):
             monkeypatch.delenv(name, raising=False)
@@ -29,7 +29,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal(settings: type[ProcessSettings]) -> str:
-    """Returns what the settings are refused with."""
+    """Returns the error of the settings."""
     with pytest.raises(SettingsError) as caught:
         settings.load()
     return str(caught.value)
@@ -37,7 +37,7 @@ def refusal(settings: type[ProcessSettings]) -> str:
 
 @pytest.mark.parametrize("settings", PROCESSES)
 def test_defaults_are_fine(settings: type[ProcessSettings]) -> None:
-    """A check that refuses a default would keep everybody from starting."""
+    """A check could refuse a default, so that no process starts."""
     settings.load()
 
 
@@ -76,7 +76,7 @@ def test_a_bad_value_is_shown_with_its_variable_and_what_is_allowed(
     value: str,
     allowed: str,
 ) -> None:
-    """Whoever mistyped it would have to guess which setting is meant, or what it may be."""
+    """The operator would have to guess which setting is wrong, or what is allowed."""
     monkeypatch.setenv(name, value)
     line = refusal(settings)
     assert line.startswith(f"{name}={value} ")
@@ -103,7 +103,7 @@ def test_a_bad_value_is_shown_with_its_variable_and_what_is_allowed(
 def test_a_secret_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings], name: str, value: str
 ) -> None:
-    """What a process writes at its start is kept in logs that many can read."""
+    """A secret could end up in logs, which many people can read."""
     monkeypatch.setenv(name, value)
     line = refusal(settings)
     assert line.startswith(f"{name} must be ")
@@ -114,7 +114,7 @@ def test_a_secret_is_not_shown(
 def test_no_settings_show_a_secret_when_printed(
     monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
 ) -> None:
-    """A settings object in a traceback or a log line would tell its secrets."""
+    """A settings object in a traceback or a log line could show its secrets."""
     secrets = {
         "BOXOFFICE_SERVICE_KEY": "canary",
         "ACCOUNTS_CODE_PEPPER": "canary",
@@ -131,7 +131,7 @@ def test_no_settings_show_a_secret_when_printed(
 def test_what_must_be_set_is_named(
     monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
 ) -> None:
-    """There is no database that could be meant; an empty one is none."""
+    """A service could start without a database, or with an empty URL."""
     name = settings.model_config["env_prefix"] + "DATABASE_URL"
     monkeypatch.setenv(name, "")
     assert refusal(settings) == f"{name} must be set"
@@ -147,16 +147,16 @@ def test_what_must_be_set_is_named(
         (AccountsSettings, "ACCOUNTS_SMTPURL", "ACCOUNTS_SMTP_URL"),
     ],
 )
-def test_a_misspelt_name_is_refused_with_the_right_one(
+def test_a_misspelt_name_is_refused_with_a_suggestion(
     monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings], name: str, nearest: str
 ) -> None:
-    """It would leave open what its owner believes closed."""
+    """A protection could stay off although the operator has set it."""
     monkeypatch.setenv(name, "false")
     assert refusal(settings) == f"{name} is no setting; did you mean {nearest}?"
 
 
 def test_a_setting_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shared setting under the prefix of one service would open that one alone, unnoticed."""
+    """A shared setting with the prefix of one service could be ignored without an error."""
     monkeypatch.setenv("BOOKINGS_OPEN_ACCESS", "true")
     assert refusal(BookingsSettings).startswith("BOOKINGS_OPEN_ACCESS is no setting")
 
@@ -165,7 +165,7 @@ def test_a_setting_has_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_names_of_the_other_processes_and_of_kubernetes_are_fine(
     monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
 ) -> None:
-    """All processes may be given one environment, and Kubernetes adds names like ours to it."""
+    """Processes that share an environment, or run in Kubernetes, could fail to start."""
     others = dict.fromkeys(("BOXOFFICE_RELOAD", "BOXOFFICE_DATA_DIRECTORY"), "x")
     for prefix in ("EVENTS", "BOOKINGS", "ACCOUNTS"):
         others |= {f"{prefix}_PORT": "50051", f"{prefix}_DATABASE_PASSWORD": "secret"}
@@ -181,7 +181,7 @@ def test_names_of_the_other_processes_and_of_kubernetes_are_fine(
 
 
 def test_every_mistake_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mending one would only show the next."""
+    """An operator could need a restart to see each further mistake."""
     monkeypatch.setenv("BOXOFFICE_LOG_LEVEL", "LOUD")
     monkeypatch.setenv("BOOKINGS_POOL_SIZE", "1")
     monkeypatch.setenv("BOOKINGS_POOLSIZE", "9")
@@ -190,7 +190,7 @@ def test_every_mistake_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_value_of_many_lines_is_shown_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pasted certificate would fill the screen, and hide the name."""
+    """A pasted certificate could fill the screen, and hide the name of the setting."""
     monkeypatch.setenv("BOXOFFICE_LOG_LEVEL", "a\n" * 1000)
     [line] = mistakes(EventsSettings, os.environ)
     assert "\n" not in line
@@ -231,7 +231,7 @@ def test_a_value_of_many_lines_is_shown_on_one(monkeypatch: pytest.MonkeyPatch) 
 def test_a_process_ends_with_the_line_alone(
     module: str, variables: dict[str, str], said: str
 ) -> None:
-    """A traceback hides what is wrong, and may show a secret."""
+    """A traceback could hide the mistake, or show a secret."""
     arguments = ["ban", "ada@example.com"] if module == "deploy.operator" else []
     ended = subprocess.run(
         [sys.executable, "-m", module, *arguments],

@@ -11,7 +11,7 @@ from services.kit.process.lifetime import terminated
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_wait(number: signal.Signals) -> None:
-    """SIGTERM by an orchestrator and Ctrl-C by a person start the same orderly end."""
+    """SIGTERM or Ctrl-C could kill the process in the middle of its requests."""
     waiting = asyncio.create_task(terminated())
     await asyncio.sleep(0)
     os.kill(os.getpid(), number)

@@ -30,13 +30,13 @@ log.error("last", bytes=b"\xff", keys={1: 2}, big=10**400)
 
 
 def logged() -> list[dict[str, Any]]:
-    """Runs the script in a process of its own, and reads what it logs."""
+    """Runs the script in a process of its own; returns its log entries."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
     return [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
 
 
-def test_each_line_is_one_object_whatever_is_logged() -> None:
-    """Nothing that a user or a library says can forge a line, or lose one."""
+def test_each_line_is_one_json_object() -> None:
+    """A text of a user or a library could forge a line, or lose one."""
     lines = logged()
     assert [line["event"] for line in lines] == [
         "two\nlines",
@@ -55,7 +55,7 @@ def test_each_line_is_one_object_whatever_is_logged() -> None:
 def test_the_same_requests_are_sampled_everywhere(
     request_id: str, share: float, other: float
 ) -> None:
-    """A sampled request is logged in every process, and a larger share adds requests only."""
+    """A sampled request could be missing from the logs of another process."""
     assert sampled(request_id, share) == sampled(request_id, share)
     if sampled(request_id, min(share, other)):
         assert sampled(request_id, max(share, other))
@@ -63,6 +63,6 @@ def test_the_same_requests_are_sampled_everywhere(
     assert not sampled(request_id, 0)
 
 
-def test_the_share_is_about_what_was_asked_for() -> None:
-    """One in a hundred is not none and not all."""
+def test_about_the_given_share_is_sampled() -> None:
+    """No request could be logged, or all of them."""
     assert 50 < sum(sampled(f"request-{number}", 0.01) for number in range(10_000)) < 200

@@ -5,8 +5,8 @@ from services.kit.process.metrics import Durations
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.0, 1.5, 2.0, 100.0])
-def test_observations_alike_are_counted_as_one_by_one(seconds: float) -> None:
-    """A batch must not look faster or slower in the figures than the calls it stands for."""
+def test_equal_observations_count_as_single_ones(seconds: float) -> None:
+    """The metrics of a batch could differ from those of the same calls made alone."""
     single, together = (
         Durations("seconds", "", buckets=(1, 2), registry=CollectorRegistry()) for _ in range(2)
     )
@@ -17,7 +17,7 @@ def test_observations_alike_are_counted_as_one_by_one(seconds: float) -> None:
 
 
 def figures(histogram: Durations) -> list[tuple[str, dict[str, str], float]]:
-    """Lists what Prometheus is told."""
+    """Returns the samples that Prometheus reads."""
     [metric] = histogram.collect()
     return [
         (sample.name, sample.labels, sample.value)

@@ -1,4 +1,4 @@
-"""A port that is taken is waited for, and then its owner is named."""
+"""Taken ports: retries, and then the name of the process that has the port."""
 
 import errno
 import os
@@ -14,34 +14,34 @@ LOOPBACK = "127.0.0.1"
 
 @pytest.fixture
 def taken() -> Iterator[socket.socket]:
-    """Gives a socket that listens."""
+    """Returns a socket that listens."""
     with socket.create_server((LOOPBACK, 0)) as server:
         yield server
 
 
 def refused(port: int) -> str:
-    """Returns why the port cannot be had."""
+    """Returns why the port cannot be bound."""
     with pytest.raises(OSError, match="in use") as caught:
         ports.check(LOOPBACK, port)
     return ports.reason(caught.value, port)
 
 
 def test_names_the_process_that_listens(taken: socket.socket) -> None:
-    """Whoever reads it knows what to end."""
+    """The message could leave open which process to end."""
     said = refused(taken.getsockname()[1])
     assert said.startswith("the port is taken by ")
     assert said.endswith(f", process {os.getpid()}")
 
 
-def test_tells_an_outgoing_connection_from_a_server(taken: socket.socket) -> None:
-    """Linux gives such ports to clients, too, and looking for a server would be in vain."""
+def test_names_an_outgoing_connection_as_such(taken: socket.socket) -> None:
+    """The operator could look in vain for a server where a client has the port."""
     with socket.create_connection(taken.getsockname()) as client:
         said = refused(client.getsockname()[1])
     assert said.endswith(f", process {os.getpid()} for an outgoing connection")
 
 
 def test_a_port_that_comes_free_is_taken() -> None:
-    """A process that starts while another ends must not give up at once."""
+    """A process that starts while another one ends could fail."""
     attempts = iter([errno.EADDRINUSE, errno.EADDRINUSE])
 
     def bind() -> str:
@@ -52,8 +52,8 @@ def test_a_port_that_comes_free_is_taken() -> None:
     assert ports.patiently(bind, patience_seconds=60) == "bound"
 
 
-def test_what_no_waiting_helps_is_not_waited_for() -> None:
-    """An address of another machine never becomes ours."""
+def test_other_errors_are_not_retried() -> None:
+    """A mistyped address could delay the error by the patience for ports."""
     tries = []
 
     def bind() -> None:
@@ -66,7 +66,7 @@ def test_what_no_waiting_helps_is_not_waited_for() -> None:
 
 
 def test_patience_ends(taken: socket.socket) -> None:
-    """A port that stays taken is an answer, too."""
+    """A process could wait for ever for a port that stays taken."""
     port = taken.getsockname()[1]
     with pytest.raises(OSError, match="in use"):
         ports.patiently(lambda: ports.check(LOOPBACK, port), patience_seconds=0.1)
@@ -74,7 +74,7 @@ def test_patience_ends(taken: socket.socket) -> None:
 
 @pytest.mark.parametrize("address", ["127.0.0.1:50051", "[::1]:50051", "host:50051"])
 def test_an_address_is_a_host_and_a_port(address: str) -> None:
-    """The brackets of IPv6 are not a part of the host."""
+    """The brackets of an IPv6 address could be taken for a part of the host."""
     host, port = ports.parts(address)
     assert port == 50_051
     assert host in {"127.0.0.1", "::1", "host"}

@@ -15,18 +15,18 @@ SOON, NEVER = 0.0, 3600.0
 
 
 class Work:
-    """Does what the steps say, one after the other, and then waits to be cancelled."""
+    """Takes one scripted step at each run, and then waits to be cancelled."""
 
     def __init__(self, *steps: bool | Exception) -> None:
         self._steps = list(steps)
         self.done = asyncio.Event()
 
-    async def is_through(self) -> bool:
-        """Tells whether all steps were done."""
+    async def is_done(self) -> bool:
+        """Returns whether all steps are done."""
         return not self._steps
 
     async def step(self) -> bool:
-        """Does the next step."""
+        """Takes the next step."""
         if not self._steps:
             self.done.set()
             await asyncio.Event().wait()
@@ -50,18 +50,18 @@ async def repeating(
             await task
 
 
-async def test_work_goes_on_at_once_while_there_is_more() -> None:
-    """A backlog is not worked off at one chunk a pause."""
+async def test_work_is_repeated_at_once_while_there_is_more() -> None:
+    """A backlog could be worked off at one chunk for each pause."""
     work = Work(True, True, True)
     async with repeating(work.step, NEVER):
         await asyncio.wait_for(work.done.wait(), 5)
 
 
 async def test_work_pauses_when_there_is_no_more() -> None:
-    """An idle worker does not keep the database busy."""
+    """An idle worker could keep the database busy."""
     work = Work(True, False)
     async with repeating(work.step, NEVER):
-        await until(work.is_through)
+        await until(work.is_done)
         assert not work.done.is_set()
 
 
@@ -75,7 +75,7 @@ async def test_work_pauses_when_there_is_no_more() -> None:
     ],
 )
 async def test_a_worker_waits_for_its_database(error: Exception) -> None:
-    """An outage is no defect: nobody has to restart anything after it."""
+    """An outage of the database could end a worker, or be counted as a defect."""
     work = Work(error, False)
     with capture_logs() as logs:
         async with repeating(work.step, SOON):
@@ -84,8 +84,8 @@ async def test_a_worker_waits_for_its_database(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), psycopg.errors.CheckViolation("odd")])
-async def test_a_defect_is_logged_and_counted_and_ends_nothing(error: Exception) -> None:
-    """One row that a worker cannot digest must not stop the sale of every seat."""
+async def test_a_defect_is_logged_and_counted_and_the_worker_goes_on(error: Exception) -> None:
+    """One row that a worker cannot process could end the worker for all others."""
     work = Work(error, False)
     counter = metrics.WORKER_FAILURES.labels("Work.step")
     before = counter._value.get()
@@ -97,7 +97,7 @@ async def test_a_defect_is_logged_and_counted_and_ends_nothing(error: Exception)
 
 
 async def test_a_worker_can_be_cancelled() -> None:
-    """Cancellation is never taken for a failure of the work."""
+    """A cancellation could be taken for a failure, so that the worker goes on."""
     work = Work()
     async with repeating(work.step, SOON) as task:
         await asyncio.wait_for(work.done.wait(), 5)
@@ -107,7 +107,7 @@ async def test_a_worker_can_be_cancelled() -> None:
 
 
 async def test_workers_end_with_the_block() -> None:
-    """Nothing runs on when a process has stopped serving."""
+    """A worker could go on after its process has stopped serving."""
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -122,7 +122,7 @@ async def test_workers_end_with_the_block() -> None:
 
 
 async def test_a_worker_that_loses_a_cancellation_is_cancelled_again() -> None:
-    """Python 3.11 can lose one in `wait_for`; the process must end all the same."""
+    """A process could never end, since Python 3.11 can lose a cancellation in `wait_for`."""
     lost: list[int] = []
 
     async def work() -> None:
@@ -140,7 +140,7 @@ async def test_a_worker_that_loses_a_cancellation_is_cancelled_again() -> None:
 
 
 async def test_a_worker_that_fails_ends_the_block() -> None:
-    """A process without one of its workers does not pretend to be well."""
+    """A process that has lost a worker could go on and look healthy."""
 
     async def fail() -> None:
         raise ValueError

@@ -19,7 +19,7 @@ OK, WHO, NO = None, Unauthenticated, PermissionDenied
 
 
 def key(role: Role, *scopes: rest_pb2.Scope.ValueType) -> Caller:
-    """Makes who calls with an API key."""
+    """Returns the caller of an API key."""
     return Caller("acct_1", role, frozenset(scopes))
 
 
@@ -44,7 +44,7 @@ def key(role: Role, *scopes: rest_pb2.Scope.ValueType) -> Caller:
 def test_a_rule_admits_or_refuses(
     caller: Caller, answers: tuple[type[Exception] | None, ...]
 ) -> None:
-    """Each kind of caller against each rule, with open access off."""
+    """An RPC could admit a kind of caller that its rule excludes, or refuse one."""
     for rule, refusal in zip(RULES, answers, strict=True):
         if refusal is None:
             callers.admit(caller, rule, open_access=False)
@@ -53,8 +53,8 @@ def test_a_rule_admits_or_refuses(
             callers.admit(caller, rule, open_access=False)
 
 
-def test_open_access_opens_what_is_open_and_no_more() -> None:
-    """Development admits callers without a token, but not to what is somebody's."""
+def test_open_access_admits_to_open_rpcs_only() -> None:
+    """Open access could let anonymous callers use RPCs that need an account."""
     callers.admit(ANONYMOUS, OPEN, open_access=True)
     for rule, refusal in zip(RULES, (OK, OK, NO, WHO, WHO, WHO, WHO), strict=True):
         if refusal is not None:
@@ -63,13 +63,13 @@ def test_open_access_opens_what_is_open_and_no_more() -> None:
 
 
 def test_open_access_gives_a_key_no_scope() -> None:
-    """Who shows a key is held to it, even where no credential is needed."""
+    """An API key could do more under open access than its scopes allow."""
     with pytest.raises(PermissionDenied):
         callers.admit(key(Role.USER), OPEN, open_access=True)
 
 
 def test_no_api_key_is_an_admin() -> None:
-    """A key that leaks does not give everything away."""
+    """A leaked API key could have all rights of an admin."""
     assert Caller("acct_1", Role.ADMIN).is_admin
     assert SERVICE.is_admin
     everything = key(Role.ADMIN, *(s for s in rest_pb2.Scope.values() if s))
@@ -79,14 +79,14 @@ def test_no_api_key_is_an_admin() -> None:
 
 
 def test_the_rule_of_a_method_is_in_the_contract() -> None:
-    """Who may call, and what a key needs."""
+    """The rule or the scope of an RPC could differ from the contract."""
     methods = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].methods_by_name
     assert rule_of(methods["GetAvailability"]).access == rest_pb2.ACCESS_PUBLIC
     assert rule_of(methods["Reserve"]).access == rest_pb2.ACCESS_OPEN
 
 
-def test_a_method_without_a_rule_is_none_of_ours() -> None:
-    """Nothing is served by oversight."""
+def test_a_method_without_a_rule_is_refused() -> None:
+    """An RPC without a rule could be open to everybody by mistake."""
     pool = descriptor_pool.DescriptorPool()
     file = descriptor_pb2.FileDescriptorProto(name="forgotten.proto", package="forgotten")
     file.message_type.add(name="Nothing")

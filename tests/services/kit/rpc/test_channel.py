@@ -37,7 +37,7 @@ CALLERS = 32
 async def calling(
     script: Script = nothing, *, concurrency: int = 1024
 ) -> AsyncIterator[tuple[Bookings, Served]]:
-    """Serves a script, and opens a channel to it as a service does to another."""
+    """Serves a script; yields a channel to it, as services open them."""
     async with (
         serving(script, concurrency=concurrency) as served,
         channel.open_channel(served.target) as opened,
@@ -46,7 +46,7 @@ async def calling(
 
 
 async def reserve(bookings: Bookings, timeout_seconds: float = 5, authorization: str = "") -> Any:
-    """Makes a call on behalf of the request at hand."""
+    """Makes a call on behalf of the current request."""
     return await channel.call(
         bookings.Reserve, RESERVE, timeout_seconds=timeout_seconds, authorization=authorization
     )
@@ -54,7 +54,7 @@ async def reserve(bookings: Bookings, timeout_seconds: float = 5, authorization:
 
 @pytest.fixture(autouse=True)
 def _no_deadline() -> Iterator[None]:
-    """Leaves no deadline behind for the next test."""
+    """Clears the deadline, so that the next test has none."""
     token = context._deadline.set(None)
     yield
     context._deadline.reset(token)
@@ -62,7 +62,7 @@ def _no_deadline() -> Iterator[None]:
 
 @pytest.mark.parametrize(("callers", "own"), [(None, 5.0), (2.0, 5.0), (5.0, 2.0)])
 async def test_a_call_ends_with_the_nearer_deadline(callers: float | None, own: float) -> None:
-    """Nobody waits for an answer longer than the one who asked for it."""
+    """A call could go on after its own caller has stopped waiting."""
     seen: list[float | None] = []
 
     async def look(request: Any, call: Context) -> None:
@@ -77,7 +77,7 @@ async def test_a_call_ends_with_the_nearer_deadline(callers: float | None, own: 
 
 
 async def test_a_call_carries_the_request_id_and_the_credential() -> None:
-    """The other service logs under the same id and knows who calls."""
+    """The other service could log another request id, or not know the caller."""
     seen: list[tuple[str, bool]] = []
 
     async def look(request: Any, call: Context) -> None:
@@ -90,7 +90,7 @@ async def test_a_call_carries_the_request_id_and_the_credential() -> None:
 
 
 async def test_a_refusal_of_the_other_service_is_passed_on() -> None:
-    """Reason and metadata arrive as they were given."""
+    """The reason or metadata of a refusal could be lost between services."""
 
     async def refuse(request: Any, call: Context) -> None:
         raise RequestInProgress(booking_id=7)
@@ -102,8 +102,8 @@ async def test_a_refusal_of_the_other_service_is_passed_on() -> None:
     assert refusal.value.metadata == {"booking_id": "7"}
 
 
-async def test_what_was_never_sent_is_certainly_not_done() -> None:
-    """Nobody listens: the caller may say so, and try elsewhere."""
+async def test_a_call_that_was_not_sent_is_certainly_not_done() -> None:
+    """A call without a connection could leave its caller in doubt, and not be repeated."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         target = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -113,7 +113,7 @@ async def test_what_was_never_sent_is_certainly_not_done() -> None:
 
 
 async def test_a_name_that_does_not_resolve_is_certainly_not_done() -> None:
-    """A replica set without members is the same as nobody listening."""
+    """A service without replicas could leave its caller in doubt."""
     async with channel.open_channel("nobody.invalid:1") as opened:
         with pytest.raises(Unavailable):
             await reserve(bookings_pb2_grpc.BookingsServiceStub(opened))
@@ -121,7 +121,7 @@ async def test_a_name_that_does_not_resolve_is_certainly_not_done() -> None:
 
 @dataclass
 class Replicas:
-    """Two replicas under load, of which one after the other stops and comes back."""
+    """Two replicas under load that are restarted in turn."""
 
     options: Options
     sent: int = 0
@@ -133,7 +133,7 @@ class Replicas:
     stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     async def run(self, stops: int) -> None:
-        """Calls without a pause until that many replicas have stopped."""
+        """Makes calls without a pause until so many replicas have stopped."""
         async with (
             self.stack,
             self._replica() as first,
@@ -158,12 +158,12 @@ class Replicas:
         await until(self._are_both_called)
 
     def _replica(self, listen: str = "127.0.0.1:0") -> AbstractAsyncContextManager[Served]:
-        """Serves one replica more, which counts its calls."""
+        """Starts another replica, which counts its calls."""
         self.started += 1
         return serving(partial(self._note, self.started), listen=listen)
 
     async def _are_both_called(self) -> bool:
-        """Tells whether the channel has found the two that were started last."""
+        """Returns whether the channel calls both of the replicas that were started last."""
         newest = (self.started - 1, self.started)
         return all(self.calls[number] >= CALLERS for number in newest)
 
@@ -182,7 +182,7 @@ class Replicas:
 
 
 async def test_a_replica_that_stops_loses_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rolling restart is not noticed: each call is carried out, and none of them twice."""
+    """A rolling restart could lose a call, or make it twice."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
     replicas = Replicas(CHANNEL_OPTIONS)
     await replicas.run(stops=4)
@@ -193,7 +193,7 @@ async def test_a_replica_that_stops_loses_no_call(monkeypatch: pytest.MonkeyPatc
 async def test_without_its_retry_policy_a_stop_would_lose_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The control of the test above: calls that meet a server that stops end as CANCELLED."""
+    """Negative control: calls to a server that stops end as CANCELLED."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
     options: Options = [(n, v) for n, v in CHANNEL_OPTIONS if n != "grpc.service_config"]
     config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
@@ -205,7 +205,7 @@ async def test_without_its_retry_policy_a_stop_would_lose_calls(
 
 
 async def test_a_server_that_is_too_busy_did_nothing() -> None:
-    """The excess is turned away before it begins."""
+    """A call that an overloaded server refused could be reported as in doubt."""
     entered, opened = asyncio.Event(), asyncio.Event()
 
     async def wait(request: Any, call: Context) -> None:
@@ -222,7 +222,7 @@ async def test_a_server_that_is_too_busy_did_nothing() -> None:
 
 
 async def test_a_server_that_dies_leaves_the_outcome_open() -> None:
-    """What was sent may have been done: only the same key can tell."""
+    """A write that may be done could be reported as not done, and be repeated."""
     entered = asyncio.Event()
 
     async def wait(request: Any, call: Context) -> None:
@@ -238,7 +238,7 @@ async def test_a_server_that_dies_leaves_the_outcome_open() -> None:
 
 
 async def test_a_deadline_leaves_the_outcome_open() -> None:
-    """The other service may be about to commit."""
+    """A write that is about to be committed could be reported as not done."""
 
     async def wait(request: Any, call: Context) -> None:
         await asyncio.Event().wait()
@@ -250,7 +250,7 @@ async def test_a_deadline_leaves_the_outcome_open() -> None:
 
 
 async def test_a_server_that_came_back_is_called_again() -> None:
-    """A restart of the other service needs none of this one."""
+    """A service could need a restart after a restart of another one."""
     async with serving() as first:
         port = first.target
         async with channel.open_channel(port) as opened:

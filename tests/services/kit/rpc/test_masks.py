@@ -1,4 +1,4 @@
-"""Which fields of a resource an update names."""
+"""The fields that the mask of an update names."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from services.kit.rpc.errors import ValidationFailed
 
 
 def test_a_field_that_is_named_twice_counts_once() -> None:
-    """A mask is a set, however a client wrote it."""
+    """A field that a client names twice could be updated twice, or be refused."""
     paths = ["name", "venue", "name"]
     assert masks.named(paths, events_pb2.Event()) == {"name", "venue"}
 
 
-def test_what_is_no_field_is_told() -> None:
-    """All of it at once, so that nothing of the update is made."""
+def test_unknown_fields_are_refused() -> None:
+    """A part of the update could be made, or a misspelt field be ignored."""
     with pytest.raises(ValidationFailed) as refused:
         masks.named(["name", "seats", "colour"], events_pb2.Event())
     told = [violation.message for violation in refused.value.violations]

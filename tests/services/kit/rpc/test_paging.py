@@ -16,14 +16,14 @@ class Row:
 
 
 def read(rows: list[Row], page: Page) -> list[Row]:
-    """Reads as the statements do: below a number, newest first, so many."""
+    """Reads rows as a statement does: below a number, newest first, up to a limit."""
     below = sorted((row for row in rows if row.id < page.before), key=lambda row: -row.id)
     return below[: page.limit]
 
 
 @given(st.sets(st.integers(1, FIRST - 1), max_size=60), st.integers(1, 7), st.text())
-def test_walking_the_pages_meets_every_row_once(ids: set[int], size: int, scope: str) -> None:
-    """Newest first, none twice, none left out, and no empty page at the end."""
+def test_the_pages_have_every_row_once(ids: set[int], size: int, scope: str) -> None:
+    """A row could be repeated or left out, or the last page be empty."""
     rows = [Row(number) for number in ids]
     walked: list[int] = []
     token = ""
@@ -40,7 +40,7 @@ def test_walking_the_pages_meets_every_row_once(ids: set[int], size: int, scope:
 
 @given(st.text(), st.text(), st.integers(1, FIRST))
 def test_a_token_is_of_one_list(scope: str, other: str, number: int) -> None:
-    """A token of another list or with other filters would skip rows unnoticed."""
+    """A token of another list, or with other filters, could skip rows without an error."""
     token = Page(1, FIRST, scope).token_after(number)
     assert parse(1, token, scope=scope).before == number
     if scope != other:
@@ -49,8 +49,8 @@ def test_a_token_is_of_one_list(scope: str, other: str, number: int) -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_text_is_more_than_an_invalid_token(text: str) -> None:
-    """Whatever a client sends is refused, and nothing else goes wrong."""
+def test_any_text_is_a_token_or_refused(text: str) -> None:
+    """A made-up token could end in an internal error."""
     if text:
         with pytest.raises(InvalidPageToken):
             parse(1, text, scope="bookings")
@@ -58,7 +58,7 @@ def test_no_text_is_more_than_an_invalid_token(text: str) -> None:
 
 @given(st.integers(0, 21), st.sampled_from("Aa0-_="))
 def test_a_tampered_token_reads_no_other_list(place: int, letter: str) -> None:
-    """A changed token is refused, or names another row of the same list."""
+    """A changed token could read rows of another list."""
     token = Page(1, FIRST, "user ada").token_after(7)
     tampered = token[:place] + letter + token[place + 1 :]
     try:
@@ -69,12 +69,12 @@ def test_a_tampered_token_reads_no_other_list(place: int, letter: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "given_size"), [(0, DEFAULT_SIZE), (1, 1), (200, 200)])
-def test_a_page_is_as_large_as_it_was_asked_for(asked: int, given_size: int) -> None:
-    """Nothing said is the usual size."""
+def test_a_page_has_the_requested_size(asked: int, given_size: int) -> None:
+    """A request without a size could get an empty page."""
     assert parse(asked, "", scope="").size == given_size
 
 
 def test_a_list_that_fills_its_page_exactly_has_no_next_one() -> None:
-    """The last page says that it is the last."""
+    """A client could get a token for an empty page."""
     page = parse(2, "", scope="")
     assert cut(read([Row(1), Row(2)], page), page) == ([Row(2), Row(1)], "")

@@ -11,7 +11,7 @@ EMOJI = "\N{GRINNING FACE}"
 
 
 def paths(message: Message) -> list[str]:
-    """Names the fields that break their rules."""
+    """Returns the paths of the fields that break their rules."""
     return [violation.path for violation in violations(message)]
 
 
@@ -26,7 +26,7 @@ def paths(message: Message) -> list[str]:
     ],
 )
 def test_a_request_within_its_limits_is_valid(request_: Message) -> None:
-    """The limits themselves are allowed, and text is counted in characters."""
+    """A value at the limit could be refused, or text be counted in bytes."""
     assert violations(request_) == []
 
 
@@ -59,23 +59,23 @@ def test_a_request_within_its_limits_is_valid(request_: Message) -> None:
     ],
 )
 def test_a_field_that_breaks_its_rule_is_named(request_: Message, path: str) -> None:
-    """People are told which field to mend, by its path in the request."""
+    """A client could not see which field is wrong."""
     assert paths(request_) == [path]
 
 
 def test_every_field_that_is_wrong_is_named_at_once() -> None:
-    """Nobody mends a form one field at a time."""
+    """A client could need a request for each wrong field."""
     assert paths(Reserve(user_id="\n", request_id=" ")) == ["event_id", "user_id", "request_id"]
 
 
 def test_an_item_of_a_batch_is_judged_by_itself() -> None:
-    """One bad item must not spoil the batch, so the batch does not look into them."""
+    """One invalid item could refuse the whole batch."""
     items = [bookings_pb2.GetAvailabilityRequest(event_id=0)]
     assert violations(bookings_pb2.BatchGetAvailabilityRequest(items=items)) == []
 
 
 def test_a_new_resource_has_its_required_fields() -> None:
-    """Creating needs them, though a zero is as good as any number."""
+    """A resource could be created without a required field, or a zero count as missing."""
     assert paths(events_pb2.CreateEventRequest(event=events_pb2.Event())) == [
         "event.name",
         "event.total_seats",
@@ -83,14 +83,14 @@ def test_a_new_resource_has_its_required_fields() -> None:
 
 
 def test_a_change_of_a_resource_needs_only_what_changes() -> None:
-    """Where a request has a mask, absent fields stay as they are."""
+    """An update could be refused for fields that it does not change."""
     request = events_pb2.UpdateEventRequest(event_id=1, event=events_pb2.Event(venue="Hall"))
     request.update_mask.paths.append("venue")
     assert violations(request) == []
 
 
-def test_whoever_has_no_account_names_the_user() -> None:
-    """All that is missing at once; a token would name the user as well."""
+def test_a_caller_without_an_account_must_name_the_user() -> None:
+    """A booking could have no user, or a user with a token have to name themselves."""
     assert paths(Reserve()) == ["event_id"]
     found = violations(Reserve(), has_account=False)
     assert [violation.path for violation in found] == ["event_id", "user_id"]

@@ -1,4 +1,4 @@
-"""What is said of a field that breaks its rule."""
+"""The messages of violations."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,7 +19,7 @@ from services.kit.rpc.violation_text import PATTERNS
 
 
 def fields() -> Iterator[FieldDescriptor]:
-    """Finds every field of the contract."""
+    """Returns all fields of the contract."""
     image = FileDescriptorSet.FromString((files("boxoffice") / "contract.binpb").read_bytes())
     names = [f.name for f in image.file if f.name.startswith("boxoffice/")]
     for name in names:
@@ -30,14 +30,14 @@ def fields() -> Iterator[FieldDescriptor]:
 
 
 def patterns() -> set[str]:
-    """Finds the regular expressions of the contract's rules."""
+    """Returns the regular expressions in the contract's rules."""
     rules = [field.GetOptions().Extensions[validate_pb2.field] for field in fields()]
     each = [(rule.string, rule.repeated.items.string) for rule in rules]
     return {strings.pattern for pair in each for strings in pair if strings.pattern}
 
 
-def test_every_pattern_of_the_contract_has_its_words() -> None:
-    """People who fill in a form do not read regular expressions; nor is there a line too many."""
+def test_each_pattern_of_the_contract_has_its_text() -> None:
+    """People could be shown a regular expression, or a text be left without its pattern."""
     assert patterns() == PATTERNS.keys()
 
 
@@ -74,6 +74,6 @@ def test_every_pattern_of_the_contract_has_its_words() -> None:
         ),
     ],
 )
-def test_a_rule_is_told_in_words(request_: Message, messages: list[str]) -> None:
-    """The same ones to clients of gRPC and of REST."""
+def test_each_rule_has_its_text(request_: Message, messages: list[str]) -> None:
+    """Clients of gRPC and of REST could get different messages, or unreadable ones."""
     assert [violation.message for violation in violations(request_)] == messages

@@ -39,8 +39,8 @@ RESERVED = bookings_pb2.ReserveResponse(inventory_revision=7)
 COUNTED = bookings_pb2.GetAvailabilityResponse(inventory_revision=8)
 
 
-def giving(*outcomes: Outcome) -> Handler:
-    """Makes a handler with the outcomes in their order, and the last one for all that follow."""
+def handler_of(*outcomes: Outcome) -> Handler:
+    """Returns a handler that gives these outcomes in order, and then repeats the last one."""
 
     async def handle(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
         return [outcomes[min(index, len(outcomes) - 1)] for index in range(len(items))]
@@ -48,8 +48,8 @@ def giving(*outcomes: Outcome) -> Handler:
     return handle
 
 
-def raising(error: Exception) -> Handler:
-    """Makes a handler that fails."""
+def failing_handler(error: Exception) -> Handler:
+    """Returns a handler that fails."""
 
     async def handle(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
         raise error
@@ -58,16 +58,16 @@ def raising(error: Exception) -> Handler:
 
 
 def servicer(**handlers: Handler) -> BatchServicer:
-    """Makes a servicer for bookings; methods without a handler given here are unavailable."""
+    """Returns a servicer of bookings; methods without a handler here are Unavailable."""
     names = ("Reserve", "CreateBooking", "GetAvailability", "CancelBookingByReference")
-    handled = {name: giving(Unavailable()) for name in names} | handlers
+    handled = {name: handler_of(Unavailable()) for name in names} | handlers
     authenticator = Authenticator(open_access=True, service_key=KEY)
     return BatchServicer(authenticator, handlers_of(BOOKINGS, **handled), log_sample=1)
 
 
 @contextlib.asynccontextmanager
 async def serving(**handlers: Handler) -> AsyncIterator[Any]:
-    """Serves batches of bookings behind all layers; gives a stub."""
+    """Serves batches of bookings behind all layers; yields a stub."""
     authenticator = Authenticator(open_access=True, service_key=KEY)
     server = Server(interceptors.layers(authenticator, log_sample=0))
     batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer(**handlers), server.grpc)
@@ -81,20 +81,20 @@ async def serving(**handlers: Handler) -> AsyncIterator[Any]:
 
 
 def counted(method: str, code: str, why: str = "") -> float:
-    """Reads how many calls were answered so."""
+    """Reads how many calls of a method ended with a code and a reason."""
     labels = {"method": method, "code": code, "reason": why}
     return REGISTRY.get_sample_value("boxoffice_rpc_total", labels) or 0
 
 
 def timed(method: str) -> float:
-    """Reads how many calls were timed."""
+    """Reads how many calls of a method were timed."""
     return REGISTRY.get_sample_value("boxoffice_rpc_seconds_count", {"method": method}) or 0
 
 
-async def test_items_of_all_methods_are_answered_in_their_place() -> None:
-    """A caller must never get the answer of another one, whatever the handlers' order."""
+async def test_results_are_in_the_order_of_the_items() -> None:
+    """A caller could get the response to another one."""
     async with serving(
-        Reserve=giving(RESERVED, RequestInProgress()), GetAvailability=giving(COUNTED)
+        Reserve=handler_of(RESERVED, RequestInProgress()), GetAvailability=handler_of(COUNTED)
     ) as stub:
         results = (await stub.Batch(batch_of(COUNT, RESERVE, COUNT, RESERVE))).results
     assert [result.response for result in results[:3]] == [
@@ -105,16 +105,16 @@ async def test_items_of_all_methods_are_answered_in_their_place() -> None:
     assert reason(results[3]) == "REQUEST_IN_PROGRESS"
 
 
-async def test_ready_bytes_are_passed_on_as_they_are() -> None:
-    """A stored answer must be repeated to the byte."""
+async def test_a_response_in_bytes_is_not_changed() -> None:
+    """A stored response could differ from the first one."""
     stored = RESERVED.SerializeToString() + b"\x7a\x01x"
-    async with serving(Reserve=giving(stored)) as stub:
+    async with serving(Reserve=handler_of(stored)) as stub:
         [result] = (await stub.Batch(batch_of(RESERVE))).results
     assert result.response == stored
 
 
-async def test_handlers_run_beside_each_other() -> None:
-    """A slow method must not hold up the work of another one in its batch."""
+async def test_handlers_run_concurrently() -> None:
+    """A slow method could delay the others of its batch."""
     together = asyncio.Barrier(2)
 
     def meeting(outcome: Outcome) -> Handler:
@@ -130,7 +130,7 @@ async def test_handlers_run_beside_each_other() -> None:
 
 
 async def test_an_item_has_its_own_caller_and_id() -> None:
-    """An item must not be decided or logged under those of another one, or of the batch."""
+    """An item could be decided or logged with the caller or id of another one."""
     seen: list[Item[Any]] = []
 
     async def look(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
@@ -147,8 +147,8 @@ async def test_an_item_has_its_own_caller_and_id() -> None:
     assert [one.request for one in seen] == [RESERVE] * 3
 
 
-async def test_what_is_not_admitted_reaches_no_handler() -> None:
-    """Each item is held to what a call of its own would be held to, and spoils no other one."""
+async def test_a_refused_item_reaches_no_handler() -> None:
+    """An item could evade a check that its own call would have, or refuse the whole batch."""
     seen: list[Any] = []
 
     async def look(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
@@ -193,9 +193,11 @@ async def test_what_is_not_admitted_reaches_no_handler() -> None:
 async def test_a_handler_that_fails_fails_its_own_items(
     error: Exception, reasons: list[str]
 ) -> None:
-    """As calls of their own would fail: only a write is in doubt, and no text gets out."""
+    """A failure could reach items of other methods, or its text reach clients."""
     async with serving(
-        Reserve=raising(error), GetAvailability=raising(error), CreateBooking=giving(RESERVED)
+        Reserve=failing_handler(error),
+        GetAvailability=failing_handler(error),
+        CreateBooking=handler_of(RESERVED),
     ) as stub:
         items = [item(RESERVE), item(COUNT), item(CREATE, f"Service {KEY}")]
         results = (await stub.Batch(batch_pb2.BatchRequest(items=items))).results
@@ -203,8 +205,8 @@ async def test_a_handler_that_fails_fails_its_own_items(
     assert b"secret" not in results[0].error
 
 
-async def test_a_handler_that_loses_an_outcome_fails() -> None:
-    """A result that is missing would shift all others to the wrong callers."""
+async def test_a_handler_with_a_missing_outcome_fails() -> None:
+    """A missing outcome could shift all others to wrong callers."""
 
     async def lose(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
         return [RESERVED] * (len(items) - 1)
@@ -214,9 +216,9 @@ async def test_a_handler_that_loses_an_outcome_fails() -> None:
     assert list(map(reason, results)) == ["INTERNAL", "INTERNAL"]
 
 
-async def test_busy_is_told_only_where_it_is_to_be_skipped() -> None:
-    """Nobody asks again after a batch that waits: there it is a refusal like others."""
-    async with serving(Reserve=giving(Busy())) as stub:
+async def test_busy_is_reported_to_batches_that_skip_only() -> None:
+    """A client that does not ask again could get no result."""
+    async with serving(Reserve=handler_of(Busy())) as stub:
         [skipped] = (await stub.Batch(batch_of(RESERVE, skip_busy=True))).results
         [refused] = (await stub.Batch(batch_of(RESERVE))).results
     assert skipped.busy
@@ -224,7 +226,7 @@ async def test_busy_is_told_only_where_it_is_to_be_skipped() -> None:
 
 
 async def test_each_item_is_counted_timed_and_logged() -> None:
-    """Under its own method and id, as a call of its own is; a busy one when it is asked again."""
+    """Items could be missing from metrics and logs, or a busy item be counted twice."""
     reserve, count = (f"/{BOOKINGS.full_name}/{name}" for name in ("Reserve", "GetAvailability"))
     kinds = [(reserve, "OK", ""), (reserve, "ABORTED", "REQUEST_IN_PROGRESS"), (count, "OK", "")]
     kinds += [(f"/{batch.SERVICE}/Batch", "INVALID_ARGUMENT", "VALIDATION_ERROR")]
@@ -239,8 +241,8 @@ async def test_each_item_is_counted_timed_and_logged() -> None:
         unknown,
     ]
     handlers = {
-        "Reserve": giving(RESERVED, RequestInProgress(), Busy()),
-        "GetAvailability": giving(COUNTED),
+        "Reserve": handler_of(RESERVED, RequestInProgress(), Busy()),
+        "GetAvailability": handler_of(COUNTED),
     }
     with structlog.testing.capture_logs() as lines:
         async with serving(**handlers) as stub:
@@ -257,8 +259,8 @@ async def test_each_item_is_counted_timed_and_logged() -> None:
     }
 
 
-async def test_items_whose_caller_stops_waiting_are_counted_so() -> None:
-    """A batch that is given up must not vanish from the figures, nor count a refused item twice."""
+async def test_items_of_a_cancelled_batch_are_counted() -> None:
+    """A cancelled batch could be missing from metrics, or a refused item be counted twice."""
     reserve = f"/{BOOKINGS.full_name}/Reserve"
     arrived, ended = asyncio.Event(), asyncio.Event()
 
@@ -280,8 +282,8 @@ async def test_items_whose_caller_stops_waiting_are_counted_so() -> None:
     assert counted(reserve, "CANCELLED") == before + 2
 
 
-async def test_a_call_of_its_own_goes_through_the_same_handler() -> None:
-    """With the caller and id of its call; responses may be bytes, and refusals are raised."""
+async def test_a_single_call_uses_the_same_handler() -> None:
+    """A single call could behave differently from an item of a batch."""
     seen: list[Item[Any]] = []
 
     async def look(items: Sequence[Item[Any]], /, *, skip_busy: bool) -> Sequence[Outcome]:
@@ -293,18 +295,18 @@ async def test_a_call_of_its_own_goes_through_the_same_handler() -> None:
     response = bookings_pb2.ReserveResponse
     assert await answer_alone(look, RESERVE, response) == RESERVED
     assert seen == [Item(RESERVE, SERVICE, "alone")]
-    assert await answer_alone(giving(RESERVED), RESERVE, response) is RESERVED
+    assert await answer_alone(handler_of(RESERVED), RESERVE, response) is RESERVED
     with pytest.raises(RequestInProgress):
-        await answer_alone(giving(RequestInProgress()), RESERVE, response)
+        await answer_alone(handler_of(RequestInProgress()), RESERVE, response)
     with pytest.raises(TypeError):
-        await answer_alone(giving(COUNTED), RESERVE, response)
+        await answer_alone(handler_of(COUNTED), RESERVE, response)
 
 
-def test_handlers_are_those_that_the_contract_promises() -> None:
-    """A batched method without a handler would be refused in production only."""
+def test_each_batched_method_needs_a_handler() -> None:
+    """A batched method without a handler could be noticed in production only."""
     authenticator = Authenticator(open_access=True, service_key=KEY)
-    missing = handlers_of(WAITING_LIST, Book=giving(RESERVED))
+    missing = handlers_of(WAITING_LIST, Book=handler_of(RESERVED))
     with pytest.raises(ValueError, match="Cancel"):
         BatchServicer(authenticator, missing, log_sample=1)
     with pytest.raises(ValueError, match="ListBookings"):
-        servicer(ListBookings=giving(RESERVED))
+        servicer(ListBookings=handler_of(RESERVED))

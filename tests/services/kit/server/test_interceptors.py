@@ -31,7 +31,7 @@ SECRET = "password of the database"
 
 
 async def refused(call: Any) -> Refusal:
-    """Awaits a call that must be refused, and gives the refusal."""
+    """Awaits a call that must be refused; returns the refusal."""
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await call
     refusal = refusal_of(failure.value)
@@ -40,19 +40,19 @@ async def refused(call: Any) -> Refusal:
 
 
 def counted(method: str, code: str, reason: str = "") -> float:
-    """Reads how many calls were answered so."""
+    """Reads how many calls of a method ended with a code and a reason."""
     labels = {"method": f"/{NAME}/{method}", "code": code, "reason": reason}
     return REGISTRY.get_sample_value("boxoffice_rpc_total", labels) or 0
 
 
 def timed(method: str) -> float:
-    """Reads how many calls were timed."""
+    """Reads how many calls of a method were timed."""
     labels = {"method": f"/{NAME}/{method}"}
     return REGISTRY.get_sample_value("boxoffice_rpc_seconds_count", labels) or 0
 
 
-async def test_a_request_id_is_taken_over() -> None:
-    """Logs of all processes tell of one request under one id."""
+async def test_the_request_id_of_the_caller_is_kept() -> None:
+    """The logs of one request could have another id in each process."""
     seen = []
 
     async def look(request: Any, call: Context) -> None:
@@ -63,8 +63,8 @@ async def test_a_request_id_is_taken_over() -> None:
     assert seen == ["abc"]
 
 
-async def test_bytes_that_are_no_request_are_refused_as_such() -> None:
-    """With a reason like any other refusal, and no class of ours in it."""
+async def test_malformed_bytes_are_refused() -> None:
+    """A malformed request could get no reason, or the name of an exception."""
     servicer = scripted()
     async with serving(servicer=servicer) as served:
         refusal = await refused(served.method(f"/{NAME}/GetAvailability")(b"\xff\xff"))
@@ -75,8 +75,8 @@ async def test_bytes_that_are_no_request_are_refused_as_such() -> None:
 
 
 @pytest.mark.parametrize("given", [(), (("x-request-id", "x" * 129),), (("x-request-id", "a b"),)])
-async def test_a_call_without_a_fit_id_gets_one(given: tuple[tuple[str, str], ...]) -> None:
-    """What goes into every log line is short and printable, whatever a client sends."""
+async def test_an_unusable_request_id_is_replaced(given: tuple[tuple[str, str], ...]) -> None:
+    """A client could send control characters, or a huge text, into every log line."""
     seen = []
 
     async def look(request: Any, call: Context) -> None:
@@ -87,8 +87,8 @@ async def test_a_call_without_a_fit_id_gets_one(given: tuple[tuple[str, str], ..
     assert len(seen[0]) == 32
 
 
-async def test_calls_at_once_keep_their_own_context() -> None:
-    """What a call carries along is never another one's."""
+async def test_concurrent_calls_have_separate_contexts() -> None:
+    """A call could get the caller or request id of another one."""
     together = asyncio.Barrier(8)
     seen = {}
 
@@ -110,7 +110,7 @@ async def test_calls_at_once_keep_their_own_context() -> None:
 
 
 async def test_the_callers_deadline_is_noted() -> None:
-    """Calls that are made for a caller end when the caller stops waiting."""
+    """Calls to other services could go on after the caller stopped waiting."""
     seen = []
 
     async def look(request: Any, call: Context) -> None:
@@ -124,8 +124,8 @@ async def test_the_callers_deadline_is_noted() -> None:
     assert seen[1] == 60
 
 
-async def test_the_text_of_a_stray_exception_stays_inside() -> None:
-    """A defect is INTERNAL and no more: neither SQL nor a secret reaches a client."""
+async def test_the_text_of_an_unexpected_exception_is_hidden() -> None:
+    """SQL or a secret in the text of an exception could reach a client."""
 
     async def fail(request: Any, call: Context) -> None:
         raise ValueError(SECRET)
@@ -141,7 +141,7 @@ async def test_the_text_of_a_stray_exception_stays_inside() -> None:
 
 
 async def test_a_refusal_reaches_the_client_whole() -> None:
-    """Code, reason and metadata arrive, in one ErrorInfo."""
+    """The code, reason or metadata of a refusal could be lost on its way to the client."""
 
     async def refuse(request: Any, call: Context) -> None:
         raise RequestInProgress(booking_id=7)
@@ -161,7 +161,7 @@ async def test_a_refusal_reaches_the_client_whole() -> None:
     ("method", "reason"), [("GetAvailability", "UNAVAILABLE"), ("Reserve", "OUTCOME_UNKNOWN")]
 )
 async def test_a_lost_connection_leaves_only_a_write_in_doubt(method: str, reason: str) -> None:
-    """A read certainly did nothing; a write may have been committed before the answer was lost."""
+    """A committed write could be reported as not done, or a read be left in doubt."""
 
     async def lose(request: Any, call: Context) -> None:
         raise psycopg.OperationalError("server closed the connection unexpectedly")
@@ -173,7 +173,7 @@ async def test_a_lost_connection_leaves_only_a_write_in_doubt(method: str, reaso
 
 
 async def admitted(served: Served, access: str, authorization: str | None) -> str:
-    """Calls a method of an access and gives the reason of the refusal, or ""."""
+    """Calls a method with this access; returns the reason of the refusal, or ""."""
     metadata = (("authorization", authorization),) if authorization else ()
     call: Any = {
         "PUBLIC": (served.bookings.GetAvailability, AVAILABILITY),
@@ -206,7 +206,7 @@ async def admitted(served: Served, access: str, authorization: str | None) -> st
 async def test_access_decides_who_may_call(
     access: str, authorization: str | None, open_reason: str, closed_reason: str
 ) -> None:
-    """Each kind of caller against each access, with open access on and off."""
+    """A method could admit a kind of caller that its access excludes, or refuse one."""
     async with serving(open_access=True) as served:
         assert await admitted(served, access, authorization) == open_reason
     async with serving(open_access=False) as served:
@@ -214,7 +214,7 @@ async def test_access_decides_who_may_call(
 
 
 async def test_the_caller_is_known_to_the_servicer() -> None:
-    """Domain code decides by who calls, so it must be told."""
+    """Domain code could decide for another caller."""
     seen = []
 
     async def look(request: Any, call: Context) -> None:
@@ -227,7 +227,7 @@ async def test_the_caller_is_known_to_the_servicer() -> None:
 
 
 async def test_an_invalid_request_never_reaches_the_servicer() -> None:
-    """A refusal names each field that breaks its rule."""
+    """An invalid request could reach domain code, or be refused without naming its fields."""
     servicer = scripted()
     async with serving(servicer=servicer) as served:
         invalid = bookings_pb2.ReserveRequest(user_id="\n")
@@ -237,8 +237,8 @@ async def test_an_invalid_request_never_reaches_the_servicer() -> None:
     assert servicer.requests == []
 
 
-async def test_who_may_not_call_learns_nothing_of_the_rules() -> None:
-    """The caller is checked before the fields."""
+async def test_the_caller_is_checked_before_the_fields() -> None:
+    """A caller that is not admitted could get field errors in place of its refusal."""
     async with serving(open_access=False) as served:
         refusal = await refused(served.bookings.Reserve(bookings_pb2.ReserveRequest()))
     assert refusal.reason == "UNAUTHENTICATED"
@@ -246,15 +246,15 @@ async def test_who_may_not_call_learns_nothing_of_the_rules() -> None:
 
 @pytest.mark.parametrize("path", ["/boxoffice.bookings.v1.BookingsService/Nothing", "/x.Y/Z"])
 async def test_an_unknown_method_is_unimplemented(path: str) -> None:
-    """The layers leave alone what nobody serves."""
+    """An unknown method could end in an internal error."""
     async with serving() as served:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await served.method(path)(b"")
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_method_that_does_not_say_who_may_call_it_is_never_run() -> None:
-    """Forgetting the access of an RPC must not open it to everybody."""
+async def test_a_method_without_a_rule_is_never_run() -> None:
+    """An RPC whose access was forgotten could be open to everybody."""
     called = []
 
     async def forgotten(request: bytes, call: Context) -> bytes:
@@ -274,7 +274,7 @@ async def test_a_method_that_does_not_say_who_may_call_it_is_never_run() -> None
 
 
 def _forgetful_service() -> str:
-    """Adds to the pool a service of ours with a method without options."""
+    """Adds to the descriptor pool a service of Boxoffice whose method has no options."""
     package = "boxoffice.forgetful.v1"
     service = descriptor_pb2.ServiceDescriptorProto(name="Forgetful")
     service.method.add(
@@ -291,7 +291,7 @@ def _forgetful_service() -> str:
 
 
 async def watched(served: Served, request: Any, key: str = KEY) -> list[str]:
-    """Reads a stream to its end."""
+    """Reads a stream to its end; returns its messages."""
     stub: Any = waiting_list_pb2_grpc.WaitingListServiceStub(served.channel)
     metadata = (("authorization", f"Service {key}"),)
     return [
@@ -301,7 +301,7 @@ async def watched(served: Served, request: Any, key: str = KEY) -> list[str]:
 
 
 class Watched(waiting_list_pb2_grpc.WaitingListServiceServicer):
-    """Streams two changes, and then fails if it was scripted to."""
+    """Streams two changes, and then raises the scripted error, if there is one."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
@@ -317,8 +317,8 @@ class Watched(waiting_list_pb2_grpc.WaitingListServiceServicer):
             raise self.failure
 
 
-async def test_the_layers_guard_a_stream_of_responses() -> None:
-    """Who calls, what is asked and what goes wrong on the way, as with any call."""
+async def test_a_stream_of_responses_passes_all_layers() -> None:
+    """A stream could evade authentication or validation, or show the text of an exception."""
     watch = waiting_list_pb2.WatchWaitingListRequest
     servicer: Any = Watched()  # type: ignore[abstract,unused-ignore]
     async with serving() as served:
@@ -341,7 +341,7 @@ async def test_the_layers_guard_a_stream_of_responses() -> None:
 
 
 async def test_a_stream_of_requests_is_never_run() -> None:
-    """No layer guards it, so it must not slip past them."""
+    """A stream of requests could evade all layers."""
     called = []
 
     async def stream(requests: Any, call: Context) -> bytes:
@@ -359,7 +359,7 @@ async def test_a_stream_of_requests_is_never_run() -> None:
 
 
 async def test_a_deadline_ends_the_work_and_is_counted() -> None:
-    """Nobody works for a caller who has left, and metrics show how many leave."""
+    """Work could go on for a caller that has left, or be missing from the metrics."""
     ended = asyncio.Event()
     before = counted("GetAvailability", "CANCELLED")
 
@@ -377,8 +377,8 @@ async def test_a_deadline_ends_the_work_and_is_counted() -> None:
     assert counted("GetAvailability", "CANCELLED") == before + 1
 
 
-async def test_a_caller_who_cancels_ends_the_work() -> None:
-    """A hung-up client frees what was working for it."""
+async def test_cancelling_a_call_ends_its_work() -> None:
+    """Work could go on for a client that has disconnected."""
     started, ended = asyncio.Event(), asyncio.Event()
 
     async def wait(request: Any, call: Context) -> None:
@@ -395,8 +395,8 @@ async def test_a_caller_who_cancels_ends_the_work() -> None:
         await asyncio.wait_for(ended.wait(), 5)
 
 
-async def test_calls_are_counted_and_timed_whatever_their_end() -> None:
-    """A rate of refusals and their time can be read from the metrics."""
+async def test_each_call_is_counted_and_timed() -> None:
+    """Refusals or failures could be missing from the metrics."""
 
     async def refuse(request: Any, call: Context) -> None:
         raise PermissionDenied
@@ -413,7 +413,7 @@ async def test_calls_are_counted_and_timed_whatever_their_end() -> None:
 
 
 async def test_an_unknown_method_makes_no_metric() -> None:
-    """A stranger cannot fill the memory with labels."""
+    """Made-up method names could fill the memory with metrics."""
     async with serving() as served:
         with pytest.raises(grpc.aio.AioRpcError):
             await served.method(f"/{NAME}/Invented")(b"")

@@ -30,20 +30,20 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class Gate:
-    """Keeps calls in flight until it is opened."""
+    """Keeps calls in flight until the test opens it."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()
         self.opened = asyncio.Event()
 
     async def wait(self, request: Any, context: Context) -> None:
-        """Lets a call wait."""
+        """Waits until the gate is open."""
         self.entered.set()
         await self.opened.wait()
 
 
 async def health(served: Served, service: str = "") -> Any:
-    """Asks for the health of a service."""
+    """Returns the health of a service."""
     request = health_pb2.HealthCheckRequest(service=service)
     stub: Any = health_pb2_grpc.HealthStub(served.channel)
     return (await stub.Check(request)).status
@@ -52,7 +52,7 @@ async def health(served: Served, service: str = "") -> Any:
 async def reflect(
     served: Served, *, version: str = "v1", **asked: Any
 ) -> reflection_pb2.ServerReflectionResponse:
-    """Asks what there is, as grpcurl does: the messages of all versions are the same."""
+    """Asks for reflection, as grpcurl does; v1 and v1alpha have the same messages."""
 
     async def requests() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
         yield reflection_pb2.ServerReflectionRequest(**asked)
@@ -70,15 +70,15 @@ async def reflect(
 
 
 @pytest.mark.parametrize("service", ["", NAME])
-async def test_a_server_that_started_is_healthy(service: str) -> None:
-    """Balancers may send calls as soon as the server listens."""
+async def test_a_started_server_is_healthy(service: str) -> None:
+    """Load balancers could send no calls to a server that is ready."""
     async with serving() as served:
         assert await health(served, service) == SERVING
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_reflection_lists_the_services(version: str) -> None:
-    """`grpcurl list` shows what can be called, whichever of the two names a client asks by."""
+    """`grpcurl list` could show nothing, in one of the two versions of reflection."""
     async with serving(reflect=True) as served:
         listed = (await reflect(served, version=version, list_services="")).list_services_response
     assert NAME in {service.name for service in listed.service}
@@ -88,8 +88,8 @@ async def test_reflection_lists_the_services(version: str) -> None:
     "symbol",
     [NAME, f"{NAME}.Reserve", "boxoffice.bookings.v1.Booking", "boxoffice.bookings.v1.Booking.id"],
 )
-async def test_reflection_describes_a_symbol_with_all_it_needs(symbol: str) -> None:
-    """`grpcurl describe` takes a service, a method, a message or a field."""
+async def test_reflection_describes_each_kind_of_symbol(symbol: str) -> None:
+    """`grpcurl describe` could fail for a service, method, message or field."""
     async with serving(reflect=True) as served:
         found = await reflect(served, file_containing_symbol=symbol)
     files = [
@@ -102,8 +102,8 @@ async def test_reflection_describes_a_symbol_with_all_it_needs(symbol: str) -> N
 
 
 @pytest.mark.parametrize("symbol", [f"{NAME}.Nothing", "nothing", "", "a.b.C", f"{NAME}.Reserve.x"])
-async def test_reflection_says_what_it_does_not_know(symbol: str) -> None:
-    """A wrong name is an answer, not the end of the stream."""
+async def test_reflection_answers_for_an_unknown_symbol(symbol: str) -> None:
+    """A misspelt name could end the stream."""
     async with serving(reflect=True) as served:
         found = await reflect(served, file_containing_symbol=symbol)
     assert found.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
@@ -111,15 +111,15 @@ async def test_reflection_says_what_it_does_not_know(symbol: str) -> None:
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 async def test_reflection_is_off_unless_wanted(version: str) -> None:
-    """Outside development nobody is told what there is."""
+    """A production system could show its methods to anybody."""
     async with serving() as served:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await reflect(served, version=version, list_services="")
     assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_who_has_a_taken_port_is_said() -> None:
-    """Two processes on one port would share its calls unnoticed, and gRPC does not say why not."""
+async def test_the_process_on_a_taken_port_is_named() -> None:
+    """Two processes could share the calls to one port, or the error leave out the reason."""
     said = rf"cannot listen on {{}}: the port is taken by .*, process {os.getpid()}"
     async with serving() as first, serving() as second:
         with pytest.raises(CannotListenError, match=said.format(first.target)):
@@ -127,8 +127,8 @@ async def test_who_has_a_taken_port_is_said() -> None:
 
 
 @pytest.mark.parametrize("host", [f"[{a}]" if ":" in a else a for a in addresses("localhost")])
-async def test_a_server_is_at_each_address_of_localhost(host: str) -> None:
-    """Clients try them in either order, and some do not try the second."""
+async def test_a_server_listens_on_each_address_of_localhost(host: str) -> None:
+    """A client that tries only one address of `localhost` could reach nobody."""
     async with serving() as served:
         port = served.target.rpartition(":")[2]
         async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
@@ -137,8 +137,8 @@ async def test_a_server_is_at_each_address_of_localhost(host: str) -> None:
     assert answer.status == SERVING
 
 
-async def test_stopping_lets_what_is_in_flight_finish() -> None:
-    """A rolling restart answers every call that it accepted."""
+async def test_stopping_finishes_calls_in_flight() -> None:
+    """A rolling restart could cut off accepted calls."""
     gate = Gate()
     async with serving(gate.wait) as served:
         call = served.bookings.Reserve(RESERVE)
@@ -150,8 +150,8 @@ async def test_stopping_lets_what_is_in_flight_finish() -> None:
         await stopping
 
 
-async def test_calls_are_accepted_while_balancers_learn_that_it_stops() -> None:
-    """Between NOT_SERVING and the end nobody who has not heard of it yet is turned away."""
+async def test_calls_are_accepted_until_balancers_know_of_the_stop() -> None:
+    """A client that does not know of the stop yet could be refused."""
     gate = Gate()
     gate.opened.set()
     async with serving(gate.wait) as served:
@@ -164,14 +164,14 @@ async def test_calls_are_accepted_while_balancers_learn_that_it_stops() -> None:
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_stopping_cuts_no_call_off_that_had_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine hands calls over slowly; those that had to wait for it were cancelled."""
+async def test_stopping_finishes_calls_that_have_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that arrived, but were not handed over yet, could be cancelled."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
     gate = Gate()
     async with serving(gate.wait) as served:
         calls = [asyncio.ensure_future(_reserve(served)) for _ in range(200)]
         await gate.entered.wait()
-        # On one connection nothing overtakes: with this answer all of them have arrived.
+        # Calls on one connection arrive in order: with this response all of them have arrived.
         await health(served)
         stopping = asyncio.create_task(served.server.stop())
         await until(lambda: _is_not_serving(served))
@@ -188,8 +188,8 @@ async def _is_not_serving(served: Served) -> bool:
     return bool(await health(served, NAME) == NOT_SERVING)
 
 
-async def test_a_server_that_stops_still_tells_of_the_database() -> None:
-    """Its end says nothing of the database, or a gateway that asks it would be taken out too."""
+async def test_a_stopping_server_keeps_the_health_of_the_database() -> None:
+    """One stopping replica could make a gateway report that the database is down."""
     gate = Gate()
     async with serving(gate.wait) as served:
         await served.server.health.set(DATABASE, SERVING)
@@ -201,7 +201,7 @@ async def test_a_server_that_stops_still_tells_of_the_database() -> None:
 
 @pytest.mark.parametrize("grace_seconds", [None, 0.01])
 async def test_a_call_that_began_never_ends_as_cancelled(grace_seconds: float | None) -> None:
-    """Channels send a call again that ends so: that is how one ends that did not begin."""
+    """A call that began could be sent again, and be done twice."""
     gate = Gate()
     async with serving(gate.wait) as served:
         call = served.bookings.Reserve(RESERVE)
@@ -212,8 +212,8 @@ async def test_a_call_that_began_never_ends_as_cancelled(grace_seconds: float | 
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_a_call_that_loses_what_it_waits_for_does_not_end_as_cancelled() -> None:
-    """A defect inside a call that began must not look like a call that did not begin."""
+async def test_a_call_whose_inner_task_is_cancelled_does_not_end_as_cancelled() -> None:
+    """A call that began could be sent again because of a defect inside it."""
 
     async def lose(request: Any, context: Context) -> None:
         lost = asyncio.get_running_loop().create_future()
@@ -227,7 +227,7 @@ async def test_a_call_that_loses_what_it_waits_for_does_not_end_as_cancelled() -
 
 
 async def test_a_request_that_is_too_large_is_refused() -> None:
-    """Nobody fills the memory with one message."""
+    """One huge message could fill the memory."""
     servicer = scripted()
     request = bookings_pb2.ReserveRequest(event_id=1, user_id="x" * MAX_MESSAGE_BYTES)
     async with serving(servicer=servicer) as served:
@@ -238,7 +238,7 @@ async def test_a_request_that_is_too_large_is_refused() -> None:
 
 
 async def test_the_excess_is_refused_at_once() -> None:
-    """A queue that only grows helps nobody: what cannot be worked on now is told so."""
+    """Calls could wait in a queue past their deadlines."""
     gate = Gate()
     async with serving(gate.wait, concurrency=1) as served:
         first = served.bookings.GetAvailability(AVAILABILITY)
@@ -251,8 +251,8 @@ async def test_the_excess_is_refused_at_once() -> None:
         await served.bookings.GetAvailability(AVAILABILITY)
 
 
-async def test_the_health_of_the_database_is_kept_true() -> None:
-    """Whoever asks for "database" hears whether statements can be run."""
+async def test_the_health_of_the_database_is_kept_up_to_date() -> None:
+    """The service could report a working database while it is down, or the reverse."""
     answers = [False]
     looked = asyncio.Event()
 
