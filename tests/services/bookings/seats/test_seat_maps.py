@@ -1,0 +1,201 @@
+import asyncio
+import gzip
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from services.bookings.access import Viewer
+from services.bookings.catalogue.plans import Plans
+from services.bookings.catalogue.read_through import Catalogue
+from services.bookings.inventory import Inventory
+from services.bookings.seats.reading import Screenings
+from services.bookings.seats.screening import Occupancy, Screening
+from services.bookings.seats.seat_maps import FRESH_SECONDS, SeatMap, SeatMaps, Variant
+from services.kit.database.postgres import Pool
+from tests.services.bookings.asking import GUEST
+from tests.services.bookings.conftest import concert
+from tests.services.bookings.rooms import PLAN_ID, Rooms, hall
+from tests.services.bookings.seats.conftest import Box, Clock
+
+SCREENING = concert(capacity=8, plan_id=PLAN_ID, price_amount_minor=900, price_currency="EUR")
+LARGE = 2_001
+
+
+class CountedScreenings(Screenings):
+    """Counts how often seats are read, and may wait with it."""
+
+    def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
+        super().__init__(pool, catalogue)
+        self.reads = 0
+        self.has_found, self.has_read, self.may_go_on = (asyncio.Event() for _ in range(3))
+        self.may_go_on.set()
+
+    async def find(self, event_id: int, viewer: Viewer) -> Screening:
+        """Looks a screening up."""
+        found = await super().find(event_id, viewer)
+        self.has_found.set()
+        return found
+
+    async def occupancy(self, event_id: int) -> Occupancy:
+        """Reads which seats are taken, and returns when it may go on."""
+        self.reads += 1
+        found = await super().occupancy(event_id)
+        self.has_read.set()
+        await self.may_go_on.wait()
+        return found
+
+
+class Cinema:
+    """Shows the map of one screening."""
+
+    def __init__(self, screenings: CountedScreenings, plans: Plans, clock: Clock) -> None:
+        self.screenings = screenings
+        self.maps = SeatMaps(screenings, plans, clock=clock)
+
+    async def show(
+        self, variant: Variant = Variant.WHOLE, *, is_gzip: bool = False, known: str = ""
+    ) -> SeatMap:
+        """Gets the map as a client does."""
+        screening = await self.screenings.find(1, GUEST)
+        return await self.maps.get(
+            screening, variant, accepts_gzip=is_gzip, if_none_match=known and f'"{known}"'
+        )
+
+    async def statuses(self) -> list[str]:
+        """Lists the statuses of all seats."""
+        return [seat["status"] for seat in orjson.loads((await self.show()).body or b"")["seats"]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Returns a clock that stands."""
+    return Clock()
+
+
+@pytest.fixture
+def cinema(pool: Pool, catalogue: Catalogue, plans: Plans, clock: Clock) -> Cinema:
+    """Returns the maps of screenings in the database."""
+    return Cinema(CountedScreenings(pool, catalogue), plans, clock)
+
+
+async def test_each_seat_has_the_status_that_is_stored(
+    inventory: Inventory, box: Box, cinema: Cinema
+) -> None:
+    """A bit could be read as another seat or as another status, such as in the second block."""
+    await inventory.apply(SCREENING)
+    await box.take(1, held=[1], sold=[3, 8], blocked=[4])
+    expected = ["AVAILABLE"] * 8
+    expected[0], expected[2], expected[3], expected[7] = "HELD", "SOLD", "BLOCKED", "SOLD"
+    assert await cinema.statuses() == expected
+
+
+async def test_seats_beyond_the_first_block_are_read(
+    inventory: Inventory, box: Box, rooms: Rooms, cinema: Cinema
+) -> None:
+    """The seats of a large room are stored in blocks; a block could be read as another one."""
+    rooms.plans[PLAN_ID] = hall(3, 1_000)
+    await inventory.apply(replace(SCREENING, capacity=3_000))
+    await box.take(1, held=[1_024, 1_025], sold=[2_999])
+    sparse = orjson.loads((await cinema.show(Variant.SPARSE)).body or b"")
+    assert (sparse["held"], sparse["sold"]) == ([1_024, 1_025], [2_999])
+
+
+async def test_a_client_with_the_newest_map_is_not_sent_it_again(
+    inventory: Inventory, box: Box, cinema: Cinema
+) -> None:
+    """A match costs one look-up: no seat is read."""
+    await inventory.apply(SCREENING)
+    shown = await cinema.show()
+    assert (await cinema.show(known=shown.entity_tag)).body is None
+    assert (await cinema.show(known="W/x")).body == shown.body
+    assert cinema.screenings.reads == 1
+    await box.take(1, held=[2])
+    assert (await cinema.show(known=shown.entity_tag)).body is not None
+
+
+async def test_other_prices_are_another_map(inventory: Inventory, cinema: Cinema) -> None:
+    """A price changes without a revision of the inventory, so the tag must have both revisions."""
+    await inventory.apply(SCREENING)
+    before = await cinema.show()
+    await inventory.apply(replace(SCREENING, rev=2, seat_type_prices={"REGULAR": 1_200}))
+    after = await cinema.show(known=before.entity_tag)
+    assert orjson.loads(after.body or b"")["seats"][0]["price"]["amount_minor"] == 1_200
+    assert after.version.rev == before.version.rev
+
+
+async def test_a_map_is_compressed_once_and_has_its_own_tag(
+    inventory: Inventory, rooms: Rooms, cinema: Cinema
+) -> None:
+    """A cache between could give compressed bytes to a client that cannot read them."""
+    rooms.plans[PLAN_ID] = hall(5, 20)
+    await inventory.apply(replace(SCREENING, capacity=100))
+    plain, packed = await cinema.show(), await cinema.show(is_gzip=True)
+    assert gzip.decompress(packed.body or b"") == plain.body
+    assert packed.entity_tag != plain.entity_tag
+    assert (await cinema.show(is_gzip=True)).body is packed.body
+    assert (await cinema.show(is_gzip=True, known=packed.entity_tag)).body is None
+    assert cinema.screenings.reads == 2
+
+
+async def test_a_large_map_is_printed_a_few_times_a_second(
+    inventory: Inventory, box: Box, rooms: Rooms, cinema: Cinema, clock: Clock
+) -> None:
+    """An arena on sale would print megabytes for each hold; who gets an older map is told so."""
+    rooms.plans[PLAN_ID] = hall(3, LARGE // 3 + 1)
+    await inventory.apply(replace(SCREENING, capacity=LARGE))
+    before = await cinema.show()
+    await box.take(1, held=[1])
+    clock.seconds = FRESH_SECONDS - 0.01
+    assert await cinema.show() is before
+    assert (await cinema.show(known=before.entity_tag)).body is None
+    clock.seconds = FRESH_SECONDS
+    after = await cinema.show()
+    assert after.version.rev == before.version.rev + 1
+
+
+async def test_a_small_map_is_never_older_than_the_request(
+    inventory: Inventory, box: Box, cinema: Cinema
+) -> None:
+    """A visitor who has just held a seat must see it held."""
+    await inventory.apply(SCREENING)
+    await cinema.show()
+    await box.take(1, held=[1])
+    assert (await cinema.statuses())[0] == "HELD"
+
+
+async def test_who_joins_a_print_that_began_too_early_is_not_misled(
+    inventory: Inventory, box: Box, cinema: Cinema
+) -> None:
+    """A map that was read before a hold, and is printed after it, does not show the hold."""
+    await inventory.apply(SCREENING)
+    read = cinema.screenings
+    read.may_go_on.clear()
+    early = asyncio.create_task(cinema.show())
+    await read.has_read.wait()
+    await box.take(1, held=[1])
+    read.has_found.clear()
+    late = asyncio.create_task(cinema.show())
+    await read.has_found.wait()
+    read.may_go_on.set()
+    assert (await late).version.rev == (await early).version.rev + 1
+
+
+async def test_a_crowd_shares_one_print(inventory: Inventory, cinema: Cinema) -> None:
+    """All who open the page of a sale at once cost one map."""
+    await inventory.apply(SCREENING)
+    shown = await asyncio.gather(*(cinema.show() for _ in range(50)))
+    assert {id(seat_map) for seat_map in shown} == {id(shown[0])}
+    assert cinema.screenings.reads == 1
+
+
+async def test_no_more_maps_are_kept_than_memory_is_for(
+    inventory: Inventory, cinema: Cinema, plans: Plans
+) -> None:
+    """A process that shows thousands of screenings must not keep the maps of all."""
+    maps = SeatMaps(cinema.screenings, plans, kept_bytes=2_500)
+    for event_id in (1, 2, 1, 2):
+        await inventory.apply(replace(SCREENING, event_id=event_id))
+        screening = await cinema.screenings.find(event_id, GUEST)
+        await maps.get(screening, Variant.WHOLE, accepts_gzip=False, if_none_match="")
+    assert cinema.screenings.reads == 4
