@@ -4,16 +4,24 @@ import contextlib
 from collections.abc import AsyncIterator
 from functools import partial
 
-from boxoffice.bookings.v1 import bookings_pb2_grpc, inventory_pb2_grpc, waiting_list_pb2_grpc
+from boxoffice.bookings.v1 import (
+    bookings_pb2_grpc,
+    inventory_pb2_grpc,
+    seats_pb2_grpc,
+    waiting_list_pb2_grpc,
+)
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.catalogue.following import Follower
+from services.bookings.catalogue.plans import Plans
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.catalogue.reconciling import Reconciler
 from services.bookings.catalogue.servicer import InventoryServicer
 from services.bookings.inventory import Inventory, store
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellations
+from services.bookings.reservations.reservations import Reservations
 from services.bookings.reservations.servicer import BookingsServicer
+from services.bookings.seats.servicer import SeatsServicer
 from services.bookings.settings import Settings
 from services.bookings.waiting_list.accounts_client import AccountsClient
 from services.bookings.waiting_list.notices import Notices
@@ -42,11 +50,14 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         notices = Notices(pool, AccountsClient(accounts, key))
         bookings = BookingsServicer(pool, inventory, catalogue, rankings, open_access=open_access)
         waiting_list = WaitingListServicer(pool, inventory, catalogue, open_access=open_access)
+        reservations, plans = Reservations(inventory, catalogue), Plans(pool, feed.get_seat_plan)
+        seats = SeatsServicer(pool, reservations, catalogue, plans, open_access=open_access)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
+        seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, service.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, service.grpc)
-        service.add_batches({**bookings.handlers, **waiting_list.handlers})
+        service.add_batches({**bookings.handlers, **waiting_list.handlers, **seats.handlers})
         async with service.serve(
             [pool, deciding],
             repeat(follower.follow, every_seconds=0.25),

@@ -28,6 +28,8 @@ from datetime import datetime
 
 import grpc
 
+from services.bookings.seating.plan import Plan
+from services.bookings.seating.prices import Prices
 from services.kit.rpc.errors import Refusal, Violation
 
 
@@ -117,7 +119,8 @@ class Shortage:
 
     `reasons` has `held`, `sold`, `blocked` or `orphan` for each seat that was asked for in vain,
     `orphans` the seats that would be left alone, `left` the number of free seats. `alternatives`
-    are the best free seats, `groups` all that are worth a look.
+    are the best free seats, `groups` all that are worth a look; `plan` and `prices` tell what these
+    are.
     """
 
     reasons: Mapping[int, str] = field(default_factory=dict)
@@ -126,6 +129,8 @@ class Shortage:
     left: int = 0
     alternatives: Sequence[int] = ()
     groups: Sequence[Sequence[int]] = ()
+    plan: Plan | None = None
+    prices: Prices = field(default_factory=Prices)
 
 
 class SeatsUnavailable(Refusal):

@@ -1,22 +1,18 @@
 """Protobuf messages of seats: maps, alternatives, and why seats cannot be had."""
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from boxoffice.bookings.v1 import seats_pb2
+from services.bookings.errors import SeatNotFound, SeatsUnavailable, Shortage
 from services.bookings.seating.alternatives import Alternatives
 from services.bookings.seating.plan import Plan, seats_of
+from services.bookings.seating.prices import Prices
 from services.bookings.seats.screening import Occupancy, Screening
+from services.kit.rpc.errors import Refusal
 from services.kit.rpc.money import money
+from services.kit.rpc.timestamps import timestamp
 
 AVAILABLE = seats_pb2.SEAT_STATUS_AVAILABLE
-
-
-class Prices(Protocol):
-    """What the seats of a screening cost."""
-
-    def price_of(self, seat_type: str) -> tuple[int, str] | None:
-        """Returns the price of a seat of a type in minor units, with its currency."""
 
 
 def map_response(plan: Plan, occupancy: Occupancy) -> seats_pb2.GetSeatMapResponse:
@@ -32,7 +28,10 @@ def map_response(plan: Plan, occupancy: Occupancy) -> seats_pb2.GetSeatMapRespon
             screening_id=screening.event_id,
             revision=screening.version.rev,
             plan_id=plan.id,
-            seats=[_seat(plan, seat_id, status, screening) for seat_id, status in statuses.items()],
+            seats=[
+                _seat(plan, seat_id, status, screening.prices)
+                for seat_id, status in statuses.items()
+            ],
             areas=[
                 seats_pb2.SeatMapArea(section=area.section, places=area.places, left=left)
                 for area, left in occupancy.left_of_areas(plan)
@@ -46,18 +45,41 @@ def suggest_response(
 ) -> seats_pb2.SuggestSeatsResponse:
     """Writes suggestions."""
     return seats_pb2.SuggestSeatsResponse(
-        alternatives=alternatives(plan, screening, found.seats, found.groups),
+        alternatives=_alternatives(plan, screening.prices, found),
         inventory_revision=screening.version.rev,
     )
 
 
-def alternatives(
-    plan: Plan, prices: Prices, seats: Iterable[int], groups: Iterable[Sequence[int]]
-) -> seats_pb2.SeatAlternatives:
-    """Writes free seats, and groups of them."""
+def explain(refusal: Refusal) -> Refusal:
+    """Adds the details to a refusal, if the contract has any for its reason."""
+    if isinstance(refusal, SeatNotFound):
+        refusal.details = seats_pb2.SeatNotFoundDetails(seat_ids=refusal.seat_ids)
+    elif isinstance(refusal, SeatsUnavailable):
+        refusal.details = _details(refusal.shortage)
+    return refusal
+
+
+def _details(shortage: Shortage) -> seats_pb2.SeatsUnavailableDetails:
+    details = seats_pb2.SeatsUnavailableDetails(
+        unavailable_seat_ids=sorted(shortage.reasons),
+        reasons=shortage.reasons,
+        free_again_at=timestamp(shortage.free_again_at),
+        orphan_seat_ids=shortage.orphans,
+        left=shortage.left,
+        alternatives=seats_pb2.SeatAlternatives(),
+    )
+    if shortage.plan is not None:
+        found = Alternatives(shortage.alternatives, shortage.groups)
+        details.alternatives.CopyFrom(_alternatives(shortage.plan, shortage.prices, found))
+    return details
+
+
+def _alternatives(plan: Plan, prices: Prices, found: Alternatives) -> seats_pb2.SeatAlternatives:
     return seats_pb2.SeatAlternatives(
-        seats=_free_seats(plan, prices, seats),
-        pairs=[seats_pb2.SeatGroup(seats=_free_seats(plan, prices, group)) for group in groups],
+        seats=_free_seats(plan, prices, found.seats),
+        pairs=[
+            seats_pb2.SeatGroup(seats=_free_seats(plan, prices, group)) for group in found.groups
+        ],
     )
 
 
@@ -71,7 +93,7 @@ def _seat(
     plan: Plan, seat_id: int, status: seats_pb2.SeatStatus.ValueType, prices: Prices
 ) -> seats_pb2.ScreeningSeat:
     seat = plan.seat(seat_id)
-    price = prices.price_of(seat.type)
+    price = prices.of(seat.type)
     return seats_pb2.ScreeningSeat(
         seat_id=seat.id,
         section=seat.section,

@@ -87,7 +87,7 @@ def _pieces(plan: Plan) -> _Pieces:
 def _tails(status: str, plan: Plan, screening: Screening) -> Tails:
     tails = {}
     for kind in plan.of_type:
-        price = screening.price_of(kind)
+        price = screening.prices.of(kind)
         shown = {"amount_minor": price[0], "currency": price[1]} if price else None
         tails[kind] = b"," + orjson.dumps({"status": status, "price": shown})[1:]
     return tails

@@ -8,6 +8,7 @@ from services.bookings.access import Viewer
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound, ScreeningNotFound
 from services.bookings.seating.plan import map_of
+from services.bookings.seating.prices import Prices
 from services.bookings.seats.screening import Occupancy, Screening, Version
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
@@ -72,10 +73,11 @@ class Screenings:
 def _screening(row: Row | None) -> Screening:
     if row is None:
         raise ScreeningNotFound
-    event_id, plan_id, rev, catalogue_rev, ended_seats, *others = row
+    event_id, plan_id, rev, catalogue_rev, ended_seats, price, currency, prices, *others = row
     if plan_id is None:
         raise ScreeningNotFound
-    return Screening(event_id, plan_id, Version(rev, catalogue_rev, ended_seats), *others)
+    version = Version(rev, catalogue_rev, ended_seats)
+    return Screening(event_id, plan_id, version, Prices(price, currency, prices), *others)
 
 
 def _occupancy(screening: Screening, blocks: Iterable[Row], ended_seats: list[int]) -> Occupancy:

@@ -10,13 +10,13 @@ SELECT
         WHEN next_expiry_at <= present() THEN ended_seats(event_id, present())
         ELSE 0
     END AS ended_seats,
+    price_amount_minor,
+    price_currency,
+    seat_type_prices,
     status = 'DRAFT' AS is_draft,
     deleted AS is_deleted,
     closed_at IS NOT NULL AS is_closed,
-    organizer_id,
-    price_amount_minor,
-    price_currency,
-    seat_type_prices
+    organizer_id
 FROM inventory
 WHERE event_id = %(event_id)s
 

@@ -12,6 +12,7 @@ from services.bookings.errors import ReservationNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import BlockSeats, Hold, Release, ReleaseUser
 from services.bookings.seats import messages
+from services.bookings.seats.map_messages import explain
 from services.bookings.seats.screening import SeatReservation
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
@@ -71,7 +72,7 @@ def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:
         command.suggests_alternatives,
     )
     key = idempotency_key(viewer, "hold_seats", request_id, *content)
-    return Ask(command, key, messages.hold_response)
+    return Ask(command, key, messages.hold_response, explain)
 
 
 def release_user(event_id: int, user_id: str, viewer: Viewer, request_id: str) -> Ask:
@@ -83,7 +84,8 @@ def release_user(event_id: int, user_id: str, viewer: Viewer, request_id: str) -
 def block(event_id: int, seat_ids: Sequence[int], viewer: Viewer, request_id: str) -> Ask:
     """Asks for these seats to be blocked, and no others."""
     key = idempotency_key(viewer, "set_blocked_seats", request_id, event_id, sorted(seat_ids))
-    return Ask(BlockSeats(event_id, seat_ids, viewer), key, messages.block_response)
+    command = BlockSeats(event_id, seat_ids, viewer)
+    return Ask(command, key, messages.block_response, explain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """A screening, its seats and their reservations, as they are at a revision of its inventory."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from services.bookings.seating.plan import Area, Plan
+from services.bookings.seating.prices import Prices
 
 
 class Version(NamedTuple):
@@ -27,28 +28,16 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """An event with a seat plan, as the inventory knows it.
-
-    Money is minor units for a seat. A type without a price of its own costs `price_amount_minor`.
-    """
+    """An event with a seat plan, as the inventory knows it."""
 
     event_id: int
     plan_id: int
     version: Version
+    prices: Prices
     is_draft: bool = False
     is_deleted: bool = False
     is_closed: bool = False
     organizer_id: str | None = None
-    price_amount_minor: int | None = None
-    price_currency: str | None = None
-    seat_type_prices: Mapping[str, int] = field(default_factory=dict)
-
-    def price_of(self, seat_type: str) -> tuple[int, str] | None:
-        """Returns the price of a seat of a type; None if the screening has no prices."""
-        amount = self.seat_type_prices.get(seat_type, self.price_amount_minor)
-        if amount is None or self.price_currency is None:
-            return None
-        return amount, self.price_currency
 
 
 @dataclass(frozen=True, slots=True)

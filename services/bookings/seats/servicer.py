@@ -14,6 +14,7 @@ from services.bookings import asks
 from services.bookings.access import Viewers
 from services.bookings.asks import Decider
 from services.bookings.catalogue.plans import Plans
+from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound, ScreeningNotFound
 from services.bookings.inventory import Ask
 from services.bookings.seats import map_messages, messages, reservations
@@ -21,6 +22,7 @@ from services.bookings.seats.reading import Screenings
 from services.bookings.seats.reservations import ReleaseRequest, SeatReservations
 from services.bookings.seats.seat_maps import SeatMap, SeatMaps, Variant
 from services.bookings.seats.suggestions import suggest
+from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
 
@@ -35,18 +37,18 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
 
     def __init__(
         self,
+        pool: Pool,
         decider: Decider,
-        screenings: Screenings,
+        catalogue: Catalogue,
         plans: Plans,
-        found: SeatReservations,
         *,
         open_access: bool,
     ) -> None:
         self._decider = decider
-        self._screenings = screenings
+        self._screenings = Screenings(pool, catalogue)
         self._plans = plans
-        self._reservations = found
-        self._maps = SeatMaps(screenings, plans)
+        self._reservations = SeatReservations(pool)
+        self._maps = SeatMaps(self._screenings, plans)
         self._viewers = Viewers(open_access)
 
     @property

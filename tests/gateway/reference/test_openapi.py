@@ -250,7 +250,14 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
         for method, found in operations.items()
         if "304" in found["responses"]
     }
-    paths = ("/events/{event_id}", "/api/events/{event_id}/availability", "/status/{event_id}")
+    paths = (
+        "/events/{event_id}",
+        "/api/events/{event_id}/availability",
+        "/status/{event_id}",
+        "/api/screenings/{screening_id}/seats",
+        "/api/seat-reservations/available-seats/{screening_id}",
+        "/api/seat-reservations/{reservation_id}",
+    )
     assert found == {(path, "get") for path in paths}
 
 

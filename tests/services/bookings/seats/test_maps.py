@@ -6,6 +6,7 @@ import pytest
 
 from gateway.codec.response import message_encoder
 from services.bookings.seating.plan import Area, Plan, map_of
+from services.bookings.seating.prices import Prices
 from services.bookings.seats import map_messages, maps
 from services.bookings.seats.screening import Occupancy, Screening, Version
 from tests.services.bookings.rooms import hall
@@ -67,20 +68,14 @@ def _case(random: Random) -> tuple[Plan, dict[int, str], Occupancy]:
 
 
 def _screening(price: int | None = None) -> Screening:
-    return Screening(
-        5,
-        1,
-        Version(12, 3),
-        price_amount_minor=price,
-        price_currency=None if price is None else "EUR",
-        seat_type_prices={} if price is None else {"VIP": 1_500},
-    )
+    prices = Prices() if price is None else Prices(price, "EUR", {"VIP": 1_500})
+    return Screening(5, 1, Version(12, 3), prices)
 
 
 def _printed(plan: Plan, seat_id: int, status: str, screening: Screening) -> dict[str, Any]:
     seat = plan.seat(seat_id)
     price = None
-    if screening.price_amount_minor is not None:
+    if screening.prices.each is not None:
         price = {"amount_minor": 1_500 if seat.type == "VIP" else 900, "currency": "EUR"}
     return {
         "seat_id": seat_id,
