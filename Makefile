@@ -101,6 +101,10 @@ settings: .venv/run.stamp ## Write docs/settings.md from the settings classes
 settings-check: .venv/run.stamp ## Fail where docs/settings.md is not that of the settings classes
 	$(PYTHON) -m deploy.local.settings_page --check
 
+.PHONY: pictures
+pictures: .venv/dev.stamp ## Draw the pictures of docs/best-seats.md with the real algorithm
+	$(PYTHON) -m tests.docs.pictures
+
 .PHONY: docs
 docs: build/docs.stamp ## Build the documents as a site in build/site; broken links fail
 	build/docs/bin/zensical build --clean --strict
