@@ -24,9 +24,9 @@ from services.kit.concurrency.single_flight import SingleFlight
 LARGE_SEATS = 2_000
 FRESH_SECONDS = 0.25
 KEPT_BYTES = 64 * 1024 * 1024
-WORTH_COMPRESSING_BYTES = 1_024
 GZIP_LEVEL = 1
 _GZIP_SUFFIX = "-gzip"
+"""Ends the entity tag of what was sent in gzip."""
 
 
 class Variant(Enum):
@@ -44,11 +44,6 @@ class SeatMap:
     version: Version
     is_gzip: bool
     body: bytes | None
-
-    @property
-    def entity_tag(self) -> str:
-        """The entity tag, without quotes; another encoding is another representation."""
-        return self.version.tag + _GZIP_SUFFIX * self.is_gzip
 
 
 class _Key(NamedTuple):
@@ -115,10 +110,10 @@ class SeatMaps:
         plan = await self._plans.load(occupancy.screening.plan_id)
         is_large = plan.seat_count > LARGE_SEATS
         if is_large:
-            body, is_gzip = await asyncio.to_thread(_printed, plan, occupancy, key)
+            body = await asyncio.to_thread(_printed, plan, occupancy, key)
         else:
-            body, is_gzip = _printed(plan, occupancy, key)
-        seat_map = SeatMap(occupancy.screening.version, is_gzip, body)
+            body = _printed(plan, occupancy, key)
+        seat_map = SeatMap(occupancy.screening.version, key.is_gzip, body)
         self._kept.put(key, _Kept(seat_map, printed_at, is_large))
         return seat_map
 
@@ -157,12 +152,9 @@ _PRINT: dict[Variant, Callable[[Plan, Occupancy], bytes]] = {
 _TAG = re.compile(r'(?:^|,)\s*(?:W/)?"([^"]*)"(?=\s*(?:,|$))')
 
 
-def _printed(plan: Plan, occupancy: Occupancy, key: _Key) -> tuple[bytes, bool]:
-    """Prints a map; compresses it for who accepts that, if it is worth it."""
+def _printed(plan: Plan, occupancy: Occupancy, key: _Key) -> bytes:
     body = _PRINT[key.variant](plan, occupancy)
-    if key.is_gzip and len(body) > WORTH_COMPRESSING_BYTES:
-        return gzip.compress(body, GZIP_LEVEL, mtime=0), True
-    return body, False
+    return gzip.compress(body, GZIP_LEVEL, mtime=0) if key.is_gzip else body
 
 
 def _is_known(version: Version, if_none_match: str) -> bool:

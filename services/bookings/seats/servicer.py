@@ -210,8 +210,8 @@ def _rendered(found: SeatMap) -> dict[str, Any]:
     """Returns the fields that the responses with rendered maps have in common."""
     return {
         "body": httpbody_pb2.HttpBody(content_type=JSON, data=found.body or b""),
-        "entity_tag": found.entity_tag,
-        "content_encoding": GZIP if found.body and found.is_gzip else "",
+        "entity_tag": found.version.tag,
+        "content_encoding": GZIP if found.is_gzip else "",
         "inventory_revision": found.version.rev,
         "not_modified": found.body is None,
     }

@@ -890,7 +890,7 @@ class RenderFreeSeatsResponse(_message.Message):
     entity_tag: _builtins.str
     """Entity tag of the answer, without quotes: the revisions of inventory and catalogue."""
     content_encoding: _builtins.str
-    """How `body.data` is encoded: `gzip`, or empty."""
+    """How `body.data` is encoded, or would be if the client did not have it: `gzip`, or empty."""
     inventory_revision: _builtins.int
     """Revision of the inventory."""
     not_modified: _builtins.bool
@@ -1035,7 +1035,7 @@ class RenderSeatMapResponse(_message.Message):
     entity_tag: _builtins.str
     """Entity tag of the answer, without quotes: the revisions of inventory and catalogue."""
     content_encoding: _builtins.str
-    """How `body.data` is encoded: `gzip`, or empty."""
+    """How `body.data` is encoded, or would be if the client did not have it: `gzip`, or empty."""
     inventory_revision: _builtins.int
     """Revision of the inventory."""
     not_modified: _builtins.bool
