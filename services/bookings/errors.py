@@ -17,6 +17,8 @@
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, received from events
 
+Contradiction is no refusal: what was loaded of an event cannot be true.
+
 Refusals by the inventory carry `inventory_revision`, the revision at which they were true.
 EventNotFound and ScreeningNotFound carry nothing, so a hidden event looks like one that does not
 exist.
@@ -31,6 +33,10 @@ import grpc
 from services.bookings.seating.plan import Plan
 from services.bookings.seating.prices import Prices
 from services.kit.rpc.errors import Refusal, Violation
+
+
+class Contradiction(Exception):  # noqa: N818 - it names what was found
+    """What is stored of an event contradicts itself, so nothing can be decided."""
 
 
 class EventNotFound(Refusal):

@@ -11,8 +11,8 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: audit
--- Compares counters, bookings and ledger of the next events that changed since their last audit, in
--- one snapshot.
+-- Compares counters, bookings, seats and ledger of the next events that changed since their last audit,
+-- in one snapshot.
 WITH due AS (
     SELECT inventory.*
     FROM inventory
@@ -26,15 +26,22 @@ SELECT
     due.event_id,
     due.rev,
     due.sold + due.held = live.seats
+        AND due.sold = live.sold
         AND due.live_bookings = live.bookings
         AND due.waiting = line.entries
-        AND due.sold + due.held = entries.seats
+        AND due.sold + due.held + due.blocked = entries.seats
         AND due.rev = entries.revs
         AND due.rev = entries.last_rev
-        AND due.capacity = entries.capacity AS agrees
+        AND due.capacity = entries.capacity
+        AND due.blocked = map.blocked
+        AND due.sold + due.held + due.blocked = coalesce(map.taken, due.sold + due.held + due.blocked)
+        AND (due.plan_id IS NULL OR due.closed_at IS NOT NULL OR seats_agree(due.event_id)) AS agrees
 FROM due
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(seat_count), 0) AS seats, count(*) AS bookings
+    SELECT
+        coalesce(sum(seat_count), 0) AS seats,
+        coalesce(sum(seat_count) FILTER (WHERE status = 'CONFIRMED'), 0) AS sold,
+        count(*) AS bookings
     FROM bookings
     WHERE bookings.event_id = due.event_id
         AND bookings.status IN ('HELD', 'CONFIRMED')
@@ -56,6 +63,12 @@ CROSS JOIN LATERAL (
     FROM ledger
     WHERE ledger.event_id = due.event_id
 ) AS entries
+CROSS JOIN LATERAL (
+    SELECT sum(taken_count) AS taken, coalesce(sum(bit_count(blocked)), 0) AS blocked
+    FROM seat_blocks
+    WHERE seat_blocks.event_id = due.event_id
+        AND due.closed_at IS NULL
+) AS map
 ORDER BY due.event_id
 
 -- name: note_audits

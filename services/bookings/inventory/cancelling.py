@@ -1,11 +1,13 @@
 """Cancelling bookings and leaving the waiting list; freed seats go to those who wait."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
+from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Cancel, Cancelled, LeftLine, Outcome, Withdraw
 from services.bookings.inventory.reserving import Context, is_hidden
-from services.bookings.inventory.stock import Booking, Change, Kind, Stock
+from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
 
 
@@ -16,7 +18,9 @@ def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
         return BookingNotFound()
     if not booking.is_live or stock.closed_at is not None:
         return AlreadyCancelled(inventory_revision=stock.rev)
-    return _cancel(stock, booking, context)
+    cancelled = end(stock, booking, context.now)
+    rev = stock.rev
+    return Cancelled(cancelled, stock, rev, promote(stock, context))
 
 
 def withdraw(stock: Stock, command: Withdraw, context: Context) -> Outcome:
@@ -56,9 +60,9 @@ def _was_there(stock: Stock, user_id: str) -> bool:
     return past.any_booking and stock.one_booking_per_user is not None
 
 
-def _cancel(stock: Stock, booking: Booking, context: Context) -> Cancelled:
+def end(stock: Stock, booking: Booking, now: datetime) -> Booking:
     """Frees the seats of a live booking; an offer that is declined ends its user's waiting."""
-    cancelled = replace(booking, status="CANCELLED", cancelled_at=context.now, place=None)
+    cancelled = replace(booking, status="CANCELLED", cancelled_at=now, place=None)
     was_held = booking.status == "HELD"
     stock.record(
         Change(
@@ -72,5 +76,4 @@ def _cancel(stock: Stock, booking: Booking, context: Context) -> Cancelled:
             live=-1,
         )
     )
-    rev = stock.rev
-    return Cancelled(cancelled, stock, rev, promote(stock, context))
+    return cancelled

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from services.bookings.access import Viewer
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
@@ -23,7 +24,6 @@ from services.bookings.inventory.seat_commands import (
     Seated,
     SeatsBlocked,
 )
-from services.bookings.inventory.stock import Booking
 from services.kit.rpc.errors import Refusal, Unavailable
 
 
@@ -247,6 +247,16 @@ SeatOutcome: TypeAlias = Seated | Released | SeatsBlocked | PlanNeeded
 Outcome: TypeAlias = (
     SeatOutcome | Booked | Waiting | Cancelled | LeftLine | Judgement | Done | Replayed | Refusal
 )
+
+
+class Later:
+    """Nothing is decided yet: the command has to be asked again, in a transaction after this one.
+
+    Its key is that of an earlier command of the batch, or holds that have ended are in its way.
+    """
+
+
+LATER = Later()
 
 
 class UnknownEvent(Unavailable):

@@ -7,13 +7,23 @@ carries the revision at which it was true.
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
-from services.bookings.inventory import cancelling, reserving, states, waiting
+from services.bookings.inventory import (
+    blocking,
+    cancelling,
+    holding,
+    releasing,
+    reserving,
+    states,
+    waiting,
+)
 from services.bookings.inventory.commands import (
+    LATER,
     Apply,
     Book,
     Cancel,
     Command,
     Freeze,
+    Later,
     Outcome,
     Reserve,
     SetSkipFit,
@@ -22,27 +32,63 @@ from services.bookings.inventory.commands import (
     Withdraw,
 )
 from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.seat_commands import (
+    BlockSeats,
+    Confirm,
+    Extend,
+    Hold,
+    PlanNeeded,
+    Release,
+    ReleaseUser,
+)
 from services.bookings.inventory.stock import Stock
+from services.kit.rpc.errors import Refusal
 
 
 def decide(
     stocks: MutableMapping[int, Stock], commands: Sequence[Command], context: Context
-) -> list[Outcome]:
+) -> list[Outcome | Later]:
     """Decides the commands on stocks whose locks are held, and records the changes in them.
 
-    A state of an event that has no stock adds one; any other command for it is UnknownEvent.
+    A state of an event that has no stock adds one; any other command for it is UnknownEvent. What
+    is decided about an event with assigned seats needs its plan: without it the outcome is
+    PlanNeeded.
     """
     for stock in stocks.values():
-        waiting.settle(stock, context)
+        if stock.plan_id is not None:
+            stock.plan = context.plans.loaded(stock.plan_id)
+        if stock.plan_id is None or stock.plan is not None:
+            waiting.settle(stock, context)
     return [_decide(stocks, command, context) for command in commands]
 
 
-def _decide(stocks: MutableMapping[int, Stock], command: Command, context: Context) -> Outcome:
+def _decide(
+    stocks: MutableMapping[int, Stock], command: Command, context: Context
+) -> Outcome | Later:
     stock = stocks.get(command.event_id)
+    plan_id = _missing_plan(stock, command, context)
+    if plan_id is not None:
+        return PlanNeeded(plan_id)
     if stock is None:
         return _open(stocks, command, context)
     rule: Rule = _RULES[type(command)]
-    return rule(stock, command, context)
+    outcome = rule(stock, command, context)
+    if isinstance(outcome, Refusal) and stock.more_have_ended:
+        return LATER
+    return outcome
+
+
+def _missing_plan(stock: Stock | None, command: Command, context: Context) -> int | None:
+    """Returns the id of the plan that has to be loaded before a command can be decided."""
+    if isinstance(command, Apply):
+        state = command.state
+        if state.closes:
+            return None
+        if state.plan_id is not None and context.plans.loaded(state.plan_id) is None:
+            return state.plan_id
+    if stock is None or stock.plan is not None or isinstance(command, Freeze | SetSkipFit):
+        return None
+    return stock.plan_id
 
 
 def _open(stocks: MutableMapping[int, Stock], command: Command, context: Context) -> Outcome:
@@ -53,7 +99,7 @@ def _open(stocks: MutableMapping[int, Stock], command: Command, context: Context
     return states.judge(stock, command.state)
 
 
-Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome]
+Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome | Later]
 _RULES: Mapping[type[Command], Rule] = {
     Reserve: reserving.reserve,
     Book: waiting.book,
@@ -63,4 +109,10 @@ _RULES: Mapping[type[Command], Rule] = {
     Sweep: waiting.sweep,
     Freeze: states.freeze,
     SetSkipFit: states.set_skip_fit,
+    Hold: holding.hold,
+    Release: releasing.release,
+    ReleaseUser: releasing.release_user,
+    Confirm: releasing.confirm,
+    Extend: releasing.extend,
+    BlockSeats: blocking.block_seats,
 }

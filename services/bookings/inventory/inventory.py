@@ -1,9 +1,11 @@
 """The inventory as the rest of bookings uses it: one way in, the lane, and counting seats."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from psycopg.rows import class_row
 
 from services.bookings.inventory import saving
@@ -18,11 +20,14 @@ from services.bookings.inventory.commands import (
     SetSkipFit,
     Sweep,
 )
-from services.bookings.inventory.lane import Lane
+from services.bookings.inventory.lane import Lane, failures
+from services.bookings.inventory.limits import HoldLimits
+from services.bookings.inventory.plans import NoPlans, Plans
+from services.bookings.inventory.seat_commands import PlanNeeded
 from services.bookings.inventory.transaction import Ask, Transactions
 from services.kit.database import idempotency, queries
 from services.kit.database.postgres import Pool
-from services.kit.rpc.errors import Busy, Internal, Refusal
+from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
 SQL = queries.load(__file__)
 OFFER_SECONDS = 7_200
@@ -31,6 +36,8 @@ FORGETTING_CHUNK = 1_000
 SWEPT_AT_ONCE = 50
 
 OutcomeT = TypeVar("OutcomeT")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ class Inventory:
 
     `deciding` is the pool for decisions, with the session of the store. `offer_seconds` is how long
     seats are kept for somebody from the waiting list of a priced event, `closing_chunk` how many
-    bookings of a closed event are written at once.
+    bookings of a closed event are written at once. `plans` has the plans of assigned seats,
+    `limits` how much users may hold of these.
     """
 
     def __init__(
@@ -62,14 +70,49 @@ class Inventory:
         *,
         offer_seconds: int = OFFER_SECONDS,
         closing_chunk: int = CLOSING_CHUNK,
+        plans: Plans | None = None,
+        limits: HoldLimits | None = None,
     ) -> None:
         self._pool = pool
         self._closing_chunk = closing_chunk
-        self._lane = Lane(Transactions(deciding or pool, offer_seconds=offer_seconds))
+        self._plans = plans or NoPlans()
+        self._lane = Lane(
+            Transactions(
+                deciding or pool, offer_seconds=offer_seconds, plans=self._plans, limits=limits
+            )
+        )
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
-        """Decides asks together with all others that arrive; see Lane.decide."""
-        return await self._lane.decide(asks, skip_busy=skip_busy)
+        """Decides asks together with all others that arrive; see Lane.decide.
+
+        Asks that need a plan of seats which is not in memory are decided once it is loaded, and
+        keep no others waiting.
+        """
+        outcomes = await self._lane.decide(asks, skip_busy=skip_busy)
+        needed = {
+            index: outcome.plan_id
+            for index, outcome in enumerate(outcomes)
+            if isinstance(outcome, PlanNeeded)
+        }
+        if needed:
+            lacking = [asks[index] for index in needed]
+            decided = await self._decide_lacking(lacking, set(needed.values()), skip_busy=skip_busy)
+            for index, outcome in zip(needed, decided, strict=True):
+                outcomes[index] = outcome
+        return outcomes
+
+    async def _decide_lacking(
+        self, asks: Sequence[Ask], plan_ids: set[int], *, skip_busy: bool
+    ) -> list[Outcome]:
+        """Loads plans and asks again. A failure is the outcome of these asks alone."""
+        try:
+            await asyncio.gather(*map(self._plans.load, plan_ids))
+            if any(self._plans.loaded(plan_id) is None for plan_id in plan_ids):
+                return failures(Unavailable(), len(asks))
+            return await self.decide(asks, skip_busy=skip_busy)
+        except Exception as error:
+            log.exception("asks about assigned seats failed", commands=len(asks))
+            return failures(error, len(asks))
 
     async def apply(self, state: EventState) -> Judgement:
         """Puts a state of the catalogue in force, or records its refusal.

@@ -1,10 +1,10 @@
 -- name: count_seats
--- Counts the seats of events, in one snapshot, and reads what tells who may know. One that is not
--- known here gives no row. A hold that has ended does not count, but where somebody waits its seats
--- are not for whoever comes.
+-- Counts the seats of events that are for sale, in one snapshot, and reads what tells who may know. An
+-- event that is not known here gives no row. A hold that has ended does not count, but where somebody
+-- waits its seats are not for whoever comes.
 SELECT
     event_id,
-    capacity,
+    capacity - blocked AS capacity,
     sold + held - CASE
         WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
         ELSE 0
@@ -28,7 +28,7 @@ FROM (
     SELECT event_id
     FROM inventory
     WHERE waiting > 0
-        AND sold + held < capacity
+        AND sold + held + blocked < capacity
 ) AS due
 WHERE event_id > %(after)s
 ORDER BY event_id

@@ -15,8 +15,8 @@ import psycopg
 import structlog
 
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import Outcome, Reserve
-from services.bookings.inventory.transaction import Ask, Later
+from services.bookings.inventory.commands import Later, Outcome, Reserve
+from services.bookings.inventory.transaction import Ask
 from services.kit.database.postgres import refusal_of
 from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable

@@ -15,39 +15,66 @@ from services.bookings.inventory.commands import (
     Sweep,
     Withdraw,
 )
+from services.bookings.inventory.seat_commands import (
+    BlockSeats,
+    Confirm,
+    Extend,
+    Hold,
+    Release,
+    ReleaseUser,
+)
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import SERVED_AT_ONCE
 
 Row = dict[str, Any]
 FITTING_AT_ONCE = 1_000
-_SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit)
+ENDED_AT_ONCE = 256
+"""How many holds that have ended are ended in one transaction, besides those in somebody's way."""
+_SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats)
+_BY_NUMBER = (Cancel, Release, Confirm, Extend)
+_SEATED = (Hold, Release, ReleaseUser, Confirm, Extend, BlockSeats)
 
 
 def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
     """Lists the statements that read what the commands need, with the rows that they ask for."""
-    if asked := _users(commands, Reserve, Book, Withdraw):
+    if asked := _users(commands, Reserve, Book, Withdraw, Hold):
         yield "exclusive_bookings", asked
     if asked := _users(commands, Book):
         yield "offered_bookings", asked
-    if asked := _users(commands, Withdraw):
+    if asked := _users(commands, Withdraw, ReleaseUser):
         yield "users_bookings", asked
+    if asked := _users(commands, Withdraw):
         yield "pasts", asked
     if asked := _users(commands, Book, Withdraw):
         yield "entries", asked
-    if named := [command for command in commands if isinstance(command, Cancel)]:
+    if named := [command for command in commands if isinstance(command, _BY_NUMBER)]:
         yield (
             "named_bookings",
             [{"event_id": one.event_id, "booking_id": one.booking_id} for one in named],
         )
+    yield from _reads_of_seats(commands)
     if applied := [command for command in commands if isinstance(command, Apply)]:
         yield "booked_events", [{"event_id": command.event_id} for command in applied]
         if any(command.position for command in applied):
             yield "feed_position", []
 
 
+def _reads_of_seats(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
+    """Lists the statements that read assigned seats."""
+    if seated := {one.event_id for one in commands if isinstance(one, _SEATED)}:
+        yield "seat_blocks", [{"event_id": event_id} for event_id in sorted(seated)]
+    holds = [command for command in commands if isinstance(command, Hold)]
+    if asked := _users(commands, Hold):
+        yield "users_holds", asked
+    named = {(one.event_id, seat_id) for one in holds for seat_id in one.seat_ids}
+    if named:
+        asked = [{"event_id": event_id, "seat_id": seat_id} for event_id, seat_id in sorted(named)]
+        yield "seat_holders", asked
+
+
 def ids(commands: Sequence[Command]) -> int:
     """Counts the bookings that the commands may make, but for those of the waiting list."""
-    return sum(isinstance(command, Reserve | Book) for command in commands)
+    return sum(isinstance(command, Reserve | Book | Hold) for command in commands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +106,18 @@ def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetim
     return [line for line in found if line is not None]
 
 
+def maps(stocks: Mapping[int, Stock]) -> list[int]:
+    """Lists the events whose map of seats is needed, now that they are known to have seats.
+
+    Commands about seats read it at once.
+    """
+    return [
+        event_id
+        for event_id, stock in sorted(stocks.items())
+        if stock.plan_id is not None and not stock.seats.is_loaded
+    ]
+
+
 def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | None:
     is_due = stock.next_expiry_at is not None and stock.next_expiry_at <= now
     if not is_due and not (stock.waiting and serving):
@@ -95,6 +134,8 @@ def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | Non
         stock.skip_fit_after_seconds is not None
         or any(isinstance(command, SetSkipFit) for command in serving)
         or any(smaller < capacity for smaller in applied)
+        or stock.blocked > 0
+        or any(isinstance(command, BlockSeats) for command in serving)
     )
     return Line(stock.event_id, is_due, limit, capacity, max(seats, 0) if is_passed else None)
 

@@ -15,6 +15,7 @@ from services.bookings.errors import (
     EventNotBookable,
     SoldOut,
 )
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import (
     Booked,
     Cancelled,
@@ -23,7 +24,6 @@ from services.bookings.inventory.commands import (
     Outcome,
     Waiting,
 )
-from services.bookings.inventory.stock import Booking
 from services.kit.database import queries
 from services.kit.database.idempotency import Key, StoredResult
 from services.kit.database.postgres import Connection

@@ -1,23 +1,32 @@
 """Booking seats."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.bookings.access import Viewer
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
+from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Booked, Outcome, Reserve
 from services.bookings.inventory.identities import Identities
-from services.bookings.inventory.stock import Booking, Change, Kind, Stock
+from services.bookings.inventory.limits import HoldLimits
+from services.bookings.inventory.plans import NoPlans, Plans
+from services.bookings.inventory.seats import best_seats, total_price
+from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What decisions depend on besides the stock: the time, fresh ids, how long offers stand."""
+    """What decisions depend on besides the stock: time, fresh ids, plans of seats and limits.
+
+    `offer_seconds` is how long an offer to somebody who waited stands.
+    """
 
     now: datetime
     identities: Identities
     offer_seconds: int
+    plans: Plans = field(default_factory=NoPlans)
+    limits: HoldLimits = field(default_factory=HoldLimits)
 
 
 def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
@@ -35,8 +44,9 @@ def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
 def book_now(
     stock: Stock, user_id: str, seat_count: int, context: Context, *, exclusive: bool
 ) -> Booked:
-    """Books seats that are known to be free."""
+    """Books seats that are known to be free; the best ones where seats are assigned."""
     number, reference = context.identities.take()
+    seat_ids = best_seats(stock, seat_count)
     booking = Booking(
         stock.event_id,
         number,
@@ -45,9 +55,10 @@ def book_now(
         "CONFIRMED",
         exclusive,
         seat_count,
-        total_price(stock, seat_count),
+        total_price(stock, seat_count, seat_ids),
         stock.price_currency,
         context.now,
+        seat_ids=seat_ids,
     )
     stock.record(Change(Kind.RESERVED, user_id, booking, sold=seat_count, live=1))
     return Booked(booking, stock, stock.rev)
@@ -82,11 +93,6 @@ def sold_out(stock: Stock, seat_count: int) -> SoldOut:
 def is_exclusive(stock: Stock, *, otherwise: bool) -> bool:
     """Returns whether a booking is its user's only one: the event decides, if it says so."""
     return otherwise if stock.one_booking_per_user is None else stock.one_booking_per_user
-
-
-def total_price(stock: Stock, seat_count: int) -> int | None:
-    """Computes the price of seats in minor units; None for an event without a price."""
-    return None if stock.price_amount_minor is None else stock.price_amount_minor * seat_count
 
 
 def _is_on_sale(stock: Stock, now: datetime) -> bool:

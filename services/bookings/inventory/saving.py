@@ -9,14 +9,19 @@ from datetime import datetime
 import orjson
 
 from services.bookings.access import is_account
-from services.bookings.inventory.stock import Booking, Change, Kind, Recorded, Stock
+from services.bookings.inventory.changes import Booking, Change, Kind, Recorded
+from services.bookings.inventory.seat_map import Block
+from services.bookings.inventory.stock import Stock
 from services.kit.database import queries
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
-OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE = (
-    prepared(name, SQL[name]) for name in ("open", "put_in_force", "save", "save_line")
-)
+OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE, FORGET_SEATS, MAP_SEATS, SAVE_SEATS = (
+    prepared(name, SQL[name])
+    for name in (
+        "open", "put_in_force", "save", "save_line", "forget_seats", "map_seats", "save_seats",
+    )
+)  # fmt: skip
 
 
 def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
@@ -35,6 +40,39 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
         trip.call(SAVE, saved.rows())
     if saved.has_line:
         trip.call(SAVE_LINE, saved.line_rows())
+    _save_seats(trip, changed)
+
+
+def _save_seats(trip: RoundTrip, stocks: Sequence[Stock]) -> None:
+    """Adds the statements that save who has which assigned seats."""
+    if replanned := [stock for stock in stocks if stock.is_replanned]:
+        numbers = [stock.event_id for stock in replanned]
+        trip.call(FORGET_SEATS, {"event_ids": _json(numbers).translate(_BRACES)})
+        seated = [
+            {"event_id": stock.event_id, "seats": stock.capacity}
+            for stock in replanned
+            if stock.plan_id is not None
+        ]
+        trip.call(MAP_SEATS, {"events": _json(seated)})
+    claims: list[dict[str, object]] = []
+    blocks: list[dict[str, object]] = []
+    for stock in stocks:
+        claimed = stock.seats.claims()
+        claims += [{"event_id": stock.event_id, **claim._asdict()} for claim in claimed]
+        blocks += [_block(stock.event_id, block) for block in stock.seats.blocks(claimed)]
+    if blocks:
+        trip.call(SAVE_SEATS, {"claims": _json(claims), "blocks": _json(blocks)})
+
+
+def _block(event_id: int, block: Block) -> dict[str, object]:
+    return {
+        "event_id": event_id,
+        "block": block.number,
+        "taken": block.taken.hex(),
+        "sold": block.sold.hex(),
+        "blocked": block.blocked.hex(),
+        "passed_on": block.passed_on,
+    }
 
 
 class _Saved:
@@ -97,10 +135,12 @@ class _Saved:
             "rev": rev,
             "kind": change.kind,
             "user_id": change.user_id,
-            "seats": change.sold + change.held,
+            "seats": change.sold + change.held + change.blocked,
         }
-        if booking is None and change.place is None:
+        if change.kind in _SIZED:
             row["capacity"] = capacity
+        if seat_ids := booking.seat_ids if booking else change.seat_ids:
+            row["seat_ids"] = seat_ids
         if booking is not None:
             row["booking_id"] = booking.id
             key = event_id, booking.id
@@ -145,7 +185,9 @@ class _Saved:
             self._notices.append({"event_id": event_id, "booking_id": booking.id})
 
 
-_MADE = frozenset({Kind.RESERVED, Kind.SERVED, Kind.OFFERED})
+_MADE = frozenset({Kind.RESERVED, Kind.SERVED, Kind.OFFERED, Kind.HELD})
+_SIZED = frozenset({Kind.OPENED, Kind.RESIZED, Kind.CLOSED})
+_BRACES = str.maketrans("[]", "{}")
 _STATE = (
     "event_id", "capacity", "closed_at", "closing", "frozen", "epoch", "catalogue_rev", "verdict",
     "refusal", "cancelled_bookings", "skip_fit_after_seconds", "key", "organizer_id", "name",

@@ -2,15 +2,15 @@
 -- Stores an event that was not known here. That it has appeared meanwhile is a unique violation.
 INSERT INTO inventory (
     event_id, capacity, sold, held, blocked, live_bookings, waiting, last_place, rev,
-    next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
-    skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
+    next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal,
+    cancelled_bookings, skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
     sales_close_at, price_amount_minor, price_currency, one_booking_per_user, plan_id,
     seat_type_prices, orphan_rule
 )
 SELECT
     event_id, capacity, sold, held, blocked, live_bookings, waiting, last_place, rev,
-    next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal, cancelled_bookings,
-    skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
+    next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal,
+    cancelled_bookings, skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
     sales_close_at, price_amount_minor, price_currency, one_booking_per_user, plan_id,
     seat_type_prices, orphan_rule
 FROM json_populate_recordset(NULL::inventory, %(stocks)s::json)
@@ -61,15 +61,15 @@ WHERE inventory.event_id = changed.event_id
 WITH new_bookings AS (
     INSERT INTO bookings (
         event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
-        price_currency, created_at, expires_at, cancelled_at
+        price_currency, created_at, expires_at, cancelled_at, seat_ids, extended_at
     )
     SELECT
         event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
-        price_currency, created_at, expires_at, cancelled_at
+        price_currency, created_at, expires_at, cancelled_at, nullif(seat_ids, '{}'), extended_at
     FROM json_to_recordset(%(new_bookings)s::json) AS booking (
         event_id bigint, id bigint, reference uuid, user_id text, status text, exclusive boolean,
         seat_count integer, price_amount_minor bigint, price_currency text, created_at timestamptz,
-        expires_at timestamptz, cancelled_at timestamptz
+        expires_at timestamptz, cancelled_at timestamptz, seat_ids integer[], extended_at timestamptz
     )
 ),
 moved_bookings AS (
@@ -77,9 +77,11 @@ moved_bookings AS (
     SET
         status = moved.status,
         expires_at = moved.expires_at,
-        cancelled_at = moved.cancelled_at
+        cancelled_at = moved.cancelled_at,
+        extended_at = moved.extended_at
     FROM json_to_recordset(%(moved_bookings)s::json) AS moved (
-        event_id bigint, id bigint, status text, expires_at timestamptz, cancelled_at timestamptz
+        event_id bigint, id bigint, status text, expires_at timestamptz, cancelled_at timestamptz,
+        extended_at timestamptz
     )
     WHERE bookings.event_id = moved.event_id
         AND bookings.id = moved.id
@@ -100,12 +102,84 @@ counted AS (
     )
     WHERE inventory.event_id = changed.event_id
 )
-INSERT INTO ledger (event_id, rev, kind, booking_id, place, user_id, seats, capacity, at)
-SELECT event_id, rev, kind, booking_id, place, user_id, seats, capacity, %(now)s::timestamptz
+INSERT INTO ledger (event_id, rev, kind, booking_id, place, user_id, seats, capacity, at, seat_ids)
+SELECT
+    event_id, rev, kind, booking_id, place, user_id, seats, capacity, %(now)s::timestamptz, seat_ids
 FROM json_to_recordset(%(ledger)s::json) AS entry (
     event_id bigint, rev bigint, kind text, booking_id bigint, place bigint, user_id text,
-    seats integer, capacity integer
+    seats integer, capacity integer, seat_ids integer[]
 )
+
+-- name: forget_seats
+-- Forgets the seats of events that get others, before any was booked.
+WITH forgotten AS (
+    DELETE FROM seat_claims
+    WHERE event_id = ANY (%(event_ids)s::bigint[])
+)
+DELETE FROM seat_blocks
+WHERE event_id = ANY (%(event_ids)s::bigint[])
+
+-- name: map_seats
+-- Makes the maps of events with so many assigned seats, all of them free.
+INSERT INTO seat_blocks (event_id, block)
+SELECT event_id, generate_series(0, (seats - 1) / 1024)
+FROM json_to_recordset(%(events)s::json) AS event (event_id bigint, seats integer)
+
+-- name: save_seats
+-- Takes and frees seats. A claim is taken only where nobody has it, and freed or passed on only where
+-- its former holder has it; the claims that were really taken are counted into the block. The CHECK
+-- seat_blocks_agree compares them with its bits, so a seat that somebody else has fails everything.
+WITH claims AS (
+    SELECT event_id, seat_id, before, after
+    FROM json_to_recordset(%(claims)s::json) AS claim (
+        event_id bigint, seat_id integer, before bigint, after bigint
+    )
+),
+taken AS (
+    INSERT INTO seat_claims AS claim (event_id, seat_id, booking_id)
+    SELECT event_id, seat_id, after
+    FROM claims
+    WHERE before IS NULL
+    ON CONFLICT ON CONSTRAINT seat_claims_pk DO UPDATE
+    SET booking_id = excluded.booking_id
+    WHERE claim.booking_id IS NULL
+    RETURNING event_id, seat_id, 1 AS change
+),
+moved AS (
+    UPDATE seat_claims
+    SET booking_id = claims.after
+    FROM claims
+    WHERE seat_claims.event_id = claims.event_id
+        AND seat_claims.seat_id = claims.seat_id
+        AND seat_claims.booking_id = claims.before
+    RETURNING
+        seat_claims.event_id,
+        seat_claims.seat_id,
+        CASE WHEN claims.after IS NULL THEN -1 ELSE 1 END AS change
+),
+counted AS (
+    SELECT event_id, (seat_id - 1) / 1024 AS block, sum(change) AS change
+    FROM (
+        SELECT *
+        FROM taken
+        UNION ALL
+        SELECT *
+        FROM moved
+    ) AS changed
+    GROUP BY event_id, block
+)
+UPDATE seat_blocks
+SET
+    taken = decode(changed.taken, 'hex'),
+    sold = decode(changed.sold, 'hex'),
+    blocked = decode(changed.blocked, 'hex'),
+    taken_count = seat_blocks.taken_count - changed.passed_on + coalesce(counted.change, 0)
+FROM json_to_recordset(%(blocks)s::json) AS changed (
+    event_id bigint, block integer, taken text, sold text, blocked text, passed_on integer
+)
+LEFT JOIN counted USING (event_id, block)
+WHERE seat_blocks.event_id = changed.event_id
+    AND seat_blocks.block = changed.block
 
 -- name: save_line
 -- Stores what became of those who wait: new entries, those that have moved on, those that block the
@@ -147,9 +221,9 @@ SELECT event_id, booking_id
 FROM json_to_recordset(%(notices)s::json) AS notice (event_id bigint, booking_id bigint)
 
 -- name: close_chunk
--- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies, and ends
--- the waiting of as many. They read as CANCELLED already, so nothing is decided here. Two workers never
--- take the same event.
+-- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies, ends the
+-- waiting of as many, and forgets who had as many seats. They read as CANCELLED already, so nothing is
+-- decided here. Two workers never take the same event.
 WITH closed AS (
     SELECT event_id, closed_at
     FROM inventory
@@ -184,6 +258,23 @@ untallied AS (
         GROUP BY user_id, day
     ) AS changed
 ),
+claimed AS (
+    SELECT seat_claims.event_id, seat_claims.seat_id
+    FROM closed
+    JOIN seat_claims USING (event_id)
+    LIMIT %(chunk)s
+),
+unclaimed AS (
+    DELETE FROM seat_claims
+    USING claimed
+    WHERE seat_claims.event_id = claimed.event_id
+        AND seat_claims.seat_id = claimed.seat_id
+),
+unmapped AS (
+    DELETE FROM seat_blocks
+    USING closed
+    WHERE seat_blocks.event_id = closed.event_id
+),
 in_line AS (
     SELECT waiting_list.event_id, waiting_list.place, closed.closed_at
     FROM closed
@@ -205,6 +296,7 @@ finished AS (
     WHERE inventory.event_id = closed.event_id
         AND (SELECT count(*) FROM live) < %(chunk)s
         AND (SELECT count(*) FROM in_line) < %(chunk)s
+        AND (SELECT count(*) FROM claimed) < %(chunk)s
 )
 SELECT count(*) AS events
 FROM closed, untallied

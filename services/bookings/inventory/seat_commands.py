@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.bookings.access import Viewer
-from services.bookings.inventory.stock import Booking
+from services.bookings.inventory.changes import Booking
 from services.bookings.seating.choosing import Wish
 
 
@@ -78,12 +78,14 @@ class BlockSeats:
 class Seated:
     """A booking of seats as a command left it, and the revision at which it was so.
 
-    `unavailable` are seats that were asked for and could not be had.
+    `unavailable` are seats that were asked for and could not be had. `changed` is whether anything
+    was done: confirming or extending again does nothing.
     """
 
     booking: Booking
     rev: int
     unavailable: Sequence[int] = ()
+    changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

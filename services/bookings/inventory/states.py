@@ -3,18 +3,24 @@
 from dataclasses import fields
 from typing import Protocol
 
+from services.bookings.inventory.blocking import unblock
+from services.bookings.inventory.changes import Change, Kind
 from services.bookings.inventory.commands import (
+    LATER,
     Apply,
     Done,
     EventState,
     Freeze,
     Judgement,
+    Later,
     SetSkipFit,
     Verdict,
 )
 from services.bookings.inventory.reserving import Context
-from services.bookings.inventory.stock import Change, Kind, Stock
+from services.bookings.inventory.seat_map import SeatMap
+from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
+from services.bookings.seating.plan import seats_of
 
 _COPIED = tuple(
     field.name for field in fields(EventState) if field.name not in {"event_id", "rev", "epoch"}
@@ -34,6 +40,7 @@ class InForce(Protocol):
     cancelled_bookings: int
     status: str
     one_booking_per_user: bool | None
+    plan_id: int | None
     was_booked: bool
 
     @property
@@ -73,12 +80,14 @@ def opened(state: EventState, context: Context) -> Stock:
         closed_at=context.now if state.closes else None,
     )
     stock.is_new = stock.state_changed = True
+    if not state.closes:
+        _replan(stock, state, context)
     _copy(state, stock)
     stock.record(Change(Kind.OPENED))
     return stock
 
 
-def apply(stock: Stock, command: Apply, context: Context) -> Judgement:
+def apply(stock: Stock, command: Apply, context: Context) -> Judgement | Later:
     """Puts a state in force, or records its refusal: then the one before stays in force.
 
     More seats, or a sale that opens again, are for those who wait.
@@ -87,6 +96,8 @@ def apply(stock: Stock, command: Apply, context: Context) -> Judgement:
     if not is_news(stock, state, begins_epoch=command.begins_epoch):
         return _judge_again(stock, state)
     judgement = _judge_news(stock, state)
+    if judgement.verdict is Verdict.REFUSED and stock.more_have_ended:
+        return LATER
     stock.state_changed = True
     stock.epoch, stock.catalogue_rev = state.epoch, state.rev
     stock.verdict, stock.refusal = judgement.verdict, judgement.refusal
@@ -94,6 +105,7 @@ def apply(stock: Stock, command: Apply, context: Context) -> Judgement:
     if judgement.verdict is Verdict.REFUSED:
         return judgement
     _put_in_force(stock, state, context)
+    stock.frozen = "" if stock.frozen == "CATALOGUE" else stock.frozen
     rev = stock.rev
     promote(stock, context)
     return Judgement(Verdict.APPLIED, "", stock.cancelled_bookings, rev)
@@ -141,7 +153,10 @@ def _objection(stock: InForce, state: EventState) -> str:
     if state.capacity < booked:
         return "CAPACITY_BELOW_BOOKED"
     becomes_draft = state.status == "DRAFT" and stock.status != "DRAFT"
-    changes_rule = state.one_booking_per_user != stock.one_booking_per_user
+    changes_rule = (state.one_booking_per_user, state.plan_id) != (
+        stock.one_booking_per_user,
+        stock.plan_id,
+    )
     if stock.is_closed or (becomes_draft and booked) or (changes_rule and stock.was_booked):
         return "INVALID_TRANSITION"
     return ""
@@ -149,12 +164,25 @@ def _objection(stock: InForce, state: EventState) -> str:
 
 def _put_in_force(stock: Stock, state: EventState, context: Context) -> None:
     """Copies a state. A new capacity and closing change the inventory, so they take a revision."""
-    is_resized = state.capacity != stock.capacity
+    if state.closes:
+        _close(stock, state, context)
+        return
+    capacity = stock.capacity
+    if state.plan_id != stock.plan_id:
+        _replan(stock, state, context)
     _copy(state, stock)
-    stock.frozen = "" if stock.frozen == "CATALOGUE" else stock.frozen
-    if state.closes and stock.closed_at is None:
+    if stock.capacity != capacity:
+        stock.record(Change(Kind.RESIZED))
+
+
+def _close(stock: Stock, state: EventState, context: Context) -> None:
+    """Ends an event for good. Its bookings, its line and its seats are written in chunks."""
+    is_resized, was_seated = state.capacity != stock.capacity, stock.plan_id is not None
+    _copy(state, stock)
+    if stock.closed_at is None:
         stock.cancelled_bookings = stock.live_bookings
-        stock.closing = stock.closing or stock.live_bookings + stock.waiting > 0
+        has_rows = stock.live_bookings + stock.waiting > 0 or was_seated
+        stock.closing = stock.closing or has_rows
         stock.closed_at = context.now
         stock.next_expiry_at = None
         stock.record(
@@ -164,12 +192,31 @@ def _put_in_force(stock: Stock, state: EventState, context: Context) -> None:
                 held=-stock.held,
                 live=-stock.live_bookings,
                 waiting=-stock.waiting,
+                blocked=-stock.blocked,
             )
         )
     elif is_resized:
         stock.record(Change(Kind.RESIZED))
 
 
+def _replan(stock: Stock, state: EventState, context: Context) -> None:
+    """Gives an event that was never booked the seats of another plan. None of them is taken."""
+    if stock.blocked:
+        unblock(stock, seats_of(stock.seats.blocked))
+    stock.plan = None if state.plan_id is None else context.plans.loaded(state.plan_id)
+    stock.seats = SeatMap(is_loaded=True)
+    stock.is_replanned = True
+
+
 def _copy(state: EventState, stock: Stock) -> None:
+    """Copies the fields of a state.
+
+    An event has as many seats as its plan. It keeps its plan when it ends.
+    """
+    plan_id = stock.plan_id
     for name in _COPIED:
         setattr(stock, name, getattr(state, name))
+    if state.closes:
+        stock.plan_id = plan_id
+    elif stock.plan is not None:
+        stock.capacity = stock.plan.seat_count

@@ -8,82 +8,13 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from operator import attrgetter
 from typing import NamedTuple
-from uuid import UUID
 
+from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Recorded
 from services.bookings.inventory.seat_map import SeatMap
+from services.bookings.seating.alternatives import Alternatives
 from services.bookings.seating.plan import Plan
-
-LIVE = frozenset({"HELD", "CONFIRMED"})
-
-
-class Kind(StrEnum):
-    """What happened at a revision of an inventory, as the ledger names it."""
-
-    OPENED = "OPENED"
-    RESIZED = "RESIZED"
-    CLOSED = "CLOSED"
-    RESERVED = "RESERVED"
-    CANCELLED = "CANCELLED"
-    EXPIRED = "EXPIRED"
-    JOINED = "JOINED"
-    LEFT = "LEFT"
-    SERVED = "SERVED"
-    OFFERED = "OFFERED"
-    ACCEPTED = "ACCEPTED"
-    HELD = "HELD"
-    CONFIRMED = "CONFIRMED"
-    EXTENDED = "EXTENDED"
-    BLOCKED = "BLOCKED"
-    UNBLOCKED = "UNBLOCKED"
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """Seats of an event for a user. Money is minor units for all its seats.
-
-    `place` is the place in the waiting list that it was offered to, while the offer stands.
-    `seat_ids` are the assigned seats, in their order, of an event that has them.
-    """
-
-    event_id: int
-    id: int
-    reference: UUID
-    user_id: str
-    status: str
-    exclusive: bool
-    seat_count: int
-    price_amount_minor: int | None
-    price_currency: str | None
-    created_at: datetime
-    expires_at: datetime | None = None
-    cancelled_at: datetime | None = None
-    place: int | None = None
-    seat_ids: Sequence[int] = ()
-    extended_at: datetime | None = None
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it holds seats."""
-        return self.status in LIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Somebody who waits; `position` counts from 1, and is as it was loaded or when they joined.
-
-    `blocked_since` is since when the entry is first and wants more seats than are free.
-    """
-
-    event_id: int
-    place: int
-    user_id: str
-    seat_count: int
-    joined_at: datetime
-    blocked_since: datetime | None = None
-    position: int | None = None
 
 
 class Past(NamedTuple):
@@ -92,28 +23,6 @@ class Past(NamedTuple):
     any_booking: bool
     exclusive_booking: bool
     entry: bool
-
-
-class Change(NamedTuple):
-    """One change of an inventory: what became of a booking or an entry, and by how much it counts.
-
-    `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined`
-    is the entry where it is new. `user_id` is whom the change is about. `seat_ids` are blocked or
-    unblocked; the seats of a booking are in the booking.
-    """
-
-    kind: Kind
-    user_id: str | None = None
-    booking: Booking | None = None
-    place: int | None = None
-    state: str = ""
-    joined: Entry | None = None
-    sold: int = 0
-    held: int = 0
-    live: int = 0
-    waiting: int = 0
-    blocked: int = 0
-    seat_ids: Sequence[int] = ()
 
 
 class Counters(NamedTuple):
@@ -127,14 +36,6 @@ class Counters(NamedTuple):
     last_place: int
     rev: int
     next_expiry_at: datetime | None
-
-
-class Recorded(NamedTuple):
-    """A change and the revision that it made."""
-
-    rev: int
-    change: Change
-    capacity: int
 
 
 @dataclass(slots=True)
@@ -190,16 +91,22 @@ class Stock:
     """Whether more holds have ended than are loaded: those end in the next transaction."""
     plan: Plan | None = None
     seats: SeatMap = field(default_factory=SeatMap)
+    suggested: dict[tuple[int, ...], tuple[int, Alternatives]] = field(default_factory=dict)
+    """Alternatives to seats, and the revisions at which they were found."""
 
     # What was decided.
     changes: list[Recorded] = field(default_factory=list)
     blocking: list[int] = field(default_factory=list)
     """Places of those that are first from now on and want more seats than are free."""
     is_new: bool = False
+    is_replanned: bool = False
+    """Whether its seats are those of a plan that was not in force before."""
     state_changed: bool = False
     """Whether columns other than the counters changed."""
     before: Counters = field(init=False)
     _live_of: dict[str, list[int]] = field(default_factory=dict)
+    _ended_of: dict[str, set[int]] = field(default_factory=dict)
+    """Holds of assigned seats that ended unconfirmed, as far as they were loaded."""
     gone: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -255,6 +162,8 @@ class Stock:
             self._live_of[booking.user_id].remove(booking.id)
         if booking.seat_ids:
             self.seats.know(booking.id, booking.seat_ids, is_live=booking.is_live)
+            if not booking.is_live and booking.expires_at is not None:
+                self._ended_of.setdefault(booking.user_id, set()).add(booking.id)
 
     def live_of(self, user_id: str) -> Sequence[Booking]:
         """Lists the live bookings of a user, as far as they were loaded."""
@@ -267,6 +176,12 @@ class Stock:
             if booking.exclusive:
                 return booking
         return None
+
+    def ended_since(self, user_id: str, since: datetime) -> int:
+        """Counts the holds of a user that ended, unconfirmed, after a moment."""
+        ended = (self.bookings[number] for number in self._ended_of.get(user_id, ()))
+        ends = (booking.cancelled_at or booking.expires_at for booking in ended)
+        return sum(1 for end in ends if end is not None and end > since)
 
     def past_of(self, user_id: str) -> Past:
         """Returns what a user once had, before this batch and in it."""
@@ -300,6 +215,10 @@ class Stock:
                 self._seat(change.booking)
             self.know(change.booking)
             self.was_booked = True
+        if change.kind is Kind.BLOCKED:
+            self.seats.block(change.seat_ids)
+        elif change.kind is Kind.UNBLOCKED:
+            self.seats.unblock(change.seat_ids)
         if change.joined is not None:
             self._join(change.joined)
         elif change.waiting and change.place is not None and change.user_id is not None:

@@ -4,6 +4,7 @@ No rule is here. What is read after the locks were taken stays true until the tr
 Columns are read in the order of the fields that they fill.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,10 +12,11 @@ from datetime import datetime
 import orjson
 
 from services.bookings.inventory import needs
+from services.bookings.inventory.changes import Booking, Entry
 from services.bookings.inventory.commands import Command, FeedPosition
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
-from services.bookings.inventory.stock import Booking, Entry, Past, Stock
+from services.bookings.inventory.stock import Past, Stock
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
 from services.kit.database.round_trip import RoundTrip, Row, Rows, Statement, prepared
@@ -77,16 +79,26 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
 
 
 async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line]) -> None:
-    """Loads what is needed where holds have ended or seats come free: those, and who waits."""
+    """Loads what is needed where holds have ended or seats come free: those, and who waits.
+
+    Of events with assigned seats that nothing was asked about the map of seats is loaded.
+    """
+    unmapped = needs.maps(loaded.stocks)
     due = [line for line in lines if line.is_due]
     waited = [line for line in lines if line.limit]
+    if not (unmapped or lines):
+        return
     trip = RoundTrip(connection)
-    holds = _read(trip, "ended_holds", due, now=loaded.now)
+    blocks = _read(trip, "seat_blocks", [{"event_id": event_id} for event_id in unmapped])
+    holds = _read(trip, "ended_holds", due, now=loaded.now, limit=needs.ENDED_AT_ONCE)
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
     heads = _read(trip, "line", waited)
     await trip.send()
     stocks = loaded.stocks
+    _map(loaded, blocks.rows)
     _know(loaded, holds.rows)
+    for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
+        stocks[event_id].more_have_ended = count == needs.ENDED_AT_ONCE
     for event_id, expires_next_at in expiries.rows:
         stocks[event_id].expires_next_at = expires_next_at
     numbers = []
@@ -105,6 +117,18 @@ def _know(loaded: Loaded, rows: Iterable[Row]) -> None:
         booking = Booking(*row)
         if stock := loaded.stocks.get(booking.event_id):
             stock.know(booking)
+
+
+def _map(loaded: Loaded, rows: Iterable[Row]) -> None:
+    """Loads the maps of seats of the events in the rows."""
+    blocks: dict[int, list[tuple[int, bytes, bytes, bytes]]] = {}
+    for event_id, number, taken, sold, blocked in rows:
+        known = blocks.setdefault(event_id, [])
+        if number is not None:
+            known.append((number, taken, sold, blocked))
+    for event_id, found in blocks.items():
+        if stock := loaded.stocks.get(event_id):
+            stock.seats.load(found)
 
 
 def _enter(loaded: Loaded, rows: Iterable[Row]) -> None:
@@ -138,6 +162,9 @@ _ABSORB: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "entries": _enter,
     "pasts": _look_back,
     "booked_events": _mark_booked,
+    "seat_blocks": _map,
+    "seat_holders": _know,
+    "users_holds": _know,
     "feed_position": _locate,
 }
 _STATEMENTS = {name: prepared(name, text) for name, text in SQL.items()}

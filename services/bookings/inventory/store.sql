@@ -71,9 +71,9 @@ SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM placed_bookings
-    WHERE placed_bookings.event_id = asked.event_id
-        AND placed_bookings.user_id = asked.user_id
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id = asked.event_id
+        AND loaded_bookings.user_id = asked.user_id
         AND exclusive
         AND status IN ('HELD', 'CONFIRMED')
     OFFSET 0
@@ -93,9 +93,9 @@ CROSS JOIN LATERAL (
 ) AS offered
 CROSS JOIN LATERAL (
     SELECT *
-    FROM placed_bookings
-    WHERE placed_bookings.event_id = asked.event_id
-        AND placed_bookings.id = offered.booking_id
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id = asked.event_id
+        AND loaded_bookings.id = offered.booking_id
     OFFSET 0
 ) AS found
 WHERE offered.state = 'OFFERED'
@@ -107,9 +107,9 @@ SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM placed_bookings
-    WHERE placed_bookings.event_id + 0 = asked.event_id
-        AND placed_bookings.user_id = asked.user_id
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id + 0 = asked.event_id
+        AND loaded_bookings.user_id = asked.user_id
         AND status IN ('HELD', 'CONFIRMED')
     OFFSET 0
 ) AS found
@@ -120,23 +120,24 @@ SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM placed_bookings
-    WHERE placed_bookings.event_id = asked.event_id
-        AND placed_bookings.id = asked.booking_id
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id = asked.event_id
+        AND loaded_bookings.id = asked.booking_id
     OFFSET 0
 ) AS found
 
 -- name: ended_holds
--- Reads the holds of events that ended by a moment.
+-- Reads the holds of events that ended by a moment: for each event the first ones.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM placed_bookings
-    WHERE placed_bookings.event_id = asked.event_id
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id = asked.event_id
         AND status = 'HELD'
         AND expires_at <= %(now)s::timestamptz
-    OFFSET 0
+    ORDER BY expires_at
+    LIMIT %(limit)s::integer
 ) AS found
 
 -- name: next_expiries
@@ -204,6 +205,61 @@ CROSS JOIN LATERAL (
         OFFSET 0
     ) AS own
 ) AS waited
+
+-- name: seat_blocks
+-- Reads the maps of the seats of events, with a row of nulls for an event that has none.
+SELECT asked.event_id, block, taken, sold, blocked
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
+LEFT JOIN seat_blocks USING (event_id)
+
+-- name: seat_holders
+-- Reads the bookings that have certain seats.
+SELECT found.*
+FROM (
+    SELECT DISTINCT claimed.event_id, claimed.booking_id
+    FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, seat_id integer)
+    CROSS JOIN LATERAL (
+        SELECT event_id, booking_id
+        FROM seat_claims
+        WHERE seat_claims.event_id = asked.event_id
+            AND seat_claims.seat_id = asked.seat_id
+            AND booking_id > 0
+        OFFSET 0
+    ) AS claimed
+) AS claimed
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id = claimed.event_id
+        AND loaded_bookings.id = claimed.booking_id
+    OFFSET 0
+) AS found
+
+-- name: users_holds
+-- Reads the seats that users hold, and those that accounts held until an hour ago at most.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
+CROSS JOIN LATERAL (
+    SELECT id
+    FROM bookings
+    WHERE bookings.event_id = asked.event_id
+        AND bookings.user_id = asked.user_id
+        AND seat_ids IS NOT NULL
+        AND CASE
+            WHEN status = 'HELD' THEN true
+            WHEN status = 'CONFIRMED' OR expires_at IS NULL THEN false
+            ELSE is_account(asked.user_id)
+                AND coalesce(cancelled_at, expires_at) > present() - interval '1 hour'
+        END
+    OFFSET 0
+) AS own
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM loaded_bookings
+    WHERE loaded_bookings.event_id = asked.event_id
+        AND loaded_bookings.id = own.id
+    OFFSET 0
+) AS found
 
 -- name: booked_events
 -- Lists which events were ever booked.

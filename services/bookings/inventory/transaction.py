@@ -8,19 +8,24 @@ import psycopg
 from google.protobuf.message import Message
 
 from services.bookings import metrics
-from services.bookings.errors import EventNotFound
+from services.bookings.errors import EventNotFound, ScreeningNotFound, TooManyHolds
 from services.bookings.inventory import needs, old_results, saving, store
 from services.bookings.inventory.commands import (
+    LATER,
     Apply,
     Command,
+    Later,
     Outcome,
     Overtaken,
     Replayed,
     UnknownEvent,
 )
 from services.bookings.inventory.decide import decide
+from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.old_results import OldResult
+from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.seat_commands import PlanNeeded
 from services.bookings.inventory.store import Loaded
 from services.kit.database import idempotency
 from services.kit.database.idempotency import Claims, Key, Result, StoredResult
@@ -51,26 +56,28 @@ class Ask:
     answer: Answer | None = None
     explain: Callable[[Refusal], Refusal] | None = None
 
-    def explained(self, outcome: Outcome) -> Outcome:
+    def explained(self, outcome: Outcome | Later) -> Outcome | Later:
         """Returns an outcome as it is told: refusals have their details."""
         if self.explain is None or not isinstance(outcome, Refusal):
             return outcome
         return self.explain(outcome)
 
 
-class Later:
-    """An ask whose key is that of an earlier one in the batch: it is decided after that one."""
-
-
-LATER = Later()
-
-
 class Transactions:
     """Decides batches of asks, each batch in one transaction."""
 
-    def __init__(self, pool: Pool, *, offer_seconds: int) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        offer_seconds: int,
+        plans: Plans | None = None,
+        limits: HoldLimits | None = None,
+    ) -> None:
         self._pool = pool
         self._offer_seconds = offer_seconds
+        self._plans = plans or NoPlans()
+        self._limits = limits or HoldLimits()
 
     async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
         """Decides asks in their order and commits; nothing is told before the COMMIT.
@@ -89,20 +96,19 @@ class Transactions:
             trip = RoundTrip(connection)
             trip.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             loaded = await store.load(trip, commands, lock=store.NO_LOCK)
-        outcomes = self._peeked(loaded, commands)
-        if outcomes is None:
-            return None
-        return [ask.explained(outcome) for ask, outcome in zip(asks, outcomes, strict=True)]
+        return self._peeked(loaded, asks)
 
-    def _peeked(self, loaded: Loaded, commands: Sequence[Command]) -> list[Outcome] | None:
+    def _peeked(self, loaded: Loaded, asks: Sequence[Ask]) -> list[Outcome] | None:
         try:
-            outcomes = decide(loaded.stocks, commands, self._context(loaded))
+            decided = decide(loaded.stocks, [ask.command for ask in asks], self._context(loaded))
         except IndexError:
             # It would make a booking, and no id was drawn.
             return None
         if any(stock.is_changed for stock in loaded.stocks.values()):
             return None
-        return outcomes
+        explained = (ask.explained(outcome) for ask, outcome in zip(asks, decided, strict=True))
+        outcomes = [outcome for outcome in explained if not isinstance(outcome, Later)]
+        return outcomes if len(outcomes) == len(asks) else None
 
     async def _run(
         self, connection: Connection, asks: Sequence[Ask], lock: Statement
@@ -159,14 +165,16 @@ class Transactions:
             if outcomes[index] is None:
                 decided.append(index)
         commands = [asks[index].command for index in decided]
-        if lines := needs.lines(loaded.stocks, commands, loaded.now):
-            await store.load_line(connection, loaded, lines)
+        lines = needs.lines(loaded.stocks, commands, loaded.now)
+        await store.load_line(connection, loaded, lines)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = asks[index].explained(outcome)
 
     def _context(self, loaded: Loaded) -> Context:
-        return Context(loaded.now, loaded.identities, self._offer_seconds)
+        return Context(
+            loaded.now, loaded.identities, self._offer_seconds, self._plans, self._limits
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,4 +246,12 @@ def _result(ask: Ask, outcome: Outcome | Later | None) -> Result | None:
     return Result(ask.key, is_refusal=False, response=ask.answer(outcome).SerializeToString())
 
 
-_FORGOTTEN = (Busy, UnknownEvent, EventNotFound, Overtaken)
+_FORGOTTEN = (
+    Busy,
+    UnknownEvent,
+    EventNotFound,
+    Overtaken,
+    PlanNeeded,
+    ScreeningNotFound,
+    TooManyHolds,
+)

@@ -5,35 +5,65 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.bookings.errors import AlreadyBooked, AlreadyWaiting
-from services.bookings.inventory.commands import Book, Booked, Done, Outcome, Sweep, Waiting
+from services.bookings.inventory.changes import Booking, Change, Entry, Kind
+from services.bookings.inventory.commands import (
+    LATER,
+    Book,
+    Booked,
+    Done,
+    Later,
+    Outcome,
+    Sweep,
+    Waiting,
+)
 from services.bookings.inventory.reserving import (
     Context,
     book_now,
     is_exclusive,
     objection,
     sold_out,
-    total_price,
 )
-from services.bookings.inventory.stock import Booking, Change, Entry, Kind, Stock
+from services.bookings.inventory.seats import best_seats, total_price
+from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
 
 SERVED_AT_ONCE = 1_000
 
 
-def book(stock: Stock, command: Book, context: Context) -> Outcome:
+def book(stock: Stock, command: Book, context: Context) -> Outcome | Later:
     """Accepts the user's offer, else books, else adds them to the waiting list."""
     if refusal := objection(stock, context.now, command.viewer):
         return refusal
     user_id, seat_count = command.user_id, command.seat_count
     offer = next((held for held in stock.live_of(user_id) if held.place is not None), None)
     if offer is not None:
-        return _accept(stock, offer)
+        return accept(stock, offer)
     exclusive = is_exclusive(stock, otherwise=True)
     if exclusive and (existing := stock.exclusive_of(user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
     if stock.waiting == 0 and seat_count <= stock.free:
         return book_now(stock, user_id, seat_count, context, exclusive=exclusive)
+    if stock.more_have_ended:
+        # Seats come free in the next transaction.
+        return LATER
     return _join(stock, user_id, seat_count, context.now)
+
+
+def accept(stock: Stock, offer: Booking) -> Booked:
+    """Turns an offer into a booking that lasts."""
+    booking = replace(offer, status="CONFIRMED", expires_at=None, place=None)
+    stock.record(
+        Change(
+            Kind.ACCEPTED,
+            offer.user_id,
+            booking,
+            offer.place,
+            "SERVED",
+            sold=offer.seat_count,
+            held=-offer.seat_count,
+        )
+    )
+    return Booked(booking, stock, stock.rev)
 
 
 def settle(stock: Stock, context: Context) -> None:
@@ -49,7 +79,7 @@ def sweep(stock: Stock, _: Sweep, context: Context) -> Done:
 
 
 def expire(stock: Stock, now: datetime) -> None:
-    """Expires the holds that ended by now."""
+    """Expires the holds that ended by now, as far as they are loaded."""
     ended = sorted(
         (booking for booking in stock.bookings.values() if _has_ended(booking, now)),
         key=lambda booking: booking.id,
@@ -66,15 +96,16 @@ def expire(stock: Stock, now: datetime) -> None:
                 live=-1,
             )
         )
-    stock.next_expiry_at = stock.expires_next_at
+    if not stock.more_have_ended:
+        stock.next_expiry_at = stock.expires_next_at
 
 
 def promote(stock: Stock, context: Context) -> int:
     """Gives free seats to those who wait; returns how many were served.
 
-    A free event books at once. A priced one makes an offer: a hold that ends with the sale, or
-    sooner. At most SERVED_AT_ONCE are served; while somebody waits nobody else gets a seat, so the
-    sweeper can serve the others.
+    Seats that cost nothing are booked at once. Others are offered: a hold that ends with the sale,
+    or sooner. At most SERVED_AT_ONCE are served; while somebody waits nobody else gets a seat, so
+    the sweeper can serve the others.
     """
     if not stock.waiting or stock.free <= 0 or objection(stock, context.now):
         return 0
@@ -96,7 +127,7 @@ def _next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
     for entry in list(stock.line):
         if unused == 0 or count == SERVED_AT_ONCE:
             return
-        if entry.seat_count > stock.capacity:
+        if entry.seat_count > stock.room:
             continue
         if entry.seat_count <= unused:
             unused -= entry.seat_count
@@ -120,7 +151,9 @@ def _may_be_passed(stock: Stock, head: Entry, now: datetime) -> bool:
 
 def _serve(stock: Stock, entry: Entry, context: Context) -> None:
     number, reference = context.identities.take()
-    ends_at = _offer_ends_at(stock, context)
+    seat_ids = best_seats(stock, entry.seat_count)
+    price = total_price(stock, entry.seat_count, seat_ids)
+    ends_at = _offer_ends_at(stock, context) if price else None
     booking = Booking(
         stock.event_id,
         number,
@@ -129,11 +162,12 @@ def _serve(stock: Stock, entry: Entry, context: Context) -> None:
         "CONFIRMED" if ends_at is None else "HELD",
         is_exclusive(stock, otherwise=True),
         entry.seat_count,
-        total_price(stock, entry.seat_count),
+        price,
         stock.price_currency,
         context.now,
         ends_at,
         place=None if ends_at is None else entry.place,
+        seat_ids=seat_ids,
     )
     kind = Kind.SERVED if ends_at is None else Kind.OFFERED
     stock.record(
@@ -153,32 +187,14 @@ def _serve(stock: Stock, entry: Entry, context: Context) -> None:
         stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
 
 
-def _offer_ends_at(stock: Stock, context: Context) -> datetime | None:
-    """Returns when an offer ends: with the sale at the latest; None where seats cost nothing."""
-    if not stock.price_amount_minor:
-        return None
+def _offer_ends_at(stock: Stock, context: Context) -> datetime:
+    """Returns when an offer ends: with the sale at the latest."""
     ends = (
         context.now + timedelta(seconds=context.offer_seconds),
         stock.starts_at,
         stock.sales_close_at,
     )
     return min(end for end in ends if end is not None)
-
-
-def _accept(stock: Stock, offer: Booking) -> Booked:
-    booking = replace(offer, status="CONFIRMED", expires_at=None, place=None)
-    stock.record(
-        Change(
-            Kind.ACCEPTED,
-            offer.user_id,
-            booking,
-            offer.place,
-            "SERVED",
-            sold=offer.seat_count,
-            held=-offer.seat_count,
-        )
-    )
-    return Booked(booking, stock, stock.rev)
 
 
 def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting | Refusal:

@@ -8,8 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from boxoffice.bookings.v1 import bookings_pb2
 from services.bookings.asks import expect
 from services.bookings.inventory import Seats
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Booked, Cancelled, NamedEvent, Outcome
-from services.bookings.inventory.stock import Booking
 from services.bookings.rankings.rankings import TopUser
 from services.bookings.reservations.reading import BookingDetails
 from services.kit.rpc.errors import Refusal, status_of

@@ -113,7 +113,7 @@ def _allowed(plan: Plan, free: int, wish: Wish) -> Iterator[int]:
     """Lists the maps to choose from, one after the other until one has enough.
 
     Seats for wheelchair users are given to others only when no others are left, and so are places
-    of an area, unless its section is named.
+    of an area, unless its section is named. Seats and places together come last.
     """
     wanted = free
     if wish.type is not None:
@@ -127,6 +127,7 @@ def _allowed(plan: Plan, free: int, wish: Wish) -> Iterator[int]:
         yield wanted & ~plan.places
         if not wish.accessible:
             yield wanted & plan.places
+        yield wanted
         return
     if not wish.accessible:
         yield wanted & ~kept_back

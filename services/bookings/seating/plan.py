@@ -151,6 +151,13 @@ class Plan:
         area = self.areas[part - len(self.rows)]
         return Seat(seat_id, area.section, "", None, "", area.type, False, False, None, None)
 
+    def type_of(self, seat_id: int) -> str:
+        """Returns the type of a seat."""
+        part = self.part_of(seat_id)
+        if part < len(self.rows):
+            return self.rows[part].types[seat_id - self._firsts[part]]
+        return self.areas[part - len(self.rows)].type
+
     def middle(self, first: int, last: int) -> tuple[int, int]:
         """Returns the point halfway between two seats, in half units so that it is whole."""
         xs, ys = self._coordinates

@@ -8,8 +8,8 @@ from google.protobuf.message import Message
 from services.bookings.access import Viewer
 from services.bookings.asks import Decider, answer
 from services.bookings.inventory import Ask
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
-from services.bookings.inventory.stock import Booking
 from services.bookings.reservations import reservations
 from services.bookings.reservations.reservations import Reservations
 from services.bookings.waiting_list import booking

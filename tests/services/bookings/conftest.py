@@ -164,7 +164,8 @@ def drift(database: Database) -> list[tuple[object, ...]]:
             ) AS entries
             WHERE sold + held <> rows.seats
                 OR live_bookings <> rows.bookings
-                OR sold + held <> entries.seats
+                OR sold + held + blocked <> entries.seats
+                OR (plan_id IS NOT NULL AND closed_at IS NULL AND NOT seats_agree(event_id))
                 OR waiting <> line.entries
                 OR rev <> entries.revs
                 OR rev <> entries.last_rev

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from services.bookings.errors import SeatNotFound, SeatsUnavailable
+from services.bookings.inventory.changes import Change, Kind, Recorded
 from services.bookings.inventory.commands import (
     Booked,
     Cancel,
@@ -10,20 +12,32 @@ from services.bookings.inventory.commands import (
     Command,
     Done,
     Judgement,
+    Later,
     LeftLine,
     Outcome,
+    SeatOutcome,
     UnknownEvent,
     Waiting,
 )
 from services.bookings.inventory.decide import decide
 from services.bookings.inventory.reserving import Context
-from services.bookings.inventory.stock import Kind, Recorded, Stock
+from services.bookings.inventory.seat_commands import (
+    Confirm,
+    Extend,
+    Release,
+    Released,
+    Seated,
+    SeatsBlocked,
+)
+from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
-from tests.services.bookings.inventory.lives import OFFER_SECONDS, Lives
+from tests.services.bookings.inventory.lives import NO_PLANS, OFFER_SECONDS, Lives, made_up_plans
 from tests.services.bookings.inventory.memory import Memory, Tables
 from tests.services.bookings.inventory.reference import UNKNOWN, Reference
 from tests.services.bookings.inventory.reference_event import Answer, Event, Told
+from tests.services.bookings.seating.plans import LoadedPlans
 
+BY_NUMBER = Cancel | Release | Confirm | Extend
 Made = Mapping[int, int]
 """The revisions that made the bookings of an event, by their numbers."""
 FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})
@@ -32,13 +46,16 @@ FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})
 class Comparison:
     """Lives of events that follow from a seed, decided twice.
 
-    `omitted` names reads of needs.py that are left out.
+    `omitted` names reads of needs.py that are left out. With `seated` most events have assigned
+    seats.
     """
 
-    def __init__(self, seed: int, omitted: Iterable[str] = ()) -> None:
-        self.lives = Lives(seed, self._bookings)
+    def __init__(self, seed: int, omitted: Iterable[str] = (), *, seated: bool = False) -> None:
+        plans = made_up_plans(seed) if seated else NO_PLANS
+        self.lives = Lives(seed, self._bookings, plans)
         self._memory = Memory(omitted)
-        self._reference = Reference(OFFER_SECONDS)
+        self._plans = LoadedPlans(plans)
+        self._reference = Reference(OFFER_SECONDS, plans)
 
     def run(self, count: int) -> int:
         """Decides so many commands or a few more; fails at the first difference."""
@@ -52,13 +69,15 @@ class Comparison:
     def decide(self, commands: Sequence[Command], now: datetime) -> None:
         """Decides a batch; fails at the first difference."""
         stocks, identities = self._memory.load(commands, now)
-        outcomes = decide(stocks, commands, Context(now, identities, OFFER_SECONDS))
+        context = Context(now, identities, OFFER_SECONDS, self._plans)
+        outcomes = decide(stocks, commands, context)
         self._memory.save(stocks, now)
         for command, outcome in zip(commands, outcomes, strict=True):
             tables = self._memory.events.get(command.event_id)
             made: Made = tables.made if tables else {}
-            cancelled = made.get(command.booking_id) if isinstance(command, Cancel) else None
-            expected = self._reference.decide(command, now, cancelled)
+            assert not isinstance(outcome, Later)
+            named = made.get(command.booking_id) if isinstance(command, BY_NUMBER) else None
+            expected = self._reference.decide(command, now, named)
             answer = answer_of(outcome, made)
             assert answer == expected, f"{command}: {answer}, expected {expected} in {commands}"
         for event_id, stock in stocks.items():
@@ -80,7 +99,7 @@ def answer_of(outcome: Outcome, made: Made) -> Answer:
     if isinstance(outcome, Booked):
         booking = outcome.booking
         held = booking.user_id, booking.seat_count, booking.price_amount_minor, booking.status
-        return ("BOOKED", outcome.rev, made[booking.id], *held)
+        return ("BOOKED", outcome.rev, made[booking.id], *held, tuple(booking.seat_ids))
     if isinstance(outcome, Waiting):
         place = outcome.user_id, outcome.seat_count, outcome.position
         return ("WAITING", outcome.rev, *place)
@@ -94,7 +113,23 @@ def answer_of(outcome: Outcome, made: Made) -> Answer:
     return _other_answer(outcome, made)
 
 
+def _seats_answer(outcome: SeatOutcome, made: Made) -> Answer:
+    if isinstance(outcome, Seated):
+        booking = outcome.booking
+        held = booking.user_id, tuple(booking.seat_ids), booking.price_amount_minor
+        ends = booking.expires_at, tuple(outcome.unavailable)
+        kind = "SEATED" if outcome.changed else "KEPT"
+        return (kind, outcome.rev, made[booking.id], *held, *ends)
+    if isinstance(outcome, Released):
+        kind = "RELEASED" if outcome.seat_count else "KEPT"
+        return (kind, outcome.rev, outcome.seat_count, outcome.served)
+    assert isinstance(outcome, SeatsBlocked)
+    return ("BLOCKED", outcome.rev, tuple(outcome.seat_ids))
+
+
 def _other_answer(outcome: Outcome, made: Made) -> Answer:
+    if isinstance(outcome, Seated | Released | SeatsBlocked):
+        return _seats_answer(outcome, made)
     if isinstance(outcome, Done):
         return ("DONE", None, outcome.changed)
     if isinstance(outcome, UnknownEvent):
@@ -102,6 +137,13 @@ def _other_answer(outcome: Outcome, made: Made) -> Answer:
     assert isinstance(outcome, Refusal)
     told = outcome.metadata
     rev, booking = told.get("inventory_revision"), told.get("booking_id")
+    if isinstance(outcome, SeatNotFound):
+        return (outcome.reason, int(rev or 0), tuple(outcome.seat_ids))
+    if isinstance(outcome, SeatsUnavailable):
+        why = outcome.shortage
+        reasons = tuple(sorted(why.reasons.items()))
+        details = reasons, why.free_again_at, tuple(why.orphans), why.left
+        return (outcome.reason, int(rev or 0), *details)
     position = told.get("position")
     return (
         outcome.reason,
@@ -125,7 +167,7 @@ def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> N
         event.judged,
         *event.verdict,
         event.skip_fit,
-        event.state.capacity,
+        event.capacity,
         event.state.status,
     )
     if not event.closed:
@@ -134,6 +176,7 @@ def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> N
             party.user for party in event.line
         ]
         tables.expect_sound()
+        tables.expect_seats({each.made: each.ids for each in event.live.values()}, event.blocked)
         # Whoever joins behind those who want too much is served by the next sweep.
         kinds = [recorded.change.kind for recorded in stock.changes]
         if (
@@ -151,9 +194,14 @@ def _told(recorded: Recorded, made: Made) -> Told:
         rev,
         change.kind,
         change.user_id,
-        change.sold + change.held,
+        change.sold + change.held + change.blocked,
         change.place,
         made[booking.id] if booking else None,
         booking.expires_at if booking else None,
-        capacity if booking is None and change.place is None else None,
+        capacity if _is_sized(change) else None,
+        tuple(booking.seat_ids if booking else change.seat_ids),
     )
+
+
+def _is_sized(change: Change) -> bool:
+    return change.kind in {Kind.OPENED, Kind.RESIZED, Kind.CLOSED}

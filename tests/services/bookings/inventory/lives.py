@@ -1,6 +1,6 @@
 """Made-up lives of events: few events, few users and few seats, so that all of them collide."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -19,7 +19,18 @@ from services.bookings.inventory.commands import (
     Sweep,
     Withdraw,
 )
+from services.bookings.inventory.seat_commands import (
+    BlockSeats,
+    Confirm,
+    Extend,
+    Hold,
+    Release,
+    ReleaseUser,
+)
+from services.bookings.seating.choosing import Wish
+from services.bookings.seating.plan import Plan
 from services.kit.rpc.callers import Caller
+from tests.services.bookings.seating.plans import TYPES, random_plan
 
 T = TypeVar("T")
 START = datetime(2030, 1, 1, tzinfo=UTC)
@@ -33,6 +44,9 @@ STEPS = (0, 0, 0, 1, 5, 20, 70)
 PATIENCE = (None, 0, 10, 60)
 EVENTS = 3
 LIFE = 400
+PLANS = 40
+NO_PLANS: Mapping[int, Plan] = {}
+LONG_STEPS = (0, 0, 0, 1, 5, 20, 70, 150, 400, 900)
 
 
 @dataclass(slots=True)
@@ -43,20 +57,35 @@ class Life:
     left: int
 
 
+def made_up_plans(seed: int) -> Mapping[int, Plan]:
+    """Makes up plans of 1 to about 50 seats."""
+    random = Random(seed)
+    return {number: random_plan(random) for number in range(1, PLANS + 1)}
+
+
 class Lives:
     """Makes up batches of commands. The same seed makes the same ones for the same bookings."""
 
-    def __init__(self, seed: int, bookings: Callable[[int], Sequence[int]]) -> None:
-        """`bookings` lists the numbers of an event's bookings that may be cancelled."""
+    def __init__(
+        self,
+        seed: int,
+        bookings: Callable[[int], Sequence[int]],
+        plans: Mapping[int, Plan] = NO_PLANS,
+    ) -> None:
+        """`bookings` lists the numbers of an event's bookings that may be cancelled.
+
+        With `plans` most events have assigned seats, and most commands are about these.
+        """
         self.random = Random(seed)
         self.now = START
+        self.plans = plans
         self._bookings = bookings
         self._last_event_id = 0
         self._lives = [self._born() for _ in range(EVENTS)]
 
     def batch(self) -> list[Command]:
         """Makes up a batch, some time after the last one."""
-        self.now += timedelta(seconds=self.pick(STEPS))
+        self.now += timedelta(seconds=self.pick(LONG_STEPS if self.plans else STEPS))
         count = self.pick(BATCHES)
         return [self._command() for _ in range(count)]
 
@@ -74,6 +103,8 @@ class Lives:
         chance = self.random.random()
         if not life.state.rev and chance < 0.5:
             return self._apply(life, epoch="")
+        if self.plans and self.random.random() < 0.85:
+            return self._about_seats(life)
         if chance < 0.72:
             return self._asked(event_id, chance)
         if chance < 0.85:
@@ -88,6 +119,49 @@ class Lives:
         if chance < 0.58:
             return Book(event_id, user, party, viewer)
         return Withdraw(event_id, user, viewer)
+
+    def _about_seats(self, life: Life) -> Command:
+        event_id, user = life.state.event_id, self.pick((*USERS, "acct_jo", "acct_jo"))
+        viewer = OWNER if self.random.random() < 0.1 else None
+        chance = self.random.random()
+        if chance < 0.55:
+            return self._hold(life, user, viewer)
+        if chance < 0.65:
+            return ReleaseUser(event_id, user, viewer)
+        if chance < 0.7:
+            return BlockSeats(event_id, self._some_seats(life, 3), viewer)
+        asked: Sequence[Callable[[int, int], Command]] = (Cancel, Release, Release, Confirm, Extend)
+        return self.pick(asked)(event_id, self._booking(event_id))
+
+    def _hold(self, life: Life, user: str, viewer: Viewer | None) -> Hold:
+        require_all = self.random.random() < 0.7
+        if self.random.random() < 0.6:
+            named = self._some_seats(life, 4) or (1,)
+            return Hold(life.state.event_id, user, named, require_all=require_all, viewer=viewer)
+        plan = self.plans.get(life.state.plan_id or 0)
+        sections = [None, None, None, *(plan.of_section if plan else ()), "Nowhere"]
+        count = self.pick((1, 2, 2, 2, 3, 4, 6))
+        best = Wish(
+            count,
+            self.pick((None, None, *TYPES)),
+            self.pick(sections),
+            adjacent=self.random.random() < 0.6,
+            accessible=self.pick((0, 0, 0, 0, 1)),
+        )
+        return Hold(life.state.event_id, user, best=best, viewer=viewer)
+
+    def _some_seats(self, life: Life, most: int) -> tuple[int, ...]:
+        """Picks seats, mostly next to each other, and now and then one that there is not."""
+        plan = self.plans.get(life.state.plan_id or 0)
+        last = plan.seat_count if plan else 5
+        first = 1 + int(self.random.random() * last)
+        count = int(self.random.random() * (most + 1))
+        chance = self.random.random()
+        if chance < 0.02:
+            return (first, last + 1)
+        if chance < 0.7:
+            return tuple(range(first, min(first + count, last + 1)))
+        return tuple({1 + int(self.random.random() * last) for _ in range(count)})
 
     def _booking(self, event_id: int) -> int:
         bookings = self._bookings(event_id)
@@ -123,12 +197,14 @@ class Lives:
 
     def _apply(self, life: Life, *, epoch: str, begins_epoch: bool = False) -> Apply:
         price = self.pick((None, 0, 700))
+        plan_id = self._plan(life)
+        plan = self.plans.get(plan_id or 0)
         ends = life.left < 30 and self.random.random() < 0.5
         state = EventState(
             life.state.event_id,
             life.state.rev + 1,
             "Concert",
-            self.pick(CAPACITIES),
+            plan.seat_count if plan else self.pick(CAPACITIES),
             self._status() if not ends else self.pick(("CANCELLED", "PUBLISHED")),
             deleted=ends and self.random.random() < 0.7,
             starts_at=self._moment(0.05),
@@ -139,10 +215,21 @@ class Lives:
             one_booking_per_user=self._rule(life),
             organizer_id="acct_org",
             epoch=epoch,
+            plan_id=plan_id,
+            seat_type_prices=self.pick(({}, {}, {"VIP": 900}, {"VIP": 900, "REGULAR": 0})),
+            orphan_rule=self.random.random() < 0.5,
         )
         if epoch == life.state.epoch or begins_epoch:
             life.state = state
         return Apply(state, begins_epoch)
+
+    def _plan(self, life: Life) -> int | None:
+        """Picks a plan: mostly the one that it has."""
+        if not self.plans:
+            return None
+        if life.state.rev and self.random.random() < 0.95:
+            return life.state.plan_id
+        return self.pick(tuple(self.plans)) if self.random.random() < 0.9 else None
 
     def _status(self) -> str:
         chance = self.random.random()
@@ -157,4 +244,4 @@ class Lives:
         """Picks whether users may have one booking: mostly what it was."""
         if life.state.rev and self.random.random() < 0.9:
             return life.state.one_booking_per_user
-        return self.pick((None, True, False))
+        return self.pick((None, None, None, None, True) if self.plans else (None, True, False))

@@ -7,11 +7,15 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
+from services.bookings.access import is_account
 from services.bookings.inventory import needs
+from services.bookings.inventory.changes import Booking, Entry, Recorded
 from services.bookings.inventory.commands import Command
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
-from services.bookings.inventory.stock import Booking, Entry, Past, Recorded, Stock
+from services.bookings.inventory.seat_map import BLOCKED, Block, SeatMap
+from services.bookings.inventory.stock import Past, Stock
+from services.bookings.seating.plan import map_of
 
 _NAMES = tuple(field.name for field in fields(Stock))
 COLUMNS = _NAMES[: _NAMES.index("bookings")]
@@ -35,6 +39,8 @@ class Tables:
     made: dict[int, int] = field(default_factory=dict)
     """The revisions that made the bookings."""
     ledger_length: int = 0
+    claims: dict[int, int] = field(default_factory=dict)
+    blocks: dict[int, Block] = field(default_factory=dict)
 
     def save(self, stock: Stock, now: datetime) -> None:
         """Saves what was decided."""
@@ -48,6 +54,7 @@ class Tables:
             self.inventory = (*old[:_FIRST], *stock.counters, *old[_LAST:])
         for recorded in stock.changes:
             self._save(recorded)
+        self._save_seats(stock)
         for place in stock.blocking:
             if entry := self.line.get(place):
                 self.line[place] = replace(entry, blocked_since=entry.blocked_since or now)
@@ -68,6 +75,18 @@ class Tables:
             del self.waiting[user]
         if change.place is not None:
             self._save_offer(user, change.state, booking)
+
+    def _save_seats(self, stock: Stock) -> None:
+        """Takes and frees claims, and fails unless the maps count as many."""
+        if stock.is_replanned:
+            self.claims, self.blocks = {}, {}
+        claims = stock.seats.claims()
+        for seat_id, before, after in claims:
+            assert self.claims.pop(seat_id, None) == before, "somebody else has the seat"
+            if after is not None:
+                self.claims[seat_id] = after
+        for block in stock.seats.blocks(claims):
+            self.blocks[block.number] = block
 
     def _save_booking(self, booking: Booking, rev: int) -> None:
         if booking.id not in self.bookings:
@@ -124,14 +143,33 @@ class Tables:
                 exclusive.append(booking.user_id)
         assert (sold, held, len(self.live)) == (stock.sold, stock.held, stock.live_bookings)
         assert stock.free >= 0, "oversold"
+        assert stock.blocked == list(self.claims.values()).count(BLOCKED)
         assert len(exclusive) == len(set(exclusive)), "two live bookings of one user"
         assert len(self.line) == stock.waiting
         assert self.ledger_length == stock.rev, "the ledger has gaps"
 
+    def expect_seats(self, live: Mapping[int, Sequence[int]], blocked: Iterable[int]) -> None:
+        """Fails unless claims and maps are those of the bookings, by the revisions that made them.
+
+        `live` has the seats of each.
+        """
+        seats = {each: self.made[number] for each, number in self.claims.items() if number}
+        assert seats == {seat_id: made for made, ids in live.items() for seat_id in ids}
+        assert {each for each, number in self.claims.items() if not number} == set(blocked)
+        stored = SeatMap()
+        stored.load(block[:4] for block in self.blocks.values())
+        sold = [each for booking in self.live.values() for each in self._sold(booking)]
+        assert stored.taken == map_of(self.claims) if self.claims else stored.taken == 0
+        assert stored.sold == map_of(sold)
+        assert stored.blocked == map_of(blocked)
+
+    def _sold(self, booking: Booking) -> Sequence[int]:
+        return booking.seat_ids if booking.status == "CONFIRMED" else ()
+
     def expect_no_seat_for_the_head(self) -> None:
         """Fails if seats are free that the first in the line could have."""
         stock = Stock(*self.inventory)
-        fitting = (each for each in self.line.values() if each.seat_count <= stock.capacity)
+        fitting = (each for each in self.line.values() if each.seat_count <= stock.room)
         head = next(fitting, None)
         assert head is None or head.seat_count > stock.free, "free seats, and the head fits"
 
@@ -159,6 +197,8 @@ class Memory:
                 event_id, *key = row.values()
                 if event_id in stocks:
                     _READS[name](stocks[event_id], events[event_id], *key)
+        for event_id in needs.maps(stocks):
+            _seat_blocks(stocks[event_id], events[event_id])
         for line in needs.lines(stocks, commands, now):
             self._load_line(stocks[line.event_id], line, now, identities)
         return stocks, identities
@@ -234,6 +274,24 @@ def _booked_events(stock: Stock, tables: Tables) -> None:
     stock.was_booked = bool(tables.bookings)
 
 
+def _seat_blocks(stock: Stock, tables: Tables) -> None:
+    stock.seats.load(block[:4] for block in tables.blocks.values())
+
+
+def _users_holds(stock: Stock, tables: Tables, user_id: str) -> None:
+    for booking in tables.bookings.values():
+        is_held = booking.status == "HELD"
+        has_ended = not booking.is_live and booking.expires_at is not None
+        is_asked = booking.user_id == user_id and booking.seat_ids
+        if is_asked and (is_held or (has_ended and is_account(user_id))):
+            stock.know(booking)
+
+
+def _seat_holders(stock: Stock, tables: Tables, seat_id: int) -> None:
+    if number := tables.claims.get(seat_id):
+        stock.know(tables.bookings[number])
+
+
 _READS: Mapping[str, Callable[..., None]] = {
     "exclusive_bookings": _exclusive_bookings,
     "offered_bookings": _offered_bookings,
@@ -242,4 +300,7 @@ _READS: Mapping[str, Callable[..., None]] = {
     "entries": _entries,
     "named_bookings": _named_bookings,
     "booked_events": _booked_events,
+    "seat_blocks": _seat_blocks,
+    "users_holds": _users_holds,
+    "seat_holders": _seat_holders,
 }

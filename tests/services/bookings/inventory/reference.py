@@ -20,6 +20,8 @@ from services.bookings.inventory.commands import (
     Sweep,
     Withdraw,
 )
+from services.bookings.seating.plan import Plan
+from tests.services.bookings.inventory import reference_seats
 from tests.services.bookings.inventory.reference_event import (
     NOT_FOUND,
     Answer,
@@ -34,19 +36,24 @@ NO_BOOKING: Answer = ("BOOKING_NOT_FOUND", None, None, None)
 
 @dataclass(slots=True)
 class Reference:
-    """All events, and how long offers stand."""
+    """All events, how long offers stand, and the plans of seats."""
 
     offer_seconds: int
+    plans: Mapping[int, Plan] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
 
     def decide(self, command: Command, now: datetime, made: int | None = None) -> Answer:
-        """Decides a command; `made` names the booking of a Cancel."""
+        """Decides a command; `made` names the booking of one that has its number."""
         event = self.events.get(command.event_id)
         if event is None:
             return self._open(command)
         event.settle(now)
         if isinstance(command, Cancel):
             return _cancel(event, made, now)
+        if isinstance(command, Apply):
+            return _apply(event, command, now, self.plans)
+        if type(command) in reference_seats.RULES:
+            return reference_seats.decide(event, command, now, made)
         return _RULES[type(command)](event, command, now)
 
     def _open(self, command: Command) -> Answer:
@@ -55,7 +62,9 @@ class Reference:
         state = command.state
         event = self.events[state.event_id] = Event(state, self.offer_seconds)
         event.epoch, event.judged, event.closed = state.epoch, state.rev, state.closes
-        event.tell("OPENED", capacity=state.capacity)
+        event.plan_id = None if state.closes else state.plan_id
+        event.plan = self.plans.get(event.plan_id or 0)
+        event.tell("OPENED", capacity=event.capacity)
         return ("JUDGED", 1, *event.verdict)
 
 
@@ -65,14 +74,18 @@ def _reserve(event: Event, command: Reserve, now: datetime) -> Answer:
     exclusive = event.is_exclusive(otherwise=command.exclusive)
     if exclusive and (seats := event.exclusive_of(command.user_id)):
         return ("ALREADY_BOOKED", event.rev, seats.made, None)
-    if event.line or event.taken + command.seat_count > event.state.capacity:
+    if event.line or event.taken + command.seat_count > event.room:
         return ("SOLD_OUT", event.rev, None, None)
-    seats = event.give("RESERVED", command.user_id, command.seat_count, exclusive=exclusive)
-    return _booked(event, seats)
+    return _booked(event, _give(event, command.user_id, command.seat_count, exclusive=exclusive))
+
+
+def _give(event: Event, user: str, count: int, *, exclusive: bool) -> Seats:
+    return event.give("RESERVED", user, count, exclusive=exclusive, ids=event.best(count))
 
 
 def _booked(event: Event, seats: Seats) -> Answer:
-    return ("BOOKED", event.rev, seats.made, seats.user, seats.count, seats.price, "CONFIRMED")
+    booked = (seats.made, seats.user, seats.count, seats.price, "CONFIRMED", seats.ids)
+    return ("BOOKED", event.rev, *booked)
 
 
 def _book(event: Event, command: Book, now: datetime) -> Answer:
@@ -85,14 +98,14 @@ def _book(event: Event, command: Book, now: datetime) -> Answer:
     exclusive = event.is_exclusive(otherwise=True)
     if exclusive and (had := event.exclusive_of(user)):
         return ("ALREADY_BOOKED", event.rev, had.made, None)
-    if not event.line and event.taken + count <= event.state.capacity:
-        return _booked(event, event.give("RESERVED", user, count, exclusive=exclusive))
+    if not event.line and event.taken + count <= event.room:
+        return _booked(event, _give(event, user, count, exclusive=exclusive))
     return _join(event, user, count)
 
 
 def _accept(event: Event, seats: Seats) -> Answer:
     place, seats.place, seats.ends_at = seats.place, None, None
-    event.tell("ACCEPTED", seats.user, place=place, made=seats.made)
+    event.tell("ACCEPTED", seats.user, place=place, made=seats.made, ids=seats.ids)
     return _booked(event, seats)
 
 
@@ -100,7 +113,7 @@ def _join(event: Event, user: str, count: int) -> Answer:
     for position, party in enumerate(event.line, start=1):
         if party.user == user:
             return ("ALREADY_WAITING", event.rev, None, position)
-    if count > event.state.capacity and count > 1:
+    if count > event.capacity and count > 1:
         return ("SOLD_OUT", event.rev, None, None)
     event.last_place += 1
     event.line.append(Party(event.last_place, user, count))
@@ -114,7 +127,10 @@ def _cancel(event: Event, made: int | None, now: datetime) -> Answer:
         return ("ALREADY_CANCELLED", event.rev, None, None)
     if made is None:
         return NO_BOOKING
-    event.end("CANCELLED", event.live[made])
+    ended = event.live[made]
+    event.end("CANCELLED", ended)
+    if ended.ends_at is not None:
+        event.let_go.append((ended.user, now))
     return ("CANCELLED", event.rev, made, event.serve_line(now))
 
 
@@ -139,7 +155,7 @@ def _withdraw(event: Event, command: Withdraw, now: datetime) -> Answer:
     return NO_BOOKING
 
 
-def _apply(event: Event, command: Apply, now: datetime) -> Answer:
+def _apply(event: Event, command: Apply, now: datetime, plans: Mapping[int, Plan]) -> Answer:
     state = command.state
     is_news = state.rev > event.judged if state.epoch == event.epoch else command.begins_epoch
     if not is_news:
@@ -149,7 +165,7 @@ def _apply(event: Event, command: Apply, now: datetime) -> Answer:
     if refusal := _refusal(event, state):
         event.verdict = ("REFUSED", refusal, 0)
         return ("JUDGED", event.rev, *event.verdict)
-    event.verdict = ("APPLIED", "", _put_in_force(event, state))
+    event.verdict = ("APPLIED", "", _put_in_force(event, state, plans))
     rev = event.rev
     event.serve_line(now)
     return ("JUDGED", rev, *event.verdict)
@@ -162,24 +178,34 @@ def _refusal(event: Event, state: EventState) -> str:
         return "CAPACITY_BELOW_BOOKED"
     is_withdrawn = state.status == "DRAFT" and event.state.status != "DRAFT" and event.live
     is_other_rule = state.one_booking_per_user != event.state.one_booking_per_user
+    is_other_rule = is_other_rule or state.plan_id != event.plan_id
     if event.closed or is_withdrawn or (is_other_rule and event.had_any):
         return "INVALID_TRANSITION"
     return ""
 
 
-def _put_in_force(event: Event, state: EventState) -> int:
+def _put_in_force(event: Event, state: EventState, plans: Mapping[int, Plan]) -> int:
     """Takes over a state; returns how many bookings it ended."""
-    is_resized, ended = state.capacity != event.state.capacity, 0
+    capacity, ended = event.capacity, 0
+    if state.plan_id != event.plan_id and not state.closes:
+        if event.blocked:
+            event.tell("UNBLOCKED", count=-len(event.blocked), ids=event.blocked)
+            event.blocked = set()
+        event.plan_id, event.plan = state.plan_id, plans.get(state.plan_id or 0)
+    elif state.closes:
+        event.plan = None
     event.state = state
     if event.frozen == "CATALOGUE":
         event.frozen = ""
     if state.closes and not event.closed:
         ended = len(event.live)
-        event.tell("CLOSED", count=-event.taken, capacity=state.capacity)
+        gone = event.taken + len(event.blocked)
+        event.tell("CLOSED", count=-gone, capacity=state.capacity)
+        event.blocked = set()
         event.over.update(event.live)
         event.live, event.line, event.look_at, event.closed = {}, [], None, True
-    elif is_resized:
-        event.tell("RESIZED", capacity=state.capacity)
+    elif event.capacity != capacity:
+        event.tell("RESIZED", capacity=event.capacity)
     return ended
 
 
@@ -206,7 +232,6 @@ _RULES: Mapping[type[Command], Callable[[Event, Any, datetime], Answer]] = {
     Reserve: _reserve,
     Book: _book,
     Withdraw: _withdraw,
-    Apply: _apply,
     Sweep: _sweep,
     Freeze: _freeze,
     SetSkipFit: _set_skip_fit,

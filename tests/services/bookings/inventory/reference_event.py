@@ -1,16 +1,21 @@
 """An event of the reference: who has seats, who waits, and all that ever happened."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from services.bookings.access import Viewer
 from services.bookings.inventory.commands import EventState
+from services.bookings.seating.choosing import Wish
+from services.bookings.seating.plan import Plan
+from tests.services.bookings.seating import naive
 
 Answer: TypeAlias = tuple[object, ...]
 """What came of a command and the revision, then what else there is to say about it."""
 Told: TypeAlias = tuple[object, ...]
-"""A row of the ledger: revision, kind, user, seats, place, booking, when it ends, capacity."""
+"""A row of the ledger: revision, kind, user, number of seats, place, booking, when it ends,
+capacity, and which seats."""
 NOT_FOUND: Answer = ("EVENT_NOT_FOUND", None, None, None)
 
 
@@ -18,7 +23,7 @@ NOT_FOUND: Answer = ("EVENT_NOT_FOUND", None, None, None)
 class Seats:
     """A booking, named by the revision that made it.
 
-    `place` is the place in the line that it is offered to, `ends_at` when the offer ends.
+    `place` is the place in the line that it is offered to, `ends_at` when the offer or hold ends.
     """
 
     made: int
@@ -28,6 +33,9 @@ class Seats:
     price: int | None
     ends_at: datetime | None = None
     place: int | None = None
+    ids: tuple[int, ...] = ()
+    made_at: datetime | None = None
+    extended: bool = False
 
 
 @dataclass(slots=True)
@@ -46,12 +54,16 @@ class Event:
 
     state: EventState
     offer_seconds: int
+    plan_id: int | None = None
+    plan: Plan | None = None
     epoch: str = ""
     judged: int = 0
     verdict: tuple[str, str, int] = ("APPLIED", "", 0)
     rev: int = 0
     live: dict[int, Seats] = field(default_factory=dict)
     over: set[int] = field(default_factory=set)
+    seated: set[int] = field(default_factory=set)
+    """All bookings of assigned seats, whatever became of them."""
     line: list[Party] = field(default_factory=list)
     last_place: int = 0
     had_any: set[str] = field(default_factory=set)
@@ -62,7 +74,26 @@ class Event:
     skip_fit: int | None = None
     look_at: datetime | None = None
     """When to look for offers that have ended: no later than the first of them does."""
+    blocked: set[int] = field(default_factory=set)
+    let_go: list[tuple[str, datetime]] = field(default_factory=list)
+    """Who let a hold of seats end, and when."""
     told: list[Told] = field(default_factory=list)
+
+    @property
+    def capacity(self) -> int:
+        """How many seats there are."""
+        return self.plan.seat_count if self.plan else self.state.capacity
+
+    @property
+    def room(self) -> int:
+        """How many of them are for sale."""
+        return self.capacity - len(self.blocked)
+
+    @property
+    def free(self) -> set[int]:
+        """The assigned seats that nobody has."""
+        every = set(range(1, self.plan.seat_count + 1)) if self.plan else set()
+        return every.difference(self.blocked, *(seats.ids for seats in self.live.values()))
 
     @property
     def taken(self) -> int:
@@ -82,10 +113,12 @@ class Event:
         made: int | None = None,
         ends_at: datetime | None = None,
         capacity: int | None = None,
+        ids: Iterable[int] = (),
     ) -> None:
         """Adds a row to the ledger."""
         self.rev += 1
-        self.told.append((self.rev, kind, user, count, place, made, ends_at, capacity))
+        row = (self.rev, kind, user, count, place, made, ends_at, capacity, tuple(sorted(ids)))
+        self.told.append(row)
 
     def objection(self, now: datetime, viewer: Viewer | None) -> Answer | None:
         """Returns why nothing is sold; None while the event is on sale."""
@@ -126,14 +159,17 @@ class Event:
         exclusive: bool,
         place: int | None = None,
         ends_at: datetime | None = None,
+        ids: Iterable[int] = (),
     ) -> Seats:
         """Gives somebody seats: they are offered to `place` of the line if that ever ends."""
-        each = self.state.price_amount_minor
-        price = None if each is None else each * count
-        self.tell(kind, user, count, place=place, made=self.rev + 1, ends_at=ends_at)
+        ids = tuple(sorted(ids))
+        price = self.price(count, ids)
+        self.tell(kind, user, count, place=place, made=self.rev + 1, ends_at=ends_at, ids=ids)
         offered = None if ends_at is None else place
-        seats = Seats(self.rev, user, count, exclusive, price, ends_at, offered)
+        seats = Seats(self.rev, user, count, exclusive, price, ends_at, offered, ids)
         self.live[self.rev] = seats
+        if ids:
+            self.seated.add(self.rev)
         self.had_any.add(user)
         if exclusive:
             self.had_exclusive.add(user)
@@ -143,8 +179,25 @@ class Event:
         """Takes seats away from whoever has them."""
         del self.live[seats.made]
         self.over.add(seats.made)
-        told = {"place": seats.place, "made": seats.made}
-        self.tell(kind, seats.user, -seats.count, ends_at=seats.ends_at, **told)
+        self.tell(
+            kind, seats.user, -seats.count, place=seats.place, made=seats.made,
+            ends_at=seats.ends_at, ids=seats.ids,
+        )  # fmt: skip
+
+    def best(self, count: int) -> list[int]:
+        """Chooses the best seats that are left; none where seats are not assigned."""
+        if self.plan is None:
+            return []
+        found = naive.choose(self.plan, self.free, Wish(count, adjacent=False))
+        assert found is not None
+        return found
+
+    def price(self, count: int, ids: Sequence[int]) -> int | None:
+        """Adds up what seats cost."""
+        each, kinds = self.state.price_amount_minor, self.state.seat_type_prices
+        if each is None or self.plan is None:
+            return None if each is None else each * count
+        return sum(kinds.get(self.plan.seat(seat_id).type, each) for seat_id in ids)
 
     def settle(self, now: datetime) -> None:
         """Ends the offers whose time is over, and serves the line."""
@@ -154,6 +207,7 @@ class Event:
         for seats in list(self.live.values()):
             if seats.ends_at is not None and seats.ends_at <= now:
                 self.end("EXPIRED", seats)
+                self.let_go.append((seats.user, seats.ends_at))
             elif seats.ends_at is not None:
                 self.look_at = min(self.look_at or seats.ends_at, seats.ends_at)
         self.serve_line(now)
@@ -168,13 +222,13 @@ class Event:
         if self.objection(now, None):
             return served
         for party in list(self.line):
-            free = self.state.capacity - self.taken
+            free = self.room - self.taken
             if free <= 0:
                 break
             if party.count <= free:
                 self.serve(party, now)
                 served += 1
-            elif party.count <= self.state.capacity and not passes:
+            elif party.count <= self.room and not passes:
                 if not self.may_be_passed(party, now):
                     break
                 passes = True
@@ -191,14 +245,17 @@ class Event:
         """Sells seats to somebody in the line, or offers them if they cost something."""
         self.line.remove(party)
         exclusive, place = self.is_exclusive(otherwise=True), party.place
-        if not self.state.price_amount_minor:
-            self.give("SERVED", party.user, party.count, exclusive=exclusive, place=place)
+        ids = self.best(party.count)
+        if not self.price(party.count, ids):
+            self.give("SERVED", party.user, party.count, exclusive=exclusive, place=place, ids=ids)
             return
         ends_at = now + timedelta(seconds=self.offer_seconds)
         for end in (self.state.starts_at, self.state.sales_close_at):
             if end is not None and end < ends_at:
                 ends_at = end
-        self.give(
-            "OFFERED", party.user, party.count, exclusive=exclusive, place=place, ends_at=ends_at
-        )
+        offer = self.give(
+            "OFFERED", party.user, party.count, exclusive=exclusive, place=place, ends_at=ends_at,
+            ids=ids,
+        )  # fmt: skip
+        offer.made_at = now
         self.look_at = min(self.look_at or ends_at, ends_at)

@@ -4,7 +4,7 @@ What the replicas decided side by side has an order all the same, which the revi
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -22,20 +22,35 @@ from services.bookings.inventory.commands import (
     Reserve,
     Withdraw,
 )
+from services.bookings.inventory.seat_commands import (
+    Confirm,
+    Extend,
+    Hold,
+    Release,
+    ReleaseUser,
+)
 from services.bookings.reservations import messages
+from services.bookings.seating.plan import Plan
 from services.bookings.waiting_list import messages as waiting_list_messages
 from services.kit.database.idempotency import Key, fingerprint
 from services.kit.rpc.errors import IdempotencyKeyReused, Refusal, RequestInProgress
 from tests.conftest import Database
-from tests.services.bookings.inventory.comparison import answer_of
-from tests.services.bookings.inventory.lives import OFFER_SECONDS, Lives
+from tests.services.bookings.inventory.comparison import BY_NUMBER, answer_of
+from tests.services.bookings.inventory.lives import NO_PLANS, OFFER_SECONDS, Lives
 from tests.services.bookings.inventory.reference import Reference
 from tests.services.bookings.inventory.reference_event import Answer
 
 ROUND = 80
 GROUPS = (1, 1, 1, 2, 8)
 # What tells the order among the outcomes of the same revision: these made it.
-CHANGES = frozenset({"BOOKED", "WAITING", "CANCELLED", "LEFT"})
+CHANGES = frozenset({"BOOKED", "WAITING", "CANCELLED", "LEFT", "SEATED", "RELEASED"})
+SIDE_BY_SIDE = Reserve | Book | Withdraw | Cancel | Hold | Release | ReleaseUser | Confirm | Extend
+ANSWERS: Mapping[type[Command], transaction.Answer] = {
+    Reserve: messages.create_response,
+    Book: partial(waiting_list_messages.book_response, "concert"),
+    Withdraw: waiting_list_messages.cancel_response,
+    Cancel: messages.cancel_response,
+}
 NOT_KEPT = frozenset({"EVENT_NOT_FOUND", "UNAVAILABLE"})
 
 
@@ -50,7 +65,8 @@ class Asked:
 class Replicas:
     """Lives of events that follow from a seed, decided by replicas that know nothing of each other.
 
-    `pause_seconds` is how long a decision takes at least.
+    `pause_seconds` is how long a decision takes at least. With `plans`, which the replicas have,
+    most events have assigned seats.
     """
 
     def __init__(
@@ -59,13 +75,14 @@ class Replicas:
         inventories: Sequence[Inventory],
         seed: int,
         pause_seconds: float = 0,
+        plans: Mapping[int, Plan] = NO_PLANS,
     ) -> None:
         self._compared = 0
         self._database = database
         self._inventories = inventories
         self._pause_seconds = pause_seconds
-        self._reference = Reference(OFFER_SECONDS)
-        self._lives = Lives(seed, self._bookings)
+        self._reference = Reference(OFFER_SECONDS, plans)
+        self._lives = Lives(seed, self._bookings, plans)
         self._made: dict[int, dict[int, int]] = {}
         self._kept: list[Asked] = []
 
@@ -80,8 +97,8 @@ class Replicas:
         while len(commands) < ROUND:
             commands += self._lives.batch()
         self._stop_the_clock(self._lives.now)
-        shared = [c for c in commands if isinstance(c, Reserve | Book | Withdraw | Cancel)]
-        states = [command for command in commands if command not in shared]
+        shared = [command for command in commands if isinstance(command, SIDE_BY_SIDE)]
+        states = [command for command in commands if not isinstance(command, SIDE_BY_SIDE)]
         decided = await self._in_turn(states)
         side_by_side = await self._side_by_side([self._ask(command) for command in shared])
         self._expect_same(decided, sorted_by_event=False)
@@ -111,7 +128,8 @@ class Replicas:
 
     def _ask(self, command: Command) -> Ask:
         """Asks for a command, now and then with an idempotency key."""
-        return Ask(command) if self._lives.random.random() < 0.7 else keyed(command, self._name())
+        is_keyed = type(command) in ANSWERS and self._lives.random.random() < 0.3
+        return keyed(command, self._name()) if is_keyed else Ask(command)
 
     def _name(self) -> str:
         return f"{self._lives.random.getrandbits(64):x}"
@@ -164,8 +182,8 @@ class Replicas:
             answered.sort(key=lambda each: _order(each[1]))
         for command, answer in answered:
             made = self._made.get(command.event_id, {})
-            cancelled = made.get(command.booking_id) if isinstance(command, Cancel) else None
-            expected = self._reference.decide(command, self._lives.now, cancelled)
+            named = made.get(command.booking_id) if isinstance(command, BY_NUMBER) else None
+            expected = self._reference.decide(command, self._lives.now, named)
             assert answer == expected, f"{command}: {answer}, expected {expected}"
 
     def _answer(self, asked: Asked) -> Answer:
@@ -175,7 +193,7 @@ class Replicas:
         with psycopg.connect(self._database.owner_dsn) as connection:
             rows = connection.execute(
                 "SELECT event_id, booking_id, rev FROM bookings.ledger WHERE event_id = ANY (%s)"
-                " AND kind IN ('RESERVED', 'SERVED', 'OFFERED') ORDER BY event_id, rev",
+                " AND kind IN ('RESERVED', 'SERVED', 'OFFERED', 'HELD') ORDER BY event_id, rev",
                 [list(event_ids)],
             )
             for event_id, booking_id, rev in rows:
@@ -186,15 +204,16 @@ class Replicas:
             for event_id in event_ids & self._reference.events.keys():
                 made = self._made.get(event_id, {})
                 rows = connection.execute(
-                    "SELECT rev, kind, user_id, seats, place, booking_id, capacity"
+                    "SELECT rev, kind, user_id, seats, place, booking_id, capacity,"
+                    " coalesce(seat_ids, '{}')"
                     " FROM bookings.ledger WHERE event_id = %s ORDER BY rev",
                     [event_id],
                 ).fetchall()
                 told = self._reference.events[event_id].told
                 assert [
-                    (*row, made[booking_id] if booking_id else None, capacity)
-                    for *row, booking_id, capacity in rows
-                ] == [(*row, booking, capacity) for *row, booking, _, capacity in told]
+                    (*row, made[booking_id] if booking_id else None, capacity, tuple(seat_ids))
+                    for *row, booking_id, capacity, seat_ids in rows
+                ] == [(*row[:6], *row[7:]) for row in told]
 
     async def _expect_repeated(self) -> None:
         """Fails unless a key that was used gets its answer again, and for nothing else."""
@@ -210,15 +229,9 @@ class Replicas:
 
 def keyed(command: Command, name: str) -> Ask:
     """Asks for a command with an idempotency key."""
-    answers: dict[type[Command], transaction.Answer] = {
-        Reserve: messages.create_response,
-        Book: partial(waiting_list_messages.book_response, "concert"),
-        Withdraw: waiting_list_messages.cancel_response,
-        Cancel: messages.cancel_response,
-    }
     operation = type(command).__name__
     key = Key("service", operation, name, fingerprint(operation, command))
-    return Ask(command, key, answers[type(command)])
+    return Ask(command, key, ANSWERS[type(command)])
 
 
 async def _decided(inventory: Inventory, asks: Sequence[Ask]) -> list[Asked]:

@@ -12,6 +12,7 @@ from services.bookings.inventory.commands import (
     Cancelled,
     Command,
     Judgement,
+    Later,
     LeftLine,
     Outcome,
     Reserve,
@@ -48,7 +49,7 @@ class Memory:
         for stock in self.stocks.values():
             _note_blocked(stock, self.now)
             expect_sound(stock)
-        return outcomes
+        return [outcome for outcome in outcomes if not isinstance(outcome, Later)]
 
     def told(self, *commands: Command) -> list[object]:
         """Decides a batch; returns positions and reasons, see asking.told."""

@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from services.bookings.inventory import needs, reserving, waiting
+from services.bookings.inventory.changes import Entry
 from services.bookings.inventory.commands import Apply, Book, Booked, EventState, Withdraw
-from services.bookings.inventory.stock import Entry, Stock
+from services.bookings.inventory.stock import Stock
 from tests.services.bookings.inventory.comparison import Comparison
 from tests.services.bookings.inventory.lives import START
 

@@ -8,9 +8,17 @@ import pytest
 
 from services.bookings.errors import SoldOut
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import Book, Done, Outcome, Replayed, Reserve
+from services.bookings.inventory.commands import (
+    LATER,
+    Book,
+    Done,
+    Later,
+    Outcome,
+    Replayed,
+    Reserve,
+)
 from services.bookings.inventory.lane import AT_ONCE, Lane
-from services.bookings.inventory.transaction import LATER, Ask, Later
+from services.bookings.inventory.transaction import Ask
 from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, OutcomeUnknown, Unavailable
 

@@ -7,7 +7,7 @@ from services import bookings
 SERVICE = Path(bookings.__file__).parent
 WRITE = re.compile(
     r"\b(INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|TRUNCATE|COPY)\s+(?:ONLY\s+)?(?:bookings\.)?"
-    r"(inventory|bookings|waiting_list|ledger|notices|idempotency)\b"
+    r"(inventory|bookings|waiting_list|ledger|notices|idempotency|seat_claims|seat_blocks)\b"
 )
 SAVED = {
     ("INSERT INTO", "inventory"),
@@ -18,6 +18,12 @@ SAVED = {
     ("UPDATE", "waiting_list"),
     ("INSERT INTO", "ledger"),
     ("INSERT INTO", "notices"),
+    ("INSERT INTO", "seat_claims"),
+    ("UPDATE", "seat_claims"),
+    ("DELETE FROM", "seat_claims"),
+    ("INSERT INTO", "seat_blocks"),
+    ("UPDATE", "seat_blocks"),
+    ("DELETE FROM", "seat_blocks"),
 }
 
 

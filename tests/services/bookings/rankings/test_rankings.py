@@ -9,7 +9,7 @@ import pytest
 
 from services import bookings
 from services.bookings.inventory import Inventory
-from services.bookings.inventory.stock import Booking
+from services.bookings.inventory.changes import Booking
 from services.bookings.rankings.rankings import SQL, Rankings, TopUser, first_day
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations

@@ -10,8 +10,8 @@ from boxoffice.bookings.v1 import bookings_pb2
 from services.bookings.access import Viewer
 from services.bookings.errors import AlreadyCancelled, BookingNotFound
 from services.bookings.inventory import Inventory
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Booked, Replayed
-from services.bookings.inventory.stock import Booking
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellation, Cancellations
 from services.bookings.reservations.reservations import Reservations

@@ -14,7 +14,7 @@ from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
 from services.bookings.inventory import inventory as inventory_module
-from services.bookings.inventory.stock import Booking
+from services.bookings.inventory.changes import Booking
 from services.bookings.rankings import rankings as rankings_module
 from services.bookings.reservations import reading as bookings_module
 from services.bookings.reservations.reading import BookingDetails, Bookings

@@ -40,6 +40,24 @@ def leaves_orphan(plan: Plan, free: set[int], group: Sequence[int]) -> bool:
     )
 
 
+def stranded(plan: Plan, free: set[int], asked: Sequence[int]) -> list[int]:
+    """Lists the seats that a choice would leave alone, if its run has better ones for it."""
+    run, count = run_of(plan, asked[0]), len(asked)
+    is_group = asked[-1] in run and asked[-1] - asked[0] == count - 1
+    if not is_group or not leaves_orphan(plan, free, asked):
+        return []
+    kind = plan.seat(asked[0]).type
+    same = {seat_id for seat_id in free.intersection(run) if plan.seat(seat_id).type == kind}
+    if all(leaves_orphan(plan, free, group) for group in groups(plan, same, count)):
+        return []
+    rest = [seat_id for seat_id in run if seat_id in free and seat_id not in asked]
+    return [
+        beside
+        for beside in (asked[0] - 1, asked[-1] + 1)
+        if beside in rest and beside - 1 not in rest and beside + 1 not in rest
+    ]
+
+
 def cost(plan: Plan, group: Sequence[int]) -> int:
     """Sums the squared distances of seats to the focal point."""
     x, y = plan.focal_point
@@ -79,6 +97,7 @@ def _stages(plan: Plan, free: set[int], wish: Wish) -> Iterator[set[int]]:
     yield wanted - places_too
     if wish.section is None and not wish.accessible:
         yield places
+    yield wanted
 
 
 def _choose(plan: Plan, free: set[int], allowed: set[int], wish: Wish) -> list[int] | None:

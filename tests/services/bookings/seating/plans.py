@@ -1,10 +1,26 @@
 """Plans made up at random."""
 
+from collections.abc import Mapping
 from random import Random
 
 from services.bookings.seating.plan import Area, Plan, Row
 
 TYPES = ("REGULAR", "VIP", "DELUXE")
+
+
+class LoadedPlans:
+    """Plans that are all in memory."""
+
+    def __init__(self, plans: Mapping[int, Plan]) -> None:
+        self._plans = plans
+
+    def loaded(self, plan_id: int) -> Plan | None:
+        """Returns a plan."""
+        return self._plans.get(plan_id)
+
+    async def load(self, plan_id: int) -> None:
+        """Fails: whatever is not there cannot be loaded."""
+        raise LookupError(plan_id)
 
 
 def random_plan(random: Random) -> Plan:

@@ -1,0 +1,120 @@
+"""Holding seats: those that are named or the best ones, all or nothing, for a while."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.bookings.access import is_account
+from services.bookings.errors import (
+    AlreadyBooked,
+    ScreeningNotFound,
+    SeatNotFound,
+    SeatsUnavailable,
+    TooManyHolds,
+)
+from services.bookings.inventory.changes import Booking, Change, Kind
+from services.bookings.inventory.commands import Outcome
+from services.bookings.inventory.reserving import (
+    Context,
+    is_exclusive,
+    is_hidden,
+    objection,
+    sold_out,
+)
+from services.bookings.inventory.seat_commands import Hold, Seated
+from services.bookings.inventory.seats import free_map, total_price
+from services.bookings.inventory.shortages import shortage_of_best, shortage_of_named, stranding
+from services.bookings.inventory.stock import Stock
+from services.bookings.seating.choosing import Wish, choose
+from services.bookings.seating.plan import Plan, map_of, seats_of
+from services.kit.rpc.errors import Refusal
+
+
+def hold(stock: Stock, command: Hold, context: Context) -> Outcome:
+    """Holds seats, unless the event, the user or others have something against it."""
+    plan = stock.plan
+    if plan is None or is_hidden(stock, command.viewer):
+        return ScreeningNotFound()
+    refusal = objection(stock, context.now, command.viewer) or _unknown(stock, plan, command)
+    if refusal := refusal or _excess(stock, command, context):
+        return refusal
+    if stock.waiting or stock.free <= 0:
+        return sold_out(stock, command.seat_count)
+    if command.best is not None:
+        return _hold_best(stock, plan, command, command.best, context)
+    return _hold_named(stock, plan, command, context)
+
+
+def _unknown(stock: Stock, plan: Plan, command: Hold) -> Refusal | None:
+    """Refuses seats and sections that the room does not have."""
+    unknown = [seat_id for seat_id in command.seat_ids if seat_id > plan.seat_count]
+    section = command.best.section if command.best else None
+    if unknown or (section is not None and section not in plan.of_section):
+        return SeatNotFound(sorted(unknown), inventory_revision=stock.rev)
+    return None
+
+
+def _excess(stock: Stock, command: Hold, context: Context) -> Refusal | None:
+    """Refuses a user who may have one booking and has it, or who holds or has let go too much."""
+    exclusive = is_exclusive(stock, otherwise=False)
+    if exclusive and (existing := stock.exclusive_of(command.user_id)):
+        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    limits, now = context.limits, context.now
+    held = [booking for booking in stock.live_of(command.user_id) if booking.status == "HELD"]
+    count = sum(booking.seat_count for booking in held) + command.seat_count
+    if count > limits.seats:
+        return TooManyHolds(inventory_revision=stock.rev)
+    since = now - timedelta(seconds=limits.ended_within_seconds)
+    if is_account(command.user_id) and stock.ended_since(command.user_id, since) >= limits.ended:
+        return TooManyHolds(inventory_revision=stock.rev)
+    return None
+
+
+def _hold_best(
+    stock: Stock, plan: Plan, command: Hold, wish: Wish, context: Context
+) -> Seated | Refusal:
+    free = free_map(stock)
+    if chosen := choose(plan, free, wish):
+        return _held(stock, command, chosen, context)
+    shortage = shortage_of_best(plan, free, wish, suggests=command.suggests_alternatives)
+    return SeatsUnavailable(shortage, inventory_revision=stock.rev)
+
+
+def _hold_named(stock: Stock, plan: Plan, command: Hold, context: Context) -> Seated | Refusal:
+    """Holds the seats that are named; all of them, or without `require_all` those that are free."""
+    free, wanted = free_map(stock), map_of(command.seat_ids)
+    missing = wanted & ~free
+    if missing and (command.require_all or missing == wanted):
+        return SeatsUnavailable(shortage_of_named(stock, command), inventory_revision=stock.rev)
+    chosen = seats_of(wanted & free)
+    if stock.orphan_rule and (shortage := stranding(plan, free, chosen)):
+        return SeatsUnavailable(shortage, inventory_revision=stock.rev)
+    return _held(stock, command, chosen, context, unavailable=seats_of(missing))
+
+
+def _held(
+    stock: Stock,
+    command: Hold,
+    seat_ids: Sequence[int],
+    context: Context,
+    unavailable: Sequence[int] = (),
+) -> Seated:
+    number, reference = context.identities.take()
+    ends_at = context.now + timedelta(seconds=context.limits.seconds)
+    count = len(seat_ids)
+    booking = Booking(
+        stock.event_id,
+        number,
+        reference,
+        command.user_id,
+        "HELD",
+        is_exclusive(stock, otherwise=False),
+        count,
+        total_price(stock, count, seat_ids),
+        stock.price_currency,
+        context.now,
+        ends_at,
+        seat_ids=tuple(seat_ids),
+    )
+    stock.record(Change(Kind.HELD, command.user_id, booking, held=count, live=1))
+    stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
+    return Seated(booking, stock.rev, unavailable)

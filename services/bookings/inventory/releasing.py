@@ -1,0 +1,96 @@
+"""What becomes of holds: they are released, confirmed, or made longer."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from services.bookings.errors import (
+    HoldEnded,
+    InvalidTransition,
+    ReservationNotFound,
+    ScreeningNotFound,
+)
+from services.bookings.inventory.cancelling import end
+from services.bookings.inventory.changes import Booking, Change, Kind
+from services.bookings.inventory.commands import Outcome
+from services.bookings.inventory.reserving import Context, is_hidden
+from services.bookings.inventory.seat_commands import (
+    Confirm,
+    Extend,
+    Release,
+    Released,
+    ReleaseUser,
+    Seated,
+)
+from services.bookings.inventory.stock import Stock
+from services.bookings.inventory.waiting import accept, promote
+from services.kit.rpc.errors import Refusal
+
+
+def release(stock: Stock, command: Release, context: Context) -> Outcome:
+    """Frees the seats of a hold; none if it is over."""
+    booking = _reservation(stock, command.booking_id)
+    if isinstance(booking, Refusal):
+        return booking
+    if stock.is_closed or not booking.is_live:
+        return Released(0, stock.rev)
+    if booking.status == "CONFIRMED":
+        return InvalidTransition(inventory_revision=stock.rev)
+    return _release(stock, [booking], context)
+
+
+def release_user(stock: Stock, command: ReleaseUser, context: Context) -> Outcome:
+    """Frees the seats of all holds of a user."""
+    if stock.plan_id is None or is_hidden(stock, command.viewer):
+        return ScreeningNotFound()
+    live = () if stock.is_closed else stock.live_of(command.user_id)
+    holds = [booking for booking in live if booking.status == "HELD" and booking.seat_ids]
+    return _release(stock, sorted(holds, key=lambda booking: booking.id), context)
+
+
+def confirm(stock: Stock, command: Confirm, _: Context) -> Outcome:
+    """Turns a hold into a booking that lasts; a booking that is confirmed stays as it is."""
+    booking = _lasting(stock, command.booking_id)
+    if isinstance(booking, Refusal):
+        return booking
+    if booking.place is not None:
+        return Seated(accept(stock, booking).booking, stock.rev)
+    if booking.status == "CONFIRMED":
+        return Seated(booking, stock.rev, changed=False)
+    count = booking.seat_count
+    confirmed = replace(booking, status="CONFIRMED", expires_at=None)
+    stock.record(Change(Kind.CONFIRMED, booking.user_id, confirmed, sold=count, held=-count))
+    return Seated(confirmed, stock.rev)
+
+
+def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
+    """Makes a hold longer; one that was extended or confirmed stays as it is."""
+    booking = _lasting(stock, command.booking_id)
+    if isinstance(booking, Refusal):
+        return booking
+    if booking.expires_at is None or booking.extended_at is not None:
+        return Seated(booking, stock.rev, changed=False)
+    latest = booking.created_at + timedelta(seconds=context.limits.extended_seconds)
+    extended = replace(booking, expires_at=max(booking.expires_at, latest), extended_at=context.now)
+    stock.record(Change(Kind.EXTENDED, booking.user_id, extended))
+    return Seated(extended, stock.rev)
+
+
+def _reservation(stock: Stock, booking_id: int) -> Booking | Refusal:
+    booking = stock.bookings.get(booking_id)
+    return booking if booking is not None and booking.seat_ids else ReservationNotFound()
+
+
+def _lasting(stock: Stock, booking_id: int) -> Booking | Refusal:
+    """Returns a reservation that has not ended."""
+    booking = _reservation(stock, booking_id)
+    if isinstance(booking, Booking) and (stock.is_closed or not booking.is_live):
+        return HoldEnded(inventory_revision=stock.rev)
+    return booking
+
+
+def _release(stock: Stock, holds: list[Booking], context: Context) -> Released:
+    for booking in holds:
+        end(stock, booking, context.now)
+    rev = stock.rev
+    count = sum(booking.seat_count for booking in holds)
+    return Released(count, rev, promote(stock, context) if holds else 0)

@@ -1,0 +1,40 @@
+"""Choosing and pricing assigned seats. Events without a plan have none."""
+
+from collections.abc import Sequence
+
+from services.bookings.errors import Contradiction
+from services.bookings.inventory.stock import Stock
+from services.bookings.seating.choosing import Wish, choose
+
+
+def free_map(stock: Stock) -> int:
+    """Returns the map of the seats of an event that nobody has and that are not blocked."""
+    return 0 if stock.plan is None else stock.plan.every_seat & ~stock.seats.taken
+
+
+def best_seats(stock: Stock, count: int) -> Sequence[int]:
+    """Chooses seats that are known to be free: next to each other if possible, else apart.
+
+    Returns none for an event without assigned seats. Raises Contradiction if fewer are free than
+    the counters say.
+    """
+    if stock.plan is None:
+        return ()
+    found = choose(stock.plan, free_map(stock), Wish(count, adjacent=False))
+    if found is None:
+        raise Contradiction(f"event {stock.event_id} has fewer free seats than it counts")
+    return tuple(found)
+
+
+def total_price(stock: Stock, seat_count: int, seat_ids: Sequence[int] = ()) -> int | None:
+    """Computes the price of seats in minor units; None for an event without a price.
+
+    Assigned seats may have a price of their type.
+    """
+    each = stock.price_amount_minor
+    if each is None:
+        return None
+    prices = stock.seat_type_prices
+    if stock.plan is None or not prices:
+        return each * seat_count
+    return sum(prices.get(stock.plan.type_of(seat_id), each) for seat_id in seat_ids)
