@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from boxoffice.bookings.v1 import seats_pb2
 from services.bookings.access import Viewer
 from services.bookings.asks import expect
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.seat_commands import Hold, Released, Seated, SeatsBlocked
-from services.bookings.inventory.stock import Booking
 from services.bookings.seating.choosing import Wish
 from services.bookings.seats.screening import SeatReservation
 from services.kit.rpc.errors import ValidationFailed, Violation
