@@ -170,6 +170,7 @@ def _endpoints(
             media_type=binding.media_type.encode(),
             location=binding.rule.location,
             has_encoding=binding.has_encoding,
+            max_body_bytes=binding.rule.max_body_bytes,
         )
         for binding in bindings
     ]

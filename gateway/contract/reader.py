@@ -10,6 +10,8 @@ from gateway.contract.bindings import ACCEPT_ENCODING, JSON, VARIABLE, WHOLE, Bi
 from gateway.contract.unwrapped import only_field
 
 VERBS = ("get", "put", "post", "delete", "patch")
+MAX_BODY_BYTES = 8 << 20
+"""Half of a gRPC message: no body grows that much on its way into one."""
 SUCCESSES = frozenset({*range(200, 300), 304})
 
 
@@ -63,6 +65,8 @@ def _rule_objections(binding: Binding) -> Iterator[str]:
     rule = binding.rule
     if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
         yield "does not say who may call it"
+    if not 0 <= rule.max_body_bytes <= MAX_BODY_BYTES:
+        yield f"has bodies of more than {MAX_BODY_BYTES} bytes"
     if rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
         yield "lacks `page`, `page_size` or `total`"
     if rule.batched and not _has_lane(binding):

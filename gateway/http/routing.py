@@ -23,6 +23,7 @@ class Route:
     `location` is the template of the resource that a refusal may name, `media_type` what a success
     is answered in. A constant route always answers with the same body, a vital one also where there
     is no room for others. A route that `has_encoding` compresses its answers itself.
+    `max_body_bytes` is 0 where the limit is that of all.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Route:
     is_constant: bool = False
     is_vital: bool = False
     has_encoding: bool = False
+    max_body_bytes: int = 0
 
 
 class Match(NamedTuple):

@@ -39,12 +39,16 @@ _SERVICE_CONFIG = {
     ],
 }
 
+MAX_MESSAGE_BYTES = 16 << 20
+"""The largest message that a service takes or gives."""
+
 CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
 ]
 """Options of every channel to a service of Boxoffice."""

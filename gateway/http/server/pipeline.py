@@ -74,6 +74,13 @@ class Pipeline:
         self._wake_up()
         self.resume_writing()
 
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Calls back once no request is handled any more, also of a connection that is gone."""
+        if self._task is None:
+            callback()
+        else:
+            self._task.add_done_callback(lambda _: callback())
+
     def pause_writing(self) -> None:
         """Holds responses back until the client has read the earlier ones."""
         self._may_write = self._loop.create_future()

@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from boxoffice.client import MAX_MESSAGE_BYTES
 from services.kit.process import loopback, ports
 from services.kit.process.ports import CannotListenError
 from services.kit.server.interceptors import Interceptor, Layer
@@ -19,7 +20,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 DATABASE = "database"
 """Name under which the health service reports whether the database answers."""
 
-MAX_MESSAGE_BYTES = 1 << 20
 DRAIN_SECONDS = 0.3
 GRACE_SECONDS = 5.0
 WATCH_SECONDS = 1.0
