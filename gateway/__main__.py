@@ -30,7 +30,7 @@ from gateway.operations import health
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
-from gateway.services import ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY, WAITING_LIST
+from gateway.services import IDENTITY, SERVICES
 from gateway.settings import Settings
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer_client import IssuerClient
@@ -109,17 +109,14 @@ def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
 async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     """Opens a channel to each service of the contract."""
     targets = {
-        EVENTS: settings.events_target,
-        BOOKINGS: settings.bookings_target,
-        WAITING_LIST: settings.bookings_target,
-        ACCOUNTS: settings.accounts_target,
-        API_KEYS: settings.accounts_target,
-        IDENTITY: settings.accounts_target,
+        "events": settings.events_target,
+        "bookings": settings.bookings_target,
+        "accounts": settings.accounts_target,
     }
     async with contextlib.AsyncExitStack() as stack:
         yield {
-            service: await stack.enter_async_context(open_channel(target))
-            for service, target in targets.items()
+            service: await stack.enter_async_context(open_channel(targets[_name(service)]))
+            for service in SERVICES
         }
 
 
