@@ -22,6 +22,7 @@ from gateway.http.app import App
 from gateway.http.client_address import ClientAddresses
 from gateway.http.limits import LIMITS, Limits
 from gateway.http.middleware.stack import middleware_stack
+from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
 from gateway.http.server import file_descriptors
 from gateway.http.server.listening import listen
@@ -29,7 +30,8 @@ from gateway.http.server.server import serving
 from gateway.operations import health
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
-from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
+from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
+from gateway.rpc.stream import StreamingCall
 from gateway.services import IDENTITY, SERVICES
 from gateway.settings import Settings
 from services.kit.auth.authentication import Authenticator
@@ -46,7 +48,11 @@ Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
 
 def application(
-    settings: Settings, channels: Channels, authenticator: Authenticator, counters: RateLimiter
+    settings: Settings,
+    channels: Channels,
+    authenticator: Authenticator,
+    counters: RateLimiter,
+    limits: Limits = LIMITS,
 ) -> App:
     """Puts the gateway together: every route inside the middleware."""
     bindings = read_bindings(channels)
@@ -62,6 +68,7 @@ def application(
             slow_seconds=settings.slow_seconds,
             cors_origins=settings.cors_origins,
             max_requests=settings.max_requests,
+            streams=_stream_limit(settings, limits),
             log_requests=settings.log_requests,
         ),
     )
@@ -79,7 +86,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
             serving(
-                application(settings, channels, authenticator, counters),
+                application(settings, channels, authenticator, counters, limits),
                 sockets,
                 limits,
                 proxies=settings.trusted_proxies,
@@ -148,26 +155,17 @@ def _endpoints(
     channels: Channels,
     admission: Callable[[Binding], Admission],
 ) -> Sequence[Route]:
-    budget = RetryBudget()
-    find_rpc = _rpcs(settings, channels)
+    find_call = _calls(settings, channels)
     return [
         Route(
             binding.http_method,
             binding.path,
-            Endpoint(
-                binding,
-                UnaryCall(
-                    binding,
-                    find_rpc(binding),
-                    budget,
-                    deadline_seconds=settings.deadline_seconds,
-                ),
-                admission(binding),
-            ),
+            Endpoint(binding, find_call(binding), admission(binding)),
             media_type=binding.media_type.encode(),
             location=binding.rule.location,
             has_encoding=binding.has_encoding,
             max_body_bytes=binding.rule.max_body_bytes,
+            is_stream=binding.is_stream,
         )
         for binding in bindings
     ]
@@ -186,6 +184,31 @@ def _admissions(
         address_requests=settings.address_requests_per_minute,
     )
     return lambda binding: RateLimits(limits, binding, counters)
+
+
+def _stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
+    """Returns the limit on streams, which leaves half of the connections to sales."""
+    max_streams = min(settings.max_streams, limits.connections // 2)
+    return StreamLimit(
+        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
+        max_streams=max_streams,
+        address_streams=settings.address_streams or max(1, max_streams // 4),
+    )
+
+
+def _calls(settings: Settings, channels: Channels) -> Callable[[Binding], Call]:
+    """Returns a function that finds how the RPC of a binding is called."""
+    budget = RetryBudget()
+    find_rpc = _rpcs(settings, channels)
+
+    def find(binding: Binding) -> Call:
+        seconds = settings.deadline_seconds
+        if binding.is_stream:
+            channel = channels[binding.rpc.containing_service]
+            return StreamingCall(binding, channel, first_seconds=seconds)
+        return UnaryCall(binding, find_rpc(binding), budget, deadline_seconds=seconds)
+
+    return find
 
 
 def _rpcs(settings: Settings, channels: Channels) -> Callable[[Binding], Rpc]:

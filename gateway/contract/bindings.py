@@ -154,6 +154,11 @@ class Binding:
         return message is not None and message.full_name == HTTP_BODY and not shown.is_repeated
 
     @property
+    def is_stream(self) -> bool:
+        """Whether the response is streamed, one google.api.HttpBody after the other."""
+        return bool(self.rpc.server_streaming)
+
+    @property
     def media_type(self) -> str:
         """The media type of a success."""
         return self.rule.media_type or JSON

@@ -43,6 +43,7 @@ def check(binding: Binding) -> None:
         *_path_objections(binding),
         *_rule_objections(binding),
         *_raw_objections(binding),
+        *_stream_objections(binding),
     ):
         raise ContractError(f"{binding.rpc_path} {objection}")
 
@@ -92,6 +93,16 @@ def _raw_objections(binding: Binding) -> Iterator[str]:
         yield "has pages, which a google.api.HttpBody has not"
     elif (binding.shown_as is None) == (binding.media_type == JSON):
         yield "has JSON without `shown_as`, or something else with it"
+
+
+def _stream_objections(binding: Binding) -> Iterator[str]:
+    """Lists what is wrong with a stream."""
+    if binding.rpc.client_streaming:
+        yield "streams requests, which REST cannot"
+    if binding.is_stream and not binding.has_raw_response:
+        yield "streams messages, and REST streams google.api.HttpBody only"
+    if binding.is_stream and binding.rule.batched:
+        yield "streams responses, which cannot share a batch"
 
 
 def _has_numbers(rpc: MethodDescriptor) -> bool:

@@ -75,7 +75,7 @@ class LimitedProtocol(asyncio.Protocol):
             self._write_deadline.cancel()
 
     def eof_received(self) -> bool:
-        """Answers a client that only closed its own side; it has no further request then."""
+        """Responds to a client that closed its side only; a stream ends, as it has often left."""
         is_whole = self._reader.phase is Phase.NOTHING
         if not self._pipeline.is_busy or not is_whole or self._is_refused:
             return False
@@ -151,6 +151,7 @@ class LimitedProtocol(asyncio.Protocol):
             headers.request_id(reader.fields.get(b"x-request-id")),
             reader.body,
             self._peer,
+            reader.version,
         )
         is_last = reader.is_last or self._slot is Slot.RESERVED
         self._pipeline.add(route.handle, request, is_last=is_last)

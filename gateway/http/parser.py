@@ -92,10 +92,15 @@ class Reader:
         return b"".join(self._body)
 
     @property
+    def version(self) -> str:
+        """The version of HTTP: "1.0" or "1.1"."""
+        version: str = self._parser.get_http_version()
+        return version
+
+    @property
     def is_last(self) -> bool:
         """Whether no request follows on this connection."""
-        parser = self._parser
-        keeps_alive = parser.should_keep_alive() and parser.get_http_version() == "1.1"
+        keeps_alive = self._parser.should_keep_alive() and self.version == "1.1"
         return not keeps_alive or self._is_upgrade
 
     @property
