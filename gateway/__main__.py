@@ -39,7 +39,7 @@ from services.kit.auth.issuer_client import IssuerClient
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.process import logging
 from services.kit.process.environment import refuse
-from services.kit.process.lifetime import collect_rarely, terminated
+from services.kit.process.lifetime import tune_garbage_collection, wait_for_termination
 from services.kit.process.workers import repeat, running
 from services.kit.rpc.channel import open_channel
 from services.kit.rpc.errors import StartError
@@ -94,8 +94,8 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
                 grace_seconds=settings.grace_seconds,
             ),
         ):
-            collect_rarely()
-            await terminated()
+            tune_garbage_collection()
+            await wait_for_termination()
 
 
 def limits_of(settings: Settings, descriptors: int) -> Limits:
