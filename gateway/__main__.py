@@ -20,11 +20,11 @@ from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
 from gateway.http.app import App
 from gateway.http.client_address import ClientAddresses
-from gateway.http.limits import LIMITS, Limits
 from gateway.http.middleware.stack import middleware_stack
 from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
 from gateway.http.server import file_descriptors
+from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
 from gateway.operations import health

@@ -10,10 +10,10 @@ import uvicorn
 
 from gateway.http.app import App
 from gateway.http.client_address import Network
-from gateway.http.connection import LimitedProtocol
-from gateway.http.limits import Limits
 from gateway.http.server.body_budget import BodyBudget
+from gateway.http.server.connection import LimitedProtocol
 from gateway.http.server.connection_budget import ConnectionBudget
+from gateway.http.server.limits import Limits
 from gateway.http.server.listening import BACKLOG
 
 

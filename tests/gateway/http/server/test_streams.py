@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 from gateway.http.app import App
 from gateway.http.client_address import FORWARDED_FOR, ClientAddresses
-from gateway.http.limits import LIMITS
 from gateway.http.messages import Request, Response
 from gateway.http.middleware.stack import middleware_stack
 from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
+from gateway.http.server.limits import LIMITS
 from gateway.http.server.listening import listen
 from gateway.http.server.pipeline import Pipeline
 from gateway.http.server.serialization import LAST_CHUNK

@@ -8,8 +8,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from gateway.http.connection import CONTINUE
-from gateway.http.limits import LIMITS
+from gateway.http.server.connection import CONTINUE
+from gateway.http.server.limits import LIMITS
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
 from tests.gateway.connections import connected

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import httptools
 
 from gateway.http import errors
-from gateway.http.framing import Pieces
-from gateway.http.limits import Limits
 from gateway.http.messages import Header, joined
+from gateway.http.server.framing import Pieces
+from gateway.http.server.limits import Limits
 from services.kit.rpc.errors import Refusal
 
 Check: TypeAlias = Callable[[], Refusal | None]

@@ -13,12 +13,12 @@ from uvicorn.server import ServerState
 
 from gateway.http import errors, headers, metrics
 from gateway.http.app import App
-from gateway.http.limits import LIMITS, Limits
 from gateway.http.messages import Request
-from gateway.http.parser import Phase, Reader
 from gateway.http.routing import UNMATCHED
 from gateway.http.server.body_budget import BodyBudget
 from gateway.http.server.connection_budget import ConnectionBudget, Slot
+from gateway.http.server.limits import LIMITS, Limits
+from gateway.http.server.parser import Phase, Reader
 from gateway.http.server.pipeline import Pipeline
 from gateway.http.server.serialization import serialize
 from services.kit.concurrency.timer import Deadline

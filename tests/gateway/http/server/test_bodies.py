@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from gateway.http.app import App
-from gateway.http.connection import CONTINUE
-from gateway.http.limits import LIMITS
 from gateway.http.messages import Request, Response
 from gateway.http.routing import Route
+from gateway.http.server.connection import CONTINUE
+from gateway.http.server.limits import LIMITS
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
 from tests.gateway.connections import Connection, connected
