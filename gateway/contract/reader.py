@@ -39,13 +39,14 @@ def _binding(rpc: MethodDescriptor, http: http_pb2.HttpRule) -> Binding:
 
 def check(binding: Binding) -> None:
     """Raises ContractError for a binding that cannot be served."""
-    for objection in (
+    objections = [
         *_path_objections(binding),
         *_rule_objections(binding),
         *_raw_objections(binding),
         *_stream_objections(binding),
-    ):
-        raise ContractError(f"{binding.rpc_path} {objection}")
+    ]
+    if objections:
+        raise ContractError(f"{binding.rpc_path} {', and '.join(objections)}")
 
 
 def _path_objections(binding: Binding) -> Iterator[str]:
@@ -66,6 +67,8 @@ def _rule_objections(binding: Binding) -> Iterator[str]:
     rule = binding.rule
     if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
         yield "does not say who may call it"
+    if binding.is_get and not binding.is_read:
+        yield "is a GET without `idempotency_level = NO_SIDE_EFFECTS`"
     if not 0 <= rule.max_body_bytes <= MAX_BODY_BYTES:
         yield f"has bodies of more than {MAX_BODY_BYTES} bytes"
     if rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):

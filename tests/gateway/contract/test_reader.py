@@ -1,5 +1,7 @@
 """What the gateway does not serve is noticed when it starts."""
 
+from dataclasses import replace
+
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2
@@ -90,3 +92,10 @@ def test_a_stream_shares_no_batch() -> None:
     reader.check(streamed)
     with pytest.raises(ContractError, match="cannot share a batch"):
         reader.check(with_rule(streamed, rest_pb2.MethodRule(batched=True)))
+
+
+def test_a_get_is_declared_to_have_no_side_effects() -> None:
+    """The gateway would repeat a call that changes something, or never repeat a read."""
+    reserve = ruled("Reserve", rest_pb2.MethodRule())
+    with pytest.raises(ContractError, match="NO_SIDE_EFFECTS"):
+        reader.check(replace(reserve, http_method="GET", body=""))
