@@ -1,1 +1,1 @@
-"""How Boxoffice is run: here for development, in containers elsewhere."""
+"""Runs Boxoffice: for development on one machine, elsewhere in containers."""

@@ -20,24 +20,26 @@ from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
 from gateway.http.app import App
 from gateway.http.client_address import ClientAddresses
-from gateway.http.limits import LIMITS, Limits
 from gateway.http.middleware.stack import middleware_stack
+from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
 from gateway.http.server import file_descriptors
+from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
 from gateway.operations import health
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
-from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
-from gateway.services import ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY, SEATS, WAITING_LIST
+from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
+from gateway.rpc.stream import StreamingCall
+from gateway.services import IDENTITY, SERVICES
 from gateway.settings import Settings
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer_client import IssuerClient
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.process import logging
 from services.kit.process.environment import refuse
-from services.kit.process.lifetime import collect_rarely, terminated
+from services.kit.process.lifetime import tune_garbage_collection, wait_for_termination
 from services.kit.process.workers import repeat, running
 from services.kit.rpc.channel import open_channel
 from services.kit.rpc.errors import StartError
@@ -46,7 +48,11 @@ Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
 
 def application(
-    settings: Settings, channels: Channels, authenticator: Authenticator, counters: RateLimiter
+    settings: Settings,
+    channels: Channels,
+    authenticator: Authenticator,
+    counters: RateLimiter,
+    limits: Limits = LIMITS,
 ) -> App:
     """Puts the gateway together: every route inside the middleware."""
     bindings = read_bindings(channels)
@@ -62,6 +68,7 @@ def application(
             slow_seconds=settings.slow_seconds,
             cors_origins=settings.cors_origins,
             max_requests=settings.max_requests,
+            streams=_stream_limit(settings, limits),
             log_requests=settings.log_requests,
         ),
     )
@@ -79,7 +86,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
             serving(
-                application(settings, channels, authenticator, counters),
+                application(settings, channels, authenticator, counters, limits),
                 sockets,
                 limits,
                 proxies=settings.trusted_proxies,
@@ -87,8 +94,8 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
                 grace_seconds=settings.grace_seconds,
             ),
         ):
-            collect_rarely()
-            await terminated()
+            tune_garbage_collection()
+            await wait_for_termination()
 
 
 def limits_of(settings: Settings, descriptors: int) -> Limits:
@@ -109,18 +116,14 @@ def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
 async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     """Opens a channel to each service of the contract."""
     targets = {
-        EVENTS: settings.events_target,
-        BOOKINGS: settings.bookings_target,
-        WAITING_LIST: settings.bookings_target,
-        SEATS: settings.bookings_target,
-        ACCOUNTS: settings.accounts_target,
-        API_KEYS: settings.accounts_target,
-        IDENTITY: settings.accounts_target,
+        "events": settings.events_target,
+        "bookings": settings.bookings_target,
+        "accounts": settings.accounts_target,
     }
     async with contextlib.AsyncExitStack() as stack:
         yield {
-            service: await stack.enter_async_context(open_channel(target))
-            for service, target in targets.items()
+            service: await stack.enter_async_context(open_channel(targets[_name(service)]))
+            for service in SERVICES
         }
 
 
@@ -152,25 +155,17 @@ def _endpoints(
     channels: Channels,
     admission: Callable[[Binding], Admission],
 ) -> Sequence[Route]:
-    budget = RetryBudget()
-    find_rpc = _rpcs(settings, channels)
+    find_call = _calls(settings, channels)
     return [
         Route(
             binding.http_method,
             binding.path,
-            Endpoint(
-                binding,
-                UnaryCall(
-                    binding,
-                    find_rpc(binding),
-                    budget,
-                    deadline_seconds=settings.deadline_seconds,
-                ),
-                admission(binding),
-            ),
+            Endpoint(binding, find_call(binding), admission(binding)),
             media_type=binding.media_type.encode(),
             location=binding.rule.location,
             has_encoding=binding.has_encoding,
+            max_body_bytes=binding.rule.max_body_bytes,
+            is_stream=binding.is_stream,
         )
         for binding in bindings
     ]
@@ -189,6 +184,31 @@ def _admissions(
         address_requests=settings.address_requests_per_minute,
     )
     return lambda binding: RateLimits(limits, binding, counters)
+
+
+def _stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
+    """Returns the limit on streams, which leaves half of the connections to sales."""
+    max_streams = min(settings.max_streams, limits.connections // 2)
+    return StreamLimit(
+        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
+        max_streams=max_streams,
+        address_streams=settings.address_streams or max(1, max_streams // 4),
+    )
+
+
+def _calls(settings: Settings, channels: Channels) -> Callable[[Binding], Call]:
+    """Returns a function that finds how the RPC of a binding is called."""
+    budget = RetryBudget()
+    find_rpc = _rpcs(settings, channels)
+
+    def find(binding: Binding) -> Call:
+        seconds = settings.deadline_seconds
+        if binding.is_stream:
+            channel = channels[binding.rpc.containing_service]
+            return StreamingCall(binding, channel, first_seconds=seconds)
+        return UnaryCall(binding, find_rpc(binding), budget, deadline_seconds=seconds)
+
+    return find
 
 
 def _rpcs(settings: Settings, channels: Channels) -> Callable[[Binding], Rpc]:

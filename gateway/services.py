@@ -1,4 +1,4 @@
-"""The gRPC services whose endpoints the gateway serves. Another service is one more line here."""
+"""The gRPC services whose endpoints the gateway serves. A new one is added to SERVICES."""
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2

@@ -13,7 +13,9 @@ from pathlib import Path
 from generate import BIN, ROOT
 
 RELEASED = ROOT / "released.binpb"
-BREAKING = '{"version": "v2", "breaking": {"use": ["FILE"]}}'
+# A level of idempotency that is declared later breaks no client.
+RULES = '{"use": ["FILE"], "except": ["RPC_SAME_IDEMPOTENCY_LEVEL"]}'
+BREAKING = f'{{"version": "v2", "breaking": {RULES}}}'
 
 
 def main() -> int:

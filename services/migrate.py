@@ -55,7 +55,7 @@ class MigrationSettings(BaseSettings):
 
 
 def migrate_all(owner_dsn: str, passwords: Mapping[str, str]) -> dict[str, str]:
-    """Brings all schemas to their newest form and returns each service's own DSN.
+    """Migrates all schemas to the newest version; returns the DSN of each service.
 
     `passwords` has one for each service; its role `boxoffice_<service>` gets it.
     """
@@ -70,7 +70,7 @@ def _migrate(owner_dsn: str, service: str, password: str) -> str:
 
 
 def main() -> None:
-    """Migrates what the environment names."""
+    """Migrates the database that the environment names."""
     try:
         settings = MigrationSettings.load()
     except SettingsError as error:

@@ -13,7 +13,7 @@ _CLOSED = (
 
 
 def banner(settings: RunSettings, event_id: int, database: str) -> str:
-    """Returns the text; `database` says in a word or two where the data is."""
+    """Returns the text; `database` names the place of the data in a word or two."""
     bookings = f"127.0.0.1:{settings.bookings_port}"
     mailbox = f"{settings.mailbox_url} (nothing is sent; codes are logged, too)"
     mail = mailbox if settings.mailbox_url else "sent by ACCOUNTS_SMTP_URL"

@@ -1,4 +1,4 @@
-"""Reads the file .env into the environment, or refuses it for a line that is not understood."""
+"""Reads the file .env into the environment; refuses a file with a line that it cannot parse."""
 
 import difflib
 from collections.abc import Collection, Sequence
@@ -18,8 +18,8 @@ TYPO_SIMILARITY = 0.85
 def load(path: Path, known: Collection[str]) -> None:
     """Adds the file to the environment, which wins; does nothing where there is no file.
 
-    Raises SettingsError for lines that assign nothing, for names that are almost ours, and for a
-    file that cannot be read. No message has a value.
+    Raises SettingsError for lines that assign nothing, for misspelt names of ours, and for a file
+    that cannot be read. No message shows a value.
     """
     lines = _lines(path)
     if found := [problem for line in lines if (problem := _problem(path.name, line, known))]:

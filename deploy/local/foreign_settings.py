@@ -48,7 +48,7 @@ def equivalent_of(name: str) -> str | None:
 
 
 def hints(environment: Iterable[str], unread: Collection[str]) -> list[str]:
-    """Returns a line for each equivalent of settings of other systems that are set.
+    """Returns a hint for each setting of another system that is set and has an equivalent here.
 
     `unread` are names in .env that are no setting here; those without an equivalent share a line.
     """

@@ -53,7 +53,7 @@ class LogPrinter:
         return cls(stream, readable=readable, coloured=readable and "NO_COLOR" not in os.environ)
 
     def say(self, text: str) -> None:
-        """Writes a text of the runner itself."""
+        """Writes a message of the runner itself."""
         try:
             print(text, file=self._stream, flush=True)
         except OSError:  # the terminal or the reader of the pipe is gone
@@ -65,7 +65,7 @@ class LogPrinter:
             self.write(name, line.decode(errors="replace"))
 
     def write(self, name: str, line: str) -> None:
-        """Writes a log line of `name`; on a terminal, not those of requests of the run itself."""
+        """Writes a log line of `name`; on a terminal it skips requests of the run itself."""
         if not self._readable:
             self.say(line)
             return
@@ -154,5 +154,5 @@ def _parse(line: str) -> _Entry | None:
 
 
 def _plain(text: str) -> str:
-    """Returns the text with control characters escaped, since clients can choose it."""
+    """Returns the text with control characters escaped, since clients choose some of it."""
     return text if text.isprintable() else repr(text)

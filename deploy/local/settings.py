@@ -95,7 +95,7 @@ class RunSettings(BaseSettings):
     def load(cls) -> Self:
         """Reads them, .env first into the environment so that every process sees it.
 
-        Raises SettingsError for what neither the run nor a process of it can use.
+        Raises SettingsError for settings that are invalid for the run or for one of its processes.
         """
         known = known_names()
         env_file.load(ENV_FILE, known)
@@ -109,19 +109,19 @@ class RunSettings(BaseSettings):
 
     @property
     def gateway_url(self) -> str:
-        """Where the gateway is reached from this machine."""
+        """The URL of the gateway for this machine."""
         everywhere = self.host in {"0.0.0.0", "::"}
         host = "127.0.0.1" if everywhere else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def mailbox_url(self) -> str:
-        """Where mail is shown on this machine; empty where it is sent instead."""
+        """The URL of the mailbox; empty if mail is sent to a server instead."""
         return "" if self.smtp_url else f"http://localhost:{self.mailbox_port}"
 
     @property
     def page_url(self) -> str:
-        """Where a browser on this machine finds the gateway."""
+        """The URL of the gateway for a browser on this machine."""
         is_here = self.host in {"127.0.0.1", "0.0.0.0", "::1", "::", "localhost"}
         return f"http://localhost:{self.port}/" if is_here else f"{self.gateway_url}/"
 

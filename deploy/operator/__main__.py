@@ -61,8 +61,8 @@ for command in (
 
 
 def main() -> None:
-    """Runs the command that was typed; what is logged goes where it is in nobody's way."""
-    # The pool tells of every attempt to connect; the command says once that none succeeded.
+    """Runs the command; sends logs to stderr, so that the output stays usable."""
+    # The pool logs every attempt to connect; the command reports the failure once.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     boxoffice(prog_name="boxoffice")

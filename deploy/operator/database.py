@@ -1,4 +1,4 @@
-"""Where accounts keeps its data, as the operator's commands reach it."""
+"""Finds and opens the database of accounts for the operator's commands."""
 
 import contextlib
 import os

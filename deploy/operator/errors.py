@@ -1,4 +1,4 @@
-"""What a command of the operator can fail with; each message is for whoever typed it.
+"""Errors of the operator's commands; the user sees the messages.
 
 OperatorError
 ├── UnreachableError   the database of accounts does not answer

@@ -23,7 +23,7 @@ PASSWORD = "known-to-everybody"  # noqa: S105 - which is why production has no s
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Somebody to log in as."""
+    """A sample account."""
 
     email: str
     role: str

@@ -12,10 +12,13 @@ from boxoffice.rest.v1 import rest_pb2
 from gateway.codec import raw
 from gateway.codec.paging import Pages
 from gateway.codec.response import body_encoder, header_encoders
+from gateway.codec.stream import MessageStream, StreamedBody
 from gateway.contract.bindings import Binding
 from gateway.http.location import Location
 from gateway.http.messages import Header, Request, Response, json_headers
 
+NO_BUFFERING: Header = (b"x-accel-buffering", b"no")
+"""Asks a proxy to pass on each part of a stream at once; nginx collects them otherwise."""
 NOTHING = Response(HTTPStatus.NO_CONTENT, ((b"cache-control", b"no-store"),), b"")
 
 
@@ -74,8 +77,28 @@ class RawSuccesses(Successes):
         return Response(status, self._tagged(headers, response, body.data), body.data)
 
 
+class StreamedSuccesses(Successes):
+    """The successes of a binding whose service streams the body; headers are its first part's."""
+
+    def __init__(self, binding: Binding) -> None:
+        super().__init__(binding)
+        self._media_type = (b"content-type", binding.media_type.encode())
+        self._body_of = raw.body_of(binding)
+
+    def respond(self, request: Request, message: Any, response: MessageStream) -> Response:
+        """Returns the response to a request, of which the service has sent the first part."""
+        headers = [self._media_type, NO_BUFFERING, *self._json_headers[1:]]
+        if response.first is None:
+            return Response(HTTPStatus.OK, headers, b"")
+        headers += self._own_headers(response.first)
+        stream = StreamedBody(response, self._body_of)
+        return Response(self._status_of(response.first), headers, b"", stream)
+
+
 def successes(binding: Binding) -> Successes:
-    """Makes what writes the successes of a binding."""
+    """Returns the encoder of a binding's successes."""
+    if binding.is_stream:
+        return StreamedSuccesses(binding)
     return RawSuccesses(binding) if binding.has_raw_response else Successes(binding)
 
 

@@ -17,6 +17,7 @@ from google.protobuf.descriptor import (
     MethodDescriptor,
 )
 
+from boxoffice import methods
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
 
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -101,15 +102,20 @@ class Binding:
         """The RPC as gRPC names it: `/package.Service/Method`."""
         return f"/{self.rpc.containing_service.full_name}/{self.rpc.name}"
 
-    @property
+    @cached_property
     def is_read(self) -> bool:
         """Whether it changes nothing."""
+        return methods.is_read(self.rpc)
+
+    @property
+    def is_get(self) -> bool:
+        """Whether it is fetched, as pages are, and has no body."""
         return self.http_method == "GET"
 
     @property
     def reads_body(self) -> bool:
-        """Whether a body means anything, if only that it must be empty."""
-        return bool(self.body) or not self.is_read
+        """Whether the endpoint looks at a body, if only to see that it is empty."""
+        return bool(self.body) or not self.is_get
 
     @property
     def is_update(self) -> bool:
@@ -152,6 +158,11 @@ class Binding:
             return bool(shown.full_name == HTTP_BODY)
         message = shown.message_type
         return message is not None and message.full_name == HTTP_BODY and not shown.is_repeated
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the response is streamed, one google.api.HttpBody after the other."""
+        return bool(self.rpc.server_streaming)
 
     @property
     def media_type(self) -> str:
@@ -217,7 +228,7 @@ class Binding:
     @cached_property
     def revision_field(self) -> str:
         """Name of the field with the revision at which a read without a version was true, or ""."""
-        if not self.is_read or self.has_version:
+        if not self.is_get or self.has_version:
             return ""
         headers = {f.rule.response_header: path for path, f in self.response_header_fields}
         return headers.get(REVISION_HEADER, "")

@@ -10,6 +10,8 @@ from gateway.contract.bindings import ACCEPT_ENCODING, JSON, VARIABLE, WHOLE, Bi
 from gateway.contract.unwrapped import only_field
 
 VERBS = ("get", "put", "post", "delete", "patch")
+MAX_BODY_BYTES = 8 << 20
+"""Half of a gRPC message: no body grows that much on its way into one."""
 SUCCESSES = frozenset({*range(200, 300), 304})
 
 
@@ -37,12 +39,14 @@ def _binding(rpc: MethodDescriptor, http: http_pb2.HttpRule) -> Binding:
 
 def check(binding: Binding) -> None:
     """Raises ContractError for a binding that cannot be served."""
-    for objection in (
+    objections = [
         *_path_objections(binding),
         *_rule_objections(binding),
         *_raw_objections(binding),
-    ):
-        raise ContractError(f"{binding.rpc_path} {objection}")
+        *_stream_objections(binding),
+    ]
+    if objections:
+        raise ContractError(f"{binding.rpc_path} {', and '.join(objections)}")
 
 
 def _path_objections(binding: Binding) -> Iterator[str]:
@@ -63,6 +67,10 @@ def _rule_objections(binding: Binding) -> Iterator[str]:
     rule = binding.rule
     if rule.access == rest_pb2.ACCESS_UNSPECIFIED:
         yield "does not say who may call it"
+    if binding.is_get and not binding.is_read:
+        yield "is a GET without `idempotency_level = NO_SIDE_EFFECTS`"
+    if not 0 <= rule.max_body_bytes <= MAX_BODY_BYTES:
+        yield f"has bodies of more than {MAX_BODY_BYTES} bytes"
     if rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
         yield "lacks `page`, `page_size` or `total`"
     if rule.batched and not _has_lane(binding):
@@ -88,6 +96,16 @@ def _raw_objections(binding: Binding) -> Iterator[str]:
         yield "has pages, which a google.api.HttpBody has not"
     elif (binding.shown_as is None) == (binding.media_type == JSON):
         yield "has JSON without `shown_as`, or something else with it"
+
+
+def _stream_objections(binding: Binding) -> Iterator[str]:
+    """Lists what is wrong with a stream."""
+    if binding.rpc.client_streaming:
+        yield "streams requests, which REST cannot"
+    if binding.is_stream and not binding.has_raw_response:
+        yield "streams messages, and REST streams google.api.HttpBody only"
+    if binding.is_stream and binding.rule.batched:
+        yield "streams responses, which cannot share a batch"
 
 
 def _has_numbers(rpc: MethodDescriptor) -> bool:

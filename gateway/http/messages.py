@@ -1,7 +1,7 @@
 """HTTP messages: a request that was received completely, and its response."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -12,7 +12,8 @@ class Request(NamedTuple):
     """A request; a named tuple, as a frozen dataclass takes a microsecond more to create.
 
     `path` and `query` are as sent; `variables` are decoded from the path; the values of a repeated
-    header are joined with commas; `peer` is the address of the connection.
+    header are joined with commas; `peer` is the address of the connection; `version` is that of
+    HTTP.
     """
 
     method: str
@@ -23,6 +24,17 @@ class Request(NamedTuple):
     request_id: str
     body: bytes
     peer: str = ""
+    version: str = "1.1"
+
+
+class BodyStream(Protocol):
+    """A body that is still being written. Close it in any case, read to its end or not."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yields the parts of the body; ends early after `close`. Raises Refusal if it breaks."""
+
+    def close(self) -> None:
+        """Stops the writing; does nothing the second time."""
 
 
 class Response(NamedTuple):
@@ -31,6 +43,8 @@ class Response(NamedTuple):
     status: int
     headers: Sequence[Header]
     body: bytes
+    stream: BodyStream | None = None
+    """The body if it is still being written; `body` is empty then."""
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]

@@ -1,4 +1,4 @@
-"""From a method and a path to its route. Literal parts of a path win over variables."""
+"""Finds the route of a method and a path. Literal parts of a path win over variables."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,18 +11,19 @@ from gateway.http import errors, query
 from gateway.http.messages import JSON, Handler, Request, Response
 
 UNMATCHED = "unmatched"
-"""The template under which everything is counted that is no route of ours."""
+"""The template in metrics and logs of requests that match no route."""
 
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path template (`/events/{event_id}`), and who answers there.
+    """A method and a path template (`/events/{event_id}`), and its handler.
 
-    `location` is the template of the resource that a refusal may name, `media_type` what a success
-    is answered in. A constant route always answers with the same body, a vital one also where there
-    is no room for others. A route that `has_encoding` compresses its answers itself.
+    `location` is the template of the resource that a refusal may name, `media_type` that of a
+    success, `max_body_bytes` a limit other than the usual one (0). A constant route always has the
+    same body. A vital route responds even when there is no room for others. A route that
+    `has_encoding` compresses its responses itself. A stream may respond for hours.
     """
 
     method: str
@@ -33,6 +34,8 @@ class Route:
     is_constant: bool = False
     is_vital: bool = False
     has_encoding: bool = False
+    max_body_bytes: int = 0
+    is_stream: bool = False
 
 
 class Match(NamedTuple):
@@ -44,45 +47,45 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A point in the tree of templates: where a part of the path leads, and what ends here."""
+class _Node:
+    """A node in the tree of templates: the nodes below it, and the routes that end here."""
 
-    literals: dict[str, "_Place"] = field(default_factory=dict)
-    variable: list["_Place"] = field(default_factory=list)
+    literals: dict[str, "_Node"] = field(default_factory=dict)
+    variable: list["_Node"] = field(default_factory=list)
     routes: dict[str, tuple[Route, Sequence[str]]] = field(default_factory=dict)
 
 
 class Routes:
-    """All routes. Those without variables are found by one look-up."""
+    """All routes. A route without variables is found by one look-up."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._root = _Place()
+        self._root = _Node()
         self._fixed: dict[tuple[str, str], Match] = {}
         for route in routes:
             self._add(route)
 
     def __iter__(self) -> Iterator[Route]:
-        return (route for place in _places(self._root) for route, _ in place.routes.values())
+        return (route for node in _nodes(self._root) for route, _ in node.routes.values())
 
     def find(self, method: str, path: str) -> Match:
-        """Finds the route of a request; HEAD is GET.
+        """Returns the route of a request; HEAD is GET.
 
-        What has no route gets one that says so: BAD_REQUEST, NOT_FOUND or METHOD_NOT_ALLOWED.
+        Without a match, returns a route that refuses: BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED.
         """
         method = "GET" if method == "HEAD" else method
         return self._fixed.get((method, path)) or self._search(method, path)
 
     def _add(self, route: Route) -> None:
-        place, names = self._root, VARIABLE.findall(route.template)
+        node, names = self._root, VARIABLE.findall(route.template)
         for part in route.template.removeprefix("/").split("/"):
             if VARIABLE.fullmatch(part):
-                place.variable[:] = place.variable or [_Place()]
-                place = place.variable[0]
+                node.variable[:] = node.variable or [_Node()]
+                node = node.variable[0]
             else:
-                place = place.literals.setdefault(part, _Place())
-        if route.method in place.routes:
+                node = node.literals.setdefault(part, _Node())
+        if route.method in node.routes:
             raise ValueError(f"{route.method} {route.template} is routed twice")
-        place.routes[route.method] = (route, names)
+        node.routes[route.method] = (route, names)
         if not names:
             self._fixed[route.method, route.template] = Match(route, NO_VARIABLES)
 
@@ -92,11 +95,11 @@ class Routes:
         except errors.BadRequest:
             return _refusing(method, errors.BadRequest)
         allowed: set[str] = set()
-        for place, values in _ends(self._root, parts, ()):
-            if method in place.routes:
-                route, names = place.routes[method]
+        for node, values in _ends(self._root, parts, ()):
+            if method in node.routes:
+                route, names = node.routes[method]
                 return Match(route, dict(zip(names, values, strict=True)))
-            allowed |= place.routes.keys()
+            allowed |= node.routes.keys()
         if not allowed:
             return _refusing(method, errors.RouteNotFound)
         allowed |= {"HEAD"} if "GET" in allowed else set()
@@ -110,24 +113,24 @@ def _parts(path: str) -> list[str]:
 
 
 def _ends(
-    place: _Place, parts: Sequence[str], values: tuple[str, ...]
-) -> Iterator[tuple[_Place, tuple[str, ...]]]:
-    """Walks to every place that the parts lead to, the most literal first."""
+    node: _Node, parts: Sequence[str], values: tuple[str, ...]
+) -> Iterator[tuple[_Node, tuple[str, ...]]]:
+    """Yields every node that the parts lead to, the most literal first."""
     if not parts:
-        yield place, values
+        yield node, values
         return
     part, rest = parts[0], parts[1:]
-    if part in place.literals:
-        yield from _ends(place.literals[part], rest, values)
+    if part in node.literals:
+        yield from _ends(node.literals[part], rest, values)
     if part:
-        for next_place in place.variable:
-            yield from _ends(next_place, rest, (*values, part))
+        for next_node in node.variable:
+            yield from _ends(next_node, rest, (*values, part))
 
 
-def _places(place: _Place) -> Iterator[_Place]:
-    yield place
-    for below in (*place.literals.values(), *place.variable):
-        yield from _places(below)
+def _nodes(node: _Node) -> Iterator[_Node]:
+    yield node
+    for below in (*node.literals.values(), *node.variable):
+        yield from _nodes(below)
 
 
 def _refusing(method: str, refusal: Callable[[], errors.HttpRefusal]) -> Match:

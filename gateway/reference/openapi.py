@@ -116,6 +116,8 @@ def _operation(binding: Binding, schemas: Schemas) -> Schema:
 
 def _limits(binding: Binding) -> str:
     said = [f"- {quotas.describe(quota)}" for quota in binding.rule.quotas]
+    if binding.rule.max_body_bytes:
+        said.append(f"- A body of at most {binding.rule.max_body_bytes:,} bytes.")
     return "\n".join(("**Limits:**", "", *said)) if said else ""
 
 

@@ -91,7 +91,7 @@ class Responses:
 
     def _not_modified(self, binding: Binding) -> dict[str, Schema]:
         """Describes the answer to a read whose ETag the client sent in `If-None-Match`."""
-        is_tagged = binding.is_read and ETAG_HEADER in _success_headers(binding)
+        is_tagged = binding.is_get and ETAG_HEADER in _success_headers(binding)
         if not is_tagged and binding.rule.other_success.status != HTTPStatus.NOT_MODIFIED:
             return {}
         headers = _headers(_success_headers(binding))

@@ -95,7 +95,7 @@ class UnaryCall:
         """See Call."""
         now = asyncio.get_running_loop().time
         deadline = now() + self._deadline_seconds
-        metadata = _metadata(asker)
+        metadata = metadata_of(asker)
         self._budget.earn()
         may_be_done = False
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -134,7 +134,8 @@ def _is_decided(error: failures.Failure) -> bool:
     return isinstance(error, Refusal) and error.reason != OutcomeUnknown.reason
 
 
-def _metadata(asker: Asker) -> tuple[tuple[str, str], ...]:
+def metadata_of(asker: Asker) -> tuple[tuple[str, str], ...]:
+    """Returns the metadata of a call: the request id and the caller's credential."""
     metadata: tuple[tuple[str, str], ...] = (("x-request-id", asker.request_id),)
     if asker.authorization:
         metadata += (("authorization", asker.authorization),)

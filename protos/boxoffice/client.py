@@ -7,12 +7,16 @@ import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import grpc
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+
+from boxoffice.methods import is_read
 
 MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
@@ -39,12 +43,16 @@ _SERVICE_CONFIG = {
     ],
 }
 
+MAX_MESSAGE_BYTES = 16 << 20
+"""The largest message that a service takes or gives."""
+
 CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
 ]
 """Options of every channel to a service of Boxoffice."""
@@ -89,8 +97,7 @@ async def call(
     for a failure that is none of Boxoffice's.
     """
     request, key = _keyed(request)
-    is_read = request.DESCRIPTOR.name.startswith(("Get", "List", "BatchGet"))
-    attempts = MAX_ATTEMPTS if key or is_read else 1
+    attempts = MAX_ATTEMPTS if key or _is_read(request.DESCRIPTOR) else 1
     metadata = [("x-request-id", uuid.uuid4().hex)]
     metadata += [("authorization", f"Bearer {token}")] if token else []
     now = asyncio.get_running_loop().time
@@ -112,6 +119,13 @@ async def call(
                 raise refused from error
         await asyncio.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
+
+
+@cache
+def _is_read(request: Descriptor) -> bool:
+    """Returns whether the method that takes such a request is a read."""
+    methods = [m for service in request.file.services_by_name.values() for m in service.methods]
+    return any(is_read(m) for m in methods if m.input_type.full_name == request.full_name)
 
 
 def _keyed(request: RequestT) -> tuple[RequestT, str]:

@@ -1,1 +1,1 @@
-"""Who is calling: accounts, their credentials, and the keys that tokens are signed with."""
+"""Accounts, their credentials, and the keys that sign tokens."""

@@ -29,7 +29,7 @@ from services.kit.server.service import Service, run
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
-    """Serves accounts while the block runs; gives the port. Raises StartError."""
+    """Serves accounts while the block runs; yields the port. Raises StartError."""
     pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
     signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
     service = Service(settings, LocalIssuer(signing_keys, api_keys, revocations))

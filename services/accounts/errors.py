@@ -1,4 +1,4 @@
-"""The refusals of this service besides those of kit, and its reasons not to start.
+"""The refusals of this service, in addition to those of kit, and its errors at start.
 
 Refusal
 ├── ApiKeyNotFound         NOT_FOUND            NOT_FOUND

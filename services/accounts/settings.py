@@ -32,7 +32,7 @@ SmtpUrl = Annotated[str, Field(repr=False), AfterValidator(_smtp_url)]
 
 
 class Settings(settings.ServiceSettings):
-    """`ACCOUNTS_DATABASE_URL` and the like, besides those that every process has."""
+    """The settings of accounts (`ACCOUNTS_…`), in addition to those of every process."""
 
     model_config = SettingsConfigDict(env_prefix="ACCOUNTS_", **settings.MODEL_CONFIG)
 
@@ -60,7 +60,7 @@ class Settings(settings.ServiceSettings):
     def pepper(self) -> bytes:
         """Returns the secret that codes are stored with. Raises NoPepperError in production.
 
-        Without one a single process makes up its own: the codes of before a restart are lost.
+        Without one a single process generates its own; codes from before a restart are then lost.
         """
         if not self.code_pepper and self.environment == "production":
             raise NoPepperError

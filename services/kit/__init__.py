@@ -1,1 +1,1 @@
-"""What all services share: process, server, authentication, database, gRPC. No word of a domain."""
+"""Code that all services share: process, server, authentication, database, gRPC. No domain."""

@@ -89,7 +89,7 @@ class AuthorisationData:
         self.booking_of_guest: int = self.new_booking_of_guest()
 
     def expendable(self, actor: Actor) -> Actor:
-        """Returns a new caller of the same role, for requests that end the caller's access."""
+        """Returns a new caller of the same role, for requests that end their caller's access."""
         if actor.name not in ROLES:
             return actor
         person = add_accounts(self._closed.database, {actor.name: ROLES[actor.name]})[actor.name]

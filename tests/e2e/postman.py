@@ -1,7 +1,7 @@
 """Runs requests of a Postman collection as Postman does: variables, requests, scripts.
 
-Of scripts it knows the lines that ours consist of, and fails at any other. It does not pause:
-whoever runs it waits for what is to happen.
+It knows the lines that our scripts consist of, and fails at any other. It does not pause: the test
+waits for the events that the collection pauses for.
 """
 
 import re
@@ -42,7 +42,7 @@ class Runner:
     variables: dict[str, str]
 
     def run(self, item: Json) -> httpx.Response:
-        """Runs a request with its scripts; fails where one of their tests does."""
+        """Runs a request with its scripts; fails if one of their tests fails."""
         self._prepare(item)
         request = item["request"]
         body = self.filled(request["body"]["raw"]) if "body" in request else None
@@ -56,7 +56,7 @@ class Runner:
         return answer
 
     def filled(self, text: str) -> str:
-        """Puts in the variables; fails at one that has no value."""
+        """Replaces the variables in a text; fails for one without a value."""
         return VARIABLE.sub(lambda match: self._value(match[1]), text)
 
     def _value(self, name: str) -> str:

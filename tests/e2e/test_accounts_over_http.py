@@ -22,8 +22,8 @@ REVOKED_WITHIN_SECONDS = 30
 
 
 @dataclass
-class Town:
-    """A system with a mail server beside it."""
+class MailedSystem:
+    """A running system, and its mail server."""
 
     system: System
     inbox: Mailbox
@@ -31,16 +31,16 @@ class Town:
 
 @dataclass
 class Person:
-    """Somebody with an address and, once logged in, a session; keeps what must stay secret."""
+    """A user with an address and, once logged in, a session; records all secrets."""
 
-    town: Town
+    mailed: MailedSystem
     client: httpx.Client
     email: str = field(default_factory=lambda: f"{new_user()}@example.com")
     session: dict[str, Any] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=lambda: [PASSWORD])
 
     def ask(self, method: str, path: str, *, status: int, **body: Any) -> Any:
-        """Makes a request with the access token, and returns the body of its answer."""
+        """Makes a request with the access token; returns the body of the response."""
         token = self.session.get("access_token")
         headers = {"authorization": f"Bearer {token}"} if token else {}
         answer = self.client.request(method, path, json=body or None, headers=headers)
@@ -53,9 +53,9 @@ class Person:
         return shown
 
     def code(self, *, letters: int = 1) -> str:
-        """Waits for so many letters, and reads the code in the last."""
-        inbox = self.town.inbox
-        until(lambda: inbox.count(self.email) >= letters, self.town.system.accounts.log)
+        """Waits for so many letters; returns the code in the last one."""
+        inbox = self.mailed.inbox
+        until(lambda: inbox.count(self.email) >= letters, self.mailed.system.accounts.log)
         self.secrets.append(inbox.code(self.email))
         return self.secrets[-1]
 
@@ -69,12 +69,14 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def town(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """Runs a system whose mail arrives."""
+def mailed(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MailedSystem]:
+    """Runs a system with a mail server."""
     inbox = Mailbox()
     [port] = free_ports(1)
     mail = Controller(inbox, hostname="127.0.0.1", port=port)
-    folder: Path = tmp_path_factory.mktemp("town")
+    folder: Path = tmp_path_factory.mktemp("mailed")
     settings = {
         "ACCOUNTS_SMTP_URL": f"smtp://127.0.0.1:{port}",
         "ACCOUNTS_ORGANIZER_SIGN_UP": "open",
@@ -85,14 +87,14 @@ def town(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
         stack.callback(mail.stop)
         database = stack.enter_context(cloned(postgres))
         system = System(database, folder, **settings)  # type: ignore[arg-type]
-        yield Town(stack.enter_context(system), inbox)
+        yield MailedSystem(stack.enter_context(system), inbox)
 
 
 @pytest.fixture
-def ada(town: Town) -> Iterator[Person]:
-    """Returns somebody who has no account yet."""
-    with open_client(town.system.url) as client:
-        yield Person(town, client)
+def ada(mailed: MailedSystem) -> Iterator[Person]:
+    """Returns a user without an account."""
+    with open_client(mailed.system.url) as client:
+        yield Person(mailed, client)
 
 
 def test_registering_with_a_code_gives_a_session(ada: Person) -> None:
@@ -148,10 +150,10 @@ def test_a_profile_is_read_edited_and_put_back(ada: Person) -> None:
     assert ada.ask("PATCH", "/auth/me", status=200, country=None)["country"] is None
 
 
-def test_a_known_address_cannot_be_told_from_others(ada: Person, town: Town) -> None:
+def test_a_known_address_cannot_be_told_from_others(ada: Person, mailed: MailedSystem) -> None:
     """A response could reveal who has an account."""
     ada.register()
-    pass_time(town.system.database, "1 minute")
+    pass_time(mailed.system.database, "1 minute")
     known, unknown = ada.email, f"{new_user()}@example.com"
     ada.session = {}
     form = {"firstname": "Eve", "lastname": "E", "password": PASSWORD, "country": "X"}
@@ -175,7 +177,7 @@ def test_leaving_keeps_the_bookings_and_not_the_person(ada: Person) -> None:
     event = ada.ask("POST", "/events", status=201, name="Concert", total_seats=3)["id"]
     ada.ask("POST", "/api/bookings/reserve", status=201, event_id=event)
     ada.ask("DELETE", "/auth/me", status=204)
-    with psycopg.connect(ada.town.system.database.owner_dsn) as connection:
+    with psycopg.connect(ada.mailed.system.database.owner_dsn) as connection:
         assert ada.email not in everything(connection)
         found = connection.execute("SELECT user_id FROM bookings.bookings").fetchall()
     assert (user["id"],) in found
@@ -198,13 +200,13 @@ def test_logging_out_everywhere_is_known_everywhere(ada: Person) -> None:
         )
         return all(answer.status_code == 401 for answer in answers)
 
-    until(is_refused, ada.town.system.log, seconds=REVOKED_WITHIN_SECONDS)
+    until(is_refused, ada.mailed.system.log, seconds=REVOKED_WITHIN_SECONDS)
 
 
-def test_a_password_and_an_address_are_replaced(ada: Person, town: Town) -> None:
+def test_a_password_and_an_address_are_replaced(ada: Person, mailed: MailedSystem) -> None:
     """A password or an address could be replaced without a mailed code."""
     ada.register()
-    pass_time(town.system.database, "1 minute")
+    pass_time(mailed.system.database, "1 minute")
     new_password = f"canary {new_user()}"
     ada.secrets.append(new_password)
     ada.ask("POST", "/auth/forgot-password", status=200, email=ada.email)
@@ -224,19 +226,19 @@ def test_a_password_and_an_address_are_replaced(ada: Person, town: Town) -> None
     assert (asked["email"], asked["changed"]) == (former, False)
     changed = ada.ask("POST", "/auth/change-email", status=200, email=ada.email, code=ada.code())
     assert changed["email"] == ada.email
-    until(lambda: town.inbox.count(former) == 4, town.system.accounts.log)
-    assert_kept_secret(town.system, ada.secrets)
+    until(lambda: mailed.inbox.count(former) == 4, mailed.system.accounts.log)
+    assert_kept_secret(mailed.system, ada.secrets)
 
 
 def assert_kept_secret(system: System, secrets: list[str]) -> None:
-    """Looks for secrets in every line of every log, and in every row of every table."""
+    """Fails if a secret is in a line of a log, or in a row of a table."""
     with psycopg.connect(system.database.owner_dsn) as connection:
         texts = {"the database": everything(connection), "the logs": system.log()}
     codes = [secret for secret in secrets if re.fullmatch(r"\d{6}", secret)]
     assert len(codes) == 3
     for place, text in texts.items():
         for secret in secrets:
-            # Times and durations have six digits after their points.
+            # Times and durations have six decimal digits, which may equal a code.
             pattern = rf"(?<![.\d]){secret}(?!\d)" if secret in codes else re.escape(secret)
             assert not re.search(pattern, text), f"{secret} is in {place}"
 
@@ -256,7 +258,7 @@ def everything(connection: psycopg.Connection) -> str:
 
 
 def test_the_search_for_secrets_finds_them(database: Database) -> None:
-    """Control of the test above: a search that finds nothing proves nothing."""
+    """Negative control: the search could be unable to find any secret."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute(
             "INSERT INTO accounts.outbox (canonical_email, email, letter, asked_at, due_at)"

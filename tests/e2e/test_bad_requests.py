@@ -1,4 +1,4 @@
-"""What a client may send by mistake or in malice: each gets its 4xx, and nobody else notices."""
+"""Malformed and malicious requests: each gets its 4xx, and no other client is disturbed."""
 
 import asyncio
 import json
@@ -21,22 +21,22 @@ UNSUPPORTED = (415, "unsupported_media_type")
 
 
 def seat(user_id: str) -> bytes:
-    """Writes the body of a reservation around what stands for a user in JSON."""
+    """Returns the body of a reservation, with this JSON text as the user."""
     return f'{{"event_id": 1, "user_id": {user_id}}}'.encode()
 
 
 def of_event(event_id: str) -> bytes:
-    """Writes the body of a reservation around what stands for an event in JSON."""
+    """Returns the body of a reservation, with this JSON text as the event."""
     return f'{{"event_id": {event_id}, "user_id": "ada"}}'.encode()
 
 
 def raw(lines: str, body: bytes = SEAT) -> bytes:
-    """Writes the request of a reservation around its header lines."""
+    """Returns the request of a reservation with these header lines."""
     return f"POST {RESERVE} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
 
 
 async def outcome(system: System, sent: bytes) -> tuple[int, str]:
-    """Sends it on a connection of its own and tells what was answered."""
+    """Sends the request on a connection of its own; returns the outcome."""
     async with connect(system.port) as connection:
         return (await connection.ask(sent)).outcome
 
@@ -180,7 +180,7 @@ async def test_a_number_in_a_path_is_plain_digits(
         "/nowhere/%ff",
     ],
 )
-async def test_what_is_no_utf8_in_a_url_is_refused(system: System, target: str) -> None:
+async def test_a_url_that_is_no_utf8_is_refused(system: System, target: str) -> None:
     """Two user ids could become one."""
     assert await outcome(system, request("GET", target)) == BAD_REQUEST
 
@@ -245,7 +245,7 @@ async def test_a_semicolon_separates_nothing(system: System) -> None:
         ("Content-Type: application/json\r\nContent-Encoding: identity\r\n", INVALID),
     ],
 )
-async def test_a_body_is_announced_as_what_it_is(
+async def test_another_content_type_or_encoding_is_refused(
     system: System, media_type: str, expected: tuple[int, str]
 ) -> None:
     """A small compressed body could be unpacked to a huge one."""
@@ -294,7 +294,7 @@ HEADS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("case", HEADS)
-async def test_what_is_no_clear_http_is_refused(system: System, case: str) -> None:
+async def test_ambiguous_http_is_refused(system: System, case: str) -> None:
     """An ambiguous request could smuggle a second one into the connection."""
     async with connect(system.port) as connection:
         assert (await connection.ask(HEADS[case])).outcome == BAD_REQUEST
@@ -356,7 +356,7 @@ async def test_headers_never_echo_what_a_client_wrote(system: System) -> None:
 @pytest.mark.parametrize(
     "path", ["/../etc/passwd", "/docs/../../pyproject.toml", "/docs/%2e%2e/settings.py", "/docs//"]
 )
-async def test_no_path_leads_out_of_the_pages(system: System, path: str) -> None:
+async def test_no_path_leads_out_of_the_served_files(system: System, path: str) -> None:
     """A path could lead to files outside of the served ones."""
     assert await outcome(system, request("GET", path)) == (404, "not_found")
 
@@ -370,7 +370,7 @@ async def test_answers_to_head_have_no_body(system: System) -> None:
         assert (await connection.answer()).json == {"status": "ok"}
 
 
-async def test_a_client_that_leaves_is_no_trouble(system: System) -> None:
+async def test_a_client_that_disconnects_disturbs_nobody(system: System) -> None:
     """A client that disconnects in the middle could disturb the gateway."""
     for sent in (b"", b"GET /hea", request("GET", "/events"), raw(f"{HOST}{JSON}{LENGTH}", b"{")):
         async with connect(system.port) as connection:
@@ -378,7 +378,7 @@ async def test_a_client_that_leaves_is_no_trouble(system: System) -> None:
     assert await outcome(system, request("GET", "/health")) == (200, "")
 
 
-async def test_slow_clients_are_ended_and_nobody_waits_for_them(system: System) -> None:
+async def test_slow_clients_are_disconnected_and_delay_nobody(system: System) -> None:
     """A client that sends byte by byte could hold a connection for ever."""
     slow = b"GET /health HTTP/1.1\r\nHost: boxoffice\r\nX-Slow: "
     async with connect(system.port) as silent, connect(system.port) as creeping:
@@ -398,7 +398,7 @@ async def test_slow_clients_are_ended_and_nobody_waits_for_them(system: System) 
 
 @pytest.mark.parametrize("field", ["name", "description", "venue", "time_zone", "key"])
 @pytest.mark.parametrize("value", ["a\u0000b", "a\ud800b", "a\u0085b", "a\u2029b", "a\nb"])
-async def test_no_text_of_an_event_holds_what_cannot_be_kept(
+async def test_characters_that_cannot_be_stored_are_refused(
     system: System, field: str, value: str
 ) -> None:
     """A text could hold characters that PostgreSQL rejects, or that break logs and mails."""

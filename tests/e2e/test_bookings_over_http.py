@@ -18,11 +18,11 @@ def people(system: System) -> dict[str, Headers]:
 
 
 def book(client: httpx.Client, event_id: int, seats: object, headers: Headers) -> httpx.Response:
-    """Asks for seats."""
+    """Requests seats."""
     return client.post("/bookings", json={"eventId": event_id, "seatCount": seats}, headers=headers)
 
 
-def test_the_walk_of_a_booking(client: httpx.Client, people: dict[str, Headers]) -> None:
+def test_the_life_of_a_booking(client: httpx.Client, people: dict[str, Headers]) -> None:
     """A status or a body on the way from booking to cancellation could change."""
     ada, bob = people["ada"], people["bob"]
     price = {"amount_minor": 1250, "currency": "EUR"}
@@ -49,7 +49,7 @@ def test_the_walk_of_a_booking(client: httpx.Client, people: dict[str, Headers])
     assert book(client, event["id"], 4, bob).status_code == 201
 
 
-def test_a_key_is_its_callers_own(client: httpx.Client, people: dict[str, Headers]) -> None:
+def test_a_key_belongs_to_its_caller(client: httpx.Client, people: dict[str, Headers]) -> None:
     """A caller could read or repeat a request by guessing another caller's key."""
     event, key = create_event(client, total_seats=4)["id"], {"Idempotency-Key": new_key()}
     made = [
@@ -85,7 +85,7 @@ def test_own_bookings_are_paged_by_number(client: httpx.Client, people: dict[str
 
 
 @pytest.mark.parametrize("seats", [0, 21, -1, "2", 2.0, True, None])
-def test_a_party_is_of_one_to_twenty(
+def test_a_booking_has_one_to_twenty_seats(
     client: httpx.Client, people: dict[str, Headers], seats: object
 ) -> None:
     """A number of seats outside of 1 to 20, or no number, could be accepted."""

@@ -24,14 +24,14 @@ RECOVERY_SECONDS = 60
 def repaired(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
-    """Runs a system that every test leaves whole again."""
+    """Runs a system, which `fragile` repairs after each test."""
     with cloned(postgres) as database, System(database, tmp_path_factory.mktemp("fragile")) as one:
         yield one
 
 
 @pytest.fixture
 def fragile(repaired: System) -> Iterator[System]:
-    """Returns a system of which the test may break a part."""
+    """Returns a system that the test may break; repairs and checks it afterwards."""
     yield repaired
     for process in repaired.processes:
         if not process.is_running:
@@ -48,12 +48,12 @@ def client(fragile: System) -> Iterator[httpx.Client]:
 
 
 def path(event_id: int) -> str:
-    """Returns where an event is."""
+    """Returns the path of an event."""
     return f"/events/{event_id}"
 
 
 def statuses(database: Database, event_id: int) -> list[str]:
-    """Lists how the bookings of an event read."""
+    """Returns the statuses of an event's bookings."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         rows = connection.execute(
@@ -87,7 +87,7 @@ def test_an_event_is_bookable_as_soon_as_it_is_created(client: httpx.Client) -> 
         assert reserve(client, create_event(client)["id"]).status_code == 201
 
 
-async def test_a_cut_never_leaves_more_booked_than_seats(
+async def test_a_shrink_never_leaves_more_booked_than_seats(
     fragile: System, client: httpx.Client
 ) -> None:
     """A capacity that shrinks during a sale could leave the event oversold."""
@@ -214,7 +214,7 @@ async def test_lost_connections_to_the_database_lose_no_seat(
         until(lambda: client.get("/ready").status_code == 200, seconds=RECOVERY_SECONDS)
         again = await buyers.rush(asked)
         async with asyncio.timeout(RECOVERY_SECONDS):
-            # Of the connections that were ended, some may only be found out by their next use.
+            # Some lost connections are noticed only when they are used next.
             while {answer.status for answer in again} != {201}:
                 again = await buyers.rush(asked)
     for before, after in zip(first, again, strict=True):
@@ -222,7 +222,7 @@ async def test_lost_connections_to_the_database_lose_no_seat(
     assert statuses(fragile.database, event_id) == ["CONFIRMED"] * 100
 
 
-def test_readiness_tells_of_a_database_that_is_away(
+def test_readiness_reports_an_unreachable_database(
     postgres: EmbeddedPostgres, fragile: System, client: httpx.Client
 ) -> None:
     """A gateway without a database could call itself ready, or never recover."""

@@ -1,4 +1,4 @@
-"""Credentials in a running system: what is one, what is none, and until when."""
+"""Credentials in a running system: which are accepted, and until when."""
 
 import asyncio
 import time
@@ -63,27 +63,27 @@ def stranger(closed: System) -> Iterator[httpx.Client]:
         yield opened
 
 
-def bearing(authorization: str) -> dict[str, str]:
-    """Writes the header of a credential."""
+def header(authorization: str) -> dict[str, str]:
+    """Returns the header of a credential."""
     return {"Authorization": authorization}
 
 
-def test_no_header_but_one_says_who_calls(
+def test_only_the_authorization_header_authenticates(
     stranger: httpx.Client, people: dict[str, Person]
 ) -> None:
     """Another header could pass for a credential."""
     stranger.headers.update(SPOOFED)
     assert refusal(stranger.get("/auth/me")) == (401, "unauthenticated")
     assert refusal(stranger.get("/api/bookings")) == (401, "unauthenticated")
-    me = stranger.get("/auth/me", headers=bearing(people["user"].authorization))
+    me = stranger.get("/auth/me", headers=header(people["user"].authorization))
     assert (me.json()["id"], me.json()["role"]) == (people["user"].id, "USER")
     event = {"name": "Concert", "total_seats": 1}
-    created = stranger.post("/events", json=event, headers=bearing(people["user"].authorization))
+    created = stranger.post("/events", json=event, headers=header(people["user"].authorization))
     assert refusal(created) == (403, "permission_denied")
 
 
 @pytest.mark.parametrize("where", ["access_token", "token", "authorization", "user_id", "role"])
-def test_no_query_says_who_calls(
+def test_a_credential_in_the_query_does_not_authenticate(
     stranger: httpx.Client, people: dict[str, Person], where: str
 ) -> None:
     """A token in a URL could be accepted, and would be in every log on its way."""
@@ -92,7 +92,7 @@ def test_no_query_says_who_calls(
     assert refusal(response) in {(401, "unauthenticated"), (422, "validation_error")}
 
 
-async def test_no_service_takes_a_call_on_trust(closed: System) -> None:
+async def test_a_service_checks_the_credential_of_each_call(closed: System) -> None:
     """A client that calls a service directly could pass as anybody."""
     spoofed = tuple((name, value) for name, value in SPOOFED.items() if name != "cookie")
     async with (
@@ -154,43 +154,43 @@ def test_other_secrets_are_no_access_tokens(stranger: httpx.Client) -> None:
     person = {"name": "Ada", "email": f"{new_user()}@example.com", "password": PASSWORD}
     session = stranger.post("/api/auth/register", json=person).json()
     token, refresh = session["access_token"], session["refresh_token"]
-    assert stranger.get("/auth/me", headers=bearing(f"Bearer {token}")).status_code == 200
+    assert stranger.get("/auth/me", headers=header(f"Bearer {token}")).status_code == 200
     for other in (refresh, "123456", PASSWORD.replace(" ", "-"), session["user"]["id"]):
-        answer = stranger.get("/auth/me", headers=bearing(f"Bearer {other}"))
+        answer = stranger.get("/auth/me", headers=header(f"Bearer {other}"))
         assert refusal(answer) == (401, "invalid_token")
     renewed = stranger.post("/api/auth/refresh", json={"refresh_token": token})
     assert renewed.status_code == 401
 
 
-def test_a_role_is_not_for_the_asking(stranger: httpx.Client) -> None:
+def test_users_cannot_choose_their_role(stranger: httpx.Client) -> None:
     """A user could choose a role when registering or editing the profile."""
     person = {"name": "Eve", "email": f"{new_user()}@example.com", "password": PASSWORD}
     for wish in ({"role": "ADMIN"}, {"is_admin": True}, {"scopes": ["EVENTS_WRITE"]}):
         asked = stranger.post("/api/auth/register", json=person | wish)
         assert refusal(asked) == (422, "validation_error")
     session = stranger.post("/api/auth/register", json=person).json()
-    headers = bearing(f"Bearer {session['access_token']}")
+    headers = header(f"Bearer {session['access_token']}")
     stranger.patch("/auth/me", json={"role": "ADMIN"}, headers=headers)
     assert stranger.get("/auth/me", headers=headers).json()["role"] == "USER"
 
 
-def test_a_token_of_one_system_is_good_in_its_twin(
+def test_a_token_is_valid_in_a_second_system_on_the_same_database(
     client: httpx.Client, stranger: httpx.Client, people: dict[str, Person]
 ) -> None:
     """A second system on the same database could refuse a valid token."""
     for each in (client, stranger):
-        me = each.get("/auth/me", headers=bearing(people["owner"].authorization))
+        me = each.get("/auth/me", headers=header(people["owner"].authorization))
         assert me.json()["id"] == people["owner"].id
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("change", ["ban", "set_role"])
-def test_a_ban_and_another_role_are_known_within_half_a_minute(
+def test_a_ban_or_a_new_role_holds_within_half_a_minute(
     closed: System, stranger: httpx.Client, change: str
 ) -> None:
     """A cached token could keep its former rights for longer."""
     [person] = add_accounts(closed.database, {"organizer": "ORGANIZER"}).values()
-    headers = bearing(person.authorization)
+    headers = header(person.authorization)
     event = stranger.post("/events", json={"name": "Gig", "total_seats": 9}, headers=headers).json()
     asked: list[tuple[str, str, Any]] = [
         ("GET", "/auth/me", None),
@@ -210,7 +210,7 @@ def test_a_ban_and_another_role_are_known_within_half_a_minute(
 
 
 async def administered(system: System, person: Person, change: str) -> None:
-    """Does to an account what the operator's command does."""
+    """Changes an account as the operator's command does."""
     [(email,)] = read(system.database, "SELECT email FROM accounts WHERE id = %(id)s", id=person.id)
     async with patient_pool(system.database.accounts_dsn, schema="accounts", size=2) as pool:
         administration = Administration(pool)
@@ -221,7 +221,7 @@ async def administered(system: System, person: Person, change: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_ends_is_known_everywhere_within_half_a_minute(
+def test_ended_credentials_are_refused_within_half_a_minute(
     closed: System, stranger: httpx.Client, people: dict[str, Person]
 ) -> None:
     """A cached token or API key could outlive its end for longer."""
@@ -231,9 +231,9 @@ def test_what_ends_is_known_everywhere_within_half_a_minute(
     draft = create_event(stranger, status="DRAFT")["id"]
     del stranger.headers["Authorization"]
     mine, hers = "/events/organizer/my-events", f"/events/{draft}"
-    assert stranger.get(mine, headers=bearing(leaver.authorization)).status_code == 200
-    assert stranger.get(hers, headers=bearing(owner_key)).status_code == 200
-    ended = stranger.post("/auth/logout-all", headers=bearing(leaver.authorization))
+    assert stranger.get(mine, headers=header(leaver.authorization)).status_code == 200
+    assert stranger.get(hers, headers=header(owner_key)).status_code == 200
+    ended = stranger.post("/auth/logout-all", headers=header(leaver.authorization))
     assert ended.status_code == 204
     execute(
         closed.database, "DELETE FROM api_keys WHERE account_id = %(id)s", id=people["owner"].id
@@ -242,7 +242,7 @@ def test_what_ends_is_known_everywhere_within_half_a_minute(
     for path, credential in ((mine, leaver.authorization), (hers, owner_key)):
         until(
             lambda path=path, credential=credential: (  # type: ignore[misc]
-                stranger.get(path, headers=bearing(credential)).status_code == 401
+                stranger.get(path, headers=header(credential)).status_code == 401
             ),
             seconds=KNOWN_SECONDS - (time.monotonic() - began),
         )

@@ -1,4 +1,4 @@
-"""Every example of the documentation, sent as it is to a system with sample data."""
+"""Sends each example of the documentation, unchanged, to a system with sample data."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ REFUSED = {
 """What asks for something that no sample data has: a reference, a code of a letter, a token."""
 
 
-def test_every_example_does_what_its_endpoint_is_for(start: Start) -> None:
+def test_every_example_succeeds(start: Start) -> None:
     """A user's first "Execute" in the documentation could fail."""
     system = start()
     sample_data.load(system, open_access=True)
@@ -70,7 +70,7 @@ def execute(
 
 
 def inline(operation: dict[str, Any]) -> set[str]:
-    """Lists the refusals that the documentation shows at an operation."""
+    """Returns the refusals that the documentation lists at an operation."""
     references = [one["$ref"] for one in operation["responses"].values() if "$ref" in one]
     names = [reference.rpartition("/")[2] for reference in references]
     return {code for name in names for code in name.split(".")[1:]}

@@ -38,7 +38,7 @@ def tag(event: dict[str, Any]) -> str:
     return f'"{event["version"]}"'
 
 
-def test_an_event_needs_a_name_and_seats_alone(client: httpx.Client) -> None:
+def test_an_event_requires_only_a_name_and_seats(client: httpx.Client) -> None:
     """An optional field could become required, or be left out of the response."""
     response = client.post("/events", json={"name": "Concert", "total_seats": 3})
     event = response.json()
@@ -54,7 +54,7 @@ def test_an_event_needs_a_name_and_seats_alone(client: httpx.Client) -> None:
     assert client.get(path(event)).json() == event
 
 
-def test_an_event_keeps_all_that_is_said_of_it(client: httpx.Client) -> None:
+def test_all_fields_of_an_event_are_kept(client: httpx.Client) -> None:
     """A field could be lost or changed on its way to the database and back."""
     key = new_key()
     event = create_event(client, **{**ALL, "key": key})
@@ -69,7 +69,7 @@ def test_a_time_is_answered_in_utc(client: httpx.Client) -> None:
     assert event["starts_at"] == "2099-10-13T12:34:56.123Z"
 
 
-def test_other_words_mean_the_same(client: httpx.Client) -> None:
+def test_aliases_of_fields_are_accepted(client: httpx.Client) -> None:
     """Clients of other systems, with `title` or `totalSeats`, could be refused."""
     body = {"title": "Gig", "totalSeats": 7, "eventDate": "2099-01-01T00:00:00Z"}
     event = client.post("/events", json=body | {"salesOpenAt": "2098-01-01T00:00:00Z"}).json()
@@ -141,7 +141,7 @@ def test_limits_themselves_are_allowed(client: httpx.Client) -> None:
     assert create_event(client, 0, name="n")["available_seats"] == 0
 
 
-def test_a_key_is_taken_for_ever(client: httpx.Client) -> None:
+def test_the_key_of_an_event_is_never_reused(client: httpx.Client) -> None:
     """The key of a deleted event could come to name another event."""
     event = create_event(client, key=new_key())
     body = {"name": "Other", "total_seats": 1, "key": event["key"]}
@@ -162,7 +162,7 @@ def test_an_unknown_event_is_not_found(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_a_change_touches_only_what_it_names(client: httpx.Client, method: str) -> None:
+def test_a_change_keeps_fields_that_it_does_not_name(client: httpx.Client, method: str) -> None:
     """A change could reset fields that were not sent."""
     event = create_event(client, **ALL)
     response = client.request(method, path(event), json={"title": "Gig", "totalSeats": 41})
@@ -175,7 +175,7 @@ def test_a_change_touches_only_what_it_names(client: httpx.Client, method: str) 
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_null_clears(client: httpx.Client, method: str) -> None:
+def test_null_clears_an_optional_field(client: httpx.Client, method: str) -> None:
     """A field that may be unset could not be cleared."""
     event = create_event(client, **ALL)
     changed = client.request(method, path(event), json=dict.fromkeys(CLEARED)).json()
@@ -187,12 +187,12 @@ def test_null_clears(client: httpx.Client, method: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["name", "total_seats", "status"])
-def test_what_an_event_needs_cannot_be_cleared(client: httpx.Client, field: str) -> None:
+def test_required_fields_cannot_be_cleared(client: httpx.Client, field: str) -> None:
     """An event could lose its name or its seats."""
     assert named(client.patch(path(create_event(client)), json={field: None})) == {field}
 
 
-def test_a_name_edited_twice_is_refused(client: httpx.Client) -> None:
+def test_two_different_names_are_refused(client: httpx.Client) -> None:
     """A name and its copy with different values could be accepted."""
     event = create_event(client)
     fetched = client.get(path(event)).json()
@@ -204,7 +204,7 @@ def test_a_name_edited_twice_is_refused(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("names", [("name",), ("title",), ("name", "title")])
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
-def test_what_was_got_can_be_edited_and_put(
+def test_a_response_can_be_edited_and_sent_back(
     client: httpx.Client, method: str, names: tuple[str, ...]
 ) -> None:
     """A client that sends an edited response back could be refused, or lose the edit."""
@@ -216,7 +216,9 @@ def test_what_was_got_can_be_edited_and_put(
 
 
 @pytest.mark.parametrize("body", [{}, {"name": "Concert"}, {"total_seats": 3}])
-def test_a_change_of_nothing_makes_no_version(client: httpx.Client, body: dict[str, Any]) -> None:
+def test_a_change_without_effect_keeps_the_version(
+    client: httpx.Client, body: dict[str, Any]
+) -> None:
     """A change without effect could break the ETags of others."""
     event = create_event(client)
     response = client.patch(path(event), json=body)
@@ -284,7 +286,7 @@ def test_status_moves_one_way(client: httpx.Client, before: str, after: str, sta
     assert client.get(path(event)).json()["status"] == (after if status == 200 else before)
 
 
-def test_what_is_booked_is_no_draft_again(client: httpx.Client) -> None:
+def test_an_event_with_bookings_cannot_become_a_draft(client: httpx.Client) -> None:
     """An event with bookings could be hidden from those who booked."""
     event = create_event(client)
     reserve(client, event["id"])
@@ -328,7 +330,7 @@ def test_cancelling_an_event_cancels_its_bookings(client: httpx.Client) -> None:
     assert MOMENT.fullmatch(booking["cancelled_at"])
 
 
-def test_deleting_tells_how_many_bookings_it_cancelled(client: httpx.Client) -> None:
+def test_deleting_returns_the_count_of_cancelled_bookings(client: httpx.Client) -> None:
     """Bookings of a deleted event could get lost, or the count be wrong."""
     event, users = create_event(client), [new_user(), new_user()]
     booked = [reserve(client, event["id"], user) for user in users]
@@ -362,7 +364,7 @@ def test_a_draft_has_no_availability(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
-def test_a_key_changes_once_and_answers_alike(client: httpx.Client, method: str) -> None:
+def test_a_repeated_key_changes_once(client: httpx.Client, method: str) -> None:
     """A repeated change could be made twice, or get another response."""
     event = create_event(client)
     where = "/events" if method == "POST" else path(event)
@@ -381,7 +383,7 @@ def test_a_key_changes_once_and_answers_alike(client: httpx.Client, method: str)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
-def test_a_key_belongs_to_what_was_asked(client: httpx.Client, method: str) -> None:
+def test_a_key_is_bound_to_its_request(client: httpx.Client, method: str) -> None:
     """A key with another body could be answered as the first request."""
     event = create_event(client)
     where = "/events" if method == "POST" else path(event)
@@ -392,7 +394,7 @@ def test_a_key_belongs_to_what_was_asked(client: httpx.Client, method: str) -> N
     assert refusal(reused) == (422, "idempotency_key_reused")
 
 
-def test_a_key_belongs_to_the_event_that_was_deleted(client: httpx.Client) -> None:
+def test_a_key_is_bound_to_the_deleted_event(client: httpx.Client) -> None:
     """A key could delete a second event."""
     event, other = create_event(client), create_event(client)
     headers = {"Idempotency-Key": new_key()}
@@ -402,7 +404,7 @@ def test_a_key_belongs_to_the_event_that_was_deleted(client: httpx.Client) -> No
     assert client.get(path(other)).status_code == 200
 
 
-def test_refused_changes_are_remembered(client: httpx.Client) -> None:
+def test_refused_changes_are_stored_for_their_key(client: httpx.Client) -> None:
     """A refused change could be made by a repetition of its key."""
     event = create_event(client, 2)
     reserve(client, event["id"])

@@ -33,7 +33,7 @@ def find_bookings(client: httpx.Client, event_id: int) -> list[dict[str, Any]]:
 
 
 async def buf_curl(target: str, *arguments: str) -> Any:
-    """Calls an RPC as somebody with no stub does, by reflection."""
+    """Calls an RPC by reflection, without a stub."""
     process = await asyncio.create_subprocess_exec(
         BUF,
         "curl",
@@ -77,7 +77,7 @@ async def test_a_refusal_names_its_reason(client: httpx.Client, channel: grpc.ai
     assert (reason.reason, dict(reason.metadata)) == ("SOLD_OUT", {"inventory_revision": "1"})
 
 
-async def test_what_breaks_a_rule_is_refused_by_the_service_too(
+async def test_services_check_the_rules_of_the_contract(
     channel: grpc.aio.Channel,
 ) -> None:
     """A client that calls a service directly could break the rules of the contract."""
@@ -90,7 +90,7 @@ async def test_what_breaks_a_rule_is_refused_by_the_service_too(
     assert {violation.path for violation in reason.violations} == {"event_id", "user_id"}
 
 
-async def test_what_services_tell_each_other_is_not_for_strangers(
+async def test_internal_rpcs_need_the_service_key(
     channel: grpc.aio.Channel, client: httpx.Client
 ) -> None:
     """An internal RPC could be called without the key of services."""
@@ -113,7 +113,7 @@ async def test_what_services_tell_each_other_is_not_for_strangers(
     assert refusal(reserve(client, event["id"], "ada")) == (409, "sold_out")
 
 
-async def test_reflection_tells_what_there_is_to_call(system: System) -> None:
+async def test_reflection_lists_the_services(system: System) -> None:
     """A client that uses reflection could find no services."""
     listed = await buf_curl(system.bookings_targets[0], "--list-methods", "")
     assert "boxoffice.bookings.v1.BookingsService/Reserve" in listed.split()

@@ -33,7 +33,7 @@ def test_metrics_count_by_route_and_status(client: httpx.Client) -> None:
     assert "1099511627776" not in response.text
 
 
-def test_signing_keys_may_be_kept_and_nothing_else(client: httpx.Client) -> None:
+def test_only_signing_keys_may_be_cached(client: httpx.Client) -> None:
     """A cache could keep personal data, or a refusal."""
     kept = {
         path: client.get(path).headers["cache-control"]
@@ -86,7 +86,7 @@ def test_head_refuses_like_get(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path", ["/nope", "/event", "/events/", "/events/1/2", "//events", "/EVENTS", "/events/1/"]
 )
-def test_no_such_route(client: httpx.Client, path: str) -> None:
+def test_an_unknown_path_is_not_found(client: httpx.Client, path: str) -> None:
     """A path could be normalised to a route that it does not name."""
     # A whole URL: httpx would read `//events` by itself as a host.
     assert refusal(client.get(str(client.base_url).rstrip("/") + path)) == (404, "not_found")
@@ -115,7 +115,7 @@ def test_another_method_is_not_allowed(
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0"])
-def test_who_does_not_accept_json_is_told(client: httpx.Client, accept: str) -> None:
+def test_a_client_that_does_not_accept_json_is_refused(client: httpx.Client, accept: str) -> None:
     """A request could be carried out for a client that cannot read the response."""
     name = f"unread {accept}"
     body = {"name": name, "total_seats": 1}
@@ -127,12 +127,12 @@ def test_who_does_not_accept_json_is_told(client: httpx.Client, accept: str) -> 
 @pytest.mark.parametrize(
     "accept", ["*/*", "application/*", "text/html, application/json;q=0.5", "APPLICATION/JSON", ""]
 )
-def test_who_accepts_json_gets_it(client: httpx.Client, accept: str) -> None:
+def test_each_form_of_accepting_json_is_valid(client: httpx.Client, accept: str) -> None:
     """A valid `Accept` header could be refused."""
     assert client.get("/health", headers={"Accept": accept}).status_code == 200
 
 
-def test_the_clients_request_id_comes_back(client: httpx.Client) -> None:
+def test_the_request_id_of_the_client_is_returned(client: httpx.Client) -> None:
     """A client could not find its request in the logs."""
     headers = {"X-Request-Id": "my.request-1_A"}
     for path in ("/health", "/nope", "/events/1099511627776"):
@@ -140,7 +140,7 @@ def test_the_clients_request_id_comes_back(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "two words", "a" * 129, "<script>", "caf\u00e9"])
-def test_a_request_id_unfit_for_logs_is_replaced(client: httpx.Client, sent: str) -> None:
+def test_an_unusable_request_id_is_replaced(client: httpx.Client, sent: str) -> None:
     """A request id could break a log line."""
     headers = {b"X-Request-Id": sent.encode("latin-1")}
     given = client.get("/health", headers=headers).headers["x-request-id"]
@@ -161,7 +161,7 @@ def test_extra_ports_serve_too(start: Start) -> None:
         assert other.get(f"/events/{event['id']}").json() == event
 
 
-def test_a_taken_port_is_a_clear_message(system: System, start: Start) -> None:
+def test_a_taken_port_is_reported_clearly(system: System, start: Start) -> None:
     """A taken port could end in a traceback."""
     with pytest.raises(AssertionError, match=f"cannot listen on 127.0.0.1:{system.port}"):
         start(EXTRA_PORTS=str(system.port))

@@ -16,13 +16,13 @@ from tests.e2e.system import SERVICE_KEY, System
 def initialize(
     client: httpx.Client, key: str, total: int = 5, headers: dict[str, str] | None = None
 ) -> httpx.Response:
-    """Asks for an event of this key."""
+    """Initializes the event of a key."""
     body = {"eventId": key, "totalTickets": total}
     return client.post("/initialize", json=body, headers=headers)
 
 
 def number(client: httpx.Client, key: str) -> int:
-    """Finds the number of an event that has its key as its name."""
+    """Returns the id of an event that has its key as its name."""
     found = client.get("/events", params={"query": key}).json()
     [event] = [one for one in found if one["key"] == key]
     return int(event["id"])
@@ -72,7 +72,7 @@ def test_bad_input_is_named(client: httpx.Client, body: dict[str, object], path:
     assert named(client.post("/initialize", json=body)) == {path}
 
 
-async def test_of_many_at_once_one_makes_it(system: System) -> None:
+async def test_one_of_many_concurrent_requests_creates_the_event(system: System) -> None:
     """Concurrent requests could create two events, or fail."""
     body = {"eventId": new_key(), "totalTickets": 5}
     async with crowd(system.ports, 50) as organizers:
@@ -81,7 +81,7 @@ async def test_of_many_at_once_one_makes_it(system: System) -> None:
     assert {answer.json["available_tickets"] for answer in answers} == {5}
 
 
-async def test_bookings_learns_of_it_by_its_key(system: System, client: httpx.Client) -> None:
+async def test_bookings_knows_the_event_by_its_key(system: System, client: httpx.Client) -> None:
     """The state by key could differ from the state by id."""
     key = new_key()
     initialize(client, key)

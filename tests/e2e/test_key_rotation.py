@@ -45,7 +45,7 @@ async def test_a_rotation_under_traffic_fails_nobody(system: System) -> None:
             for token, path in itertools.product((fresh, former), PATHS):
                 response = await client.get(path, headers={"Authorization": f"Bearer {token}"})
                 statuses.append(response.status_code)
-            await asyncio.sleep(PAUSE_SECONDS)  # people take their time
+            await asyncio.sleep(PAUSE_SECONDS)  # the pace of the users is what is simulated
     assert successor.kid in kids
     assert len(kids) == 2
     assert set(statuses) == {200}

@@ -63,7 +63,7 @@ def ids(rows: list[dict[str, Any]]) -> list[int]:
 
 
 def book_at(database: Database, moment: str, *users: str) -> None:
-    """Writes into the ledger what would be there had the users booked at that moment."""
+    """Adds to the ledger the rows of bookings that users made at a time."""
     with psycopg.connect(database.owner_dsn) as connection:
         for user in users:
             number = next(_revisions)
@@ -125,12 +125,12 @@ def test_a_user_without_bookings_has_an_empty_list(client: httpx.Client) -> None
 
 
 @pytest.mark.parametrize("query", ["", "?user_id=", "?user_id=a%00b", f"?user_id={'a' * 129}"])
-def test_a_list_of_a_user_needs_one(client: httpx.Client, query: str) -> None:
+def test_the_list_of_a_user_requires_a_user(client: httpx.Client, query: str) -> None:
     """A list without a user could show the bookings of all."""
     assert named(client.get(f"/api/bookings/user{query}")) == {"user_id"}
 
 
-def test_user_id_goes_by_its_other_name(client: httpx.Client) -> None:
+def test_the_alias_of_user_id_is_accepted(client: httpx.Client) -> None:
     """`userId` could work in bodies only."""
     user = new_user()
     reserve(client, create_event(client)["id"], user)
@@ -172,9 +172,7 @@ def test_links_lead_through_all_bookings(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(("size", "shown"), [("", 50), ("?page_size=0", 50), ("?page_size=7", 7)])
-def test_a_page_has_fifty_rows_unless_said_otherwise(
-    client: httpx.Client, size: str, shown: int
-) -> None:
+def test_a_page_has_fifty_rows_by_default(client: httpx.Client, size: str, shown: int) -> None:
     """A page could have more than two hundred rows."""
     event = create_event(client, 60)
     for _ in range(51):
@@ -280,7 +278,7 @@ def test_wrong_filters_are_named(client: httpx.Client, query: str, wrong: str) -
     assert named(client.get(f"/events?{query}")) == {wrong}
 
 
-def test_pages_may_be_asked_for_by_number(client: httpx.Client) -> None:
+def test_numbered_pages_have_every_row_once(client: httpx.Client) -> None:
     """Numbered pages could repeat rows, or count them wrongly."""
     word = new_user().replace("-", "")
     events = [create_event(client, name=word) for _ in range(5)]
@@ -296,7 +294,7 @@ def test_pages_may_be_asked_for_by_number(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("params", "page", "limit"), [({"page": "1"}, 1, 50), ({"limit": "200"}, 1, 200)]
 )
-def test_one_of_page_and_limit_is_enough(
+def test_page_or_limit_alone_is_enough(
     client: httpx.Client, params: dict[str, str], page: int, limit: int
 ) -> None:
     """`page` without `limit`, or `limit` without `page`, could be refused."""
@@ -304,7 +302,7 @@ def test_one_of_page_and_limit_is_enough(
     assert (meta["page"], meta["limit"]) == (page, limit)
 
 
-def test_no_events_are_no_pages(client: httpx.Client) -> None:
+def test_an_empty_list_has_no_pages(client: httpx.Client) -> None:
     """An empty list could have a page, or no total."""
     params = {"query": f"never{new_user()}", "limit": "5"}
     assert client.get("/events", params=params).json() == {

@@ -1,4 +1,4 @@
-"""Those who wait for one event's lock: whom they delay, and what is theirs when they leave."""
+"""Requests that wait for the lock of an event."""
 
 import asyncio
 import contextlib
@@ -50,7 +50,7 @@ async def test_a_locked_event_delays_no_other(system: System) -> None:
     assert drift(system.database) == []
 
 
-async def test_who_hangs_up_finds_the_seat_by_its_key(system: System) -> None:
+async def test_a_disconnected_client_finds_its_seat_by_its_key(system: System) -> None:
     """A client that disconnects and asks again could book twice, or lose its seat."""
     event_id = new_event(system)
     purchases = [Purchase(event_id) for _ in range(WAITERS)]

@@ -57,7 +57,7 @@ def test_without_open_access_a_token_is_needed(
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_missing_token_is_told_before_a_wrong_field(stranger: httpx.Client) -> None:
+def test_a_missing_token_is_reported_before_a_wrong_field(stranger: httpx.Client) -> None:
     """An anonymous caller could get 422 in place of 401."""
     for method, path, body in (("POST", "/bookings", {}), ("PATCH", "/auth/me", {"foo": 1})):
         assert refusal(stranger.request(method, path, json=body)) == (401, "unauthenticated")
@@ -65,7 +65,9 @@ def test_a_missing_token_is_told_before_a_wrong_field(stranger: httpx.Client) ->
 
 
 @pytest.mark.parametrize("path", PUBLIC)
-def test_what_is_public_needs_none(client: httpx.Client, stranger: httpx.Client, path: str) -> None:
+def test_public_endpoints_need_no_token(
+    client: httpx.Client, stranger: httpx.Client, path: str
+) -> None:
     """A public endpoint could require a token."""
     event = create_event(client)
     assert stranger.get(path.format(id=event["id"])).status_code == 200
@@ -90,7 +92,7 @@ def test_health_needs_no_token(stranger: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), [*OPEN, ("GET", "/events", None)])
-def test_a_token_that_is_not_ours_is_refused_even_under_open_access(
+def test_an_invalid_token_is_refused_under_open_access(
     client: httpx.Client, method: str, path: str, body: object
 ) -> None:
     """An expired token could silently become an anonymous caller."""
@@ -101,13 +103,13 @@ def test_a_token_that_is_not_ours_is_refused_even_under_open_access(
 
 
 @pytest.mark.parametrize("credentials", CREDENTIALS)
-def test_no_made_up_credential_is_ours(client: httpx.Client, credentials: str) -> None:
+def test_malformed_credentials_are_refused(client: httpx.Client, credentials: str) -> None:
     """A malformed credential could be accepted."""
     headers = {b"Authorization": credentials.encode("latin-1")}
     assert refusal(client.get("/events", headers=headers)) == (401, "invalid_token")
 
 
-def test_an_empty_authorization_is_none(client: httpx.Client) -> None:
+def test_an_empty_authorization_header_is_ignored(client: httpx.Client) -> None:
     """A client that always sends the header could be refused."""
     assert client.get("/events", headers={"Authorization": ""}).status_code == 200
 
@@ -127,7 +129,7 @@ def test_checks_come_in_their_order(client: httpx.Client) -> None:
     assert refusal(client.patch(path, json={"name": "Gig"})) == (404, "event_not_found")
 
 
-def test_the_key_of_services_opens_no_door_here(client: httpx.Client) -> None:
+def test_the_gateway_does_not_accept_the_service_key(client: httpx.Client) -> None:
     """The key of services could be guessed, or used, through the gateway."""
     headers = {"Authorization": f"Service {SERVICE_KEY}"}
     assert refusal(client.get("/events", headers=headers)) == (401, "invalid_token")

@@ -14,7 +14,7 @@ from gateway.reference import openapi
 from gateway.services import SERVICES
 from tests.e2e.system import System
 
-# With so many, each run makes up other requests; without, always the same ten for each operation.
+# With this setting each run generates new requests; without it, the same ten per operation.
 AT_RANDOM = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 DOCUMENT = openapi.document(read_bindings(SERVICES), comments.load())
 REFUSED_TOO = {412, 413, 414, 431}
@@ -34,7 +34,7 @@ BY_VALUE = {
     ("time_zone", "must be the name of an IANA time zone, like Europe/Berlin"),
     ("total_seats", "must be an integer"),
     ("total_tickets", "must be an integer"),
-    ("user_id", "value is required"),  # of whom no token tells
+    ("user_id", "value is required"),  # for callers without a token
 }
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
@@ -58,14 +58,14 @@ def test_the_document_is_served(client: httpx.Client) -> None:
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_what_is_documented_is_what_happens(case: schemathesis.Case[Any], system: System) -> None:
+def test_responses_match_the_document(case: schemathesis.Case[Any], system: System) -> None:
     """A response could differ from the document, for valid or invalid requests."""
     response = case.call(base_url=system.url)
     case.validate_response(response, excluded_checks=inapplicable_checks(response))
 
 
 def inapplicable_checks(response: Response) -> list[Any]:
-    """Lists the checks that would take a refusal amiss."""
+    """Returns the checks that do not apply to a refusal."""
     inapplicable: list[Any] = []
     if is_beyond_schemas(response):
         inapplicable.append(positive_data_acceptance)
@@ -75,7 +75,7 @@ def inapplicable_checks(response: Response) -> list[Any]:
 
 
 def is_beyond_schemas(response: Response) -> bool:
-    """Returns whether a request was refused for what no JSON Schema can say."""
+    """Returns whether a request was refused by a rule that no JSON Schema can express."""
     if response.status_code not in {400, 412, 422}:
         return False
     body = response.json()

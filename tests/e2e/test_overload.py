@@ -12,12 +12,12 @@ from tests.e2e.raw_http import reservation
 from tests.e2e.system import System
 from tests.services.bookings.conftest import drift, make_decisions_wait
 
-# A batch takes this long, so that what the system can do is known, and little, on any machine.
+# A batch takes this long, so that the capacity is known, and small, on any machine.
 BATCH_SECONDS, BATCH_SIZE, WAITING = 0.1, 8, 32
 CAPACITY = BATCH_SIZE / BATCH_SECONDS
 PEAK, OVERLOAD = 1.0, 5.0
 SECONDS = 2.0
-# What is promised, and what a machine may add to it that is busy with other tests.
+# The promises, and the slack for a machine that is busy with other tests.
 GOODPUT, GOODPUT_SLACK = 0.8, 0.2
 REFUSED_SECONDS, SERVED_SECONDS, SLACK_SECONDS = 0.05, (WAITING + 2 * BATCH_SIZE) / CAPACITY, 0.45
 NORMAL_SECONDS = 10
@@ -28,13 +28,13 @@ _users = itertools.count(1)
 
 @pytest.fixture
 def slow(database: Database) -> Database:
-    """Makes every batch take its time."""
+    """Returns a database on which every batch takes BATCH_SECONDS."""
     make_decisions_wait(database, f"pg_sleep({BATCH_SECONDS})")
     return database
 
 
 async def offer(system: System, event_id: int, times: float) -> Arrivals:
-    """Offers so many times what the system can do."""
+    """Sends requests at a multiple of the capacity."""
     first = next(_users)
 
     def write(number: int) -> bytes:
@@ -50,7 +50,7 @@ def new_event(system: System) -> int:
 
 
 def seconds_to_normal(system: System, event_id: int) -> float:
-    """Buys until it goes as fast as on an idle system; tells how long that took."""
+    """Buys until a purchase is as fast as on an idle system; returns the seconds until then."""
     started = time.monotonic()
     with open_client(system.url) as client:
         while time.monotonic() < started + 2 * NORMAL_SECONDS:
@@ -63,9 +63,9 @@ def seconds_to_normal(system: System, event_id: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of offering too much: the shares and seconds that the promises speak of.
+    """The results of an overload, as the promises count them.
 
-    `is_clear` says that everybody was served, or told that they were not and when to come again.
+    `is_clear` if each request was served, or refused with the time of the next attempt.
     """
 
     is_clear: bool
@@ -76,7 +76,7 @@ class Trial:
 
     @property
     def is_kept(self) -> bool:
-        """Whether every promise was kept, with what a busy machine may add."""
+        """Whether every promise was kept, within the slack."""
         return (
             self.is_clear
             and self.goodput >= GOODPUT - GOODPUT_SLACK
@@ -87,7 +87,7 @@ class Trial:
 
 
 async def overload(system: System, event_id: int) -> Trial:
-    """Offers what the system can do, then five times that."""
+    """Sends requests at the capacity, then at five times the capacity."""
     peak = await offer(system, event_id, PEAK)
     over = await offer(system, event_id, OVERLOAD)
     normal_seconds = seconds_to_normal(system, event_id)
@@ -96,10 +96,10 @@ async def overload(system: System, event_id: int) -> Trial:
     return Trial(is_clear, goodput, over.wait(503, 99), over.wait(201, 99), normal_seconds)
 
 
-async def test_what_is_too_much_is_refused_at_once_and_costs_the_others_nothing(
+async def test_overload_is_refused_at_once_and_does_not_slow_the_sale(
     start: Start, slow: Database
 ) -> None:
-    """At five times the capacity as much is sold as at the peak, and the rest knows it soon.
+    """Five times the capacity could stop the sale, or keep the others waiting for a refusal.
 
     The generator shares the machine with other tests, which may spoil a trial but not five.
     """
@@ -117,8 +117,8 @@ async def test_what_is_too_much_is_refused_at_once_and_costs_the_others_nothing(
     assert drift(system.database) == []
 
 
-async def test_without_a_bound_everybody_would_wait(start: Start, slow: Database) -> None:
-    """Negative control: with a longer queue, all wait longer than is promised."""
+async def test_with_a_longer_queue_everybody_waits(start: Start, slow: Database) -> None:
+    """Negative control: with a longer queue, all requests wait longer than promised."""
     system = start(BOXOFFICE_LOG_SAMPLE="0", GATEWAY_BATCH_SIZE=str(BATCH_SIZE))
     over = await offer(system, new_event(system), OVERLOAD)
     assert over.wait(201, 99) > SERVED_SECONDS + SLACK_SECONDS

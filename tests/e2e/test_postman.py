@@ -1,4 +1,4 @@
-"""The walk of the Postman collection, against a running system."""
+"""Runs the Postman collection against a running system."""
 
 import asyncio
 import io
@@ -32,7 +32,7 @@ REFUSED = {
 """Requests outside the walk that are refused after it: it did the same, or they are for others."""
 
 
-async def test_the_walk_leads_from_a_letter_to_a_cancelled_booking(
+async def test_the_collection_runs_from_registration_to_cancellation(
     start: Start, unused_tcp_port: int
 ) -> None:
     """A request of the collection could lack what an earlier one has found."""
@@ -63,7 +63,7 @@ async def test_the_walk_leads_from_a_letter_to_a_cancelled_booking(
 
 
 def run_alone(runner: Runner, folders: list[Json]) -> Iterator[tuple[str, str]]:
-    """Runs every request outside the walk, what ends things last; returns the refusals."""
+    """Runs each other request, those that end something last; returns the refusals."""
     items = [item for folder in folders for item in folder["item"]]
     for item in sorted(items, key=_ends_things):
         answer = runner.run(item)

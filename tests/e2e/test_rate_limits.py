@@ -1,4 +1,4 @@
-"""Who guesses passwords is stopped, and nobody else is."""
+"""Rate limits stop guesses of passwords and codes, and no other requests."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -17,20 +17,20 @@ HERE, ELSEWHERE = "192.0.2.1", "192.0.2.2"
 
 @pytest.fixture
 def system(start: Start) -> System:
-    """Runs a system with the default limits, behind a proxy that this test plays."""
+    """Runs a system with the default limits; the test takes the part of its proxy."""
     running: System = start(GATEWAY_RATE_LIMITS="on", GATEWAY_TRUSTED_PROXIES="127.0.0.0/8")
     return running
 
 
 @pytest.fixture
 def client(system: System) -> Iterator[httpx.Client]:
-    """Speaks to it."""
+    """Returns a client of that system."""
     with httpx.Client(base_url=system.url, trust_env=False) as opened:
         yield opened
 
 
 def register(client: httpx.Client, address: str = HERE) -> str:
-    """Registers somebody, and returns the e-mail address."""
+    """Registers a user; returns the e-mail address."""
     email = f"{uuid4()}@example.com"
     body = {"name": "x", "email": email, "password": PASSWORD}
     answer = client.post("/api/auth/register", json=body, headers={"x-forwarded-for": address})
@@ -53,7 +53,7 @@ def ask_for_letter(
     return client.post(path, json=body, headers={"x-forwarded-for": address})
 
 
-def test_who_guesses_is_stopped_and_nobody_is_locked_out(client: httpx.Client) -> None:
+def test_guesses_are_limited_without_locking_out_the_owner(client: httpx.Client) -> None:
     """Passwords could be guessed, or a guesser could lock out the owner."""
     ada, bob = register(client), register(client)
     for email in (ada, "nobody@example.com"):
@@ -63,7 +63,7 @@ def test_who_guesses_is_stopped_and_nobody_is_locked_out(client: httpx.Client) -
     assert log_in(client, bob, PASSWORD) == 200
 
 
-def test_who_knows_the_password_can_use_it_often(client: httpx.Client) -> None:
+def test_successful_log_ins_do_not_count_as_guesses(client: httpx.Client) -> None:
     """Successful log-ins could be counted as guesses."""
     ada = register(client)
     assert {log_in(client, ada, PASSWORD) for _ in range(15)} == {200}
@@ -73,7 +73,7 @@ def test_who_knows_the_password_can_use_it_often(client: httpx.Client) -> None:
     assert log_in(client, ada, PASSWORD) == 200
 
 
-def test_who_floods_people_with_letters_is_stopped(client: httpx.Client) -> None:
+def test_requests_for_letters_are_limited(client: httpx.Client) -> None:
     """One address could have any number of letters sent."""
     known, unknown = register(client, ELSEWHERE), f"{uuid4()}@example.com"
     for path in LETTERS:
@@ -87,7 +87,7 @@ def test_who_floods_people_with_letters_is_stopped(client: httpx.Client) -> None
         assert elsewhere.status_code == 200
 
 
-def test_who_looks_for_addresses_is_stopped(client: httpx.Client) -> None:
+def test_looking_for_registered_addresses_is_limited(client: httpx.Client) -> None:
     """Registering could be used to find out who has an account."""
     body = {"name": "x", "email": register(client), "password": PASSWORD}
     statuses = [client.post("/api/auth/register", json=body).status_code for _ in range(21)]

@@ -30,7 +30,7 @@ async def buyers(busy: System) -> AsyncIterator[Crowd]:
 
 
 def new_event(system: System, total_seats: int = SEATS) -> int:
-    """Creates an event and gives its number."""
+    """Creates an event; returns its id."""
     with open_client(system.url) as client:
         return int(create_event(client, total_seats)["id"])
 
@@ -38,7 +38,7 @@ def new_event(system: System, total_seats: int = SEATS) -> int:
 async def rush(
     crowd: Crowd, event_id: int, users: Sequence[str], keys: Sequence[str] = ()
 ) -> list[Answer]:
-    """Lets the users ask for a seat each, all at once."""
+    """Requests a seat for each user, all at once; returns the responses."""
     pairs = itertools.zip_longest(users, keys, fillvalue="")
     return await crowd.rush([reservation(event_id, user, key) for user, key in pairs])
 
@@ -83,7 +83,7 @@ async def test_two_hundred_buyers_get_fifty_seats(busy: System, buyers: Crowd) -
         assert "BookingsService/" in replica.log(), "no request reached it"
 
 
-async def test_without_the_lock_it_would_be_more(start: Start, database: Database) -> None:
+async def test_without_the_lock_more_seats_are_sold(start: Start, database: Database) -> None:
     """Negative control: without the lock, more seats are sold than there are."""
     take_out_the_second_line(database)
     system = start(replicas=2, gateways=2, bookings="tests.e2e.bookings_without_lock")
@@ -96,7 +96,7 @@ async def test_without_the_lock_it_would_be_more(start: Start, database: Databas
     pytest.fail("nothing was oversold, so the test above may prove nothing")
 
 
-async def test_a_user_in_a_hurry_gets_one_seat(busy: System, buyers: Crowd) -> None:
+async def test_concurrent_requests_of_a_user_book_one_seat(busy: System, buyers: Crowd) -> None:
     """A double click could book two seats."""
     event_id = new_event(busy)
     answers = await rush(buyers, event_id, ["ada"] * 64)
@@ -120,7 +120,7 @@ async def test_a_key_in_parallel_has_one_effect(busy: System, buyers: Crowd) -> 
     assert later.headers["idempotent-replayed"] == "true"
 
 
-async def test_asking_again_gives_every_buyer_the_same_answer(busy: System, buyers: Crowd) -> None:
+async def test_repeated_keys_get_the_same_responses(busy: System, buyers: Crowd) -> None:
     """Repeated keys could change outcomes."""
     event_id = new_event(busy)
     users, keys = [new_user() for _ in range(BUYERS)], [new_key() for _ in range(BUYERS)]

@@ -12,11 +12,11 @@ PAST, FUTURE = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
 
 
 def revision(response: httpx.Response) -> int:
-    """Returns the revision of the inventory that an answer tells of."""
+    """Returns the inventory revision of a response."""
     return int(response.headers["x-inventory-revision"])
 
 
-def test_a_seat_is_answered_with_exactly_its_four_fields(client: httpx.Client) -> None:
+def test_a_reservation_has_exactly_four_fields(client: httpx.Client) -> None:
     """A further field would break clients that compare the whole body."""
     event = create_event(client)
     response = reserve(client, event["id"])
@@ -35,7 +35,7 @@ def test_a_seat_is_answered_with_exactly_its_four_fields(client: httpx.Client) -
     assert "idempotent-replayed" not in response.headers
 
 
-def test_camel_case_is_as_good(client: httpx.Client) -> None:
+def test_camel_case_is_accepted(client: httpx.Client) -> None:
     """A field in camelCase could be refused."""
     event = create_event(client)
     response = client.post(RESERVE, json={"eventId": event["id"], "userId": "ada"})
@@ -80,13 +80,13 @@ def test_a_repeated_key_is_refused(client: httpx.Client) -> None:
     assert named(response) == {"user_id"}
 
 
-def test_the_longest_user_is_taken(client: httpx.Client) -> None:
+def test_the_longest_user_id_is_accepted(client: httpx.Client) -> None:
     """A user id of 128 characters could be refused for its bytes."""
     event = create_event(client)
     assert reserve(client, event["id"], "\u00e9" * 128).status_code == 201
 
 
-def test_a_user_is_the_same_however_composed(client: httpx.Client) -> None:
+def test_user_ids_are_compared_in_normal_form(client: httpx.Client) -> None:
     """One user with two spellings in Unicode could book twice."""
     event = create_event(client)
     assert reserve(client, event["id"], "Jos\u00e9").json()["user_id"] == "Jos\u00e9"
@@ -162,7 +162,7 @@ def test_an_event_may_let_its_users_book_again(client: httpx.Client) -> None:
     assert refusal(reserve(client, event["id"])) == (409, "sold_out")
 
 
-def test_every_answer_tells_the_revision_of_the_inventory(client: httpx.Client) -> None:
+def test_each_response_has_the_inventory_revision(client: httpx.Client) -> None:
     """A response could have the revision of another state."""
     event = create_event(client, 1)
     opened = revision(client.get(f"/api/events/{event['id']}/availability"))
@@ -173,7 +173,7 @@ def test_every_answer_tells_the_revision_of_the_inventory(client: httpx.Client) 
     assert revision(reserve(client, event["id"], "bob")) > opened
 
 
-def test_a_key_books_once_and_answers_alike(client: httpx.Client) -> None:
+def test_a_repeated_key_books_once(client: httpx.Client) -> None:
     """A repeated request could book twice."""
     event = create_event(client)
     headers = {"Idempotency-Key": new_key()}
@@ -187,7 +187,7 @@ def test_a_key_books_once_and_answers_alike(client: httpx.Client) -> None:
     assert client.get(f"/api/events/{event['id']}/availability").json()["booked"] == 1
 
 
-def test_a_refusal_is_remembered_too(client: httpx.Client) -> None:
+def test_a_refusal_is_stored_for_its_key(client: httpx.Client) -> None:
     """A repeated key could take a seat that was freed for others."""
     event = create_event(client, 0)
     headers = {"Idempotency-Key": new_key()}
@@ -211,7 +211,7 @@ def test_a_refused_request_does_not_use_up_its_key(client: httpx.Client) -> None
     assert "idempotent-replayed" not in response.headers
 
 
-def test_a_key_belongs_to_what_was_asked(client: httpx.Client) -> None:
+def test_a_key_is_bound_to_its_request(client: httpx.Client) -> None:
     """A key with another user or event could be answered as the first request."""
     event, other = create_event(client), create_event(client)
     headers = {"Idempotency-Key": new_key()}
@@ -230,7 +230,7 @@ def test_a_key_may_be_quoted(client: httpx.Client) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
-def test_the_longest_key_is_taken(client: httpx.Client) -> None:
+def test_the_longest_key_is_accepted(client: httpx.Client) -> None:
     """A key of 255 characters could be refused."""
     headers = {"Idempotency-Key": new_user().ljust(255, "k")}
     assert reserve(client, create_event(client)["id"], headers=headers).status_code == 201

@@ -1,4 +1,4 @@
-"""Secrets are planted in a running system; then everything that it keeps or prints is searched."""
+"""Sends secrets to a running system, then searches everything that it stores or logs."""
 
 import asyncio
 import json
@@ -24,15 +24,15 @@ from tests.services.accounts.mailbox import Mailbox, serving
 ADDRESS = "canary@example.com"
 PASSWORDS = ("canary-of-a-password", "canary-of-the-next-password", "canary-of-a-wrong-password")
 PEPPER = "canary-of-the-pepper-of-codes-that-are-mailed"
-# Why it is kept there is said in docs/decisions/signing-keys-in-the-database.md.
+# The reason: docs/decisions/signing-keys-in-the-database.md.
 KEPT_ON_PURPOSE = {"signing_keys"}
-# Numbers, among which any six digits may turn up.
+# Measured numbers, which may contain the six digits of a code by chance.
 MEASURED = {"timestamp", "seconds"}
 
 
 @pytest.fixture(scope="module")
 def inbox() -> Iterator[Mailbox]:
-    """Takes the mail, beside the test."""
+    """Runs a mail server in a thread of its own."""
     ready: Future[Mailbox] = Future()
     loop = asyncio.new_event_loop()
     ended = asyncio.Event()
@@ -69,8 +69,8 @@ def watched(
         yield running
 
 
-class Planter:
-    """Uses the system as people do, and notes every secret, and every refusal's body."""
+class User:
+    """A user of the system; records every secret, and the body of every refusal."""
 
     def __init__(self, client: httpx.Client, inbox: Mailbox) -> None:
         self._client = client
@@ -81,7 +81,7 @@ class Planter:
         self.session: dict[str, Any] = {}
 
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Makes a request; a session in the answer is noted."""
+        """Makes a request; records a session in the response."""
         response = self._client.request(method, path, **how)
         if response.is_error:
             self.refusals.append(response.text + str(response.headers))
@@ -91,7 +91,7 @@ class Planter:
         return response
 
     def read_code(self, letters: int) -> str:
-        """Waits for so many letters, and notes the code in the last one."""
+        """Waits for so many letters; records and returns the code in the last one."""
         until(lambda: self._inbox.count(ADDRESS) >= letters)
         code = self._inbox.code(ADDRESS)
         self.codes.add(code)
@@ -99,55 +99,55 @@ class Planter:
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header of who logged in last."""
+        """The `Authorization` header of the last log-in."""
         return {"Authorization": f"Bearer {self.session['access_token']}"}
 
 
-def plant(planter: Planter, database: Database) -> None:
-    """Registers, logs in and books, rightly and wrongly, with secrets in every place there is."""
+def use_secrets_everywhere(user: User, database: Database) -> None:
+    """Registers, logs in and books, with right and wrong secrets wherever one is accepted."""
     password, following, wrong = PASSWORDS
-    ask = planter.ask
+    ask = user.ask
     ask("POST", "/auth/send-code", json={"email": ADDRESS, "type": "register"})
     form = {"firstname": "Ada", "lastname": "Lovelace", "country": "England", "role": "ORGANIZER"}
     form |= {"email": ADDRESS, "password": password}
-    code = planter.read_code(1)
+    code = user.read_code(1)
     other = "000000" if code != "000000" else "111111"
     ask("POST", "/auth/register", json=form | {"email_verification_code": other})
     ask("POST", "/auth/register", json=form | {"email_verification_code": code})
     ask("POST", "/auth/login", json={"email": ADDRESS, "password": wrong})
     ask("POST", "/auth/login", json={"email": ADDRESS, "password": password})
-    # As if a minute had passed: so long there is no other code.
+    # An address gets one code a minute.
     execute(database, "UPDATE codes SET asked_at = ARRAY[now() - interval '2 minutes']")
     ask("POST", "/auth/forgot-password", json={"email": ADDRESS})
-    reset = {"email": ADDRESS, "code": planter.read_code(2), "new_password": following}
+    reset = {"email": ADDRESS, "code": user.read_code(2), "new_password": following}
     ask("POST", "/auth/reset-password", json=reset)
-    ask("POST", "/api/auth/refresh", json={"refresh_token": planter.session["refresh_token"]})
-    me = ask("GET", "/auth/me", headers=planter.bearer).json()
+    ask("POST", "/api/auth/refresh", json={"refresh_token": user.session["refresh_token"]})
+    me = ask("GET", "/auth/me", headers=user.bearer).json()
     key = key_of(database, Person(me["id"], "ORGANIZER", ""), "EVENTS_WRITE", "BOOKINGS_WRITE")
-    planter.secrets.add(key.rpartition("_")[2])
-    misplace(planter, [password, planter.session["access_token"], key, code])
-    for authorization in (planter.bearer["Authorization"], key):
+    user.secrets.add(key.rpartition("_")[2])
+    misplace(user, [password, user.session["access_token"], key, code])
+    for authorization in (user.bearer["Authorization"], key):
         headers = {"Authorization": authorization, "Idempotency-Key": new_key()}
         for _ in range(2):
             ask("POST", "/events", json={"name": "Gig", "total_seats": 2}, headers=headers)
-    event = ask("GET", "/events/organizer/my-events", headers=planter.bearer).json()["data"][0]
+    event = ask("GET", "/events/organizer/my-events", headers=user.bearer).json()["data"][0]
     seat = {"event_id": event["id"], "user_id": me["id"]}
-    for authorization in (planter.bearer["Authorization"], key):
+    for authorization in (user.bearer["Authorization"], key):
         headers = {"Authorization": authorization, "Idempotency-Key": new_key()}
         ask("POST", "/api/bookings/reserve", json=seat, headers=headers)
 
 
-def misplace(planter: Planter, secrets: list[str]) -> None:
-    """Puts secrets where none belong: into addresses, unknown fields, other fields and headers."""
+def misplace(user: User, secrets: list[str]) -> None:
+    """Puts secrets where none belong: into URLs, unknown fields, other fields and headers."""
     for secret in secrets:
         bare = secret.removeprefix("Bearer ")
-        planter.ask("GET", "/events", params={"access_token": bare})
-        planter.ask("POST", "/auth/login", json={"email": ADDRESS, "secret": bare})
-        planter.ask("POST", "/auth/login", json={"email": bare, "password": [bare]})
-        planter.ask("POST", "/auth/login", content=f'{{"password": "{bare}"')
-        planter.ask("GET", "/events", headers={"Authorization": f"Basic {bare}"})
-        planter.ask("GET", "/events", headers={"Authorization": f"Bearer {bare}x"})
-        planter.ask("POST", "/api/auth/refresh", json={"refresh_token": bare[:512]})
+        user.ask("GET", "/events", params={"access_token": bare})
+        user.ask("POST", "/auth/login", json={"email": ADDRESS, "secret": bare})
+        user.ask("POST", "/auth/login", json={"email": bare, "password": [bare]})
+        user.ask("POST", "/auth/login", content=f'{{"password": "{bare}"')
+        user.ask("GET", "/events", headers={"Authorization": f"Basic {bare}"})
+        user.ask("GET", "/events", headers={"Authorization": f"Bearer {bare}x"})
+        user.ask("POST", "/api/auth/refresh", json={"refresh_token": bare[:512]})
 
 
 def printed(process: Process) -> Iterator[str]:
@@ -172,7 +172,7 @@ def kept(database: Database) -> Iterator[tuple[str, str]]:
 
 
 def signing_keys(database: Database) -> set[str]:
-    """Reads the private keys, as text that any byte string can be compared with."""
+    """Reads the private keys as text."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute("SELECT private_key FROM accounts.signing_keys").fetchall()
     return {spelling for (key,) in rows for spelling in (key.decode("latin-1"), key.hex())}
@@ -181,22 +181,22 @@ def signing_keys(database: Database) -> set[str]:
 def test_no_secret_is_kept_or_printed(watched: System, inbox: Mailbox) -> None:
     """A password, code, token or key could be stored or logged."""
     with open_client(watched.url) as client:
-        planter = Planter(client, inbox)
-        plant(planter, watched.database)
-    secrets = planter.secrets | signing_keys(watched.database)
+        user = User(client, inbox)
+        use_secrets_everywhere(user, watched.database)
+    secrets = user.secrets | signing_keys(watched.database)
     secrets |= {secret.rpartition(".")[2] for secret in secrets if secret.startswith("ey")}
     assert len(secrets) >= 12
-    assert len(planter.codes) == 2
-    assert len(planter.refusals) >= 20
+    assert len(user.codes) == 2
+    assert len(user.refusals) >= 20
     for process in watched.processes:
         lines = "\n".join(printed(process))
         assert lines, process.name
-        assert not found(secrets | planter.codes, lines), process.name
-    for refusal in planter.refusals:
+        assert not found(secrets | user.codes, lines), process.name
+    for refusal in user.refusals:
         assert not found(secrets, refusal)
     for table, value in kept(watched.database):
         assert table in KEPT_ON_PURPOSE or not found(secrets, value), table
-        assert value not in planter.codes, table
+        assert value not in user.codes, table
 
 
 def test_the_search_finds_what_is_there(watched: System) -> None:
@@ -210,5 +210,5 @@ def test_the_search_finds_what_is_there(watched: System) -> None:
 
 
 def found(secrets: set[str], text: str) -> set[str]:
-    """Returns the secrets that a text tells."""
+    """Returns the secrets that a text contains."""
     return {secret for secret in secrets if secret in text}

@@ -20,18 +20,18 @@ SERVED = "BookingsService/"
 
 
 @dataclass
-class Load:
-    """Buyers who reserve one seat after the other, and what became of that."""
+class Sale:
+    """Buyers who reserve one seat after another, and the responses to them."""
 
     port: int
     event_id: int
     answers: list[tuple[str, Answer]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     refused: int = 0
-    over: bool = False
+    is_over: bool = False
     progress: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, work: Callable[["Load"], Awaitable[None]]) -> None:
+    async def run(self, work: Callable[["Sale"], Awaitable[None]]) -> None:
         """Buys while the work goes on."""
         async with asyncio.TaskGroup() as group:
             for _ in range(BUYERS):
@@ -39,7 +39,7 @@ class Load:
             try:
                 await work(self)
             finally:
-                self.over = True
+                self.is_over = True
 
     async def reach(self, count: int) -> None:
         """Waits until so many requests were answered."""
@@ -49,7 +49,7 @@ class Load:
                 self.progress.clear()
 
     async def _buy(self) -> None:
-        while not self.over:
+        while not self.is_over:
             try:
                 async with connect(self.port) as connection:
                     await self._buy_on(connection)
@@ -60,7 +60,7 @@ class Load:
     async def _buy_on(self, connection: Connection) -> None:
         """Buys until the connection ends; a request that is cut off on it is lost."""
         closes = False
-        while not (self.over or closes):
+        while not (self.is_over or closes):
             user = new_user()
             try:
                 answer = await connection.ask(reservation(self.event_id, user, new_key()))
@@ -79,7 +79,7 @@ def new_event(system: System) -> int:
 
 
 def booked(database: Database, event_id: int) -> list[str]:
-    """Lists who has a booking, as often as they have."""
+    """Lists the user of each booking."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(
             "SELECT user_id FROM bookings.bookings WHERE event_id = %s", [event_id]
@@ -87,97 +87,97 @@ def booked(database: Database, event_id: int) -> list[str]:
         return sorted(user for (user,) in rows.fetchall())
 
 
-def check_books(system: System, load: Load) -> None:
-    """Checks that every acknowledged seat is there once, and none that nobody asked for."""
-    acknowledged = sorted(user for user, answer in load.answers if answer.status == 201)
-    unknown = [user for user, answer in load.answers if answer.status == 504]
-    found = booked(system.database, load.event_id)
+def check_books(system: System, sale: Sale) -> None:
+    """Fails unless each acknowledged seat is booked once, and nothing else is."""
+    acknowledged = sorted(user for user, answer in sale.answers if answer.status == 201)
+    unknown = [user for user, answer in sale.answers if answer.status == 504]
+    found = booked(system.database, sale.event_id)
     assert len(found) == len(set(found))
     assert set(acknowledged) <= set(found)
     assert set(found) <= {*acknowledged, *unknown}
     assert drift(system.database) == []
 
 
-async def test_a_gateway_that_stops_answers_all_it_took(start: Start) -> None:
+async def test_a_stopping_gateway_answers_all_accepted_requests(start: Start) -> None:
     """A deployment could cut off requests in flight."""
     system = start(GATEWAY_DRAIN_SECONDS="2")
-    load = Load(system.port, new_event(system))
+    sale = Sale(system.port, new_event(system))
 
-    async def stop(load: Load) -> None:
-        await load.reach(BEFORE)
+    async def stop(sale: Sale) -> None:
+        await sale.reach(BEFORE)
         system.gateway.terminate()
         assert await asyncio.to_thread(system.gateway.ended) == 0
 
-    await load.run(stop)
-    assert load.lost == []
-    assert {answer.outcome for _, answer in load.answers} == {(201, "")}
-    assert load.refused > 0
-    check_books(system, load)
+    await sale.run(stop)
+    assert sale.lost == []
+    assert {answer.outcome for _, answer in sale.answers} == {(201, "")}
+    assert sale.refused > 0
+    check_books(system, sale)
 
 
-async def test_a_replica_of_bookings_that_stops_is_not_noticed(start: Start) -> None:
+async def test_restarting_a_replica_of_bookings_fails_no_request(start: Start) -> None:
     """A restart of one replica could fail requests."""
     system = start(replicas=2)
-    load = Load(system.port, new_event(system))
+    sale = Sale(system.port, new_event(system))
 
-    async def stop_and_start(load: Load) -> None:
-        await load.reach(BEFORE)
+    async def stop_and_start(sale: Sale) -> None:
+        await sale.reach(BEFORE)
         for replica in system.bookings:
             before = await _restart(replica)
             await asyncio.to_thread(until, partial(_serves_again, replica, before))
-            await load.reach(len(load.answers) + AFTER)
+            await sale.reach(len(sale.answers) + AFTER)
 
-    await load.run(stop_and_start)
-    assert load.lost == []
-    assert {answer.outcome for _, answer in load.answers} == {(201, "")}
-    check_books(system, load)
+    await sale.run(stop_and_start)
+    assert sale.lost == []
+    assert {answer.outcome for _, answer in sale.answers} == {(201, "")}
+    check_books(system, sale)
 
 
-async def test_bookings_that_stops_loses_nothing_it_acknowledged(start: Start) -> None:
+async def test_restarting_bookings_loses_no_acknowledged_seat(start: Start) -> None:
     """A restart of the only replica could lose an acknowledged seat."""
     system = start()
-    load = Load(system.port, new_event(system))
+    sale = Sale(system.port, new_event(system))
 
-    async def stop_and_start(load: Load) -> None:
-        await load.reach(BEFORE)
+    async def stop_and_start(sale: Sale) -> None:
+        await sale.reach(BEFORE)
         await _restart(system.bookings[0])
         await asyncio.to_thread(system.wait_until_ready)
-        await load.reach(len(load.answers) + AFTER)
+        await sale.reach(len(sale.answers) + AFTER)
 
-    await load.run(stop_and_start)
-    assert load.lost == []
+    await sale.run(stop_and_start)
+    assert sale.lost == []
     allowed = {(201, ""), (503, "unavailable"), (504, "outcome_unknown")}
-    assert {answer.outcome for _, answer in load.answers} <= allowed
-    assert load.answers[-1][1].status == 201
-    check_books(system, load)
+    assert {answer.outcome for _, answer in sale.answers} <= allowed
+    assert sale.answers[-1][1].status == 201
+    check_books(system, sale)
 
 
-async def test_events_that_stops_does_not_disturb_the_sale(start: Start) -> None:
+async def test_restarting_events_does_not_disturb_the_sale(start: Start) -> None:
     """A restart of events could fail reservations."""
     system = start()
-    load = Load(system.port, new_event(system))
+    sale = Sale(system.port, new_event(system))
 
-    async def stop_and_start(load: Load) -> None:
-        await load.reach(BEFORE)
+    async def stop_and_start(sale: Sale) -> None:
+        await sale.reach(BEFORE)
         await _restart(system.events)
-        await load.reach(len(load.answers) + AFTER)
+        await sale.reach(len(sale.answers) + AFTER)
 
-    await load.run(stop_and_start)
-    assert load.lost == []
-    assert {answer.outcome for _, answer in load.answers} == {(201, "")}
-    check_books(system, load)
+    await sale.run(stop_and_start)
+    assert sale.lost == []
+    assert {answer.outcome for _, answer in sale.answers} == {(201, "")}
+    check_books(system, sale)
     await asyncio.to_thread(system.wait_until_ready)
 
 
-async def test_events_that_stops_answers_all_it_took(start: Start) -> None:
+async def test_stopping_events_answers_all_accepted_requests(start: Start) -> None:
     """An acknowledged creation could be lost, or be made twice."""
     system = start()
     created: list[tuple[str, Answer]] = []
-    enough, over = asyncio.Event(), asyncio.Event()
+    enough, is_over = asyncio.Event(), asyncio.Event()
 
     async def create() -> None:
         async with connect(system.port) as connection:
-            while not over.is_set():
+            while not is_over.is_set():
                 name = new_user()
                 body = {"name": name, "total_seats": 1}
                 created.append((name, await connection.ask(request("POST", "/events", body))))
@@ -191,7 +191,7 @@ async def test_events_that_stops_answers_all_it_took(start: Start) -> None:
             await enough.wait()
         system.events.terminate()
         assert await asyncio.to_thread(system.events.ended) == 0
-        over.set()
+        is_over.set()
     acknowledged = {name for name, answer in created if answer.status == 201}
     unknown = {name for name, answer in created if answer.status == 504}
     assert {answer.status for _, answer in created} <= {201, 503, 504}
@@ -202,7 +202,7 @@ async def test_events_that_stops_answers_all_it_took(start: Start) -> None:
     assert acknowledged <= set(stored) <= acknowledged | unknown
 
 
-def test_a_second_signal_does_no_harm(start: Start) -> None:
+def test_a_second_signal_does_not_interrupt_the_stop(start: Start) -> None:
     """A second SIGTERM could interrupt the orderly end."""
     system = start()
     for process in (system.gateway, system.events, *system.bookings):
@@ -216,7 +216,7 @@ def _serves_again(process: Process, before: str) -> bool:
 
 
 async def _restart(process: Process) -> str:
-    """Stops it in order, gives what it had logged by then, and starts it again."""
+    """Stops a process in order and starts it again; returns its log of before."""
     process.terminate()
     assert await asyncio.to_thread(process.ended) == 0
     before = process.log()

@@ -1,4 +1,4 @@
-"""Somebody who waited is told by mail, through processes of which any may be away for a while."""
+"""Promoted users get a letter, although any process may be down for a while."""
 
 import contextlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ROLES = {"ada": "USER", "bob": "USER"}
 
 @pytest.fixture
 def inbox() -> Iterator[Mailbox]:
-    """Serves a mailbox for everybody."""
+    """Runs a mail server."""
     [port] = free_ports(1)
     inbox = Mailbox(port)
     mail = Controller(inbox, hostname="127.0.0.1", port=port)
@@ -41,7 +41,7 @@ def left(database: Database) -> int:
         return int(count)
 
 
-def test_who_waited_is_told_once(start: Start, inbox: Mailbox) -> None:
+def test_a_promoted_user_gets_one_letter(start: Start, inbox: Mailbox) -> None:
     """A promoted user could get no letter, or two, while a process is down."""
     system = start(replicas=2, ACCOUNTS_SMTP_URL=f"smtp://127.0.0.1:{inbox.port}")
     ada, bob = add_accounts(system.database, ROLES).values()

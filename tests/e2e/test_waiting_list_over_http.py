@@ -12,7 +12,7 @@ from tests.e2e.system import System
 
 
 def initialize(client: httpx.Client, total: int) -> str:
-    """Makes an event of so many tickets; returns its key."""
+    """Creates an event with tickets; returns its key."""
     key = new_key()
     response = client.post("/initialize", json={"eventId": key, "totalTickets": total})
     assert response.status_code == 201, response.text
@@ -20,23 +20,23 @@ def initialize(client: httpx.Client, total: int) -> str:
 
 
 def book(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Response:
-    """Asks for a ticket."""
+    """Requests a ticket."""
     return client.post("/book", json={"userId": user, "eventId": key}, headers=headers)
 
 
 def cancel(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Response:
-    """Returns a ticket back."""
+    """Gives a ticket back."""
     return client.post("/cancel", json={"userId": user, "eventId": key}, headers=headers)
 
 
 def status(client: httpx.Client, key: str, **query: str) -> dict[str, Any]:
-    """Reads how an event stands."""
+    """Reads the status of an event."""
     response = client.get(f"/status/{key}", params=query)
     assert response.status_code == 200, response.text
     return dict(response.json())
 
 
-def test_added_tickets_are_counted_when_those_who_wait_have_theirs(client: httpx.Client) -> None:
+def test_added_tickets_are_counted_after_promotions(client: httpx.Client) -> None:
     """Added seats could be shown as free although they went to the waiting list."""
     event = create_event(client, total_seats=1, key=new_key())
     for user in ("ada", "bob"):
@@ -52,7 +52,7 @@ def test_added_tickets_are_counted_when_those_who_wait_have_theirs(client: httpx
     assert client.get(f"/events/{event['id']}").json()["available_seats"] == 2
 
 
-def test_the_walk_of_a_ticket(client: httpx.Client) -> None:
+def test_the_life_of_a_ticket(client: httpx.Client) -> None:
     """A status or a body on the way from the list to a ticket could change."""
     key = initialize(client, 1)
     assert status(client, key) == {
@@ -127,7 +127,7 @@ def test_an_offer_is_accepted_for_the_seats_that_it_was_made_for(client: httpx.C
 
 
 @pytest.mark.parametrize("ask", [book, cancel])
-def test_an_event_goes_by_its_key_alone(client: httpx.Client, ask: Any) -> None:
+def test_an_event_is_named_by_its_key_only(client: httpx.Client, ask: Any) -> None:
     """The id of an event could pass for its key."""
     key = initialize(client, 1)
     booked = book(client, key, "ada").json()
@@ -152,7 +152,7 @@ def test_a_repeated_request_is_answered_again(client: httpx.Client) -> None:
     assert book(client, key, "eve", **keys).content == waiting.content
 
 
-async def test_500_people_for_100_tickets(system: System, client: httpx.Client) -> None:
+async def test_500_people_want_100_tickets(system: System, client: httpx.Client) -> None:
     """Concurrent requests could oversell, or leave gaps in the places."""
     key = initialize(client, 100)
     users = [f"user-{number}" for number in range(500)]

@@ -1,4 +1,4 @@
-"""Tickets that hundreds book and give back at one instant, from two replicas of bookings."""
+"""Hundreds of users book tickets and give them back at the same time, on two replicas."""
 
 import itertools
 from collections import Counter
@@ -20,7 +20,7 @@ LATE = [f"late-{number}" for number in range(TICKETS)]
 
 
 def new_event(system: System) -> tuple[str, int]:
-    """Makes an event with tickets; returns its key and its number."""
+    """Creates an event with tickets; returns its key and its id."""
     key = new_key()
     with open_client(system.url) as client:
         made = client.post("/initialize", json={"eventId": key, "totalTickets": TICKETS})
@@ -47,10 +47,10 @@ def outcomes(answers: list[Answer]) -> Counter[tuple[int, str]]:
 
 
 async def rush(system: System, key: str) -> list[Answer]:
-    """Has all tickets held, then as many give theirs back as ask for one, at one instant."""
+    """Books all tickets; then as many are given back as are requested, at the same time."""
     booking = [ticket(key, user) for user in LATE]
     cancelling = [ticket(key, user, path="/cancel") for user in HOLDERS]
-    # Two of a kind in a row, as the connections go to the gateways in turn.
+    # Pairs of the same kind, since connections alternate between the two gateways.
     pairs = zip(*[iter(booking)] * 2, *[iter(cancelling)] * 2, strict=True)
     async with crowd(system.ports, 2 * TICKETS) as people:
         held = await people.settle([ticket(key, user) for user in HOLDERS])
@@ -59,9 +59,9 @@ async def rush(system: System, key: str) -> list[Answer]:
 
 
 async def test_400_cancel_while_400_book(replicated: System) -> None:
-    """All 800 at one instant: each seat is freed once, and goes to who is next in line.
+    """A seat could be freed twice, or go to somebody who is not next in line.
 
-    Replayed from the ledger: never oversold, nobody overtaken, no seat free while somebody waits.
+    The ledger is replayed: never oversold, nobody overtaken, no seat free while somebody waits.
     """
     key, event_id = new_event(replicated)
     answers = await rush(replicated, key)
@@ -76,7 +76,7 @@ async def test_400_cancel_while_400_book(replicated: System) -> None:
     assert drift(replicated.database) == []
 
 
-async def test_if_only_the_sweeper_promoted_the_ledger_would_tell(
+async def test_with_promotions_by_the_sweeper_only_the_check_fails(
     start: Start, database: Database
 ) -> None:
     """Negative control: freed seats stay free while users wait."""

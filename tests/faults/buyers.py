@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.05
 
 @dataclass
 class Purchase:
-    """A request for a seat and the answers to it; None is a connection that broke."""
+    """A request for a seat and its responses; None stands for a broken connection."""
 
     event_id: int
     user: str = field(default_factory=new_user)
@@ -24,27 +24,27 @@ class Purchase:
 
     @property
     def request(self) -> bytes:
-        """What is sent to ask for it."""
+        """The HTTP request."""
         return reservation(self.event_id, self.user, self.key)
 
     @property
     def outcome(self) -> tuple[int, str]:
-        """What the last answer says."""
+        """The outcome of the last response."""
         last = self.answers[-1] if self.answers else None
         return last.outcome if last else (0, "")
 
     @property
     def is_settled(self) -> bool:
-        """Whether the last answer says what became of it."""
+        """Whether the last response says whether there is a booking."""
         return self.outcome in {(201, ""), (409, "sold_out"), (409, "already_booked")}
 
     @property
     def was_in_doubt(self) -> bool:
-        """Whether there was a time when nobody could say whether it was done."""
+        """Whether the outcome was unknown at some time."""
         return any(answer is None or answer.status == 504 for answer in self.answers)
 
     async def ask(self, port: int) -> None:
-        """Asks once, on a connection of its own."""
+        """Sends the request once, on a connection of its own."""
         try:
             async with connect(port) as connection:
                 self.answers.append(await connection.ask(self.request))
@@ -52,7 +52,7 @@ class Purchase:
             self.answers.append(None)
 
     async def settle(self, port: int, *, pause_seconds: float = PAUSE_SECONDS) -> None:
-        """Asks until it is settled."""
+        """Repeats the request until it is settled."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await self.ask(port)
             while not self.is_settled:
@@ -62,7 +62,7 @@ class Purchase:
 
 
 class Rush:
-    """Some buyers who settle one purchase after the other, until the event is sold out."""
+    """Buyers who settle one purchase after another, until the event is sold out."""
 
     def __init__(self, port: int, event_id: int, buyers: int) -> None:
         self._port = port
@@ -73,14 +73,14 @@ class Rush:
         self._progress = asyncio.Event()
 
     async def run(self, trouble: Callable[["Rush"], Awaitable[None]]) -> None:
-        """Buys while there is trouble."""
+        """Buys until the event is sold out, while `trouble` runs."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._buyers):
                 group.create_task(self._buy())
             await trouble(self)
 
     async def reach(self, sold: int) -> None:
-        """Waits until so many know that they have a seat."""
+        """Waits until so many buyers know that they have a seat."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while self.sold < sold:
                 self._progress.clear()

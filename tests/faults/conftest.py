@@ -66,7 +66,7 @@ def waiting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def unlocked(
     owner: psycopg.Connection[Any], database: Database, waiting_at_once: None
 ) -> Iterator[Database]:
-    """Takes out the lock, and the constraints that would catch what it prevents."""
+    """Removes the lock, and the constraints that would catch what the lock prevents."""
     take_out_the_lock(database)
     for constraint in CHECKS_BESIDE_THE_LOCK:
         owner.execute(f"ALTER TABLE inventory DROP CONSTRAINT {constraint}")

@@ -1,4 +1,4 @@
-"""Creates the events that interleavings work on, and the work that a session does with them."""
+"""Events for interleavings, and the work of their sessions."""
 
 import itertools
 from typing import Any

@@ -63,7 +63,7 @@ class SteppedConnection(AsyncConnection[Any]):
     async def step(self, *, is_round_trip: bool) -> None:
         """Waits for a turn, if the session stops here.
 
-        A round trip is one step; where all that changes anything is one, nothing else is a step.
+        A round trip is one step. Where every change is a round trip, nothing else is a step.
         """
         if not self.turns or self.by_round_trip is not is_round_trip:
             return

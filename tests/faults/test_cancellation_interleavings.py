@@ -1,4 +1,4 @@
-"""Cancelling by reference, in every order with other changes of the same seats."""
+"""Interleavings of cancellations by reference with other changes of the same seats."""
 
 from boxoffice.bookings.v1.bookings_pb2 import CancelBookingByReferenceResponse as Cancelled
 from services.bookings.errors import AlreadyCancelled

@@ -1,4 +1,4 @@
-"""Changes of the catalogue, in every order with each other and with what finishes them."""
+"""Interleavings of changes of the catalogue and of the workers that finish them."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
@@ -52,16 +52,16 @@ class InProcessInventory:
         return [bookings_client.details(event, None) for event in events]
 
 
-def organizing(pool: Pool, inventory: InProcessInventory) -> tuple[Events, Changes]:
-    """Returns the use cases of organizers."""
+def use_cases(pool: Pool, inventory: InProcessInventory) -> tuple[Events, Changes]:
+    """Returns the use cases that organizers call."""
     idempotency = Idempotency(pool, messages.RESPONSES)
     client = cast(BookingsClient, inventory)
     return Events(pool, client, idempotency), Changes(pool, client, idempotency)
 
 
 def changes_of(session: Session) -> Changes:
-    """Returns the changes that organizers make, in a session."""
-    return organizing(session.pool("events"), InProcessInventory(session.pool("bookings")))[1]
+    """Returns a session's changes of the catalogue."""
+    return use_cases(session.pool("events"), InProcessInventory(session.pool("bookings")))[1]
 
 
 def shrinking(event_id: int, seats: int) -> Work:
@@ -86,7 +86,7 @@ class Catalogued:
     def __init__(self, pools: dict[str, Pool]) -> None:
         self._pools = pools
         self._inventory_of_bookings = InProcessInventory(pools["bookings"])
-        self.events, self.changes = organizing(pools["events"], self._inventory_of_bookings)
+        self.events, self.changes = use_cases(pools["events"], self._inventory_of_bookings)
         self.booking_ids: list[int] = []
 
     async def create(self, booked: int) -> int:
@@ -123,7 +123,7 @@ async def catalogued(database: Database) -> AsyncIterator[Catalogued]:
 
 
 @pytest.mark.parametrize("booked", [1, 2])
-async def test_two_organizers_at_once(
+async def test_two_concurrent_organizers(
     interleavings: Interleavings, catalogued: Catalogued, events: EventsFixture, booked: int
 ) -> None:
     """A shrink and a deletion at once could both be granted, or a refused one take effect."""
@@ -150,7 +150,7 @@ async def test_two_organizers_at_once(
 
 
 @pytest.mark.parametrize("booked", [1, 2])
-async def test_two_finishers_at_once(
+async def test_two_concurrent_finishers(
     interleavings: Interleavings, catalogued: Catalogued, events: EventsFixture, booked: int
 ) -> None:
     """A change that a crash left pending would take effect twice, or be refused twice."""
@@ -167,7 +167,7 @@ async def test_two_finishers_at_once(
         assert events.in_force()[:2] == (event.total_seats, booked)
 
 
-async def test_a_finisher_meets_a_late_copy_and_a_cancellation(
+async def test_a_finisher_with_a_late_copy_and_a_cancellation(
     interleavings: Interleavings, catalogued: Catalogued, events: EventsFixture
 ) -> None:
     """A cancellation meanwhile could turn a refusal, that was answered, into a success."""

@@ -19,7 +19,7 @@ from tests.services.conditions import until_blocked
 SEATS, BUYERS = 1_200, 64
 KILLED_AT = (200, 500, 800)
 KILLED = -9
-# A second is promised; the rest is for a machine that is busy with other tests.
+# The promise is one second; the rest is slack for a machine that is busy with other tests.
 RESOLVED_SECONDS = 1 + 4
 
 
@@ -35,7 +35,7 @@ async def running(database: Database, tmp_path: Path) -> AsyncIterator[System]:
 
 
 def new_event(system: System, total_seats: int) -> int:
-    """Creates an event with any number of seats per user: only keys prevent a second one."""
+    """Creates an event without a limit per user: only keys prevent a second seat."""
     with open_client(system.url) as client:
         event = create_event(client, total_seats, one_booking_per_user=False)
         return int(event["id"])
@@ -60,7 +60,7 @@ def acknowledged(purchases: list[Purchase]) -> list[tuple[int, str]]:
     )
 
 
-def put_a_gate_into_the_commit(database: Database) -> None:
+def make_commits_wait(database: Database) -> None:
     """Makes every COMMIT of a change wait for the holder of the lock GATE."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
         connection.execute(f"""
@@ -85,7 +85,7 @@ async def restart(system: System, victim: Process) -> float:
 
 
 @pytest.mark.parametrize("name", ["bookings 0", "gateway 0"])
-async def test_a_rush_outlives_every_crash(running: System, name: str) -> None:
+async def test_a_rush_survives_crashes(running: System, name: str) -> None:
     """A crash could lose an acknowledged seat, sell one twice, or leave a request in doubt."""
     [victim] = [process for process in running.processes if process.name == name]
     rush = Rush(running.port, new_event(running, SEATS), BUYERS)
@@ -109,7 +109,7 @@ async def test_a_rush_outlives_every_crash(running: System, name: str) -> None:
     assert drift(running.database) == []
 
 
-async def test_answers_outlive_a_crash(running: System) -> None:
+async def test_stored_responses_survive_a_crash(running: System) -> None:
     """After a crash a repeated key could get another response."""
     rush = Rush(running.port, new_event(running, total_seats=40), BUYERS)
     await rush.run(lambda rush: rush.reach(40))
@@ -130,7 +130,7 @@ async def test_a_seat_committed_during_a_crash_is_found_by_its_key(
     Another key is the control: without the stored response there is a second seat.
     """
     [bookings] = running.bookings
-    put_a_gate_into_the_commit(running.database)
+    make_commits_wait(running.database)
     purchase = Purchase(new_event(running, SEATS))
     async with await psycopg.AsyncConnection.connect(
         running.database.owner_dsn, autocommit=True

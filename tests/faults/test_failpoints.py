@@ -40,7 +40,7 @@ class Scenario(ABC):
         self.responses: set[bytes] = set()
 
     async def prepare(self) -> None:
-        """Makes the event."""
+        """Creates the event."""
         event = await self.services.organizer.create(total_seats=SEATS, name=self.key)
         self.event_id = event.id
         for number in range(BOOKED):
@@ -51,7 +51,7 @@ class Scenario(ABC):
         return await self.ask()
 
     async def ask(self) -> Answer | None:
-        """Sends the request; returns the essence of the response, or None without one."""
+        """Sends the request; returns a summary of the response, or None without a response."""
         try:
             return await self.answer()
         except Refusal as refusal:
@@ -85,7 +85,7 @@ class Create(Scenario):
     live = 0
 
     async def prepare(self) -> None:
-        """Makes no event."""
+        """Does nothing: the scenario creates the event."""
 
     async def answer(self) -> Answer:
         """See Scenario."""
@@ -269,7 +269,7 @@ async def running(
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_death_leaves_nothing_half_done(running: list[TwoServices], name: str) -> None:
+async def test_a_crash_leaves_nothing_half_done(running: list[TwoServices], name: str) -> None:
     """A crash could leave the sides different, undo what was answered, or apply a key twice."""
     async with asyncio.TaskGroup() as group:
         for services, make in zip(running, CASES[name], strict=False):
@@ -288,7 +288,7 @@ async def run_scenario(scenario: Scenario) -> None:
     age_intents(services)
     victim.start()
     await services.wait_until_connected()
-    age_intents(services)  # again: events has tried in vain while bookings was away
+    age_intents(services)  # again: the attempts of events failed while bookings was down
     await services.wait_until_consistent()
     assert response in {None, scenario.expected}, scenario.key
     assert [await scenario.ask(), await scenario.ask()] == [scenario.expected] * 2, scenario.key

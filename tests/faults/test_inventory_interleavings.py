@@ -51,7 +51,7 @@ async def test_a_state_arrives_twice_before_the_event_is_known(
         assert {outcome.inventory_rev for outcome in outcomes} == {1}
 
 
-async def test_a_tombstone_outlives_what_comes_late(
+async def test_a_tombstone_outlives_late_messages(
     interleavings: Interleavings, events: EventsFixture
 ) -> None:
     """A late message could revive an event that was deleted before bookings knew it."""
@@ -67,7 +67,7 @@ async def test_a_tombstone_outlives_what_comes_late(
         assert events.live_bookings() == 0
 
 
-async def test_a_delete_meets_a_reservation(
+async def test_a_deletion_with_a_reservation(
     interleavings: Interleavings, events: EventsFixture
 ) -> None:
     """A booking could survive its event, or be cancelled without being counted."""
@@ -84,7 +84,7 @@ async def test_a_delete_meets_a_reservation(
     assert seen == {True, False}
 
 
-async def test_a_shrink_meets_reservations(
+async def test_a_shrink_with_reservations(
     interleavings: Interleavings, events: EventsFixture
 ) -> None:
     """A shrink below what is sold could be granted, or a seat refused that is still there."""
@@ -125,7 +125,7 @@ async def test_a_refused_shrink_stays_refused(
     assert verdicts == {Verdict.APPLIED, Verdict.REFUSED}
 
 
-async def test_a_cancellation_meets_a_close(
+async def test_a_cancellation_with_a_close(
     interleavings: Interleavings, events: EventsFixture
 ) -> None:
     """Both could free the seats of one booking."""
@@ -144,7 +144,7 @@ async def test_a_cancellation_meets_a_close(
     assert seen == {True, False}
 
 
-async def test_two_cancellations_meet_a_reservation(
+async def test_two_cancellations_with_a_reservation(
     interleavings: Interleavings, events: EventsFixture
 ) -> None:
     """One seat could be freed twice, and sold twice."""
@@ -174,7 +174,7 @@ def following(news: FeedPage) -> Work:
     return advance
 
 
-async def test_two_replicas_follow_while_a_push_arrives(
+async def test_two_followers_with_a_push(
     interleavings: Interleavings, events: EventsFixture, owner: psycopg.Connection[Any]
 ) -> None:
     """A second replica could move the place twice, or an old state replace a newer one."""
@@ -199,7 +199,7 @@ async def test_two_replicas_follow_while_a_push_arrives(
 async def test_without_the_lock_an_order_sells_what_is_deleted(
     interleavings: Interleavings, events: EventsFixture, unlocked: Database
 ) -> None:
-    """Negative control of all above: without the lock, some order sells a deleted event."""
+    """Negative control: without the lock, some order sells a deleted event."""
 
     async def delete() -> list[Work]:
         number = await events.create()

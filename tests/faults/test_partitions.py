@@ -1,4 +1,4 @@
-"""Either service down, slow or cut off: known events are booked as if nothing had happened."""
+"""Bookings of known events while one of the services is down, slow or cut off."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ class ProxiedServices:
         self.to_bookings = to_bookings
 
     async def heal(self) -> None:
-        """Ends all trouble."""
+        """Heals both proxies."""
         await self.to_events.heal()
         await self.to_bookings.heal()
         for process in (self.services.events, self.services.bookings):
@@ -96,11 +96,13 @@ async def hang_up(proxied: ProxiedServices) -> None:
 
 
 @pytest.mark.parametrize("trouble", [kill_events, cut_off, slow_down])
-async def test_known_events_are_booked_as_ever(proxied: ProxiedServices, trouble: Trouble) -> None:
+async def test_known_events_are_booked_during_a_partition(
+    proxied: ProxiedServices, trouble: Trouble
+) -> None:
     """A reservation could wait for the catalogue, or fail with it.
 
-    It takes as long as without the trouble. Rounds are repeated, since a busy machine may slow down
-    some of them but not most.
+    Reservations must take as long as without the partition. Rounds are repeated, since a busy
+    machine may slow down some of them but not most.
     """
     event = await proxied.services.organizer.create(total_seats=10_000)
     await proxied.measure(event.id)
@@ -116,8 +118,10 @@ async def test_known_events_are_booked_as_ever(proxied: ProxiedServices, trouble
 
 
 @pytest.mark.parametrize("trouble", [kill_events, cut_off, hang_up])
-async def test_unknown_events_are_not_denied(proxied: ProxiedServices, trouble: Trouble) -> None:
-    """An event that bookings has not heard of yet could be denied as if there were none."""
+async def test_unknown_events_are_unavailable_during_a_partition(
+    proxied: ProxiedServices, trouble: Trouble
+) -> None:
+    """An event that bookings does not know yet could be reported as not found."""
     await trouble(proxied)
     with refused("UNAVAILABLE"):
         await proxied.services.buyer.reserve(1_000, "ada")
@@ -145,7 +149,7 @@ async def test_both_catch_up_when_they_are_connected_again(proxied: ProxiedServi
     await proxied.services.buyer.reserve(created.id, "ada")
 
 
-async def test_a_shrink_holds_while_bookings_is_away(proxied: ProxiedServices) -> None:
+async def test_a_shrink_waits_while_bookings_is_away(proxied: ProxiedServices) -> None:
     """A shrink that bookings has not accepted could be shown, or overtaken by other changes."""
     organizer = proxied.services.organizer
     event = await organizer.create(total_seats=10)
@@ -176,7 +180,7 @@ async def test_a_broken_connection_is_replaced(proxied: ProxiedServices) -> None
 
 
 def is_slower(troubled: list[float], calm: list[float]) -> bool:
-    """Returns whether rounds with trouble take longer than they may."""
+    """Returns whether rounds during a partition take too long."""
     limit = SLOWER_TIMES * statistics.median(calm) + SLACK_SECONDS
     return statistics.median(troubled) > limit
 

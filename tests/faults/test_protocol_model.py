@@ -1,7 +1,8 @@
-"""The protocol between events and bookings, searched state by state over the real `judge`.
+"""A search of all states of the protocol between events and bookings, with the real `judge`.
 
-Every message may come late, twice, out of order or never; every process may stop between two steps
-and be finished by somebody else. Each weakened protocol has a counter-example; the real one none.
+Every message may come late, twice, out of order or never. Every process may stop between two steps,
+and another one may finish its work. Each weakened protocol has a counter-example;
+the real one has none.
 """
 
 from collections import deque
@@ -22,7 +23,7 @@ _CLOSED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a revision of the event says."""
+    """The content of a revision of the event."""
 
     rev: int
     capacity: int
@@ -30,7 +31,7 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Row:
     """The event's row of the inventory."""
 
     content: Content
@@ -41,11 +42,11 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything: both databases, what may be on the wire, and what the organizer was told."""
+    """A state of the search: both databases, messages on the wire, and responses to organizers."""
 
     event: Content
     intent: Content | None = None
-    shelf: Shelf | None = None
+    row: Row | None = None
     wire: frozenset[Content] = frozenset()
     promised: Content | None = None
     refused: frozenset[int] = frozenset()
@@ -55,7 +56,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """The real protocol, unless a part of it is left out."""
+    """The protocol; each flag that is off leaves out a part of it."""
 
     guards_revisions: bool = True
     stores_tombstones: bool = True
@@ -64,35 +65,35 @@ class Protocol:
     fences_refusals: bool = True
     restates_refused: bool = True
 
-    def apply(self, shelf: Shelf | None, state: Content) -> tuple[Shelf | None, Verdict]:
-        """Brings a state to the inventory; returns the row and the verdict."""
-        if shelf is None:
+    def apply(self, row: Row | None, state: Content) -> tuple[Row | None, Verdict]:
+        """Applies a state to the inventory; returns the row and the verdict."""
+        if row is None:
             if state.closed and not self.stores_tombstones:
                 return None, Verdict.APPLIED
-            return Shelf(state, Verdict.APPLIED, state.rev, 0), Verdict.APPLIED
-        rev = shelf.rev if self.guards_revisions else -1
-        judgement = judge(_stock(shelf, rev), _state(state))
+            return Row(state, Verdict.APPLIED, state.rev, 0), Verdict.APPLIED
+        rev = row.rev if self.guards_revisions else -1
+        judgement = judge(_stock(row, rev), _state(state))
         if state.rev <= rev or judgement.verdict is Verdict.STALE:
-            return shelf, judgement.verdict
+            return row, judgement.verdict
         if judgement.verdict is Verdict.REFUSED:
-            fenced = replace(shelf, rev=state.rev, verdict=Verdict.REFUSED)
-            return (fenced if self.fences_refusals else shelf), Verdict.REFUSED
-        sold = 0 if state.closed else shelf.sold
-        return Shelf(state, Verdict.APPLIED, state.rev, sold), Verdict.APPLIED
+            fenced = replace(row, rev=state.rev, verdict=Verdict.REFUSED)
+            return (fenced if self.fences_refusals else row), Verdict.REFUSED
+        sold = 0 if state.closed else row.sold
+        return Row(state, Verdict.APPLIED, state.rev, sold), Verdict.APPLIED
 
 
-def _stock(shelf: Shelf, rev: int) -> Stock:
+def _stock(row: Row, rev: int) -> Stock:
     return Stock(
         event_id=1,
-        capacity=shelf.content.capacity,
+        capacity=row.content.capacity,
         name="",
-        status="CANCELLED" if shelf.content.closed else "PUBLISHED",
+        status="CANCELLED" if row.content.closed else "PUBLISHED",
         epoch="",
         catalogue_rev=rev,
-        verdict=shelf.verdict,
-        sold=shelf.sold,
+        verdict=row.verdict,
+        sold=row.sold,
         rev=1,
-        closed_at=_CLOSED_AT if shelf.content.closed else None,
+        closed_at=_CLOSED_AT if row.content.closed else None,
         was_booked=True,
     )
 
@@ -103,11 +104,11 @@ def _state(content: Content) -> EventState:
 
 
 def steps(world: World, protocol: Protocol) -> Iterator[tuple[str, World]]:
-    """Returns every world that may come next, and what leads there."""
+    """Yields each possible next world, and the step that leads to it."""
     yield from _organizer(world, protocol)
     yield from _finisher(world, protocol)
     for state in world.wire:
-        yield f"deliver {state}", replace(world, shelf=protocol.apply(world.shelf, state)[0])
+        yield f"deliver {state}", replace(world, row=protocol.apply(world.row, state)[0])
     yield from _buyers(world)
 
 
@@ -125,24 +126,24 @@ def _organizer(world: World, protocol: Protocol) -> Iterator[tuple[str, World]]:
         elif protocol.writes_intents:
             yield f"intend {target}", replace(after, intent=target, wire=world.wire | {target})
         else:
-            shelf, verdict = protocol.apply(world.shelf, target)
-            asked = replace(after, shelf=shelf)
+            row, verdict = protocol.apply(world.row, target)
+            asked = replace(after, row=row)
             yield f"ask {target}, then die", asked
             yield f"ask {target}, then conclude", _concluded(asked, target, verdict, protocol)
 
 
 def _finisher(world: World, protocol: Protocol) -> Iterator[tuple[str, World]]:
-    """Asks, and concludes by what it heard; whoever does it, and however often."""
+    """Asks bookings and concludes by its verdict; any process may do so, any number of times."""
     if world.intent is None:
         return
-    shelf, verdict = protocol.apply(world.shelf, world.intent)
-    asked = replace(world, shelf=shelf)
+    row, verdict = protocol.apply(world.row, world.intent)
+    asked = replace(world, row=row)
     yield "ask", asked
     yield "conclude", _concluded(asked, world.intent, verdict, protocol)
 
 
 def _concluded(world: World, target: Content, verdict: Verdict, protocol: Protocol) -> World:
-    """Commits the target and promises it, or burns its revision and states the event anew."""
+    """Commits and promises the target, or uses up its revision and publishes the event again."""
     if verdict is Verdict.APPLIED:
         return replace(
             world, event=target, intent=None, promised=target, wire=world.wire | {target}
@@ -158,36 +159,36 @@ def _concluded(world: World, target: Content, verdict: Verdict, protocol: Protoc
 
 
 def _buyers(world: World) -> Iterator[tuple[str, World]]:
-    shelf, (admin, reserves, cancels) = world.shelf, world.steps
-    if shelf is None:
+    row, (admin, reserves, cancels) = world.row, world.steps
+    if row is None:
         return
-    if reserves and not shelf.content.closed and shelf.sold < shelf.content.capacity:
+    if reserves and not row.content.closed and row.sold < row.content.capacity:
         closed = world.promised is not None and world.promised.closed
         yield (
             "reserve",
             replace(
                 world,
-                shelf=replace(shelf, sold=shelf.sold + 1),
+                row=replace(row, sold=row.sold + 1),
                 sold_after_close=closed,
                 steps=(admin, reserves - 1, cancels),
             ),
         )
-    if cancels and shelf.sold:
-        freed = replace(shelf, sold=shelf.sold - 1)
-        yield "cancel", replace(world, shelf=freed, steps=(admin, reserves, cancels - 1))
+    if cancels and row.sold:
+        freed = replace(row, sold=row.sold - 1)
+        yield "cancel", replace(world, row=freed, steps=(admin, reserves, cancels - 1))
 
 
-def broken(world: World, protocol: Protocol) -> str:
-    """Tells which promise a world breaks; "" for none."""
+def broken_promise(world: World, protocol: Protocol) -> str:
+    """Returns the promise that a world breaks; "" for none."""
     if world.sold_after_close:
         return "sold after an acknowledged delete"
-    if world.shelf and world.shelf.content.rev in world.refused:
+    if world.row and world.row.content.rev in world.refused:
         return "a refused change took effect"
-    sold = world.shelf.sold if world.shelf else 0
+    sold = world.row.sold if world.row else 0
     if world.promised and not world.promised.closed and sold > world.promised.capacity:
         return "sold more than an acknowledged capacity"
-    if world.intent is None and world.shelf is not None:
-        settled = protocol.apply(world.shelf, world.event)[0]
+    if world.intent is None and world.row is not None:
+        settled = protocol.apply(world.row, world.event)[0]
         if settled is None or _differ(settled.content, world.event):
             return "the two sides differ for good"
     return ""
@@ -198,33 +199,33 @@ def _differ(one: Content, other: Content) -> bool:
 
 
 def search(protocol: Protocol) -> tuple[str, list[str], int]:
-    """Searches breadth first; returns the broken promise, the way there, and the worlds seen."""
+    """Searches breadth first; returns a broken promise, its path, and the number of worlds."""
     start = World(Content(1, START), wire=frozenset({Content(1, START)}))
-    ways: dict[World, tuple[World, str] | None] = {start: None}
+    predecessors: dict[World, tuple[World, str] | None] = {start: None}
     queue = deque([start])
     while queue:
         world = queue.popleft()
-        if promise := broken(world, protocol):
-            return promise, _way(ways, world), len(ways)
+        if promise := broken_promise(world, protocol):
+            return promise, _path(predecessors, world), len(predecessors)
         for step, following in steps(world, protocol):
-            if following not in ways:
-                ways[following] = (world, step)
+            if following not in predecessors:
+                predecessors[following] = (world, step)
                 queue.append(following)
-    return "", [], len(ways)
+    return "", [], len(predecessors)
 
 
-def _way(ways: dict[World, tuple[World, str] | None], world: World) -> list[str]:
-    way: list[str] = []
-    while (came := ways[world]) is not None:
+def _path(predecessors: dict[World, tuple[World, str] | None], world: World) -> list[str]:
+    path: list[str] = []
+    while (came := predecessors[world]) is not None:
         world, step = came
-        way.append(step)
-    return way[::-1]
+        path.append(step)
+    return path[::-1]
 
 
 def test_the_protocol_keeps_its_promises() -> None:
-    """No order of steps, losses and repetitions breaks a promise."""
-    promise, way, worlds = search(Protocol())
-    assert promise == "", way
+    """An order of steps, losses and repetitions could break a promise."""
+    promise, path, worlds = search(Protocol())
+    assert promise == "", path
     assert worlds > 1_000
 
 
@@ -241,7 +242,7 @@ def test_the_protocol_keeps_its_promises() -> None:
     ids=["no guard", "no tombstones", "promise first", "no intents", "no fence", "no restating"],
 )
 def test_each_part_of_the_protocol_is_needed(weakened: Protocol, promise: str) -> None:
-    """Negative controls: without any one of its parts the search finds how it fails."""
-    found, way, _ = search(weakened)
-    assert found == promise, way
-    assert way
+    """Negative controls: without any one of its parts, the search finds a failure."""
+    found, path, _ = search(weakened)
+    assert found == promise, path
+    assert path

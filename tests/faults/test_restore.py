@@ -72,7 +72,7 @@ def backups(postgres: EmbeddedPostgres, catalogue: Database) -> Iterator[Backups
 
 @dataclass
 class Restored:
-    """What was there when the backup was made, and one event that was not."""
+    """The events at the time of the backup, and one that was created later."""
 
     kept: int
     outsold: int
@@ -82,7 +82,7 @@ class Restored:
 
 
 class ProxiedServices:
-    """Both services, a proxy from bookings to events, and a backup of the catalogue."""
+    """Both services with a proxy from bookings to events, and a backup of the catalogue."""
 
     def __init__(self, services: TwoServices, proxy: Proxy, backups: Backups) -> None:
         self.services = services
@@ -181,7 +181,9 @@ async def test_a_restored_catalogue_is_listed_again(
     assert drift(database) == []
 
 
-async def test_nothing_is_taken_away_before_all_is_listed(proxied: ProxiedServices) -> None:
+async def test_no_seats_are_taken_away_before_all_events_are_listed(
+    proxied: ProxiedServices,
+) -> None:
     """Revisions of two epochs could be compared, and seats be taken away that are sold."""
     known = await proxied.change_events()
     await proxied.restore(in_place=False)
@@ -202,7 +204,7 @@ async def test_nothing_is_taken_away_before_all_is_listed(proxied: ProxiedServic
     assert shown.total_seats == 4
 
 
-async def test_seats_that_are_sold_outlive_a_restore(proxied: ProxiedServices) -> None:
+async def test_sold_seats_survive_a_restore(proxied: ProxiedServices) -> None:
     """A backup with fewer seats than are sold could oversell the event."""
     known = await proxied.change_events()
     await proxied.restore(in_place=False)

@@ -1,4 +1,4 @@
-"""The sweeper, in every order with itself, with more seats and with offers, and without it."""
+"""Interleavings of the sweeper with itself, with added seats and with offers."""
 
 import asyncio
 
@@ -24,9 +24,7 @@ from tests.services.bookings.conftest import GATE, SKIP_LOCKED, drift, put_a_gat
 from tests.services.conditions import until_blocked
 
 
-async def test_two_sweepers_meet(
-    interleavings: Interleavings, waiting_list: WaitingListFixture
-) -> None:
+async def test_two_sweepers(interleavings: Interleavings, waiting_list: WaitingListFixture) -> None:
     """Two sweepers could promote two users to one seat."""
 
     async def works() -> list[Work]:
@@ -40,7 +38,7 @@ async def test_two_sweepers_meet(
         assert waiting_list.states()["second"] == "WAITING"
 
 
-async def test_two_sweepers_meet_over_an_offer_that_ended(
+async def test_two_sweepers_with_an_ended_offer(
     interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
     """An offer could end twice, and skip the next in line."""
@@ -71,7 +69,7 @@ async def test_without_the_lock_two_sweepers_give_a_seat_twice(
     assert drift(unlocked)
 
 
-async def test_a_sweeper_meets_more_seats(
+async def test_a_sweeper_with_added_seats(
     interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
     """Somebody could be promoted twice, or out of order, or not at all."""
@@ -87,7 +85,7 @@ async def test_a_sweeper_meets_more_seats(
         assert waiting_list.states()["third"] == "WAITING"
 
 
-async def test_without_the_lock_a_sweeper_serves_who_has_one_of_the_new_seats(
+async def test_without_the_lock_a_sweeper_promotes_a_user_twice(
     interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
     """Negative control: it promotes the first user, who already has one of the added seats."""
@@ -101,7 +99,7 @@ async def test_without_the_lock_a_sweeper_serves_who_has_one_of_the_new_seats(
     assert drift(unlocked)
 
 
-async def test_an_offer_has_ended_when_it_is_accepted(
+async def test_an_ended_offer_is_not_accepted(
     interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
     """A late acceptance could take the seat from the user who has the next offer."""
@@ -128,7 +126,7 @@ async def test_an_offer_ends_while_it_is_accepted(
         assert waiting_list.holders() == {"first"}
 
 
-async def test_without_the_lock_an_offer_is_accepted_that_has_gone_to_the_next(
+async def test_without_the_lock_two_users_accept_one_offer(
     waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
     """Negative control: the offer ends between the check and the acceptance, and two have it."""
@@ -157,7 +155,7 @@ async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(
     assert waiting_list.holders() == set()
 
 
-async def test_if_only_the_sweeper_ended_offers_they_would_block(
+async def test_with_offers_ended_by_the_sweeper_only_a_user_waits(
     waiting_list: WaitingListFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Negative control: without settling at each decision, a user waits for a free seat."""

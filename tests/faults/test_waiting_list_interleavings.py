@@ -1,4 +1,4 @@
-"""Joining, leaving and being promoted, in every order with changes that free or add seats."""
+"""Interleavings of the waiting list with changes that free or add seats."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.services.bookings.conftest import drift
 from tests.services.bookings.ledger import replay
 
 
-async def test_a_cancellation_meets_somebody_who_leaves(
+async def test_a_cancellation_with_a_user_who_leaves(
     interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
     """A user could leave and be promoted, and the seat be lost to the next in line."""
@@ -24,7 +24,7 @@ async def test_a_cancellation_meets_somebody_who_leaves(
     async for cancelled, left in interleavings.each(works):
         assert isinstance(cancelled, Cancelled)
         waiting_list.check_settled()
-        # Promoted first: what they gave up was a booking. Otherwise they left the list.
+        # If the user was promoted first, a booking was given up; otherwise a place in the list.
         assert waiting_list.states()["first"] == (
             "SERVED" if isinstance(left, Cancelled) else "LEFT"
         )
@@ -33,7 +33,7 @@ async def test_a_cancellation_meets_somebody_who_leaves(
     assert seen == {Cancelled, LeftLine}
 
 
-async def test_somebody_joins_just_when_a_seat_comes_free(
+async def test_a_user_joins_while_a_seat_comes_free(
     interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
     """A user who joins could miss the last cancellation and wait beside a free seat."""
@@ -51,7 +51,7 @@ async def test_somebody_joins_just_when_a_seat_comes_free(
     assert seen == {Waiting, Booked}
 
 
-async def test_a_promotion_meets_more_seats(
+async def test_a_promotion_with_added_seats(
     interleavings: Interleavings, waiting_list: WaitingListFixture
 ) -> None:
     """Somebody could be promoted twice, or out of order, or not at all."""
@@ -81,7 +81,7 @@ async def test_two_cancellations_of_one_ticket(
         assert waiting_list.holders() == {"first"}
 
 
-async def test_without_the_lock_somebody_is_served_and_told_that_it_is_over(
+async def test_without_the_lock_a_user_who_left_is_promoted(
     interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
     """Negative control: a user who leaves is promoted all the same, and is not told."""
@@ -98,7 +98,7 @@ async def test_without_the_lock_somebody_is_served_and_told_that_it_is_over(
     assert drift(unlocked)
 
 
-async def test_without_the_lock_a_seat_stays_free_while_somebody_waits(
+async def test_without_the_lock_a_seat_stays_free_while_a_user_waits(
     interleavings: Interleavings, waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
     """Negative control: a user who joins on old counts misses the last cancellation."""

@@ -33,7 +33,7 @@ _RECONNECT_AT_ONCE = [
     ("grpc.initial_reconnect_backoff_ms", 20),
     ("grpc.min_reconnect_backoff_ms", 20),
     ("grpc.max_reconnect_backoff_ms", 20),
-    # Not shared: the channel of another test may be backing off from this port.
+    # Not shared, since the channel of another test may be in its backoff for this port.
     ("grpc.use_local_subchannel_pool", 1),
 ]
 
@@ -166,11 +166,11 @@ class TwoServices:
         while found := self.disagreements():
             logs = f"{self.events.log()[-4000:]}\n{self.bookings.log()[-4000:]}"
             assert loop.time() < deadline, f"{found}\n{logs}"
-            await asyncio.sleep(0.02)  # what is waited for is in another process
+            await asyncio.sleep(0.02)  # the condition is in another process, which sets no event
         assert drift(self.database) == []
 
     def disagreements(self) -> set[object]:
-        """Returns what differs between the two sides, and what is pending."""
+        """Returns the differences between the two sides, and the pending changes."""
         catalogue = self.read_events("""
             SELECT events.id, revision, total_seats, status, deleted_at IS NOT NULL, epoch
             FROM events, head

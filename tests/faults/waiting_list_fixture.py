@@ -1,4 +1,4 @@
-"""Creates events with a waiting list for interleavings, and the work that a session does there."""
+"""Events with a waiting list for interleavings, and the work of their sessions."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,7 +47,7 @@ async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
 
 
 async def withdraw(pool: Pool, event_id: int, user_id: str) -> Outcome:
-    """Returns a seat back, or leaves the list."""
+    """Gives a seat back, or leaves the list."""
     [outcome] = await Inventory(pool).decide([Ask(Withdraw(event_id, user_id, ANYBODY))])
     return outcome
 
@@ -94,7 +94,7 @@ class WaitingListFixture:
         return number
 
     async def withdraw(self, user_id: str) -> None:
-        """Returns the user's seat of the last event back."""
+        """Gives back the user's seat of the last event."""
         await withdraw(self.pool, self.events.event_id, user_id)
 
     def forward(self, seconds: float) -> None:

@@ -11,6 +11,11 @@ from gateway.services import BOOKINGS, EVENTS
 def ruled(name: str, rule: rest_pb2.MethodRule) -> Binding:
     """Finds the first binding of an RPC and gives it what the rule says besides its own."""
     found = next(b for b in read_bindings([EVENTS, BOOKINGS]) if b.rpc.name == name)
+    return with_rule(found, rule)
+
+
+def with_rule(found: Binding, rule: rest_pb2.MethodRule) -> Binding:
+    """Returns a binding with what the rule says besides its own."""
     changed = rest_pb2.MethodRule()
     changed.MergeFrom(found.rule)
     changed.MergeFrom(rule)

@@ -11,7 +11,7 @@ import pytest_asyncio
 from gateway.__main__ import application, credentials, open_channels
 from gateway.admission.counters import open_counters
 from gateway.http.app import App
-from gateway.http.limits import LIMITS, Limits
+from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
 from gateway.settings import Settings

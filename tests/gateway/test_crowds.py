@@ -11,10 +11,10 @@ import pytest
 from uvicorn.server import ServerState
 
 from gateway.http.app import App
-from gateway.http.connection import LimitedProtocol
-from gateway.http.limits import LIMITS
 from gateway.http.server import file_descriptors
+from gateway.http.server.connection import LimitedProtocol
 from gateway.http.server.connection_budget import ConnectionBudget
+from gateway.http.server.limits import LIMITS
 from tests.e2e.raw_http import Connection, request, reservation
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway

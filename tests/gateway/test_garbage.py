@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import uvloop
 
-from gateway.http.limits import LIMITS
+from gateway.http.server.limits import LIMITS
 from tests.e2e.raw_http import request
 from tests.gateway.conftest import run_gateway
 

@@ -53,7 +53,7 @@ class Letter:
 
     @property
     def code(self) -> str | None:
-        """The code that the letter brings, if it brings one."""
+        """The code in the letter, if it has one."""
         found = _CODE.search(self.text)
         return found[1] if found else None
 

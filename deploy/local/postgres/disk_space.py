@@ -1,4 +1,4 @@
-"""Recognises a full disk in PostgreSQL's messages, and says so in one sentence."""
+"""Recognises a full disk in PostgreSQL's messages, and reports it in one sentence."""
 
 import shutil
 from pathlib import Path

@@ -35,7 +35,7 @@ def _check(host: str, port: int, setting: str, patience_seconds: float) -> None:
         ports.check(host, port)
 
     try:
-        ports.patiently(bind, patience_seconds=patience_seconds)
+        ports.retry_while_taken(bind, patience_seconds=patience_seconds)
     except OSError as exc:
         is_taken = exc.errno == errno.EADDRINUSE
         remedy = f"choose another with {setting}=<port>"

@@ -7,7 +7,7 @@ import structlog
 from gateway.http import metrics
 from gateway.http.messages import Handler, Request, Response
 from gateway.http.routing import Route
-from services.kit.process.logging import sampled
+from services.kit.process.logging import is_sampled
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class AccessLog:
         is_trouble = status >= 500 or elapsed >= self._slow_seconds
         if is_trouble and self._has_room():
             return True
-        return sampled(request.request_id, self._log_sample)
+        return is_sampled(request.request_id, self._log_sample)
 
     def _has_room(self) -> bool:
         """Counts a line about trouble; returns whether this second may have it."""

@@ -8,7 +8,8 @@ from services.kit.rpc.errors import Unavailable
 class Capacity:
     """Refuses requests while `max_requests` are in flight.
 
-    Vital routes are exempt, and so are requests without a route, which cost nothing.
+    Vital routes are exempt, requests without a route, which cost nothing, and streams, which have a
+    limit of their own.
     """
 
     def __init__(self, max_requests: int) -> None:
@@ -17,7 +18,7 @@ class Capacity:
 
     def wrap(self, route: Route, handle: Handler) -> Handler:
         """See Middleware."""
-        if route.is_vital or route.template == UNMATCHED:
+        if route.is_vital or route.is_stream or route.template == UNMATCHED:
             return handle
 
         async def bounded(request: Request) -> Response:

@@ -10,6 +10,7 @@ from gateway.http.middleware.cors import Cors
 from gateway.http.middleware.error_responses import ErrorResponses
 from gateway.http.middleware.negotiation import ContentNegotiation
 from gateway.http.middleware.representations import Representations
+from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
 
 
@@ -25,6 +26,7 @@ def middleware_stack(
     log_sample: float,
     slow_seconds: float,
     max_requests: int,
+    streams: StreamLimit,
     log_requests: bool = False,
     cors_origins: Sequence[str] = (),
 ) -> Sequence[Middleware]:
@@ -35,5 +37,6 @@ def middleware_stack(
         Representations(),
         ErrorResponses(),
         Capacity(max_requests),
+        streams,
         ContentNegotiation(),
     )

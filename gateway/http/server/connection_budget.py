@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from gateway.http import metrics
 from gateway.http.client_address import Network, client_network, is_within
-from gateway.http.limits import Limits
+from gateway.http.server.limits import Limits
 
 MAX_CLOSE_ATTEMPTS = 16
 """Idle connections that are asked to close before a new connection is refused."""

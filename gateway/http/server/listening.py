@@ -36,9 +36,9 @@ def _bind_all(host: str, port: int) -> Iterator[socket.socket]:
 
 def _bind(host: str, port: int) -> socket.socket:
     try:
-        return ports.patiently(lambda: _listening(host, port))
+        return ports.retry_while_taken(lambda: _listening(host, port))
     except OSError as error:
-        raise CannotListenError(ports.joined(host, port), ports.reason(error, port)) from error
+        raise CannotListenError(ports.join(host, port), ports.reason(error, port)) from error
 
 
 def _listening(host: str, port: int) -> socket.socket:

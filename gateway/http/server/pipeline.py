@@ -7,8 +7,14 @@ from collections.abc import Callable
 import structlog
 
 from gateway.http.app import App
-from gateway.http.messages import Handler, Request
-from gateway.http.server.serialization import serialize
+from gateway.http.messages import BodyStream, Handler, Request, Response
+from gateway.http.server.serialization import (
+    LAST_CHUNK,
+    serialize,
+    serialize_chunk,
+    serialize_stream_head,
+)
+from services.kit.rpc.errors import Refusal
 
 log = structlog.get_logger()
 
@@ -37,6 +43,8 @@ class Pipeline:
         self._task: asyncio.Task[None] | None = None
         self._arrival: asyncio.Future[None] | None = None
         self._may_write: asyncio.Future[None] | None = None
+        self._stream: BodyStream | None = None
+        self._cuts_streams = False
         self._is_finishing = False
         self.is_busy = False
 
@@ -62,17 +70,29 @@ class Pipeline:
             self._transport.pause_reading()
 
     def finish(self) -> None:
-        """Accepts no further request; closes the connection after the last response."""
+        """Accepts no further request; closes the connection after the last response.
+
+        A stream ends at once, as if its service had ended it.
+        """
         self._is_finishing = True
+        self._cut_streams()
         if not self.is_busy:
             self._transport.close()
 
     def abandon(self) -> None:
-        """Stops writing, as the client has gone; calls of services still end by themselves."""
+        """Stops writing, as the client has gone; only the RPC of a stream is cancelled."""
         self._is_finishing = True
+        self._cut_streams()
         self._became_idle = _do_nothing
         self._wake_up()
         self.resume_writing()
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Calls back once no request is handled any more, also of a connection that is gone."""
+        if self._task is None:
+            callback()
+        else:
+            self._task.add_done_callback(lambda _: callback())
 
     def pause_writing(self) -> None:
         """Holds responses back until the client has read the earlier ones."""
@@ -93,14 +113,13 @@ class Pipeline:
             while not self._transport.is_closing():
                 handle, request = self._waiting.popleft()
                 response = await handle(request)
+                if response.stream is not None:
+                    await self._send_stream(request, response, response.stream)
+                    return
                 closes = self._app.is_draining or (self._is_finishing and not self._waiting)
                 has_body = request.method != "HEAD"
                 sent = serialize(response, request.request_id, has_body=has_body, closes=closes)
-                if self._may_write is not None:
-                    await self._may_write
-                if self._transport.is_closing():
-                    return
-                self._transport.write(sent)
+                await self._write(sent)
                 if closes or (self._is_finishing and not self._waiting):
                     return
                 if not self._waiting:
@@ -109,6 +128,47 @@ class Pipeline:
             log.exception("connection failed")
         finally:
             self._close()
+
+    async def _send_stream(self, request: Request, response: Response, stream: BodyStream) -> None:
+        """Sends the last response of the connection, at the pace of its client."""
+        self._is_finishing = True
+        self._stream = stream
+        is_chunked = request.version != "1.0"
+        if self._cuts_streams:
+            stream.close()
+        try:
+            await self._write(
+                serialize_stream_head(response, request.request_id, is_chunked=is_chunked)
+            )
+            if request.method != "HEAD":
+                await self._send_parts(stream, is_chunked=is_chunked)
+        except Refusal as refusal:
+            log.warning("stream broke", request_id=request.request_id, reason=refusal.reason)
+            if not is_chunked:
+                # Only a reset shows a client of HTTP/1.0 that the body is incomplete.
+                self._transport.abort()
+        finally:
+            stream.close()
+            self._stream = None
+
+    async def _send_parts(self, stream: BodyStream, *, is_chunked: bool) -> None:
+        async for part in stream:
+            if part:
+                await self._write(serialize_chunk(part) if is_chunked else part)
+        if is_chunked:
+            await self._write(LAST_CHUNK)
+
+    async def _write(self, data: bytes) -> None:
+        """Writes once the client has read enough of what came before."""
+        if self._may_write is not None:
+            await self._may_write
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _cut_streams(self) -> None:
+        self._cuts_streams = True
+        if self._stream is not None:
+            self._stream.close()
 
     async def _wait_for_request(self) -> None:
         self.is_busy = False

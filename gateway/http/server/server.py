@@ -10,9 +10,10 @@ import uvicorn
 
 from gateway.http.app import App
 from gateway.http.client_address import Network
-from gateway.http.connection import LimitedProtocol
-from gateway.http.limits import Limits
+from gateway.http.server.body_budget import BodyBudget
+from gateway.http.server.connection import LimitedProtocol
 from gateway.http.server.connection_budget import ConnectionBudget
+from gateway.http.server.limits import Limits
 from gateway.http.server.listening import BACKLOG
 
 
@@ -22,7 +23,8 @@ class Server(uvicorn.Server):
     def __init__(
         self, app: App, limits: Limits, connections: ConnectionBudget, *, grace_seconds: float
     ) -> None:
-        shared = {"app": app, "limits": limits, "connections": connections}
+        bodies = BodyBudget(limits.large_bodies_bytes)
+        shared = {"app": app, "limits": limits, "connections": connections, "bodies": bodies}
         protocol = type("Protocol", (LimitedProtocol,), shared)
         config = uvicorn.Config(
             cast(Any, app),

@@ -1,4 +1,4 @@
-"""API keys, with which programs act for an account within scopes."""
+"""API keys: programs act with them for an account, within scopes."""
 
 import hashlib
 import re
@@ -42,7 +42,7 @@ class ApiKeySpec:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as its owner sees it; `number` gives the order of an account's keys."""
+    """A key as its owner sees it; the keys of an account are ordered by `number`."""
 
     number: int
     id: str
@@ -70,7 +70,7 @@ class ApiKeys:
     async def create(self, account_id: str, generation: int, spec: ApiKeySpec) -> CreatedApiKey:
         """Creates a key for an account; `generation` is that of the caller's token.
 
-        A key outlives the token, so a token that was revoked this moment raises InvalidToken.
+        Raises InvalidToken for a token that was just revoked, since the key would outlive it.
         Raises PermissionDenied for a scope that the account may not grant, and ValidationFailed
         for an expiry in the past.
         """

@@ -1,4 +1,4 @@
-"""E-mailed codes, which prove that an address belongs to the caller.
+"""Codes in e-mails, which prove that an address belongs to the caller.
 
 An address has one code of 6 digits at a time, for one purpose. A code may be tried 5 times and
 requested 20 times in 24 hours: 100 guesses a day succeed once in 10,000 days.
@@ -22,7 +22,7 @@ FORGOTTEN_AT_ONCE = 1_000
 
 
 class Purpose(StrEnum):
-    """The one thing that a code may be used for."""
+    """The purpose that a code is valid for."""
 
     REGISTER = "REGISTER"
     RESET = "RESET"
@@ -31,7 +31,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a code proves: that an address belongs to the caller, for a purpose.
+    """The claim that a code proves: an address belongs to the caller, for a purpose.
 
     With `account_id` only that account may use the code.
     """
@@ -59,7 +59,7 @@ class Codes:
             raise RateLimited(retry_after_seconds=seconds)
 
     async def issue(self, address: Address, purpose: Purpose) -> str | None:
-        """Makes the code to send now; None if it is no longer requested."""
+        """Makes the code to send; returns None if it is no longer requested."""
         code = f"{secrets.randbelow(1_000_000):06}"
         async with self._pool.connection() as connection, connection.transaction():
             requested = self._values(Challenge(address, purpose))

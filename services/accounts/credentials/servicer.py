@@ -1,4 +1,4 @@
-"""Serves the keys, API keys and revocations by which services check credentials."""
+"""Serves signing keys, API keys and revocations, with which services check credentials."""
 
 from typing import Any, TypeAlias
 
@@ -51,7 +51,7 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
 
 
 class ApiKeysServicer(api_keys_pb2_grpc.ApiKeysServiceServicer):
-    """Serves boxoffice.accounts.v1.ApiKeysService, to people only: no RPC has a scope."""
+    """Serves boxoffice.accounts.v1.ApiKeysService to users with a token: no RPC has a scope."""
 
     def __init__(self, api_keys: ApiKeys) -> None:
         self._api_keys = api_keys

@@ -28,7 +28,7 @@ class PublicKey:
 
     @property
     def is_for_development(self) -> bool:
-        """Whether it was generated for development, so that anybody may have it."""
+        """Whether the key was generated for development, so that anybody may have it."""
         return self.kid.startswith(DEVELOPMENT)
 
 
@@ -42,7 +42,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class NewSigningKey:
-    """A key that was just made, and when it starts to sign."""
+    """A new key, and the time when it starts to sign."""
 
     kid: str
     signs_from: datetime

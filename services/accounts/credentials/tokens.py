@@ -1,4 +1,4 @@
-"""Access tokens: signed statements of who somebody is, valid for 15 minutes (RFC 9068)."""
+"""Access tokens: signed statements of a caller's identity, valid for 15 minutes (RFC 9068)."""
 
 import time
 import uuid

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class Mailer:
-    """Empties the outbox. Without a server e-mails wait there until they are given up."""
+    """Sends the e-mails of the outbox. Without a server they wait until they are given up."""
 
     def __init__(self, pool: Pool, codes: Codes, *, server: SmtpServer | None, sender: str) -> None:
         self._pool = pool

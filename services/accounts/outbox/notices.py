@@ -17,7 +17,7 @@ FORGOTTEN_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """News about seats that somebody waited for. A repeated `id` is the same notice."""
+    """A message to a waiting user about seats. Notices with the same `id` are equal."""
 
     id: str
     account_id: str
@@ -30,7 +30,7 @@ class Notice:
 
 
 class Notices:
-    """Stores notices, and forgets them after a week."""
+    """Stores notices, and deletes them after a week."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -38,7 +38,7 @@ class Notices:
     async def accept(self, notices: Iterable[Notice]) -> None:
         """Stores notices and their e-mails, all or none.
 
-        Skips notices that came before, and those whose account has no address to write to.
+        Skips notices that are stored already, and those whose account has no address.
         """
         # Sorted, so that two replicas with the same notices cannot deadlock.
         ordered = sorted(notices, key=attrgetter("id"))

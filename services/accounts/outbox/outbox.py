@@ -18,7 +18,7 @@ SQL = queries.load(__file__)
 
 
 class EmailKind(StrEnum):
-    """Why somebody gets an e-mail."""
+    """The occasion of an e-mail."""
 
     REGISTER_CODE = "REGISTER_CODE"
     RESET_CODE = "RESET_CODE"
@@ -30,7 +30,7 @@ class EmailKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeasedEmail:
-    """An e-mail that this process may send now; `asked_at` tells it from one requested later."""
+    """An e-mail that this process may send now; `asked_at` distinguishes it from later requests."""
 
     id: int
     canonical_email: str
@@ -55,8 +55,8 @@ class Outbox:
     async def lease(self, limit: int) -> Sequence[LeasedEmail]:
         """Leases e-mails that are due, so that no other worker sends them meanwhile.
 
-        One that is not done when its lease ends is due again: after 30 seconds, a minute, …, at
-        most an hour.
+        An e-mail that is not done when its lease ends is due again: after 30 seconds, a minute, …,
+        at most an hour.
         """
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(LeasedEmail))

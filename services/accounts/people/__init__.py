@@ -1,1 +1,1 @@
-"""What people do with their accounts: register, log in, reset a password; and what operators do."""
+"""Use cases of people (register, log in, reset a password) and of operators."""

@@ -1,4 +1,4 @@
-"""What operators do to accounts: they give roles, and ban."""
+"""Changes that operators make to accounts: roles and bans."""
 
 from dataclasses import dataclass
 

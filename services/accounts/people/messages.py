@@ -63,10 +63,10 @@ def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | 
 
 
 def _shown(found: User) -> dict[str, Any]:
-    """Returns the fields that a session and a profile both show."""
+    """Returns the fields that a session and a profile have in common."""
     return {
         "id": found.id,
-        "name": found.called,
+        "name": found.display_name,
         "firstname": found.firstname or None,
         "lastname": found.lastname or None,
         "email": found.email,

@@ -74,7 +74,11 @@ def _updated(user: User, fields: Mapping[str, Any]) -> PersonalData:
     if found:
         raise ValidationFailed(violations=found)
     # A shown name that is sent back unchanged stays derived from first and last name.
-    return replace(updated, name="") if updated.name == user.called and not user.name else updated
+    return (
+        replace(updated, name="")
+        if updated.name == user.display_name and not user.name
+        else updated
+    )
 
 
 def _text(name: str, value: Any) -> Any:

@@ -20,7 +20,7 @@ ORGANIZER = "ORGANIZER"
 
 
 class OrganizerSignUp(StrEnum):
-    """Who becomes an organizer by registering as one."""
+    """The policy for users who register as organizers."""
 
     OPEN = "open"
     """Everybody."""
@@ -34,7 +34,7 @@ class OrganizerSignUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What somebody registers with."""
+    """The data of a registration."""
 
     personal_data: PersonalData
     address: Address
@@ -43,7 +43,7 @@ class Registration:
 
 
 class Registrations:
-    """Adds accounts."""
+    """Registers users."""
 
     def __init__(
         self, pool: Pool, codes: Codes, passwords: Passwords, organizer_sign_up: OrganizerSignUp

@@ -1,4 +1,4 @@
-"""Serves what people do with their accounts."""
+"""Serves the use cases of people."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

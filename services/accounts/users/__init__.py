@@ -1,1 +1,1 @@
-"""Users: the rows of accounts, and e-mail addresses. No credentials, no rules of what people do."""
+"""Users: the rows of accounts, and e-mail addresses. No credentials and no use cases."""

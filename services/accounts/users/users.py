@@ -41,11 +41,11 @@ class User:
 
     @property
     def address(self) -> Address:
-        """Where e-mails go."""
+        """The address for e-mails."""
         return Address(self.email, self.canonical_email)
 
     @property
-    def called(self) -> str:
+    def display_name(self) -> str:
         """The name to show."""
         return self.name or f"{self.firstname} {self.lastname}".strip()
 
@@ -83,7 +83,7 @@ async def add(connection: Connection, new_user: NewUser) -> User | None:
 
 
 async def take_over(connection: Connection, new_user: NewUser) -> User | None:
-    """Makes an account of an unverified address the new_user's; None when it has none such.
+    """Gives the account of an unverified address to `new_user`; None if there is none.
 
     Ends its access tokens. The caller ends its sessions and API keys in the same transaction.
     """

@@ -19,7 +19,7 @@ def is_api_key(authorization: str) -> bool:
 
 
 class ApiKeys:
-    """Resolves API keys; concurrent requests with the same key share one question."""
+    """Resolves API keys; concurrent requests with the same key share one call."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._resolve = SingleFlight(issuer.resolve)

@@ -52,7 +52,7 @@ class Authenticator:
         return caller
 
     async def authenticate_all(self, authorizations: Sequence[str]) -> list[Caller | Refusal]:
-        """Returns the caller of each of many calls, or why it is refused."""
+        """Returns the caller of each credential, or the refusal."""
         cached = {each: self.cached(each) for each in set(authorizations)}
         unknown = [each for each, caller in cached.items() if caller is None]
         tried = await asyncio.gather(*map(self._tried, unknown)) if unknown else ()

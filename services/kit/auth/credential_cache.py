@@ -1,4 +1,4 @@
-"""Caches the callers of credentials that were verified before."""
+"""Caches the callers of verified credentials."""
 
 import time
 from collections import OrderedDict
@@ -34,17 +34,17 @@ class CredentialCache:
         return entry[0]
 
     def add(self, credential: str, caller: Caller, *, until: float) -> None:
-        """Keeps a valid credential until a time (Unix)."""
+        """Caches a valid credential until a time (Unix)."""
         self._entries[credential] = (caller, until)
         self._entries.move_to_end(credential)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
     def forget(self, subjects: Collection[str]) -> None:
-        """Forgets the credentials of some subjects, so that they are verified again."""
+        """Removes the credentials of some subjects, so that they are verified again."""
         for credential in [c for c, (who, _) in self._entries.items() if who.subject in subjects]:
             del self._entries[credential]
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Removes all credentials."""
         self._entries.clear()

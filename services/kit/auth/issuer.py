@@ -12,7 +12,7 @@ from services.kit.rpc.errors import InvalidToken
 
 @dataclass(frozen=True, slots=True)
 class IssuerState:
-    """What tokens are verified with: public keys by key id, and revocations.
+    """The state that verifies tokens: public keys by key id, and revocations.
 
     `generations` has subjects whose tokens of a lower generation are revoked.
     """
@@ -22,7 +22,7 @@ class IssuerState:
 
 
 class Issuer(Protocol):
-    """Knows the public keys, the revocations and the API keys."""
+    """Provides the public keys, the revocations and the API keys."""
 
     async def state(self) -> IssuerState:
         """Returns the current keys and revocations. Raises Refusal if it cannot."""
@@ -32,7 +32,7 @@ class Issuer(Protocol):
 
 
 class NoIssuer:
-    """The issuer if there is none: no token and no API key is valid."""
+    """Stands for a missing issuer: no token and no API key is valid."""
 
     async def state(self) -> IssuerState:
         """See Issuer."""

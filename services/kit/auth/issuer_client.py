@@ -39,7 +39,7 @@ class IssuerClient:
 
     async def state(self) -> IssuerState:
         """See Issuer."""
-        # Before the keys: no token is accepted before the revocations are known.
+        # First, so that no token is accepted before the revocations are known.
         generations = await self._generations()
         return IssuerState(await self.keys(), generations)
 
@@ -64,7 +64,7 @@ class IssuerClient:
         except Refusal as refusal:
             if refusal.reason == InvalidToken.reason:
                 raise InvalidToken from refusal
-            # Whatever the reason, nothing was done for the caller yet.
+            # Nothing was done for the caller yet, whatever failed.
             raise Unavailable from refusal
         role = identity_pb2.Role.Name(response.role).removeprefix("ROLE_")
         return Caller(response.subject, Role(role), frozenset(response.scopes))

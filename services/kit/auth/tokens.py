@@ -74,7 +74,7 @@ def _claims(claims: Mapping[str, Any], *, now: float) -> Claims:
         raise InvalidToken
     begins, expires = _moment(claims, "iat"), _moment(claims, "exp")
     not_before = _moment(claims, "nbf") if "nbf" in claims else begins
-    # A longer lifetime than ours is refused: revocations are listed for little longer than that.
+    # A longer lifetime is refused, since revocations are listed for little longer than ours.
     if not max(begins, not_before) - SKEW_SECONDS <= now < expires <= begins + LIFETIME_SECONDS:
         raise InvalidToken
     _text(claims, "jti")

@@ -38,7 +38,7 @@ class TrustedKeys:
         self._outage = Outage("issuer does not answer")
 
     async def refresh(self) -> bool:
-        """Gets the state of the issuer, trying until it answers; returns False (see repeat)."""
+        """Gets the state of the issuer; retries until it answers. Returns False (see repeat)."""
         await self._asking(None)
         while self._outage:
             await asyncio.sleep(RETRY_SECONDS)
@@ -65,7 +65,7 @@ class TrustedKeys:
 
     @property
     def _may_ask(self) -> bool:
-        """Whether the issuer is being asked, or was asked long enough ago."""
+        """Returns whether a call to the issuer is running, or the last one is long enough ago."""
         pause = RETRY_SECONDS if self._outage else PAUSE_SECONDS
         now = asyncio.get_running_loop().time()
         return None in self._asking or now >= self._asked_at + pause
@@ -82,7 +82,7 @@ class TrustedKeys:
             self._outage.record_failure(refusal.reason)
 
     def _adopt(self, state: IssuerState) -> None:
-        """Uses a new state, and removes from the cache what it no longer accepts."""
+        """Uses a new state, and removes credentials from the cache that it no longer accepts."""
         before, self._state = self._state, state
         if before.keys.keys() - state.keys.keys():
             self._cache.clear()

@@ -1,10 +1,9 @@
-"""Combining: requests that arrive while a batch is away leave together in the next one.
+"""Combines requests: those that arrive while a batch is in flight are sent in the next one.
 
-No timer makes anybody wait: the first request leaves at the end of the loop's turn. One batch is
-away at a time, so the busier the service, the larger the batches, and the less each request costs.
-A batch takes no more than half of all who ask at that time, those included who were answered just
-now and are about to ask again: while it is away there is the other half to answer and to read from,
-so neither side waits for the other.
+No request waits for a timer: the first one is sent at the end of the loop's turn. One batch is in
+flight at a time, so batches grow with the load, and each request costs less. A batch takes at most
+half of the current callers, including those of the batch that has just come back, who may ask again
+at once. So this process handles one half while the service works on the other, and neither waits.
 """
 
 import asyncio
@@ -16,14 +15,14 @@ from services.kit.concurrency.timer import Deadline
 from services.kit.rpc.errors import Unavailable
 
 TURNS_TO_LEAVE = 2
-"""Turns of the loop until a call is on its way: that of who makes it, then that of gRPC's task."""
+"""Turns of the loop until a call is sent: one for the caller's task, one for gRPC's."""
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
 class _Waiter(Generic[ItemT, ResultT]):
-    """An item and the answer that somebody waits for."""
+    """An item, and the future that its caller waits for."""
 
     __slots__ = ("answer", "deadline", "item", "was_sent")
 
@@ -33,8 +32,8 @@ class _Waiter(Generic[ItemT, ResultT]):
         self.deadline = deadline
         self.was_sent = False
 
-    def give_up(self) -> None:
-        """Ends the waiting: what was not sent is certainly not done."""
+    def time_out(self) -> None:
+        """Fails the item; Unavailable says that it was never sent, and so is certainly not done."""
         if not self.answer.done():
             self.answer.set_exception(TimeoutError() if self.was_sent else Unavailable())
 
@@ -50,12 +49,12 @@ class _Batch(Generic[ItemT, ResultT]):
         self.waiters = waiters
         self._results = asyncio.create_task(send([waiter.item for waiter in waiters]))
 
-    async def is_back(self) -> None:
-        """Waits until it is known what became of the items, whatever it is."""
+    async def wait(self) -> None:
+        """Waits until sending has succeeded or failed."""
         await asyncio.wait([self._results])
 
-    def tell(self) -> None:
-        """Tells those who still wait; where sending was given up nobody waits any longer."""
+    def deliver(self) -> None:
+        """Sets the results of the items; cancels the callers if sending was cancelled."""
         if self._results.cancelled():
             for waiter in self.waiters:
                 waiter.answer.cancel()
@@ -72,11 +71,11 @@ class _Batch(Generic[ItemT, ResultT]):
 
 
 class Combiner(Generic[ItemT, ResultT]):
-    """Sends items in batches of at most `at_once`, and gives each its own result.
+    """Sends items in batches of at most `at_once`, and returns to each caller its own result.
 
-    `send` gets the items in the order of their arrival and gives as many results; what it raises is
-    raised to all who wait for these. At most `waiting` items wait; any more are refused at once.
-    Batches of up to `whole` items are never made smaller.
+    `send` gets the items in the order of their arrival and returns as many results; an exception
+    that it raises is raised to all callers of the batch. At most `waiting` items wait; any more are
+    refused at once. Up to `whole` items are sent together, even if they are more than half.
     """
 
     def __init__(
@@ -92,22 +91,22 @@ class Combiner(Generic[ItemT, ResultT]):
         self._whole = whole
         self._limit = waiting
         self._waiting: deque[_Waiter[ItemT, ResultT]] = deque()
-        self._away: Sequence[_Waiter[ItemT, ResultT]] = ()
+        self._in_flight: Sequence[_Waiter[ItemT, ResultT]] = ()
         self._loop = asyncio.get_running_loop()
-        self._next_deadline = Deadline(self._loop, self._give_up)
-        self._carrier: asyncio.Task[None] | None = None
+        self._next_deadline = Deadline(self._loop, self._time_out)
+        self._runner: asyncio.Task[None] | None = None
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits and nothing is away."""
-        return self._carrier is None
+        """Whether no item waits or is in flight."""
+        return self._runner is None
 
     async def ask(self, item: ItemT, *, timeout_seconds: float) -> ResultT:
-        """Gives the item's result.
+        """Sends an item in the next batch; returns its result.
 
-        Raises Unavailable for an item that was never sent, TimeoutError for one that was sent and
-        has no result in time, and what `send` says. Whoever stops waiting for an item that is away
-        does not stop the item.
+        Raises Unavailable if the item was never sent, TimeoutError if it was sent and has no result
+        in time, and the exceptions of `send`. Cancelling the call does not stop an item that was
+        sent.
         """
         if len(self._waiting) >= self._limit:
             raise Unavailable
@@ -117,45 +116,45 @@ class Combiner(Generic[ItemT, ResultT]):
         )
         self._waiting.append(waiter)
         self._next_deadline.bring_forward(timeout_seconds)
-        if self._carrier is None:
-            self._carrier = loop.create_task(self._carry())
+        if self._runner is None:
+            self._runner = loop.create_task(self._run())
         return await waiter.answer
 
-    async def _carry(self) -> None:
-        """Sends batches until nothing waits; each leaves before the last one's answers are told."""
+    async def _run(self) -> None:
+        """Sends batches until no item waits, each before the results of the last are delivered."""
         try:
-            batch = self._leave(beside=0)
+            batch = self._send_next(returned=0)
             while batch is not None:
-                await batch.is_back()
-                back, batch = batch, self._leave(beside=len(batch.waiters))
+                await batch.wait()
+                returned, batch = batch, self._send_next(returned=len(batch.waiters))
                 if batch is not None:
                     for _ in range(TURNS_TO_LEAVE):
                         await asyncio.sleep(0)
-                back.tell()
+                returned.deliver()
         finally:
-            self._carrier, self._away = None, ()
+            self._runner, self._in_flight = None, ()
             self._next_deadline.close()
 
-    def _leave(self, *, beside: int) -> "_Batch[ItemT, ResultT] | None":
-        """Sends the next batch, if anybody waits; so many others are about to ask again."""
-        everybody = len(self._waiting) + beside
-        most = min(self._at_once, max(self._whole, (everybody + 1) // 2))
-        self._away = waiters = self._next(most)
+    def _send_next(self, *, returned: int) -> "_Batch[ItemT, ResultT] | None":
+        """Sends the next batch, if an item waits. `returned` callers may ask again at once."""
+        callers = len(self._waiting) + returned
+        size = min(self._at_once, max(self._whole, (callers + 1) // 2))
+        self._in_flight = waiters = self._take(size)
         return _Batch(waiters, self._send) if waiters else None
 
-    def _give_up(self) -> None:
-        """Lets all go whose time is up."""
+    def _time_out(self) -> None:
+        """Fails the items whose deadline has passed."""
         now = self._loop.time()
-        for waiter in (*self._away, *self._waiting):
+        for waiter in (*self._in_flight, *self._waiting):
             if waiter.deadline <= now:
-                waiter.give_up()
+                waiter.time_out()
             elif not waiter.answer.done():
                 self._next_deadline.bring_forward(waiter.deadline - now)
 
-    def _next(self, most: int) -> list[_Waiter[ItemT, ResultT]]:
-        """Takes those who still wait, as they came."""
+    def _take(self, size: int) -> list[_Waiter[ItemT, ResultT]]:
+        """Takes up to `size` items from the queue, without those whose callers gave up."""
         taken: list[_Waiter[ItemT, ResultT]] = []
-        while self._waiting and len(taken) < most:
+        while self._waiting and len(taken) < size:
             waiter = self._waiting.popleft()
             if not waiter.answer.done():
                 waiter.was_sent = True

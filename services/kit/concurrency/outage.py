@@ -1,4 +1,4 @@
-"""Logs the outage of a service that is called again and again, once and only if it lasts."""
+"""Logs an outage of a service once, and only if it lasts."""
 
 import time
 

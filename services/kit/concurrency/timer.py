@@ -47,9 +47,9 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = self._at
-        self._timer = self._loop.call_at(self._at, self._look)
+        self._timer = self._loop.call_at(self._at, self._fire)
 
-    def _look(self) -> None:
+    def _fire(self) -> None:
         self._timer, self._timer_at = None, NEVER
         if self._at == NEVER:
             return
@@ -61,4 +61,4 @@ class Deadline:
 
 
 def _nothing() -> None:
-    """Does nothing: the callback after `close`."""
+    """Does nothing; replaces the callback after `close`."""

@@ -68,7 +68,7 @@ class StoredResult:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Which keys were claimed, and the results stored for them, once their round trip is over."""
+    """The claimed keys and the results that are stored for them; readable after the round trip."""
 
     keys: Sequence[Key]
     claimed: Rows
@@ -82,7 +82,7 @@ class Claims:
 
 
 def fingerprint(operation: str, *content: object) -> bytes:
-    """Digests what a request asks for: its key is refused for any other content."""
+    """Digests the content of a request; its key is refused for any other content."""
     return hashlib.sha256("\x1f".join(("v1", operation, *map(str, content))).encode()).digest()
 
 
@@ -99,7 +99,11 @@ async def claim(connection: Connection, keys: Sequence[Key]) -> Claims:
 
 
 def add_claims(trip: RoundTrip, keys: Sequence[Key]) -> Claims:
-    """Adds to a round trip what `claim` does; the claims can be read once it is over."""
+    """Adds the statements of `claim` to a round trip.
+
+    Round trips keep psycopg from preparing other statements of their connection, so services that
+    do not use them call `claim`.
+    """
     values = _names(keys)
     return Claims(keys, trip.read(_CLAIM, values), trip.read(_RECALL, values))
 
@@ -111,7 +115,7 @@ async def recall(connection: Connection, key: Key) -> StoredResult | None:
 
 
 async def lock(connection: Connection, key: Key) -> None:
-    """Waits for a key and claims it, where its result comes later than its request."""
+    """Waits for a key and claims it, to store a result after the request's own transaction."""
     values = {"caller": key.caller, "operation": key.operation, "key": key.key}
     await connection.execute(SQL["lock"], values)
 
@@ -122,20 +126,20 @@ async def store(connection: Connection, results: Sequence[Result]) -> None:
 
 
 def add_results(trip: RoundTrip, results: Sequence[Result]) -> None:
-    """Adds to a round trip what `store` does."""
+    """Adds the statement of `store` to a round trip."""
     trip.call(_STORE, _rows(results))
 
 
 async def forget(connection: Connection, *, chunk: int) -> int:
-    """Deletes a chunk of the results that are older than 24 hours; returns how many."""
+    """Deletes up to `chunk` results that are older than 24 hours; returns how many."""
     return (await connection.execute(SQL["forget"], {"chunk": chunk})).rowcount
 
 
 def replay(key: Key, stored: StoredResult) -> bytes | Refusal | None:
     """Returns a stored result: the bytes of the response, or the refusal.
 
-    Keys can be guessed, so a request with other content gets IdempotencyKeyReused instead. None
-    for a row that a former release wrote in another form.
+    Returns IdempotencyKeyReused for a request with other content, since keys can be guessed, and
+    None for a row that a former release wrote in another form.
     """
     if stored.fingerprint != key.fingerprint:
         return IdempotencyKeyReused()

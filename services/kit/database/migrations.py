@@ -42,7 +42,7 @@ class Migration:
 
 
 def migrate(owner_dsn: str, *, schema: str, directory: Path, role: str, password: str) -> None:
-    """Creates schema and role if they do not exist, and runs what is new in `directory`.
+    """Creates the schema and the role if they do not exist, and runs the new files of `directory`.
 
     Raises ChangedMigrationError if a numbered file was changed after it ran, psycopg.Error if a
     file fails. Files that ran before stay in force; a file that fails changes nothing.

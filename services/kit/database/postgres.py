@@ -1,4 +1,4 @@
-"""The pool of connections to PostgreSQL, and the refusals that its errors mean."""
+"""The pool of connections to PostgreSQL, and the conversion of its errors to refusals."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _SESSION = {
     "statement_timeout": "2s",
     "lock_timeout": "1s",
-    # A process that is paused while it holds an event's row loses it after this.
+    # A process that is paused during a transaction loses its locks after this.
     "idle_in_transaction_session_timeout": "5s",
     "client_connection_check_interval": "5s",
     "jit": "off",
@@ -62,8 +62,8 @@ def open_pool(
         open=False,
         timeout=patience_seconds,
         max_waiting=size * 64,
-        # Pauses between attempts to connect double until they are this long, then the pool gives up
-        # until it is asked again. With more it would sleep on for as long as an outage took.
+        # Pauses between attempts to connect double up to this length; then the pool gives up until
+        # the next request. With a longer limit it could sleep for as long as the outage lasted.
         reconnect_timeout=2,
         name=schema,
         kwargs={

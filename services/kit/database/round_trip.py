@@ -1,9 +1,9 @@
-"""Several statements in one round trip, each of them prepared once for a connection.
+"""Sends several statements in one round trip; each is prepared once for a connection.
 
 psycopg's pipeline waits for the socket at each statement, which costs about 50 µs of Python. Here
 all statements are one simple query: `BEGIN; EXECUTE lock('{1}'); EXECUTE clock(32)`. Locking and
 loading for 32 reservations took 420 µs as a pipeline and takes 140 µs like this. Each statement has
-its own snapshot, as in a pipeline, and one that fails keeps those behind it from running.
+its own snapshot, as in a pipeline, and after a failed statement the later ones do not run.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ class Statement:
 
 
 def prepared(name: str, text: bytes) -> Statement:
-    """Makes a statement of the text of a .sql file, with parameters like `%(event_id)s::bigint`.
+    """Returns a statement with the text of a .sql file and parameters like `%(event_id)s::bigint`.
 
-    A digest in its name tells it from other statements that are called alike.
+    Its name ends with a digest, which distinguishes statements with the same name.
     """
     parameters = tuple(dict.fromkeys(_PARAMETER.findall(text)))
 
@@ -48,13 +48,13 @@ def prepared(name: str, text: bytes) -> Statement:
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of a statement, which are there once the round trip is over."""
+    """The rows of a statement; they are set after the round trip."""
 
     rows: Sequence[Row] = ()
 
 
 class RoundTrip:
-    """Collects statements, and sends them together."""
+    """Collects statements and sends them together."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -75,7 +75,7 @@ class RoundTrip:
         self._script.append(b"EXECUTE %s%s" % (statement.name.encode(), arguments))
 
     def read(self, statement: Statement, values: Mapping[str, object]) -> Rows:
-        """Adds a statement, and returns where its rows will be."""
+        """Adds a statement; returns an object that gets its rows."""
         self._rows[len(self._script)] = found = Rows()
         self.call(statement, values)
         return found
@@ -101,7 +101,7 @@ async def _prepare(connection: Connection, statements: Mapping[str, Statement]) 
         known = _prepared[connection] = set()
     if statements.keys() <= known:
         return
-    # The server is asked: whether a PREPARE that was cancelled took place is not known here.
+    # The server knows best: a PREPARE that was cancelled may have taken place all the same.
     there = await connection.execute("SELECT name FROM pg_prepared_statements")
     known.update(name for (name,) in await there.fetchall())
     for name in statements.keys() - known:
@@ -110,6 +110,6 @@ async def _prepare(connection: Connection, statements: Mapping[str, Statement]) 
 
 
 async def _stop_psycopg_from_preparing(connection: Connection) -> None:
-    """Makes psycopg forget its own statements: it would deallocate all, ours too, at a rollback."""
+    """Keeps psycopg from preparing statements: at a rollback it would deallocate ours, too."""
     await connection.execute("DEALLOCATE ALL", prepare=False)
     connection.prepare_threshold = None

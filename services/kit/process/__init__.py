@@ -1,1 +1,1 @@
-"""What every process needs, the gateway too: settings, logs, metrics, ports, workers, its end."""
+"""Code of every process, also of the gateway: settings, logs, metrics, ports, workers, shutdown."""

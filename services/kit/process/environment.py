@@ -1,4 +1,4 @@
-"""Reads settings from the environment, and refuses what cannot be used: a line for each mistake.
+"""Checks settings from the environment, and describes each mistake in one line.
 
 A line has the variable's name, its value unless that is a secret, and what is allowed.
 """
@@ -39,7 +39,7 @@ class SettingsError(StartError):
 
 
 def refuse(who: str, error: StartError) -> int:
-    """Writes to stderr why `who` does not start, and returns the exit status."""
+    """Writes to stderr why the program `who` does not start; returns the exit status."""
     lines = [f"{who}: {line}\n" for line in str(error).splitlines()]
     sys.stderr.writelines(lines)
     return BAD_SETTINGS if isinstance(error, SettingsError) else 1
@@ -60,9 +60,9 @@ def variables(settings: type[BaseSettings], name: str, field: FieldInfo) -> tupl
 def mistakes(
     settings: type[BaseSettings], environment: Mapping[str, str], *, need_all: bool = True
 ) -> list[str]:
-    """Returns a line for each value that these settings cannot take.
+    """Returns a line for each invalid value of these settings.
 
-    With `need_all=False` settings may be missing, and what they need together is not asked.
+    With `need_all=False` settings may be missing, and rules about several of them are not checked.
     """
     try:
         settings()
@@ -76,7 +76,7 @@ def mistakes(
 def unknown_names(
     environment: Mapping[str, str], *, prefixes: tuple[str, ...], known: Collection[str]
 ) -> list[str]:
-    """Returns a line for each variable that has one of our prefixes and that nothing reads."""
+    """Returns a line for each variable with one of our prefixes that no process reads."""
     return [
         unknown_name(name, known)
         for name, value in environment.items()
@@ -87,13 +87,13 @@ def unknown_names(
 
 
 def unknown_name(name: str, known: Collection[str]) -> str:
-    """Returns the line that refuses a name, with the known one that is most like it."""
+    """Returns the line for an unknown name, with the most similar known one."""
     nearest = difflib.get_close_matches(name.upper(), known, n=1)
     return f"{name} is no setting" + (f"; did you mean {nearest[0]}?" if nearest else "")
 
 
 def _line(settings: type[BaseSettings], error: ErrorDetails, environment: Mapping[str, str]) -> str:
-    """Describes one mistake. The validators of ours say what is allowed without the value."""
+    """Describes one mistake. The messages of our own validators do not contain the value."""
     allowed = _ALLOWED.get(error["type"]) or _words(error)
     found = _field_at(settings, error["loc"])
     if found is None:
@@ -130,6 +130,6 @@ def _aliases(field: FieldInfo) -> Iterator[str]:
 
 
 def _shown(value: str) -> str:
-    """Returns a value on one line, cut where it is long."""
+    """Returns a value on one line, shortened if it is long."""
     plain = value if value.isprintable() else repr(value)
     return plain if len(plain) <= LONGEST_VALUE else f"{plain[:LONGEST_VALUE]}…"

@@ -9,7 +9,7 @@ import structlog
 log = structlog.get_logger()
 
 
-def collect_rarely() -> None:
+def tune_garbage_collection() -> None:
     """Makes the cyclic garbage collector run rarely, and exempts the objects that exist now.
 
     Requests create almost no reference cycles, and each collection delays all requests: under load
@@ -20,7 +20,7 @@ def collect_rarely() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-async def terminated() -> None:
+async def wait_for_termination() -> None:
     """Waits for SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -42,8 +42,8 @@ def configure(process: str, level: str) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
 
 
-def sampled(request_id: str, share: float) -> bool:
-    """Returns whether a request is in the share that is logged; the same in every process."""
+def is_sampled(request_id: str, share: float) -> bool:
+    """Returns whether a request is in the logged share; the result is the same in every process."""
     return zlib.crc32(request_id.encode()) < share * 2**32
 
 

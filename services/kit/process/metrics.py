@@ -11,7 +11,7 @@ from services.kit.process.ports import CannotListenError
 class Durations(Histogram):
     """A histogram that records many equal observations at the cost of one."""
 
-    def observe_alike(self, seconds: float, number: int) -> None:
+    def observe_many(self, seconds: float, number: int) -> None:
         """Records a duration `number` times."""
         self._sum.inc(seconds * number)
         self._buckets[bisect_left(self._upper_bounds, seconds)].inc(number)
@@ -38,8 +38,8 @@ def expose(listen: str) -> None:
     """
     if not listen:
         return
-    host, port = ports.parts(listen)
+    host, port = ports.split(listen)
     try:
-        ports.patiently(lambda: start_http_server(port, addr=host))
+        ports.retry_while_taken(lambda: start_http_server(port, addr=host))
     except OSError as error:
         raise CannotListenError(listen, ports.reason(error, port)) from error

@@ -28,7 +28,7 @@ class CannotListenError(StartError):
         super().__init__(f"cannot listen on {address}: {reason}")
 
 
-def patiently(
+def retry_while_taken(
     bind: Callable[[], ResultT], *, patience_seconds: float = PATIENCE_SECONDS
 ) -> ResultT:
     """Retries `bind` while the port is taken, for `patience_seconds`. Raises OSError."""
@@ -42,13 +42,13 @@ def patiently(
         time.sleep(PAUSE_SECONDS)  # nothing announces a free port
 
 
-def parts(address: str) -> tuple[str, int]:
+def split(address: str) -> tuple[str, int]:
     """Splits `host:port`; an IPv6 address is in brackets."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
-def joined(host: str, port: int) -> str:
+def join(host: str, port: int) -> str:
     """Joins `host:port`, with an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

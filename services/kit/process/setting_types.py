@@ -35,7 +35,7 @@ def _target(value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    """Refuses URLs for which libpq would quote the password in its error."""
+    """Refuses URLs that libpq would quote in its error, password included."""
     try:
         parts = conninfo_to_dict(value)
     except psycopg.Error:

@@ -17,8 +17,8 @@ async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -
     """Calls `work` again and again until cancelled.
 
     `work` returns whether there is more to do at once. If not, or if it failed, it is called again
-    after `every_seconds`. A failure never ends the worker. One that the database does not explain
-    is a defect: it is logged with its traceback and counted.
+    after `every_seconds`. A failure never ends the worker. A failure that is no outage of the
+    database is a defect: it is logged with its traceback and counted.
     """
     name = getattr(work, "__qualname__", repr(work))
     while True:

@@ -6,7 +6,7 @@ import structlog
 from prometheus_client import Counter
 
 from services.kit.process import metrics
-from services.kit.process.logging import sampled
+from services.kit.process.logging import is_sampled
 from services.kit.rpc import errors
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ class CallLog:
         """Records successes of calls that took as long."""
         self._count("OK", "", len(request_ids), seconds)
         for request_id in request_ids:
-            if sampled(request_id, self._log_sample):
+            if is_sampled(request_id, self._log_sample):
                 self._write("answered", request_id, seconds)
 
     def refused(self, request_ids: Sequence[str], refusal: errors.Refusal, seconds: float) -> None:
@@ -33,7 +33,7 @@ class CallLog:
         self._count(refusal.code.name, refusal.reason, len(request_ids), seconds)
         share = 1.0 if isinstance(refusal, _TROUBLE) else self._log_sample
         for request_id in request_ids:
-            if sampled(request_id, share):
+            if is_sampled(request_id, share):
                 self._write("refused", request_id, seconds, reason=refusal.reason)
 
     def abandoned(self) -> None:
@@ -45,7 +45,7 @@ class CallLog:
         if counter is None:
             counter = self._counters[reason] = metrics.CALLS.labels(self._path, code, reason)
         counter.inc(number)
-        self._seconds.observe_alike(seconds, number)
+        self._seconds.observe_many(seconds, number)
 
     def _write(self, event: str, request_id: str, seconds: float, **more: str) -> None:
         rounded = round(seconds, 6)

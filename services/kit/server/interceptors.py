@@ -17,6 +17,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from boxoffice.methods import is_read
 from services.kit.auth.authentication import Authenticator
 from services.kit.database import postgres
 from services.kit.rpc import context, errors
@@ -251,8 +252,7 @@ def describe(path: str) -> Method:
     Raises ValueError for a method that does not say who may call it.
     """
     descriptor = find(path)
-    is_read = descriptor.name.startswith(("Get", "List", "BatchGet", "Watch"))
-    return Method(path, rule_of(descriptor), is_read)
+    return Method(path, rule_of(descriptor), is_read(descriptor))
 
 
 def find(path: str) -> MethodDescriptor:

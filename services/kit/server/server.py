@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
+from boxoffice.client import MAX_MESSAGE_BYTES
 from services.kit.process import loopback, ports
 from services.kit.process.ports import CannotListenError
 from services.kit.server.interceptors import Interceptor, Layer
@@ -19,7 +20,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 DATABASE = "database"
 """Name under which the health service reports whether the database answers."""
 
-MAX_MESSAGE_BYTES = 1 << 20
 DRAIN_SECONDS = 0.3
 GRACE_SECONDS = 5.0
 WATCH_SECONDS = 1.0
@@ -57,10 +57,10 @@ class Server:
 
         Waits a moment for a port that is taken. Raises CannotListenError.
         """
-        host, port = ports.parts(address)
+        host, port = ports.split(address)
         first, *others = loopback.addresses(host)
         bound = self._bind(first, port, patience_seconds)
-        self._address = ports.joined(first, bound)
+        self._address = ports.join(first, bound)
         # A port that the system chose may be taken on the other addresses: the first one is enough.
         with contextlib.suppress(*(CannotListenError,) if port == 0 else ()):
             for other in others:
@@ -119,10 +119,12 @@ class Server:
             await stub.Check(health_pb2.HealthCheckRequest())
 
     def _bind(self, host: str, port: int, patience_seconds: float) -> int:
-        address = ports.joined(host, port)
+        address = ports.join(host, port)
         try:
             # Checked first, as gRPC does not report why it cannot bind a port.
-            ports.patiently(lambda: ports.check(host, port), patience_seconds=patience_seconds)
+            ports.retry_while_taken(
+                lambda: ports.check(host, port), patience_seconds=patience_seconds
+            )
             return self.grpc.add_insecure_port(address)
         except OSError as error:
             raise CannotListenError(address, ports.reason(error, port)) from error

@@ -16,7 +16,7 @@ from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.database import postgres
 from services.kit.process import failpoints, logging, metrics
 from services.kit.process.environment import refuse
-from services.kit.process.lifetime import collect_rarely, terminated
+from services.kit.process.lifetime import tune_garbage_collection, wait_for_termination
 from services.kit.process.settings import ServiceSettings
 from services.kit.process.workers import repeat, running
 from services.kit.rpc.errors import StartError
@@ -90,5 +90,5 @@ async def _run(
     failpoints.arm(settings.failpoints)
     metrics.expose(settings.metrics_listen)
     async with serving(settings):
-        collect_rarely()
-        await terminated()
+        tune_garbage_collection()
+        await wait_for_termination()

@@ -1,4 +1,4 @@
-"""Bookings without its lock, as somebody might break it: tests must notice."""
+"""Bookings without its lock, for a negative control."""
 
 from services.bookings import __main__ as bookings
 from services.bookings.inventory import store

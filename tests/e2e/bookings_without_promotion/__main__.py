@@ -1,4 +1,4 @@
-"""Bookings that frees seats without giving them to those who wait: tests must notice."""
+"""Bookings that does not promote when seats come free, for a negative control."""
 
 from services.bookings import __main__ as bookings
 from services.bookings.inventory import cancelling
@@ -7,7 +7,7 @@ from services.bookings.inventory.stock import Stock
 
 
 def main() -> None:
-    """Serves as bookings does, but leaves freed seats to the sweeper."""
+    """Serves as bookings does, but leaves the promotion to the sweeper."""
     vars(cancelling)["promote"] = _serve_nobody
     bookings.main()
 

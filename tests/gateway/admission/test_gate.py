@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
-from gateway.http.limits import LIMITS
+from gateway.http.server.limits import LIMITS
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
 from tests.gateway.redis_server import redis_server

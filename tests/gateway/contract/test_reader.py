@@ -1,12 +1,20 @@
 """What the gateway does not serve is noticed when it starts."""
 
+from dataclasses import replace
+
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.contract import reader
-from gateway.contract.bindings import ContractError
-from tests.gateway.bindings import ruled
+from gateway.contract.bindings import Binding, ContractError
+from tests.gateway import sample
+from tests.gateway.bindings import ruled, with_rule
 
+WATCH = health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name["Watch"]
+REFLECT = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"].methods[0]
 NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
 
 
@@ -66,3 +74,28 @@ def test_a_batched_write_has_a_lane() -> None:
         reader.check(ruled("CreateEvent", rule))
     with pytest.raises(ContractError, match="no lane"):
         reader.check(ruled("Reserve", rest_pb2.MethodRule(lane="seat")))
+
+
+@pytest.mark.parametrize(
+    ("rpc", "objection"), [(WATCH, "streams messages"), (REFLECT, "streams requests")]
+)
+def test_only_bodies_can_be_streamed(rpc: MethodDescriptor, objection: str) -> None:
+    """The first client would find out that a stream of other messages has no form in HTTP."""
+    public = rest_pb2.MethodRule(access=rest_pb2.ACCESS_PUBLIC)
+    with pytest.raises(ContractError, match=objection):
+        reader.check(with_rule(Binding(rpc, "GET", "/", "", ""), public))
+
+
+def test_a_stream_shares_no_batch() -> None:
+    """A batch is answered as a whole, which a stream never is."""
+    streamed = sample.binding("Watch")
+    reader.check(streamed)
+    with pytest.raises(ContractError, match="cannot share a batch"):
+        reader.check(with_rule(streamed, rest_pb2.MethodRule(batched=True)))
+
+
+def test_a_get_is_declared_to_have_no_side_effects() -> None:
+    """The gateway would repeat a call that changes something, or never repeat a read."""
+    reserve = ruled("Reserve", rest_pb2.MethodRule())
+    with pytest.raises(ContractError, match="NO_SIDE_EFFECTS"):
+        reader.check(replace(reserve, http_method="GET", body=""))

@@ -72,7 +72,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_NOT_ACCEPTABLE: _Reason.ValueType  # 31
     """`Accept` admits nothing that this route can answer with."""
     REASON_BODY_TOO_LARGE: _Reason.ValueType  # 32
-    """The body is larger than 64 KiB."""
+    """The body is larger than 64 KiB, or than the endpoint's description allows."""
     REASON_URI_TOO_LONG: _Reason.ValueType  # 33
     """The path and query together are longer than 8 KiB."""
     REASON_UNSUPPORTED_MEDIA_TYPE: _Reason.ValueType  # 34
@@ -177,7 +177,7 @@ REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 30
 REASON_NOT_ACCEPTABLE: Reason.ValueType  # 31
 """`Accept` admits nothing that this route can answer with."""
 REASON_BODY_TOO_LARGE: Reason.ValueType  # 32
-"""The body is larger than 64 KiB."""
+"""The body is larger than 64 KiB, or than the endpoint's description allows."""
 REASON_URI_TOO_LONG: Reason.ValueType  # 33
 """The path and query together are longer than 8 KiB."""
 REASON_UNSUPPORTED_MEDIA_TYPE: Reason.ValueType  # 34

@@ -153,6 +153,7 @@ class MethodRule(_message.Message):
     OTHER_SUCCESS_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     SHOWN_AS_FIELD_NUMBER: _builtins.int
+    MAX_BODY_BYTES_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -183,6 +184,8 @@ class MethodRule(_message.Message):
     """What the JSON of a `google.api.HttpBody` is, for the documentation: the full name of a message,
     with `repeated ` before it for an array of it.
     """
+    max_body_bytes: _builtins.int
+    """How large a body may be, at most 8 MiB; 64 KiB when 0."""
     @_builtins.property
     def refusals(self) -> _containers.RepeatedScalarFieldContainer[_reasons_pb2.Reason.ValueType]:
         """Reasons it can refuse with, besides those that every endpoint has."""
@@ -211,10 +214,11 @@ class MethodRule(_message.Message):
         other_success: Global___OtherSuccess | None = ...,
         media_type: _builtins.str = ...,
         shown_as: _builtins.str = ...,
+        max_body_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["other_success", b"other_success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "media_type", b"media_type", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "shown_as", b"shown_as", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "max_body_bytes", b"max_body_bytes", "media_type", b"media_type", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "shown_as", b"shown_as", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

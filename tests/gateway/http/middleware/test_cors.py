@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.http.app import App
+from gateway.http.client_address import FORWARDED_FOR, ClientAddresses
 from gateway.http.messages import Request, Response
 from gateway.http.middleware.stack import middleware_stack
+from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.response_headers import HEADERS
 from gateway.http.routing import Route
 from gateway.settings import Settings
@@ -25,7 +27,13 @@ async def ask(
         return Response(200, (), b"{}")
 
     routes = [Route(verb, "/things", handle) for verb in ("GET", "POST")]
-    stack = middleware_stack(log_sample=0, slow_seconds=60, max_requests=9, cors_origins=origins)
+    stack = middleware_stack(
+        log_sample=0,
+        slow_seconds=60,
+        max_requests=9,
+        streams=StreamLimit(ClientAddresses((), FORWARDED_FOR), max_streams=0, address_streams=0),
+        cors_origins=origins,
+    )
     app = App(routes, stack)
     sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     asked = request(method, path)._replace(headers=sent)

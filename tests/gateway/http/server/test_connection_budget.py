@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from gateway.http.limits import LIMITS
 from gateway.http.server.connection_budget import MAX_CLOSE_ATTEMPTS, ConnectionBudget, Slot
+from gateway.http.server.limits import LIMITS
 
 ALICE, BOB, PROXY = "192.0.2.1", "192.0.2.2", "10.0.0.1"
 THREE = replace(LIMITS, connections=3, address_connections=2, spare_connections=1)

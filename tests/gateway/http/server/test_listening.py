@@ -8,7 +8,7 @@ import pytest
 
 from gateway.http.server.listening import listen
 from services.kit.process.loopback import addresses
-from services.kit.process.ports import CannotListenError, joined
+from services.kit.process.ports import CannotListenError, join
 
 OURS = addresses("localhost")
 
@@ -35,7 +35,7 @@ def test_a_port_that_is_taken_is_named_with_its_address(address: str) -> None:
     taken = listen("localhost", [0])
     port = taken[0].getsockname()[1]
     close([opened for opened in taken if opened.getsockname()[0] != address])
-    said = re.escape(f"cannot listen on {joined(address, port)}: the port is taken")
+    said = re.escape(f"cannot listen on {join(address, port)}: the port is taken")
     with pytest.raises(CannotListenError, match=said):
         listen("localhost", [0, port])
     close(taken)

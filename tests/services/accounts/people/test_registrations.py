@@ -31,7 +31,7 @@ async def test_a_code_registers(people: People, delivery: Delivery) -> None:
     """The address must be verified, and stay as its owner spells it."""
     user = (await registered(people, delivery)).user
     assert (user.email, user.canonical_email) == ("Ada@example.com", "ada@example.com")
-    assert (user.email_verified, user.role, user.called) == (True, "USER", "Ada Lovelace")
+    assert (user.email_verified, user.role, user.display_name) == (True, "USER", "Ada Lovelace")
     assert (user.firstname, user.lastname, user.country) == ("Ada", "Lovelace", "England")
     assert user.password_hash
     assert user.password_hash.startswith("$argon2id$")
@@ -104,7 +104,7 @@ async def test_an_unverified_account_is_taken_over(
     mallory = await unverified(people)
     add_api_key(database, mallory.user.id)
     user = (await registered(people, delivery)).user
-    assert (user.id, user.called) == (mallory.user.id, "Ada Lovelace")
+    assert (user.id, user.display_name) == (mallory.user.id, "Ada Lovelace")
     assert user.generation == mallory.user.generation + 1
     with refused("INVALID_TOKEN"):
         await people.sessions.refresh(str(mallory.refresh_token))

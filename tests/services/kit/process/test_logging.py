@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.process.logging import sampled
+from services.kit.process.logging import is_sampled
 
 SCRIPT = r"""
 import logging as standard
@@ -56,13 +56,13 @@ def test_the_same_requests_are_sampled_everywhere(
     request_id: str, share: float, other: float
 ) -> None:
     """A sampled request could be missing from the logs of another process."""
-    assert sampled(request_id, share) == sampled(request_id, share)
-    if sampled(request_id, min(share, other)):
-        assert sampled(request_id, max(share, other))
-    assert sampled(request_id, 1)
-    assert not sampled(request_id, 0)
+    assert is_sampled(request_id, share) == is_sampled(request_id, share)
+    if is_sampled(request_id, min(share, other)):
+        assert is_sampled(request_id, max(share, other))
+    assert is_sampled(request_id, 1)
+    assert not is_sampled(request_id, 0)
 
 
 def test_about_the_given_share_is_sampled() -> None:
     """No request could be logged, or all of them."""
-    assert 50 < sum(sampled(f"request-{number}", 0.01) for number in range(10_000)) < 200
+    assert 50 < sum(is_sampled(f"request-{number}", 0.01) for number in range(10_000)) < 200

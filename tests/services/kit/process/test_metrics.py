@@ -12,7 +12,7 @@ def test_equal_observations_count_as_single_ones(seconds: float) -> None:
     )
     for _ in range(3):
         single.observe(seconds)
-    together.observe_alike(seconds, 3)
+    together.observe_many(seconds, 3)
     assert figures(together) == figures(single)
 
 

@@ -49,7 +49,7 @@ def test_a_port_that_comes_free_is_taken() -> None:
             raise OSError(number, "taken")
         return "bound"
 
-    assert ports.patiently(bind, patience_seconds=60) == "bound"
+    assert ports.retry_while_taken(bind, patience_seconds=60) == "bound"
 
 
 def test_other_errors_are_not_retried() -> None:
@@ -61,7 +61,7 @@ def test_other_errors_are_not_retried() -> None:
         raise OSError(errno.EADDRNOTAVAIL, "not ours")
 
     with pytest.raises(OSError, match="not ours"):
-        ports.patiently(bind, patience_seconds=60)
+        ports.retry_while_taken(bind, patience_seconds=60)
     assert len(tries) == 1
 
 
@@ -69,12 +69,12 @@ def test_patience_ends(taken: socket.socket) -> None:
     """A process could wait for ever for a port that stays taken."""
     port = taken.getsockname()[1]
     with pytest.raises(OSError, match="in use"):
-        ports.patiently(lambda: ports.check(LOOPBACK, port), patience_seconds=0.1)
+        ports.retry_while_taken(lambda: ports.check(LOOPBACK, port), patience_seconds=0.1)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:50051", "[::1]:50051", "host:50051"])
 def test_an_address_is_a_host_and_a_port(address: str) -> None:
     """The brackets of an IPv6 address could be taken for a part of the host."""
-    host, port = ports.parts(address)
+    host, port = ports.split(address)
     assert port == 50_051
     assert host in {"127.0.0.1", "::1", "host"}

@@ -10,10 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.client import MAX_MESSAGE_BYTES
 from services.kit.process.loopback import addresses
 from services.kit.process.ports import CannotListenError
 from services.kit.server import server
-from services.kit.server.server import DATABASE, MAX_MESSAGE_BYTES
+from services.kit.server.server import DATABASE
 from tests.services.conditions import until
 from tests.services.kit.serving import (
     AVAILABILITY,

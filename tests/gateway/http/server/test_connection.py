@@ -3,16 +3,16 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import orjson
 import pytest
 
-from gateway.http.connection import CONTINUE
-from gateway.http.limits import LIMITS
+from gateway.http.server.connection import CONTINUE
+from gateway.http.server.limits import LIMITS
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
+from tests.gateway.connections import connected
 from tests.gateway.script import Script
 
 BODY = b'{"event_id":5,"user_id":"alice"}'
@@ -20,61 +20,6 @@ HOST = b"Host: a\r\n"
 POST = b"POST /api/bookings/reserve HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer as it came: its status, its headers in lower case, and its body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def error(self) -> str:
-        """The code; everything else about a refusal must be as always."""
-        assert self.headers["content-type"] == "application/json"
-        assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", self.headers["x-request-id"])
-        assert self.headers["connection"] == "close"
-        [(name, code)] = orjson.loads(self.body).items()
-        assert name == "error"
-        return str(code)
-
-
-class Connection:
-    """A connection that sends and reads bytes."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    def send(self, data: bytes) -> None:
-        """Sends."""
-        self.writer.write(data)
-
-    async def reply(self) -> Reply:
-        """Reads one answer."""
-        async with asyncio.timeout(5):
-            head = await self.reader.readuntil(b"\r\n\r\n")
-            status, *lines = head.decode().rstrip().split("\r\n")
-            headers = dict(line.lower().split(": ", 1) for line in lines)
-            body = await self.reader.readexactly(int(headers["content-length"]))
-        return Reply(int(status.split()[1]), headers, body)
-
-    async def rest(self) -> bytes:
-        """Reads until the other side closes."""
-        async with asyncio.timeout(5):
-            return await self.reader.read()
-
-
-@contextlib.asynccontextmanager
-async def connected(gateway: Gateway) -> AsyncIterator[Connection]:
-    """Opens a connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    yield Connection(reader, writer)
-    writer.close()
-    with contextlib.suppress(ConnectionError):
-        await writer.wait_closed()
 
 
 BAD = {
@@ -110,7 +55,7 @@ async def test_what_could_be_read_in_two_ways_ends_the_connection(
     gateway: Gateway, script: Script, sent: bytes
 ) -> None:
     """A proxy that read it otherwise would smuggle a request; none after it is answered."""
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(sent + HEALTH)
         reply = await connection.reply()
         assert (reply.status, reply.error) == (400, "bad_request")
@@ -125,7 +70,7 @@ async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
 ) -> None:
     """Whatever it is called, and however it is framed; the connection goes on."""
     sent = f"{method} /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n".encode()
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         for rest in (b"\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n"):
             connection.send(sent + rest)
             reply = await connection.reply()
@@ -136,7 +81,7 @@ async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
             if b"Upgrade" not in rest:
                 connection.send(HEALTH)
                 assert (await connection.reply()).status == 200
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(sent + b"Content-Length: 2\r\n\r\n{}" + HEALTH)
         assert [(await connection.reply()).status for _ in range(2)] == [405, 200]
 
@@ -166,7 +111,7 @@ async def test_an_unknown_method_is_found_wherever_its_request_begins(
     expected = [] if len(before) < 3 else [None]
     cuts = [sent[:at] for at in range(len(sent))] if len(before) < 3 else [sent[:-1], before, b""]
     for cut in cuts:
-        async with connected(gateway) as connection:
+        async with connected(gateway.port) as connection:
             connection.send(cut)
             await asyncio.sleep(0)
             connection.send(sent[len(cut) :])
@@ -196,7 +141,7 @@ async def test_what_is_too_large_is_refused_before_it_is_kept(
     gateway: Gateway, script: Script, sent: bytes, status: int
 ) -> None:
     """The client reads why, although it was still sending."""
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(sent)
         reply = await connection.reply()
         assert (reply.status, reply.error) == (status, CODES[status])
@@ -224,7 +169,7 @@ async def test_every_way_to_send_a_body_is_served(
     """Also byte by byte; trailers are no headers, and offers of other protocols are declined."""
     script.answers["Reserve"] = messages.reserved
     for pieces in ([sent], [sent[i : i + 1] for i in range(len(sent))]):
-        async with connected(gateway) as connection:
+        async with connected(gateway.port) as connection:
             for piece in pieces:
                 connection.send(piece)
                 await asyncio.sleep(0)
@@ -239,7 +184,7 @@ async def test_a_client_that_waits_is_told_to_send_its_body(
     """Also where another request comes first, whose answer must not be mixed with that."""
     script.answers["Reserve"] = messages.reserved
     head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         for first in (b"", HEALTH):
             connection.send(first + head)
             if first:
@@ -252,7 +197,7 @@ async def test_a_client_that_waits_is_told_to_send_its_body(
 @pytest.mark.asyncio(loop_scope="module")
 async def test_pipelined_requests_are_answered_in_order(gateway: Gateway, script: Script) -> None:
     """A broken one among them is not answered before those that were sent before it."""
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(HEALTH * 3)
         assert [(await connection.reply()).status for _ in range(3)] == [200] * 3
         connection.send(HEALTH + b"nonsense\r\n\r\n" + HEALTH)
@@ -265,7 +210,7 @@ async def test_a_client_that_closes_its_side_is_still_answered(
     gateway: Gateway, script: Script
 ) -> None:
     """As `nc -N` does."""
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(HEALTH)
         connection.writer.write_eof()
         assert (await connection.reply()).body == b'{"status":"ok"}'
@@ -275,7 +220,7 @@ async def test_a_client_that_closes_its_side_is_still_answered(
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_refusal_has_the_clients_own_request_id(gateway: Gateway, script: Script) -> None:
     """Where it was read before the fault."""
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(b"GET / HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n")
         reply = await connection.reply()
     assert reply.error == "bad_request"
@@ -288,7 +233,7 @@ async def test_an_id_that_is_unfit_for_logs_is_replaced(
     gateway: Gateway, script: Script, sent: str
 ) -> None:
     """What is logged and echoed is never the client's choice of bytes."""
-    async with connected(gateway) as connection:
+    async with connected(gateway.port) as connection:
         connection.send(HEALTH[:-2] + b"X-Request-Id: " + sent.encode() + b"\r\n\r\n")
         reply = await connection.reply()
     assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
@@ -309,7 +254,7 @@ async def test_a_page_can_read_a_refusal_that_reaches_no_route(
     """Without CORS headers, the page sees a network error instead of the status and code."""
     async with (
         run_gateway("127.0.0.1:1", cors_origins=SHOP) as gateway,
-        connected(gateway) as connection,
+        connected(gateway.port) as connection,
     ):
         connection.send(sent % origin.encode())
         reply = await connection.reply()
@@ -332,16 +277,27 @@ SLOW = {
 @pytest.mark.parametrize(("sent", "status"), SLOW.values(), ids=SLOW)
 async def test_a_slow_client_is_not_waited_for(sent: bytes, status: int | None) -> None:
     """Whatever it holds back, the connection ends."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
         connection.send(sent)
         if status is not None:
             assert (await connection.reply()).status == status
         await connection.rest()
 
 
+async def test_a_refusal_has_nothing_of_an_earlier_request() -> None:
+    """Its log line and its CORS headers would be those of the request before it."""
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
+        connection.send(HEALTH[:-2] + b"X-Request-Id: earlier\r\n\r\n")
+        assert (await connection.reply()).headers["x-request-id"] == "earlier"
+        connection.send(b"GET")
+        reply = await connection.reply()
+    assert reply.error == "bad_request"
+    assert reply.headers["x-request-id"] != "earlier"
+
+
 async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
     """Each byte is progress, and yet the head must be whole in time."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
 
         async def drip() -> None:
             while True:
@@ -356,7 +312,7 @@ async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
 
 async def test_a_client_that_never_reads_is_cut_off() -> None:
     """Its answers fill the buffers, and then the write deadline ends it."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
         request = HEALTH.replace(b"/health", b"/docs/swagger-ui-bundle.js")
         connection.send(request * 20)
         async with asyncio.timeout(5):

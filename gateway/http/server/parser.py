@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from typing import Any
+from typing import Any, TypeAlias
 
 import httptools
 
 from gateway.http import errors
-from gateway.http.framing import Pieces
-from gateway.http.limits import Limits
 from gateway.http.messages import Header, joined
+from gateway.http.server.framing import Pieces
+from gateway.http.server.limits import Limits
 from services.kit.rpc.errors import Refusal
+
+Check: TypeAlias = Callable[[], Refusal | None]
+"""Is called when a part of a request is there; returns why the request is refused, if it is."""
 
 
 class Phase(Enum):
@@ -22,14 +25,16 @@ class Phase(Enum):
 
 
 class Reader:
-    """Parses requests; `received` is called with each one that is whole, and may refuse it.
+    """Parses requests; `head_received` and `received` are called with each, and may refuse it.
 
-    While `received` runs, the attributes are those of that request.
+    While they run, the attributes are those of that request. `head_received` sets `max_body_bytes`;
+    a body that turns out to be larger is refused.
     """
 
-    def __init__(self, limits: Limits, received: Callable[[], Refusal | None]) -> None:
+    def __init__(self, limits: Limits, head_received: Check, received: Check) -> None:
         self._limits = limits
-        self._received: Callable[[], Refusal | None] | None = received
+        self._head_received: Check | None = head_received
+        self._received: Check | None = received
         self._parser: Any = httptools.HttpRequestParser(self)
         self._pieces = Pieces()
         self._refusal: Refusal | None = None
@@ -38,8 +43,11 @@ class Reader:
         self._is_upgrade = self._is_invited = False
         self._url = b""
         self._target: Any = None
+        self._body: list[bytes] = []
+        self._body_bytes = 0
         self.fields: Mapping[bytes, bytes] = {}
-        self.body = b""
+        self.max_body_bytes = limits.body_bytes
+        self.announced_bytes: int | None = 0
         self.phase = Phase.NOTHING
         self.received_bytes = 0
 
@@ -59,7 +67,7 @@ class Reader:
 
     def close(self) -> None:
         """Forgets what refers back to the reader, which would wait for the collector else."""
-        self._parser = self._received = None
+        self._parser = self._head_received = self._received = None
 
     @property
     def method(self) -> str:
@@ -79,10 +87,20 @@ class Reader:
         return self._target.query or b""
 
     @property
+    def body(self) -> bytes:
+        """The body, as far as it was received."""
+        return b"".join(self._body)
+
+    @property
+    def version(self) -> str:
+        """The version of HTTP: "1.0" or "1.1"."""
+        version: str = self._parser.get_http_version()
+        return version
+
+    @property
     def is_last(self) -> bool:
         """Whether no request follows on this connection."""
-        parser = self._parser
-        keeps_alive = parser.should_keep_alive() and parser.get_http_version() == "1.1"
+        keeps_alive = self._parser.should_keep_alive() and self.version == "1.1"
         return not keeps_alive or self._is_upgrade
 
     @property
@@ -92,7 +110,7 @@ class Reader:
 
     def invites(self) -> bool:
         """Returns, once, that the client waits to be told to send its body."""
-        if self.phase is not Phase.BODY or self._is_invited or self.body:
+        if self.phase is not Phase.BODY or self._is_invited or self._body:
             return False
         self._is_invited = self.fields.get(b"expect", b"").lower() == b"100-continue"
         return self._is_invited
@@ -101,10 +119,6 @@ class Reader:
         """Begins a request."""
         self.phase = Phase.HEAD
         self._pieces.is_between = False
-        self._url = self.body = b""
-        self._headers = []
-        self._header_bytes = 0
-        self._is_invited = False
 
     def on_url(self, url: bytes) -> None:
         """Takes the request target, or a part of it."""
@@ -131,15 +145,20 @@ class Reader:
         if not self._is_framed(fields.get(b"host"), fields.get(b"transfer-encoding")):
             self._stop(errors.BadRequest())
         length = int(fields.get(b"content-length", 0))
-        if length > limits.body_bytes:
-            self._stop(errors.BodyTooLarge())
+        self.announced_bytes = None if b"transfer-encoding" in fields else length
+        refusal = self._head_received() if self._head_received else None
+        if refusal is None and length > self.max_body_bytes:
+            refusal = errors.BodyTooLarge()
+        if refusal is not None:
+            self._stop(refusal)
         self._pieces.body_left = length
         self.phase = Phase.BODY
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of the body."""
-        self.body += body
-        if len(self.body) > self._limits.body_bytes:
+        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > self.max_body_bytes:
             self._stop(errors.BodyTooLarge())
 
     def on_message_complete(self) -> None:
@@ -149,9 +168,18 @@ class Reader:
         self.phase = Phase.NOTHING
         self.received_bytes = 0
         refusal = self._received() if self._received else None
-        self._pieces.is_between, self._pieces.method = True, b""
         if refusal is not None:
             self._stop(refusal)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drops a request, so that nothing of it is taken for a part of the next one."""
+        self._pieces.is_between, self._pieces.method = True, b""
+        self._url = b""
+        self._headers, self._header_bytes = [], 0
+        self._body, self._body_bytes = [], 0
+        self._is_invited = False
+        self.fields = {}
 
     def _parse(self, piece: bytes) -> None:
         """Feeds the parser; what asks for another protocol is served as what it is, HTTP/1.1."""

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from gateway.http.framing import Pieces
+from gateway.http.server.framing import Pieces
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 ODD = b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -13,11 +13,12 @@ from uvicorn.server import ServerState
 
 from gateway.http import errors, headers, metrics
 from gateway.http.app import App
-from gateway.http.limits import LIMITS, Limits
 from gateway.http.messages import Request
-from gateway.http.parser import Phase, Reader
 from gateway.http.routing import UNMATCHED
+from gateway.http.server.body_budget import BodyBudget
 from gateway.http.server.connection_budget import ConnectionBudget, Slot
+from gateway.http.server.limits import LIMITS, Limits
+from gateway.http.server.parser import Phase, Reader
 from gateway.http.server.pipeline import Pipeline
 from gateway.http.server.serialization import serialize
 from services.kit.concurrency.timer import Deadline
@@ -34,12 +35,14 @@ class LimitedProtocol(asyncio.Protocol):
 
     app: App
     connections: ConnectionBudget
+    bodies: BodyBudget
     limits: Limits = LIMITS
 
     def __init__(self, server_state: ServerState, **_: Any) -> None:
         self._server_state = server_state
         loop = self._loop = asyncio.get_running_loop()
-        self._reader = Reader(self.limits, self._received)
+        self._reader = Reader(self.limits, self._head_received, self._received)
+        self._reserved_bytes = 0
         self._deadline = Deadline(loop, self._too_late)
         self._write_deadline: asyncio.TimerHandle | None = None
         self._watched = Phase.NOTHING
@@ -66,12 +69,13 @@ class LimitedProtocol(asyncio.Protocol):
         self.connections.remove(self)
         self._deadline.close()
         self._pipeline.abandon()
+        self._pipeline.when_done(self._release_bodies)
         self._reader.close()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
 
     def eof_received(self) -> bool:
-        """Answers a client that only closed its own side; it has no further request then."""
+        """Responds to a client that closed its side only; a stream ends, as it has often left."""
         is_whole = self._reader.phase is Phase.NOTHING
         if not self._pipeline.is_busy or not is_whole or self._is_refused:
             return False
@@ -119,10 +123,23 @@ class LimitedProtocol(asyncio.Protocol):
         else:
             self._pipeline.finish()
 
+    def _head_received(self) -> Refusal | None:
+        """Finds the route of a request, and room for its body if that may be a large one."""
+        reader = self._reader
+        self._match = self.app.find(reader.method, reader.path)
+        most = self._match.route.max_body_bytes or self.limits.body_bytes
+        reader.max_body_bytes = most
+        size = most if reader.announced_bytes is None else reader.announced_bytes
+        if self.limits.body_bytes < size <= most:
+            if not self.bodies.reserve(size):
+                return Unavailable()
+            self._reserved_bytes += size
+        return None
+
     def _received(self) -> Refusal | None:
         """Hands a complete request to the application."""
         reader = self._reader
-        route, variables, _ = self.app.find(reader.method, reader.path)
+        route, variables, _ = self._match
         if self._slot is Slot.RESERVED and not route.is_vital:
             return Unavailable()
         request = Request(
@@ -134,6 +151,7 @@ class LimitedProtocol(asyncio.Protocol):
             headers.request_id(reader.fields.get(b"x-request-id")),
             reader.body,
             self._peer,
+            reader.version,
         )
         is_last = reader.is_last or self._slot is Slot.RESERVED
         self._pipeline.add(route.handle, request, is_last=is_last)
@@ -154,13 +172,22 @@ class LimitedProtocol(asyncio.Protocol):
                 return
             phase = Phase.HEAD
         if phase is not self._watched:
-            limits = self.limits
             self._watched = phase
-            seconds = limits.head_seconds if phase is Phase.HEAD else limits.body_seconds
-            self._deadline.set(seconds)
+            is_head = phase is Phase.HEAD
+            self._deadline.set(self.limits.head_seconds if is_head else self._body_seconds())
+
+    def _body_seconds(self) -> float:
+        limits = self.limits
+        return limits.body_seconds + self._reserved_bytes / limits.large_body_bytes_per_second
+
+    def _release_bodies(self) -> None:
+        self.bodies.release(self._reserved_bytes)
+        self._reserved_bytes = 0
 
     def _became_idle(self) -> None:
         """Waits for the next request, or for the client to read the last response."""
+        if self._reader.phase is not Phase.BODY:
+            self._release_bodies()
         if self._transport.is_closing():
             self._deadline.set(self.limits.write_seconds)
         elif self._reader.phase is Phase.NOTHING:

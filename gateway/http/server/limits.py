@@ -7,9 +7,11 @@ from dataclasses import dataclass
 class Limits:
     """Limits of a connection, its requests and its answers.
 
-    `linger_seconds` is how long a client that is refused may take to read that. Of the
-    `connections` one address may have `address_connections`; `spare_connections` come on top, for
-    requests that must be answered even where there is no room.
+    `linger_seconds` is how long a client that is refused may take to read that. A body has at most
+    `body_bytes`, unless its route takes larger ones: those have time to arrive at
+    `large_body_bytes_per_second`, and all of them together take at most `large_bodies_bytes`. Of
+    the `connections` one address may have `address_connections`; `spare_connections` come on top,
+    for requests that must be answered even where there is no room.
     """
 
     url_bytes: int = 8 * 1024
@@ -18,6 +20,8 @@ class Limits:
     body_bytes: int = 64 * 1024
     head_seconds: float = 5.0
     body_seconds: float = 10.0
+    large_bodies_bytes: int = 64 * 1024 * 1024
+    large_body_bytes_per_second: int = 256 * 1024
     write_seconds: float = 10.0
     idle_seconds: int = 30
     linger_seconds: float = 1.0

@@ -1,0 +1,145 @@
+"""Streaming RPCs, from a real gRPC server to the response of their endpoint."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+import pytest
+from google.api.httpbody_pb2 import HttpBody
+
+from gateway.admission.gate import CredentialCheck
+from gateway.endpoint import Endpoint
+from gateway.http.messages import BodyStream, Response
+from gateway.rpc.stream import StreamingCall
+from services.kit.auth.authentication import Authenticator
+from services.kit.rpc.errors import Refusal, Unavailable, abort
+from tests.gateway import sample
+from tests.gateway.requests import request
+
+TIMEOUT_SECONDS = 20
+EVENT = b"data: 1\n\n"
+
+Behaviour = Callable[[Any, Any], AsyncIterator[HttpBody]]
+
+
+@contextlib.asynccontextmanager
+async def served(behaviour: Behaviour, first_seconds: float = 60) -> AsyncIterator[Endpoint]:
+    """Runs a server whose Watch behaves so; gives the endpoint of it."""
+    binding = sample.binding("Watch")
+    server = grpc.aio.server()
+    handler = grpc.unary_stream_rpc_method_handler(
+        behaviour,
+        request_deserializer=type(sample.message("WatchRequest")).FromString,
+        response_serializer=HttpBody.SerializeToString,
+    )
+    service = binding.rpc.containing_service.full_name
+    server.add_registered_method_handlers(service, {binding.rpc.name: handler})
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = StreamingCall(binding, channel, first_seconds=first_seconds)
+        authenticator = Authenticator(open_access=True, service_key="")
+        yield Endpoint(binding, call, CredentialCheck(authenticator, binding))
+    await server.stop(0)
+
+
+async def opened(endpoint: Endpoint) -> tuple[Response, BodyStream]:
+    """Asks for a stream, which must open."""
+    asked = request("GET", "/watches/7")._replace(variables={"watch_id": "7"})
+    response = await endpoint(asked)
+    assert response.stream is not None
+    return response, response.stream
+
+
+async def test_messages_become_parts_of_the_body() -> None:
+    """The request's fields reach the service, and the media type is that of the contract."""
+
+    async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
+        for _ in range(2):
+            yield HttpBody(data=b"data: %d\n\n" % asked.watch_id)
+
+    async with served(watch) as endpoint:
+        response, stream = await opened(endpoint)
+        assert response.status == 200
+        assert dict(response.headers) == {
+            b"content-type": b"text/event-stream",
+            b"cache-control": b"no-store",
+            b"x-accel-buffering": b"no",
+        }
+        assert [part async for part in stream] == [b"data: 7\n\n"] * 2
+
+
+async def test_closing_a_stream_cancels_its_rpc() -> None:
+    """The service would go on to write for a client that left."""
+    cancelled = asyncio.Event()
+
+    async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
+        try:
+            yield HttpBody(data=EVENT)
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async with served(watch) as endpoint:
+        _, stream = await opened(endpoint)
+        parts = aiter(stream)
+        assert await anext(parts) == EVENT
+        reading = asyncio.ensure_future(anext(parts, b"the end"))
+        await asyncio.sleep(0)
+        stream.close()
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            assert await reading == b"the end"
+            await cancelled.wait()
+
+
+async def test_a_refusal_before_the_first_part_has_its_own_status() -> None:
+    """A client would see an empty stream, and not why."""
+
+    async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
+        await abort(context, Unavailable())
+        yield HttpBody()
+
+    async with served(watch) as endpoint:
+        response = await endpoint(request("GET", "/")._replace(variables={"watch_id": "7"}))
+        assert (response.status, response.stream) == (503, None)
+
+
+async def test_a_service_that_fails_later_breaks_the_stream() -> None:
+    """The body would look complete."""
+
+    async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
+        yield HttpBody(data=EVENT)
+        raise ValueError("a defect")
+
+    async with served(watch) as endpoint:
+        _, stream = await opened(endpoint)
+        parts = aiter(stream)
+        assert await anext(parts) == EVENT
+        with pytest.raises(Refusal):
+            await anext(parts)
+
+
+async def test_a_service_without_a_first_part_is_not_waited_for() -> None:
+    """Its clients would see no status at all, and keep their slots."""
+
+    async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
+        await asyncio.Event().wait()
+        yield HttpBody()
+
+    async with served(watch, first_seconds=0.05) as endpoint:
+        response = await endpoint(request("GET", "/")._replace(variables={"watch_id": "7"}))
+        assert (response.status, response.stream) == (504, None)
+
+
+async def test_an_empty_stream_is_an_empty_body() -> None:
+    """Without a first message there is none to take headers from."""
+
+    async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
+        for message in list[HttpBody]():
+            yield message
+
+    async with served(watch) as endpoint:
+        response = await endpoint(request("GET", "/")._replace(variables={"watch_id": "7"}))
+        assert (response.status, response.body, response.stream) == (200, b"", None)
