@@ -30,7 +30,16 @@ from gateway.operations import health
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import RetryBudget, Rpc, UnaryCall, rpc
-from gateway.services import ACCOUNTS, API_KEYS, BOOKINGS, EVENTS, IDENTITY, SEATS, WAITING_LIST
+from gateway.services import (
+    ACCOUNTS,
+    API_KEYS,
+    BOOKINGS,
+    EVENTS,
+    IDENTITY,
+    SCREENINGS,
+    SEATS,
+    WAITING_LIST,
+)
 from gateway.settings import Settings
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer_client import IssuerClient
@@ -110,6 +119,7 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     """Opens a channel to each service of the contract."""
     targets = {
         EVENTS: settings.events_target,
+        SCREENINGS: settings.events_target,
         BOOKINGS: settings.bookings_target,
         WAITING_LIST: settings.bookings_target,
         SEATS: settings.bookings_target,
