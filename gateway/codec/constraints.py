@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from buf.validate import validate_pb2
 from gateway.codec import scalars
@@ -90,7 +91,8 @@ def example(field: FieldDescriptor) -> Any:
     rules = scalars.value_rules(field)
     kind = rules.WhichOneof("type")
     examples = getattr(getattr(rules, kind), "example", ()) if kind else ()
-    return next(iter(examples), None)
+    found = next(iter(examples), None)
+    return found.ToJsonString() if isinstance(found, Timestamp) else found
 
 
 def _rules(field: FieldDescriptor) -> validate_pb2.FieldRules:

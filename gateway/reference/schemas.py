@@ -83,9 +83,10 @@ class Schemas:
         required = (
             [] if is_update else [field.name for field in sent if constraints.is_needed(field)]
         )
-        return self._object(
+        schema = self._object(
             message, {field.name: self._sent_field(field) for field in sent}, required
         )
+        return schema if is_update else schema | _alternatives(sent)
 
     def _sent_field(self, field: Field) -> Schema:
         schema = self._sent_value(field)
@@ -134,6 +135,13 @@ class Schemas:
         if name not in self.components:
             self.components[name] = make()
         return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _alternatives(fields: Sequence[Field]) -> Schema:
+    """Returns the rule that one field or the other is needed, if there is such a pair."""
+    pairs = [(field.name, other) for field in fields if (other := field.rule.needed_without)]
+    rules = [{"anyOf": [{"required": [name]} for name in pair]} for pair in pairs]
+    return {"allOf": rules} if rules else {}
 
 
 def nullable(schema: Schema) -> Schema:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from boxoffice.events.v1 import catalogue_pb2_grpc, events_pb2_grpc
+from boxoffice.events.v1 import catalogue_pb2_grpc, events_pb2_grpc, screenings_pb2_grpc
 from services.events.events import messages
 from services.events.events.bookings_client import BookingsClient
 from services.events.events.changes import Changes
@@ -12,6 +12,9 @@ from services.events.events.servicer import EventsServicer
 from services.events.feed.feed import Feed
 from services.events.feed.servicer import CatalogueServicer
 from services.events.idempotency import Idempotency
+from services.events.screenings import messages as screening_messages
+from services.events.screenings.screenings import Screenings
+from services.events.screenings.servicer import ScreeningsServicer
 from services.events.settings import Settings
 from services.kit.auth.issuer_client import IssuerClient
 from services.kit.database import postgres
@@ -30,14 +33,19 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
     async with accounts, open_channel(settings.bookings_target) as channel, pool:
         bookings = BookingsClient(channel, settings.service_key)
-        idempotency = Idempotency(pool, messages.RESPONSES)
+        idempotency = Idempotency(pool, {**messages.RESPONSES, **screening_messages.RESPONSES})
         events = Events(pool, bookings, idempotency)
         changes = Changes(pool, bookings, idempotency)
+        screenings = Screenings(pool, events, bookings)
         feed = Feed(pool)
         await postgres.wait_until_reachable(pool)
         await feed.begin_epoch_if_restored()
         events_pb2_grpc.add_EventsServiceServicer_to_server(
             EventsServicer(events, changes, open_access=settings.open_access), service.grpc
+        )
+        screenings_pb2_grpc.add_ScreeningsServiceServicer_to_server(
+            ScreeningsServicer(screenings, events, changes, open_access=settings.open_access),
+            service.grpc,
         )
         catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(
             CatalogueServicer(events, feed), service.grpc

@@ -9,6 +9,16 @@ from services.kit.auth.authentication import Caller
 from services.kit.rpc.callers import denied
 from services.kit.rpc.errors import PermissionDenied
 
+VISIBLE = """(
+        status <> 'DRAFT'
+        OR %(changes_all)s
+        OR CASE
+            WHEN organizer_id IS NULL THEN %(changes_ownerless)s
+            ELSE organizer_id = %(subject)s
+        END
+    )"""
+"""`Viewer.may_see` in SQL, with `Viewer.values`."""
+
 
 class Event(Protocol):
     """What access to an event depends on."""
@@ -48,6 +58,15 @@ class Viewer:
         """Whether the viewer may change events that nobody owns."""
         return self.open_access or self.changes_all
 
+    @property
+    def values(self) -> dict[str, object]:
+        """The parameters of VISIBLE."""
+        return {
+            "changes_all": self.changes_all,
+            "changes_ownerless": self.changes_ownerless,
+            "subject": self.organizer_id,
+        }
+
     def expect_to_create(self) -> None:
         """Raises PermissionDenied for an account that may not create events.
 
@@ -65,7 +84,7 @@ class Viewer:
     def may_see(self, event: Event) -> bool:
         """Returns whether the viewer may see the event: a draft only if they may change it.
 
-        `list_events` and `count_events` have the same rule in SQL.
+        Lists have the same rule in SQL, VISIBLE.
         """
         return event.status != "DRAFT" or self.may_change(event)
 

@@ -63,14 +63,15 @@ class Idempotency:
     ) -> OutcomeT | Replayed | Refusal:
         """Works within the caller's transaction, or returns the result that is stored for the key.
 
-        A Decided refusal is returned and stored as a success is; any other Refusal is raised, so
-        the transaction rolls back and nothing is stored. Raises RequestInProgress while another
-        transaction has the key.
+        A Decided refusal is returned and stored as a success is, and what was written before it is
+        rolled back; any other Refusal is raised, so the transaction rolls back and nothing is
+        stored. Raises RequestInProgress while another transaction has the key.
         """
         if key is not None and (stored := await self._claim(connection, key)):
             return stored
         try:
-            outcome: OutcomeT | Decided = await work(connection)
+            async with connection.transaction():
+                outcome: OutcomeT | Decided = await work(connection)
         except Decided as refusal:
             outcome = refusal
         if key is not None and not isinstance(outcome, Undecided):

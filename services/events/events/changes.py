@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 from services.events import metrics
 from services.events.access import Viewer
 from services.events.errors import ChangePending, EventNotFound, VersionMismatch
-from services.events.events import revisions, rules
+from services.events.events import placing, revisions, room_slots, rules
 from services.events.events.bookings_client import BookingsClient, Decision, details
 from services.events.events.results import (
     DeletedEvent,
@@ -45,13 +45,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change that a client asks for, if the event has one of `versions`; None is any."""
+    """A change that a client asks for, if the event has one of `versions`; None is any.
+
+    With `of_screening` there is no event but screenings.
+    """
 
     event_id: int
     fields: Fields
     versions: frozenset[str] | None
     viewer: Viewer
     key: Key | None
+    of_screening: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,9 @@ class Changes:
     async def update(self, change: Change) -> EventDetails | Replayed:
         """Changes the fields of an event, and returns once that is decided for good.
 
-        Raises ValidationFailed, EventNotFound, PermissionDenied, ChangePending, a Decided refusal,
-        or OutcomeUnknown when bookings did not decide: the change is finished later then.
+        Raises ValidationFailed, EventNotFound, RoomNotFound, PermissionDenied, ChangePending, a
+        Decided refusal, or OutcomeUnknown when bookings did not decide: the change is finished
+        later then.
         """
         rules.check_fields(change.fields)
         return await self._make(change, EventDetails)
@@ -199,8 +204,10 @@ async def _change_or_intend(
     changes = rules.changes_of(event, change.fields)
     if not changes:
         return IncompleteResult(details(event, None))
+    changes = await placing.placed(connection, event, changes)
     revision = event.revision + 1
     if rules.needs_decision(event, changes):
+        await _hold_room(connection, event, changes)
         await _intend(connection, event.id, revision, changes, change.key)
         return PendingChange(revision)
     changed = await revisions.change(connection, event.id, revision, changes)
@@ -221,7 +228,7 @@ async def _lock(connection: Connection, change: Change) -> Event:
     event_id = {"event_id": change.event_id}
     cursor = connection.cursor(row_factory=class_row(Event))
     event = await (await cursor.execute(SQL["lock_event"], event_id)).fetchone()
-    if event is None:
+    if event is None or (change.of_screening and event.movie_id is None):
         raise EventNotFound
     change.viewer.expect_to_change(event)
     if await (await connection.execute(SQL["get_intent"], event_id)).fetchone():
@@ -229,6 +236,13 @@ async def _lock(connection: Connection, change: Change) -> Event:
     if change.versions is not None and str(event.revision) not in change.versions:
         raise VersionMismatch(version=event.revision)
     return event
+
+
+async def _hold_room(connection: Connection, event: Event, changes: Fields) -> None:
+    """Takes the room that the event would get; it keeps what it has until that is decided."""
+    target = replace(event, **changes)
+    if target.room_id is not None and not target.is_closed and placing.is_moved(changes):
+        await room_slots.hold(connection, target)
 
 
 async def _intend(
@@ -258,7 +272,7 @@ async def _conclude(
     """Writes the revision that bookings decided: the change, or nothing but its number."""
     event_id, revision = target.event.id, target.event.revision
     if decision.refusal:
-        await revisions.burn(connection, event_id, revision)
+        await revisions.burn(connection, event_id, revision, intent.changes)
         return decision.refusal
     event = await revisions.change(connection, event_id, revision, intent.changes)
     if event.deleted_at is not None:

@@ -6,9 +6,9 @@ from functools import partial
 
 from psycopg.rows import class_row
 
-from services.events.access import Viewer
+from services.events.access import VISIBLE, Viewer
 from services.events.errors import EventExists, EventNotFound
-from services.events.events import revisions, rules
+from services.events.events import placing, revisions, rules
 from services.events.events.bookings_client import Availability, BookingsClient
 from services.events.events.results import (
     CreatedEvent,
@@ -26,7 +26,7 @@ from services.kit.database.postgres import Connection, Pool
 from services.kit.process.failpoints import failpoint
 from services.kit.rpc.paging import Page, cut
 
-SQL = queries.load(__file__, columns=revisions.COLUMNS)
+SQL = queries.load(__file__, columns=revisions.COLUMNS, visible=VISIBLE)
 
 
 Work = Callable[[Connection], Awaitable[CreatedEvent | InitializedEvent | ExistingEvent]]
@@ -84,7 +84,8 @@ class Events:
     ) -> CreatedEvent | Replayed:
         """Creates an event that the viewer owns, and pushes it to bookings.
 
-        Raises ValidationFailed, PermissionDenied and EventExists.
+        With a movie it is a screening, and has the movie's title as its name. Raises
+        ValidationFailed, PermissionDenied, EventExists, MovieNotFound, RoomNotFound, RoomOccupied.
         """
         rules.check_new(fields)
         viewer.expect_to_create()
@@ -166,6 +167,7 @@ class Events:
 async def _insert(
     connection: Connection, *, fields: Fields, organizer_id: str | None
 ) -> CreatedEvent:
+    fields = await placing.placed(connection, None, fields)
     event = await revisions.create(connection, fields, organizer_id)
     if event is None:
         existing = await _of_key(connection, fields["key"])
@@ -210,8 +212,4 @@ async def _select(connection: Connection, values: Mapping[str, object]) -> Seque
 
 
 def _bounds(wanted: Filter, viewer: Viewer) -> dict[str, object]:
-    return asdict(wanted) | {
-        "changes_all": viewer.changes_all,
-        "changes_ownerless": viewer.changes_ownerless,
-        "subject": viewer.organizer_id,
-    }
+    return asdict(wanted) | viewer.values

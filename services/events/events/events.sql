@@ -11,19 +11,12 @@ FROM events
 WHERE key = %(key)s
 
 -- name: list_events
--- Lists the events that the viewer may see (the rule is that of access.py), newest first.
+-- Lists the events that the viewer may see, newest first.
 SELECT {columns}
 FROM events
 WHERE deleted_at IS NULL
     AND id < %(before)s
-    AND (
-        status <> 'DRAFT'
-        OR %(changes_all)s
-        OR CASE
-            WHEN organizer_id IS NULL THEN %(changes_ownerless)s
-            ELSE organizer_id = %(subject)s
-        END
-    )
+    AND {visible}
     AND (%(status)s::text IS NULL OR status = %(status)s)
     AND (%(organizer_id)s::text IS NULL OR organizer_id = %(organizer_id)s)
     AND (%(query)s::text IS NULL OR text_search @@ search_query(%(query)s))
@@ -36,14 +29,7 @@ OFFSET %(offset)s
 SELECT count(*)
 FROM events
 WHERE deleted_at IS NULL
-    AND (
-        status <> 'DRAFT'
-        OR %(changes_all)s
-        OR CASE
-            WHEN organizer_id IS NULL THEN %(changes_ownerless)s
-            ELSE organizer_id = %(subject)s
-        END
-    )
+    AND {visible}
     AND (%(status)s::text IS NULL OR status = %(status)s)
     AND (%(organizer_id)s::text IS NULL OR organizer_id = %(organizer_id)s)
     AND (%(query)s::text IS NULL OR text_search @@ search_query(%(query)s))

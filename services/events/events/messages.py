@@ -1,14 +1,16 @@
 """Converts between protobuf messages and the events of this room."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 from google.api import field_behavior_pb2
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from boxoffice.events.v1 import catalogue_pb2, events_pb2
+from boxoffice.events.v1 import catalogue_pb2, events_pb2, screenings_pb2
+from boxoffice.type.v1 import money_pb2
 from services.events.events.results import (
     CreatedEvent,
     DeletedEvent,
@@ -22,6 +24,9 @@ from services.kit.rpc.errors import ValidationFailed, Violation
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
 
+Resource: TypeAlias = events_pb2.Event | screenings_pb2.Screening
+"""A message whose fields are columns of events."""
+
 
 def event(details: EventDetails) -> events_pb2.Event:
     """Returns an event as clients see it."""
@@ -32,6 +37,10 @@ def event(details: EventDetails) -> events_pb2.Event:
         available_seats=details.available_seats,
         venue=found.venue,
         time_zone=found.time_zone,
+        movie_id=found.movie_id,
+        room_id=found.room_id,
+        ends_at=timestamp(found.ends_at),
+        orphan_rule=found.orphan_rule,
         version=found.revision,
         created_at=timestamp(found.created_at),
         updated_at=timestamp(found.updated_at),
@@ -46,18 +55,19 @@ def state(found: Event) -> catalogue_pb2.EventState:
         revision=found.revision,
         deleted=found.deleted_at is not None,
         epoch=found.epoch,
+        orphan_rule=bool(found.orphan_rule),
         **_shared(found),
     )
 
 
-def fields(message: events_pb2.Event, paths: Iterable[str] | None) -> Fields:
+def fields(message: Resource, paths: Iterable[str] | None) -> Fields:
     """Reads the columns that a client sets: those that `paths` name, or else those that are set.
 
     A column that is named and not set is None. Raises ValidationFailed.
     """
     named = masks.named(paths, message) if paths is not None else _names_set(message)
     found: dict[str, object] = {}
-    for name in _SETTABLE:
+    for name in _settable(message.DESCRIPTOR):
         if name == "price" and name in named:
             found |= _price(message)
         elif name in named:
@@ -65,16 +75,24 @@ def fields(message: events_pb2.Event, paths: Iterable[str] | None) -> Fields:
     return found
 
 
+def prices(found: Event) -> Mapping[str, money_pb2.Money]:
+    """Returns the prices of the types of seats."""
+    return {
+        kind: money_pb2.Money(**price) for kind, price in (found.seat_type_prices or {}).items()
+    }
+
+
 def status_name(status: events_pb2.EventStatus.ValueType) -> str:
     """Returns a status as it is stored."""
     return events_pb2.EventStatus.Name(status).removeprefix(_STATUS)
 
 
-_STATUS = "EVENT_STATUS_"
-
-
-def _status(name: str) -> events_pb2.EventStatus.ValueType:
+def status_of(name: str) -> events_pb2.EventStatus.ValueType:
+    """Returns the status that is stored under a name."""
     return events_pb2.EventStatus.Value(_STATUS + name)
+
+
+_STATUS = "EVENT_STATUS_"
 
 
 def _shared(found: Event) -> dict[str, Any]:
@@ -82,18 +100,20 @@ def _shared(found: Event) -> dict[str, Any]:
     return {
         "name": found.name,
         "total_seats": found.total_seats,
-        "status": _status(found.status),
+        "status": status_of(found.status),
         "starts_at": timestamp(found.starts_at),
         "sales_open_at": timestamp(found.sales_open_at),
         "sales_close_at": timestamp(found.sales_close_at),
         "price": money(found.price_amount_minor, found.price_currency),
         "one_booking_per_user": found.one_booking_per_user,
+        "plan_id": found.plan_id,
+        "seat_type_prices": prices(found),
         "organizer_id": found.organizer_id,
         "key": found.key,
     }
 
 
-def _price(message: events_pb2.Event) -> Fields:
+def _price(message: Resource) -> Fields:
     given = message.price if message.HasField("price") else None
     return {
         "price_amount_minor": given.amount_minor if given else None,
@@ -101,17 +121,22 @@ def _price(message: events_pb2.Event) -> Fields:
     }
 
 
-def _column(message: events_pb2.Event, name: str) -> object:
+def _column(message: Resource, name: str) -> object:
     """Reads the column of a field; None if the field is not set."""
     if name not in _names_set(message):
         return None
     value: object = getattr(message, name)
     if isinstance(value, Timestamp):
         return _moment(name, value)
+    if name == "seat_type_prices":
+        return {
+            kind: {"amount_minor": price.amount_minor, "currency": price.currency}
+            for kind, price in message.seat_type_prices.items()
+        }
     return status_name(message.status) if name == "status" else value
 
 
-def _names_set(message: events_pb2.Event) -> set[str]:
+def _names_set(message: Resource) -> set[str]:
     return {field.name for field, _ in message.ListFields()}
 
 
@@ -128,7 +153,9 @@ def _is_settable(field: FieldDescriptor) -> bool:
     return field_behavior_pb2.OUTPUT_ONLY not in behavior
 
 
-_SETTABLE = [field.name for field in events_pb2.Event.DESCRIPTOR.fields if _is_settable(field)]
+@cache
+def _settable(resource: Descriptor) -> Sequence[str]:
+    return [field.name for field in resource.fields if _is_settable(field)]
 
 
 def _create_response(created: CreatedEvent) -> events_pb2.CreateEventResponse:

@@ -25,6 +25,7 @@ UPDATE events
 SET revision = %(revision)s + 1
 WHERE id = %(event_id)s
     AND revision = %(revision)s - 1
+RETURNING {columns}
 
 -- name: publish
 -- Appends a change to the feed. The head's row stays locked until commit, so numbers follow the order

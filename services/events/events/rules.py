@@ -1,11 +1,14 @@
 """Rules of what an event may hold and become. Pure: `changes` asks bookings."""
 
 import zoneinfo
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from services.events.errors import InvalidTransition
+from services.events.events import room_rules
 from services.events.events.revisions import Event, Fields
 from services.kit.rpc.errors import ValidationFailed, Violation
 
@@ -16,6 +19,7 @@ TRANSITIONS = {
     ("PUBLISHED", "COMPLETED"),
 }
 NEVER_NULL = ("name", "total_seats", "status")
+FIXED = ("key", "movie_id")
 
 
 def check_fields(fields: Fields) -> None:
@@ -39,20 +43,22 @@ def check_new(fields: Fields) -> None:
     """Raises ValidationFailed for fields that cannot make an event."""
     check_fields(fields)
     _check_window(fields.get("sales_open_at"), fields.get("sales_close_at"))
+    _check_currency(fields.get("price_currency"), fields.get("seat_type_prices"))
 
 
 def changes_of(event: Event, fields: Fields) -> Fields:
-    """Returns the fields that differ from the event.
+    """Returns the fields that differ from the event, and the end if it moves with the start.
 
     Raises ValidationFailed when they cannot be its fields, InvalidTransition when its status may
     not change like this.
     """
-    fields = _with_one_name(event, fields)
+    fields = room_rules.with_end_moved(event, _with_one_name(event, fields))
     changes = {name: value for name, value in fields.items() if value != getattr(event, name)}
-    if "key" in changes:
-        raise ValidationFailed(violations=[Violation("event.key", "cannot change")])
+    if fixed := [Violation(f"event.{name}", "cannot change") for name in FIXED if name in changes]:
+        raise ValidationFailed(violations=fixed)
     target = replace(event, **changes)
     _check_window(target.sales_open_at, target.sales_close_at)
+    _check_currency(target.price_currency, target.seat_type_prices)
     if "status" in changes and (event.status, target.status) not in TRANSITIONS:
         raise InvalidTransition
     return changes
@@ -62,11 +68,12 @@ def needs_decision(event: Event, changes: Fields) -> bool:
     """Returns whether bookings must decide, as bookings that exist may forbid the changes.
 
     It decides all that takes something away: seats, the sale, the event itself, the freedom to
-    book twice.
+    book twice. Other seats, those of another plan, take away those that are booked.
     """
     target = replace(event, **changes)
     return (
         target.total_seats < event.total_seats
+        or target.plan_id != event.plan_id
         or target.deleted_at is not None
         or target.one_booking_per_user != event.one_booking_per_user
         or target.status not in {event.status, "PUBLISHED"}
@@ -95,3 +102,11 @@ def _check_window(opens: object, closes: object) -> None:
     if isinstance(opens, datetime) and isinstance(closes, datetime) and closes <= opens:
         after = Violation("event.sales_close_at", "must be after sales_open_at")
         raise ValidationFailed(violations=[after])
+
+
+def _check_currency(currency: str | None, prices: Mapping[str, Mapping[str, Any]] | None) -> None:
+    """Raises ValidationFailed unless all prices are in one currency: they are added up."""
+    used = {currency, *(price["currency"] for price in (prices or {}).values())} - {None}
+    if len(used) > 1:
+        mixed = Violation("event.seat_type_prices", "must be in one currency, that of price")
+        raise ValidationFailed(violations=[mixed])

@@ -1,8 +1,8 @@
 """The rules of the contract, checked before any handler runs.
 
 protovalidate checks the values of fields. This module also checks that a request without an
-`update_mask` has the fields of its resource that are REQUIRED (`field_behavior`, AIP-203), and that
-it names a user if the caller has no token that does.
+`update_mask` has the fields of its resource that are REQUIRED (`field_behavior`, AIP-203) or
+`needed_without` another, and that it names a user if the caller has no token that does.
 """
 
 from functools import cache
@@ -54,8 +54,13 @@ def _missing(message: Message, resources: Resources) -> list[Violation]:
         for resource, required in resources
         if message.HasField(resource.name)
         for field in required
-        if not getattr(message, resource.name).HasField(field.name)
+        if _is_missing(field, getattr(message, resource.name))
     ]
+
+
+def _is_missing(field: FieldDescriptor, resource: Message) -> bool:
+    other = _rule(field).needed_without
+    return not (resource.HasField(field.name) or (other and resource.HasField(other)))
 
 
 @cache
@@ -65,8 +70,7 @@ def _required(request: Descriptor) -> tuple[Resources, list[str]]:
     Only fields with presence count, as others cannot be seen to be absent. Both are computed once
     per type of request.
     """
-    options = [(field.name, field.GetOptions()) for field in request.fields]
-    users = [name for name, given in options if given.Extensions[rest_pb2.field].named_by_token]
+    users = [field.name for field in request.fields if _rule(field).named_by_token]
     if "update_mask" in request.fields_by_name:
         return [], users
     resources = [
@@ -79,4 +83,9 @@ def _required(request: Descriptor) -> tuple[Resources, list[str]]:
 
 def _is_required(field: FieldDescriptor) -> bool:
     behaviours = field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
-    return field.has_presence and field_behavior_pb2.REQUIRED in behaviours
+    is_required = field_behavior_pb2.REQUIRED in behaviours or _rule(field).needed_without
+    return field.has_presence and bool(is_required)
+
+
+def _rule(field: FieldDescriptor) -> rest_pb2.FieldRule:
+    return field.GetOptions().Extensions[rest_pb2.field]

@@ -308,7 +308,7 @@ async def test_the_part_of_a_time_that_is_wrong_is_named(
         (
             "CreateEvent",
             '{"name":" ","price":{"amount_minor":"1","currency":"EUR"}}',
-            ["price.amount_minor", "total_seats", "name"],
+            ["price.amount_minor", "name", "total_seats"],
         ),
         (
             "CreateApiKey",

@@ -4,7 +4,7 @@ import pytest
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2
 from boxoffice.bookings.v1 import bookings_pb2
-from boxoffice.events.v1 import events_pb2
+from boxoffice.events.v1 import events_pb2, screenings_pb2
 from gateway.contract.bindings import ContractError, Field, fields
 from gateway.contract.reader import read_bindings
 from gateway.reference import examples
@@ -15,6 +15,12 @@ def test_a_request_has_what_it_needs_and_what_has_an_example() -> None:
     """`user_id` may be left out with a token, and nobody who tries things has one yet."""
     request = fields(bookings_pb2.ReserveRequest.DESCRIPTOR)
     assert examples.sample(request) == {"event_id": 1, "user_id": "alice"}
+
+
+def test_a_time_is_written_as_clients_send_it() -> None:
+    """The example would be seconds and nanoseconds, and be refused."""
+    shown = examples.sample(fields(screenings_pb2.Screening.DESCRIPTOR))
+    assert shown["starts_at"] == "2030-05-01T18:00:00Z"
 
 
 def test_a_list_has_one_value() -> None:

@@ -96,7 +96,9 @@ def test_a_request_is_described_as_strictly_as_it_is_read(document: dict[str, An
     event_id, user_id = schema["properties"]["event_id"], schema["properties"]["user_id"]
     assert (event_id["minimum"], event_id["maximum"]) == (1, 2**63 - 1)
     assert (user_id["minLength"], user_id["maxLength"]) == (1, 128)
-    assert document["components"]["schemas"]["EventInput"]["required"] == ["name", "total_seats"]
+    event = document["components"]["schemas"]["EventInput"]
+    assert event["required"] == ["name"]
+    assert event["allOf"] == [{"anyOf": [{"required": ["total_seats"]}, {"required": ["room_id"]}]}]
     assert "required" not in document["components"]["schemas"]["EventUpdate"]
     assert "id" not in document["components"]["schemas"]["EventUpdate"]["properties"]
 
@@ -254,6 +256,7 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
         "/events/{event_id}",
         "/api/events/{event_id}/availability",
         "/status/{event_id}",
+        "/api/screenings/{screening_id}",
         "/api/screenings/{screening_id}/seats",
         "/api/seat-reservations/available-seats/{screening_id}",
         "/api/seat-reservations/{reservation_id}",

@@ -112,7 +112,9 @@ class Event(_message.Message):
     description: _builtins.str
     """Text about the event, at most 5,000 characters, no control characters."""
     total_seats: _builtins.int
-    """Number of seats, 0 to 1,000,000. That of the room if the event has one; required otherwise."""
+    """Number of seats, 0 to 1,000,000. An event with a room has the seats of the room, any other
+    needs a number.
+    """
     available_seats: _builtins.int
     """Seats neither sold nor held; unset when bookings cannot be asked."""
     status: Global___EventStatus.ValueType

@@ -326,6 +326,7 @@ class FieldRule(_message.Message):
     OMITTED_FIELD_NUMBER: _builtins.int
     COPY_OF_FIELD_NUMBER: _builtins.int
     NAMED_BY_TOKEN_FIELD_NUMBER: _builtins.int
+    NEEDED_WITHOUT_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
     """Request header that carries the field; it is in no path, query or body then. A bool with
     `Accept-Encoding` is true if the client accepts gzip.
@@ -342,6 +343,8 @@ class FieldRule(_message.Message):
     """
     named_by_token: _builtins.bool
     """Whether the caller's token names it as well: only a caller with one may leave it out."""
+    needed_without: _builtins.str
+    """Another field of the same resource, without which a request that creates one needs this field."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further names that a request may use."""
@@ -360,10 +363,11 @@ class FieldRule(_message.Message):
         omitted: _builtins.bool = ...,
         copy_of: _builtins.str = ...,
         named_by_token: _builtins.bool = ...,
+        needed_without: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "needed_without", b"needed_without", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,13 @@ EVENT = Event(
     price_amount_minor=2_500,
     price_currency="EUR",
     one_booking_per_user=True,
+    movie_id=3,
+    room_id=5,
+    theater_id=2,
+    plan_id=9,
+    ends_at=NOW,
+    seat_type_prices={"VIP": {"amount_minor": 4_000, "currency": "EUR"}},
+    orphan_rule=True,
     organizer_id="ada",
     created_at=NOW,
     updated_at=NOW,
@@ -47,5 +54,6 @@ def test_what_a_client_sets_is_read_back_as_it_is_stored() -> None:
     """A field that is left out could be sent, and would be ignored."""
     read = messages.fields(messages.event(EventDetails(EVENT, 4)), None)
     assert read == {name: getattr(EVENT, name) for name in read}
+    of_others = {"movie_id", "theater_id", "plan_id"}
     generated = {"id", "revision", "created_at", "updated_at", "deleted_at", "epoch"}
-    assert set(read) == set(Event.__slots__) - generated - {"organizer_id"}
+    assert set(read) == set(Event.__slots__) - generated - {"organizer_id", *of_others}

@@ -16,4 +16,4 @@ def test_an_event_has_the_columns_of_its_table(database: Database) -> None:
         """,
     )
     names = {field.name for field in dataclasses.fields(Event)}
-    assert names - {"epoch"} == {name for (name,) in found}
+    assert names - {"epoch", "theater_id"} == {name for (name,) in found}

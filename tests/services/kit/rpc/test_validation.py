@@ -23,6 +23,7 @@ def paths(message: Message) -> list[str]:
         bookings_pb2.ListTopUsersRequest(period="week", date="2024-02-29"),
         bookings_pb2.ListBookingsRequest(page_size=200, page_token="x" * 512),
         events_pb2.CreateEventRequest(event=events_pb2.Event(name="x", total_seats=0)),
+        events_pb2.CreateEventRequest(event=events_pb2.Event(name="x", room_id=1)),
     ],
 )
 def test_a_request_within_its_limits_is_valid(request_: Message) -> None:
