@@ -2,9 +2,13 @@
 
 Refusal
 ├── EventNotFound            NOT_FOUND             EVENT_NOT_FOUND
+├── MovieNotFound            NOT_FOUND             MOVIE_NOT_FOUND
+├── TheaterNotFound          NOT_FOUND             THEATER_NOT_FOUND
+├── RoomNotFound             NOT_FOUND             ROOM_NOT_FOUND
+├── SeatPlanNotFound         NOT_FOUND             SEAT_PLAN_NOT_FOUND
 ├── ChangePending            ABORTED               CHANGE_PENDING
 ├── HistoryGone              OUT_OF_RANGE          HISTORY_GONE
-└── Decided                  decided by the event's state, and replayed to a repeated request
+└── Decided                  decided by the resource's state, and replayed to a repeated request
     ├── EventExists          ALREADY_EXISTS        EVENT_EXISTS, with `event_id`
     ├── VersionMismatch      ABORTED               VERSION_MISMATCH, with `version`
     ├── CapacityBelowBooked  FAILED_PRECONDITION   CAPACITY_BELOW_BOOKED
@@ -25,6 +29,34 @@ class EventNotFound(Refusal):
     reason = "EVENT_NOT_FOUND"
 
 
+class MovieNotFound(Refusal):
+    """No such movie."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "MOVIE_NOT_FOUND"
+
+
+class TheaterNotFound(Refusal):
+    """No such theater."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "THEATER_NOT_FOUND"
+
+
+class RoomNotFound(Refusal):
+    """No such room."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "ROOM_NOT_FOUND"
+
+
+class SeatPlanNotFound(Refusal):
+    """No such seat plan."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "SEAT_PLAN_NOT_FOUND"
+
+
 class ChangePending(Refusal):
     """An earlier change of this event is not finished yet."""
 
@@ -40,7 +72,7 @@ class HistoryGone(Refusal):
 
 
 class Decided(Refusal):
-    """The event's state forbids it."""
+    """The state of the resource forbids it."""
 
 
 class EventExists(Decided):
@@ -51,7 +83,7 @@ class EventExists(Decided):
 
 
 class VersionMismatch(Decided):
-    """The event has another version now."""
+    """The resource has another version now."""
 
     code = grpc.StatusCode.ABORTED
     reason = "VERSION_MISMATCH"
@@ -65,7 +97,7 @@ class CapacityBelowBooked(Decided):
 
 
 class InvalidTransition(Decided):
-    """The event cannot change like this, as it stands."""
+    """The resource cannot change like this, as it stands."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "INVALID_TRANSITION"
