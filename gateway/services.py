@@ -2,13 +2,25 @@
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2
-from boxoffice.events.v1 import events_pb2
+from boxoffice.events.v1 import events_pb2, movies_pb2, theaters_pb2
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
+MOVIES = movies_pb2.DESCRIPTOR.services_by_name["MoviesService"]
+THEATERS = theaters_pb2.DESCRIPTOR.services_by_name["TheatersService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
 SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
-SERVICES = (EVENTS, BOOKINGS, WAITING_LIST, SEATS, ACCOUNTS, API_KEYS, IDENTITY)
+SERVICES = (
+    EVENTS,
+    MOVIES,
+    THEATERS,
+    BOOKINGS,
+    WAITING_LIST,
+    SEATS,
+    ACCOUNTS,
+    API_KEYS,
+    IDENTITY,
+)

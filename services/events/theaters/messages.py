@@ -188,7 +188,7 @@ def _row(message: seat_plans_pb2.SeatRow) -> Row:
 RESPONSES: Responses = {
     "CreateTheater": lambda created: theaters_pb2.CreateTheaterResponse(theater=theater(created)),
     "CreateRoom": lambda created: theaters_pb2.CreateRoomResponse(
-        room=room(created), version=created.version
+        room=room(created), room_id=created.id, version=created.version
     ),
     "ReplaceRoomSeats": lambda changed: theaters_pb2.ReplaceRoomSeatsResponse(
         room=room(changed), version=changed.version

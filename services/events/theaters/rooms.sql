@@ -1,13 +1,18 @@
 -- name: create_room
 -- Stores a new room with its first plan; returns no row where there is no such theater. Each refers
 -- to the other, so one statement makes both.
-WITH ids AS (
+WITH theater AS (
+    UPDATE theaters
+    SET version = version + 1, updated_at = now()
+    WHERE id = %(theater_id)s
+    RETURNING id
+),
+ids AS (
     SELECT
-        theaters.id AS theater_id,
+        theater.id AS theater_id,
         nextval(pg_get_serial_sequence('rooms', 'id')) AS room_id,
         nextval(pg_get_serial_sequence('seat_plans', 'id')) AS plan_id
-    FROM theaters
-    WHERE theaters.id = %(theater_id)s
+    FROM theater
 ),
 first_plan AS (
     INSERT INTO seat_plans (id, room_id, seat_count, plan, digest)
@@ -51,7 +56,13 @@ WHERE id = %(room_id)s
 FOR NO KEY UPDATE
 
 -- name: change_room
--- Writes a room that the transaction has locked under its next version.
+-- Writes a room that the transaction has locked under its next version, and one of its theater,
+-- which shows it.
+WITH theater AS (
+    UPDATE theaters
+    SET version = version + 1, updated_at = now()
+    WHERE id = (SELECT theater_id FROM rooms WHERE id = %(room_id)s)
+)
 UPDATE rooms
 SET
     name = %(name)s,
