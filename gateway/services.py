@@ -2,9 +2,11 @@
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2
-from boxoffice.events.v1 import events_pb2, screenings_pb2
+from boxoffice.events.v1 import events_pb2, movies_pb2, screenings_pb2, theaters_pb2
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
+MOVIES = movies_pb2.DESCRIPTOR.services_by_name["MoviesService"]
+THEATERS = theaters_pb2.DESCRIPTOR.services_by_name["TheatersService"]
 SCREENINGS = screenings_pb2.DESCRIPTOR.services_by_name["ScreeningsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
@@ -12,4 +14,15 @@ SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
-SERVICES = (EVENTS, SCREENINGS, BOOKINGS, WAITING_LIST, SEATS, ACCOUNTS, API_KEYS, IDENTITY)
+SERVICES = (
+    EVENTS,
+    MOVIES,
+    THEATERS,
+    SCREENINGS,
+    BOOKINGS,
+    WAITING_LIST,
+    SEATS,
+    ACCOUNTS,
+    API_KEYS,
+    IDENTITY,
+)

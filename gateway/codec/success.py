@@ -7,6 +7,7 @@ from typing import Any
 from zlib import crc32
 
 import orjson
+from google.protobuf.message import Message
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.codec import raw
@@ -74,6 +75,8 @@ class RawSuccesses(Successes):
         body = self._body_of(response)
         media_type = (b"content-type", body.content_type.encode())
         headers = [media_type, *self._json_headers[1:], *self._own_headers(response)]
+        if status == HTTPStatus.CREATED and (path := self._location.fill(_values(response))):
+            headers.append((b"location", path))
         return Response(status, self._tagged(headers, response, body.data), body.data)
 
 
@@ -100,6 +103,11 @@ def successes(binding: Binding) -> Successes:
     if binding.is_stream:
         return StreamedSuccesses(binding)
     return RawSuccesses(binding) if binding.has_raw_response else Successes(binding)
+
+
+def _values(response: Message) -> dict[str, object]:
+    """Returns the fields of a response that are set, of which a path may be made."""
+    return {field.name: value for field, value in response.ListFields()}
 
 
 def _tag(revision: int, body: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.codec import constraints
-from gateway.contract.bindings import Binding, ContractError, Field
+from gateway.contract.bindings import Binding, ContractError, Field, fields, map_entry
 
 
 def sample_body(binding: Binding) -> dict[str, Any]:
@@ -16,17 +16,19 @@ def sample_body(binding: Binding) -> dict[str, Any]:
     return sample(filter(has_example, sent) if binding.is_update else sent)
 
 
-def sample(fields: Iterable[Field]) -> dict[str, Any]:
+def sample(sent: Iterable[Field]) -> dict[str, Any]:
     """Returns the fields that a request needs, and those that have examples."""
     return {
         field.name: example(field)
-        for field in fields
+        for field in sent
         if constraints.is_needed(field) or has_example(field)
     }
 
 
 def has_example(field: Field) -> bool:
-    """Returns whether the contract has an example of the field."""
+    """Returns whether the contract has an example of the field, or of one within it."""
+    if parts := _parts(field):
+        return any(map(has_example, parts))
     return constraints.example(field.descriptor) is not None
 
 
@@ -41,7 +43,12 @@ def example(field: Field) -> Any:
 
 
 def _least(field: Field) -> Any:
-    """Returns the first value of an enum, or the smallest number, from 1 on, that is allowed."""
+    """Returns the first value of an enum, or the smallest number, from 1 on, that is allowed.
+
+    Of a message, what a request of it would have.
+    """
+    if parts := _parts(field):
+        return sample(parts)
     if field.descriptor.message_type is None:
         schema = constraints.scalar(field.descriptor)
         if "enum" in schema:
@@ -49,3 +56,9 @@ def _least(field: Field) -> Any:
         if schema["type"] == "integer":
             return max(1, schema["minimum"])
     raise ContractError(f"{field.descriptor.full_name} has no example")
+
+
+def _parts(field: Field) -> list[Field]:
+    """Returns the fields of a field that is a message; none of any other, and of a map."""
+    message = field.descriptor.message_type
+    return [] if message is None or map_entry(field.descriptor) else fields(message)

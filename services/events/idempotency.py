@@ -78,6 +78,16 @@ class Idempotency:
             await self._store(connection, key, outcome)
         return outcome
 
+    async def run(
+        self, key: Key | None, work: Callable[[Connection], Awaitable[ResultT]]
+    ) -> ResultT | Replayed:
+        """Works once in a transaction of its own; raises a Refusal, a stored one too."""
+        async with self._pool.connection() as connection, connection.transaction():
+            outcome = await self.once(connection, key, work)
+        if isinstance(outcome, Refusal):
+            raise outcome
+        return outcome
+
     async def settle(self, connection: Connection, key: Key, result: object) -> None:
         """Stores the result of a request that was undecided, in a later transaction."""
         await idempotency.lock(connection, key)

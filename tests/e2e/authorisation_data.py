@@ -79,6 +79,7 @@ class AuthorisationData:
             "nobody", "/api/auth/register", {"name": "Member", **self.stranger(), **PASSWORD}
         )["user"]
         self.words: dict[str, str] = {row: new_user() for row in WITH_WORDS}
+        self.theater: int = self._post("admin", "/api/theaters", {"name": "Park"})["id"]
         self.published: int = self.event()
         self.draft_key: str = new_key()
         self.draft: int = self.event(status="DRAFT", key=self.draft_key)
@@ -133,6 +134,15 @@ class AuthorisationData:
     def event_of_nobody(self, **fields: Any) -> int:
         """Creates an event without a token; returns its id."""
         return self._create("open", **fields)
+
+    def movie(self) -> int:
+        """Creates a movie; returns its id."""
+        return int(self._post("admin", "/api/movies", {"title": "Storm", "duration": 118})["id"])
+
+    def room(self) -> dict[str, Any]:
+        """Creates a room of the theater."""
+        room = {"name": "Hall 1", "rows": [{"row": "A", "seats": 2}]}
+        return self._post("admin", f"/api/theaters/{self.theater}/rooms", room)
 
     def initialized(self) -> dict[str, Any]:
         """Creates an event of the owner by a key; returns the same request once more."""

@@ -23,6 +23,8 @@ FORM = {
     **PASSWORD,
 }
 COUNTRY = {"profile": {"country": "England"}, "update_mask": "country"}
+MOVIE = {"title": "Storm", "duration_minutes": 118}
+ROOM = {"name": "Hall 1", "rows": [{"row": "A", "seats": 2}]}
 EXPENDING = {"AccountsService.LogoutAll", "AccountsService.DeleteMe"}
 """Rows whose request ends the caller's access."""
 
@@ -65,9 +67,30 @@ REQUESTS: Mapping[str, Request] = {
     "EventsService.DeleteEvent": lambda s, a: {"event_id": s.event()},
     "EventsService.DeleteEvent of a draft": lambda s, a: {"event_id": s.event(status="DRAFT")},
     "EventsService.DeleteEvent of nobody's": lambda s, a: {"event_id": s.event_of_nobody()},
+    "MoviesService.CreateMovie": lambda s, a: {"movie": MOVIE},
+    "MoviesService.GetMovie": lambda s, a: {"movie_id": s.movie()},
+    "MoviesService.ListMovies": lambda s, a: {},
+    "MoviesService.UpdateMovie": lambda s, a: {
+        "movie_id": s.movie(),
+        "movie": {"title": "Calm"},
+        "update_mask": "title",
+    },
+    "MoviesService.DeleteMovie": lambda s, a: {"movie_id": s.movie()},
+    "TheatersService.CreateTheater": lambda s, a: {"theater": {"name": "Park"}},
+    "TheatersService.GetTheater": lambda s, a: {"theater_id": s.theater},
+    "TheatersService.ListTheaters": lambda s, a: {},
+    "TheatersService.CreateRoom": lambda s, a: {"theater_id": s.theater, "room": ROOM},
+    "TheatersService.GetRoom": lambda s, a: {"room_id": s.room()["id"]},
+    "TheatersService.ReplaceRoomSeats": lambda s, a: {
+        "room_id": s.room()["id"],
+        "room": {"name": "Hall 2"},
+        "update_mask": "name",
+    },
+    "TheatersService.RenderSeatPlan": lambda s, a: {"plan_id": s.room()["plan_id"]},
     "CatalogueService.GetEventState": lambda s, a: {"event_id": s.draft},
     "CatalogueService.ListChanges": lambda s, a: {},
     "CatalogueService.ListEventStates": lambda s, a: {},
+    "CatalogueService.GetSeatPlan": lambda s, a: {"plan_id": s.room()["plan_id"]},
     "BookingsService.Reserve": seat,
     "BookingsService.Reserve for the user": seat_for_the_user,
     "BookingsService.Reserve of a draft": lambda s, a: {

@@ -8,6 +8,8 @@ from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.events.events import messages
 from services.events.events.events import Events
 from services.events.feed.feed import Feed
+from services.events.theaters import messages as theaters_messages
+from services.events.theaters.rooms import Rooms
 from services.kit.rpc.timestamps import timestamp
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -16,9 +18,10 @@ Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
     """Serves boxoffice.events.v1.CatalogueService."""
 
-    def __init__(self, events: Events, feed: Feed) -> None:
+    def __init__(self, events: Events, feed: Feed, rooms: Rooms) -> None:
         self._events = events
         self._feed = feed
+        self._rooms = rooms
 
     async def GetEventState(
         self, request: catalogue_pb2.GetEventStateRequest, _: Context
@@ -57,7 +60,10 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
         )
 
     async def GetSeatPlan(
-        self, _: catalogue_pb2.GetSeatPlanRequest, context: Context
+        self, request: catalogue_pb2.GetSeatPlanRequest, _: Context
     ) -> catalogue_pb2.GetSeatPlanResponse:
         """See catalogue.proto."""
-        return await context.abort(grpc.StatusCode.UNIMPLEMENTED)
+        found = await self._rooms.plan(request.plan_id)
+        return catalogue_pb2.GetSeatPlanResponse(
+            plan=theaters_messages.seat_plan(found.id, found.plan)
+        )

@@ -4,7 +4,7 @@ import pytest
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2
 from boxoffice.bookings.v1 import bookings_pb2
-from boxoffice.events.v1 import events_pb2, screenings_pb2
+from boxoffice.events.v1 import events_pb2, screenings_pb2, theaters_pb2
 from gateway.contract.bindings import ContractError, Field, fields
 from gateway.contract.reader import read_bindings
 from gateway.reference import examples
@@ -27,6 +27,13 @@ def test_a_list_has_one_value() -> None:
     """And is a list."""
     request = fields(api_keys_pb2.CreateApiKeyRequest.DESCRIPTOR)
     assert examples.sample(request)["scopes"] == ["EVENTS_WRITE"]
+
+
+def test_what_is_within_a_field_is_shown_with_it() -> None:
+    """The example of a room would have no seats, and be refused."""
+    room = examples.sample(fields(theaters_pb2.RoomSpec.DESCRIPTOR))
+    assert room["focal_point"] == {"x": 1200, "y": 1600}
+    assert room["rows"] == [{"row": "A", "seats": 12}]
 
 
 def test_an_update_needs_nothing() -> None:

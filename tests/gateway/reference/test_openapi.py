@@ -260,6 +260,10 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
         "/api/screenings/{screening_id}/seats",
         "/api/seat-reservations/available-seats/{screening_id}",
         "/api/seat-reservations/{reservation_id}",
+        "/api/movies/{movie_id}",
+        "/api/theaters/{theater_id}",
+        "/api/rooms/{room_id}",
+        "/api/seat-plans/{plan_id}",
     )
     assert found == {(path, "get") for path in paths}
 

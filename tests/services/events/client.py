@@ -10,7 +10,14 @@ import psycopg
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
+from boxoffice.events.v1 import (
+    catalogue_pb2,
+    catalogue_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
+    movies_pb2_grpc,
+    theaters_pb2_grpc,
+)
 from services.kit.rpc.errors import Refusal, refusal_of
 from tests.conftest import Database
 from tests.services.events.scripted import SERVICE_KEY
@@ -29,6 +36,8 @@ class Client:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.events = events_pb2_grpc.EventsServiceStub(channel)
         self.catalogue = catalogue_pb2_grpc.CatalogueServiceStub(channel)
+        self.movies = movies_pb2_grpc.MoviesServiceStub(channel)
+        self.theaters = theaters_pb2_grpc.TheatersServiceStub(channel)
         self.metadata: Metadata = ()
 
     async def create(self, *, request_id: str = "", **fields: Any) -> events_pb2.Event:

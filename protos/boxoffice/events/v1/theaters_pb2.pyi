@@ -45,7 +45,7 @@ class Theater(_message.Message):
     time_zone: _builtins.str
     """IANA name of its time zone; `UTC` unless said otherwise. It decides on which day a screening is."""
     version: _builtins.int
-    """Revision of the theater."""
+    """Revision of the theater: every change of it or of its rooms takes a new one."""
     @_builtins.property
     def rooms(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoomSummary]:
         """Its rooms, by name."""
@@ -939,10 +939,13 @@ class CreateRoomResponse(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    ROOM_ID_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Revision of the room."""
     replayed: _builtins.bool
     """Whether this is the stored response to an earlier request with the same key."""
+    room_id: _builtins.int
+    """Number of the room."""
     @_builtins.property
     def room(self) -> Global___Room:
         """The room as stored."""
@@ -958,10 +961,11 @@ class CreateRoomResponse(_message.Message):
         body: _httpbody_pb2.HttpBody | None = ...,
         version: _builtins.int = ...,
         replayed: _builtins.bool = ...,
+        room_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "room", b"room"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "replayed", b"replayed", "room", b"room", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "replayed", b"replayed", "room", b"room", "room_id", b"room_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
