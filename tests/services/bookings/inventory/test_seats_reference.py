@@ -1,0 +1,115 @@
+"""Random lives of events with assigned seats: the core in batches, the reference one by one."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import pytest
+
+from services.bookings.errors import Contradiction
+from services.bookings.inventory import decide, holding, releasing, seats, shortages
+from services.bookings.inventory.seat_commands import Extend
+from services.bookings.inventory.seat_map import SeatMap
+from services.bookings.inventory.stock import Stock
+from tests.services.bookings.inventory.comparison import Comparison
+
+COMMANDS = 120_000
+AT_ONCE = 3_000
+NOTICED_WITHIN = 10_000
+SEED = 20_300_102
+Alter: TypeAlias = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.mark.slow
+def test_seats_are_given_as_if_one_by_one() -> None:
+    """Half of the commands are always the same, half of them were never seen before.
+
+    It guards every rule of seats: one that is given twice or lost, a wrong reason, time or price,
+    a map that differs from the claims, or an answer that depends on what shares its batch.
+    """
+    drawn = secrets.randbits(32)
+    for first in range(0, COMMANDS, 2 * AT_ONCE):
+        for seed in (SEED + first, drawn + first):
+            print(f"Comparison({seed}, seated=True).run({AT_ONCE})")
+            Comparison(seed, seated=True).run(AT_ONCE)
+
+
+@pytest.mark.parametrize("omitted", ["seat_holders", "users_holds"])
+def test_a_need_that_is_not_loaded_is_noticed(omitted: str) -> None:
+    """The comparison loads no more than it is told to, so a forgotten need cannot stay unseen."""
+    with pytest.raises((AssertionError, Contradiction)):
+        Comparison(SEED, omitted=[omitted], seated=True).run(NOTICED_WITHIN)
+
+
+def give_blocked_seats(patch: pytest.MonkeyPatch) -> None:
+    """Takes blocked seats for free ones."""
+
+    def free_map(stock: Stock) -> int:
+        assert stock.plan is not None
+        return stock.plan.every_seat & ~(stock.seats.taken & ~stock.seats.blocked)
+
+    for module in (holding, seats):
+        patch.setattr(module, "free_map", free_map)
+
+
+def keep_the_map(patch: pytest.MonkeyPatch) -> None:
+    """Frees claims, and leaves their bits set."""
+    free = SeatMap.free
+
+    def forgetful(seat_map: SeatMap, *arguments: Any) -> None:
+        taken = seat_map.taken
+        free(seat_map, *arguments)
+        seat_map.taken = taken
+
+    patch.setattr(SeatMap, "free", forgetful)
+
+
+def sell_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Confirms holds, and shows their seats as held on."""
+    patch.setattr(SeatMap, "sell", lambda *_, **__: None)
+
+
+def strand_seats(patch: pytest.MonkeyPatch) -> None:
+    """Accepts whatever leaves a single seat alone."""
+    patch.setattr(holding, "stranding", lambda *_: None)
+
+
+def free_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Promises seats for when the first hold in the way ends, not the last."""
+    explain = shortages._free_again_at
+
+    def early(stock: Stock, taken: list[int]) -> object:
+        return explain(stock, taken[:1])
+
+    patch.setattr(shortages, "_free_again_at", early)
+
+
+def extend_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """Extends a hold as often as somebody asks."""
+    extend = releasing.extend
+
+    def again(stock: Stock, command: Any, context: Any) -> object:
+        if booking := stock.bookings.get(command.booking_id):
+            stock.bookings[booking.id] = replace(booking, extended_at=None)
+        return extend(stock, command, context)
+
+    patch.setitem(decide._RULES, Extend, again)
+
+
+@pytest.mark.parametrize(
+    "alter",
+    [
+        give_blocked_seats,
+        keep_the_map,
+        sell_nothing,
+        strand_seats,
+        free_at_once,
+        extend_for_ever,
+    ],
+)
+def test_a_broken_rule_is_noticed(alter: Alter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: with a rule broken the comparison fails, and soon."""
+    alter(monkeypatch)
+    with pytest.raises((AssertionError, OverflowError)):
+        Comparison(SEED, seated=True).run(NOTICED_WITHIN)
