@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import psycopg
 import structlog
 
+from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
 from services.bookings.inventory.commands import Later, Outcome, Reserve
 from services.bookings.inventory.transaction import Ask
@@ -23,8 +24,9 @@ from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
 AT_ONCE = 256
 WAITING = 4_096
-# What says something of the data (SQLSTATE 22, 23, 54): bad values, broken constraints, too much.
+# What says something of the data: bad values, broken constraints, too much, or contradictions.
 _INDIGESTIBLE = (
+    Contradiction,
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
@@ -161,7 +163,7 @@ class Lane:
         self._note(asks, settled)
         return settled
 
-    async def _alone(self, ask: Ask, lock: Statement, error: psycopg.Error) -> Outcome:
+    async def _alone(self, ask: Ask, lock: Statement, error: Exception) -> Outcome:
         """Tries one ask once more: another replica may have opened its event at the same time."""
         if isinstance(error, psycopg.errors.UniqueViolation):
             try:

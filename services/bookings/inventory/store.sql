@@ -46,6 +46,11 @@ SELECT event_id
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
+-- name: doubt
+-- Forgets that an event was found to agree with itself.
+DELETE FROM audits
+WHERE event_id = %(event_id)s
+
 -- name: clock
 -- Reads the time, once the locks are held, and draws ids for bookings.
 SELECT

@@ -8,7 +8,12 @@ import psycopg
 from google.protobuf.message import Message
 
 from services.bookings import metrics
-from services.bookings.errors import EventNotFound, ScreeningNotFound, TooManyHolds
+from services.bookings.errors import (
+    Contradiction,
+    EventNotFound,
+    ScreeningNotFound,
+    TooManyHolds,
+)
 from services.bookings.inventory import needs, old_results, saving, store
 from services.bookings.inventory.commands import (
     LATER,
@@ -83,11 +88,22 @@ class Transactions:
         """Decides asks in their order and commits; nothing is told before the COMMIT.
 
         Raises psycopg.Error: a connection that was lost during the COMMIT leaves open whether it
-        happened, so it is never repeated here.
+        happened, so it is never repeated here. Raises Contradiction or CheckViolation if what is
+        stored of an event contradicts itself: if there is but one ask, its event is audited soon.
         """
-        # Leaving by an exception rolls back.
+        try:
+            # Leaving by an exception rolls back.
+            async with self._pool.connection() as connection:
+                return await self._run(connection, asks, lock)
+        except (Contradiction, psycopg.errors.CheckViolation):
+            if len(asks) == 1:
+                await self._doubt(asks[0].command.event_id)
+            raise
+
+    async def _doubt(self, event_id: int) -> None:
+        """Has an event audited although nothing has changed."""
         async with self._pool.connection() as connection:
-            return await self._run(connection, asks, lock)
+            await connection.execute(store.SQL["doubt"], {"event_id": event_id})
 
     async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
         """Decides asks on one snapshot, without locks; None if that would change anything."""
