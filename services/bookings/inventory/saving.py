@@ -71,7 +71,8 @@ def _block(event_id: int, block: Block) -> dict[str, object]:
         "taken": block.taken.hex(),
         "sold": block.sold.hex(),
         "blocked": block.blocked.hex(),
-        "passed_on": block.passed_on,
+        "claims": block.claims,
+        "change": block.change,
     }
 
 

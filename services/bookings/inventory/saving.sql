@@ -126,9 +126,10 @@ SELECT event_id, generate_series(0, (seats - 1) / 1024)
 FROM json_to_recordset(%(events)s::json) AS event (event_id bigint, seats integer)
 
 -- name: save_seats
--- Takes and frees seats. A claim is taken only where nobody has it, and freed or passed on only where
--- its former holder has it; the claims that were really taken are counted into the block. The CHECK
--- seat_blocks_agree compares them with its bits, so a seat that somebody else has fails everything.
+-- Takes and frees seats. A claim is taken only where nobody has the seat, and freed or passed on only
+-- where its former holder has it. The claims that really changed are counted for each block: if any
+-- did not, the count of the block becomes -1, which seat_blocks_agree refuses. It also refuses a map
+-- that was written over a newer one, for the count is added to and the map is not.
 WITH claims AS (
     SELECT event_id, seat_id, before, after
     FROM json_to_recordset(%(claims)s::json) AS claim (
@@ -143,7 +144,7 @@ taken AS (
     ON CONFLICT ON CONSTRAINT seat_claims_pk DO UPDATE
     SET booking_id = excluded.booking_id
     WHERE claim.booking_id IS NULL
-    RETURNING event_id, seat_id, 1 AS change
+    RETURNING event_id, seat_id
 ),
 moved AS (
     UPDATE seat_claims
@@ -152,13 +153,10 @@ moved AS (
     WHERE seat_claims.event_id = claims.event_id
         AND seat_claims.seat_id = claims.seat_id
         AND seat_claims.booking_id = claims.before
-    RETURNING
-        seat_claims.event_id,
-        seat_claims.seat_id,
-        CASE WHEN claims.after IS NULL THEN -1 ELSE 1 END AS change
+    RETURNING seat_claims.event_id, seat_claims.seat_id
 ),
 counted AS (
-    SELECT event_id, (seat_id - 1) / 1024 AS block, sum(change) AS change
+    SELECT event_id, (seat_id - 1) / 1024 AS block, count(*) AS claims
     FROM (
         SELECT *
         FROM taken
@@ -173,9 +171,13 @@ SET
     taken = decode(changed.taken, 'hex'),
     sold = decode(changed.sold, 'hex'),
     blocked = decode(changed.blocked, 'hex'),
-    taken_count = seat_blocks.taken_count - changed.passed_on + coalesce(counted.change, 0)
+    taken_count = CASE
+        WHEN changed.claims = coalesce(counted.claims, 0) THEN taken_count + changed.change
+        ELSE -1
+    END
 FROM json_to_recordset(%(blocks)s::json) AS changed (
-    event_id bigint, block integer, taken text, sold text, blocked text, passed_on integer
+    event_id bigint, block integer, taken text, sold text, blocked text, claims integer,
+    change integer
 )
 LEFT JOIN counted USING (event_id, block)
 WHERE seat_blocks.event_id = changed.event_id

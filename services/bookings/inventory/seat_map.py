@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.bookings.errors import Contradiction
 from services.bookings.seating.plan import map_of
 
 BLOCK = 1_024
@@ -23,23 +24,19 @@ class Claim(NamedTuple):
     before: int | None
     after: int | None
 
-    @property
-    def is_passed_on(self) -> bool:
-        """Whether the seat was taken and is taken by somebody else now."""
-        return self.before is not None and self.after is not None
-
 
 class Block(NamedTuple):
     """The maps of BLOCK seats, as they are to be stored.
 
-    `passed_on` is how many of its seats have changed hands without ever being stored as free.
+    `claims` is how many of its seats have changed hands, `change` by how many more are taken.
     """
 
     number: int
     taken: bytes
     sold: bytes
     blocked: bytes
-    passed_on: int
+    claims: int
+    change: int
 
 
 @dataclass(slots=True)
@@ -58,15 +55,18 @@ class SeatMap:
     _sold: set[int] = field(default_factory=set)
     """Blocks in which seats are sold now that were held, or the other way round."""
 
-    def load(self, blocks: Iterable[tuple[int, bytes, bytes, bytes]]) -> None:
-        """Takes the maps of blocks, by their numbers, as they are stored."""
+    def load(self, blocks: Sequence[tuple[int, bytes, bytes, bytes]], seat_count: int) -> None:
+        """Takes the maps of blocks, by their numbers, as they are stored.
+
+        If they are fewer than an event with so many seats has, no seat of it can be given.
+        """
         for number, *maps in blocks:
             shift = BLOCK * number
             taken, sold, blocked = (int.from_bytes(each, "little") << shift for each in maps)
             self.taken |= taken
             self.sold |= sold
             self.blocked |= blocked
-        self.is_loaded = True
+        self.is_loaded = len(blocks) == -(-seat_count // BLOCK)
 
     def know(self, booking_id: int, seat_ids: Iterable[int], *, is_live: bool) -> None:
         """Notes who has seats. It changes no map."""
@@ -121,25 +121,23 @@ class SeatMap:
 
     def blocks(self, claims: Sequence[Claim]) -> Iterator[Block]:
         """Lists the blocks that have to be stored together with some claims."""
-        passed_on: dict[int, int] = dict.fromkeys(self._sold, 0)
-        for claim in claims:
-            number = block_of(claim.seat_id)
-            passed_on[number] = passed_on.get(number, 0) + claim.is_passed_on
-        if not passed_on:
+        counts = dict.fromkeys(self._sold, (0, 0))
+        for seat_id, before, after in claims:
+            number = block_of(seat_id)
+            count, change = counts.get(number, (0, 0))
+            counts[number] = count + 1, change + (after is not None) - (before is not None)
+        if not counts:
             return
-        size = BLOCK_BYTES * (max(passed_on) + 1)
-        size = max(size, (self.taken.bit_length() + 7) // 8)
-        taken, sold, blocked = (
-            each.to_bytes(size, "little").ljust(-(-size // BLOCK_BYTES) * BLOCK_BYTES, b"\0")
-            for each in (self.taken, self.sold, self.blocked)
-        )
-        for number, count in sorted(passed_on.items()):
+        size = BLOCK_BYTES * (max(block_of(self.taken.bit_length()), *counts) + 1)
+        maps = [each.to_bytes(size, "little") for each in (self.taken, self.sold, self.blocked)]
+        for number, (count, change) in sorted(counts.items()):
             part = slice(BLOCK_BYTES * number, BLOCK_BYTES * (number + 1))
-            yield Block(number, taken[part], sold[part], blocked[part], count)
+            taken, sold, blocked = (each[part] for each in maps)
+            yield Block(number, taken, sold, blocked, count, change)
 
     def _claim(self, seat_ids: Iterable[int], before: int | None, after: int | None) -> None:
         if not self.is_loaded:
-            raise LookupError("the map of the seats was not loaded")
+            raise Contradiction("the map of the seats is not there")
         for seat_id in seat_ids:
             known = self._claims.get(seat_id)
             self._claims[seat_id] = (known[0] if known else before, after)

@@ -128,7 +128,7 @@ def _map(loaded: Loaded, rows: Iterable[Row]) -> None:
             known.append((number, taken, sold, blocked))
     for event_id, found in blocks.items():
         if stock := loaded.stocks.get(event_id):
-            stock.seats.load(found)
+            stock.seats.load(found, stock.capacity if stock.plan_id is not None else 0)
 
 
 def _enter(loaded: Loaded, rows: Iterable[Row]) -> None:

@@ -53,7 +53,8 @@ CREATE TABLE seat_blocks (
     taken bytea NOT NULL DEFAULT decode(repeat('00', 128), 'hex'),
     sold bytea NOT NULL DEFAULT decode(repeat('00', 128), 'hex'),
     blocked bytea NOT NULL DEFAULT decode(repeat('00', 128), 'hex'),
-    -- Counted by the claims that were taken and freed, not by the bits.
+    -- Counted by the claims that were taken and freed, not by the bits; -1 if they are not as the
+    -- writer believed, which seat_blocks_agree refuses.
     taken_count integer NOT NULL DEFAULT 0,
 
     CONSTRAINT seat_blocks_pk PRIMARY KEY (event_id, block),

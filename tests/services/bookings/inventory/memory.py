@@ -13,7 +13,7 @@ from services.bookings.inventory.changes import Booking, Entry, Recorded
 from services.bookings.inventory.commands import Command
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
-from services.bookings.inventory.seat_map import BLOCKED, Block, SeatMap
+from services.bookings.inventory.seat_map import BLOCK_BYTES, BLOCKED, Block, SeatMap
 from services.bookings.inventory.stock import Past, Stock
 from services.bookings.seating.plan import map_of
 
@@ -80,6 +80,9 @@ class Tables:
         """Takes and frees claims, and fails unless the maps count as many."""
         if stock.is_replanned:
             self.claims, self.blocks = {}, {}
+            if stock.plan_id is not None:
+                nobody = bytes(BLOCK_BYTES)
+                self.blocks[0] = Block(0, nobody, nobody, nobody, 0, 0)
         claims = stock.seats.claims()
         for seat_id, before, after in claims:
             assert self.claims.pop(seat_id, None) == before, "somebody else has the seat"
@@ -157,7 +160,7 @@ class Tables:
         assert seats == {seat_id: made for made, ids in live.items() for seat_id in ids}
         assert {each for each, number in self.claims.items() if not number} == set(blocked)
         stored = SeatMap()
-        stored.load(block[:4] for block in self.blocks.values())
+        stored.load([block[:4] for block in self.blocks.values()], 0)
         sold = [each for booking in self.live.values() for each in self._sold(booking)]
         assert stored.taken == map_of(self.claims) if self.claims else stored.taken == 0
         assert stored.sold == map_of(sold)
@@ -275,7 +278,8 @@ def _booked_events(stock: Stock, tables: Tables) -> None:
 
 
 def _seat_blocks(stock: Stock, tables: Tables) -> None:
-    stock.seats.load(block[:4] for block in tables.blocks.values())
+    is_seated = stock.plan_id is not None
+    stock.seats.load([block[:4] for block in tables.blocks.values()], stock.capacity * is_seated)
 
 
 def _users_holds(stock: Stock, tables: Tables, user_id: str) -> None:
