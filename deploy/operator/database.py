@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 from psycopg_pool import PoolTimeout
 
@@ -15,30 +16,39 @@ from services.kit.database.postgres import Pool, open_pool
 OPEN_SECONDS = 3
 
 
-def accounts_dsn() -> str:
+def accounts_pool() -> AbstractAsyncContextManager[Pool]:
+    """Opens a pool for the schema of accounts. Raises UnreachableError."""
+    return _pool("accounts")
+
+
+def events_pool() -> AbstractAsyncContextManager[Pool]:
+    """Opens a pool for the schema of events. Raises UnreachableError."""
+    return _pool("events")
+
+
+@contextlib.asynccontextmanager
+async def _pool(service: str) -> AsyncIterator[Pool]:
+    pool = open_pool(_dsn(service), schema=service, size=2)
+    try:
+        await pool.open(wait=True, timeout=OPEN_SECONDS)
+    except PoolTimeout as error:
+        await pool.close()
+        raise UnreachableError(service) from error
+    async with pool:
+        yield pool
+
+
+def _dsn(service: str) -> str:
     """Finds the database: the service's own, the owner's, or that of the development run.
 
     Raises SettingsError, and UnreachableError when the last one was never made.
     """
     settings = RunSettings.load()
-    if dsn := os.environ.get("ACCOUNTS_DATABASE_URL") or settings.database_url:
+    if dsn := os.environ.get(f"{service.upper()}_DATABASE_URL") or settings.database_url:
         return dsn
     try:
         if not (settings.data_directory / "postgres").is_dir():
-            raise UnreachableError
+            raise UnreachableError(service)
         return EmbeddedPostgres(settings.data_directory).dsn(NAME)
     except OSError as error:
-        raise UnreachableError from error
-
-
-@contextlib.asynccontextmanager
-async def accounts_pool() -> AsyncIterator[Pool]:
-    """Opens a pool for the schema of accounts. Raises UnreachableError."""
-    pool = open_pool(accounts_dsn(), schema="accounts", size=2)
-    try:
-        await pool.open(wait=True, timeout=OPEN_SECONDS)
-    except PoolTimeout as error:
-        await pool.close()
-        raise UnreachableError from error
-    async with pool:
-        yield pool
+        raise UnreachableError(service) from error

@@ -1,10 +1,12 @@
 """Errors of the operator's commands; the user sees the messages.
 
 OperatorError
-├── UnreachableError   the database of accounts does not answer
+├── UnreachableError   the database of a service does not answer
 ├── BannedError        the account is banned
 ├── ScopeError         the account may not have a key with this scope
-└── ProductionError    the command is not for production
+├── ProductionError    the command is not for production
+├── RoomFileError      a file does not describe a room
+└── RefusedError       the service refused what the command asked for
 """
 
 
@@ -13,12 +15,12 @@ class OperatorError(Exception):
 
 
 class UnreachableError(OperatorError):
-    """The database of accounts does not answer."""
+    """The database of a service does not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str) -> None:
         super().__init__(
             "the database cannot be reached: start it with `make run`, "
-            "or say where it is with ACCOUNTS_DATABASE_URL"
+            f"or say where it is with {service.upper()}_DATABASE_URL"
         )
 
 
@@ -41,3 +43,11 @@ class ProductionError(OperatorError):
 
     def __init__(self) -> None:
         super().__init__("this makes accounts whose password everybody knows: not in production")
+
+
+class RoomFileError(OperatorError):
+    """A file does not describe a room; each line of the message is something wrong with it."""
+
+
+class RefusedError(OperatorError):
+    """The service refused what the command asked for."""

@@ -242,7 +242,7 @@ def _one(descriptor: FieldDescriptor) -> Read:
     message = descriptor.message_type
     if message is None or message.full_name == scalars.TIMESTAMP:
         return _single(scalars.json_reader(descriptor))
-    return _nested(message)
+    return message_reader(message)
 
 
 def _single(convert: scalars.Read) -> Read:
@@ -256,7 +256,8 @@ def _single(convert: scalars.Read) -> Read:
     return read
 
 
-def _nested(message: Descriptor) -> Read:
+def message_reader(message: Descriptor) -> Read:
+    """Makes the reader of an object, of a body or within one, as a message."""
     if only := only_field(message):
         return _wrapping(message, only)
     fields = FieldSet(bindings.fields(message), _json_reader, in_update=False)

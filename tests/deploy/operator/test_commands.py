@@ -74,7 +74,7 @@ def test_a_database_that_does_not_answer_is_one_sentence() -> None:
         timeout=SECONDS,
         check=False,
     )
-    assert ended.stderr.splitlines() == [f"Error: {UnreachableError()}"]
+    assert ended.stderr.splitlines() == [f"Error: {UnreachableError('accounts')}"]
     assert ended.stdout == ""
     assert ended.returncode == 1
 
