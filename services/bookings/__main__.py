@@ -17,6 +17,7 @@ from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.catalogue.reconciling import Reconciler
 from services.bookings.catalogue.servicer import InventoryServicer
 from services.bookings.inventory import Inventory, store
+from services.bookings.inventory.limits import HoldLimits
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -43,14 +44,16 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     pool = open_pool(size=(settings.pool_size + 1) // 2)
     deciding = open_pool(size=settings.pool_size // 2, session=store.SESSION)
     async with accounts, open_channel(settings.events_target) as events, pool, deciding:
-        inventory = Inventory(pool, deciding, offer_seconds=settings.offer_seconds)
         feed, rankings = EventsClient(events, key), Rankings(pool)
+        plans = Plans(pool, feed.get_seat_plan)
+        offers, limits = settings.offer_seconds, _limits(settings)
+        inventory = Inventory(pool, deciding, offer_seconds=offers, plans=plans, limits=limits)
         follower, catalogue = Follower(pool, feed, inventory), Catalogue(feed.get_state, inventory)
         reconciler = Reconciler(pool, inventory, follower, feed)
         notices = Notices(pool, AccountsClient(accounts, key))
         bookings = BookingsServicer(pool, inventory, catalogue, rankings, open_access=open_access)
         waiting_list = WaitingListServicer(pool, inventory, catalogue, open_access=open_access)
-        reservations, plans = Reservations(inventory, catalogue), Plans(pool, feed.get_seat_plan)
+        reservations = Reservations(inventory, catalogue)
         seats = SeatsServicer(pool, reservations, catalogue, plans, open_access=open_access)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
@@ -69,6 +72,16 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.forget_keys, every_seconds=60),
         ) as port:
             yield port
+
+
+def _limits(settings: Settings) -> HoldLimits:
+    return HoldLimits(
+        settings.hold_seconds,
+        settings.extended_hold_seconds,
+        settings.held_seats,
+        settings.ended_holds,
+        settings.ended_holds_seconds,
+    )
 
 
 def main() -> None:

@@ -125,8 +125,7 @@ class Shortage:
 
     `reasons` has `held`, `sold`, `blocked` or `orphan` for each seat that was asked for in vain,
     `orphans` the seats that would be left alone, `left` the number of free seats. `alternatives`
-    are the best free seats, `groups` all that are worth a look; `plan` and `prices` tell what these
-    are.
+    are the best free seats, `groups` all that are worth a look.
     """
 
     reasons: Mapping[int, str] = field(default_factory=dict)
@@ -135,12 +134,13 @@ class Shortage:
     left: int = 0
     alternatives: Sequence[int] = ()
     groups: Sequence[Sequence[int]] = ()
-    plan: Plan | None = None
-    prices: Prices = field(default_factory=Prices)
 
 
 class SeatsUnavailable(Refusal):
-    """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+    """Some of the seats are held, sold or blocked, or a single seat would be left alone.
+
+    `plan` and `prices` are those of the event: its seats are written with them.
+    """
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "SEATS_UNAVAILABLE"
@@ -148,12 +148,16 @@ class SeatsUnavailable(Refusal):
     def __init__(
         self,
         shortage: Shortage | None = None,
+        plan: Plan | None = None,
+        prices: Prices | None = None,
         *,
         violations: Sequence[Violation] = (),
         **metadata: object,
     ) -> None:
         super().__init__(violations=violations, details=None, **metadata)
         self.shortage = shortage or Shortage()
+        self.plan = plan
+        self.prices = prices or Prices()
 
 
 class HoldEnded(Refusal):

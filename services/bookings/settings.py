@@ -26,3 +26,18 @@ class Settings(settings.ServiceSettings):
 
     offer_seconds: int = Field(default=7200, ge=1)
     """How long an offer of seats to somebody from the waiting list can be accepted."""
+
+    hold_seconds: int = Field(default=600, ge=1)
+    """How long seats are held that a user has chosen."""
+
+    extended_hold_seconds: int = Field(default=1_800, ge=1)
+    """How long after it was made a hold ends for which a payment has begun."""
+
+    held_seats: int = Field(default=10, ge=1)
+    """How many seats of an event a user can hold at a time."""
+
+    ended_holds: int = Field(default=3, ge=1)
+    """After how many holds that ended without a ticket an account has to wait for the next one."""
+
+    ended_holds_seconds: int = Field(default=300, ge=1)
+    """For how long a hold of an account that has ended counts."""

@@ -4,7 +4,6 @@ from services.bookings.errors import (
     EventNotBookable,
     ScreeningNotFound,
     SeatNotFound,
-    SeatsUnavailable,
     Shortage,
 )
 from services.bookings.inventory.changes import Change, Kind
@@ -12,7 +11,7 @@ from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.seat_commands import BlockSeats, SeatsBlocked
 from services.bookings.inventory.seats import free_map
-from services.bookings.inventory.shortages import reasons
+from services.bookings.inventory.shortages import reasons, unavailable
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
 from services.bookings.seating.plan import map_of, seats_of
@@ -30,7 +29,7 @@ def block_seats(stock: Stock, command: BlockSeats, context: Context) -> Outcome:
     wanted, blocked = map_of(command.seat_ids), stock.seats.blocked
     if taken := seats_of(wanted & ~blocked & stock.seats.taken):
         shortage = Shortage(reasons(stock, taken), left=free_map(stock).bit_count())
-        return SeatsUnavailable(shortage, inventory_revision=stock.rev)
+        return unavailable(stock, shortage)
     unblock(stock, seats_of(blocked & ~wanted))
     if added := seats_of(wanted & ~blocked):
         stock.record(Change(Kind.BLOCKED, blocked=len(added), seat_ids=added))

@@ -8,7 +8,6 @@ from services.bookings.errors import (
     AlreadyBooked,
     ScreeningNotFound,
     SeatNotFound,
-    SeatsUnavailable,
     TooManyHolds,
 )
 from services.bookings.inventory.changes import Booking, Change, Kind
@@ -22,7 +21,12 @@ from services.bookings.inventory.reserving import (
 )
 from services.bookings.inventory.seat_commands import Hold, Seated
 from services.bookings.inventory.seats import free_map, total_price
-from services.bookings.inventory.shortages import shortage_of_best, shortage_of_named, stranding
+from services.bookings.inventory.shortages import (
+    shortage_of_best,
+    shortage_of_named,
+    stranding,
+    unavailable,
+)
 from services.bookings.inventory.stock import Stock
 from services.bookings.seating.choosing import Wish, choose
 from services.bookings.seating.plan import Plan, map_of, seats_of
@@ -76,7 +80,7 @@ def _hold_best(
     if chosen := choose(plan, free, wish):
         return _held(stock, command, chosen, context)
     shortage = shortage_of_best(plan, free, wish, suggests=command.suggests_alternatives)
-    return SeatsUnavailable(shortage, inventory_revision=stock.rev)
+    return unavailable(stock, shortage)
 
 
 def _hold_named(stock: Stock, plan: Plan, command: Hold, context: Context) -> Seated | Refusal:
@@ -84,10 +88,10 @@ def _hold_named(stock: Stock, plan: Plan, command: Hold, context: Context) -> Se
     free, wanted = free_map(stock), map_of(command.seat_ids)
     missing = wanted & ~free
     if missing and (command.require_all or missing == wanted):
-        return SeatsUnavailable(shortage_of_named(stock, command), inventory_revision=stock.rev)
+        return unavailable(stock, shortage_of_named(stock, command))
     chosen = seats_of(wanted & free)
     if stock.orphan_rule and (shortage := stranding(plan, free, chosen)):
-        return SeatsUnavailable(shortage, inventory_revision=stock.rev)
+        return unavailable(stock, shortage)
     return _held(stock, command, chosen, context, unavailable=seats_of(missing))
 
 

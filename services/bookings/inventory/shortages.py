@@ -3,13 +3,20 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from services.bookings.errors import Contradiction, Shortage
+from services.bookings.errors import Contradiction, SeatsUnavailable, Shortage
 from services.bookings.inventory.seat_commands import Hold
 from services.bookings.inventory.seats import free_map
 from services.bookings.inventory.stock import Stock
 from services.bookings.seating.alternatives import Alternatives, alternatives, orphaned
 from services.bookings.seating.choosing import Wish, choose
 from services.bookings.seating.plan import Plan, map_of, seats_of
+from services.bookings.seating.prices import Prices
+
+
+def unavailable(stock: Stock, shortage: Shortage) -> SeatsUnavailable:
+    """Refuses seats that cannot be had."""
+    prices = Prices(stock.price_amount_minor, stock.price_currency, stock.seat_type_prices)
+    return SeatsUnavailable(shortage, stock.plan, prices, inventory_revision=stock.rev)
 
 
 def shortage_of_named(stock: Stock, command: Hold) -> Shortage:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from boxoffice.bookings.v1 import seats_pb2
-from services.bookings.errors import SeatNotFound, SeatsUnavailable, Shortage
+from services.bookings.errors import SeatNotFound, SeatsUnavailable
 from services.bookings.seating.alternatives import Alternatives
 from services.bookings.seating.plan import Plan, seats_of
 from services.bookings.seating.prices import Prices
@@ -55,23 +55,25 @@ def explain(refusal: Refusal) -> Refusal:
     if isinstance(refusal, SeatNotFound):
         refusal.details = seats_pb2.SeatNotFoundDetails(seat_ids=refusal.seat_ids)
     elif isinstance(refusal, SeatsUnavailable):
-        refusal.details = _details(refusal.shortage)
+        refusal.details = _details(refusal)
     return refusal
 
 
-def _details(shortage: Shortage) -> seats_pb2.SeatsUnavailableDetails:
-    details = seats_pb2.SeatsUnavailableDetails(
+def _details(refusal: SeatsUnavailable) -> seats_pb2.SeatsUnavailableDetails:
+    shortage = refusal.shortage
+    found = Alternatives(shortage.alternatives, shortage.groups)
+    return seats_pb2.SeatsUnavailableDetails(
         unavailable_seat_ids=sorted(shortage.reasons),
         reasons=shortage.reasons,
         free_again_at=timestamp(shortage.free_again_at),
         orphan_seat_ids=shortage.orphans,
         left=shortage.left,
-        alternatives=seats_pb2.SeatAlternatives(),
+        alternatives=(
+            _alternatives(refusal.plan, refusal.prices, found)
+            if refusal.plan
+            else seats_pb2.SeatAlternatives()
+        ),
     )
-    if shortage.plan is not None:
-        found = Alternatives(shortage.alternatives, shortage.groups)
-        details.alternatives.CopyFrom(_alternatives(shortage.plan, shortage.prices, found))
-    return details
 
 
 def _alternatives(plan: Plan, prices: Prices, found: Alternatives) -> seats_pb2.SeatAlternatives:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from services.bookings.catalogue.plans import Plans
+from services.bookings.inventory import Inventory
 from services.bookings.seating.plan import map_of
 from services.kit.database.postgres import Pool
 from tests.services.bookings.rooms import Rooms, hall
@@ -75,3 +76,9 @@ def rooms() -> Rooms:
 def plans(pool: Pool, rooms: Rooms) -> Plans:
     """Returns the plans of those rooms."""
     return Plans(pool, rooms.fetch)
+
+
+@pytest.fixture
+def inventory(pool: Pool, plans: Plans) -> Inventory:
+    """Returns the inventory, with the plans of those rooms."""
+    return Inventory(pool, plans=plans)
