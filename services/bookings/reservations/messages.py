@@ -60,6 +60,7 @@ def booking(found: Booking | BookingDetails, event: NamedEvent) -> bookings_pb2.
         user_id=found.user_id,
         status=bookings_pb2.BookingStatus.Value(f"BOOKING_STATUS_{found.status}"),
         seat_count=found.seat_count,
+        seat_ids=found.seat_ids,
         price=money(found.price_amount_minor, found.price_currency),
         created_at=timestamp(found.created_at),
         expires_at=timestamp(found.expires_at),

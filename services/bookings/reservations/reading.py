@@ -39,6 +39,7 @@ class BookingDetails:
     event_name: str
     event_starts_at: datetime | None
     event_organizer_id: str | None
+    seat_ids: Sequence[int] = ()
 
     @property
     def event(self) -> "BookedEvent":

@@ -1,7 +1,7 @@
 -- name: get_booking
 -- Reads one booking by its number; nothing if the viewer may not see it.
 SELECT *
-FROM booking_details
+FROM shown_bookings
 WHERE id = %(id)s
     AND is_visible(
         user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
@@ -10,7 +10,7 @@ WHERE id = %(id)s
 -- name: get_booking_by_reference
 -- Reads one booking by its reference; nothing if the viewer may not see it.
 SELECT *
-FROM booking_details
+FROM shown_bookings
 WHERE reference = %(reference)s
     AND is_visible(
         user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
@@ -19,7 +19,7 @@ WHERE reference = %(reference)s
 -- name: list_bookings
 -- Lists the bookings below a number that the viewer may see, newest first.
 SELECT *
-FROM booking_details
+FROM shown_bookings
 WHERE id < %(before)s
     AND is_visible(
         user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
@@ -30,7 +30,7 @@ LIMIT %(limit)s
 -- name: list_user_bookings
 -- Lists a user's bookings below a number, newest first.
 SELECT *
-FROM booking_details
+FROM shown_bookings
 WHERE user_id = %(user_id)s
     AND id < %(before)s
 ORDER BY id DESC
@@ -39,7 +39,7 @@ LIMIT %(limit)s
 -- name: list_event_bookings
 -- Lists an event's bookings below a number that the viewer may see, newest first.
 SELECT *
-FROM booking_details
+FROM shown_bookings
 WHERE event_id = %(event_id)s
     AND id < %(before)s
     AND is_visible(
@@ -51,7 +51,7 @@ LIMIT %(limit)s
 -- name: list_own_bookings
 -- Lists a page of a user's bookings by its offset, newest first.
 SELECT *
-FROM booking_details
+FROM shown_bookings
 WHERE user_id = %(user_id)s
     AND (%(status)s::text IS NULL OR status = %(status)s)
 ORDER BY id DESC
@@ -61,6 +61,6 @@ LIMIT %(limit)s
 -- name: count_own_bookings
 -- Counts the bookings that list_own_bookings gives on all pages.
 SELECT count(*)
-FROM booking_details
+FROM shown_bookings
 WHERE user_id = %(user_id)s
     AND (%(status)s::text IS NULL OR status = %(status)s)

@@ -20,6 +20,7 @@ from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     inventory_pb2,
     inventory_pb2_grpc,
+    seats_pb2_grpc,
     waiting_list_pb2,
     waiting_list_pb2_grpc,
 )
@@ -100,6 +101,7 @@ class Running:
     batches: Any
     inventory: Any
     waiting_list: Any
+    seats: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -148,6 +150,7 @@ def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
         batch_pb2_grpc.BatchServiceStub(channel),
         inventory_pb2_grpc.InventoryServiceStub(channel),
         waiting_list_pb2_grpc.WaitingListServiceStub(channel),
+        seats_pb2_grpc.SeatsServiceStub(channel),
         catalogue,
     )
 

@@ -1,0 +1,308 @@
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import orjson
+import pytest
+from google.rpc.status_pb2 import Status
+
+from boxoffice.bookings.v1 import bookings_pb2, seats_pb2
+from boxoffice.events.v1 import events_pb2, seat_plans_pb2
+from boxoffice.rest.v1 import batch_pb2
+from services.kit.rpc.callers import Role
+from services.kit.rpc.errors import refusal_from_status
+from tests.conftest import Database
+from tests.services.batch_items import item, reason
+from tests.services.bookings.conftest import clock_forward
+from tests.services.bookings.reservations.test_servicer import Running, bookings_serving, refused
+from tests.services.bookings.rooms import PLAN_ID, hall, serialized
+from tests.services.issuer import ScriptedIssuer, account, serve_identity
+
+ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))
+EURO = {"currency": "EUR"}
+HOLD_SECONDS = 600
+
+
+@dataclass
+class Cinema:
+    """A running bookings with one screening: two rows of four seats, of which the last are VIP."""
+
+    running: Running
+    issuer: ScriptedIssuer
+
+    async def call(self, name: str, request: Any, who: str = "", role: str = Role.USER) -> Any:
+        """Calls an RPC as an account; without a token if there is none."""
+        metadata = self.issuer.bearer(who, role) if who else None
+        return await getattr(self.running.seats, name)(request, metadata=metadata)
+
+    async def hold(self, *seat_ids: int, who: str = "", **fields: Any) -> Any:
+        """Holds seats."""
+        user = {} if who else {"user_id": "guest"}
+        values: dict[str, Any] = {"screening_id": 1, "seat_ids": seat_ids, **user, **fields}
+        return await self.call("HoldSeats", seats_pb2.HoldSeatsRequest(**values), who)
+
+    async def statuses(self) -> list[str]:
+        """Lists the statuses of all seats, as they are shown."""
+        request = seats_pb2.RenderSeatMapRequest(screening_id=1)
+        rendered = await self.call("RenderSeatMap", request)
+        return [seat["status"] for seat in orjson.loads(rendered.body.data)["seats"]]
+
+    async def release(self, reservation_id: str, who: str = "") -> Any:
+        """Releases the seats of a reservation."""
+        request = seats_pb2.ReleaseSeatsRequest(reservation_id=reservation_id)
+        return await self.call("ReleaseSeats", request, who)
+
+    async def get(self, reservation_id: str, who: str = "") -> Any:
+        """Gets a reservation."""
+        request = seats_pb2.GetSeatReservationRequest(reservation_id=reservation_id)
+        return (await self.call("GetSeatReservation", request, who)).reservation
+
+    async def block(self, *seat_ids: int, who: str = OWNER, role: str = Role.ORGANIZER) -> Any:
+        """Blocks these seats and no others."""
+        request = seats_pb2.SetBlockedSeatsRequest(screening_id=1, seat_ids=seat_ids)
+        return await self.call("SetBlockedSeats", request, who, role)
+
+
+@pytest.fixture
+async def cinema(database: Database) -> AsyncIterator[Cinema]:
+    """Opens bookings beside a scripted issuer, with a screening that has an owner."""
+    issuer = ScriptedIssuer()
+    server, target = await serve_identity(issuer)
+    plan = hall(2, 4, types=["REGULAR", "REGULAR", "REGULAR", "VIP"])
+    try:
+        async with bookings_serving(database, accounts_target=target) as running:
+            running.catalogue.plans[PLAN_ID] = seat_plans_pb2.SeatPlan.FromString(serialized(plan))
+            running.catalogue.put(
+                1,
+                total_seats=8,
+                plan_id=PLAN_ID,
+                organizer_id=OWNER,
+                price={"amount_minor": 900, **EURO},
+                seat_type_prices={"VIP": {"amount_minor": 1_500, **EURO}},
+            )
+            yield Cinema(running, issuer)
+    finally:
+        await server.stop(None)
+
+
+async def test_a_hold_is_made_read_and_released(cinema: Cinema) -> None:
+    """Seats could be held at another price, for another time, or not come free."""
+    held = await cinema.hold(4, 3)
+    made = held.reservation
+    assert (list(made.seat_ids), made.user_id, made.screening_id) == ([3, 4], "guest", 1)
+    assert (made.price.amount_minor, made.price.currency) == (2_400, "EUR")
+    assert made.status == seats_pb2.SEAT_RESERVATION_STATUS_HELD
+    left = made.expires_at.ToDatetime(tzinfo=UTC) - datetime.now(UTC)
+    assert timedelta(seconds=HOLD_SECONDS - 60) < left <= timedelta(seconds=HOLD_SECONDS)
+    assert await cinema.get(made.reservation_id) == made
+    assert (await cinema.statuses())[2:5] == ["HELD", "HELD", "AVAILABLE"]
+    released = await cinema.release(made.reservation_id)
+    assert (released.result.released, released.inventory_revision) == (2, 3)
+    assert (await cinema.release(made.reservation_id)).result.released == 0
+    assert set(await cinema.statuses()) == {"AVAILABLE"}
+    status = (await cinema.get(made.reservation_id)).status
+    assert status == seats_pb2.SEAT_RESERVATION_STATUS_CANCELLED
+
+
+async def test_a_refusal_explains_and_suggests(cinema: Cinema) -> None:
+    """A refused user could not see which seat is in the way, until when, and what to take."""
+    other = (await cinema.hold(2, user_id="bob")).reservation
+    refusal = await refused(cinema.hold(2, 3))
+    details: Any = refusal.details
+    assert (refusal.code, refusal.reason) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "SEATS_UNAVAILABLE",
+    )
+    assert refusal.metadata == {"inventory_revision": "2"}
+    assert list(details.unavailable_seat_ids) == [2]
+    assert dict(details.reasons) == {2: "held"}
+    assert (details.free_again_at, details.left) == (other.expires_at, 7)
+    groups = [[seat.seat_id for seat in pair.seats] for pair in details.alternatives.pairs]
+    assert groups
+    assert all(2 not in group and 3 not in group for group in groups)
+    assert [seat.seat_id for seat in details.alternatives.seats] == groups[0]
+    prices = {
+        seat.type: seat.price.amount_minor
+        for pair in details.alternatives.pairs
+        for seat in pair.seats
+    }
+    assert prices == {"REGULAR": 900, "VIP": 1_500}
+    refusal = await refused(cinema.hold(2, 3, suggest_alternatives=False))
+    details = refusal.details
+    assert not details.alternatives.seats
+
+
+async def test_seats_that_are_sold_or_blocked_are_not_free_again(cinema: Cinema) -> None:
+    """A user could wait for a seat that does not come free."""
+    await cinema.block(1)
+    request = bookings_pb2.ReserveRequest(event_id=1, user_id="bob")
+    booking = (await cinema.running.bookings.Reserve(request)).reservation
+    sold = next(n for n, status in enumerate(await cinema.statuses(), 1) if status == "SOLD")
+    refusal = await refused(cinema.hold(1, sold))
+    details: Any = refusal.details
+    assert dict(details.reasons) == {1: "blocked", sold: "sold"}
+    assert not details.HasField("free_again_at")
+    named = bookings_pb2.GetBookingRequest(booking_id=booking.booking_id)
+    found = (await cinema.running.bookings.GetBooking(named)).booking
+    assert list(found.seat_ids) == [sold]
+
+
+async def test_a_repeated_key_gets_the_same_bytes(cinema: Cinema) -> None:
+    """A repeated request could hold twice, or suggest other seats at other prices than before."""
+    await cinema.hold(2)
+    sent = [
+        seats_pb2.HoldSeatsRequest(
+            screening_id=1, user_id="ada", seat_ids=seat_ids, request_id=f"key-{seat_ids[0]}"
+        )
+        for seat_ids in ([2, 3], [5, 6])
+    ]
+    first = await in_a_batch(cinema, *sent)
+    await cinema.hold(7, 8, user_id="bob")
+    await cinema.running.apply(
+        cinema.running.catalogue.put(
+            1, 8, revision=2, plan_id=PLAN_ID, price={"amount_minor": 5, **EURO}
+        )
+    )
+    again = await in_a_batch(cinema, *sent)
+    response = seats_pb2.HoldSeatsResponse
+    assert [reason(result) for result in again] == ["SEATS_UNAVAILABLE", ""]
+    was, refusal = (refusal_from_status(Status.FromString(one[0].error)) for one in (first, again))
+    assert was is not None
+    assert refusal is not None
+    assert refusal.details == was.details
+    assert refusal.metadata == {**was.metadata, "replayed": "true"}
+    assert response.FromString(again[1].response).reservation == (
+        response.FromString(first[1].response).reservation
+    )
+
+
+async def test_what_is_free_is_held_if_not_all_is_required(cinema: Cinema) -> None:
+    """A party that takes what is left could get nothing, or a seat that somebody has."""
+    await cinema.hold(2, user_id="bob")
+    made = (await cinema.hold(1, 2, 3, require_all=False)).reservation
+    assert (list(made.seat_ids), list(made.unavailable_seat_ids)) == ([1, 3], [2])
+    refusal = await refused(cinema.hold(1, 2, require_all=False))
+    assert refusal.reason == "SEATS_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("best", "seat_ids"),
+    [
+        ({"count": 2}, [1, 2]),
+        ({"count": 2, "type": "VIP", "adjacent": False}, [4, 8]),
+        ({"count": 1, "section": "Stalls", "type": "VIP"}, [4]),
+    ],
+)
+async def test_the_best_seats_are_as_they_are_wanted(
+    cinema: Cinema, best: dict[str, Any], seat_ids: list[int]
+) -> None:
+    """Somebody could get the best seats of another kind."""
+    assert list((await cinema.hold(best=best)).reservation.seat_ids) == seat_ids
+
+
+async def test_all_holds_of_a_user_are_released(cinema: Cinema) -> None:
+    """Leaving could keep seats, or free those of others."""
+    for seat_id in (1, 3):
+        await cinema.hold(seat_id, user_id="ada")
+    await cinema.hold(5, user_id="bob")
+    request = seats_pb2.ReleaseUserSeatsRequest(screening_id=1, user_id="ada")
+    assert (await cinema.call("ReleaseUserSeats", request)).result.released == 2
+    assert (await cinema.call("ReleaseUserSeats", request)).result.released == 0
+    assert [n for n, status in enumerate(await cinema.statuses(), 1) if status == "HELD"] == [5]
+
+
+async def test_a_hold_that_has_ended_frees_its_seats_at_once(
+    cinema: Cinema, database: Database
+) -> None:
+    """A seat must be free to the second, whether or not the sweeper has come by."""
+    made = (await cinema.hold(1)).reservation
+    clock_forward(database, seconds=HOLD_SECONDS + 1)
+    assert (await cinema.statuses())[0] == "AVAILABLE"
+    status = (await cinema.get(made.reservation_id)).status
+    assert status == seats_pb2.SEAT_RESERVATION_STATUS_EXPIRED
+    assert list((await cinema.hold(1, user_id="bob")).reservation.seat_ids) == [1]
+
+
+async def test_suggestions_are_free_seats(cinema: Cinema) -> None:
+    """A suggested seat could be taken, or be one that was asked for."""
+    await cinema.hold(2, 3)
+    request = seats_pb2.SuggestSeatsRequest(screening_id=1, seat_ids=[2, 3], prefer_pairs=True)
+    response = await cinema.call("SuggestSeats", request)
+    groups = [[seat.seat_id for seat in pair.seats] for pair in response.alternatives.pairs]
+    assert groups == [[5, 6], [7, 8], [6, 7]]
+    assert response.inventory_revision == 2
+    request.prefer_pairs, request.count = False, 1
+    response = await cinema.call("SuggestSeats", request)
+    assert len(response.alternatives.seats) == 1
+    assert not response.alternatives.pairs
+    request.seat_ids.append(9)
+    refusal = await refused(cinema.call("SuggestSeats", request))
+    details: Any = refusal.details
+    assert (refusal.reason, list(details.seat_ids)) == ("SEAT_NOT_FOUND", [9])
+
+
+async def test_what_is_no_screening_is_not_found(cinema: Cinema) -> None:
+    """An event without seats, a draft and an unknown number must look alike."""
+    cinema.running.catalogue.put(2)
+    draft = events_pb2.EVENT_STATUS_DRAFT
+    cinema.running.catalogue.put(3, 8, plan_id=PLAN_ID, status=draft, organizer_id=OWNER)
+    for screening in (2, 3, 4):
+        user: dict[str, Any] = {"screening_id": screening, "user_id": "ada"}
+        for name, request in (
+            ("HoldSeats", seats_pb2.HoldSeatsRequest(**user, seat_ids=[1])),
+            ("ReleaseUserSeats", seats_pb2.ReleaseUserSeatsRequest(**user)),
+            ("RenderSeatMap", seats_pb2.RenderSeatMapRequest(screening_id=screening)),
+            ("RenderFreeSeats", seats_pb2.RenderFreeSeatsRequest(screening_id=screening)),
+            ("GetSeatMap", seats_pb2.GetSeatMapRequest(screening_id=screening)),
+            ("SuggestSeats", seats_pb2.SuggestSeatsRequest(screening_id=screening, seat_ids=[1])),
+            ("SetBlockedSeats", seats_pb2.SetBlockedSeatsRequest(screening_id=screening)),
+        ):
+            refusal = await refused(cinema.call(name, request))
+            assert (refusal.reason, refusal.metadata) == ("SCREENING_NOT_FOUND", {}), name
+    request = seats_pb2.RenderSeatMapRequest(screening_id=3)
+    assert (await cinema.call("RenderSeatMap", request, OWNER, Role.ORGANIZER)).body.data
+
+
+async def test_a_reservation_of_an_account_is_no_secret_of_others(cinema: Cinema) -> None:
+    """Who guesses or finds an id must not release the seats of an account."""
+    made = (await cinema.hold(1, who=ADA)).reservation
+    for call in (cinema.get, cinema.release):
+        for who in ("", BOB):
+            assert (await refused(call(made.reservation_id, who))).reason == (
+                "RESERVATION_NOT_FOUND"
+            )
+    assert (await cinema.get(made.reservation_id, ADA)).user_id == ADA
+    assert (await cinema.release(made.reservation_id, ADA)).result.released == 1
+    assert (await refused(cinema.get(str(uuid4())))).reason == "RESERVATION_NOT_FOUND"
+
+
+async def test_only_who_owns_a_screening_blocks_seats(cinema: Cinema) -> None:
+    """Anybody could keep seats from all others."""
+    for who, code in ((BOB, "PERMISSION_DENIED"), ("", "UNAUTHENTICATED")):
+        assert (await refused(cinema.block(1, who=who))).reason == code
+    assert list((await cinema.block(3, 1)).blocked_seats.seat_ids) == [1, 3]
+    assert list((await cinema.block(3, who=ADMIN, role=Role.ADMIN)).blocked_seats.seat_ids) == [3]
+    await cinema.hold(1)
+    refusal = await refused(cinema.block(1))
+    details: Any = refusal.details
+    assert (refusal.reason, dict(details.reasons)) == ("SEATS_UNAVAILABLE", {1: "held"})
+    assert (await cinema.statuses())[:3] == ["HELD", "AVAILABLE", "BLOCKED"]
+
+
+async def test_a_map_as_a_message_has_the_same_seats(cinema: Cinema) -> None:
+    """A client of gRPC could see other seats than one of HTTP."""
+    await cinema.hold(2)
+    response = await cinema.call("GetSeatMap", seats_pb2.GetSeatMapRequest(screening_id=1))
+    names = [seats_pb2.SeatStatus.Name(seat.status) for seat in response.seat_map.seats]
+    assert [name.removeprefix("SEAT_STATUS_") for name in names] == await cinema.statuses()
+
+
+async def in_a_batch(
+    cinema: Cinema, *requests: seats_pb2.HoldSeatsRequest
+) -> list[batch_pb2.BatchResult]:
+    """Sends requests as the gateway does."""
+    sent = batch_pb2.BatchRequest(items=map(item, requests))
+    return list((await cinema.running.batches.Batch(sent)).results)
