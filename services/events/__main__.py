@@ -39,6 +39,7 @@ from services.kit.server.service import Service, run
 RESPONSES = {
     **events_messages.RESPONSES,
     **movies_messages.RESPONSES,
+    **screenings_messages.RESPONSES,
     **theaters_messages.RESPONSES,
     **screenings_messages.RESPONSES,
 }
