@@ -42,11 +42,12 @@ AS $$
     )
     SELECT coalesce(
         bool_and(
-            claimed.holder IS NOT NULL
-            AND claimed.holder = coalesce(booked.holder, 0)
-            AND claimed.holder = replayed.holder
-            AND mapped.is_sold = coalesce(booked.is_sold, false)
-            AND mapped.is_blocked = (claimed.holder = 0)
+            (
+                claimed.holder = coalesce(booked.holder, 0)
+                AND claimed.holder = replayed.holder
+                AND mapped.is_sold = coalesce(booked.is_sold, false)
+                AND mapped.is_blocked = (claimed.holder = 0)
+            ) IS TRUE
         ),
         true
     )

@@ -20,6 +20,7 @@ from services.bookings.inventory.commands import (
 )
 from services.bookings.inventory.decide import decide
 from services.bookings.inventory.identities import Identities
+from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
@@ -32,10 +33,13 @@ IDS_AT_ONCE = 1_000
 class Memory:
     """Stocks of which everything is loaded, and a clock that a test moves."""
 
-    def __init__(self, *states: EventState, offer_seconds: int = 7_200) -> None:
+    def __init__(
+        self, *states: EventState, offer_seconds: int = 7_200, plans: Plans | None = None
+    ) -> None:
         self.now = NOW
         self.stocks: dict[int, Stock] = {}
         self._offer_seconds = offer_seconds
+        self._plans = plans or NoPlans()
         self._numbers = itertools.count(1)
         for state in states:
             self.apply(state)
@@ -45,7 +49,8 @@ class Memory:
         for stock in self.stocks.values():
             _look_up(stock, self.now)
         fresh = Identities(itertools.islice(self._numbers, IDS_AT_ONCE))
-        outcomes = decide(self.stocks, commands, Context(self.now, fresh, self._offer_seconds))
+        context = Context(self.now, fresh, self._offer_seconds, self._plans)
+        outcomes = decide(self.stocks, commands, context)
         for stock in self.stocks.values():
             _note_blocked(stock, self.now)
             expect_sound(stock)

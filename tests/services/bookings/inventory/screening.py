@@ -69,7 +69,8 @@ def given_twice(database: Database) -> list[int]:
     return [seat_id for (seat_id,) in rows]
 
 
-def as_owner(database: Database, statement: str) -> None:
-    """Changes rows by hand, as no service would."""
+def as_owner(database: Database, statement: str) -> list[tuple[object, ...]]:
+    """Does what no service would; returns the rows, if there are any."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
-        connection.execute(statement.encode())
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,251 @@
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from services.bookings.errors import SeatsUnavailable, Shortage
+from services.bookings.inventory.commands import Apply, Booked, Outcome, Reserve
+from services.bookings.inventory.seat_commands import (
+    BlockSeats,
+    Confirm,
+    Extend,
+    Hold,
+    Release,
+    Released,
+    ReleaseUser,
+    Seated,
+)
+from services.bookings.seating.choosing import Wish
+from tests.services.bookings.asking import GUEST
+from tests.services.bookings.inventory.rules import NOW, Memory, party
+from tests.services.bookings.inventory.screening import held, hold, plans_of, room, screening
+
+HALL = room(rows=2, seats=5)
+MINUTE = 60
+
+
+@pytest.fixture
+def memory() -> Memory:
+    """Returns a screening in a room of two rows of five seats."""
+    return Memory(screening(HALL), plans=plans_of(HALL))
+
+
+def best(user: str, count: int, **wishes: object) -> Hold:
+    """Asks for the best seats, as anybody."""
+    return Hold(1, user, best=Wish(count, **wishes), viewer=GUEST)  # type: ignore[arg-type]
+
+
+def seated(outcome: Outcome) -> Seated:
+    """Returns seats that were given."""
+    assert isinstance(outcome, Seated), outcome
+    return outcome
+
+
+def shortage(outcome: Outcome) -> Shortage:
+    """Returns why seats cannot be had."""
+    assert isinstance(outcome, SeatsUnavailable), outcome
+    return outcome.shortage
+
+
+def seats_of(outcome: Outcome) -> Sequence[int]:
+    """Returns the seats of a booking that lasts."""
+    assert isinstance(outcome, Booked), outcome
+    return outcome.booking.seat_ids
+
+
+def test_all_seats_are_held_or_none(memory: Memory) -> None:
+    """A family would be split because one of its seats was gone."""
+    [first] = memory.decide(hold("ada", 2, 3))
+    assert held(first) == (2, 3)
+    assert seated(first).booking.expires_at == NOW + timedelta(minutes=10)
+    [refused] = memory.decide(hold("bob", 3, 4))
+    assert shortage(refused).reasons == {3: "held"}
+    [partly] = memory.decide(hold("bob", 3, 4, require_all=False))
+    assert (held(partly), seated(partly).unavailable) == ((4,), [3])
+
+
+def test_a_refusal_names_reasons_the_time_and_seats_to_have_instead(memory: Memory) -> None:
+    """The buyer would have to guess what to try next, and when to come back."""
+    [first] = memory.decide(hold("ada", 1, 2))
+    memory.pass_by(seconds=MINUTE)
+    memory.decide(hold("bob", 3), BlockSeats(1, (5,)))
+    [refused] = memory.decide(hold("cy", 2, 3))
+    found = shortage(refused)
+    assert found.reasons == {2: "held", 3: "held"}
+    assert found.free_again_at == NOW + timedelta(minutes=11)
+    assert found.left == 6
+    assert list(found.alternatives) == list(found.groups[0])
+    assert not {1, 2, 3, 5}.intersection(*found.groups)
+    memory.decide(Confirm(1, seated(first).booking.id))
+    [refused] = memory.decide(hold("cy", 2, 3, 5, suggests_alternatives=False))
+    found = shortage(refused)
+    assert found.reasons == {2: "sold", 3: "held", 5: "blocked"}
+    assert (found.free_again_at, found.alternatives, found.groups) == (None, (), ())
+
+
+def test_a_choice_that_strands_a_seat_is_refused_where_the_event_says_so() -> None:
+    """Single seats are left over in a full house that nobody buys."""
+    memory = Memory(screening(HALL, orphan_rule=True), plans=plans_of(HALL))
+    [refused] = memory.decide(hold("ada", 2, 3))
+    found = shortage(refused)
+    assert found.reasons == {2: "orphan", 3: "orphan"}
+    assert (found.orphans, found.alternatives) == ([1], [1, 2])
+    [accepted] = memory.decide(hold("ada", 1, 2))
+    assert held(accepted) == (1, 2)
+
+
+def test_best_seats_strand_nobody_and_are_apart_only_if_allowed(memory: Memory) -> None:
+    """Buyers who let the room choose would sit at the edge, apart, or beside a seat left alone."""
+    first, second, third = memory.decide(best("ada", 3), best("bob", 3), best("cy", 3))
+    assert (held(first), held(second)) == ((1, 2, 3), (6, 7, 8))
+    found = shortage(third)
+    assert (found.reasons, found.left, list(found.alternatives)) == ({}, 4, [4, 5, 9])
+    [apart] = memory.decide(best("cy", 3, adjacent=False))
+    assert held(apart) == (4, 5, 9)
+
+
+def test_everything_that_books_gets_the_best_seats_that_are_left(memory: Memory) -> None:
+    """Seats of a screening would be counted as sold, and given to somebody else."""
+    reserved, made = memory.decide(Reserve(1, "ada", viewer=GUEST), party("bob", 4))
+    assert (seats_of(reserved), seats_of(made)) == ((3,), (6, 7, 8, 9))
+    [last] = memory.decide(party("cy", 5))
+    assert seats_of(last) == (1, 2, 4, 5, 10)
+
+
+def test_who_waits_gets_the_seats_that_come_free(memory: Memory) -> None:
+    """P12: no party waits while enough seats are free, together or not."""
+    [first, *_] = memory.decide(hold("ada", 1, 2), party("bob", 8))
+    assert memory.book("cy", "dee", seats=1) == [1, 2]
+    assert memory.told(hold("eve", 1)) == ["SOLD_OUT"]
+    [released] = memory.decide(Release(1, seated(first).booking.id))
+    assert isinstance(released, Released)
+    assert (released.seat_count, released.served) == (2, 2)
+    given = [memory.stocks[1].live_of(user)[0].seat_ids for user in ("cy", "dee")]
+    assert given == [(2,), (1,)]
+
+
+def test_blocked_seats_are_for_nobody_until_they_are_unblocked(memory: Memory) -> None:
+    """An organizer keeps seats for a camera: nobody may be given them, however few are left."""
+    memory.decide(BlockSeats(1, (1, 2, 3, 4, 5)))
+    assert memory.told(party("ada", 5)) == ["BOOKED"]
+    assert memory.book("bob") == [1]
+    assert memory.stocks[1].free == 0
+    memory.decide(BlockSeats(1, (2, 3, 4, 5)))
+    assert memory.stocks[1].live_of("bob")[0].seat_ids == (1,)
+    [refused] = memory.decide(BlockSeats(1, (1, 6)))
+    assert shortage(refused).reasons == {1: "sold", 6: "sold"}
+
+
+def test_releasing_again_frees_nothing_and_a_sold_seat_is_not_released(memory: Memory) -> None:
+    """A retry would free the seats of whoever has them by now."""
+    first, _, third = memory.decide(hold("ada", 1), hold("ada", 2), hold("ada", 3))
+    memory.decide(Confirm(1, seated(third).booking.id))
+    number = seated(first).booking.id
+    freed, again = memory.decide(Release(1, number), Release(1, number))
+    assert [getattr(each, "seat_count", None) for each in (freed, again)] == [1, 0]
+    assert memory.told(Release(1, seated(third).booking.id)) == ["INVALID_TRANSITION"]
+    [rest] = memory.decide(ReleaseUser(1, "ada", GUEST))
+    assert isinstance(rest, Released)
+    assert (rest.seat_count, memory.has("ada")) == (1, ["CONFIRMED"])
+    assert memory.told(Release(1, 999)) == ["RESERVATION_NOT_FOUND"]
+
+
+@pytest.mark.parametrize("command", [Confirm, Extend])
+def test_a_hold_is_kept_until_the_moment_it_ends(
+    memory: Memory, command: type[Confirm | Extend]
+) -> None:
+    """At its end a seat is free to the second, so nobody may confirm or extend it any longer."""
+    early, late = memory.decide(hold("ada", 1), hold("bob", 2))
+    memory.pass_by(seconds=10 * MINUTE - 0.001)
+    assert memory.told(command(1, seated(early).booking.id)) == ["SEATED"]
+    memory.pass_by(seconds=0.001)
+    taken, ended = memory.decide(hold("cy", 2), command(1, seated(late).booking.id))
+    assert held(taken) == (2,)
+    assert getattr(ended, "reason", None) == "HOLD_EXPIRED"
+
+
+def test_a_hold_is_extended_once_to_half_an_hour(memory: Memory) -> None:
+    """Somebody who pays would lose the seats, or keep them for ever without paying."""
+    [made] = memory.decide(hold("ada", 1))
+    memory.pass_by(seconds=9 * MINUTE)
+    extend = Extend(1, seated(made).booking.id)
+    first, again = memory.decide(extend, extend)
+    assert seated(first).booking.expires_at == NOW + timedelta(minutes=30)
+    assert (seated(again).changed, seated(again).booking) == (False, seated(first).booking)
+    memory.pass_by(seconds=21 * MINUTE)
+    assert memory.told(hold("bob", 1)) == ["SEATED"]
+
+
+def test_a_user_holds_ten_seats_of_an_event_at_most(memory: Memory) -> None:
+    """One user could lock a whole room, hold by hold."""
+    first, *_ = memory.decide(hold("ada", 1, 2, 3, 4, 5), hold("ada", 6, 7, 8, 9))
+    assert memory.told(hold("ada", 10, 1)) == ["RATE_LIMITED"]
+    memory.decide(Confirm(1, seated(first).booking.id))
+    assert memory.told(hold("ada", 10)) == ["SEATED"]
+
+
+@pytest.mark.parametrize(("user", "told"), [("acct_jo", "RATE_LIMITED"), ("jo", "SEATED")])
+def test_an_account_that_lets_holds_end_has_to_wait(memory: Memory, user: str, told: str) -> None:
+    """An account could keep the best seats from all others; a bare name proves nobody guilty."""
+    for _ in range(3):
+        [made] = memory.decide(hold(user, 1))
+        memory.decide(Release(1, seated(made).booking.id))
+    assert memory.told(hold(user, 1)) == [told]
+    memory.pass_by(seconds=5 * MINUTE)
+    assert memory.told(hold(user, 2)) == ["SEATED"]
+
+
+def test_seats_cost_what_their_type_does(memory: Memory) -> None:
+    """A seat would be sold for the price of another type, or for one that has changed since."""
+    prices = {"REGULAR": 900}
+    memory.apply(
+        screening(
+            HALL, rev=2, price_amount_minor=1_200, price_currency="EUR", seat_type_prices=prices
+        )
+    )
+    made, booked = memory.decide(hold("ada", 1, 2), party("bob", 3))
+    memory.apply(screening(HALL, rev=3, price_amount_minor=5, price_currency="EUR"))
+    [confirmed] = memory.decide(Confirm(1, seated(made).booking.id))
+    assert seated(confirmed).booking.price_amount_minor == 1_800
+    assert isinstance(booked, Booked)
+    assert booked.booking.price_amount_minor == 2_700
+
+
+def test_another_room_is_possible_until_something_was_booked() -> None:
+    """Bookings would name seats that are somebody else's, or none, in the new room."""
+    small = room(rows=1, seats=3, plan_id=2)
+    memory = Memory(screening(HALL), plans=plans_of(HALL, small))
+    memory.decide(BlockSeats(1, (1, 10)))
+    assert memory.apply(screening(small, rev=2)).verdict == "APPLIED"
+    assert (memory.stocks[1].capacity, memory.stocks[1].blocked) == (3, 0)
+    [made] = memory.decide(hold("ada", 1, 2, 3))
+    memory.decide(Release(1, seated(made).booking.id))
+    judgement = memory.apply(screening(HALL, rev=3))
+    assert (judgement.verdict, judgement.refusal) == ("REFUSED", "INVALID_TRANSITION")
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (hold("ada", 11), "SEAT_NOT_FOUND"),
+        (best("ada", 1, section="Nowhere"), "SEAT_NOT_FOUND"),
+        (BlockSeats(1, (11,)), "SEAT_NOT_FOUND"),
+        (hold("ada", 1, event_id=2), "SCREENING_NOT_FOUND"),
+        (ReleaseUser(2, "ada"), "SCREENING_NOT_FOUND"),
+        (Confirm(1, 999), "RESERVATION_NOT_FOUND"),
+    ],
+)
+def test_what_is_not_there_is_not_found(command: Hold, reason: str) -> None:
+    """A seat of nowhere would be sold, or an event without seats be taken for one with seats."""
+    plain = screening(HALL, 2, plan_id=None)
+    memory = Memory(screening(HALL), plain, plans=plans_of(HALL))
+    assert memory.told(command) == [reason]
+
+
+def test_a_cancelled_screening_frees_all_and_gives_nothing(memory: Memory) -> None:
+    """Seats of a screening that is called off would still be sold."""
+    [made] = memory.decide(hold("ada", 1))
+    memory.decide(Apply(screening(HALL, rev=2, status="CANCELLED")))
+    assert memory.told(
+        hold("bob", 2), Confirm(1, seated(made).booking.id), BlockSeats(1, (3,))
+    ) == ["EVENT_NOT_BOOKABLE", "HOLD_EXPIRED", "EVENT_NOT_BOOKABLE"]

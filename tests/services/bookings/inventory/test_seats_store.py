@@ -1,0 +1,188 @@
+"""Assigned seats in the real tables: ended holds, large rooms, plans, closing, falsified rows."""
+
+import asyncio
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from services.bookings.errors import SeatsUnavailable
+from services.bookings.inventory import Inventory, needs
+from services.bookings.inventory.commands import Apply, Book, Freeze, Reserve, Waiting
+from services.bookings.inventory.plans import NoPlans
+from services.bookings.inventory.seat_commands import BlockSeats, Confirm, Release, Seated
+from services.bookings.seating.plan import Plan
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Internal, Unavailable
+from tests.conftest import Database
+from tests.services.bookings.asking import GUEST
+from tests.services.bookings.conftest import clock_forward, drift
+from tests.services.bookings.inventory.screening import (
+    as_owner,
+    ask,
+    given_twice,
+    held,
+    hold,
+    plans_of,
+    room,
+    screening,
+)
+
+HALL = room(rows=10, seats=60)
+LARGE = room(rows=30, seats=100, plan_id=2)
+
+
+@pytest.fixture
+def inventory(pool: Pool) -> Inventory:
+    """Returns an inventory that has the plans of two rooms."""
+    return Inventory(pool, plans=plans_of(HALL, LARGE), closing_chunk=7)
+
+
+class SlowPlans:
+    """Plans that are loaded one day, and the ids that were asked for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.asked: list[int] = []
+        self.may_load = asyncio.Event()
+        self._plan = plan
+
+    def loaded(self, plan_id: int) -> Plan | None:
+        """Returns the plan once it is loaded."""
+        return self._plan if self.may_load.is_set() and plan_id == self._plan.id else None
+
+    async def load(self, plan_id: int) -> None:
+        """Waits until the plan may be loaded."""
+        self.asked.append(plan_id)
+        await self.may_load.wait()
+
+
+async def test_a_seat_is_free_the_moment_its_hold_ends(
+    inventory: Inventory, database: Database
+) -> None:
+    """A seat that nobody has would be refused until a worker comes by."""
+    await ask(inventory, Apply(screening(HALL)), hold("ada", 1, 2))
+    [refused] = await ask(inventory, hold("bob", 2, 3))
+    assert isinstance(refused, SeatsUnavailable)
+    clock_forward(database, seconds=600)
+    [taken] = await ask(inventory, hold("bob", 2, 3))
+    assert held(taken) == (2, 3)
+    assert drift(database) == []
+
+
+async def test_a_thousand_holds_that_end_at_once_hold_nobody_up(
+    inventory: Inventory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are ended a few at a time: those in the way first, and nobody is refused meanwhile."""
+    monkeypatch.setattr(needs, "ENDED_AT_ONCE", 20)
+    wanted = [hold(f"user-{seat_id}", seat_id) for seat_id in range(1, 601)]
+    await ask(inventory, Apply(screening(HALL)), *wanted)
+    clock_forward(database, seconds=600)
+    [in_the_way] = await ask(inventory, hold("ada", 300, 301))
+    assert held(in_the_way) == (300, 301)
+    assert 500 < _held_seats(database) < 600
+    [party] = await ask(inventory, Reserve(1, "bob", 100, viewer=GUEST))
+    assert not isinstance(party, Exception)
+    [booked] = await ask(inventory, Book(1, "cy", 498, GUEST))
+    assert not isinstance(booked, Waiting)
+    assert _held_seats(database) == 2
+    assert drift(database) == []
+
+
+def _held_seats(database: Database) -> int:
+    with psycopg.connect(database.owner_dsn) as connection:
+        [(held,)] = connection.execute("SELECT held FROM bookings.inventory").fetchall()
+    return int(held)
+
+
+async def test_seats_of_a_large_room_are_kept_block_by_block(
+    inventory: Inventory, database: Database
+) -> None:
+    """A seat beyond the first block would be taken for one of the first."""
+    seat_ids = (1_024, 1_025, 2_048, 2_049, 3_000)
+    await ask(inventory, Apply(screening(LARGE)), hold("ada", *seat_ids))
+    [refused] = await ask(inventory, hold("bob", *seat_ids, suggests_alternatives=False))
+    assert isinstance(refused, SeatsUnavailable)
+    assert set(refused.shortage.reasons) == set(seat_ids)
+    [others] = await ask(inventory, hold("bob", 1, 1_023, 1_026, 2_047, 2_999))
+    assert held(others) == (1, 1_023, 1_026, 2_047, 2_999)
+    await ask(inventory, BlockSeats(1, (2, 3_000 - 2)))
+    assert drift(database) == []
+
+
+async def test_a_plan_that_is_not_in_memory_is_loaded_outside_any_transaction(
+    pool: Pool, database: Database
+) -> None:
+    """A plan takes long to load: all other bookings of the process would wait for it."""
+    plans = SlowPlans(HALL)
+    inventory = Inventory(pool, plans=plans)
+    applied = asyncio.create_task(ask(inventory, Apply(screening(HALL))))
+    [refused] = await ask(inventory, Apply(replace(screening(HALL, 2), plan_id=None)))
+    assert not isinstance(refused, Exception)
+    assert not applied.done()
+    plans.may_load.set()
+    await applied
+    [taken] = await ask(inventory, hold("ada", 1))
+    assert held(taken) == (1,)
+    assert plans.asked == [HALL.id]
+    assert drift(database) == []
+
+
+async def test_a_plan_that_cannot_be_had_spoils_no_other_ask(
+    pool: Pool, inventory: Inventory
+) -> None:
+    """A batch would be refused because events is away, and one of its screenings is new here."""
+    await ask(inventory, Apply(screening(HALL)), Apply(screening(HALL, 2, plan_id=None)))
+    lost, booked = await ask(
+        Inventory(pool, plans=NoPlans()), hold("ada", 1), Reserve(2, "ada", viewer=GUEST)
+    )
+    assert isinstance(lost, Unavailable)
+    assert not isinstance(booked, Exception)
+    [frozen] = await ask(Inventory(pool), Freeze(1, "COUNTERS"))
+    assert not isinstance(frozen, Exception)
+
+
+async def test_closing_a_screening_forgets_who_had_its_seats(
+    inventory: Inventory, database: Database
+) -> None:
+    """Claims of what is over would stay for ever; an event with many seats is cleared in chunks."""
+    await ask(
+        inventory,
+        Apply(screening(HALL)),
+        *(hold(f"user-{first}", first, first + 1) for first in range(1, 40, 2)),
+        BlockSeats(1, (59, 60)),
+        Apply(screening(HALL, rev=2, status="CANCELLED")),
+    )
+    chunks = 0
+    while await inventory.close_chunk():
+        chunks += 1
+    assert chunks > 5
+    with psycopg.connect(database.owner_dsn) as connection:
+        for table in ("seat_claims", "seat_blocks"):
+            assert connection.execute(f"SELECT FROM bookings.{table}").fetchall() == []
+    assert drift(database) == []
+
+
+@pytest.mark.parametrize(
+    "falsified",
+    [
+        "UPDATE seat_claims SET booking_id = NULL WHERE seat_id = 1",
+        "UPDATE seat_claims SET booking_id = 999 WHERE seat_id = 1",
+        "INSERT INTO seat_claims VALUES (1, 3, 999)",
+        "DELETE FROM seat_blocks",
+    ],
+)
+async def test_seats_that_were_falsified_are_given_to_nobody(
+    inventory: Inventory, database: Database, falsified: str
+) -> None:
+    """Whatever somebody does to the tables, a seat does not get a second holder."""
+    _, first = await ask(inventory, Apply(screening(HALL)), hold("ada", 1, 2))
+    assert isinstance(first, Seated)
+    as_owner(database, falsified)
+    outcomes = [
+        *(await ask(inventory, hold("bob", 1))),
+        *(await ask(inventory, hold("cy", 3))),
+        *(await ask(inventory, Release(1, first.booking.id))),
+        *(await ask(inventory, Confirm(1, first.booking.id))),
+    ]
+    assert any(isinstance(outcome, Internal) for outcome in outcomes)
+    assert given_twice(database) == []
