@@ -65,7 +65,8 @@ async def lock_rooms(connection: Connection, room_ids: Iterable[int]) -> Mapping
     """Locks rooms until the transaction ends; raises RoomNotFound."""
     wanted = set(room_ids)
     cursor = connection.cursor(row_factory=class_row(Room))
-    await cursor.execute(SQL["lock_rooms"], {"room_ids": list(wanted)})
+    await connection.execute(SQL["lock_rooms"], {"room_ids": list(wanted)})
+    await cursor.execute(SQL["get_rooms"], {"room_ids": list(wanted)})
     rooms = {room.id: room for room in await cursor.fetchall()}
     if rooms.keys() != wanted:
         raise RoomNotFound

@@ -2,14 +2,21 @@
 -- Waits for rooms and locks them, in the order of their ids: events of a room are placed one after
 -- another. Without the lock two of them, each waiting for the other's slot, would deadlock.
 SELECT
+FROM rooms
+WHERE id = ANY (%(room_ids)s)
+ORDER BY id
+FOR NO KEY UPDATE
+
+-- name: get_rooms
+-- Reads rooms. Run after lock_rooms: its snapshot must be younger, to have a plan that a room got
+-- while its lock was waited for.
+SELECT
     rooms.id,
     rooms.plan_id,
     seat_plans.seat_count
 FROM rooms
 JOIN seat_plans ON seat_plans.id = rooms.plan_id
 WHERE rooms.id = ANY (%(room_ids)s)
-ORDER BY rooms.id
-FOR NO KEY UPDATE OF rooms
 
 -- name: lock_movie
 -- Finds a movie, even a deleted one, and keeps it as it is until the transaction ends.

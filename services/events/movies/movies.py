@@ -10,7 +10,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from services.events.errors import MovieNotFound, VersionMismatch
+from services.events.errors import InvalidTransition, MovieNotFound, VersionMismatch
 from services.events.idempotency import Idempotency, Replayed
 from services.events.movies import words
 from services.kit.database import queries
@@ -98,7 +98,11 @@ class Movies:
         return await self._idempotency.run(change.key, partial(_update, change=change))
 
     async def delete(self, change: Change) -> DeletedMovie | Replayed:
-        """Deletes a movie for good; raises MovieNotFound and VersionMismatch."""
+        """Deletes a movie for good.
+
+        Raises MovieNotFound, VersionMismatch, and InvalidTransition while screenings of it are to
+        come.
+        """
         return await self._idempotency.run(change.key, partial(_delete, change=change))
 
 
@@ -129,6 +133,8 @@ async def _update(connection: Connection, *, change: Change) -> Movie:
 async def _delete(connection: Connection, *, change: Change) -> DeletedMovie:
     movie = await _lock(connection, change)
     values = {"movie_id": movie.id}
+    if await (await connection.execute(SQL["get_screening_to_come"], values)).fetchone():
+        raise InvalidTransition
     await connection.execute(SQL["delete_movie"], values)
     return DeletedMovie(movie.id)
 

@@ -67,6 +67,17 @@ SET
 WHERE id = %(movie_id)s
 RETURNING {columns}
 
+-- name: get_screening_to_come
+-- Reads whether a screening of a movie is not over yet. Run after lock_movie: no screening of it is
+-- made from then on, and the snapshot must be younger.
+SELECT 1
+FROM events
+WHERE movie_id = %(movie_id)s
+    AND ends_at > now()
+    AND deleted_at IS NULL
+    AND status IN ('DRAFT', 'PUBLISHED')
+LIMIT 1
+
 -- name: delete_movie
 -- Deletes a movie that the transaction has locked. Its row stays for the screenings that are over.
 UPDATE movies

@@ -160,6 +160,12 @@ def change_rows(database: Database, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+async def somebody_waits(database: Database) -> bool:
+    """Returns whether a session waits for a lock."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return bool(rows(database, waiting))
+
+
 async def eventually(holds: Callable[[], Awaitable[bool]], *, within_seconds: float = 5) -> None:
     """Waits until a condition holds; fails if it does not in time."""
     async with asyncio.timeout(within_seconds):

@@ -1,14 +1,27 @@
 import asyncio
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 
 from boxoffice.events.v1 import movies_pb2
-from services.events.movies.movies import SQL
+from services.events.errors import InvalidTransition
+from services.events.events import room_slots
+from services.events.idempotency import Idempotency
+from services.events.movies.movies import SQL, Change, Movies
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
-from tests.services.events.client import Client, refused, rows
+from tests.pools import PATIENT, patient_pool
+from tests.services.events.cinema import EVENING, LATE, add_cinema
+from tests.services.events.client import (
+    Client,
+    change_rows,
+    eventually,
+    refused,
+    rows,
+    somebody_waits,
+)
 from tests.services.events.movies import cinema
 
 WHOLE: dict[str, Any] = {
@@ -111,6 +124,54 @@ async def test_a_deleted_movie_is_gone(client: Client) -> None:
     for call in (cinema.get, cinema.update, cinema.delete):
         with refused("MOVIE_NOT_FOUND"):
             await call(client, created.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_over"),
+    [
+        ("SET movie_id = movies.id", False),
+        ("SET movie_id = movies.id, status = 'DRAFT'", False),
+        ("SET movie_id = movies.id, status = 'CANCELLED'", True),
+        ("SET movie_id = movies.id, deleted_at = now()", True),
+        ("SET movie_id = movies.id, starts_at = '2020-01-01', ends_at = '2020-01-02'", True),
+        ("SET name = 'a concert'", True),
+    ],
+)
+async def test_a_movie_stays_while_screenings_are_to_come(
+    client: Client, database: Database, change: str, is_over: bool
+) -> None:
+    """People who hold tickets would come to a movie that nobody shows."""
+    house = add_cinema(database)
+    await client.create(total_seats=None, room_id=house.large, starts_at=EVENING, ends_at=LATE)
+    change_rows(database, f"UPDATE events {change} FROM movies")
+    if is_over:
+        await cinema.delete(client, house.movie_id)
+        return
+    with refused("INVALID_TRANSITION"):
+        await cinema.delete(client, house.movie_id)
+
+
+async def test_a_movie_stays_if_a_screening_is_made_meanwhile(
+    client: Client, database: Database
+) -> None:
+    """The screening would be of a movie that is gone."""
+    house = add_cinema(database)
+    concert = await client.create(
+        total_seats=None, room_id=house.large, starts_at=EVENING, ends_at=LATE
+    )
+    async with patient_pool(database.events_dsn, schema="events", size=2, session=PATIENT) as pool:
+        movies = Movies(pool, Idempotency(pool, {}))
+        async with pool.connection() as connection, connection.transaction():
+            await room_slots.lock_movie(connection, house.movie_id)
+            change = Change(house.movie_id, {}, None, None)
+            deleting = asyncio.create_task(movies.delete(change))
+            await eventually(partial(somebody_waits, database))
+            showing = {"event_id": concert.id, "movie_id": house.movie_id}
+            await connection.execute(
+                "UPDATE events SET movie_id = %(movie_id)s WHERE id = %(event_id)s", showing
+            )
+        with pytest.raises(InvalidTransition):
+            await deleting
 
 
 async def test_a_key_makes_one_movie(client: Client, database: Database) -> None:

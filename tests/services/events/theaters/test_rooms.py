@@ -1,11 +1,23 @@
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
 from boxoffice.events.v1 import catalogue_pb2, seat_plans_pb2
+from services.events.events import room_slots
+from services.events.theaters import rooms
+from services.events.theaters.rooms import Change, PlanContent
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
-from tests.services.events.client import SERVICE, Client, refused
+from tests.pools import PATIENT, patient_pool
+from tests.services.events.client import (
+    SERVICE,
+    Client,
+    eventually,
+    refused,
+    somebody_waits,
+)
 from tests.services.events.client import rows as read
 from tests.services.events.theaters import halls
 
@@ -180,6 +192,28 @@ async def test_of_changes_to_one_version_one_is_made(client: Client, theater_id:
     changes = [halls.replace(client, room.id, rows=rows, if_match='"1"') for rows in drawn]
     outcomes = await asyncio.gather(*changes, return_exceptions=True)
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
+
+
+async def test_an_event_gets_the_seats_that_its_room_is_given_meanwhile(
+    client: Client, theater_id: int, database: Database
+) -> None:
+    """The room would not be found, as its plan is another one once its lock is free."""
+    room = await halls.room(client, theater_id)
+    content = PlanContent(7, b"")
+    change = Change(room.id, None, lambda _: content, versions=None, key=None)
+    async with patient_pool(database.events_dsn, schema="events", size=2, session=PATIENT) as pool:
+        async with pool.connection() as connection, connection.transaction():
+            changed = await rooms._change(connection, change=change)
+            locking = asyncio.create_task(lock(pool, room.id))
+            await eventually(partial(somebody_waits, database))
+        found = await locking
+    assert (found.plan_id, found.seat_count) == (changed.plan_id, 7)
+
+
+async def lock(pool: Pool, room_id: int) -> room_slots.Room:
+    """Locks a room as an event does that is to have it."""
+    async with pool.connection() as connection, connection.transaction():
+        return (await room_slots.lock_rooms(connection, [room_id]))[room_id]
 
 
 async def test_a_key_makes_one_room(client: Client, theater_id: int, database: Database) -> None:
