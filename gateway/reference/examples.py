@@ -6,7 +6,7 @@ They suit the sample events of `make run` and each other: what one makes, the ne
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.codec import constraints
+from gateway.codec import constraints, scalars
 from gateway.contract.bindings import Binding, ContractError, Field, fields, map_entry
 
 
@@ -59,6 +59,8 @@ def _least(field: Field) -> Any:
 
 
 def _parts(field: Field) -> list[Field]:
-    """Returns the fields of a field that is a message; none of any other, and of a map."""
+    """Returns the fields of a field that is a message; none of any other, of a map, and a time."""
     message = field.descriptor.message_type
-    return [] if message is None or map_entry(field.descriptor) else fields(message)
+    if message is None or message.full_name == scalars.TIMESTAMP or map_entry(field.descriptor):
+        return []
+    return fields(message)
