@@ -149,14 +149,13 @@ def _judge_again(stock: InForce, state: EventState) -> Judgement:
 def _objection(stock: InForce, state: EventState) -> str:
     if state.closes:
         return ""
+    if state.plan_id != stock.plan_id and stock.was_booked:
+        return "INVALID_TRANSITION"
     booked = stock.sold + stock.held
     if state.capacity < booked:
         return "CAPACITY_BELOW_BOOKED"
     becomes_draft = state.status == "DRAFT" and stock.status != "DRAFT"
-    changes_rule = (state.one_booking_per_user, state.plan_id) != (
-        stock.one_booking_per_user,
-        stock.plan_id,
-    )
+    changes_rule = state.one_booking_per_user != stock.one_booking_per_user
     if stock.is_closed or (becomes_draft and booked) or (changes_rule and stock.was_booked):
         return "INVALID_TRANSITION"
     return ""
