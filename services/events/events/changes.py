@@ -201,10 +201,9 @@ async def _change_or_intend(
     if change.key and await _is_pending(connection, change.key):
         return PendingChange()
     event = await _lock(connection, change)
-    changes = rules.changes_of(event, change.fields)
+    changes = await placing.placed(connection, event, rules.changes_of(event, change.fields))
     if not changes:
         return IncompleteResult(details(event, None))
-    changes = await placing.placed(connection, event, changes)
     revision = event.revision + 1
     if rules.needs_decision(event, changes):
         await _hold_room(connection, event, changes)

@@ -45,10 +45,8 @@ def completed(
     _check(changes, {**target, **follows})
     if event is None and movie is not None:
         follows["name"] = movie.title
-    return {
-        **changes,
-        **{name: v for name, v in follows.items() if v != getattr(event, name, None)},
-    }
+    found = {**changes, **follows}
+    return {name: v for name, v in found.items() if v != getattr(event, name, None)}
 
 
 def _end(starts_at: datetime | None, movie: Movie | None) -> datetime | None:

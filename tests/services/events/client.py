@@ -16,6 +16,7 @@ from boxoffice.events.v1 import (
     events_pb2,
     events_pb2_grpc,
     movies_pb2_grpc,
+    screenings_pb2_grpc,
     theaters_pb2_grpc,
 )
 from services.kit.rpc.errors import Refusal, refusal_of
@@ -37,6 +38,7 @@ class Client:
         self.events = events_pb2_grpc.EventsServiceStub(channel)
         self.catalogue = catalogue_pb2_grpc.CatalogueServiceStub(channel)
         self.movies = movies_pb2_grpc.MoviesServiceStub(channel)
+        self.screenings = screenings_pb2_grpc.ScreeningsServiceStub(channel)
         self.theaters = theaters_pb2_grpc.TheatersServiceStub(channel)
         self.metadata: Metadata = ()
 

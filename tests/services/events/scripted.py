@@ -107,10 +107,12 @@ class ScriptedBookings(
     ) -> str:
         if not stored or not booked:
             return ""
+        if state.plan_id != stored.plan_id:
+            return "INVALID_TRANSITION"
         if state.total_seats < booked:
             return "CAPACITY_BELOW_BOOKED"
         becomes_draft = state.status == events_pb2.EVENT_STATUS_DRAFT
-        rule_changes = _rule(state) != _rule(stored) or state.plan_id != stored.plan_id
+        rule_changes = _rule(state) != _rule(stored)
         return "INVALID_TRANSITION" if becomes_draft or rule_changes else ""
 
     def _count(self, event_id: int) -> bookings_pb2.BatchGetAvailabilityResult:
