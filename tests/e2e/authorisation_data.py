@@ -25,6 +25,7 @@ ROLES = {
     "admin": "ADMIN",
 }
 EVENT = {"name": "Concert", "total_seats": 100}
+TIMES = {"starts_at": "2100-01-01T20:00:00Z", "ends_at": "2100-01-01T22:00:00Z"}
 PASSWORD = {"password": "correct horse battery staple"}
 KEYS = {
     "events": ("owner", ["EVENTS_WRITE"]),
@@ -84,6 +85,8 @@ class AuthorisationData:
         self.draft_key: str = new_key()
         self.draft: int = self.event(status="DRAFT", key=self.draft_key)
         self.draft_of_nobody: int = self.event_of_nobody(status="DRAFT")
+        self.seated: int = self.seated_event()
+        self.seated_draft: int = self.seated_event(status="DRAFT")
         for word in self.words.values():
             self.event(name=word, status="DRAFT")
         self.booking: int = self.new_booking()
@@ -143,6 +146,25 @@ class AuthorisationData:
         """Creates a room of the theater."""
         room = {"name": "Hall 1", "rows": [{"row": "A", "seats": 2}]}
         return self._post("admin", f"/api/theaters/{self.theater}/rooms", room)
+
+    def seated_event(self, who: str = "owner", **fields: Any) -> int:
+        """Creates an event in a new room; returns its id."""
+        placed = {"name": "Recital", "room_id": self.room()["id"], **TIMES}
+        return int(self._post(who, "/events", placed | fields)["id"])
+
+    def new_reservation(self, who: str = "user", user_id: str = "") -> dict[str, Any]:
+        """Holds a seat for the user, at an event of the owner; returns the reservation's id."""
+        body = {
+            "screening_id": self.seated_event(),
+            "user_id": user_id or self.user_id,
+            "seat_ids": [1],
+        }
+        made = self._post(who, "/api/seat-reservations", body)
+        return {"reservation_id": made["reservation_id"]}
+
+    def new_reservation_of_guest(self) -> dict[str, Any]:
+        """Holds a seat without a token, at an event of the owner; returns the reservation's id."""
+        return self.new_reservation("open", "guest")
 
     def initialized(self) -> dict[str, Any]:
         """Creates an event of the owner by a key; returns the same request once more."""

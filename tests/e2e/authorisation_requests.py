@@ -39,6 +39,16 @@ def seat_for_the_user(data: AuthorisationData, actor: Actor) -> dict[str, Any]:
     return {"event_id": data.event(), "user_id": data.user_id}
 
 
+def held(screening_id: int, user_id: str) -> dict[str, Any]:
+    """Returns the request to hold a seat."""
+    return {"screening_id": screening_id, "user_id": user_id, "seat_ids": [1]}
+
+
+def blocked(screening_id: int) -> dict[str, Any]:
+    """Returns the request to block a seat."""
+    return {"screening_id": screening_id, "seat_ids": [2]}
+
+
 def batched(actor: Actor, request: Message) -> dict[str, Any]:
     """Returns a batch with one request of bookings, as the actor."""
     sent = batch_pb2.BatchRequest(items=[item(request, actor.authorization)])
@@ -143,6 +153,32 @@ REQUESTS: Mapping[str, Request] = {
         "event_id": s.waited_for(s.key_of_nobody(total_seats=0))["event_id"]
     },
     "WaitingListService.SetSkipFit": lambda s, a: {"event_id": s.key_of_nobody()},
+    "SeatsService.HoldSeats": lambda s, a: held(s.seated_event(), a.user_id),
+    "SeatsService.HoldSeats for the user": lambda s, a: held(s.seated_event(), s.user_id),
+    "SeatsService.HoldSeats of a draft": lambda s, a: held(s.seated_draft, a.user_id),
+    "SeatsService.GetSeatReservation": lambda s, a: s.new_reservation(),
+    "SeatsService.GetSeatReservation of a guest": lambda s, a: s.new_reservation_of_guest(),
+    "SeatsService.ReleaseSeats": lambda s, a: s.new_reservation(),
+    "SeatsService.ReleaseSeats of a guest": lambda s, a: s.new_reservation_of_guest(),
+    "SeatsService.ReleaseUserSeats": lambda s, a: {"screening_id": s.seated, "user_id": a.user_id},
+    "SeatsService.ReleaseUserSeats of the user": lambda s, a: {
+        "screening_id": s.seated,
+        "user_id": s.user_id,
+    },
+    "SeatsService.RenderFreeSeats": lambda s, a: {"screening_id": s.seated},
+    "SeatsService.RenderFreeSeats of a draft": lambda s, a: {"screening_id": s.seated_draft},
+    "SeatsService.SuggestSeats": lambda s, a: {"screening_id": s.seated, "seat_ids": [1]},
+    "SeatsService.SuggestSeats of a draft": lambda s, a: {
+        "screening_id": s.seated_draft,
+        "seat_ids": [1],
+    },
+    "SeatsService.RenderSeatMap": lambda s, a: {"screening_id": s.seated},
+    "SeatsService.RenderSeatMap of a draft": lambda s, a: {"screening_id": s.seated_draft},
+    "SeatsService.GetSeatMap": lambda s, a: {"screening_id": s.seated},
+    "SeatsService.GetSeatMap of a draft": lambda s, a: {"screening_id": s.seated_draft},
+    "SeatsService.SetBlockedSeats": lambda s, a: blocked(s.seated),
+    "SeatsService.SetBlockedSeats of a draft": lambda s, a: blocked(s.seated_draft),
+    "SeatsService.SetBlockedSeats of nobody's": lambda s, a: blocked(s.seated_event("open")),
     "BatchService.Batch": lambda s, a: batched(a, bookings_pb2.ReserveRequest(**seat(s, a))),
     "BatchService.Batch for the user": lambda s, a: batched(
         a, bookings_pb2.ReserveRequest(**seat_for_the_user(s, a))
