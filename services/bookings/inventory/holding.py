@@ -29,7 +29,7 @@ from services.bookings.inventory.shortages import (
 )
 from services.bookings.inventory.stock import Stock
 from services.bookings.seating.choosing import Wish, choose
-from services.bookings.seating.plan import Plan, map_of, seats_of
+from services.bookings.seating.plan import Plan, among
 from services.kit.rpc.errors import Refusal
 
 
@@ -85,14 +85,14 @@ def _hold_best(
 
 def _hold_named(stock: Stock, plan: Plan, command: Hold, context: Context) -> Seated | Refusal:
     """Holds the seats that are named; all of them, or without `require_all` those that are free."""
-    free, wanted = free_map(stock), map_of(command.seat_ids)
-    missing = wanted & ~free
-    if missing and (command.require_all or missing == wanted):
-        return unavailable(stock, shortage_of_named(stock, command))
-    chosen = seats_of(wanted & free)
+    free = free_map(stock)
+    missing = among(stock.seats.taken, command.seat_ids)
+    if missing and (command.require_all or len(missing) == len(command.seat_ids)):
+        return unavailable(stock, shortage_of_named(stock, command, missing))
+    chosen = among(free, command.seat_ids)
     if stock.orphan_rule and (shortage := stranding(plan, free, chosen)):
         return unavailable(stock, shortage)
-    return _held(stock, command, chosen, context, unavailable=seats_of(missing))
+    return _held(stock, command, chosen, context, unavailable=missing)
 
 
 def _held(

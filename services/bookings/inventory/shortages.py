@@ -9,7 +9,7 @@ from services.bookings.inventory.seats import free_map
 from services.bookings.inventory.stock import Stock
 from services.bookings.seating.alternatives import Alternatives, alternatives, orphaned
 from services.bookings.seating.choosing import Wish, choose
-from services.bookings.seating.plan import Plan, map_of, seats_of
+from services.bookings.seating.plan import Plan, map_of
 from services.bookings.seating.prices import Prices
 
 
@@ -19,9 +19,8 @@ def unavailable(stock: Stock, shortage: Shortage) -> SeatsUnavailable:
     return SeatsUnavailable(shortage, stock.plan, prices, inventory_revision=stock.rev)
 
 
-def shortage_of_named(stock: Stock, command: Hold) -> Shortage:
-    """Explains which of the seats of a hold somebody has, and suggests others."""
-    taken = seats_of(map_of(command.seat_ids) & stock.seats.taken)
+def shortage_of_named(stock: Stock, command: Hold, taken: Sequence[int]) -> Shortage:
+    """Explains why seats of a hold are taken, and suggests others."""
     found = _alternatives(stock, command) if command.suggests_alternatives else Alternatives()
     return Shortage(
         reasons(stock, taken),

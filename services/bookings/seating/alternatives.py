@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from services.bookings.seating.choosing import Wish, choose, groups, orphans
-from services.bookings.seating.plan import Plan, map_of, seats_of, span
+from services.bookings.seating.plan import Plan, map_of, seats_of, span, union
 
 RUNS = 64
 MOST = 10
@@ -80,32 +80,37 @@ def orphaned(plan: Plan, free: int, asked: Sequence[int]) -> Orphaned | None:
     )
 
 
-_NEAREST: WeakKeyDictionary[Plan, dict[int, Sequence[int]]] = WeakKeyDictionary()
+_NEAREST: WeakKeyDictionary[Plan, dict[int, int]] = WeakKeyDictionary()
 
 
 def _nearby(plan: Plan, free: int, usable: int, asked: Sequence[int], count: int) -> list[int]:
-    """Lists the starts of groups in the nearest runs, best first."""
+    """Lists the starts of the best groups in the nearest runs, best first.
+
+    Groups in the same row come first, then those that leave no orphan: only as many of these kinds
+    are sorted by distance as are needed.
+    """
+    nearest = _nearest_runs(plan, plan.run_of(asked[0]))
+    starts = groups(plan, usable & nearest, count)
+    kinds = [starts]
+    if count > 1:
+        same = union(plan.map_of_part(part) for part in {plan.part_of(each) for each in asked})
+        alone = orphans(plan, free, count)
+        kinds = [same & ~alone, same & alone, ~same & ~alone, ~same & alone]
     center_x, center_y = _center(plan, asked)
-    rows = {plan.part_of(seat_id) for seat_id in asked}
-    alone = orphans(plan, free, count)
-    runs = 0
-    for run in _nearest_runs(plan, plan.run_of(asked[0])):
-        first, last = plan.runs[run]
-        runs |= span(first, last - first + 1)
-    starts = seats_of(groups(plan, usable & runs, count))
 
-    def rank(first: int) -> tuple[bool, int, int, int]:
+    def distance(first: int) -> int:
         x, y = plan.middle(first, first + count - 1)
-        distance = (x - center_x) ** 2 + (y - center_y) ** 2
-        if count == 1:
-            return False, 0, distance, first
-        return plan.part_of(first) not in rows, alone >> (first - 1) & 1, distance, first
+        return (x - center_x) ** 2 + (y - center_y) ** 2
 
-    return sorted(starts, key=rank)
+    found: list[int] = []
+    for kind in kinds:
+        if len(found) < MOST:
+            found += sorted(seats_of(starts & kind), key=distance)
+    return found
 
 
-def _nearest_runs(plan: Plan, run: int) -> Sequence[int]:
-    """Lists the runs nearest to one, that one first; made once for each run."""
+def _nearest_runs(plan: Plan, run: int) -> int:
+    """Returns the map of the runs nearest to one, and of that one; made once for each run."""
     known = _NEAREST.setdefault(plan, {})
     if run not in known:
         center_x, center_y = _middle(plan, run)
@@ -119,7 +124,9 @@ def _nearest_runs(plan: Plan, run: int) -> Sequence[int]:
             x, y = _middle(plan, index)
             return (x - center_x) ** 2 + (y - center_y) ** 2
 
-        known[run] = sorted(usable, key=lambda index: (index != run, distance(index)))[:RUNS]
+        nearest = sorted(usable, key=lambda index: (index != run, distance(index)))[:RUNS]
+        runs = (plan.runs[index] for index in nearest)
+        known[run] = union(span(first, last - first + 1) for first, last in runs)
     return known[run]
 
 

@@ -4,12 +4,16 @@ A plan never changes, so all that can be computed of it is computed once. Seats 
 first those of the rows, in their order, then the places of the areas.
 """
 
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+
+FEW = 16
+"""Up to so many seats are faster set one by one than written into a map of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,12 @@ class Plan:
         """Returns the index of a seat's row, or of its area counted after the rows."""
         return bisect_right(self._firsts, seat_id) - 1
 
+    def map_of_part(self, part: int) -> int:
+        """Returns the map of the seats of a row, or of the places of an area."""
+        first = self._firsts[part]
+        end = self._firsts[part + 1] if part + 1 < len(self._firsts) else self.seat_count + 1
+        return span(first, end - first)
+
     def run_of(self, seat_id: int) -> int:
         """Returns the index of a seat's run."""
         return bisect_right(self._run_firsts, seat_id) - 1
@@ -219,6 +229,11 @@ class Plan:
 def map_of(seat_ids: Iterable[int]) -> int:
     """Returns the map of some seats."""
     ids = list(seat_ids)
+    if len(ids) <= FEW:
+        seats = 0
+        for seat_id in ids:
+            seats |= 1 << (seat_id - 1)
+        return seats
     bits = bytearray(max(ids, default=0) // 8 + 1)
     for seat_id in ids:
         bits[(seat_id - 1) >> 3] |= 1 << ((seat_id - 1) & 7)
@@ -226,19 +241,27 @@ def map_of(seat_ids: Iterable[int]) -> int:
 
 
 def seats_of(seats: int) -> list[int]:
-    """Returns the ids of the seats of a map, in their order."""
+    """Returns the ids of the seats of a map, in their order; empty stretches are skipped fast."""
+    stored = seats.to_bytes((seats.bit_length() + 7) // 8, "little")
     return [
-        8 * index + bit + 1
-        for index, byte in enumerate(seats.to_bytes((seats.bit_length() + 7) // 8, "little"))
-        if byte
-        for bit in range(8)
-        if byte >> bit & 1
+        8 * found.start() + bit + 1
+        for found in _NOT_EMPTY.finditer(stored)
+        for bit in _BITS[stored[found.start()]]
     ]
 
 
 def span(first: int, count: int) -> int:
     """Returns the map of so many seats from one on."""
     return ((1 << max(count, 0)) - 1) << (first - 1)
+
+
+_NOT_EMPTY = re.compile(rb"[^\x00]")
+_BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
+
+
+def among(seats: int, seat_ids: Iterable[int]) -> list[int]:
+    """Returns those of some seats that are in a map, in the order of their ids."""
+    return [seat_id for seat_id in sorted(seat_ids) if seats >> (seat_id - 1) & 1]
 
 
 def union(maps: Iterable[int]) -> int:
