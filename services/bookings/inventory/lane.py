@@ -17,7 +17,7 @@ import structlog
 from services.bookings.inventory import store
 from services.bookings.inventory.commands import Outcome, Reserve
 from services.bookings.inventory.transaction import Ask, Later
-from services.kit.database.postgres import refusal_of
+from services.kit.database.postgres import refusal_from_database
 from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
@@ -201,7 +201,7 @@ def failures(error: Exception, count: int) -> list[Outcome]:
     """Returns what asks are told that failed together while others have been committed."""
     if isinstance(error, Refusal):
         return [error] * count
-    return [refusal_of(error, is_read=False) or Internal()] * count
+    return [refusal_from_database(error, is_read=False) or Internal()] * count
 
 
 class _Group(NamedTuple):

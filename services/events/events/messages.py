@@ -69,7 +69,7 @@ def fields(message: events_pb2.Event, paths: Iterable[str] | None) -> Fields:
 
     A column that is named and not set is None. Raises ValidationFailed.
     """
-    named = masks.named(paths, message) if paths is not None else _names_set(message)
+    named = masks.fields(paths, message) if paths is not None else _names_set(message)
     found: dict[str, object] = {}
     for name in _SETTABLE:
         if name == "price" and name in named:

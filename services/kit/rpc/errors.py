@@ -12,9 +12,9 @@
     │   └── Busy               UNAVAILABLE          UNAVAILABLE; in a batch it may be asked again
     ├── OutcomeUnknown         UNKNOWN              OUTCOME_UNKNOWN; the exception: maybe done
     ├── Internal               INTERNAL             INTERNAL, a defect of ours
-    └── Received               whatever another process refused with
+└── Received               the refusal of another process
 
-    StartError                 a service must not serve like this; no answer, but a word at its end
+    StartError                 a service cannot start like this; the operator sees the message
 
 A service's own `errors.py` draws the rest of the tree.
 """
@@ -78,7 +78,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 
 class StartError(Exception):
-    """A service must not serve like this; the message is for the operator."""
+    """A service cannot start like this; the message is for the operator."""
 
 
 class ValidationFailed(Refusal):
@@ -192,7 +192,7 @@ def status_of(refusal: Refusal) -> status_pb2.Status:
 
 
 def refusal_from_status(status: status_pb2.Status) -> Received | None:
-    """Converts back; None when the status carries no ErrorInfo of Boxoffice."""
+    """Converts a Status to the refusal; returns None if it has no ErrorInfo of Boxoffice."""
     info = _detail(status, error_details_pb2.ErrorInfo())
     if info is None or info.domain != DOMAIN:
         return None
@@ -207,9 +207,9 @@ def refusal_from_status(status: status_pb2.Status) -> Received | None:
     )
 
 
-def refusal_of(error: grpc.aio.AioRpcError) -> Received | None:
-    """Tells what a failed call was refused with; None when it never reached a verdict of ours."""
-    # A failed aio call tells what a call does, though its type does not say so.
+def refusal_from_call(error: grpc.aio.AioRpcError) -> Received | None:
+    """Returns the refusal that a failed call received; None if no service of ours refused it."""
+    # The error of an aio call has the methods of a call, though its type does not declare them.
     status = rpc_status.from_call(cast(grpc.Call, error))
     return None if status is None else refusal_from_status(status)
 

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from boxoffice.rest.v1 import rest_pb2
 from services.kit.rpc.errors import Violation
-from services.kit.rpc.violation_text import worded
+from services.kit.rpc.violation_text import text_of
 
 MISSING = "value is required"
 
@@ -28,7 +28,7 @@ def violations(message: Message, *, has_account: bool = True) -> list[Violation]
     A caller without an account must name the user that a token would name.
     """
     found = [
-        Violation(_path(violation.proto), worded(violation))
+        Violation(_path(violation.proto), text_of(violation))
         for violation in protovalidate.collect_violations(message)
     ]
     resources, users = _required(message.DESCRIPTOR)
@@ -62,8 +62,8 @@ def _missing(message: Message, resources: Resources) -> list[Violation]:
 def _required(request: Descriptor) -> tuple[Resources, list[str]]:
     """Returns the required fields of each resource, and those that a token can replace.
 
-    Only fields with presence count, as others cannot be seen to be absent. Both are computed once
-    per type of request.
+    Only fields with presence count, since absence cannot be seen for others. Both results are
+    computed once per type of request.
     """
     options = [(field.name, field.GetOptions()) for field in request.fields]
     users = [name for name, given in options if given.Extensions[rest_pb2.field].named_by_token]

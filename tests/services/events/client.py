@@ -11,7 +11,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
-from services.kit.rpc.errors import Refusal, refusal_of
+from services.kit.rpc.errors import Refusal, refusal_from_call
 from tests.conftest import Database
 from tests.services.events.scripted import SERVICE_KEY
 
@@ -116,7 +116,7 @@ class Client:
         try:
             return await rpc(request, timeout=10, metadata=metadata or self.metadata)
         except grpc.aio.AioRpcError as error:
-            raise (refusal_of(error) or error) from None
+            raise (refusal_from_call(error) or error) from None
 
 
 class Refused:
