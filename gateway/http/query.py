@@ -1,4 +1,4 @@
-"""Query strings and the parts of paths, percent-decoded to UTF-8 or refused."""
+"""Parses query strings and the parts of paths: percent-encoded UTF-8."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -16,7 +16,7 @@ def parse(query: bytes) -> Pairs:
 
 
 def decoded(text: bytes) -> str:
-    """Percent-decodes a piece of a path or query. Raises BadRequest for what is not UTF-8."""
+    """Percent-decodes a part of a path or query. Raises BadRequest unless it is UTF-8."""
     try:
         return (unquote_to_bytes(text) if b"%" in text else text).decode()
     except UnicodeDecodeError as error:
