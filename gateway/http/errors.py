@@ -185,7 +185,7 @@ def _metadata_headers(
 
 
 def _limit_headers(metadata: Mapping[str, str]) -> tuple[Header, ...]:
-    """Says what a service limits, which counts nothing: there is one request in so much time."""
+    """Returns the headers of a limit that a service keeps: one request in so many seconds."""
     seconds = metadata.get("retry_after_seconds", "1")
     return (
         (b"retry-after", seconds.encode()),
