@@ -6,7 +6,7 @@ from gateway.contract import comments
 from gateway.http.errors import REPLIES
 from gateway.reference import error_page
 
-ERRORS = error_page.listed(comments.load())
+ERRORS = error_page.error_codes(comments.load())
 
 
 def test_every_code_is_explained() -> None:

@@ -14,7 +14,7 @@ from gateway.contract.bindings import Binding
 from gateway.contract.reader import read_bindings
 from gateway.http.errors import REPLIES
 from gateway.reference import openapi
-from gateway.reference.responses import GENERAL, special
+from gateway.reference.responses import GENERAL, own_refusals
 from gateway.services import SERVICES
 from tests.gateway.bindings import ruled
 
@@ -127,8 +127,8 @@ def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -
     for binding in BINDINGS:
         responses = operation(document, binding)["responses"]
         for reason in map(bindings.reason_name, binding.rule.refusals):
-            is_special = reason in special(binding)
-            status = str(REPLIES[reason].status) if is_special else "default"
+            is_own = reason in own_refusals(binding)
+            status = str(REPLIES[reason].status) if is_own else "default"
             assert reason.lower() in codes(document, responses[status])
 
 
