@@ -129,7 +129,7 @@ def _is_read(request: Descriptor) -> bool:
 
 
 def _keyed(request: RequestT) -> tuple[RequestT, str]:
-    """Gives the request with an idempotency key, and the key; "" where it has no field for one."""
+    """Returns the request with an idempotency key, and the key; "" if it has no field for one."""
     if "request_id" not in request.DESCRIPTOR.fields_by_name:
         return request, ""
     keyed: Any = copy.copy(request)

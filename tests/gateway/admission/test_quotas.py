@@ -15,12 +15,12 @@ BOB: Members = (("event_id", 1), ("user_id", "bob@example.org"))
 
 
 def quotas(*rules: rest_pb2.Quota) -> EndpointQuotas:
-    """Gives quotas to reservations."""
+    """Returns quotas of reservations."""
     return EndpointQuotas(ruled("Reserve", rest_pb2.MethodRule(quotas=rules)), local_counters())
 
 
 async def is_let_in(own: EndpointQuotas, address: str = HERE, body: Members = ADA) -> bool:
-    """Tells whether another request would be let in, by making it."""
+    """Makes another request; returns whether it was admitted."""
     try:
         await own.hit(address, body)
     except RateLimited:

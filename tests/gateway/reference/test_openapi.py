@@ -23,7 +23,7 @@ BINDINGS = read_bindings(SERVICES)
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """Gives the document as a client reads it."""
+    """Returns the document as a client reads it."""
     made = openapi.document(BINDINGS, comments.load())
     parsed: dict[str, Any] = orjson.loads(orjson.dumps(made))
     return parsed
@@ -226,7 +226,7 @@ def test_examples_are_accepted(document: dict[str, Any], binding: Binding) -> No
 
 
 def shown(parameter: dict[str, Any], place: str) -> bool:
-    """Tells whether a parameter is in a place, with an example."""
+    """Returns whether a parameter is in a place, with an example."""
     return parameter["in"] == place and "example" in parameter
 
 
