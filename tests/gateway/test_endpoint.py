@@ -155,6 +155,17 @@ async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Sc
     assert answer.headers["idempotent-replayed"] == "true"
 
 
+async def test_a_response_of_megabytes_arrives(client: httpx.AsyncClient, script: Script) -> None:
+    """A map of 40,000 seats is larger than the messages that gRPC clients take by default."""
+    name = "x" * (8 << 20)
+    script.answers["Reserve"] = lambda _: bookings_pb2.ReserveResponse(
+        reservation=bookings_pb2.Reservation(user_id=name)
+    )
+    answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
+    assert answer.status_code == 201
+    assert answer.json()["user_id"] == name
+
+
 async def test_a_refusal_may_have_details(client: httpx.AsyncClient, script: Script) -> None:
     """A client that lost its seats would have to ask for each whether it is free."""
     details = messages.money(1250, "EUR")
