@@ -7,6 +7,7 @@ from functools import lru_cache
 from gateway.contract.bindings import ACCEPT_ENCODING, KEY_HEADER
 from gateway.http.errors import InvalidKey, UnsupportedMediaType
 from gateway.http.messages import JSON
+from services.kit.rpc import entity_tags
 
 CONDITIONS = frozenset({"If-Match", "If-None-Match"})
 GZIP_SUFFIX = b"-gzip"
@@ -16,7 +17,6 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(rb'\\(["\\])')
-_TAG = re.compile(rb'(?:^|,)\s*(?:W/)?"([^"]*)"(?=\s*(?:,|$))')
 _PARAMETER = re.compile(rb'charset=(?:utf-8|"utf-8")', re.IGNORECASE)
 
 
@@ -36,7 +36,7 @@ def field_value(header: str, sent: bytes) -> str | bool:
         return idempotency_key(sent)
     if header in CONDITIONS:
         # Services compare versions, and do not know of compression.
-        sent = sent.replace(GZIP_SUFFIX + b'"', b'"')
+        return _without_encoding(sent)
     return sent.decode("latin-1")
 
 
@@ -45,10 +45,8 @@ def etag_matches(tag: bytes, sent: bytes) -> bool:
 
     The ETag of the compressed response matches as well.
     """
-    if sent.strip() == b"*":
-        return True
     wanted = tag.strip(b'"').removesuffix(GZIP_SUFFIX)
-    return any(found.removesuffix(GZIP_SUFFIX) == wanted for found in _TAG.findall(sent))
+    return entity_tags.matches(wanted.decode("latin-1"), _without_encoding(sent))
 
 
 def idempotency_key(sent: bytes) -> str:
@@ -99,6 +97,11 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
         qualities[name] = _quality(parameters)
     gzip = qualities.get(b"gzip", qualities.get(b"x-gzip", qualities.get(b"*", 0.0)))
     return gzip > 0 and gzip >= qualities.get(b"identity", 0.0)
+
+
+def _without_encoding(tags: bytes) -> str:
+    """Returns entity tags as those of the plain representation."""
+    return tags.replace(GZIP_SUFFIX + b'"', b'"').decode("latin-1")
 
 
 def _is_json(media_type: bytes) -> bool:
