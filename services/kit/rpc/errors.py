@@ -26,16 +26,14 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from boxoffice.details import details_of
 from boxoffice.rest.v1 import reasons_pb2
 
 DOMAIN = "boxoffice"
-_GOOGLE = "google.rpc."
 DetailT = TypeVar("DetailT", bound=Message)
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -203,7 +201,7 @@ def refusal_from_status(status: status_pb2.Status) -> Received | None:
         dict(info.metadata),
         [Violation(f.field, f.description) for f in fields.field_violations] if fields else (),
         status.message,
-        details=_details(status),
+        details=details_of(status),
     )
 
 
@@ -228,21 +226,6 @@ def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadReques
         for v in violations
     )
     return error_details_pb2.BadRequest(field_violations=fields)
-
-
-def _details(status: status_pb2.Status) -> Message | None:
-    """Unpacks the message besides google.rpc's; None for a type that this release does not know."""
-    for packed in status.details:
-        name = packed.TypeName()
-        if name.startswith(_GOOGLE):
-            continue
-        try:
-            found = GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))()
-        except KeyError:
-            return None
-        packed.Unpack(found)
-        return found
-    return None
 
 
 @cache
