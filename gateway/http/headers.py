@@ -63,15 +63,15 @@ def idempotency_key(sent: bytes) -> str:
     return key.decode()
 
 
-def expect_identity(encoding: bytes | None) -> None:
+def require_uncompressed(encoding: bytes | None) -> None:
     """Raises UnsupportedMediaType for a body that is announced as compressed."""
     if encoding is not None and encoding.lower() != b"identity":
         raise UnsupportedMediaType
 
 
-def expect_json(media_type: bytes | None, encoding: bytes | None) -> None:
+def require_json(media_type: bytes | None, encoding: bytes | None) -> None:
     """Raises UnsupportedMediaType unless the headers announce uncompressed JSON in UTF-8."""
-    expect_identity(encoding)
+    require_uncompressed(encoding)
     if media_type != JSON and (media_type is None or not _is_json(media_type)):
         raise UnsupportedMediaType
 

@@ -68,17 +68,19 @@ class Responses:
     """The responses of all endpoints; refusals that several share are one component."""
 
     def __init__(
-        self, schemas: Schemas, replies: Mapping[str, errors.Reply] = errors.REPLIES
+        self,
+        schemas: Schemas,
+        templates: Mapping[str, errors.ErrorTemplate] = errors.TEMPLATES,
     ) -> None:
         self._schemas = schemas
-        self._replies = replies
+        self._replies = templates
         self.components: dict[str, Schema] = {}
 
     def of(self, binding: Binding) -> dict[str, Schema]:
         """Describes the successes of a binding, its own refusals, and all others together."""
         by_status: dict[int, list[str]] = defaultdict(list)
         for reason in own_refusals(binding):
-            by_status[errors.REPLIES[reason].status].append(reason)
+            by_status[errors.TEMPLATES[reason].status].append(reason)
         refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
         successes = self._successes(binding) | self._not_modified(binding)
         return successes | refusals | {"default": self._others()}
@@ -127,7 +129,7 @@ class Responses:
         comments = (self._schemas.comment(f"boxoffice.rest.v1.Reason.REASON_{r}") for r in reasons)
         lines = zip(reasons, comments, strict=True)
         description = "\n".join(f"- `{reason.lower()}`: {text}" for reason, text in lines)
-        general = (reason for reason in _general() if errors.REPLIES[reason].status == status)
+        general = (reason for reason in _general() if errors.TEMPLATES[reason].status == status)
         return self._refusing(key, description, list(dict.fromkeys((*reasons, *general))))
 
     def _others(self) -> Schema:
@@ -184,12 +186,12 @@ def _success_headers(binding: Binding) -> list[str]:
 
 
 def _refusal_headers(reason: str) -> Iterator[str]:
-    sent = {name for name, _ in errors.REPLIES[reason].headers}
+    sent = {name for name, _ in errors.TEMPLATES[reason].headers}
     yield from (name for name in HEADERS if name.lower().encode() in sent)
-    if errors.REPLIES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
+    if errors.TEMPLATES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
         yield from ("RateLimit", "RateLimit-Policy")
-    if errors.REPLIES[reason].status == HTTPStatus.CONFLICT:
-        carried = errors.REPLIES[reason].metadata_headers.values()
+    if errors.TEMPLATES[reason].status == HTTPStatus.CONFLICT:
+        carried = errors.TEMPLATES[reason].metadata_headers.values()
         yield "Content-Location"
         yield from (name for name in HEADERS if name.lower().encode() in carried)
 

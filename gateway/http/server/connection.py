@@ -27,7 +27,7 @@ from services.kit.rpc.errors import Refusal, Unavailable
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class LimitedProtocol(asyncio.Protocol):
+class HttpProtocol(asyncio.Protocol):
     """A connection within `limits`; `app` handles its requests.
 
     A connection for which `connections` has a reserved slot only may call vital routes only.
@@ -93,7 +93,7 @@ class LimitedProtocol(asyncio.Protocol):
         if refusal is not None:
             self._refuse(refusal)
             return
-        self._invite_body()
+        self._send_continue()
         self._watch()
 
     def pause_writing(self) -> None:
@@ -157,9 +157,9 @@ class LimitedProtocol(asyncio.Protocol):
         self._pipeline.add(route.handle, request, is_last=is_last)
         return None
 
-    def _invite_body(self) -> None:
+    def _send_continue(self) -> None:
         """Sends `100 Continue` to a client that waits for it, once earlier requests are done."""
-        if not self._pipeline.is_busy and self._parser.invites():
+        if not self._pipeline.is_busy and self._parser.awaits_continue():
             self._transport.write(CONTINUE)
 
     def _watch(self) -> None:
@@ -196,7 +196,7 @@ class LimitedProtocol(asyncio.Protocol):
             self._is_idle = True
             self.connections.mark_idle(self)
         else:
-            self._invite_body()
+            self._send_continue()
 
     def _time_out(self) -> None:
         transport = self._transport

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import httptools
 
 from gateway.http import errors
-from gateway.http.messages import Header, joined
+from gateway.http.messages import Header, combined
 from gateway.http.server.framing import RequestSplitter
 from gateway.http.server.limits import Limits
 from services.kit.rpc.errors import Refusal
@@ -40,7 +40,7 @@ class RequestParser:
         self._refusal: Refusal | None = None
         self._headers: list[Header] = []
         self._header_bytes = 0
-        self._is_upgrade = self._is_invited = False
+        self._is_upgrade = self._is_continued = False
         self._url = b""
         self._target: Any = None
         self._body: list[bytes] = []
@@ -106,14 +106,14 @@ class RequestParser:
     @property
     def sent_headers(self) -> Mapping[bytes, bytes]:
         """The headers that have arrived, even if the request was refused."""
-        return joined(self._headers)
+        return combined(self._headers)
 
-    def invites(self) -> bool:
+    def awaits_continue(self) -> bool:
         """Returns, once for a request, whether the client waits for `100 Continue`."""
-        if self.phase is not Phase.BODY or self._is_invited or self._body:
+        if self.phase is not Phase.BODY or self._is_continued or self._body:
             return False
-        self._is_invited = self.fields.get(b"expect", b"").lower() == b"100-continue"
-        return self._is_invited
+        self._is_continued = self.fields.get(b"expect", b"").lower() == b"100-continue"
+        return self._is_continued
 
     def on_message_begin(self) -> None:
         """Begins a request."""
@@ -139,7 +139,7 @@ class RequestParser:
         limits, found = self._limits, self._headers
         if len(found) > limits.header_count or self._header_bytes > limits.header_bytes:
             self._stop(errors.HeadersTooLarge())
-        self.fields = fields = joined(found)
+        self.fields = fields = combined(found)
         self._target = httptools.parse_url(self._url)
         self._is_upgrade = self._parser.should_upgrade()
         if not self._is_framed(fields.get(b"host"), fields.get(b"transfer-encoding")):
@@ -178,7 +178,7 @@ class RequestParser:
         self._url = b""
         self._headers, self._header_bytes = [], 0
         self._body, self._body_bytes = [], 0
-        self._is_invited = False
+        self._is_continued = False
         self.fields = {}
 
     def _parse(self, piece: bytes) -> None:

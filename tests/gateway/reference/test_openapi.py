@@ -12,7 +12,7 @@ from gateway.codec import json_body, request
 from gateway.contract import bindings, comments
 from gateway.contract.bindings import Binding
 from gateway.contract.reader import read_bindings
-from gateway.http.errors import REPLIES
+from gateway.http.errors import TEMPLATES
 from gateway.reference import openapi
 from gateway.reference.responses import GENERAL, own_refusals
 from gateway.services import SERVICES
@@ -128,7 +128,7 @@ def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -
         responses = operation(document, binding)["responses"]
         for reason in map(bindings.reason_name, binding.rule.refusals):
             is_own = reason in own_refusals(binding)
-            status = str(REPLIES[reason].status) if is_own else "default"
+            status = str(TEMPLATES[reason].status) if is_own else "default"
             assert reason.lower() in codes(document, responses[status])
 
 
