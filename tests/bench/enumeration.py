@@ -36,7 +36,7 @@ OPERATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "reset-password": ("/auth/reset-password", CODE | {"new_password": PASSWORD}),
 }
 FIRST = {"register": "send-code", "reset-password": "forgot-password"}
-"""What asks for the codes that the others try."""
+"""The operations that request the codes which the others try."""
 
 
 def main() -> None:

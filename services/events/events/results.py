@@ -62,7 +62,7 @@ Result = EventDetails | CreatedEvent | InitializedEvent | DeletedEvent | Refusal
 """A final result."""
 
 Outcome = Result | Replayed | Undecided | IncompleteResult[EventDetails]
-"""What the transaction of a request ends with."""
+"""The result of the transaction of a request."""
 
 ResultT = TypeVar("ResultT", EventDetails, CreatedEvent, InitializedEvent, DeletedEvent)
 

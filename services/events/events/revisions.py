@@ -50,7 +50,7 @@ _NAMES = [column.name for column in dataclasses.fields(Event)]
 _GENERATED = {"id", "revision", "created_at", "updated_at", "epoch"}
 _EPOCH = "(SELECT epoch FROM head) AS epoch"
 COLUMNS = ", ".join(_EPOCH if name == "epoch" else name for name in _NAMES)
-"""What a statement selects for an Event, from `events` or from rows of that type."""
+"""The columns that a statement selects for an Event, from `events` or from rows of its type."""
 SETTABLE = ", ".join(name for name in _NAMES if name not in _GENERATED)
 """Columns that creating and changing an event set."""
 SQL = queries.load(__file__, columns=COLUMNS, settable=SETTABLE)

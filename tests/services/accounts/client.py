@@ -1,4 +1,4 @@
-"""How a test calls accounts, and puts into its tables what it needs there."""
+"""A client of accounts, and helpers that write into its tables."""
 
 from typing import Any
 

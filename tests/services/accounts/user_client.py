@@ -1,4 +1,4 @@
-"""How a test calls accounts as a person would."""
+"""A client of accounts that calls it as a user."""
 
 import asyncio
 from dataclasses import dataclass, field

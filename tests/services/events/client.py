@@ -1,4 +1,4 @@
-"""How a test calls events, and expects to be refused."""
+"""A client of events, and expectations of refusals."""
 
 import asyncio
 import contextlib
@@ -128,7 +128,7 @@ class Refused:
 
 @contextlib.contextmanager
 def refused(reason: str) -> Iterator[Refused]:
-    """Expects the block to raise a refusal with this reason; yields what else it says."""
+    """Expects the block to raise a refusal with this reason; yields its metadata and fields."""
     refusal = Refused()
     with pytest.raises(Refusal) as caught:
         yield refusal

@@ -36,7 +36,7 @@ MEANINGS: dict[str, tuple[type[Refusal] | None, type[Refusal] | None]] = {
     "42P01": (None, None),
     "XX000": (None, None),
 }
-"""What an error of a state means on a read, and on a write."""
+"""The refusals for an SQLSTATE, on a read and on a write."""
 TERMINATE = """
     SELECT pg_terminate_backend(pid)
     FROM pg_stat_activity
