@@ -99,15 +99,15 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
 
 
 def limits_of(settings: Settings, descriptors: int) -> Limits:
-    """Makes the limits of connections, as far as there are file descriptors for them."""
+    """Returns the limits of connections, lowered to what the file descriptors allow."""
     connections = file_descriptors.affordable(settings.max_connections, descriptors)
     own = settings.address_connections or max(1, connections // 4)
     return replace(LIMITS, connections=connections, address_connections=own)
 
 
 def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
-    """Makes what reads credentials; what those allow is for the services to say."""
-    # Which keys are good enough for production is also theirs to say.
+    """Returns the check of credentials; the services decide what a credential allows."""
+    # The services also decide which keys are strong enough for production.
     identity = IssuerClient(channels[IDENTITY], "", environment="development")
     return Authenticator(issuer=PublicIssuer(identity), open_access=open_access, service_key="")
 
@@ -140,12 +140,12 @@ def main() -> int:
 
 
 def _by_name(channels: Channels) -> Mapping[str, grpc.aio.Channel]:
-    """Names a channel to each process by what its services are part of."""
+    """Maps the name of each process to a channel to it."""
     return {_name(service): channel for service, channel in channels.items()}
 
 
 def _name(service: ServiceDescriptor) -> str:
-    """Names the process that serves a service: boxoffice.`events`.v1.EventsService."""
+    """Returns the name of the process of a service: boxoffice.`events`.v1.EventsService."""
     return service.full_name.split(".")[1]
 
 

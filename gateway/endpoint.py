@@ -7,7 +7,7 @@ from gateway.admission.gate import Admission
 from gateway.admission.quotas import Hit
 from gateway.codec import json_body, raw
 from gateway.codec.json_body import Members
-from gateway.codec.paging import Pages
+from gateway.codec.paging import pages_of
 from gateway.codec.request import Decoder
 from gateway.codec.response import details_of
 from gateway.codec.success import successes
@@ -17,7 +17,7 @@ from gateway.http.location import Location
 from gateway.http.messages import Request, Response
 from gateway.http.query import Pairs
 from gateway.http.query import parse as parse_query
-from gateway.rpc.call import Asker, Call
+from gateway.rpc.call import Call, CallContext
 from services.kit.rpc.errors import Refusal
 
 
@@ -25,7 +25,7 @@ class _Read(NamedTuple):
     """A request as it was read: the message to send, for whom, and what it was made of."""
 
     message: Any
-    asker: Asker
+    context: CallContext
     hits: Sequence[Hit]
     query: Pairs
     body: Members
@@ -41,14 +41,14 @@ class Endpoint:
         self._call = call
         self._admission = admission
         self._decoder = Decoder(binding)
-        self._pages = Pages(binding)
+        self._pages = pages_of(binding)
         self._successes = successes(binding)
         self._location = Location(binding.rule.location)
 
     async def __call__(self, request: Request) -> Response:
         """Answers a request. Raises Refusal."""
         read = await self._read(request)
-        outcome = await self._call(read.message, read.asker)
+        outcome = await self._call(read.message, read.context)
         refusal = outcome if isinstance(outcome, Refusal) else None
         if read.hits:
             await self._admission.record_outcome(read.hits, refusal)
@@ -68,7 +68,7 @@ class Endpoint:
         authorization = request.headers.get(b"authorization", b"").decode("latin-1")
         hits = await self._admission.admit(request, authorization, body)
         try:
-            asked = self._pages.ask(query)
+            asked = self._pages.ask(query) if self._pages else query
             message = self._decoder.decode(
                 request.variables, carried, asked, body, has_account=bool(authorization)
             )
@@ -77,7 +77,7 @@ class Endpoint:
                 # No service is asked, so nothing was guessed.
                 await self._admission.record_outcome(hits, None)
             raise
-        return _Read(message, Asker(request.request_id, authorization), hits, query, body)
+        return _Read(message, CallContext(request.request_id, authorization), hits, query, body)
 
     def _has_body(self, request: Request) -> bool:
         # Where none is needed one without fields may come all the same.
@@ -85,5 +85,7 @@ class Endpoint:
 
     def _refused(self, read: _Read, refusal: Refusal) -> Response:
         if refusal.violations:
-            refusal.violations = self._decoder.of_client(refusal.violations, read.query, read.body)
+            refusal.violations = self._decoder.by_sent_names(
+                refusal.violations, read.query, read.body
+            )
         return errors.response(refusal, self._location, details_of(refusal))

@@ -20,7 +20,7 @@ MailboxUrl = Annotated[str, Field(pattern=r"^(https?://.+)?$")]
 
 
 def _redis_url(value: str) -> str:
-    """Refuses what is no URL of a store, without its password in the message."""
+    """Validates the URL of a store; the message does not repeat it, as it may have a password."""
     try:
         parts = urlsplit(value)
         has_port = parts.port is None or bool(parts.hostname)

@@ -17,7 +17,7 @@ Schema: TypeAlias = dict[str, Any]
 
 
 def plain(field: FieldDescriptor) -> Schema:
-    """Gives the schema of one value of a field that is no message, without its rules."""
+    """Returns the schema of one value of a field that is no message, without its rules."""
     if field.enum_type is not None:
         return {"type": "string", "enum": list(scalars.enum_names(field.enum_type))}
     if field.type in scalars.INTEGER_NAMES:
@@ -32,7 +32,7 @@ def plain(field: FieldDescriptor) -> Schema:
 
 
 def scalar(field: FieldDescriptor) -> Schema:
-    """Gives the schema of one value of a field that is no message, with its rules."""
+    """Returns the schema of one value of a field that is no message, with its rules."""
     schema, rules = plain(field), scalars.value_rules(field)
     if field.enum_type is not None:
         schema["enum"] = list(scalars.admitted(field, field.enum_type))
@@ -48,7 +48,7 @@ def scalar(field: FieldDescriptor) -> Schema:
 
 
 def array(field: FieldDescriptor, items: Schema) -> Schema:
-    """Gives the schema of a repeated field, with its rules."""
+    """Returns the schema of a repeated field, with its rules."""
     rules = _rules(field).repeated
     schema: Schema = {"type": "array", "items": items}
     if rules.HasField("min_items"):

@@ -17,7 +17,7 @@ Members: TypeAlias = tuple[tuple[str, Any], ...]
 def read(request: Request) -> Members:
     """Reads the JSON object of a request. Raises UnsupportedMediaType or MalformedJson."""
     sent = request.headers
-    headers.expect_json(sent.get(b"content-type"), sent.get(b"content-encoding"))
+    headers.require_json(sent.get(b"content-type"), sent.get(b"content-encoding"))
     return parse(request.body)
 
 

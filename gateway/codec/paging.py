@@ -1,6 +1,6 @@
-"""How a list tells of its other pages: `Link` and `X-Total-Count`, or `meta` beside `data`.
+"""Pages of lists: `Link` and `X-Total-Count`, or `meta` beside `data`.
 
-The names of the fields are those of AIP-158, and `page` and `total` besides.
+The names of the fields are those of AIP-158, and `page` and `total`.
 """
 
 import math
@@ -21,21 +21,20 @@ DEFAULT_SIZE = 50
 
 
 class Pages:
-    """The paging of one binding."""
+    """The paging of one binding that has pages."""
 
     def __init__(self, binding: Binding) -> None:
         paging = binding.rule.paging
-        self._is_paged = paging != rest_pb2.PAGING_UNSPECIFIED
         self._has_numbers = paging in {rest_pb2.PAGING_TOKEN_OR_NUMBER, rest_pb2.PAGING_NUMBER}
-        self._has_tokens = self._is_paged and paging != rest_pb2.PAGING_NUMBER
+        self._has_tokens = paging != rest_pb2.PAGING_NUMBER
         names = {field.name: field.request_names for field in binding.query_fields}
         self._token_names = names.get("page_token", ())
 
     def ask(self, query: Pairs) -> Pairs:
-        """Asks for the first page by its number where numbers are meant and none is given.
+        """Adds `page=1` to a query that asks for pages by number and names none.
 
-        They are meant where there is nothing else, and where `limit` is given. Raises
-        ValidationFailed for a number and a token, as they are two different pages.
+        A query does so if it has `limit`, or if the list has no page tokens. Raises
+        ValidationFailed for a number beside a token, as they are two different pages.
         """
         if not self._has_numbers:
             return query
@@ -53,7 +52,7 @@ class Pages:
                 raise ValidationFailed(violations=[Violation(name, message)])
 
     def shown(self, request: Any, response: Any, rows: Any) -> Any:
-        """Gives the body: the rows, in an envelope where pages were asked for by number."""
+        """Returns the body: the rows, in an envelope if pages were asked for by number."""
         if not self._has_numbers or not request.HasField("page"):
             return rows
         limit = request.page_size or DEFAULT_SIZE
@@ -66,9 +65,7 @@ class Pages:
         return {"data": rows, "meta": meta}
 
     def headers(self, request: Request, response: Any) -> Sequence[Header]:
-        """Gives the headers that lead to the next page and tell the total, if known."""
-        if not self._is_paged:
-            return ()
+        """Returns the headers with the next page and the total, as far as they are known."""
         headers: list[Header] = []
         if self._has_tokens and response.next_page_token:
             headers.append((b"link", self._link(request, response.next_page_token)))
@@ -87,6 +84,11 @@ class Pages:
 
     def _is_token(self, piece: bytes) -> bool:
         return unquote_to_bytes(piece.partition(b"=")[0]).decode() in self._token_names
+
+
+def pages_of(binding: Binding) -> Pages | None:
+    """Returns the paging of a binding; None if it has no pages."""
+    return Pages(binding) if binding.rule.paging else None
 
 
 def described(binding: Binding) -> str:

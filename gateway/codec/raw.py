@@ -19,7 +19,7 @@ def read(request: Request) -> HttpBody | None:
 
     Raises UnsupportedMediaType for a compressed one.
     """
-    headers.expect_identity(request.headers.get(b"content-encoding"))
+    headers.require_uncompressed(request.headers.get(b"content-encoding"))
     if not request.body:
         return None
     media_type = request.headers.get(b"content-type", b"").decode("latin-1")

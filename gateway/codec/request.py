@@ -28,7 +28,7 @@ NO_COPIES: Mapping[str, str] = MappingProxyType({})
 Found: TypeAlias = list[Violation]
 Values: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Any, str, Found], Any]
-Members: TypeAlias = Sequence[tuple[str, Any]]
+NamedValues: TypeAlias = Sequence[tuple[str, Any]]
 Accept: TypeAlias = Callable[[str, Any, Values, Found], None]
 
 
@@ -36,11 +36,11 @@ _WITHIN = re.compile(r"[.[]")
 
 
 class FieldSet:
-    """Fields that members may set, by every name that they go by.
+    """The fields that a client may set, each by all of its names.
 
-    `in_update` says that output-only fields come back from an earlier answer and are ignored;
-    otherwise they are refused. The copy of a field beside the field itself must be like it, unless
-    `copies` name what to set to one that differs: it is for the service to say which was edited.
+    Output-only fields are ignored if `in_update`, as they come from an earlier response; otherwise
+    they are refused. A copy that is sent beside its field must have the same value, unless `copies`
+    name the field that takes one that differs: the service decides which of them was edited.
     """
 
     def __init__(
@@ -64,10 +64,10 @@ class FieldSet:
             for copy in field.rule.copies
         ]
 
-    def take(self, members: Members, path: str, found: Found) -> Values:
-        """Reads the members into constructor arguments; null is None.
+    def take(self, members: NamedValues, path: str, found: Found) -> Values:
+        """Reads named values into constructor arguments; null is None.
 
-        `path` is what to put before the names of fields in `found`.
+        The paths in `found` begin with `path`.
         """
         given: Values = {}
         by_name = self._by_name
@@ -85,13 +85,15 @@ class FieldSet:
         """Lists the fields that are needed and were not given at all."""
         return [Violation(path + name, MISSING) for name in self._needed if name not in given]
 
-    def sent_names(self, members: Members) -> Mapping[str, str]:
+    def sent_names(self, members: NamedValues) -> Mapping[str, str]:
         """Maps the own name of each field to the one that its client used."""
         own_names = self._own_names
         return {own_names[name]: name for name, _ in members if name in own_names}
 
-    def _without_copies(self, members: Members, path: str, given: Values, found: Found) -> Members:
-        """Takes each copy, once, out of the members where its field is among them, too."""
+    def _without_copies(
+        self, members: NamedValues, path: str, given: Values, found: Found
+    ) -> NamedValues:
+        """Drops a copy (`title`) whose field (`name`) was also sent."""
         sent, rest = dict(members), [*members]
         for copy, original, differing, read in self._copies:
             if copy not in sent or original not in sent:
@@ -138,7 +140,7 @@ class Decoder:
         variables: Mapping[str, str],
         carried: Values,
         query: Pairs,
-        body: Members,
+        body: NamedValues,
         *,
         has_account: bool = True,
     ) -> Message:
@@ -155,19 +157,19 @@ class Decoder:
         # What could not be read is None, so the rules of all other fields are checked all the same.
         message = self._message(**fields, **carried, **self._of_body(given))
         if broken := violations(message, has_account=has_account):
-            named = self.of_client(broken, query, body)
-            found += [violation for violation in named if not _is_told(violation, found)]
+            named = self.by_sent_names(broken, query, body)
+            found += [violation for violation in named if not _is_reported(violation, found)]
         if found:
             raise ValidationFailed(violations=found)
         return message
 
-    def of_client(self, named: Sequence[Violation], query: Pairs, body: Members) -> Found:
-        """Names the fields of a request as its client does."""
+    def by_sent_names(self, named: Sequence[Violation], query: Pairs, body: NamedValues) -> Found:
+        """Renames the fields of violations to the names that the client sent."""
         sent = {**self._query.sent_names(query), **self._body.sent_names(body)}
         return [Violation(self._shown(v.path, sent), v.message) for v in named]
 
     def _shown(self, path: str, sent: Mapping[str, str]) -> str:
-        shown = self._binding.shown(json_path(self._binding.rpc.input_type, path))
+        shown = self._binding.client_path(json_path(self._binding.rpc.input_type, path))
         name, *_ = _WITHIN.split(shown, maxsplit=1)
         return sent.get(name, name) + shown[len(name) :]
 
@@ -181,8 +183,8 @@ class Decoder:
         return fields
 
 
-def _is_told(violation: Violation, found: Found) -> bool:
-    """Returns whether the client is told of this field already, or of one within it."""
+def _is_reported(violation: Violation, found: Found) -> bool:
+    """Returns whether a violation of the field, or of one within it, was found already."""
     path = violation.path
     return any(
         told.path == path or told.path.startswith((f"{path}.", f"{path}[")) for told in found
@@ -220,7 +222,7 @@ def _is_needed(field: Field) -> bool:
 
 
 def _ignore(path: str, value: Any, given: Values, found: Found) -> None:
-    """Says nothing, as of what comes back from an earlier answer."""
+    """Ignores a field that comes from an earlier response."""
 
 
 def _refuse(name: str, message: str = "cannot be set") -> Accept:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.codec import raw
-from gateway.codec.paging import Pages
+from gateway.codec.paging import pages_of
 from gateway.codec.response import body_encoder, header_encoders
 from gateway.codec.stream import MessageStream, StreamedBody
 from gateway.contract.bindings import Binding
@@ -32,7 +32,7 @@ class Successes:
         self._headers = header_encoders(binding)
         self._revision = attrgetter(binding.revision_field) if binding.revision_field else None
         self._location = Location(binding.rule.location)
-        self._pages = Pages(binding)
+        self._pages = pages_of(binding)
         self._encode = body_encoder(binding)
 
     def respond(self, request: Request, message: Any, response: Any) -> Response:
@@ -45,9 +45,11 @@ class Successes:
         return self._with_content(status, request, message, response)
 
     def _with_content(self, status: int, request: Request, message: Any, response: Any) -> Response:
-        rows = self._encode(response)
-        shown = self._pages.shown(message, response, rows)
-        headers = [*self._json_headers, *self._pages.headers(request, response)]
+        shown = rows = self._encode(response)
+        headers = [*self._json_headers]
+        if self._pages:
+            shown = self._pages.shown(message, response, rows)
+            headers += self._pages.headers(request, response)
         headers += self._own_headers(response)
         if status == HTTPStatus.CREATED and (path := self._location.fill(rows)):
             headers.append((b"location", path))

@@ -233,8 +233,8 @@ class Binding:
         headers = {f.rule.response_header: path for path, f in self.response_header_fields}
         return headers.get(REVISION_HEADER, "")
 
-    def shown(self, path: str) -> str:
-        """Translates the path of a field in the request to what the client calls it."""
+    def client_path(self, path: str) -> str:
+        """Translates the path of a field in the request to the name that clients use."""
         if self.resource:
             path = path.removeprefix(f"{self.body}.")
         names = {field.name: field.rule.request_header for field in self.header_fields}

@@ -1,7 +1,7 @@
-"""What the gateway refuses by itself, and the one table from a reason to an HTTP response.
+"""The refusals of the gateway itself, and the HTTP response to every reason.
 
     kit.errors.Refusal
-    ├── HttpRefusal              what no service ever sees
+    ├── HttpRefusal              before any service is called
     │   ├── BadRequest           400  BAD_REQUEST
     │   ├── MalformedJson        400  MALFORMED_JSON
     │   ├── InvalidKey           400  INVALID_IDEMPOTENCY_KEY
@@ -124,59 +124,59 @@ class HeadersTooLarge(HttpRefusal):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """How a reason is answered: the status, its headers and the body without details."""
+class ErrorTemplate:
+    """The response to a reason: its status, headers, and body without details."""
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
     details: str
-    """Full name of the message that the details of a refusal are, or ""."""
+    """Full name of the message of the details, or ""."""
     metadata_headers: Mapping[str, bytes]
-    """The headers that carry metadata of a refusal, by the keys of that."""
+    """Maps keys of a refusal's metadata to the headers that carry them."""
 
 
-REPLIES: Mapping[str, Reply]
-"""The reply to each reason of the contract; a response outside it is a defect."""
+TEMPLATES: Mapping[str, ErrorTemplate]
+"""The template of each reason in the contract; another reason is a defect."""
 
 
 def response(
     refusal: errors.Refusal, location: Location = NOWHERE, details: Any = None
 ) -> Response:
-    """Makes the HTTP response to a refusal.
+    """Returns the HTTP response to a refusal.
 
-    `location` is that of the resource which a refusal may name by its metadata; `details` are those
-    of the refusal as JSON, if it has any.
+    `location` is the path of the resource that the refusal's metadata may name; `details` are its
+    details as JSON, if it has any.
     """
-    reply = REPLIES.get(refusal.reason) or REPLIES[errors.Internal.reason]
-    headers = reply.headers
+    template = TEMPLATES.get(refusal.reason) or TEMPLATES[errors.Internal.reason]
+    headers = template.headers
     own: tuple[Header, ...] = getattr(refusal, "headers", ())
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS and not own:
+    if template.status == HTTPStatus.TOO_MANY_REQUESTS and not own:
         own = _limit_headers(refusal.metadata)
     if refusal.metadata:
-        own += _metadata_headers(reply, refusal.metadata, location)
+        own += _metadata_headers(template, refusal.metadata, location)
     if own:
         headers = _without(headers, own) + own
-    body = reply.body
+    body = template.body
     if refusal.reason == errors.ValidationFailed.reason:
         details = _violations(refusal)
     if details is not None:
         body = orjson.dumps({"error": refusal.reason.lower(), "details": details})
-    return Response(reply.status, headers, body)
+    return Response(template.status, headers, body)
 
 
 def is_verdict(refusal: errors.Refusal) -> bool:
     """Returns whether a refusal is final: the client must send another request."""
-    reply = REPLIES.get(refusal.reason)
-    return reply is not None and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    template = TEMPLATES.get(refusal.reason)
+    return template is not None and template.status < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _metadata_headers(
-    reply: Reply, metadata: Mapping[str, str], location: Location
+    template: ErrorTemplate, metadata: Mapping[str, str], location: Location
 ) -> tuple[Header, ...]:
     headers: tuple[Header, ...] = tuple(
         (name, metadata[key].encode())
-        for key, name in reply.metadata_headers.items()
+        for key, name in template.metadata_headers.items()
         if key in metadata
     )
     if path := location.fill(metadata):
@@ -185,7 +185,7 @@ def _metadata_headers(
 
 
 def _limit_headers(metadata: Mapping[str, str]) -> tuple[Header, ...]:
-    """Says what a service limits, which counts nothing: there is one request in so much time."""
+    """Returns the headers of a limit that a service keeps: one request in so many seconds."""
     seconds = metadata.get("retry_after_seconds", "1")
     return (
         (b"retry-after", seconds.encode()),
@@ -202,17 +202,17 @@ def _violations(refusal: errors.Refusal) -> list[dict[str, str]]:
 
 
 def _without(headers: tuple[Header, ...], others: tuple[Header, ...]) -> tuple[Header, ...]:
-    """Leaves out the headers that others have better values of."""
+    """Returns the headers whose names are not among the others."""
     names = {name for name, _ in others}
     return tuple(header for header in headers if header[0] not in names)
 
 
 def printable(text: str) -> str:
-    """Makes text of a client fit to be shown: of bounded length and without lone surrogates."""
+    """Returns a client's text in bounded length and without lone surrogates."""
     return text[:MAX_SHOWN_CHARACTERS].encode(errors="replace").decode()
 
 
-def _reply(value: reasons_pb2.Reason.ValueType) -> Reply:
+def _template(value: reasons_pb2.Reason.ValueType) -> ErrorTemplate:
     rule = reasons_pb2.Reason.DESCRIPTOR.values_by_number[value].GetOptions()
     reason = rule.Extensions[reasons_pb2.reason]
     headers: tuple[Header, ...] = tuple(JSON_HEADERS)
@@ -224,14 +224,14 @@ def _reply(value: reasons_pb2.Reason.ValueType) -> Reply:
         each.metadata: each.header.lower().encode() for each in (*_OF_ANY_REASON, *reason.headers)
     }
     body = orjson.dumps({"error": reason_name(value).lower()})
-    return Reply(reason.status, headers, body, reason.details, carried)
+    return ErrorTemplate(reason.status, headers, body, reason.details, carried)
 
 
 _OF_ANY_REASON = reasons_pb2.Reason.DESCRIPTOR.GetOptions().Extensions[reasons_pb2.refusal_headers]
 
 
-REPLIES = {
-    reason_name(value): _reply(value)
+TEMPLATES = {
+    reason_name(value): _template(value)
     for value in reasons_pb2.Reason.values()
     if value != reasons_pb2.REASON_UNSPECIFIED
 }

@@ -1,4 +1,4 @@
-"""The request headers that mean something: each is read strictly or not at all."""
+"""Parses request headers: each strictly, or not at all."""
 
 import random
 import re
@@ -7,52 +7,50 @@ from functools import lru_cache
 from gateway.contract.bindings import ACCEPT_ENCODING, KEY_HEADER
 from gateway.http.errors import InvalidKey, UnsupportedMediaType
 from gateway.http.messages import JSON
+from services.kit.rpc import entity_tags
 
 CONDITIONS = frozenset({"If-Match", "If-None-Match"})
 GZIP_SUFFIX = b"-gzip"
-"""Ends the ETag of a compressed answer, as another encoding is another representation."""
+"""Ends the ETag of a compressed response, as each encoding is a representation of its own."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\["\\])*)"')
 _ESCAPED = re.compile(rb'\\(["\\])')
-_TAG = re.compile(rb'(?:^|,)\s*(?:W/)?"([^"]*)"(?=\s*(?:,|$))')
 _PARAMETER = re.compile(rb'charset=(?:utf-8|"utf-8")', re.IGNORECASE)
 
 
 def request_id(sent: bytes | None) -> str:
-    """Gives the client's own request id if it is fit to be logged, else a new one."""
+    """Returns the client's request id if it is fit for logs, else a new one."""
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent.decode()
-    # Not a secret, and uuid4 takes three microseconds more.
+    # It is no secret, and uuid4 takes three microseconds more.
     return f"{random.getrandbits(128):032x}"
 
 
 def field_value(header: str, sent: bytes) -> str | bool:
-    """Reads a header that carries a field of the request. Raises InvalidKey."""
+    """Parses a header that carries a field of the request. Raises InvalidKey."""
     if header == ACCEPT_ENCODING:
         return accepts_gzip(sent)
     if header == KEY_HEADER:
         return idempotency_key(sent)
     if header in CONDITIONS:
-        # Services know versions, and nothing of how an answer was compressed.
-        sent = sent.replace(GZIP_SUFFIX + b'"', b'"')
+        # Services compare versions, and do not know of compression.
+        return _without_encoding(sent)
     return sent.decode("latin-1")
 
 
 def etag_matches(tag: bytes, sent: bytes) -> bool:
     """Returns whether `If-None-Match` names an ETag, by the weak comparison of RFC 9110.
 
-    An answer that was sent compressed is the same one here.
+    The ETag of the compressed response matches as well.
     """
-    if sent.strip() == b"*":
-        return True
     wanted = tag.strip(b'"').removesuffix(GZIP_SUFFIX)
-    return any(found.removesuffix(GZIP_SUFFIX) == wanted for found in _TAG.findall(sent))
+    return entity_tags.matches(wanted.decode("latin-1"), _without_encoding(sent))
 
 
 def idempotency_key(sent: bytes) -> str:
-    """Reads a key, bare or as the quoted string of RFC 8941. Raises InvalidKey."""
+    """Parses a key, bare or as the quoted string of RFC 8941. Raises InvalidKey."""
     quoted = _QUOTED.fullmatch(sent)
     if quoted:
         key = _ESCAPED.sub(rb"\1", quoted[1])
@@ -65,22 +63,22 @@ def idempotency_key(sent: bytes) -> str:
     return key.decode()
 
 
-def expect_identity(encoding: bytes | None) -> None:
+def require_uncompressed(encoding: bytes | None) -> None:
     """Raises UnsupportedMediaType for a body that is announced as compressed."""
     if encoding is not None and encoding.lower() != b"identity":
         raise UnsupportedMediaType
 
 
-def expect_json(media_type: bytes | None, encoding: bytes | None) -> None:
-    """Raises UnsupportedMediaType unless a body is announced as JSON in UTF-8, not compressed."""
-    expect_identity(encoding)
+def require_json(media_type: bytes | None, encoding: bytes | None) -> None:
+    """Raises UnsupportedMediaType unless the headers announce uncompressed JSON in UTF-8."""
+    require_uncompressed(encoding)
     if media_type != JSON and (media_type is None or not _is_json(media_type)):
         raise UnsupportedMediaType
 
 
 @lru_cache(maxsize=256)
 def accepts(accept: bytes, media_type: bytes) -> bool:
-    """Tells whether an `Accept` header admits a media type; the most specific range decides."""
+    """Returns whether `Accept` admits a media type; the most specific range decides."""
     quality, precision = 0.0, -1
     for item in accept.lower().split(b","):
         name, *parameters = (part.strip() for part in item.split(b";"))
@@ -101,13 +99,18 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
     return gzip > 0 and gzip >= qualities.get(b"identity", 0.0)
 
 
+def _without_encoding(tags: bytes) -> str:
+    """Returns entity tags as those of the plain representation."""
+    return tags.replace(GZIP_SUFFIX + b'"', b'"').decode("latin-1")
+
+
 def _is_json(media_type: bytes) -> bool:
     name, *parameters = (part.strip() for part in media_type.split(b";"))
     return name.lower() == JSON and all(map(_PARAMETER.fullmatch, filter(None, parameters)))
 
 
 def _specificity(media_range: bytes, media_type: bytes) -> int:
-    """Ranks a range that covers the type: 2 exact, 1 `type/*`, 0 `*/*`; -1 does not cover it."""
+    """Ranks a range by its fit: 2 exact, 1 `type/*`, 0 `*/*`; -1 if it does not cover the type."""
     family = media_type.split(b"/")[0] + b"/*"
     ranges = {media_type: 2, family: 1, b"*/*": 0, b"*": 0}
     return ranges.get(media_range, -1)

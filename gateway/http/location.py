@@ -1,4 +1,4 @@
-"""The paths of resources that answers name: `/events/{id}` filled with what is known."""
+"""The paths of resources that responses name: `/events/{id}` with its values filled in."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -7,14 +7,14 @@ from gateway.contract.bindings import VARIABLE
 
 
 class Location:
-    """A path template, taken apart once; an empty one never names anything."""
+    """A path template, parsed once; an empty one has no path."""
 
     def __init__(self, template: str) -> None:
         self._names = VARIABLE.findall(template)
         self._form = VARIABLE.sub("%s", template.replace("%", "%%"))
 
     def fill(self, values: Mapping[str, object]) -> bytes | None:
-        """Gives the path, or None where a value is not known."""
+        """Returns the path, or None if a value is missing."""
         if not self._names:
             return None
         try:

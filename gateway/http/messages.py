@@ -62,7 +62,7 @@ def json_headers(cache_seconds: int) -> Sequence[Header]:
     return ((b"content-type", JSON), (b"cache-control", b"public, max-age=%d" % cache_seconds))
 
 
-def joined(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
+def combined(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
     """Maps the names of headers to their values; repeated headers are joined (RFC 9110)."""
     found = dict(headers)
     if len(found) == len(headers):

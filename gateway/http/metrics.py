@@ -1,4 +1,4 @@
-"""What the gateway counts. Labels are templates and statuses, never what a client chose."""
+"""Metrics of the gateway. Labels are templates and statuses, never values of clients."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -33,4 +33,4 @@ STORE_FAILURES = Counter(
     "Requests counted by this process alone, as the shared store failed",
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Methods that are told apart; all others are counted together."""
+"""Methods with a label of their own; all others are counted together."""

@@ -1,4 +1,4 @@
-"""Query strings and the parts of paths, percent-decoded to UTF-8 or refused."""
+"""Parses query strings and the parts of paths: percent-encoded UTF-8."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -12,16 +12,16 @@ def parse(query: bytes) -> Pairs:
     if not query:
         return []
     pieces = (piece.partition(b"=") for piece in query.split(b"&") if piece)
-    return [(decoded(_spaced(name)), decoded(_spaced(value))) for name, _, value in pieces]
+    return [(_form_decoded(name), _form_decoded(value)) for name, _, value in pieces]
 
 
-def decoded(text: bytes) -> str:
-    """Percent-decodes a piece of a path or query. Raises BadRequest for what is not UTF-8."""
+def percent_decoded(text: bytes) -> str:
+    """Percent-decodes a part of a path or query. Raises BadRequest unless it is UTF-8."""
     try:
         return (unquote_to_bytes(text) if b"%" in text else text).decode()
     except UnicodeDecodeError as error:
         raise BadRequest from error
 
 
-def _spaced(text: bytes) -> bytes:
-    return text.replace(b"+", b" ")
+def _form_decoded(text: bytes) -> str:
+    return percent_decoded(text.replace(b"+", b" "))

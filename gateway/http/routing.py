@@ -109,7 +109,7 @@ class Routes:
 
 def _parts(path: str) -> list[str]:
     parts = path.removeprefix("/").split("/")
-    return [query.decoded(part.encode()) for part in parts] if "%" in path else parts
+    return [query.percent_decoded(part.encode()) for part in parts] if "%" in path else parts
 
 
 def _ends(

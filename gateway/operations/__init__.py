@@ -1,1 +1,1 @@
-"""What operators ask the gateway: whether it lives, whether it is ready, and its metrics."""
+"""Endpoints for operators and load balancers: health, readiness and metrics."""

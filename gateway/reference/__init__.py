@@ -1,1 +1,1 @@
-"""What clients read about the API: OpenAPI, Postman, and the pages of the documentation."""
+"""Documentation for clients: OpenAPI, the Postman collection, and the HTML pages."""

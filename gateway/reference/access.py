@@ -1,4 +1,4 @@
-"""Who may call an endpoint, in words and as OpenAPI's security requirements."""
+"""Describes who may call an endpoint, in Markdown and as OpenAPI's security requirements."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -23,15 +23,15 @@ _NEEDED: Sequence[Schema] = ({TOKEN: []},)
 _SECURITY: Mapping[int, Sequence[Schema]] = MappingProxyType(
     {rest_pb2.ACCESS_PUBLIC: (), rest_pb2.ACCESS_OPEN: ({}, *_NEEDED)}
 )
-"""What a caller shows, where that is not a token in any case; an empty requirement is no token."""
+"""Requirements of methods that do not always need a token; an empty one stands for no token."""
 
 
 def security(binding: Binding) -> list[Schema]:
-    """Returns the security requirements, one of which a caller meets."""
+    """Returns the security requirements; a caller must meet one of them."""
     return list(_SECURITY.get(binding.rule.access, _NEEDED))
 
 
-def described(binding: Binding, comments: Comments) -> str:
+def describe(binding: Binding, comments: Comments) -> str:
     """Describes in Markdown who may call, and which scope an API key needs."""
     rule = binding.rule
     name = rest_pb2.Access.Name(rule.access)

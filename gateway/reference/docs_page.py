@@ -1,4 +1,4 @@
-"""The pages of the gateway, and the API's documentation, from files that it has itself."""
+"""Routes of the start page and of the documentation, whose files the gateway has itself."""
 
 import hashlib
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ MEDIA_TYPES = {
 
 
 def routes(bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str) -> Sequence[Route]:
-    """Lists the routes of the start page and of the documentation."""
-    told = comments.load()
+    """Returns the routes of the start page and of the documentation."""
+    contract_comments = comments.load()
     own = Path(__file__).parent / "static"
     vendor = own / "swagger-ui"
     scripts = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
@@ -48,9 +48,9 @@ def routes(bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str) 
     home = Home(open_access=open_access, mailbox_url=mailbox_url, headers=headers)
     return (
         Route("GET", "/", home, media_type=HTML),
-        _route("/openapi.json", orjson.dumps(openapi.document(bindings, told))),
+        _route("/openapi.json", orjson.dumps(openapi.document(bindings, contract_comments))),
         *(_file(f"{path}{end}", own / "docs.html") for path in PAGES for end in ("", "/")),
-        _route("/docs/errors", error_page.page(told), name="errors.html"),
+        _route("/docs/errors", error_page.page(contract_comments), name="errors.html"),
         *(_file(f"/docs/{name}", vendor / name) for name in scripts),
         *(_file(f"/docs/{name}", own / name) for name in ("docs.css", "start.js", "style.css")),
     )

@@ -1,4 +1,4 @@
-"""The page of every error code: its status, its meaning, and what a client does about it."""
+"""The page of all error codes, with their statuses, meanings and advice for clients."""
 
 import html
 import re
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parent / "static" / "errors.html"
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A code that an answer may have."""
+    """An error code of the contract."""
 
     status: int
     code: str
@@ -25,14 +25,14 @@ class Error:
     advice: str
 
 
-def listed(comments: Comments) -> list[Error]:
-    """Lists the codes of the contract by their status, without those that HTTP never shows."""
+def error_codes(comments: Comments) -> list[Error]:
+    """Returns the codes that HTTP clients can get, sorted by status."""
     return sorted(_errors(comments), key=lambda error: error.status)
 
 
 def page(comments: Comments) -> bytes:
-    """Writes the page."""
-    by_status = groupby(listed(comments), key=lambda error: error.status)
+    """Returns the HTML of the page."""
+    by_status = groupby(error_codes(comments), key=lambda error: error.status)
     sections = (_section(status, list(errors)) for status, errors in by_status)
     return (
         Template(PAGE.read_text(encoding="utf-8")).substitute(statuses="".join(sections)).encode()
@@ -55,10 +55,10 @@ def _section(status: int, errors: list[Error]) -> str:
 
 
 def _row(error: Error) -> str:
-    told = f"<dd>{_marked(error.meaning)}</dd><dd>{_marked(error.advice)}</dd>"
-    return f'<div id="{error.code}"><dt><code>{error.code}</code></dt>{told}</div>\n'
+    details = f"<dd>{_html(error.meaning)}</dd><dd>{_html(error.advice)}</dd>"
+    return f'<div id="{error.code}"><dt><code>{error.code}</code></dt>{details}</div>\n'
 
 
-def _marked(text: str) -> str:
-    """Escapes a sentence and shows what is between backticks as code."""
+def _html(text: str) -> str:
+    """Escapes a sentence, and turns backticks into `<code>`."""
     return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))

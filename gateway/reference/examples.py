@@ -1,6 +1,6 @@
 """Example requests for the documentation, made from the examples of the contract.
 
-They suit the sample events of `make run` and each other: what one makes, the next one asks for.
+They fit the sample events of `make run`, and each other: one creates what the next one reads.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from gateway.contract.bindings import Binding, ContractError, Field, fields, map
 
 
 def sample_body(binding: Binding) -> dict[str, Any]:
-    """Returns a body: for an update only fields that have examples, as it needs none."""
+    """Returns a body; an update, which needs no field, has only those with examples."""
     sent = binding.body_fields
     return sample(filter(has_example, sent) if binding.is_update else sent)
 
@@ -33,9 +33,9 @@ def has_example(field: Field) -> bool:
 
 
 def example(field: Field) -> Any:
-    """Returns a value of a field, the least one where the contract has no example.
+    """Returns the example of a field, or the least value of its type.
 
-    Raises ContractError for a field of which the least says nothing, such as a string.
+    Raises ContractError for a field without example whose type has no useful least value.
     """
     found = constraints.example(field.descriptor)
     value = _least(field) if found is None else found

@@ -1,4 +1,4 @@
-"""The page at `/`: what this is, where to go from here, and what to type first."""
+"""The page at `/`: links, and the first commands to try."""
 
 import html
 import re
@@ -37,10 +37,10 @@ _CLOSED = """<h2>Booking a seat</h2>
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Answers with the page.
+    """Handles `/`.
 
-    `mailbox_url` is where the development run shows its mail, or "". Under open access the page has
-    the sample events and commands that work as they are.
+    `mailbox_url` is where the development run shows its mail, or "". With open access the page
+    shows commands that work as they are.
     """
 
     open_access: bool
@@ -48,17 +48,17 @@ class Home:
     headers: Sequence[Header]
 
     async def __call__(self, request: Request) -> Response:
-        """Answers a request, with commands for the host that it was sent to."""
+        """Returns the page, with commands for the host that the request was sent to."""
         origin = self.origin(request.headers.get(b"host", b""))
         return Response(200, self.headers, self.page(origin))
 
     @staticmethod
     def origin(host: bytes) -> str:
-        """Returns the origin that commands name; a host that is none is not repeated."""
+        """Returns the origin for the commands; an invalid host is replaced by localhost."""
         return f"http://{host.decode()}" if HOST.fullmatch(host) else "http://localhost:3000"
 
     def page(self, origin: str) -> bytes:
-        """Writes the page for an origin."""
+        """Returns the HTML of the page for an origin."""
         links = "\n          ".join(self._links())
         return PAGE.substitute(links=links, first=self._first(origin)).encode()
 

@@ -1,4 +1,4 @@
-"""The names of services and fields as the documentation shows them."""
+"""Names of services and fields as the documentation shows them."""
 
 import re
 from collections import defaultdict
@@ -12,31 +12,31 @@ _WORD = re.compile("[A-Z][a-z]+")
 
 
 def tag(service: str) -> str:
-    """Spells `WaitingListService` as `Waiting list`, and `ApiKeysService` as `API keys`."""
+    """Turns `WaitingListService` into `Waiting list`, and `ApiKeysService` into `API keys`."""
     words = " ".join(_WORD.findall(service.removesuffix("Service"))).capitalize()
     return re.sub(r"^Api\b", "API", words)
 
 
-def table(bindings: Sequence[Binding]) -> str:
-    """Lists the fields that go by several names, as a Markdown table."""
+def alias_table(bindings: Sequence[Binding]) -> str:
+    """Returns a Markdown table of the fields that have several names."""
     sent: dict[str, set[str]] = defaultdict(set)
-    answered: dict[str, set[str]] = defaultdict(set)
+    returned: dict[str, set[str]] = defaultdict(set)
     for binding in bindings:
         for field in (*binding.body_fields, *binding.query_fields):
             sent[field.name].update(field.rule.aliases)
         for field in _response_fields(binding):
-            answered[field.name].update(field.rule.copies)
+            returned[field.name].update(field.rule.copies)
     rows = [
-        f"| `{name}` | {_listed(sent[name])} | {_listed(answered[name])} |"
-        for name in sorted(sent.keys() | answered.keys())
-        if sent[name] or answered[name]
+        f"| `{name}` | {_listed(sent[name])} | {_listed(returned[name])} |"
+        for name in sorted(sent.keys() | returned.keys())
+        if sent[name] or returned[name]
     ]
     head = ("| field | also in requests | also in answers |", "| --- | --- | --- |")
     return "\n".join((*head, *rows))
 
 
 def _response_fields(binding: Binding) -> Iterator[Field]:
-    """Finds the fields of an answer, and of the messages within it."""
+    """Yields the fields of a response, and of the messages within it."""
     shown = binding.response_body_type
     message = shown if isinstance(shown, Descriptor) else shown.message_type
     yield from _all(message) if message else ()

@@ -47,7 +47,7 @@ SERVICE: Mapping[str, tuple[str, dict[str, Schema]]] = MappingProxyType(
         ),
     }
 )
-"""The endpoints for operators, which no service declares: what they do, and their answers."""
+"""The endpoints for operators, which no service declares: their summaries and responses."""
 
 
 def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
@@ -60,7 +60,7 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
         operation = {"operationId": name, **_operation(binding, schemas)}
         operation["responses"] = responses.of(binding)
         paths[binding.path][binding.http_method.lower()] = operation
-    paths |= {path: {"get": _service_operation(path, *said)} for path, said in SERVICE.items()}
+    paths |= {path: {"get": _service_operation(path, *each)} for path, each in SERVICE.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Boxoffice", "version": "v1", "description": _introduction(bindings)},
@@ -76,11 +76,11 @@ def document(bindings: Sequence[Binding], comments: Comments) -> Schema:
 
 
 def _introduction(bindings: Sequence[Binding]) -> str:
-    return "\n\n".join((INTRODUCTION, OTHER_NAMES, names.table(bindings)))
+    return "\n\n".join((INTRODUCTION, OTHER_NAMES, names.alias_table(bindings)))
 
 
 def _tags(bindings: Sequence[Binding], comments: Comments) -> list[Schema]:
-    """Lists the groups of endpoints, a service each, with what they are for."""
+    """Returns a tag for each service, with the comment of its contract."""
     services = {binding.rpc.containing_service: None for binding in bindings}
     tags = [
         {"name": names.tag(s.name), "description": comments.get(s.full_name, "")} for s in services
@@ -100,12 +100,12 @@ def _service_operation(path: str, summary: str, responses: dict[str, Schema]) ->
 
 def _operation(binding: Binding, schemas: Schemas) -> Schema:
     summary, description = of_endpoint(schemas.comment(binding.rpc.full_name))
-    who = access.described(binding, schemas.comments)
-    told = (who, description, paging.described(binding), _limits(binding))
+    access_text = access.describe(binding, schemas.comments)
+    parts = (access_text, description, paging.described(binding), _limits(binding))
     operation: Schema = {
         "tags": [names.tag(binding.rpc.containing_service.name)],
         "summary": summary,
-        "description": "\n\n".join(filter(None, told)),
+        "description": "\n\n".join(filter(None, parts)),
         "security": access.security(binding),
         "parameters": list(_parameters(binding, schemas)),
     }
@@ -115,14 +115,14 @@ def _operation(binding: Binding, schemas: Schemas) -> Schema:
 
 
 def _limits(binding: Binding) -> str:
-    said = [f"- {quotas.describe(quota)}" for quota in binding.rule.quotas]
+    lines = [f"- {quotas.describe(quota)}" for quota in binding.rule.quotas]
     if binding.rule.max_body_bytes:
-        said.append(f"- A body of at most {binding.rule.max_body_bytes:,} bytes.")
-    return "\n".join(("**Limits:**", "", *said)) if said else ""
+        lines.append(f"- A body of at most {binding.rule.max_body_bytes:,} bytes.")
+    return "\n".join(("**Limits:**", "", *lines)) if lines else ""
 
 
 def _operation_id(binding: Binding, bindings: Sequence[Binding]) -> str:
-    """Names an operation as its RPC, and by its HTTP method where the RPC has several."""
+    """Returns the RPC's name, with the HTTP method from its second binding on."""
     name = binding.rpc.name
     is_first = next(other for other in bindings if other.rpc is binding.rpc) == binding
     return name if is_first else f"{name}By{binding.http_method.capitalize()}"

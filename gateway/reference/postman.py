@@ -1,8 +1,8 @@
-"""The Postman collection, made from the same bindings as the routes: `python -m gateway.postman`.
+"""The Postman collection, made from the same bindings as the routes.
 
-Its first folder is a walk that carries tokens and ids from one request to the next. The others have
-every endpoint, with the examples of the documentation until the walk has found other values. With
-`--check` nothing is written, and what differs fails.
+`python -m gateway.reference.postman` writes it; `--check` fails if the file differs. Its first
+folder is a walk that passes tokens and ids from one request to the next. The other folders have
+every endpoint, with the values of the walk, or else the examples of the contract.
 """
 
 import argparse
@@ -40,7 +40,7 @@ The first folder is a walk from a code in the mail to a cancelled booking: run i
 order. The other folders have every endpoint, with the values that the walk has found."""
 WALK = "A walk, in this order"
 TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_ENUM)
-CARRIED = (
+VARIABLES = (
     "event_id",
     "event_key",
     "booking_id",
@@ -52,7 +52,7 @@ CARRIED = (
     "code",
     "refresh_token",
 )
-"""What the walk finds out, or a person does: requests have variables in place of these fields."""
+"""Fields for which requests have variables; the walk or a person sets them."""
 BEARER = {
     "type": "bearer",
     "bearer": [{"key": "token", "value": "{{access_token}}", "type": "string"}],
@@ -64,12 +64,14 @@ SESSION: Mapping[str, str] = {
     "refresh_token": "refresh_token",
     "user_id": "user.id",
 }
-"""What later requests need of a log-in, by its path in the answer."""
+"""Variables that a log-in sets, with the paths of their values in the response."""
 
 
-def collection(bindings: Sequence[Binding], said: Comments, steps: Sequence[Step] = STEPS) -> Json:
-    """Makes the collection of some bindings."""
-    requests = Requests(said, first_values(bindings))
+def collection(
+    bindings: Sequence[Binding], contract_comments: Comments, steps: Sequence[Step] = STEPS
+) -> Json:
+    """Returns the collection of some bindings."""
+    requests = Requests(contract_comments, first_values(bindings))
     by_service = groupby(bindings, key=lambda binding: binding.rpc.containing_service.name)
     folders = [
         {"name": tag(name), "item": [requests.item(one) for one in those]}
@@ -87,9 +89,9 @@ def collection(bindings: Sequence[Binding], said: Comments, steps: Sequence[Step
 
 
 def text() -> str:
-    """Makes the file of the whole contract."""
-    made = collection(read_bindings(SERVICES), comments.load())
-    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    """Returns the content of the file for the whole contract."""
+    whole = collection(read_bindings(SERVICES), comments.load())
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> int:
@@ -109,23 +111,23 @@ def main() -> int:
 
 
 def first_values(bindings: Sequence[Binding]) -> dict[str, str]:
-    """Maps the variables that fields have to their first values, the examples of the contract."""
+    """Maps variables to their first values, the examples of the contract."""
     messages = dict.fromkeys(binding.rpc.input_type for binding in bindings)
     found = [field for message in messages for field in fields(message)]
     return {
         _variable(field): str(examples.example(field))
         for field in found
-        if _variable(field) in CARRIED
+        if _variable(field) in VARIABLES
         and (constraints.is_needed(field) or examples.has_example(field))
     }
 
 
 def _variable(field: Field) -> str:
-    """Names the variable of a field, if it has one; an event has a number and may have a key."""
+    """Returns the variable of a field, or the field's name; an event has an id and a key."""
     if field.name == "event_id" and field.descriptor.type in TEXTUAL:
         return "event_key"
     names = (field.name, *field.rule.aliases)
-    return next((name for name in names if name in CARRIED), field.name)
+    return next((name for name in names if name in VARIABLES), field.name)
 
 
 def _first(bindings: Sequence[Binding], rpc: str) -> Binding:
@@ -149,7 +151,7 @@ def _step(binding: Binding, step: Step, item: Json) -> Json:
     request["description"] = "\n\n".join(filter(None, (request["description"], step.hint)))
     status = binding.rule.success_status or 200
     tested = [f'pm.test("{status}", () => pm.response.to.have.status({status}));']
-    tested += _kept({**_kept_of(binding), **step.keeps})
+    tested += _save_scripts({**_saved_by(binding), **step.keeps})
     prepared = [
         f'pm.collectionVariables.set("{name}", pm.variables.replaceIn("{value}"));'
         for name, value in step.before.items()
@@ -159,14 +161,14 @@ def _step(binding: Binding, step: Step, item: Json) -> Json:
     return item
 
 
-def _kept_of(binding: Binding) -> Mapping[str, str]:
-    """Maps the variables that an answer sets in any case to the paths of their values."""
+def _saved_by(binding: Binding) -> Mapping[str, str]:
+    """Maps the variables that a response always sets to the paths of their values."""
     shown = binding.response_body_type
     message = shown if isinstance(shown, Descriptor) else shown.message_type
     return SESSION if message and message.name == "Session" else NOTHING
 
 
-def _kept(paths: Mapping[str, str]) -> list[str]:
+def _save_scripts(paths: Mapping[str, str]) -> list[str]:
     return [
         f'if (pm.response.code < 300) pm.collectionVariables.set("{name}", '
         f"pm.response.json().{path});"
@@ -188,22 +190,22 @@ def _plain(name: str, origin: str, path: str) -> Json:
 class Requests:
     """The requests of a collection.
 
-    A field is a variable where the contract's example of it is the first value of that variable.
+    A field is replaced by its variable if its example is the first value of that variable.
     """
 
-    said: Comments
+    comments: Comments
     values: Mapping[str, str]
 
     def item(self, binding: Binding, chosen: Mapping[str, Any] = NOTHING) -> Json:
-        """Makes the request of a binding, with what is chosen of its body."""
+        """Returns the request of a binding; `chosen` replaces fields of its example body."""
         name = binding.rpc.name
-        summary, description = of_endpoint(self.said.get(binding.rpc.full_name, name))
-        who = access.described(binding, self.said)
+        summary, description = of_endpoint(self.comments.get(binding.rpc.full_name, name))
+        access_text = access.describe(binding, self.comments)
         request: Json = {
             "method": binding.http_method,
             "header": [self._header(field) for field in binding.header_fields],
             "url": self._url(binding),
-            "description": "\n\n".join(filter(None, (who, description))),
+            "description": "\n\n".join(filter(None, (access_text, description))),
         }
         if binding.rule.access == rest_pb2.ACCESS_PUBLIC:
             request["auth"] = {"type": "noauth"}
@@ -214,12 +216,12 @@ class Requests:
                 "raw": self._raw(binding, chosen),
                 "options": {"raw": {"language": "json"}},
             }
-        kept = _kept(_kept_of(binding))
-        scripts = {"event": [_event("test", kept)]} if kept else {}
+        lines = _save_scripts(_saved_by(binding))
+        scripts = {"event": [_event("test", lines)]} if lines else {}
         return {"name": summary, "request": request, "response": [], **scripts}
 
     def _raw(self, binding: Binding, chosen: Mapping[str, Any]) -> str:
-        """Prints a body; a variable in place of a number is bare."""
+        """Returns a body as JSON text; a variable for a number has no quotes."""
         body = examples.sample_body(binding)
         body |= {f.name: self._sent(f) for f in binding.body_fields if self._is_variable(f)}
         raw = json.dumps(body | dict(chosen), indent=2, ensure_ascii=False)
@@ -268,7 +270,7 @@ class Requests:
         return is_shown and value == str(examples.example(field))
 
     def _comment(self, field: Field) -> str:
-        return self.said.get(field.descriptor.full_name, "")
+        return self.comments.get(field.descriptor.full_name, "")
 
 
 if __name__ == "__main__":

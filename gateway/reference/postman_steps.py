@@ -1,4 +1,4 @@
-"""The order in which one tries Boxoffice, from a code in the mail to a cancelled booking."""
+"""The steps of the walk, from a code in the mail to a cancelled booking."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -8,10 +8,10 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Step(NamedTuple):
-    """A request: what of its body is chosen, and what of its answer later ones need.
+    """A request of the walk, named by its RPC.
 
-    `before` are variables to set first, `keeps` those to take from the answer, by the names of the
-    fields they are in.
+    `body` replaces fields of the example body. `before` are variables to set first. `keeps` maps
+    variables to the fields of the response that later steps need.
     """
 
     rpc: str
@@ -52,5 +52,5 @@ READ_TESTED = (
     f'pm.collectionVariables.set("{CODE}", '
     'pm.response.text().split(pm.collectionVariables.get("email"))[1].match(/\\b\\d{6}\\b/)[0]);'
 )
-"""The one request that is none of the contract: its page has the newest letter first, and in each
+"""The one request outside the contract. Its page has the newest letter first, and in each letter
 the address before the text."""

@@ -1,4 +1,4 @@
-"""The answers of an endpoint as its documentation tells them: successes, and its own refusals."""
+"""Describes the responses of an endpoint: its successes, and the refusals that it declares."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ COMMON: Reasons = (
     reasons_pb2.REASON_IDEMPOTENCY_KEY_REUSED,
     reasons_pb2.REASON_REQUEST_IN_PROGRESS,
 )
-"""Refusals that services declare and that mean the same at every endpoint."""
+"""Refusals that services declare, and that mean the same at every endpoint."""
 
 GENERAL: Reasons = (
     *COMMON,
@@ -49,7 +49,7 @@ GENERAL: Reasons = (
     reasons_pb2.REASON_UNAVAILABLE,
     reasons_pb2.REASON_OUTCOME_UNKNOWN,
 )
-"""Refusals that any endpoint may answer with; they are explained once, on the page of errors."""
+"""Refusals that every endpoint may return; the page of errors explains them once."""
 
 OTHERS = "Error"
 
@@ -65,20 +65,22 @@ _VIOLATIONS: Schema = {
 
 
 class Responses:
-    """The answers of all endpoints; refusals that several share are kept once."""
+    """The responses of all endpoints; refusals that several share are one component."""
 
     def __init__(
-        self, schemas: Schemas, replies: Mapping[str, errors.Reply] = errors.REPLIES
+        self,
+        schemas: Schemas,
+        templates: Mapping[str, errors.ErrorTemplate] = errors.TEMPLATES,
     ) -> None:
         self._schemas = schemas
-        self._replies = replies
+        self._replies = templates
         self.components: dict[str, Schema] = {}
 
     def of(self, binding: Binding) -> dict[str, Schema]:
-        """Describes the successes of a binding, the refusals that it has of its own, and others."""
+        """Describes the successes of a binding, its own refusals, and all others together."""
         by_status: dict[int, list[str]] = defaultdict(list)
-        for reason in special(binding):
-            by_status[errors.REPLIES[reason].status].append(reason)
+        for reason in own_refusals(binding):
+            by_status[errors.TEMPLATES[reason].status].append(reason)
         refusals = {str(s): self._refusal(s, names) for s, names in sorted(by_status.items())}
         successes = self._successes(binding) | self._not_modified(binding)
         return successes | refusals | {"default": self._others()}
@@ -90,7 +92,7 @@ class Responses:
         return {str(int(status)): self._success(binding) for status in sorted(statuses)}
 
     def _not_modified(self, binding: Binding) -> dict[str, Schema]:
-        """Describes the answer to a read whose ETag the client sent in `If-None-Match`."""
+        """Describes the response to a read whose ETag the client sent in `If-None-Match`."""
         is_tagged = binding.is_get and ETAG_HEADER in _success_headers(binding)
         if not is_tagged and binding.rule.other_success.status != HTTPStatus.NOT_MODIFIED:
             return {}
@@ -122,12 +124,12 @@ class Responses:
         return _response("Done.", schema, _success_headers(binding), binding.media_type)
 
     def _refusal(self, status: int, reasons: list[str]) -> Schema:
-        """Describes refusals of one status; its schema admits the general ones of it as well."""
+        """Describes the refusals of a status; the schema also admits its general ones."""
         key = ".".join((str(status), *map(str.lower, reasons)))
         comments = (self._schemas.comment(f"boxoffice.rest.v1.Reason.REASON_{r}") for r in reasons)
-        told = zip(reasons, comments, strict=True)
-        description = "\n".join(f"- `{reason.lower()}`: {text}" for reason, text in told)
-        general = (reason for reason in _general() if errors.REPLIES[reason].status == status)
+        lines = zip(reasons, comments, strict=True)
+        description = "\n".join(f"- `{reason.lower()}`: {text}" for reason, text in lines)
+        general = (reason for reason in _general() if errors.TEMPLATES[reason].status == status)
         return self._refusing(key, description, list(dict.fromkeys((*reasons, *general))))
 
     def _others(self) -> Schema:
@@ -150,15 +152,15 @@ class Responses:
         return schema
 
 
-def special(binding: Binding) -> list[str]:
-    """Lists the refusals that a binding does not share with most others."""
+def own_refusals(binding: Binding) -> list[str]:
+    """Returns the reasons of refusals that a binding does not share with most others."""
     is_public = binding.rule.access == rest_pb2.ACCESS_PUBLIC
     common = set(COMMON) - ({reasons_pb2.REASON_PERMISSION_DENIED} if is_public else set())
     return [reason_name(reason) for reason in binding.rule.refusals if reason not in common]
 
 
 def status_response(status: str, *reasons: str) -> Schema:
-    """Describes an answer of one word, with its reasons if it has any."""
+    """Describes a response with a status in one word, and the reasons for it."""
     properties: dict[str, Schema] = {"status": {"const": status}}
     if reasons:
         properties["reason"] = {"enum": list(reasons)}
@@ -184,12 +186,12 @@ def _success_headers(binding: Binding) -> list[str]:
 
 
 def _refusal_headers(reason: str) -> Iterator[str]:
-    sent = {name for name, _ in errors.REPLIES[reason].headers}
+    sent = {name for name, _ in errors.TEMPLATES[reason].headers}
     yield from (name for name in HEADERS if name.lower().encode() in sent)
-    if errors.REPLIES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
+    if errors.TEMPLATES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
         yield from ("RateLimit", "RateLimit-Policy")
-    if errors.REPLIES[reason].status == HTTPStatus.CONFLICT:
-        carried = errors.REPLIES[reason].metadata_headers.values()
+    if errors.TEMPLATES[reason].status == HTTPStatus.CONFLICT:
+        carried = errors.TEMPLATES[reason].metadata_headers.values()
         yield "Content-Location"
         yield from (name for name in HEADERS if name.lower().encode() in carried)
 

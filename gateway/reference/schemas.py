@@ -1,6 +1,6 @@
-"""JSON Schemas of the contract's messages, as they are sent and as they are answered.
+"""JSON Schemas of the contract's messages, in requests and in responses.
 
-A schema of a request says all that the gateway checks; whatever it does not name is refused.
+A request's schema has every rule that the gateway checks; fields that it does not name are refused.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,18 +18,18 @@ Schema: TypeAlias = dict[str, Any]
 
 
 class Schemas:
-    """Schemas by name, made as they are referred to."""
+    """Schemas by name, each created when it is first referred to."""
 
     def __init__(self, comments: Comments) -> None:
         self.comments = comments
         self.components: dict[str, Schema] = {}
 
     def response(self, message: Descriptor) -> Schema:
-        """Refers to the schema of a message in answers, where every field is printed."""
+        """Returns a reference to the schema of a message in responses, which have every field."""
         return self._component(message.name, lambda: self._response_schema(message))
 
     def response_field(self, field: FieldDescriptor) -> Schema:
-        """Gives the schema of a field in answers."""
+        """Returns the schema of a field in responses."""
         if entry := bindings.map_entry(field):
             values = self._one(entry[1], self.response, constraints.plain)
             schema: Schema = {"type": "object", "additionalProperties": values}
@@ -42,7 +42,7 @@ class Schemas:
         return nullable(schema) if may_be_unset else schema
 
     def body(self, binding: Binding) -> Schema:
-        """Refers to the schema of a binding's body."""
+        """Returns a reference to the schema of a binding's body."""
         message, is_update = binding.resource or binding.rpc.input_type, binding.is_update
         suffix = "Update" if is_update else "Input"
         name = message.name + suffix if binding.resource else message.name
@@ -50,11 +50,11 @@ class Schemas:
         return self._component(name, lambda: self._sent(message, fields, is_update=is_update))
 
     def parameter(self, field: FieldDescriptor) -> Schema:
-        """Gives the schema of a field in a path, query or header."""
+        """Returns the schema of a field in a path, query or header."""
         return self._one(field, self._nested, constraints.scalar)
 
     def comment(self, full_name: str) -> str:
-        """Gives what the contract says about an element."""
+        """Returns the comment of the contract on an element, or ""."""
         return self.comments.get(full_name, "")
 
     def _response_schema(self, message: Descriptor) -> Schema:
@@ -145,7 +145,7 @@ def _alternatives(fields: Sequence[Field]) -> Schema:
 
 
 def nullable(schema: Schema) -> Schema:
-    """Admits null besides."""
+    """Returns a schema that also admits null."""
     if "$ref" in schema:
         reference, others = {"$ref": schema["$ref"]}, dict(schema)
         del others["$ref"]

@@ -16,31 +16,34 @@ MAX_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 0.05
 
 
-class Asker(NamedTuple):
-    """On whose behalf a call is made."""
+class CallContext(NamedTuple):
+    """What a service learns of the HTTP request that a call is made for."""
 
     request_id: str
     authorization: str
 
 
 class Call(Protocol):
-    """Asks a service something, alone or together with what others ask at the same time."""
+    """A call of an RPC, which may share a batch with the calls of others."""
 
-    async def __call__(self, request: Any, asker: Asker) -> Any:
-        """Gives the response, or the refusal."""
+    async def __call__(self, request: Any, context: CallContext) -> Any:
+        """Returns the response, or the refusal."""
 
 
 class Rpc(Protocol):
-    """An RPC of a stub, or what is called like one."""
+    """An RPC of a stub, or one that shares batches and is called alike."""
 
     def __call__(
         self, request: Any, *, timeout: float, metadata: tuple[tuple[str, str], ...]
     ) -> Awaitable[Any]:
-        """Starts a call. It gives the response or a refusal, or raises AioRpcError or Refusal."""
+        """Starts a call, which returns the response or a refusal.
+
+        Raises AioRpcError or Refusal.
+        """
 
 
 def rpc(binding: Binding, channel: grpc.aio.Channel) -> Rpc:
-    """Gives the binding's own RPC."""
+    """Returns the RPC of a binding, for calls of their own."""
     return channel.unary_unary(
         binding.rpc_path,
         request_serializer=GetMessageClass(binding.rpc.input_type).SerializeToString,
@@ -49,9 +52,9 @@ def rpc(binding: Binding, channel: grpc.aio.Channel) -> Rpc:
 
 
 class RetryBudget:
-    """Lets few enough calls be sent again that a service in trouble gets hardly more of them.
+    """Limits repetitions to a tenth of all calls, so that they do not overload a slow service.
 
-    A call earns a tenth of a repetition; at most `capacity` are saved up.
+    Each call saves up a tenth of a repetition; at most `capacity` are saved.
     """
 
     def __init__(self, capacity: float = 10.0) -> None:
@@ -59,11 +62,11 @@ class RetryBudget:
         self._saved = capacity
 
     def earn(self) -> None:
-        """Counts a call."""
+        """Saves up for a call that was made."""
         self._saved = min(self._capacity, self._saved + 0.1)
 
     def spend(self) -> bool:
-        """Tells whether a call may be sent again."""
+        """Takes a repetition; returns False if too little is saved."""
         if self._saved < 1:
             return False
         self._saved -= 1
@@ -71,10 +74,10 @@ class RetryBudget:
 
 
 class UnaryCall:
-    """An RPC for a request, by itself or in a batch: see `rpc`.
+    """Calls an RPC with a deadline, and repeats the call if it failed and that is safe.
 
-    What certainly was not sent is tried again. What may have arrived is sent again only when it is
-    a read or carries an idempotency key, within the budget.
+    A request that certainly was not sent is sent again. One that may have arrived is repeated only
+    if it is a read or has an idempotency key, within the budget.
     """
 
     def __init__(
@@ -91,11 +94,11 @@ class UnaryCall:
         self._budget = budget
         self._deadline_seconds = deadline_seconds
 
-    async def __call__(self, request: Any, asker: Asker) -> Any:
+    async def __call__(self, request: Any, context: CallContext) -> Any:
         """See Call."""
         now = asyncio.get_running_loop().time
         deadline = now() + self._deadline_seconds
-        metadata = metadata_of(asker)
+        metadata = metadata_of(context)
         self._budget.earn()
         may_be_done = False
         for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -116,7 +119,7 @@ class UnaryCall:
         raise AssertionError("the last attempt returns or raises")
 
     def _refusal(self, error: failures.Failure, *, may_be_done: bool) -> Refusal:
-        """Tells what the last attempt means; an earlier one may have been carried out."""
+        """Returns what the client gets for a failure; an earlier attempt may have succeeded."""
         refusal = failures.refusal_of(error, is_read=self._is_read)
         if may_be_done and not self._is_read and refusal.reason == Unavailable.reason:
             return OutcomeUnknown()
@@ -130,13 +133,13 @@ class UnaryCall:
 
 
 def _is_decided(error: failures.Failure) -> bool:
-    """Tells whether the service has decided."""
+    """Returns whether the service has refused, and not merely lost track of the outcome."""
     return isinstance(error, Refusal) and error.reason != OutcomeUnknown.reason
 
 
-def metadata_of(asker: Asker) -> tuple[tuple[str, str], ...]:
+def metadata_of(context: CallContext) -> tuple[tuple[str, str], ...]:
     """Returns the metadata of a call: the request id and the caller's credential."""
-    metadata: tuple[tuple[str, str], ...] = (("x-request-id", asker.request_id),)
-    if asker.authorization:
-        metadata += (("authorization", asker.authorization),)
+    metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id),)
+    if context.authorization:
+        metadata += (("authorization", context.authorization),)
     return metadata

@@ -20,7 +20,7 @@ def refusal_of(error: Failure, *, is_read: bool) -> errors.Refusal:
     """
     if isinstance(error, errors.Refusal):
         return error
-    if (verdict := errors.refusal_of(error)) is not None:
+    if (verdict := errors.refusal_from_call(error)) is not None:
         return verdict
     code = error.code()
     if was_not_sent(error) or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -50,7 +50,7 @@ def was_cut_short(error: Failure) -> bool:
 
 
 def _verdict(error: Failure) -> errors.Refusal | None:
-    return error if isinstance(error, errors.Refusal) else errors.refusal_of(error)
+    return error if isinstance(error, errors.Refusal) else errors.refusal_from_call(error)
 
 
 _CUT_SHORT = {

@@ -9,7 +9,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway.contract.bindings import Binding
 from gateway.rpc import failures
-from gateway.rpc.call import Asker, metadata_of
+from gateway.rpc.call import CallContext, metadata_of
 from services.kit.rpc.errors import OutcomeUnknown, Refusal
 
 
@@ -66,9 +66,9 @@ class StreamingCall:
         self._is_read = binding.is_read
         self._first_seconds = first_seconds
 
-    async def __call__(self, request: Any, asker: Asker) -> ServiceStream | Refusal:
+    async def __call__(self, request: Any, context: CallContext) -> ServiceStream | Refusal:
         """See Call."""
-        call = self._rpc(request, metadata=metadata_of(asker))
+        call = self._rpc(request, metadata=metadata_of(context))
         try:
             async with asyncio.timeout(self._first_seconds):
                 first = _message(await call.read())

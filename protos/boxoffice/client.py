@@ -13,9 +13,10 @@ from typing import Any, TypeVar, cast
 import grpc
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from boxoffice.details import details_of
 from boxoffice.methods import is_read
 
 MAX_ATTEMPTS = 3
@@ -65,13 +66,15 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     `reason` is a value of boxoffice.rest.v1.Reason without its prefix. OUTCOME_UNKNOWN means done
     or not: calling again with the key `request_id` tells. Every other one means that nothing was
     changed. `metadata` is what the reason comes with; `fields` maps the path of each field that
-    breaks a rule to what is wrong with it.
+    breaks a rule to what is wrong with it; `details` is the message that the contract names for the
+    reason, if there is one.
     """
 
     reason: str
     metadata: Mapping[str, str]
     fields: Mapping[str, str]
     request_id: str
+    details: Message | None = None
 
 
 def connect(target: str) -> grpc.aio.Channel:
@@ -129,7 +132,7 @@ def _is_read(request: Descriptor) -> bool:
 
 
 def _keyed(request: RequestT) -> tuple[RequestT, str]:
-    """Gives the request with an idempotency key, and the key; "" where it has no field for one."""
+    """Returns the request with an idempotency key, and the key; "" if it has no field for one."""
     if "request_id" not in request.DESCRIPTOR.fields_by_name:
         return request, ""
     keyed: Any = copy.copy(request)
@@ -150,7 +153,9 @@ def _refused(error: grpc.aio.AioRpcError, key: str, *, in_doubt: bool) -> Refuse
         reason = _OUTCOME_UNKNOWN
     found = _detail(error, error_details_pb2.BadRequest()).field_violations
     fields = {violation.field: violation.description for violation in found}
-    return Refused(reason, dict(info.metadata), fields, key)
+    status = _status(error)
+    details = None if status is None else details_of(status)
+    return Refused(reason, dict(info.metadata), fields, key, details)
 
 
 def _without_verdict(error: grpc.aio.AioRpcError) -> str:
@@ -163,10 +168,14 @@ def _without_verdict(error: grpc.aio.AioRpcError) -> str:
 
 def _detail(error: grpc.aio.AioRpcError, detail: DetailT) -> DetailT:
     """Unpacks the first detail of its type into `detail`, which stays empty without one."""
-    # A failed aio call tells what a call does, though its type does not say so.
-    status = rpc_status.from_call(cast(grpc.Call, error))
+    status = _status(error)
     any(packed.Unpack(detail) for packed in (status.details if status else ()))
     return detail
+
+
+def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
+    # The error of an aio call has the methods of a call, though its type does not declare them.
+    return rpc_status.from_call(cast(grpc.Call, error))
 
 
 _UNAVAILABLE, _OUTCOME_UNKNOWN = "UNAVAILABLE", "OUTCOME_UNKNOWN"

@@ -1,4 +1,4 @@
-"""Who may see an event, and who may change it."""
+"""Rules of access: who may see an event, and who may change it."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +21,7 @@ VISIBLE = """(
 
 
 class Event(Protocol):
-    """What access to an event depends on."""
+    """The fields of an event that decide who has access."""
 
     @property
     def organizer_id(self) -> str | None:
@@ -29,7 +29,7 @@ class Event(Protocol):
 
     @property
     def status(self) -> str:
-        """DRAFT while only those see it who may change it."""
+        """DRAFT while only those who may change the event see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Viewer:
     def expect_to_create(self) -> None:
         """Raises PermissionDenied for an account that may not create events.
 
-        Whether a caller without an account may is decided by the access rule of the RPC.
+        The access rule of the RPC decides about callers without an account.
         """
         if self.caller.subject is not None and not self.caller.is_organizer:
             raise PermissionDenied
@@ -89,9 +89,9 @@ class Viewer:
         return event.status != "DRAFT" or self.may_change(event)
 
     def expect_to_change(self, event: Event) -> None:
-        """Raises EventNotFound if the viewer may not see the event, else unless they may change it.
+        """Raises EventNotFound unless the viewer may see the event.
 
-        That is Unauthenticated or PermissionDenied, depending on the caller.
+        Raises Unauthenticated or PermissionDenied unless the viewer may change it.
         """
         if not self.may_see(event):
             raise EventNotFound

@@ -96,7 +96,7 @@ class Idempotency:
     async def complete(self, key: Key | None, result: ResultT) -> ResultT | Replayed | Refusal:
         """Completes the result of a committed change, unless a repetition was faster.
 
-        Returns what the client is told.
+        Returns the result for the client.
         """
         if key is None:
             return result

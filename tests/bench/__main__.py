@@ -1,4 +1,4 @@
-"""The benchmark: `make bench`. Every figure with its goal, and the proof that nothing was lost."""
+"""The benchmark: `make bench`. Prints each figure with its goal, and checks the database."""
 
 import argparse
 import asyncio
@@ -13,8 +13,8 @@ from tests.bench import (
     batches,
     database,
     figures,
-    idle,
-    newcomers,
+    latency,
+    new_clients,
     overload,
     profiles,
     promotion,
@@ -23,19 +23,19 @@ from tests.bench import (
 )
 from tests.bench.cases import Case, cases
 from tests.bench.figures import Figures
-from tests.bench.load import has_wrk
 from tests.bench.system import System, running_system
+from tests.bench.wrk import has_wrk
 
 WARM_UP_SECONDS = 2
 MEMORY_MB = 200
-# Each with its connections.
+# Drivers, and how many connections each has.
 REFERENCES = (
     (references.one_statement, 16),
     (references.counted_under_a_lock, 16),
     (references.set_based, 1),
 )
 
-# A case, what it is compared to, and what it should be of that.
+# A case, the case that it is compared to, and the goal of the ratio.
 RATIOS = (
     ("GROWN", "HOT", " (goal 0.9)"),
     ("HOT, tokens", "HOT", " (goal 0.75)"),
@@ -50,7 +50,7 @@ Rounds = Mapping[str, list[Figures]]
 
 
 def main() -> int:
-    """Runs the cases and prints what came of them; fails where the books do not balance."""
+    """Runs the cases and prints the results; fails if the database is inconsistent."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="duration of each case")
     parser.add_argument("--rounds", type=int, default=1, help="how often, taking turns")
@@ -58,13 +58,13 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="draw a flame graph of each process")
     arguments = parser.parse_args()
     if not has_wrk():
-        _tell("There is no wrk (Debian package wrk): the load comes from Python, and takes more.")
+        _log("There is no wrk (Debian package wrk): the load comes from Python, and takes more.")
     with running_system() as system:
         return Bench(system, arguments).run()
 
 
 class Bench:
-    """A sitting: all cases on one system."""
+    """A run of all cases on one system."""
 
     def __init__(self, system: System, arguments: argparse.Namespace) -> None:
         self._system = system
@@ -78,20 +78,20 @@ class Bench:
         self._requests = 0
 
     def run(self) -> int:
-        """Measures and prints everything; gives the exit status."""
+        """Measures and prints everything; returns the exit status."""
         reference = self._measure_references()
         chosen = [case for case in cases(self._system) if self._is_chosen(case.name)]
         rounds: dict[str, list[Figures]] = {case.name: [] for case in chosen}
         for number in range(self._rounds):
             for case in chosen:
                 rounds[case.name].append(self._measure(case))
-                _tell(f"round {number + 1}, {case.name}: {rounds[case.name][-1].rate:.0f}/s")
+                _log(f"round {number + 1}, {case.name}: {rounds[case.name][-1].rate:.0f}/s")
         print(figures.header())
         for case in chosen:
             print(figures.row(case.name, case.goal, rounds[case.name]), flush=True)
         _print_ratios(rounds, reference)
         self._print_extras(rounds)
-        return self._close_the_books()
+        return self._check_database()
 
     def _is_chosen(self, name: str) -> bool:
         return not self._only or name in self._only
@@ -123,28 +123,28 @@ class Bench:
         return profiles.profiled(self._system, name, self._folder, self._seconds)
 
     def _measure_references(self) -> dict[str, float]:
-        """Measures what other ways to reserve reach here, with neither HTTP nor gRPC around."""
+        """Measures other ways to reserve on this machine, without HTTP and gRPC."""
         seconds, dsn = self._seconds / 3, self._system.owner_dsn
         return {
-            way.__name__: asyncio.run(
-                references.measure(dsn, way, seconds=seconds, connections=connections)
+            driver.__name__: asyncio.run(
+                references.measure(dsn, driver, seconds=seconds, connections=connections)
             )
-            for way, connections in REFERENCES
+            for driver, connections in REFERENCES
         }
 
     def _print_extras(self, rounds: Rounds) -> None:
         if self._is_chosen("IDLE"):
-            _print_lines(idle.report(self._system))
+            _print_lines(latency.report(self._system))
         if self._is_chosen("PROMOTION"):
             _print_lines(promotion.report(self._system, self._seconds))
         if self._is_chosen("RUSH"):
             _print_lines(rush.report(self._system))
         if self._is_chosen("NEWCOMERS"):
-            _print_lines(newcomers.report(self._system))
+            _print_lines(new_clients.report(self._system))
         if self._is_chosen("OVERLOAD") and rounds.get("HOT"):
             _print_lines(overload.report(self._system, _rate(rounds["HOT"]), self._seconds / 3))
 
-    def _close_the_books(self) -> int:
+    def _check_database(self) -> int:
         self._memory.append(self._system.memory_mb())
         print(f"memory, MB (goal: flat, under {MEMORY_MB}), over {self._requests} requests:")
         for name, first in self._memory[0].items():
@@ -162,13 +162,13 @@ def _rate(rounds: Sequence[Figures]) -> float:
 
 
 def _print_ratios(rounds: Rounds, reference: Mapping[str, float]) -> None:
-    """Compares what was measured in this sitting: such figures carry over to another machine."""
-    for way, rate in reference.items():
-        print(f"reference driver {way}: {rate:.0f} seats/s")
+    """Prints ratios of figures of this run, which are valid for other machines, too."""
+    for driver, rate in reference.items():
+        print(f"reference driver {driver}: {rate:.0f} seats/s")
     if rounds.get("HOT"):
-        for way, rate in reference.items():
+        for driver, rate in reference.items():
             ratio = _rate(rounds["HOT"]) / rate
-            print(f"HOT is {ratio:.2f} of {way}, which has neither HTTP nor gRPC around it")
+            print(f"HOT is {ratio:.2f} of {driver}, which has neither HTTP nor gRPC around it")
     for name, other, goal in RATIOS:
         if rounds.get(name) and rounds.get(other):
             print(f"{name} is {_rate(rounds[name]) / _rate(rounds[other]):.2f} of {other}{goal}")
@@ -179,7 +179,7 @@ def _print_lines(lines: Iterable[str]) -> None:
         print(line, flush=True)
 
 
-def _tell(progress: str) -> None:
+def _log(progress: str) -> None:
     print(progress, file=sys.stderr, flush=True)
 
 

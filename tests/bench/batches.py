@@ -1,4 +1,4 @@
-"""How many requests shared a batch, from the gateway's own metrics."""
+"""The sizes of batches, from the gateway's own metrics."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ METRIC = "boxoffice_batch_items"
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """The batches of a lane: how many there were by their size at most, and their items."""
+    """The batches of a queue: cumulative counts by maximum size, and the number of items."""
 
     by_size: Mapping[str, float]
     items: float
 
     @property
     def count(self) -> float:
-        """How many batches there were."""
+        """The number of batches."""
         return self.by_size.get("+Inf", 0)
 
     def since(self, before: "Batches") -> "Batches":
-        """Gives what came after an earlier reading."""
+        """Returns the batches after an earlier reading."""
         sizes = {s: n - before.by_size.get(s, 0) for s, n in self.by_size.items()}
         return Batches(sizes, self.items - before.items)
 
@@ -30,7 +30,7 @@ class Batches:
         return f"{self.items / self.count:.0f} a batch; of at most {', '.join(shares)}"
 
     def _shares(self) -> Iterator[tuple[str, float]]:
-        """Gives the share of each size alone: Prometheus adds up the smaller ones."""
+        """Returns the share of each size; the counts of Prometheus are cumulative."""
         smaller = 0.0
         for size, number in self.by_size.items():
             yield size.removesuffix(".0"), (number - smaller) / self.count
@@ -41,7 +41,7 @@ NONE = Batches({}, 0)
 
 
 def read(metrics: str) -> dict[str, Batches]:
-    """Reads the batches of every lane out of what `/metrics` says."""
+    """Reads the batches of every queue from the text of `/metrics`."""
     sizes: dict[str, dict[str, float]] = {}
     items: dict[str, float] = {}
     for family in text_string_to_metric_families(metrics):
@@ -55,7 +55,7 @@ def read(metrics: str) -> dict[str, Batches]:
 
 
 def between(before: str, after: str) -> Sequence[tuple[str, Batches]]:
-    """Gives the batches that left between two readings, by lane."""
+    """Returns the batches that were sent between two readings, by queue."""
     earlier = read(before)
     later = {lane: found.since(earlier.get(lane, NONE)) for lane, found in read(after).items()}
     return [(lane, found) for lane, found in later.items() if found.count]

@@ -1,4 +1,4 @@
-"""The cases that are driven as fast as the answers come."""
+"""Cases with closed-loop load: each connection sends the next request after a response."""
 
 import tempfile
 import time
@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tests.bench import closed, database, tokens
+from tests.bench import closed_loop, database, tokens
 from tests.bench.database import ROOM
-from tests.bench.load import CONNECTIONS, Load, drive, has_wrk
 from tests.bench.system import System
+from tests.bench.wrk import CONNECTIONS, Load, drive, has_wrk
 from tests.e2e.raw_http import request, reservation, ticket
 
 EVENTS = 1_000
@@ -23,25 +23,25 @@ NewEvent = Callable[[], int]
 
 
 class Case(Protocol):
-    """Something to measure; `goal` is per second, and `note` says what the figures do not."""
+    """A case to measure; `goal` is per second, and `note` is printed with the figures."""
 
     name: str
     goal: int
     note: str
 
     def prepare(self) -> None:
-        """Makes what a round needs."""
+        """Prepares a round."""
 
     def drive(self, seconds: float) -> Load:
-        """Drives it for a while."""
+        """Runs the load for a time."""
 
     def counted(self, load: Load) -> int:
-        """Gives how many answers were of the kind that counts."""
+        """Returns the number of responses that count."""
 
 
 @dataclass(slots=True)
 class Reserving:
-    """Seats are reserved, each for another user, in one event or over several in a row."""
+    """Reserves seats, each for another user, of one event or of several in turn."""
 
     system: System
     name: str
@@ -89,7 +89,7 @@ class Reserving:
 
 @dataclass(slots=True)
 class Waiting:
-    """Tickets of an event that is sold out are asked for, each by another user, who waits then."""
+    """Requests tickets of an event that is sold out, each for another user, who then waits."""
 
     system: System
     name: str
@@ -101,7 +101,7 @@ class Waiting:
     def prepare(self) -> None:
         """See Case."""
         self.key = self.system.create_tickets(1)
-        database.line_up(self.system.owner_dsn, self.key, holders=1, waiting=self.waiting)
+        database.fill_waiting_list(self.system.owner_dsn, self.key, holders=1, waiting=self.waiting)
 
     def drive(self, seconds: float) -> Load:
         """See Case."""
@@ -121,7 +121,7 @@ class Waiting:
 
 @dataclass(slots=True)
 class Mixed:
-    """Seats are reserved (R), booked as tickets (B) and given back (C), in the order of `mix`."""
+    """Reserves seats (R), books tickets (B) and cancels them (C), in the order of `mix`."""
 
     system: System
     name: str
@@ -156,7 +156,7 @@ class Mixed:
 
 @dataclass(slots=True)
 class BesideLists:
-    """Another case, while one client reads lists without a pause."""
+    """Runs another case while one client reads lists without a pause."""
 
     system: System
     name: str
@@ -186,7 +186,7 @@ class BesideLists:
 
 @dataclass(slots=True)
 class Reading:
-    """The free seats of an event are asked for."""
+    """Reads the availability of an event."""
 
     system: System
     name: str
@@ -208,7 +208,7 @@ class Reading:
 
 
 def cases(system: System) -> Iterator[Case]:
-    """Lists all cases. A further way to reserve, with a token say, is a line here."""
+    """Returns all cases. Another way to reserve, for example with a token, is a line here."""
 
     def empty() -> int:
         return system.create_event(ROOM)
@@ -240,7 +240,7 @@ def cases(system: System) -> Iterator[Case]:
 
 
 def mixed(first: int, key: str, mix: str, run: str) -> Callable[[int], bytes]:
-    """Returns what writes the requests of mixed.lua, in their order."""
+    """Returns a function that writes the requests of mixed.lua, in their order."""
     counts = {"users": 0, "cancelled": 0}
 
     def write(number: int) -> bytes:
@@ -268,7 +268,7 @@ def _drive(
     connections: int = CONNECTIONS,
     **wrk: Any,
 ) -> Load:
-    """Drives with wrk, or writes the same requests itself where there is none."""
+    """Runs the load with wrk, or without wrk with the same requests from Python."""
     if has_wrk():
         return drive(system.url + path, seconds=seconds, connections=connections, **wrk)
-    return closed.drive(system.port, write, seconds=seconds, connections=connections)
+    return closed_loop.drive(system.port, write, seconds=seconds, connections=connections)

@@ -1,4 +1,4 @@
-"""What the benchmark does in the database itself: events of many, and the last check."""
+"""Fills the database for the benchmark, and checks it at the end."""
 
 import psycopg
 
@@ -45,7 +45,7 @@ _WAIT = """
     SELECT %(event_id)s, base_rev + place, 'JOINED', place, user_id, 0, now()
     FROM waiting, counted
 """
-# So many at once would keep the roll-up of the rankings busy for as long as a round.
+# Otherwise the roll-up of the rankings would be busy with them for a whole round.
 _TALLY = "UPDATE tallied SET after_txid = pg_current_xact_id()"
 _DRIFT = """
     SELECT count(*)
@@ -71,7 +71,7 @@ _DRIFT = """
 
 
 def number_of(owner_dsn: str, key: str) -> int:
-    """Finds the number of an event by its key."""
+    """Returns the id of an event by its key."""
     with psycopg.connect(owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         found = connection.execute("SELECT event_id FROM inventory WHERE key = %s", [key])
@@ -80,7 +80,7 @@ def number_of(owner_dsn: str, key: str) -> int:
 
 
 def grow(owner_dsn: str, event_id: int, another: int) -> None:
-    """Books two new events as if it had been done one by one; the first has some room left."""
+    """Fills two new events as single bookings would; the first has some seats left."""
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
         for grown, seats in ((event_id, OF_THE_EVENT), (another, OF_ANOTHER)):
             _book(connection, grown, seats)
@@ -88,8 +88,8 @@ def grow(owner_dsn: str, event_id: int, another: int) -> None:
     _vacuum(owner_dsn)
 
 
-def line_up(owner_dsn: str, key: str, *, holders: int, waiting: int) -> None:
-    """Sells a new event out to `grown-1` and so on, and has `waiting-1` and so on wait for it."""
+def fill_waiting_list(owner_dsn: str, key: str, *, holders: int, waiting: int) -> None:
+    """Sells out a new event to the users `grown-…`, and puts users `waiting-…` on its list."""
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
         find = "SELECT event_id FROM inventory WHERE key = %s"
         [(event_id,)] = connection.execute(find, [key]).fetchall()
@@ -122,5 +122,5 @@ def _book(connection: psycopg.Connection, event_id: int, seats: int) -> None:
 
 def _vacuum(owner_dsn: str) -> None:
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        # Or it would be done by itself in the midst of a case.
+        # Otherwise autovacuum would run during a case.
         connection.execute("VACUUM ANALYZE")

@@ -1,7 +1,7 @@
-"""Measures whether the clock tells who has an account: `python -m tests.bench.enumeration`.
+"""Measures whether response times reveal accounts: `python -m tests.bench.enumeration`.
 
-Requests about addresses that are known and that are not take turns, in random order. The area under
-the curve is 0.5 where their times cannot be told apart, and 1 where one look is enough.
+Requests about known and unknown addresses are sent in random order. The area under the curve is 0.5
+if their times cannot be distinguished, and 1 if one request is enough.
 """
 
 import argparse
@@ -36,7 +36,7 @@ OPERATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "reset-password": ("/auth/reset-password", CODE | {"new_password": PASSWORD}),
 }
 FIRST = {"register": "send-code", "reset-password": "forgot-password"}
-"""What asks for the codes that the others try."""
+"""The operations that request the codes which the others try."""
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def measure(operation: str, database: Database, folder: Path, requests: int) -> 
 
 
 def addresses(database: Database, count: int) -> tuple[list[str], list[str]]:
-    """Makes accounts; gives their addresses, and as many of nobody."""
+    """Creates accounts; returns their addresses, and as many without an account."""
     execute(
         database,
         "INSERT INTO accounts (id, email, canonical_email, email_verified, name, password_hash)"
@@ -88,7 +88,7 @@ def addresses(database: Database, count: int) -> tuple[list[str], list[str]]:
 
 
 def ask(client: httpx.Client, operation: str, wanted: Sequence[str]) -> dict[str, float]:
-    """Asks about each address, one after another; gives the seconds that each answer took."""
+    """Sends a request about each address in turn; returns the seconds of each response."""
     path, body = OPERATIONS[operation]
     times: dict[str, float] = {}
     answers: set[tuple[int, bytes]] = set()
@@ -113,7 +113,7 @@ def report(operation: str, known: list[float], unknown: list[float]) -> None:
 
 
 def area_under_curve(some: Sequence[float], others: Sequence[float]) -> float:
-    """Tells how well the two can be told apart, whichever takes longer."""
+    """Returns how well the two can be distinguished, whichever takes longer."""
     ranked = sorted([(value, 1) for value in some] + [(value, 0) for value in others])
     ranks: Any = sum(rank for rank, (_, mine) in enumerate(ranked, start=1) if mine)
     area = (ranks - len(some) * (len(some) + 1) / 2) / (len(some) * len(others))

@@ -1,4 +1,4 @@
-"""What is measured of a case, in one round or as the median of several."""
+"""The figures of a case, in one round or as the median of several."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NAME_WIDTH, WIDTH = 22, 9
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A round: answers of the kind that counts per second, milliseconds, and requests that failed.
+    """A round: counted responses per second, milliseconds, and failed requests.
 
     `cpu_us` is the processor time of each process per request.
     """
@@ -27,12 +27,12 @@ class Figures:
 
 
 def header() -> str:
-    """Names the columns of `row`."""
+    """Returns the names of the columns of `row`."""
     return f"{'case':<{NAME_WIDTH}}" + "".join(f"{n:>{WIDTH}}" for n in COLUMNS) + "  by process"
 
 
 def row(name: str, goal: int, rounds: Sequence[Figures]) -> str:
-    """Writes the medians of some rounds, and below them what else there is to say."""
+    """Returns the medians of some rounds, and below them the further figures."""
     cpu = {p: round(median(r.cpu_us[p] for r in rounds)) for p in rounds[0].cpu_us}
     numbers = (
         f"{median(r.rate for r in rounds):.0f}",

@@ -1,7 +1,7 @@
-"""What becomes of requests that come faster than they can be served: the curve of the goodput.
+"""Overload: the goodput of requests that arrive faster than they can be served.
 
-The generator shares the cores with what it drives, so what it offered in truth is printed beside
-what it should have, and so is its own worst delay, which counts into every time.
+The generator shares the cores with the system. So the rate that it reached is printed beside the
+rate that it should have had, and its own longest delay, which is a part of all times.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import uvloop
 
-from tests.bench.arrivals import Arrivals, arrive
 from tests.bench.database import ROOM
+from tests.bench.open_loop import Arrivals, arrive
 from tests.bench.system import System
 from tests.e2e.raw_http import connect, reservation
 
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 30
 
 
 def report(system: System, peak: float, seconds: float) -> Iterator[str]:
-    """Offers multiples of the peak; gives a line for each, and how soon all is normal again."""
+    """Sends multiples of the peak rate; yields a line for each, and one for the recovery."""
     yield f"OVERLOAD: requests at a rate of their own, in multiples of {peak:.0f}/s (goal: 0.8 of"
     yield "    the best goodput at 5 times, refused in 50 ms p99, normal within 10 s)"
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -54,7 +54,7 @@ def _summary(arrivals: Arrivals, best: float) -> str:
 
 
 async def _recovery(system: System) -> float:
-    """Buys until a single reservation is as fast as on an idle system."""
+    """Reserves until a single reservation is as fast as on an idle system."""
     started = time.monotonic()
     event_id = system.create_event(ROOM)
     async with asyncio.timeout(PATIENCE_SECONDS), connect(system.port) as line:

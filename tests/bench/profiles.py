@@ -1,8 +1,8 @@
-"""Where each process spends its time: a flame graph for every Python process and case, by py-spy.
+"""Draws a flame graph of every Python process in every case, with py-spy.
 
 py-spy looks into the memory of another process, for which it must be root or may need
-`sysctl kernel.yama.ptrace_scope=0`; a container needs the capability SYS_PTRACE. It costs the
-observed some time, so figures of a profiled run are not for comparing.
+`sysctl kernel.yama.ptrace_scope=0`; a container needs the capability SYS_PTRACE. It slows
+the processes down, so figures of a profiled run cannot be compared.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ STOP_SECONDS = 60
 
 @contextlib.contextmanager
 def profiled(system: System, case: str, folder: Path, seconds: float) -> Iterator[None]:
-    """Draws what happens in the block, `seconds` long, into `folder/case-process.svg`."""
+    """Profiles the block for `seconds`, into `folder/case-process.svg`."""
     folder.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"\W+", "-", case.lower())
     observed = {n: p for n, p in system.processes.items() if n != POSTGRES}

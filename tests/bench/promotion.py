@@ -1,4 +1,4 @@
-"""How soon a seat that is given back is the next one's, while others buy as fast as they can."""
+"""The time until a freed seat belongs to the next in line, also during a sale."""
 
 import time
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import httpx
 from tests.bench import database
 from tests.bench.cases import Reserving
 from tests.bench.database import ROOM
-from tests.bench.load import Load
 from tests.bench.system import System
+from tests.bench.wrk import Load
 
 HOLDERS, WAITING = 5_000, 100_000
 GOAL_MS = 1_000
@@ -20,9 +20,9 @@ GOAL_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Milliseconds since a cancellation was sent: until its answer, and until the next one sees it.
+    """Milliseconds from a cancellation to its response, and to when the next in line sees the seat.
 
-    `looks` is how often the next one looked until then.
+    `looks` is how many times the next in line read the status until then.
     """
 
     answered: float
@@ -31,12 +31,12 @@ class Promotion:
 
 
 def report(system: System, seconds: float) -> Iterator[str]:
-    """Gives back one ticket after the other, alone and beside HOT; gives a line for each."""
+    """Cancels one ticket after another, alone and beside HOT; yields a line for each."""
     yield f"PROMOTION: one ticket given back after the other, {WAITING} waiting; ms from sending"
     yield "    POST /cancel until its answer, and until GET /status shows the next one booked"
     yield f"    (goal: {GOAL_MS} p95)"
     key = system.create_tickets(HOLDERS)
-    database.line_up(system.owner_dsn, key, holders=HOLDERS, waiting=WAITING)
+    database.fill_waiting_list(system.owner_dsn, key, holders=HOLDERS, waiting=WAITING)
     numbers = iter(range(1, HOLDERS + 1))
     hot = Reserving(system, "HOT", 0, lambda: system.create_event(ROOM))
     hot.prepare()
@@ -52,7 +52,7 @@ def report(system: System, seconds: float) -> Iterator[str]:
 def _promote(
     client: httpx.Client, key: str, numbers: Iterator[int], until: Future[Load] | Future[None]
 ) -> list[Promotion]:
-    """Gives back the tickets of these holders while something else goes on."""
+    """Cancels the tickets of these holders during another load."""
     promoted = []
     while not until.done():
         number = next(numbers)

@@ -1,7 +1,7 @@
-"""What the reconciler costs: `python -m tests.bench.reconciler`.
+"""Measures the cost of the reconciler: `python -m tests.bench.reconciler`.
 
-100,000 events and 1,000,000 bookings, a tenth of them of one hot event; the time of a pass that has
-everything to count and of one that has nothing, and how fast the hot event sells meanwhile.
+There are 100,000 events and 1,000,000 bookings, a tenth of them of one hot event. Measures a pass
+that counts everything, one that counts nothing, and how fast the hot event sells meanwhile.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ _users = itertools.count(1)
 
 
 class System:
-    """Events and bookings on a durable database that is full already."""
+    """Events and bookings on a durable database with much data."""
 
     def __init__(self, owner_dsn: str, folder: Path) -> None:
         self._owner_dsn = owner_dsn
@@ -116,7 +116,7 @@ class System:
             process.ended()
 
     def pass_seconds(self) -> float:
-        """Waits for the end of a pass; gives how long the last one took."""
+        """Waits for the end of a pass; returns its seconds."""
         until(lambda: self._last_pass() > 0, seconds=PASS_SECONDS)
         return self._last_pass()
 
@@ -132,7 +132,7 @@ class System:
             connection.execute("VACUUM ANALYZE")
 
     def drifting(self) -> int:
-        """Counts the events that were frozen; there is no reason for any."""
+        """Counts the frozen events; there should be none."""
         with psycopg.connect(self._owner_dsn) as connection:
             query = "SELECT count(*) FROM bookings.inventory WHERE frozen <> ''"
             [(found,)] = connection.execute(query).fetchall()
@@ -148,7 +148,7 @@ class System:
 
 
 async def sell(target: str) -> tuple[float, float, float]:
-    """Reserves seats of the hot event for a while; gives seats a second, and p50 and p99 in ms."""
+    """Reserves seats of the hot event for a time; returns seats per second, p50 and p99 in ms."""
     took: list[float] = []
     sold = 0
     end = time.monotonic() + LOAD_SECONDS
@@ -199,7 +199,7 @@ def _print(case: str, seconds: float | None, load: tuple[float, float, float] | 
 
 
 def main() -> None:
-    """Runs all on a throw-away server."""
+    """Runs everything on a temporary server."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-bench-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o711)

@@ -1,6 +1,6 @@
-"""Reference drivers on the same server: what other ways of reserving reach on this machine.
+"""Reference drivers: other ways to reserve, measured on the same server.
 
-They make the figures of one machine comparable with those of another.
+Ratios to them can be compared between machines.
 """
 
 import asyncio
@@ -55,13 +55,13 @@ Reserve = Callable[[Connection, int], Awaitable[int]]
 
 
 async def one_statement(connection: Connection, number: int) -> int:
-    """One hot row, a statement and a commit for each seat."""
+    """Updates one hot row, with a statement and a commit for each seat."""
     await connection.execute(ONE_STATEMENT, [f"user-{number}"])
     return 1
 
 
 async def counted_under_a_lock(connection: Connection, number: int) -> int:
-    """The rows are counted for each seat, under an advisory lock."""
+    """Counts the rows for each seat, under an advisory lock."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(1)")
         await connection.execute(COUNTED, [f"user-{number}"])
@@ -69,14 +69,14 @@ async def counted_under_a_lock(connection: Connection, number: int) -> int:
 
 
 async def set_based(connection: Connection, number: int) -> int:
-    """One statement and one commit for a hundred seats."""
+    """Reserves a hundred seats with one statement and one commit."""
     users = [f"user-{number}-{user}" for user in range(USERS)]
     await connection.execute(SET_BASED, {"users": users})
     return USERS
 
 
 async def measure(dsn: str, reserve: Reserve, *, seconds: float, connections: int) -> float:
-    """Reserves for a while; gives seats per second."""
+    """Reserves for a time; returns seats per second."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as owner:
         await owner.execute(TABLES)
     numbers, started = count(), time.monotonic()

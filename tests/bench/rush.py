@@ -1,6 +1,6 @@
-"""A sale as it happens: clients come within some seconds, look, buy with a key, and ask again.
+"""A realistic sale: clients arrive within some seconds, look, buy with a key, and retry.
 
-Each is a client of its own with connections of its own, which a load of 64 connections is not.
+Each client has connections of its own, unlike a load over 64 connections.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from tests.bench.system import System
 from tests.e2e.raw_http import connect, request
 from tests.faults.buyers import Purchase
 
-# As long as `Retry-After` says.
+# The value of `Retry-After`.
 PAUSE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """So many clients within so many seconds, for so many seats."""
+    """A number of clients that arrive within some seconds, for a number of seats."""
 
     name: str
     clients: int
@@ -39,15 +39,15 @@ SALES = (
 
 @dataclass(slots=True)
 class Visit:
-    """A client, who came at a moment, and what he wants."""
+    """A client that arrives at a time, and its purchase."""
 
     purchase: Purchase
     due: float
     looks: int = 0
 
     async def make(self, port: int) -> None:
-        """Looks whether there are seats, and buys one; looks again where there is none."""
-        await asyncio.sleep(max(0.0, self.due - time.monotonic()))  # until he comes
+        """Reads the availability and buys a seat; repeats both if no seat is free."""
+        await asyncio.sleep(max(0.0, self.due - time.monotonic()))  # until the client arrives
         await self._look(port)
         await self.purchase.settle(port, pause_seconds=PAUSE_SECONDS)
         if self.purchase.outcome != (201, ""):
@@ -55,7 +55,7 @@ class Visit:
 
     @property
     def seconds(self) -> float:
-        """How long he waited until he knew."""
+        """The seconds until the client knew the outcome."""
         return self.purchase.settled_at - self.due
 
     async def _look(self, port: int) -> None:
@@ -65,11 +65,11 @@ class Visit:
             async with connect(port) as line:
                 await line.ask(request("GET", path))
         except (ConnectionError, asyncio.IncompleteReadError):
-            return  # he buys all the same
+            return  # the client buys all the same
 
 
 def report(system: System) -> Iterator[str]:
-    """Plays every sale; gives a line for each."""
+    """Runs every sale; yields a line for each."""
     yield "RUSH: each client looks, buys with a key, and asks again after a second where it must"
     for sale in SALES:
         event_id = system.create_event(sale.seats)

@@ -18,7 +18,7 @@ from deploy.local.postgres.server import EmbeddedPostgres
 from tests.e2e.system import free_ports
 
 DATABASE = "boxoffice"
-# No limits, and no line for each request, which the development run logs.
+# No limits, and no log line for each request, unlike the development run.
 UNHINDERED = {"GATEWAY_RATE_LIMITS": "off", "GATEWAY_LOG_REQUESTS": "false"}
 PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT", "MAILBOX_PORT")
 START_SECONDS = 60
@@ -43,17 +43,17 @@ class System:
 
     @property
     def url(self) -> str:
-        """Where the gateway is."""
+        """The URL of the gateway."""
         return f"http://127.0.0.1:{self.port}"
 
     def create_event(self, seats: int) -> int:
-        """Creates an event; gives its number."""
+        """Creates an event; returns its id."""
         answer = httpx.post(f"{self.url}/events", json={"name": "Rush", "total_seats": seats})
         event_id: int = answer.raise_for_status().json()["id"]
         return event_id
 
     def create_tickets(self, seats: int) -> str:
-        """Creates an event that goes by a key, of which bookings knows; gives the key."""
+        """Creates an event with a key, which bookings knows; returns the key."""
         key = f"tickets-{time.time_ns()}"
         body = {"eventId": key, "totalTickets": seats}
         httpx.post(f"{self.url}/initialize", json=body).raise_for_status()
@@ -65,14 +65,14 @@ class System:
         return httpx.get(f"{self.url}/metrics").raise_for_status().text
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Tells how much processor time each process has used; PostgreSQL's are one."""
+        """Returns the processor time of each process; PostgreSQL counts as one."""
         return {
             name: _cpu_seconds(process, whole_tree=name == POSTGRES)
             for name, process in self.processes.items()
         }
 
     def memory_mb(self) -> dict[str, float]:
-        """Tells how much memory each process holds, shared pages left out."""
+        """Returns the memory of each process, without shared pages."""
         return {
             name: process.memory_full_info().uss / 2**20
             for name, process in self.processes.items()
@@ -81,7 +81,7 @@ class System:
 
     @contextlib.contextmanager
     def another_gateway(self, **settings: str) -> Iterator[int]:
-        """Runs one more gateway with settings of its own, and gives its port."""
+        """Runs another gateway with settings of its own; yields its port."""
         [port] = free_ports(1)
         targets = {
             f"GATEWAY_{setting.removesuffix('_PORT')}_TARGET": f"127.0.0.1:{service}"
@@ -96,7 +96,7 @@ class System:
 
 @contextlib.contextmanager
 def running_system() -> Iterator[System]:
-    """Runs Boxoffice while the block runs; everything is gone afterwards."""
+    """Runs Boxoffice while the block runs; removes everything afterwards."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-bench-", dir="/var/tmp") as name:
         Path(name).chmod(0o711)
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
@@ -122,14 +122,14 @@ def _running(module: str, settings: Mapping[str, str]) -> Iterator[subprocess.Po
 
 
 def _wait_until_ready(url: str) -> None:
-    """Asks until Boxoffice is ready and has its sample data; raises TimeoutError."""
+    """Waits until Boxoffice is ready and has its sample data; raises TimeoutError."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             ready = httpx.get(f"{url}/ready").is_success
             if ready and len(httpx.get(f"{url}/events").json()) >= SAMPLES:
                 return
-        time.sleep(POLL_SECONDS)  # in other processes: there is no event to wait for
+        time.sleep(POLL_SECONDS)  # the condition is in other processes, which set no event
     raise TimeoutError("Boxoffice did not start")
 
 
@@ -146,11 +146,11 @@ def _cpu_seconds(process: psutil.Process, *, whole_tree: bool) -> float:
     try:
         times, children = process.cpu_times(), process.children()
     except psutil.NoSuchProcess:
-        return 0.0  # it has ended since it was listed, and its parent counts it
+        return 0.0  # it has ended meanwhile; its parent counts its time
     own: float = times.user + times.system
     if not whole_tree:
         return own
-    # Backends come and go, so their server counts those that have gone, too.
+    # The server also counts backends that have ended.
     ended = times.children_user + times.children_system
     alive = sum(_cpu_seconds(child, whole_tree=True) for child in children)
     return own + float(ended) + alive

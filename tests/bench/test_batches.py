@@ -19,8 +19,8 @@ AFTER = (
 )
 
 
-def test_batches_are_told_by_their_size() -> None:
-    """Those of before and of a lane that was not used do not count."""
+def test_shares_of_batch_sizes_between_two_readings() -> None:
+    """Batches from before, or of an unused queue, could count into the figures."""
     [(lane, batches)] = between(BEFORE, AFTER)
     assert lane == "bookings.writes"
     assert str(batches) == "30 a batch; of at most 1: 25 %, 64: 75 %"

@@ -1,4 +1,4 @@
-"""Access tokens as accounts issues them, for callers who act for anybody."""
+"""Access tokens as accounts issues them, for callers that act for any user."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.kit.database.postgres import open_pool
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Whom a token is about; nobody looks for the account."""
+    """The subject of a token; no such account has to exist."""
 
     id: str
     role: str = "ADMIN"

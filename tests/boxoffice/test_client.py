@@ -12,6 +12,7 @@ import pytest
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.client import MAX_ATTEMPTS, Refused, call, connect
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
+from boxoffice.type.v1 import money_pb2
 from services.bookings.errors import SoldOut
 from services.kit.rpc import errors
 
@@ -193,6 +194,16 @@ async def test_refusal_names_the_fields(stub: Any, bookings: Bookings) -> None:
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     assert refused.value.reason == "VALIDATION_ERROR"
     assert refused.value.fields == {"user_id": "is too long"}
+
+
+async def test_refusal_has_its_details(stub: Any, bookings: Bookings) -> None:
+    """A caller could not see which of several seats are gone."""
+    details = money_pb2.Money(amount_minor=1250, currency="EUR")
+    full = errors.Received(SoldOut.code, SoldOut.reason, details=details)
+    bookings.reactions = [refuse(full)]
+    with pytest.raises(Refused) as refused:
+        await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
+    assert refused.value.details == details
 
 
 async def test_own_attempt_in_flight_is_waited_for(stub: Any, bookings: Bookings) -> None:

@@ -20,7 +20,7 @@ from google.rpc.status_pb2 import Status
 from boxoffice.rest.v1 import reasons_pb2
 from gateway.contract.bindings import WHOLE, Binding
 from gateway.contract.reader import read_bindings
-from services.kit.rpc.errors import Refusal, refusal_from_status, refusal_of
+from services.kit.rpc.errors import Refusal, refusal_from_call, refusal_from_status
 from tests.e2e.authorisation_data import Actor, AuthorisationData
 from tests.e2e.authorisation_requests import EXPENDING, REQUESTS
 from tests.e2e.system import System
@@ -120,7 +120,7 @@ def over_grpc(data: AuthorisationData, actor: Actor, method: MethodDescriptor, r
         if method.server_streaming:
             response = next(response)
     except grpc.RpcError as error:
-        refusal = refusal_of(error)  # type: ignore[arg-type]
+        refusal = refusal_from_call(error)  # type: ignore[arg-type]
         return status_of(refusal) if refusal else str(error)
     if is_batch and response.results[0].HasField("error"):
         return status_of(refusal_from_status(Status.FromString(response.results[0].error)))

@@ -13,7 +13,7 @@ from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc, identity_pb2,
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc, events_pb2, events_pb2_grpc
 from services.accounts.people.administration import Administration
-from services.kit.rpc.errors import refusal_of
+from services.kit.rpc.errors import refusal_from_call
 from tests.e2e.accounts import Person, add_accounts, key_of
 from tests.e2e.client import create_event, new_user, open_client, refusal
 from tests.e2e.system import SERVICE_KEY, System, until
@@ -144,7 +144,7 @@ async def refused(rpc: Any, request: Any, metadata: Any) -> str:
     """Makes a call that must be refused; returns the reason."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await rpc(request, timeout=10, metadata=metadata)
-    refusal = refusal_of(caught.value)
+    refusal = refusal_from_call(caught.value)
     assert refusal is not None, caught.value
     return refusal.reason
 

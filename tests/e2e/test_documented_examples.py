@@ -25,7 +25,7 @@ REFUSED = {
     "ChangeEmail": "invalid_credentials",
     "DeleteApiKey": "not_found",
 }
-"""What asks for something that no sample data has: a reference, a code of a letter, a token."""
+"""Operations that need data which no sample has: a reference, a code of a letter, a token."""
 
 
 def test_every_example_succeeds(start: Start) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
-from services.kit.rpc.errors import refusal_of
+from services.kit.rpc.errors import refusal_from_call
 from tests.e2e.client import create_event, new_key, new_user, refusal, reserve
 from tests.e2e.system import SERVICE_KEY, System
 
@@ -71,7 +71,7 @@ async def test_a_refusal_names_its_reason(client: httpx.Client, channel: grpc.ai
     asked = bookings_pb2.ReserveRequest(event_id=event["id"], user_id="ada")
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.Reserve(asked, timeout=SECONDS)
-    reason = refusal_of(refused.value)
+    reason = refusal_from_call(refused.value)
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     assert reason is not None
     assert (reason.reason, dict(reason.metadata)) == ("SOLD_OUT", {"inventory_revision": "1"})
@@ -84,7 +84,7 @@ async def test_services_check_the_rules_of_the_contract(
     stub = bookings_pb2_grpc.BookingsServiceStub(channel)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stub.Reserve(bookings_pb2.ReserveRequest(user_id="a\0b"), timeout=SECONDS)
-    reason = refusal_of(refused.value)
+    reason = refusal_from_call(refused.value)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert reason is not None
     assert {violation.path for violation in reason.violations} == {"event_id", "user_id"}

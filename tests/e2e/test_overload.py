@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.bench.arrivals import Arrivals, arrive
+from tests.bench.open_loop import Arrivals, arrive
 from tests.conftest import Database
 from tests.e2e.client import create_event, new_user, open_client, reserve
 from tests.e2e.conftest import Start

@@ -18,7 +18,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2,
     waiting_list_pb2_grpc,
 )
-from services.kit.rpc.errors import refusal_of
+from services.kit.rpc.errors import refusal_from_call
 from tests.conftest import Database
 from tests.e2e.system import free_ports
 from tests.processes import Process
@@ -87,7 +87,7 @@ class Buyer:
         try:
             return await rpc(request, timeout=CALL_SECONDS, metadata=SERVICE)
         except grpc.aio.AioRpcError as error:
-            raise (refusal_of(error) or error) from None
+            raise (refusal_from_call(error) or error) from None
 
 
 class TwoServices:

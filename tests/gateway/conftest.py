@@ -69,7 +69,7 @@ async def server() -> AsyncIterator[ScriptedServer]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def target(server: ScriptedServer) -> str:
-    """Gives the gRPC target of that server."""
+    """Returns the gRPC target of that server."""
     return await server.start()
 
 
@@ -89,7 +89,7 @@ async def client(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def script(server: ScriptedServer) -> Script:
-    """Gives the test a blank script."""
+    """Returns the script, empty for each test."""
     server.script.answers.clear()
     server.script.asked.clear()
     return server.script

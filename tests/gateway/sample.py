@@ -22,7 +22,7 @@ from gateway.endpoint import Endpoint
 from gateway.http.messages import Handler
 from gateway.http.middleware.representations import Representations
 from gateway.http.routing import Route
-from gateway.rpc.call import Asker
+from gateway.rpc.call import CallContext
 from services.kit.auth.authentication import Authenticator
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def message(name: str, **fields: Any) -> Any:
 def endpoint(rpc: str, service: Callable[[Any], Message | Exception]) -> Handler:
     """Makes the endpoint of a method, inside the layer that compresses; `service` is its RPC."""
 
-    async def call(request: Any, asker: Asker) -> Any:
+    async def call(request: Any, context: CallContext) -> Any:
         return service(request)
 
     found = binding(rpc)

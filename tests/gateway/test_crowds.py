@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 
 from gateway.http.app import App
 from gateway.http.server import file_descriptors
-from gateway.http.server.connection import LimitedProtocol
+from gateway.http.server.connection import HttpProtocol
 from gateway.http.server.connection_budget import ConnectionBudget
 from gateway.http.server.limits import LIMITS
 from tests.e2e.raw_http import Connection, request, reservation
@@ -165,7 +165,7 @@ async def test_a_request_that_has_arrived_keeps_its_connection(
 ) -> None:
     """Before the gateway has read it, too: its client takes it for sent."""
     shared = {"app": App((), ()), "connections": ConnectionBudget(LIMITS)}
-    protocol = type("Protocol", (LimitedProtocol,), shared)(ServerState())
+    protocol = type("Protocol", (HttpProtocol,), shared)(ServerState())
     ours, client = socket.socketpair()
     loop = asyncio.get_running_loop()
     with client:

@@ -12,7 +12,7 @@ from boxoffice.events.v1 import events_pb2
 from boxoffice.rest.v1 import rest_pb2
 from gateway.admission.gate import CredentialCheck
 from gateway.endpoint import Endpoint
-from gateway.rpc.call import Asker
+from gateway.rpc.call import CallContext
 from services.kit.auth.authentication import Authenticator
 from services.kit.rpc.errors import Received, Violation
 from tests.gateway import messages
@@ -56,7 +56,7 @@ async def test_a_reservation_is_answered_exactly(client: httpx.AsyncClient, scri
 async def test_what_anybody_may_keep_says_for_how_long() -> None:
     """Where the contract says so; everything else is `no-store`."""
 
-    async def call(request: Any, asker: Asker) -> Any:
+    async def call(request: Any, context: CallContext) -> Any:
         return events_pb2.GetEventResponse(event=messages.event())
 
     binding = ruled("GetEvent", rest_pb2.MethodRule(cache_seconds=60))
@@ -71,7 +71,7 @@ async def test_what_anybody_may_keep_says_for_how_long() -> None:
 async def test_a_success_may_have_another_status(is_other: bool, status: int) -> None:
     """A field of the response decides; `Location` is of what was made, so of 201 alone."""
 
-    async def call(request: Any, asker: Asker) -> Any:
+    async def call(request: Any, context: CallContext) -> Any:
         response = messages.reserved(request)
         response.replayed = is_other
         return response
@@ -153,6 +153,17 @@ async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Sc
     assert answer.headers["content-location"] == "/api/bookings/booking/7"
     assert answer.headers["x-inventory-revision"] == "12"
     assert answer.headers["idempotent-replayed"] == "true"
+
+
+async def test_a_response_of_megabytes_arrives(client: httpx.AsyncClient, script: Script) -> None:
+    """A map of 40,000 seats is larger than the messages that gRPC clients take by default."""
+    name = "x" * (8 << 20)
+    script.answers["Reserve"] = lambda _: bookings_pb2.ReserveResponse(
+        reservation=bookings_pb2.Reservation(user_id=name)
+    )
+    answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
+    assert answer.status_code == 201
+    assert answer.json()["user_id"] == name
 
 
 async def test_a_refusal_may_have_details(client: httpx.AsyncClient, script: Script) -> None:

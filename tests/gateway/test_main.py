@@ -53,7 +53,7 @@ async def gateway_process(
 
 
 async def answers(client: httpx.AsyncClient, url: str) -> bool:
-    """Tells whether somebody answers there."""
+    """Returns whether a server listens there."""
     try:
         return (await client.get(url)).is_success
     except httpx.TransportError:

@@ -1,1 +1,1 @@
-"""What happens around every route: logging, CORS, compression, errors, limits."""
+"""Middleware around every route: logging, CORS, compression, errors, limits."""

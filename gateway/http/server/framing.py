@@ -1,8 +1,8 @@
-"""Received bytes, cut so that every request begins with a piece of its own.
+"""Splits received bytes so that every request begins a piece of its own.
 
-The parser refuses methods that it does not know, and does not report where it stopped. So the
-method is looked at before the parser sees it, which needs to know where each request begins: after
-a blank line, or after a body of known length.
+The parser rejects unknown methods, and does not report where it stopped. So unknown methods are
+replaced before it sees them. For that it must be known where each request begins: after a blank
+line, or after a body of known length.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 KNOWN = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ")
 """Methods that are routed."""
 NEVER_ROUTED = b"TRACE "
-"""What every other method is replaced by, so that the parser accepts it and a route refuses it."""
+"""Replaces every other method, so that the parser accepts it and routing answers 405."""
 
 _BLANK_LINE = b"\r\n\r\n"
 _BLANK_LINES = re.compile(rb"[\r\n]+")
@@ -19,12 +19,11 @@ _METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) ")
 _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 
 
-class Pieces:
-    """Cuts the bytes of one connection.
+class RequestSplitter:
+    """Splits the bytes of one connection.
 
-    Whoever feeds the pieces to a parser keeps `is_between` (the next byte begins a request) and
-    `body_left` (so many bytes of a body are to come) true in the meantime. `method` is the one that
-    was replaced last, or empty.
+    Its user updates `is_between` (the next byte begins a request) and `body_left` (the bytes of the
+    body that are still to come) after each piece. `method` is the last one that was replaced.
     """
 
     __slots__ = ("_held", "_tail", "body_left", "is_between", "method")
@@ -38,10 +37,10 @@ class Pieces:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the beginning of a method waits here for the rest of it."""
+        """Whether an incomplete method is held back until the rest arrives."""
         return bool(self._held)
 
-    def cut(self, data: bytes) -> Iterator[bytes]:
+    def split(self, data: bytes) -> Iterator[bytes]:
         """Yields pieces that end where a head, a body or the data ends."""
         data, self._held = self._held + data, b""
         start, size = 0, len(data)
@@ -63,14 +62,14 @@ class Pieces:
             start = end
 
     def _end(self, data: bytes, start: int) -> int:
-        """Returns where the piece that begins at `start` ends."""
+        """Returns the end of the piece that begins at `start`."""
         if self.body_left:
             end = min(len(data), start + self.body_left)
             self.body_left -= end - start
             return end
         tail, self._tail = self._tail, b""
         if tail:
-            # The blank line may have come in two pieces.
+            # The blank line may be split over two pieces.
             found = (tail + data[start : start + 3]).find(_BLANK_LINE)
             if found >= 0:
                 return start + found + len(_BLANK_LINE) - len(tail)

@@ -1,17 +1,16 @@
-"""How large and how slow HTTP may be."""
+"""Limits of size and time."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a connection, its requests and its answers.
+    """Limits of a connection, its requests and its responses.
 
-    `linger_seconds` is how long a client that is refused may take to read that. A body has at most
-    `body_bytes`, unless its route takes larger ones: those have time to arrive at
-    `large_body_bytes_per_second`, and all of them together take at most `large_bodies_bytes`. Of
-    the `connections` one address may have `address_connections`; `spare_connections` come on top,
-    for requests that must be answered even where there is no room.
+    After a refusal a client has `linger_seconds` to read it. A body has at most `body_bytes`,
+    unless its route takes larger ones: those may arrive at `large_body_bytes_per_second`, and all
+    of them together take at most `large_bodies_bytes`. One address may have `address_connections`
+    of the `connections`. `spare_connections` come on top, for vital routes.
     """
 
     url_bytes: int = 8 * 1024
@@ -31,7 +30,7 @@ class Limits:
 
     @property
     def head_bytes(self) -> int:
-        """Bytes to receive before a request's head must be complete."""
+        """Bytes within which a request's head must be complete."""
         return self.url_bytes + self.header_bytes + 4 * self.header_count
 
 

@@ -1,4 +1,4 @@
-"""Requests of one connection, parsed and held to limits of size."""
+"""Parses the requests of one connection, and keeps them within limits of size."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
@@ -7,28 +7,28 @@ from typing import Any, TypeAlias
 import httptools
 
 from gateway.http import errors
-from gateway.http.messages import Header, joined
-from gateway.http.server.framing import Pieces
+from gateway.http.messages import Header, combined
+from gateway.http.server.framing import RequestSplitter
 from gateway.http.server.limits import Limits
 from services.kit.rpc.errors import Refusal
 
 Check: TypeAlias = Callable[[], Refusal | None]
-"""Is called when a part of a request is there; returns why the request is refused, if it is."""
+"""Checks a request whose head, or whole, has arrived; returns a refusal or None."""
 
 
 class Phase(Enum):
-    """What a connection waits for from its client."""
+    """The part of a request that a connection is receiving."""
 
     NOTHING = auto()
     HEAD = auto()
     BODY = auto()
 
 
-class Reader:
-    """Parses requests; `head_received` and `received` are called with each, and may refuse it.
+class RequestParser:
+    """Parses requests; calls `head_received` and `received` for each, which may refuse it.
 
     While they run, the attributes are those of that request. `head_received` sets `max_body_bytes`;
-    a body that turns out to be larger is refused.
+    a larger body is refused.
     """
 
     def __init__(self, limits: Limits, head_received: Check, received: Check) -> None:
@@ -36,11 +36,11 @@ class Reader:
         self._head_received: Check | None = head_received
         self._received: Check | None = received
         self._parser: Any = httptools.HttpRequestParser(self)
-        self._pieces = Pieces()
+        self._splitter = RequestSplitter()
         self._refusal: Refusal | None = None
         self._headers: list[Header] = []
         self._header_bytes = 0
-        self._is_upgrade = self._is_invited = False
+        self._is_upgrade = self._is_continued = False
         self._url = b""
         self._target: Any = None
         self._body: list[bytes] = []
@@ -52,27 +52,27 @@ class Reader:
         self.received_bytes = 0
 
     def feed(self, data: bytes) -> Refusal | None:
-        """Parses what was received; returns why it is refused, if it is."""
+        """Parses received bytes; returns a refusal or None."""
         self.received_bytes += len(data)
         try:
-            for piece in self._pieces.cut(data):
+            for piece in self._splitter.split(data):
                 self._parse(piece)
         except httptools.HttpParserError:
             return self._refusal or errors.BadRequest()
-        if self._pieces.has_begun:
+        if self._splitter.has_begun:
             self.phase = Phase.HEAD
         if self.phase is Phase.HEAD and self.received_bytes > self._limits.head_bytes:
             return errors.HeadersTooLarge()
         return None
 
     def close(self) -> None:
-        """Forgets what refers back to the reader, which would wait for the collector else."""
+        """Breaks reference cycles, so that memory is freed without the garbage collector."""
         self._parser = self._head_received = self._received = None
 
     @property
     def method(self) -> str:
-        """The method, also one that the parser does not know."""
-        method: bytes = self._pieces.method or self._parser.get_method()
+        """The method, even one that httptools does not know."""
+        method: bytes = self._splitter.method or self._parser.get_method()
         return method.decode("ascii")
 
     @property
@@ -105,29 +105,29 @@ class Reader:
 
     @property
     def sent_headers(self) -> Mapping[bytes, bytes]:
-        """The headers of a request as far as they were read, also of one that is refused."""
-        return joined(self._headers)
+        """The headers that have arrived, even if the request was refused."""
+        return combined(self._headers)
 
-    def invites(self) -> bool:
-        """Returns, once, that the client waits to be told to send its body."""
-        if self.phase is not Phase.BODY or self._is_invited or self._body:
+    def awaits_continue(self) -> bool:
+        """Returns, once for a request, whether the client waits for `100 Continue`."""
+        if self.phase is not Phase.BODY or self._is_continued or self._body:
             return False
-        self._is_invited = self.fields.get(b"expect", b"").lower() == b"100-continue"
-        return self._is_invited
+        self._is_continued = self.fields.get(b"expect", b"").lower() == b"100-continue"
+        return self._is_continued
 
     def on_message_begin(self) -> None:
         """Begins a request."""
         self.phase = Phase.HEAD
-        self._pieces.is_between = False
+        self._splitter.is_between = False
 
     def on_url(self, url: bytes) -> None:
-        """Takes the request target, or a part of it."""
+        """Appends a part of the request target."""
         self._url += url
         if len(self._url) > self._limits.url_bytes:
             self._stop(errors.UriTooLong())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header; those after a body are counted and dropped."""
+        """Adds a header; trailers are counted and dropped."""
         self._header_bytes += len(name) + len(value) + 4
         if self.phase is Phase.HEAD:
             self._headers.append((name.lower(), value))
@@ -139,7 +139,7 @@ class Reader:
         limits, found = self._limits, self._headers
         if len(found) > limits.header_count or self._header_bytes > limits.header_bytes:
             self._stop(errors.HeadersTooLarge())
-        self.fields = fields = joined(found)
+        self.fields = fields = combined(found)
         self._target = httptools.parse_url(self._url)
         self._is_upgrade = self._parser.should_upgrade()
         if not self._is_framed(fields.get(b"host"), fields.get(b"transfer-encoding")):
@@ -151,20 +151,20 @@ class Reader:
             refusal = errors.BodyTooLarge()
         if refusal is not None:
             self._stop(refusal)
-        self._pieces.body_left = length
+        self._splitter.body_left = length
         self.phase = Phase.BODY
 
     def on_body(self, body: bytes) -> None:
-        """Takes a part of the body."""
+        """Appends a part of the body."""
         self._body.append(body)
         self._body_bytes += len(body)
         if self._body_bytes > self.max_body_bytes:
             self._stop(errors.BodyTooLarge())
 
     def on_message_complete(self) -> None:
-        """Hands the request over, now that it is whole."""
-        if self._pieces.body_left:
-            return  # It asks for another protocol, to which the parser leaves the body.
+        """Hands over the complete request."""
+        if self._splitter.body_left:
+            return  # After an upgrade header httptools does not parse the body: see `_parse`.
         self.phase = Phase.NOTHING
         self.received_bytes = 0
         refusal = self._received() if self._received else None
@@ -173,16 +173,16 @@ class Reader:
         self._forget()
 
     def _forget(self) -> None:
-        """Drops a request, so that nothing of it is taken for a part of the next one."""
-        self._pieces.is_between, self._pieces.method = True, b""
+        """Resets the state of a request, so that nothing of it leaks into the next one."""
+        self._splitter.is_between, self._splitter.method = True, b""
         self._url = b""
         self._headers, self._header_bytes = [], 0
         self._body, self._body_bytes = [], 0
-        self._is_invited = False
+        self._is_continued = False
         self.fields = {}
 
     def _parse(self, piece: bytes) -> None:
-        """Feeds the parser; what asks for another protocol is served as what it is, HTTP/1.1."""
+        """Feeds httptools; a request to upgrade is served as plain HTTP/1.1."""
         if self._is_upgrade and self.phase is Phase.BODY:
             self.on_body(piece)
             self.on_message_complete()
@@ -193,7 +193,7 @@ class Reader:
             return
 
     def _is_framed(self, host: bytes | None, encoding: bytes | None) -> bool:
-        """Returns whether it is certain where the request ends and whom it is for."""
+        """Returns whether the end of the request and its host are unambiguous."""
         version = self._parser.get_http_version()
         if version not in {"1.0", "1.1"} or (host is None and version == "1.1"):
             return False
@@ -205,6 +205,6 @@ class Reader:
         return is_plain and encoding.lower() == b"chunked"
 
     def _stop(self, refusal: Refusal) -> None:
-        """Makes the parser stop, so that `feed` returns the refusal."""
+        """Stops httptools by an exception, so that `feed` returns the refusal."""
         self._refusal = refusal
         raise ValueError(refusal.reason)

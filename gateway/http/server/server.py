@@ -11,7 +11,7 @@ import uvicorn
 from gateway.http.app import App
 from gateway.http.client_address import Network
 from gateway.http.server.body_budget import BodyBudget
-from gateway.http.server.connection import LimitedProtocol
+from gateway.http.server.connection import HttpProtocol
 from gateway.http.server.connection_budget import ConnectionBudget
 from gateway.http.server.limits import Limits
 from gateway.http.server.listening import BACKLOG
@@ -25,7 +25,7 @@ class Server(uvicorn.Server):
     ) -> None:
         bodies = BodyBudget(limits.large_bodies_bytes)
         shared = {"app": app, "limits": limits, "connections": connections, "bodies": bodies}
-        protocol = type("Protocol", (LimitedProtocol,), shared)
+        protocol = type("Protocol", (HttpProtocol,), shared)
         config = uvicorn.Config(
             cast(Any, app),
             http=protocol,
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
-        protocol: type[LimitedProtocol] = cast(Any, self.config.http_protocol_class)
+        protocol: type[HttpProtocol] = cast(Any, self.config.http_protocol_class)
         return protocol(config=self.config, server_state=self.server_state, app_state={})
 
     @contextlib.contextmanager

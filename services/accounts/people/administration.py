@@ -43,7 +43,7 @@ class Administration:
             return await _lock(connection, email)
 
     async def set_role(self, email: str, role: str) -> Account:
-        """Gives an account a role: USER, ORGANIZER or ADMIN."""
+        """Assigns a role to an account: USER, ORGANIZER or ADMIN."""
         async with self._pool.connection() as connection, connection.transaction():
             found = await _lock(connection, email)
             if found.role != role:

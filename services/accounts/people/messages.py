@@ -53,7 +53,7 @@ def profile_fields(request: accounts_pb2.UpdateMeRequest) -> Mapping[str, str | 
     """
     given = {field.name: value for field, value in request.profile.ListFields()}
     if request.HasField("update_mask"):
-        named = masks.named(request.update_mask.paths, request.profile)
+        named = masks.fields(request.update_mask.paths, request.profile)
         given = {name: given.get(name) for name in named}
     if given.get("role") is not None:
         given["role"] = identity_pb2.Role.Name(given["role"]).removeprefix("ROLE_")

@@ -26,10 +26,10 @@ class OrganizerSignUp(StrEnum):
     """Everybody."""
 
     APPROVAL = "approval"
-    """Nobody at once: they register as users, and the operator decides."""
+    """Users register without the role, and the operator decides."""
 
     CLOSED = "closed"
-    """Nobody: it is refused."""
+    """A registration as an organizer is refused."""
 
 
 @dataclass(frozen=True, slots=True)

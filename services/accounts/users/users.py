@@ -83,7 +83,7 @@ async def add(connection: Connection, new_user: NewUser) -> User | None:
 
 
 async def take_over(connection: Connection, new_user: NewUser) -> User | None:
-    """Gives the account of an unverified address to `new_user`; None if there is none.
+    """Hands the account of an unverified address to `new_user`; None if there is none.
 
     Ends its access tokens. The caller ends its sessions and API keys in the same transaction.
     """

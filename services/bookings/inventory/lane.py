@@ -18,7 +18,7 @@ from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
 from services.bookings.inventory.commands import Later, Outcome, Reserve
 from services.bookings.inventory.transaction import Ask
-from services.kit.database.postgres import refusal_of
+from services.kit.database.postgres import refusal_from_database
 from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
@@ -203,7 +203,7 @@ def failures(error: Exception, count: int) -> list[Outcome]:
     """Returns what asks are told that failed together while others have been committed."""
     if isinstance(error, Refusal):
         return [error] * count
-    return [refusal_of(error, is_read=False) or Internal()] * count
+    return [refusal_from_database(error, is_read=False) or Internal()] * count
 
 
 class _Group(NamedTuple):

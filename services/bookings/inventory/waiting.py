@@ -101,7 +101,7 @@ def expire(stock: Stock, now: datetime) -> None:
 
 
 def promote(stock: Stock, context: Context) -> int:
-    """Gives free seats to those who wait; returns how many were served.
+    """Assigns free seats to those who wait; returns how many were served.
 
     Seats that cost nothing are booked at once. Others are offered: a hold that ends with the sale,
     or sooner. At most SERVED_AT_ONCE are served; while somebody waits nobody else gets a seat, so

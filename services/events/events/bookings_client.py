@@ -52,7 +52,7 @@ class BookingsClient:
         self._authorization = SERVICE_SCHEME + service_key if service_key else ""
 
     async def apply(self, event: Event) -> Decision:
-        """Has bookings decide about a revision, and put it in force unless it refuses.
+        """Asks bookings to decide about a revision, which takes effect unless it is refused.
 
         Idempotent: a repetition gets the same decision. Raises OutcomeUnknown without a decision.
         """
@@ -83,7 +83,7 @@ class BookingsClient:
         return [details(event, found.get(event.id)) for event in events]
 
     async def availability(self, event_ids: Sequence[int]) -> Mapping[int, Availability]:
-        """Counts the seats of at most 256 events; leaves out those that bookings cannot tell."""
+        """Counts the seats of at most 256 events; omits those that bookings cannot count."""
         if not event_ids:
             return {}
         items = [bookings_pb2.GetAvailabilityRequest(event_id=number) for number in event_ids]
@@ -93,7 +93,7 @@ class BookingsClient:
                 self._bookings.BatchGetAvailability,
                 request,
                 timeout_seconds=COUNT_SECONDS,
-                authorization=self._authorization,  # without it drafts would be left out
+                authorization=self._authorization,  # without the credential drafts would be omitted
             )
         except Refusal as refusal:
             log.warning("seats not counted", reason=refusal.reason)

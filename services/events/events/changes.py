@@ -90,11 +90,11 @@ class Changes:
         self._idempotency = idempotency
 
     async def update(self, change: Change) -> EventDetails | Replayed:
-        """Changes the fields of an event, and returns once that is decided for good.
+        """Changes the fields of an event; returns once the change is decided.
 
         Raises ValidationFailed, EventNotFound, RoomNotFound, PermissionDenied, ChangePending, a
-        Decided refusal, or OutcomeUnknown when bookings did not decide: the change is finished
-        later then.
+        Decided refusal, or OutcomeUnknown if bookings did not decide; a worker finishes the change
+        later.
         """
         rules.check_fields(change.fields)
         return await self._make(change, EventDetails)
@@ -105,7 +105,7 @@ class Changes:
         return await self._make(gone, DeletedEvent)
 
     async def finish_pending(self) -> bool:
-        """Finishes some changes that a crash left over; never asks to be run again at once."""
+        """Finishes some changes that a crash left over; returns False (see repeat)."""
         async with self._pool.connection() as connection:
             leased = await connection.execute(SQL["lease_intents"], {"limit": INTENTS_AT_ONCE})
             event_ids = [event_id for (event_id,) in await leased.fetchall()]
@@ -119,7 +119,7 @@ class Changes:
         return False
 
     async def count_pending(self) -> bool:
-        """Counts the changes that wait for bookings; never asks to be run again at once."""
+        """Counts the changes that wait for bookings; returns False (see repeat)."""
         async with self._pool.connection() as connection:
             [pending] = await (await connection.execute(SQL["count_intents"])).fetchone() or (0,)
         metrics.PENDING_INTENTS.set(pending)
@@ -135,7 +135,7 @@ class Changes:
         return expect(outcome, expected)
 
     async def _begin(self, change: Change) -> Outcome:
-        """Commits a change that bookings need not agree to, or else the intent to make it."""
+        """Commits a change that needs no decision of bookings, or else an intent."""
         work = partial(_change_or_intend, change=change)
         async with self._pool.connection() as connection, connection.transaction():
             outcome = await self._idempotency.once(connection, change.key, work)
@@ -144,7 +144,7 @@ class Changes:
         return outcome
 
     async def _complete(self, change: Change, outcome: Outcome) -> Outcome:
-        """Does what follows the commit, and returns the final result of the change."""
+        """Completes a change after its commit; returns the final result."""
         if isinstance(outcome, PendingChange):
             return await self._settle(change, outcome)
         if isinstance(outcome, IncompleteResult):
@@ -170,7 +170,7 @@ class Changes:
         return await self._idempotency.replay(change.key)
 
     async def _finish(self, target: Event) -> Result | None:
-        """Has bookings decide an intent, and writes that; None if another finisher was first."""
+        """Asks bookings to decide an intent, and writes the result; None if another was first."""
         decision = await self._bookings.apply(target)
         failpoint("events.change.decided")
         [counted] = await self._bookings.details([target])
@@ -187,7 +187,7 @@ class Changes:
         return result
 
     async def _targets(self, event_ids: Sequence[int]) -> Sequence[Event]:
-        """Reads the events with open intents as they are to become."""
+        """Reads the events of open intents, as they will be after the change."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Event))
             await cursor.execute(SQL["get_targets"], {"event_ids": list(event_ids)})
@@ -197,7 +197,7 @@ class Changes:
 async def _change_or_intend(
     connection: Connection, *, change: Change
 ) -> PendingChange | IncompleteResult[EventDetails]:
-    """Locks the event, and makes the change or writes down the intent."""
+    """Locks the event, and makes the change or stores the intent."""
     if change.key and await _is_pending(connection, change.key):
         return PendingChange()
     event = await _lock(connection, change)
@@ -268,7 +268,7 @@ async def _take(connection: Connection, target: Event) -> Intent | None:
 async def _conclude(
     connection: Connection, target: EventDetails, intent: Intent, decision: Decision
 ) -> Result:
-    """Writes the revision that bookings decided: the change, or nothing but its number."""
+    """Writes the decided revision: the change, or after a refusal only its number."""
     event_id, revision = target.event.id, target.event.revision
     if decision.refusal:
         await revisions.burn(connection, event_id, revision, intent.changes)

@@ -65,7 +65,7 @@ class WantedEvent:
         return {**named, "total_seats": self.total_seats, "status": "PUBLISHED"}
 
     def is_met_by(self, event: Event) -> bool:
-        """Returns whether an event of the key will do, whoever made it."""
+        """Returns whether an existing event of the key fits, whoever created it."""
         is_live = event.deleted_at is None and event.status == "PUBLISHED"
         is_equal = event.total_seats == self.total_seats
         return is_live and is_equal and self.viewer.may_change(event)

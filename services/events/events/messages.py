@@ -65,7 +65,7 @@ def fields(message: Resource, paths: Iterable[str] | None) -> Fields:
 
     A column that is named and not set is None. Raises ValidationFailed.
     """
-    named = masks.named(paths, message) if paths is not None else _names_set(message)
+    named = masks.fields(paths, message) if paths is not None else _names_set(message)
     found: dict[str, object] = {}
     for name in _settable(message.DESCRIPTOR):
         if name == "price" and name in named:

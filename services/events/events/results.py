@@ -1,4 +1,4 @@
-"""Results of the requests that make, change and delete events."""
+"""Results of the requests that create, change and delete events."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -25,7 +25,7 @@ class CreatedEvent:
 
 @dataclass(frozen=True, slots=True)
 class InitializedEvent:
-    """An event, made just now or before; counts are None when bookings cannot be asked."""
+    """A new or an earlier event; counts are None when bookings cannot be asked."""
 
     event: Event
     is_new: bool
@@ -50,7 +50,7 @@ class ExistingEvent(Undecided):
 
 @dataclass(frozen=True, slots=True)
 class PendingChange(Undecided):
-    """An intent to change an event is written down; bookings must decide it first.
+    """An intent to change an event is stored; bookings must decide it first.
 
     `revision` is the one that it will have; None for the intent of an earlier request.
     """
@@ -62,7 +62,7 @@ Result = EventDetails | CreatedEvent | InitializedEvent | DeletedEvent | Refusal
 """A final result."""
 
 Outcome = Result | Replayed | Undecided | IncompleteResult[EventDetails]
-"""What the transaction of a request ends with."""
+"""The result of the transaction of a request."""
 
 ResultT = TypeVar("ResultT", EventDetails, CreatedEvent, InitializedEvent, DeletedEvent)
 

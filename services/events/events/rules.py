@@ -1,4 +1,4 @@
-"""Rules of what an event may hold and become. Pure: `changes` asks bookings."""
+"""Rules for the fields and the status of an event. Pure: `changes` asks bookings."""
 
 import zoneinfo
 from collections.abc import Mapping
@@ -65,10 +65,10 @@ def changes_of(event: Event, fields: Fields) -> Fields:
 
 
 def needs_decision(event: Event, changes: Fields) -> bool:
-    """Returns whether bookings must decide, as bookings that exist may forbid the changes.
+    """Returns whether bookings must decide, since existing bookings may forbid the changes.
 
-    It decides all that takes something away: seats, the sale, the event itself, the freedom to
-    book twice. Other seats, those of another plan, take away those that are booked.
+    Bookings decides changes that take something away: seats, the sale, the event itself, the right
+    to book twice. Another plan takes away the seats that are booked.
     """
     target = replace(event, **changes)
     return (
@@ -87,7 +87,7 @@ def time_zones() -> frozenset[str]:
 
 
 def _with_one_name(event: Event, fields: Fields) -> Fields:
-    """Merges `copied_name` into `name`: the one that differs from the stored name is meant."""
+    """Merges `copied_name` into `name`; the one that differs from the stored name counts."""
     if "copied_name" not in fields:
         return fields
     edited = {fields.get("name", event.name), fields["copied_name"]} - {event.name}

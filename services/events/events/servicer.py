@@ -1,4 +1,4 @@
-"""The RPCs of EventsService: each reads its request, asks a noun, and returns its response."""
+"""The RPCs of EventsService: each reads its request, calls a use case, returns its response."""
 
 from typing import Any, TypeAlias
 

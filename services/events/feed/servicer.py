@@ -1,4 +1,4 @@
-"""The RPCs of CatalogueService: each reads its request, asks a noun, and returns its response."""
+"""The RPCs of CatalogueService: each reads its request, calls the feed, returns its response."""
 
 from typing import Any, TypeAlias
 

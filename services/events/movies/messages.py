@@ -40,7 +40,7 @@ def fields(message: movies_pb2.Movie, paths: Iterable[str] | None) -> Fields:
     A column that is named and not set is None, or an empty list. Raises ValidationFailed.
     """
     set_names = {field.name for field, _ in message.ListFields()}
-    named = masks.named(paths, message) if paths is not None else set_names
+    named = masks.fields(paths, message) if paths is not None else set_names
     return {name: _column(message, name) for name in _SETTABLE if name in named}
 
 

@@ -116,7 +116,7 @@ def _change(request: theaters_pb2.ReplaceRoomSeatsRequest) -> Change:
     """Reads a change of a room. Raises ValidationFailed."""
     room = request.room
     if request.HasField("update_mask"):
-        named = masks.named(request.update_mask.paths, room)
+        named = masks.fields(request.update_mask.paths, room)
     else:
         named = {field.name for field, _ in room.ListFields()}
     if "name" in named and not room.HasField("name"):

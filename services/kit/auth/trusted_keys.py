@@ -9,7 +9,7 @@ from services.kit.auth.credential_cache import CredentialCache
 from services.kit.auth.issuer import Issuer, IssuerState
 from services.kit.concurrency.outage import Outage
 from services.kit.concurrency.single_flight import SingleFlight
-from services.kit.database.postgres import refusal_of
+from services.kit.database.postgres import refusal_from_database
 from services.kit.rpc.callers import Caller
 from services.kit.rpc.errors import InvalidToken, Refusal, Unavailable
 
@@ -76,7 +76,9 @@ class TrustedKeys:
             self._adopt(await self._issuer.state())
             self._outage.record_answer()
         except Exception as error:
-            refusal = error if isinstance(error, Refusal) else refusal_of(error, is_read=True)
+            refusal = (
+                error if isinstance(error, Refusal) else refusal_from_database(error, is_read=True)
+            )
             if refusal is None:
                 raise
             self._outage.record_failure(refusal.reason)

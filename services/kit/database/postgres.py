@@ -81,7 +81,7 @@ def open_pool(
     )
 
 
-def refusal_of(error: BaseException, *, is_read: bool) -> Refusal | None:
+def refusal_from_database(error: BaseException, *, is_read: bool) -> Refusal | None:
     """Returns the refusal that a database error means; None if the error is a defect.
 
     A lost connection leaves a write in doubt: it may have committed before the connection broke.

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from services.kit.database.postgres import refusal_of
+from services.kit.database.postgres import refusal_from_database
 from services.kit.process import metrics
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -
             has_more = await work()
         except Exception as error:
             has_more = False
-            if refusal_of(error, is_read=True):
+            if refusal_from_database(error, is_read=True):
                 log.warning("worker waits for the database", worker=name, error=str(error).strip())
             else:
                 metrics.WORKER_FAILURES.labels(name).inc()

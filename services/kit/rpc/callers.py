@@ -68,7 +68,7 @@ SERVICE = Caller(is_service=True)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who may call an RPC, and the scope that an API key needs; without a scope none may."""
+    """The access to an RPC, and the scope that an API key needs; without one no key is admitted."""
 
     access: rest_pb2.Access.ValueType
     scope: Scope = rest_pb2.SCOPE_UNSPECIFIED

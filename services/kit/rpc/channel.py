@@ -52,7 +52,7 @@ async def call(
     try:
         return await rpc(request, timeout=timeout, metadata=metadata)
     except grpc.aio.AioRpcError as error:
-        raise (errors.refusal_of(error) or _unanswered(error)) from error
+        raise (errors.refusal_from_call(error) or _unanswered(error)) from error
 
 
 def was_not_sent(error: grpc.aio.AioRpcError) -> bool:

@@ -12,9 +12,9 @@
     │   └── Busy               UNAVAILABLE          UNAVAILABLE; in a batch it may be asked again
     ├── OutcomeUnknown         UNKNOWN              OUTCOME_UNKNOWN; the exception: maybe done
     ├── Internal               INTERNAL             INTERNAL, a defect of ours
-    └── Received               whatever another process refused with
+└── Received               the refusal of another process
 
-    StartError                 a service must not serve like this; no answer, but a word at its end
+    StartError                 a service cannot start like this; the operator sees the message
 
 A service's own `errors.py` draws the rest of the tree.
 """
@@ -26,16 +26,14 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from boxoffice.details import details_of
 from boxoffice.rest.v1 import reasons_pb2
 
 DOMAIN = "boxoffice"
-_GOOGLE = "google.rpc."
 DetailT = TypeVar("DetailT", bound=Message)
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
@@ -78,7 +76,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
 
 
 class StartError(Exception):
-    """A service must not serve like this; the message is for the operator."""
+    """A service cannot start like this; the message is for the operator."""
 
 
 class ValidationFailed(Refusal):
@@ -192,7 +190,7 @@ def status_of(refusal: Refusal) -> status_pb2.Status:
 
 
 def refusal_from_status(status: status_pb2.Status) -> Received | None:
-    """Converts back; None when the status carries no ErrorInfo of Boxoffice."""
+    """Converts a Status to the refusal; returns None if it has no ErrorInfo of Boxoffice."""
     info = _detail(status, error_details_pb2.ErrorInfo())
     if info is None or info.domain != DOMAIN:
         return None
@@ -203,13 +201,13 @@ def refusal_from_status(status: status_pb2.Status) -> Received | None:
         dict(info.metadata),
         [Violation(f.field, f.description) for f in fields.field_violations] if fields else (),
         status.message,
-        details=_details(status),
+        details=details_of(status),
     )
 
 
-def refusal_of(error: grpc.aio.AioRpcError) -> Received | None:
-    """Tells what a failed call was refused with; None when it never reached a verdict of ours."""
-    # A failed aio call tells what a call does, though its type does not say so.
+def refusal_from_call(error: grpc.aio.AioRpcError) -> Received | None:
+    """Returns the refusal that a failed call received; None if no service of ours refused it."""
+    # The error of an aio call has the methods of a call, though its type does not declare them.
     status = rpc_status.from_call(cast(grpc.Call, error))
     return None if status is None else refusal_from_status(status)
 
@@ -228,21 +226,6 @@ def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadReques
         for v in violations
     )
     return error_details_pb2.BadRequest(field_violations=fields)
-
-
-def _details(status: status_pb2.Status) -> Message | None:
-    """Unpacks the message besides google.rpc's; None for a type that this release does not know."""
-    for packed in status.details:
-        name = packed.TypeName()
-        if name.startswith(_GOOGLE):
-            continue
-        try:
-            found = GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))()
-        except KeyError:
-            return None
-        packed.Unpack(found)
-        return found
-    return None
 
 
 @cache

@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from services.kit.rpc.errors import ValidationFailed, Violation
 
 
-def named(paths: Iterable[str], resource: Message) -> set[str]:
+def fields(paths: Iterable[str], resource: Message) -> set[str]:
     """Returns the fields that a mask names; raises ValidationFailed for unknown ones."""
     names = set(paths)
     if unknown := sorted(names - set(resource.DESCRIPTOR.fields_by_name)):

@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 from boxoffice.rest.v1 import rest_pb2
 from services.kit.rpc.errors import Violation
-from services.kit.rpc.violation_text import worded
+from services.kit.rpc.violation_text import text_of
 
 MISSING = "value is required"
 
@@ -28,7 +28,7 @@ def violations(message: Message, *, has_account: bool = True) -> list[Violation]
     A caller without an account must name the user that a token would name.
     """
     found = [
-        Violation(_path(violation.proto), worded(violation))
+        Violation(_path(violation.proto), text_of(violation))
         for violation in protovalidate.collect_violations(message)
     ]
     resources, users = _required(message.DESCRIPTOR)
@@ -67,8 +67,8 @@ def _is_missing(field: FieldDescriptor, resource: Message) -> bool:
 def _required(request: Descriptor) -> tuple[Resources, list[str]]:
     """Returns the required fields of each resource, and those that a token can replace.
 
-    Only fields with presence count, as others cannot be seen to be absent. Both are computed once
-    per type of request.
+    Only fields with presence count, since absence cannot be seen for others. Both results are
+    computed once per type of request.
     """
     users = [field.name for field in request.fields if _rule(field).named_by_token]
     if "update_mask" in request.fields_by_name:

@@ -1,4 +1,4 @@
-"""Texts of violations, for people: words instead of regular expressions."""
+"""Texts of violations for people, without regular expressions."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
 _RANGE = re.compile(r"must be greater than or equal to (-?\d+) and less than or equal to (-?\d+)")
 
 
-def worded(violation: protovalidate.Violation) -> str:
+def text_of(violation: protovalidate.Violation) -> str:
     """Returns the text of a violation."""
     rule, _, name = violation.proto.rule_id.rpartition(".")
     say = _RULES.get(name if rule in _NUMBERS else violation.proto.rule_id)

@@ -1,7 +1,7 @@
-"""Serves BatchService: requests of many callers in one call, each treated as a call of its own.
+"""Serves BatchService: requests of many callers in one call, each treated like a single call.
 
-A method that shares batches has a handler, which answers many items at once. `answer_alone` answers
-a call of its own by the same handler, so that a method has one implementation.
+A batched method has a handler, which answers many items at once. `answer_alone` answers a single
+call with the same handler, so that the method has one implementation.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ def handlers_of(service: ServiceDescriptor, **handlers: Handler) -> Mapping[str,
 
 
 async def answer_alone(handler: Handler, request: Message, response: type[ResponseT]) -> ResponseT:
-    """Answers a call of its own, which the layers have admitted; raises its refusal."""
+    """Answers a single call, which the layers have admitted; raises its refusal."""
     item = Item(request, context.caller.get(), context.request_id.get())
     [outcome] = await handler([item], skip_busy=False)
     if isinstance(outcome, Exception):
@@ -73,9 +73,9 @@ async def answer_alone(handler: Handler, request: Message, response: type[Respon
 
 
 class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
-    """Answers batches by the handlers of their methods.
+    """Answers batches with the handlers of their methods.
 
-    Raises ValueError unless these are the batched methods of their services.
+    Raises ValueError unless `handlers` has exactly the batched methods of its services.
     """
 
     def __init__(
@@ -110,9 +110,9 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
     async def _admit(
         self, entries: Sequence["_Entry"], answers: "_Answers"
     ) -> Mapping["_Batched", list["_Entry"]]:
-        """Reads the items, and refuses those that a call of its own would be refused for.
+        """Reads the items, and refuses those that would be refused as single calls.
 
-        Returns the others by their methods.
+        Returns the others, grouped by method.
         """
         admitted: dict[_Batched, list[_Entry]] = {}
         authorizations = [entry.sent.authorization for entry in entries]
@@ -125,7 +125,7 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
         return admitted
 
     def _objection(self, entry: "_Entry", caller: Caller | Refusal) -> Refusal | None:
-        """Makes an entry's item, or returns why it is refused."""
+        """Sets the item of an entry; returns the refusal if it is not admitted."""
         if isinstance(caller, Refusal):
             return caller
         method = entry.method
@@ -148,7 +148,7 @@ class _Batched:
     calls: CallLog
 
     async def answer(self, entries: Sequence["_Entry"], answers: "_Answers") -> None:
-        """Answers entries; a handler that fails, fails for all of them."""
+        """Answers entries; an exception of the handler is the outcome of all of them."""
         outcomes: Sequence[bytes | Exception]
         try:
             items = [entry.item for entry in entries]
@@ -160,7 +160,7 @@ class _Batched:
 
 
 class _Entry:
-    """An item as it was sent, as its handler gets it, and its result."""
+    """An item as sent, the item for its handler, and its result."""
 
     __slots__ = ("item", "method", "request_id", "result", "sent")
 
@@ -176,7 +176,7 @@ class _Entry:
 
 
 class _Answers:
-    """The response to a batch that arrives now; outcomes are recorded as they are written."""
+    """Writes the response to a batch, and records the outcomes."""
 
     def __init__(self, *, skip_busy: bool) -> None:
         self.response = batch_pb2.BatchResponse()
@@ -195,13 +195,15 @@ class _Answers:
                 entry.result.response = outcome
                 answered.append(entry.request_id)
             elif self.skip_busy and isinstance(outcome, Busy):
-                entry.result.busy = True  # not recorded: it is asked again
+                entry.result.busy = True  # not recorded: the client sends it again
             else:
                 failed.setdefault(outcome, []).append(entry)
         if answered:
             method.calls.answered(answered, seconds)
         for error, alike in failed.items():
-            _refuse(method, alike, interceptors.refusal_of(error, method.described), seconds)
+            _refuse(
+                method, alike, interceptors.refusal_from_exception(error, method.described), seconds
+            )
 
 
 def _refuse(method: _Batched, entries: Sequence[_Entry], refusal: Refusal, seconds: float) -> None:
@@ -212,8 +214,8 @@ def _refuse(method: _Batched, entries: Sequence[_Entry], refusal: Refusal, secon
 
 
 async def _answer(admitted: Mapping[_Batched, Sequence[_Entry]], answers: _Answers) -> None:
-    """Hands entries to their methods' handlers, which run beside each other."""
-    if len(admitted) == 1:  # no task is made for it: most batches are of one method
+    """Passes entries to the handlers of their methods, which run concurrently."""
+    if len(admitted) == 1:  # no task is needed: most batches have one method
         [(method, entries)] = admitted.items()
         await method.answer(entries, answers)
         return
@@ -223,7 +225,7 @@ async def _answer(admitted: Mapping[_Batched, Sequence[_Entry]], answers: _Answe
 
 
 def _ready(outcomes: Sequence[Outcome], count: int) -> Sequence[bytes | Exception]:
-    """Serializes the responses that are not ready yet."""
+    """Serializes the responses that are still messages."""
     if len(outcomes) != count:
         raise ValueError(f"{len(outcomes)} outcomes of {count} items")
     return [
@@ -234,12 +236,12 @@ def _ready(outcomes: Sequence[Outcome], count: int) -> Sequence[bytes | Exceptio
 
 def _batched(path: str, handler: Handler, log_sample: float) -> _Batched:
     request = GetMessageClass(interceptors.find(path).input_type)
-    read = interceptors.reading(request.FromString)
+    read = interceptors.lenient_deserializer(request.FromString)
     return _Batched(interceptors.describe(path), read, handler, CallLog(path, log_sample))
 
 
 def _unknown(log_sample: float) -> _Batched:
-    """Stands for the methods that have no handler; their items count as those of Batch itself."""
+    """Stands for methods without a handler; their items count as calls of Batch."""
     path = f"/{SERVICE}/Batch"
     method = Method(path, Rule(rest_pb2.ACCESS_PUBLIC), is_read=True)
     return _Batched(method, lambda _: Empty(), _refuse_unknown, CallLog(path, log_sample))

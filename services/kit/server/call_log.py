@@ -1,4 +1,4 @@
-"""Counts, times and logs the calls of a method, whether each came by itself or in a batch."""
+"""Counts, times and logs the calls of a method, single ones and items of batches."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class CallLog:
-    """Records what became of the calls of one method; logs `log_sample` of those that went well."""
+    """Records the outcomes of one method's calls; logs the share `log_sample` of the successes."""
 
     def __init__(self, path: str, log_sample: float) -> None:
         self._path = path
@@ -22,14 +22,14 @@ class CallLog:
         self._seconds = metrics.SECONDS.labels(path)
 
     def answered(self, request_ids: Sequence[str], seconds: float) -> None:
-        """Records successes of calls that took as long."""
+        """Records successful calls with the same duration."""
         self._count("OK", "", len(request_ids), seconds)
         for request_id in request_ids:
             if is_sampled(request_id, self._log_sample):
                 self._write("answered", request_id, seconds)
 
     def refused(self, request_ids: Sequence[str], refusal: errors.Refusal, seconds: float) -> None:
-        """Records refusals; those that the client is not to blame for are always logged."""
+        """Records refusals; those that are not the client's fault are always logged."""
         self._count(refusal.code.name, refusal.reason, len(request_ids), seconds)
         share = 1.0 if isinstance(refusal, _TROUBLE) else self._log_sample
         for request_id in request_ids:

@@ -1,6 +1,6 @@
 """The layers that every call passes, outermost first: see `layers`.
 
-Each wraps a method once, when it is first called, so a call pays for no more than the functions.
+Each layer wraps a method once, at its first call, so later calls cost no more than functions.
 """
 
 import asyncio
@@ -43,10 +43,10 @@ class Method:
 
 
 class Layer(Protocol):
-    """Something that happens around every call."""
+    """A layer around every call."""
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
-        """Makes the behaviour of a method out of that of the layers inside it."""
+        """Wraps the behaviour of a method, which includes that of the inner layers."""
 
 
 def layers(authenticator: Authenticator, *, log_sample: float) -> Sequence[Layer]:
@@ -61,7 +61,7 @@ def layers(authenticator: Authenticator, *, log_sample: float) -> Sequence[Layer
 
 
 class RequestContext:
-    """Notes the request's id and deadline for logs and for calls made on its behalf."""
+    """Sets the request's id and deadline, for logs and for calls made on its behalf."""
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
@@ -76,12 +76,12 @@ class RequestContext:
 
 
 def fit_request_id(given: str) -> str:
-    """Returns the id that a caller gave a request, or a new one where that is not fit for logs."""
+    """Returns the request id of the caller, or a new one if that is missing or unfit for logs."""
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 class AccessLog:
-    """Counts and times every call, and logs a share of those that went well."""
+    """Counts and times every call, and logs a share of the successes."""
 
     def __init__(self, log_sample: float) -> None:
         self._log_sample = log_sample
@@ -109,7 +109,7 @@ class AccessLog:
 
 
 class Errors:
-    """Turns what goes wrong into a refusal, so that no text of an exception leaves the process."""
+    """Converts exceptions to refusals, so that no text of an exception leaves the process."""
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
@@ -120,16 +120,16 @@ class Errors:
             except errors.Refusal:
                 raise
             except Exception as error:
-                raise refusal_of(error, method) from error
+                raise refusal_from_exception(error, method) from error
 
         return call
 
 
-def refusal_of(error: Exception, method: Method) -> errors.Refusal:
-    """Returns the refusal that a method's exception is or stands for; logs what is unexpected."""
+def refusal_from_exception(error: Exception, method: Method) -> errors.Refusal:
+    """Returns the refusal that an exception of a method means; logs unexpected exceptions."""
     if isinstance(error, errors.Refusal):
         return error
-    refusal = postgres.refusal_of(error, is_read=method.is_read)
+    refusal = postgres.refusal_from_database(error, is_read=method.is_read)
     if refusal is None:
         log.error("failed", method=method.path, exc_info=error)
         return errors.Internal()
@@ -138,7 +138,7 @@ def refusal_of(error: Exception, method: Method) -> errors.Refusal:
 
 
 class Authentication:
-    """Finds out who calls, and whether the method admits them."""
+    """Authenticates the caller, and refuses callers that the method does not admit."""
 
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
@@ -160,7 +160,7 @@ class Authentication:
 
 
 class Validation:
-    """Refuses a request that breaks a rule of the contract, or is not even of its type."""
+    """Refuses a request that breaks a rule of the contract, or that cannot be parsed."""
 
     def wrap(self, method: Method, behaviour: Unary) -> Unary:
         """See Layer."""
@@ -174,7 +174,7 @@ class Validation:
 
 
 def objection(request: Message | None, caller: Caller) -> errors.ValidationFailed | None:
-    """Returns the refusal of an invalid request; None stands for bytes that are no request."""
+    """Returns the refusal of an invalid request; the request None stands for malformed bytes."""
     if request is None:
         return errors.ValidationFailed(violations=[_NO_MESSAGE])
     found = violations(request, has_account=caller.subject is not None)
@@ -182,7 +182,7 @@ def objection(request: Message | None, caller: Caller) -> errors.ValidationFaile
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
-    """Puts the layers around every RPC of Boxoffice; health and reflection pass untouched.
+    """Puts the layers around every RPC of Boxoffice, but not around health and reflection.
 
     A stream of responses is to the layers one call that takes its time.
     """
@@ -217,11 +217,11 @@ class Interceptor(grpc.aio.ServerInterceptor):
         method = describe(path)
         for layer in reversed(self._layers):
             behaviour = layer.wrap(method, behaviour)
-        read = reading(cast(Callable[[bytes], Message], handler.request_deserializer))
+        read = lenient_deserializer(cast(Callable[[bytes], Message], handler.request_deserializer))
         return cast(Handler, make(behaviour, read, handler.response_serializer))
 
 
-def reading(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
+def lenient_deserializer(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | None]:
     """Wraps a deserializer to return None for malformed bytes.
 
     gRPC would tell clients the class of an exception that is raised here.
@@ -237,7 +237,7 @@ def reading(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message | No
 
 
 def _written(behaviour: Stream) -> Unary:
-    """Makes one call out of a stream: it writes the responses and gives none."""
+    """Wraps a stream as a call that writes the responses and returns none."""
 
     async def call(request: Any, call_context: ServicerContext) -> None:
         async for response in behaviour(request, call_context):
@@ -261,7 +261,7 @@ def find(path: str) -> MethodDescriptor:
     return descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
 
 
-# It goes into every log line, and into the metadata of calls to other services.
+# The id is in every log line, and in the metadata of calls to other services.
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _NO_MESSAGE = errors.Violation("", "is not a message of the request's type")
 

@@ -26,7 +26,7 @@ WATCH_SECONDS = 1.0
 
 
 class Server:
-    """A gRPC server with health, optional reflection, and an orderly end.
+    """A gRPC server with health, optional reflection, and graceful shutdown.
 
     Add servicers to `grpc` before `start`. The server works on at most `concurrency` calls at
     once; it refuses the excess instead of queueing it.
@@ -84,7 +84,7 @@ class Server:
         """
         for service in ("", *self._services):
             await self.health.set(service, NOT_SERVING)
-        # Not wait_for_termination: cancelling that would break the stop below.
+        # Not `wait_for_termination` of gRPC: cancelling it would break the stop below.
         await asyncio.sleep(DRAIN_SECONDS)
         # An overloaded server refuses this call, as it refuses the others that wait.
         with contextlib.suppress(TimeoutError, grpc.aio.AioRpcError):
@@ -100,7 +100,7 @@ class Server:
             await asyncio.sleep(WATCH_SECONDS)
 
     def _register(self, service: str, handlers: Mapping[str, object]) -> None:
-        """Notes the name of a service that is added.
+        """Records the name of an added service.
 
         Its methods stay with the service's generic handler, which has them too: so all methods
         share one queue, in the order of arrival, as _take_what_arrived needs.

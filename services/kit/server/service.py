@@ -41,7 +41,7 @@ def run(
 
 
 class Service:
-    """A service while it is put together: a server that listens, and who may call it.
+    """A service under construction: a listening server, and its authenticator.
 
     Add servicers to `grpc`, then enter `serve`.
     """
@@ -68,7 +68,7 @@ class Service:
     async def serve(
         self, pools: Sequence[postgres.Pool], *workers: Coroutine[Any, Any, None]
     ) -> AsyncIterator[int]:
-        """Accepts calls while the block runs, with workers beside it; gives the port."""
+        """Accepts calls and runs workers while the block runs; yields the port."""
         await self._server.start()
         async with running(
             self._server.watch_database(lambda: postgres.are_reachable(pools)),

@@ -1,4 +1,4 @@
-"""Counting: exactly so many in a window, alone or together, whatever the shared store does."""
+"""Counting requests in windows: in one process, in a shared store, and while that is down."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ class Clock:
         self.now = 1000.0
 
     def __call__(self) -> float:
-        """Tells the time."""
+        """Returns the time."""
         return self.now
 
 
@@ -50,19 +50,19 @@ def patient(url: str) -> AbstractAsyncContextManager[RateLimiter]:
 
 
 async def admitted(counters: RateLimiter, number: int, key: str = "k") -> int:
-    """Makes so many requests at once, and tells how many were let in."""
+    """Makes requests at once; returns how many were admitted."""
     return sum(await asyncio.gather(*(counters.hit(TEN, key) for _ in range(number))))
 
 
-async def test_a_window_lets_in_so_many() -> None:
-    """And each key has a window of its own."""
+async def test_a_window_admits_its_limit() -> None:
+    """One client would use up the limit of another, or get more than the limit."""
     counters = local_counters(Clock())
     assert await admitted(counters, 25) == 10
     assert await admitted(counters, 5, "other") == 5
 
 
 async def test_the_window_slides() -> None:
-    """What was let in a minute ago leaves bit by bit, so nobody gets twice as much at its edge."""
+    """A client would get twice its limit around the edge of a window."""
     clock = Clock()
     counters = local_counters(clock)
     assert await admitted(counters, 10) == 10
@@ -74,8 +74,8 @@ async def test_the_window_slides() -> None:
     assert await admitted(counters, 25) == 10
 
 
-async def test_what_is_given_back_can_be_had_again() -> None:
-    """But nobody gets more than there is."""
+async def test_a_refund_makes_room() -> None:
+    """Successful log-ins would use up the limit, or refunds would raise it."""
     counters = local_counters(Clock())
     await admitted(counters, 10)
     await counters.hit(TEN, "k", cost=-1)
@@ -84,8 +84,8 @@ async def test_what_is_given_back_can_be_had_again() -> None:
     assert await admitted(counters, 25, "fresh") == 10
 
 
-async def test_who_is_refused_is_told_when_to_come_back() -> None:
-    """The window ends then, or a place in it."""
+async def test_the_window_has_a_reset_time() -> None:
+    """A refused client would not know how long to wait."""
     clock = Clock()
     counters = local_counters(clock)
     await admitted(counters, 10)
@@ -95,7 +95,7 @@ async def test_who_is_refused_is_told_when_to_come_back() -> None:
 
 
 async def test_memory_is_bounded() -> None:
-    """Of too many keys those are forgotten that were not used for longest."""
+    """A crowd of addresses would fill the memory, or make active clients forgotten."""
     storage = LocalStorage(Clock(), max_recent=10)
     counters = SlidingWindowCounterRateLimiter(storage)
     for number in range(100):
@@ -106,7 +106,7 @@ async def test_memory_is_bounded() -> None:
 
 
 async def test_another_client_costs_no_more() -> None:
-    """The time of a request does not grow with the number of clients that were counted."""
+    """Each request would take longer with every client that was counted before."""
     counters = local_counters()
 
     async def seconds() -> float:
@@ -122,7 +122,7 @@ async def test_another_client_costs_no_more() -> None:
 
 
 async def test_gateways_count_together(redis: RedisServer) -> None:
-    """Where they share a store; the control is two that do not."""
+    """A client would get the whole limit from each gateway; the control is two without a store."""
     async with patient(redis.url) as one, patient(redis.url) as other:
         both = await asyncio.gather(admitted(one, 15), admitted(other, 15))
         assert sum(both) == 10
@@ -135,8 +135,8 @@ async def test_gateways_count_together(redis: RedisServer) -> None:
         assert await admitted(one, 15) + await admitted(other, 15) == 20
 
 
-async def test_valkey_is_spoken_to_in_the_same_words(redis: RedisServer) -> None:
-    """Its URL is all that differs."""
+async def test_valkey_works_as_redis_does(redis: RedisServer) -> None:
+    """A URL of Valkey would be refused, or would need another client."""
     async with patient(redis.url.replace("redis", "valkey")) as counters:
         assert await admitted(counters, 25) == 10
     async with patient(redis.url) as counters:
@@ -144,7 +144,7 @@ async def test_valkey_is_spoken_to_in_the_same_words(redis: RedisServer) -> None
 
 
 async def test_without_the_store_each_gateway_counts_by_itself(redis: RedisServer) -> None:
-    """It says so once, counts how often, and comes back when the store does."""
+    """A store that is down would stop the sale, lift all limits, or never be used again."""
     clock = Clock()
     async with open_counters(redis.url, clock, timeout_seconds=PATIENT_SECONDS) as counters:
         assert await admitted(counters, 5) == 5
@@ -165,10 +165,8 @@ async def test_without_the_store_each_gateway_counts_by_itself(redis: RedisServe
 
 
 @pytest.mark.parametrize("requests", [1, 30])
-async def test_a_store_that_hangs_holds_nobody_up_for_long(
-    redis: RedisServer, requests: int
-) -> None:
-    """The first wait for it for a moment, and the others not at all."""
+async def test_a_hanging_store_delays_one_request_only(redis: RedisServer, requests: int) -> None:
+    """Every request would wait for the timeout of the store."""
     async with open_counters(redis.url) as counters:
         await admitted(counters, 1)
         redis.hang()

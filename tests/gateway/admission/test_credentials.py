@@ -11,8 +11,8 @@ from tests.services.issuer import ScriptedIssuer, account, serve_identity
 ADA = account("ada")
 
 
-async def test_the_gateway_tells_whom_to_limit() -> None:
-    """Accounts by their tokens, keys by all of them; what is neither is turned away."""
+async def test_credentials_identify_whom_to_limit() -> None:
+    """Callers would share limits, or a forged credential would get a limit of its own."""
     issuer = ScriptedIssuer()
     server, target = await serve_identity(issuer)
     async with grpc.aio.insecure_channel(target) as channel:
@@ -34,8 +34,8 @@ async def test_the_gateway_tells_whom_to_limit() -> None:
     assert issuer.resolved == []
 
 
-async def test_without_accounts_nobody_can_tell() -> None:
-    """A token of a key that was never heard of may be good."""
+async def test_an_unknown_key_is_unavailable_without_accounts() -> None:
+    """A good token, signed with a new key, would be rejected as invalid."""
     async with grpc.aio.insecure_channel("127.0.0.1:1") as nowhere:
         identity = IssuerClient(nowhere, "", environment="test")
         reader = Authenticator(issuer=PublicIssuer(identity), open_access=True, service_key="")

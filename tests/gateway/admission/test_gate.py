@@ -1,4 +1,4 @@
-"""Too many requests: who is refused, in which words, and what does not count."""
+"""Rate limits over HTTP: which requests they refuse, how, and which do not count."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def client(url: str) -> httpx.AsyncClient:
 
 @pytest.fixture
 def answering(script: Script) -> Script:
-    """Answers what these tests ask."""
+    """Sets the responses of the RPCs that these tests call."""
     script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(event=messages.event())
     script.answers["ListBookings"] = lambda _: bookings_pb2.ListBookingsResponse()
     script.answers["Reserve"] = messages.reserved
@@ -40,7 +40,7 @@ def answering(script: Script) -> Script:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def issuer() -> AsyncIterator[tuple[ScriptedIssuer, str]]:
-    """Runs an issuer of tokens, and gives where it is."""
+    """Runs an issuer of tokens; yields it and its address."""
     scripted = ScriptedIssuer()
     server, target = await serve_identity(scripted)
     yield scripted, target
@@ -48,17 +48,17 @@ async def issuer() -> AsyncIterator[tuple[ScriptedIssuer, str]]:
 
 
 def bearer(credential: str) -> dict[str, str]:
-    """Shows a token or an API key."""
+    """Returns the header of a token or an API key."""
     return {"authorization": f"Bearer {credential}"}
 
 
 async def statuses(client: httpx.AsyncClient, number: int, **named: Any) -> list[int]:
-    """Asks for an event so many times."""
+    """Requests an event several times; returns the statuses."""
     return [(await client.get("/events/5", **named)).status_code for _ in range(number)]
 
 
-async def test_who_asks_too_often_is_told_the_limit(target: str, answering: Script) -> None:
-    """The body is the code alone, and headers say how many there are and how long to wait."""
+async def test_a_refused_client_learns_the_limit(target: str, answering: Script) -> None:
+    """A client would not know how many requests it has, or how long to wait."""
     async with (
         run_gateway(target, address_requests_per_minute=3) as gateway,
         client(gateway.url) as asking,
@@ -75,8 +75,8 @@ async def test_who_asks_too_often_is_told_the_limit(target: str, answering: Scri
     assert len(answering.asked) == 3
 
 
-async def test_operators_and_readers_are_never_refused(target: str, answering: Script) -> None:
-    """Nor is the documentation, which costs nothing."""
+async def test_health_and_documentation_have_no_limit(target: str, answering: Script) -> None:
+    """A balancer would take a gateway out because it asked too often."""
     async with (
         run_gateway(target, address_requests_per_minute=1) as gateway,
         client(gateway.url) as asking,
@@ -89,7 +89,7 @@ async def test_operators_and_readers_are_never_refused(target: str, answering: S
 
 
 async def test_limits_can_be_switched_off(target: str, answering: Script) -> None:
-    """For measurements, and where a proxy has its own."""
+    """Measurements, and proxies with limits of their own, would be refused."""
     async with (
         run_gateway(target, rate_limits="off", address_requests_per_minute=1) as gateway,
         client(gateway.url) as asking,
@@ -98,7 +98,7 @@ async def test_limits_can_be_switched_off(target: str, answering: Script) -> Non
 
 
 async def test_the_order_of_checks_with_a_limit(target: str, answering: Script) -> None:
-    """What cannot be parsed, then the limit, then the fields; parsing counts nothing."""
+    """A malformed request would use up the limit, or a client over it would get field errors."""
     async with (
         run_gateway(target, address_requests_per_minute=2) as gateway,
         client(gateway.url) as asking,
@@ -127,10 +127,10 @@ OPEN_TO_ALL = [
 
 
 @pytest.mark.parametrize("rate_limits", ["on", "off"])
-async def test_a_missing_token_is_told_before_the_fields(
+async def test_a_missing_token_comes_before_field_errors(
     target: str, answering: Script, rate_limits: str
 ) -> None:
-    """Where one is needed: the services' own rule says so, open access or not."""
+    """An anonymous caller would get 422 where it needs a token, and 401 after it mended that."""
     named = {"rate_limits": rate_limits}
     for open_access, expected in ((False, 401), (True, 422)):
         async with (
@@ -147,10 +147,8 @@ async def test_a_missing_token_is_told_before_the_fields(
     assert not answering.asked
 
 
-async def test_what_cannot_be_parsed_and_what_is_public_needs_no_token(
-    target: str, answering: Script
-) -> None:
-    """A malformed body is told first, and a wrong field of what anyone may ask is 422."""
+async def test_malformed_and_public_requests_need_no_token(target: str, answering: Script) -> None:
+    """A malformed body would get 401, and so would a wrong field of a public endpoint."""
     async with run_gateway(target, open_access=False) as gateway, client(gateway.url) as asking:
         answer = await asking.post("/bookings", content="{", headers=JSON)
         assert (answer.status_code, answer.json()["error"]) == (400, "malformed_json")
@@ -158,8 +156,8 @@ async def test_what_cannot_be_parsed_and_what_is_public_needs_no_token(
         assert (await asking.get("/events/5")).status_code == 200
 
 
-async def test_who_shows_no_token_is_not_counted(target: str, answering: Script) -> None:
-    """The token comes before the limit, and to miss one costs nothing."""
+async def test_a_request_without_its_token_is_not_counted(target: str, answering: Script) -> None:
+    """A page that forgot to log in would lock out everybody at its address."""
     async with (
         run_gateway(target, open_access=False, address_requests_per_minute=1) as gateway,
         client(gateway.url) as asking,
@@ -169,8 +167,8 @@ async def test_who_shows_no_token_is_not_counted(target: str, answering: Script)
         assert await statuses(asking, 2) == [200, 429]
 
 
-async def test_made_up_tokens_count_for_their_address(target: str, answering: Script) -> None:
-    """Or looking at them would be for free; an address over its limit is not even asked whose."""
+async def test_forged_tokens_count_for_their_address(target: str, answering: Script) -> None:
+    """Checking forged tokens would cost the gateway time without any limit."""
     async with (
         run_gateway(target, address_requests_per_minute=3) as gateway,
         client(gateway.url) as asking,
@@ -183,7 +181,7 @@ async def test_made_up_tokens_count_for_their_address(target: str, answering: Sc
 async def test_gateways_with_a_common_store_have_common_limits(
     target: str, answering: Script, unused_tcp_port: int, tmp_path: Path
 ) -> None:
-    """Whichever of them one asks; the control is two without."""
+    """A client would get the limit from each gateway; the control is two without a store."""
     async with redis_server(unused_tcp_port, tmp_path) as redis:
         for url, expected in ((redis.url, [200, 429]), ("", [200, 200])):
             named = {"address_requests_per_minute": 1, "rate_limits_url": url}
@@ -197,8 +195,10 @@ async def test_gateways_with_a_common_store_have_common_limits(
                 assert found == expected
 
 
-async def test_a_proxy_tells_clients_apart(target: str, answering: Script) -> None:
-    """Each address that it names has a limit of its own, whatever the client says before that."""
+async def test_clients_behind_a_proxy_have_limits_of_their_own(
+    target: str, answering: Script
+) -> None:
+    """All clients of a proxy would share one limit, or a client could invent an address."""
     async with (
         run_gateway(
             target, address_requests_per_minute=1, trusted_proxies="127.0.0.0/8"
@@ -212,8 +212,8 @@ async def test_a_proxy_tells_clients_apart(target: str, answering: Script) -> No
         assert await statuses(asking, 1, headers={"x-forwarded-for": "9.9.9.8"}) == [200]
 
 
-async def test_whoever_is_no_proxy_of_ours_is_one_client(target: str, answering: Script) -> None:
-    """However many addresses he makes up, in either header."""
+async def test_an_untrusted_proxy_is_one_client(target: str, answering: Script) -> None:
+    """A client would escape its limit by inventing addresses in either header."""
     async with (
         run_gateway(target, address_requests_per_minute=1, trusted_proxies="10.0.0.0/8") as gateway,
         client(gateway.url) as asking,
@@ -228,10 +228,10 @@ async def test_whoever_is_no_proxy_of_ours_is_one_client(target: str, answering:
             assert await statuses(asking, 1, headers=headers) == [expected]
 
 
-async def test_an_account_has_its_own_limit_wherever_it_is(
+async def test_an_account_has_one_limit_at_all_addresses(
     target: str, answering: Script, issuer: tuple[ScriptedIssuer, str]
 ) -> None:
-    """With whichever token; nobody else has less for it, at the same address."""
+    """An account would get another limit with each token, or use up that of its neighbours."""
     scripted, accounts = issuer
     async with (
         run_gateway(target, accounts_target=accounts, caller_requests_per_minute=2) as gateway,
@@ -249,7 +249,7 @@ async def test_an_account_has_its_own_limit_wherever_it_is(
 async def test_an_api_key_is_counted_with_its_secret(
     target: str, answering: Script, issuer: tuple[ScriptedIssuer, str]
 ) -> None:
-    """Who knows its public part cannot use up what it has."""
+    """Anybody who knows the public part could use up the key's limit."""
     async with (
         run_gateway(target, accounts_target=issuer[1], caller_requests_per_minute=2) as gateway,
         client(gateway.url) as asking,
@@ -259,10 +259,8 @@ async def test_an_api_key_is_counted_with_its_secret(
         assert await statuses(asking, 3, headers=bearer(KEY)) == [200, 200, 429]
 
 
-async def test_a_token_that_nobody_can_judge_now_is_left_to_the_service(
-    target: str, answering: Script
-) -> None:
-    """It may know the key; its sender is counted by the address."""
+async def test_an_unverifiable_token_is_left_to_the_service(target: str, answering: Script) -> None:
+    """While accounts is down, callers that the service still knows would get 503."""
     nowhere = "127.0.0.1:1"
     async with (
         run_gateway(target, accounts_target=nowhere, address_requests_per_minute=1) as gateway,

@@ -15,12 +15,12 @@ BOB: Members = (("event_id", 1), ("user_id", "bob@example.org"))
 
 
 def quotas(*rules: rest_pb2.Quota) -> EndpointQuotas:
-    """Gives quotas to reservations."""
+    """Returns quotas of reservations."""
     return EndpointQuotas(ruled("Reserve", rest_pb2.MethodRule(quotas=rules)), local_counters())
 
 
 async def is_let_in(own: EndpointQuotas, address: str = HERE, body: Members = ADA) -> bool:
-    """Tells whether another request would be let in, by making it."""
+    """Makes another request; returns whether it was admitted."""
     try:
         await own.hit(address, body)
     except RateLimited:
@@ -28,16 +28,16 @@ async def is_let_in(own: EndpointQuotas, address: str = HERE, body: Members = AD
     return True
 
 
-async def test_an_address_has_its_own() -> None:
-    """Whatever it asks, and nobody else has less for it."""
+async def test_each_address_has_its_own_quota() -> None:
+    """One address would use up the quota of another."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60))
     assert await is_let_in(own)
     assert not await is_let_in(own, body=BOB)
     assert await is_let_in(own, ELSEWHERE)
 
 
-async def test_a_value_has_its_own_from_each_address() -> None:
-    """So nobody can use up what somebody else has."""
+async def test_each_value_has_a_quota_from_each_address() -> None:
+    """An attacker could lock a user out from another address."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id"))
     assert await is_let_in(own)
     assert not await is_let_in(own)
@@ -45,8 +45,8 @@ async def test_a_value_has_its_own_from_each_address() -> None:
     assert await is_let_in(own, ELSEWHERE)
 
 
-async def test_a_value_can_be_counted_from_everywhere() -> None:
-    """Or as many addresses as one likes could guess one after the other."""
+async def test_a_value_can_have_one_quota_for_all_addresses() -> None:
+    """A password could be guessed from one address after the other."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", shared=True))
     assert await is_let_in(own)
     assert not await is_let_in(own, ELSEWHERE)
@@ -61,23 +61,23 @@ async def test_a_value_can_be_counted_from_everywhere() -> None:
         (("userId", "ada@example.org"), ("user_id", "bob@example.org")),
     ],
 )
-async def test_another_spelling_is_the_same_value(again: Members) -> None:
-    """Neither case nor the name of the field makes a new account."""
+async def test_another_spelling_counts_as_the_same_value(again: Members) -> None:
+    """Another case, or another name of the field, would give a guesser a new quota."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id"))
     assert await is_let_in(own)
     assert not await is_let_in(own, body=again)
 
 
 @pytest.mark.parametrize("body", [(), (("user_id", None),), (("user_id", ["a"]),)])
-async def test_what_is_no_value_is_left_to_who_reads_fields(body: Members) -> None:
-    """It is refused there; here it must only do no harm."""
+async def test_an_invalid_value_is_left_to_validation(body: Members) -> None:
+    """A wrong type would end in 500 instead of 422."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id"))
     assert await is_let_in(own, body=body)
     assert await is_let_in(own)
 
 
-async def test_only_failures_count_where_the_contract_says_so() -> None:
-    """Who logs in ten times with the right password has not used up anything."""
+async def test_only_failures_count_if_the_contract_says_so() -> None:
+    """A user who logs in ten times with the right password would be locked out."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
     for _ in range(5):
         hits = await own.hit(HERE, ADA)
@@ -88,7 +88,7 @@ async def test_only_failures_count_where_the_contract_says_so() -> None:
 
 
 async def test_a_refusal_names_the_quota() -> None:
-    """By the RPC and what it counts."""
+    """A client would not know which limit it has reached."""
     own = quotas(
         rest_pb2.Quota(requests=9, seconds=60),
         rest_pb2.Quota(requests=1, seconds=900, field="user_id"),
@@ -103,8 +103,8 @@ async def test_a_refusal_names_the_quota() -> None:
     }
 
 
-async def test_people_are_not_kept() -> None:
-    """Keys may lie in a store for an hour, so an address of a person is not in them."""
+async def test_keys_contain_no_personal_data() -> None:
+    """The shared store would keep people's addresses for an hour."""
     own = quotas(rest_pb2.Quota(requests=1, seconds=60, field="user_id", failures_only=True))
     assert all("ada" not in hit.key for hit in await own.hit(HERE, ADA))
 
@@ -121,6 +121,6 @@ async def test_people_are_not_kept() -> None:
         ),
     ],
 )
-def test_the_documentation_tells_of_them(rule: rest_pb2.Quota, words: str) -> None:
-    """In a sentence."""
+def test_the_documentation_describes_quotas(rule: rest_pb2.Quota, words: str) -> None:
+    """A reader of /docs would learn of a quota only from its 429."""
     assert describe(rule) == f"At most 0 {words}."

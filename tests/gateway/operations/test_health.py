@@ -21,16 +21,16 @@ BOOKINGS = "boxoffice.bookings.v1.BookingsService"
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_health_is_exact(client: httpx.AsyncClient, script: Script) -> None:
-    """It says that the process answers, and asks nobody."""
+    """A service that is down would make balancers restart the gateway."""
     answer = await client.get("/health")
     assert (answer.status_code, answer.content) == (200, b'{"status":"ok"}')
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_readiness_is_that_of_bookings_and_its_database(
+async def test_readiness_needs_bookings_and_its_database(
     client: httpx.AsyncClient, server: ScriptedServer, script: Script
 ) -> None:
-    """Bookings is there, and cannot reach its database."""
+    """A gateway whose reservations all fail would get requests."""
     answers = [await client.get("/ready")]
     await server.health.set("database", NOT_SERVING)
     answers.append(await client.get("/ready"))
@@ -44,10 +44,10 @@ async def test_readiness_is_that_of_bookings_and_its_database(
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_replica_that_stops_does_not_make_the_gateway_unready(
+async def test_a_stopping_replica_leaves_the_gateway_ready(
     client: httpx.AsyncClient, server: ScriptedServer, script: Script
 ) -> None:
-    """Others go on, and balancers would take every gateway out."""
+    """Balancers would take out every gateway while one replica restarts."""
     await server.health.set("", NOT_SERVING)
     ready, metrics = await client.get("/ready"), await client.get("/metrics")
     await server.health.set("", SERVING)
@@ -56,7 +56,7 @@ async def test_a_replica_that_stops_does_not_make_the_gateway_unready(
 
 
 async def test_unreachable_bookings_are_not_ready(unused_tcp_port: int) -> None:
-    """And that is known at once."""
+    """A gateway without bookings would get requests, or hang at /ready."""
     async with (
         run_gateway(f"127.0.0.1:{unused_tcp_port}") as gateway,
         httpx.AsyncClient(base_url=gateway.url) as client,
@@ -67,7 +67,7 @@ async def test_unreachable_bookings_are_not_ready(unused_tcp_port: int) -> None:
 
 
 async def test_metrics_tell_which_service_is_down(unused_tcp_port: int) -> None:
-    """Which readiness does not, where reservations go on without it."""
+    """Nobody would notice a service that reservations do not need."""
     server = ScriptedServer(Script())
     target = await server.start()
     nowhere = f"127.0.0.1:{unused_tcp_port}"
@@ -86,7 +86,7 @@ async def test_metrics_tell_which_service_is_down(unused_tcp_port: int) -> None:
 async def test_metrics_have_no_label_that_a_client_chooses(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Paths are counted by their template, and all that are not ours together."""
+    """Clients could fill the memory with labels of their own."""
     script.answers["Reserve"] = messages.reserved
     await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
     await client.get("/events/0")
@@ -108,7 +108,7 @@ async def test_metrics_have_no_label_that_a_client_chooses(
 
 
 class SlowHealth(HealthServicer):
-    """Health that is told once the gate opens."""
+    """Health that responds once the gate opens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,8 +123,8 @@ class SlowHealth(HealthServicer):
         return await super().Check(request, context)
 
 
-async def test_who_asks_together_is_answered_together() -> None:
-    """Else a crowd that begins with asking whether all is well would make it unwell."""
+async def test_concurrent_checks_share_one_call() -> None:
+    """A crowd that begins with /ready would overload bookings."""
     health, server = SlowHealth(), grpc.aio.server()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     for name in ("", "database"):

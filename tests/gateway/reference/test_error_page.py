@@ -3,16 +3,16 @@
 import re
 
 from gateway.contract import comments
-from gateway.http.errors import REPLIES
+from gateway.http.errors import TEMPLATES
 from gateway.reference import error_page
 
-ERRORS = error_page.listed(comments.load())
+ERRORS = error_page.error_codes(comments.load())
 
 
 def test_every_code_is_explained() -> None:
     """Its meaning is one sentence, and somebody who gets it reads what to do."""
-    replies = ((reply.status, reason.lower()) for reason, reply in REPLIES.items())
-    expected = {(status, code) for status, code in replies if status}
+    templates = ((template.status, reason.lower()) for reason, template in TEMPLATES.items())
+    expected = {(status, code) for status, code in templates if status}
     assert {(error.status, error.code) for error in ERRORS} == expected
     for error in ERRORS:
         assert re.fullmatch(r"[A-Z`][^.]*(\.[^. ][^.]*)*\.", error.meaning), error

@@ -12,9 +12,9 @@ from gateway.codec import json_body, request
 from gateway.contract import bindings, comments
 from gateway.contract.bindings import Binding
 from gateway.contract.reader import read_bindings
-from gateway.http.errors import REPLIES
+from gateway.http.errors import TEMPLATES
 from gateway.reference import openapi
-from gateway.reference.responses import GENERAL, special
+from gateway.reference.responses import GENERAL, own_refusals
 from gateway.services import SERVICES
 from tests.gateway.bindings import ruled
 
@@ -23,7 +23,7 @@ BINDINGS = read_bindings(SERVICES)
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """Gives the document as a client reads it."""
+    """Returns the document as a client reads it."""
     made = openapi.document(BINDINGS, comments.load())
     parsed: dict[str, Any] = orjson.loads(orjson.dumps(made))
     return parsed
@@ -129,8 +129,8 @@ def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -
     for binding in BINDINGS:
         responses = operation(document, binding)["responses"]
         for reason in map(bindings.reason_name, binding.rule.refusals):
-            is_special = reason in special(binding)
-            status = str(REPLIES[reason].status) if is_special else "default"
+            is_own = reason in own_refusals(binding)
+            status = str(TEMPLATES[reason].status) if is_own else "default"
             assert reason.lower() in codes(document, responses[status])
 
 
@@ -228,7 +228,7 @@ def test_examples_are_accepted(document: dict[str, Any], binding: Binding) -> No
 
 
 def shown(parameter: dict[str, Any], place: str) -> bool:
-    """Tells whether a parameter is in a place, with an example."""
+    """Returns whether a parameter is in a place, with an example."""
     return parameter["in"] == place and "example" in parameter
 
 

@@ -17,7 +17,7 @@ BINDINGS = read_bindings(SERVICES)
 
 @pytest.fixture(scope="module")
 def collection() -> dict[str, Any]:
-    """Gives the collection of the whole contract."""
+    """Returns the collection of the whole contract."""
     return postman.collection(BINDINGS, comments.load())
 
 

@@ -11,7 +11,7 @@ from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway.contract.bindings import Binding
 from gateway.contract.reader import read_bindings
-from gateway.rpc.call import Asker, RetryBudget, Rpc, UnaryCall
+from gateway.rpc.call import CallContext, RetryBudget, Rpc, UnaryCall
 from services.kit.rpc.errors import OutcomeUnknown, Unavailable
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
@@ -181,7 +181,7 @@ async def test_a_repeat_that_is_refused_does_not_hide_the_first_attempt() -> Non
     """What may have been done is never called certainly not done."""
     calls = UnaryCall(_reserve(), _failing_rpc(), RetryBudget(), deadline_seconds=5)
     request = bookings_pb2.ReserveRequest(event_id=5, user_id="alice", request_id="k")
-    assert isinstance(await calls(request, Asker("r", "")), OutcomeUnknown)
+    assert isinstance(await calls(request, CallContext("r", "")), OutcomeUnknown)
 
 
 def _reserve() -> Binding:

@@ -1,4 +1,4 @@
-"""How a test calls accounts, and puts into its tables what it needs there."""
+"""A client of accounts, and helpers that write into its tables."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import psycopg
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
 from services.accounts.credentials.api_keys import sha256
 from services.accounts.identifiers import account_id, random_text
-from services.kit.rpc.errors import refusal_of
+from services.kit.rpc.errors import refusal_from_call
 from tests.conftest import Database
 
 SERVICE_KEY = "the-key-of-services-in-these-tests"
@@ -47,7 +47,7 @@ class Client:
         try:
             return await rpc(request, timeout=CALL_SECONDS, metadata=self.metadata)
         except grpc.aio.AioRpcError as error:
-            raise (refusal_of(error) or error) from None
+            raise (refusal_from_call(error) or error) from None
 
 
 def add_account(database: Database, **fields: object) -> str:

@@ -1,4 +1,4 @@
-"""Who brings emails in tests, and people who register."""
+"""Delivers e-mails in tests, and registers users."""
 
 from dataclasses import dataclass
 

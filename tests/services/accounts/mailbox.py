@@ -1,4 +1,4 @@
-"""A mail server that keeps what it gets, and refuses what a test wants refused."""
+"""A mail server that keeps its e-mails, and refuses those that a test wants refused."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ class Mailbox:
         return SmtpServer("smtp", "127.0.0.1", self.port)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:  # noqa: N802
-        """Takes an e-mail; see aiosmtpd."""
+        """Receives an e-mail; see aiosmtpd."""
         if self.answer.startswith("250"):
             content = cast(bytes, envelope.content)
             message = email.message_from_bytes(content, policy=default)
@@ -41,7 +41,7 @@ class Mailbox:
         return sum(email["To"] == to for email in self.emails)
 
     def last(self, to: str) -> EmailMessage:
-        """Gives the last e-mail to an address."""
+        """Returns the last e-mail to an address."""
         return [email for email in self.emails if email["To"] == to][-1]
 
     def code(self, to: str) -> str:

@@ -1,4 +1,4 @@
-"""How a test calls accounts as a person would."""
+"""A client of accounts that calls it as a user."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from boxoffice.accounts.v1 import accounts_pb2, accounts_pb2_grpc
-from services.kit.rpc.errors import refusal_of
+from services.kit.rpc.errors import refusal_from_call
 from tests.services.accounts.mailbox import Mailbox
 
 ADA = "ada@example.com"
@@ -33,7 +33,7 @@ class UserClient:
         try:
             response = await method(request, timeout=CALL_SECONDS, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            raise (refusal_of(error) or error) from None
+            raise (refusal_from_call(error) or error) from None
         if "session" in response.DESCRIPTOR.fields_by_name:
             self.session = response.session
         return response

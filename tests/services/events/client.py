@@ -1,4 +1,4 @@
-"""How a test calls events, and expects to be refused."""
+"""A client of events, and expectations of refusals."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from boxoffice.events.v1 import (
     screenings_pb2_grpc,
     theaters_pb2_grpc,
 )
-from services.kit.rpc.errors import Refusal, refusal_of
+from services.kit.rpc.errors import Refusal, refusal_from_call
 from tests.conftest import Database
 from tests.services.events.scripted import SERVICE_KEY
 
@@ -127,7 +127,7 @@ class Client:
         try:
             return await rpc(request, timeout=10, metadata=metadata or self.metadata)
         except grpc.aio.AioRpcError as error:
-            raise (refusal_of(error) or error) from None
+            raise (refusal_from_call(error) or error) from None
 
 
 class Refused:
@@ -139,7 +139,7 @@ class Refused:
 
 @contextlib.contextmanager
 def refused(reason: str) -> Iterator[Refused]:
-    """Expects the block to raise a refusal with this reason; yields what else it says."""
+    """Expects the block to raise a refusal with this reason; yields its metadata and fields."""
     refusal = Refused()
     with pytest.raises(Refusal) as caught:
         yield refusal

@@ -1,4 +1,4 @@
-"""Bookings as events sees it, with verdicts and faults that a test scripts."""
+"""A stand-in for bookings, with scripted verdicts and faults."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ async def hang() -> None:
 class ScriptedBookings(
     inventory_pb2_grpc.InventoryServiceServicer, bookings_pb2_grpc.BookingsServiceServicer
 ):
-    """Decides about states as bookings does, by what the test says is booked.
+    """Decides about states as bookings does; the test sets the bookings.
 
     `trouble` runs before each ApplyEvent, `trouble_after` after it, and `seats_trouble` before
     seats are counted.

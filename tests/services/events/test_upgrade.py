@@ -48,7 +48,7 @@ DELETE = events_pb2.DeleteEventRequest(event_id=1, request_id=KEY)
 def database(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
-    """Makes a database with the schema of the former release and an event in it."""
+    """Returns a database with the schema of the former release and an event."""
     folder = tmp_path_factory.mktemp("old")
     shutil.copytree(MIGRATIONS / "functions", folder / "functions")
     for name in OLD_MIGRATIONS:
@@ -98,7 +98,7 @@ def remember(
 
 
 def event_of_size(size: int) -> events_pb2.Event:
-    """Makes an event of so many bytes."""
+    """Returns an event of so many bytes."""
     event = events_pb2.Event(id=1, name="Jazz", description="")
     while missing := size - event.ByteSize():
         event.description = "x" * (len(event.description) + missing)

@@ -1,4 +1,4 @@
-"""Which connection makes way for which."""
+"""Which connection is closed for which new one."""
 
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -12,7 +12,7 @@ THREE = replace(LIMITS, connections=3, address_connections=2, spare_connections=
 
 @dataclass(eq=False)
 class Line:
-    """A connection that makes way unless something is on its way."""
+    """A connection that closes unless bytes are on their way."""
 
     is_quiet: bool = True
     is_closed: bool = False
@@ -32,12 +32,12 @@ def admitted(connections: ConnectionBudget, *peers: str) -> list[Line]:
 
 
 def closed(lines: list[Line]) -> list[bool]:
-    """Lists which were closed."""
+    """Returns for each line whether it was closed."""
     return [line.is_closed for line in lines]
 
 
-def test_the_one_that_is_idle_for_longest_makes_way() -> None:
-    """Counted from its last answer, and not from when it was opened."""
+def test_the_longest_idle_connection_is_closed() -> None:
+    """A client that is in use would lose its connection to a newer, unused one."""
     connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, ALICE, BOB)
     connections.mark_busy(lines[0])
@@ -48,8 +48,8 @@ def test_the_one_that_is_idle_for_longest_makes_way() -> None:
     assert closed(lines) == [False, True, True]
 
 
-def test_a_busy_one_is_never_closed() -> None:
-    """Where all are busy a newcomer may ask what is vital, and a further one nothing."""
+def test_a_busy_connection_is_never_closed() -> None:
+    """A request in flight would be lost to a new connection."""
     connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, BOB, "192.0.2.3")
     for line in lines:
@@ -63,8 +63,8 @@ def test_a_busy_one_is_never_closed() -> None:
     assert connections.admit(Line(), "192.0.2.6") is Slot.NORMAL
 
 
-def test_one_that_something_is_on_its_way_on_is_passed_over() -> None:
-    """Else a request that the kernel has received already would be lost."""
+def test_a_connection_with_unread_bytes_is_passed_over() -> None:
+    """A request that the kernel has already received would be lost."""
     connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, BOB, "192.0.2.3")
     lines[0].is_quiet = False
@@ -72,8 +72,8 @@ def test_one_that_something_is_on_its_way_on_is_passed_over() -> None:
     assert closed(lines) == [False, True, False]
 
 
-def test_a_newcomer_costs_a_few_looks_at_most() -> None:
-    """Where requests have arrived on all, each newcomer would look at every one of them."""
+def test_a_new_connection_tries_only_a_few_idle_ones() -> None:
+    """When bytes wait on all connections, each new one would examine them all."""
     size = 4 * MAX_CLOSE_ATTEMPTS
     connections = ConnectionBudget(replace(LIMITS, connections=size, address_connections=size))
     lines = admitted(connections, *[ALICE] * size)
@@ -83,16 +83,16 @@ def test_a_newcomer_costs_a_few_looks_at_most() -> None:
     assert not lines[-1].is_closed
 
 
-def test_who_has_its_share_gives_up_its_own() -> None:
-    """One address that opens many connections does not close those of others."""
+def test_an_address_at_its_limit_loses_its_own_connection() -> None:
+    """One address that opens many connections would close those of others."""
     connections = ConnectionBudget(THREE)
     bobs, first, second = admitted(connections, BOB, ALICE, ALICE)
     admitted(connections, ALICE)
     assert closed([bobs, first, second]) == [False, True, False]
 
 
-def test_who_is_busy_with_its_whole_share_is_turned_away() -> None:
-    """Although there is room, which is for others."""
+def test_an_address_busy_at_its_limit_is_refused() -> None:
+    """One address would take all connections."""
     connections = ConnectionBudget(THREE)
     for line in admitted(connections, ALICE, ALICE):
         connections.mark_busy(line)
@@ -100,8 +100,8 @@ def test_who_is_busy_with_its_whole_share_is_turned_away() -> None:
     assert connections.admit(Line(), BOB) is Slot.NORMAL
 
 
-def test_a_network_of_ipv6_has_one_share() -> None:
-    """Its owner has more addresses in it than anybody could count."""
+def test_a_network_of_ipv6_has_one_limit() -> None:
+    """The owner of a /64 would escape the limit by changing addresses."""
     connections = ConnectionBudget(THREE)
     for line in admitted(connections, "2001:db8::1", "2001:db8::2"):
         connections.mark_busy(line)
@@ -109,8 +109,8 @@ def test_a_network_of_ipv6_has_one_share() -> None:
     assert connections.admit(Line(), "2001:db8:0:1::1") is Slot.NORMAL
 
 
-def test_a_trusted_proxy_has_no_share() -> None:
-    """All its clients come from its address."""
+def test_a_trusted_proxy_has_no_limit() -> None:
+    """All clients behind a proxy would share the limit of one address."""
     connections = ConnectionBudget(THREE, [ip_network("10.0.0.0/8")])
     lines = admitted(connections, PROXY, PROXY, PROXY)
     assert closed(lines) == [False] * 3
@@ -119,8 +119,8 @@ def test_a_trusted_proxy_has_no_share() -> None:
     assert closed(lines) == [False, True, False]
 
 
-def test_spare_room_makes_way_too() -> None:
-    """Else whoever takes it and says nothing would keep balancers out."""
+def test_reserved_slots_are_freed_too() -> None:
+    """A silent client in a reserved slot would keep balancers out."""
     connections = ConnectionBudget(replace(THREE, connections=1))
     [only] = admitted(connections, ALICE)
     connections.mark_busy(only)
@@ -130,8 +130,8 @@ def test_spare_room_makes_way_too() -> None:
     assert silent.is_closed
 
 
-def test_nothing_is_remembered_of_who_has_gone() -> None:
-    """Else every address that ever came would cost memory."""
+def test_a_closed_connection_leaves_no_trace() -> None:
+    """Every address that ever connected would cost memory."""
     connections = ConnectionBudget(THREE)
     lines = admitted(connections, ALICE, BOB)
     for line in lines:

@@ -1,10 +1,10 @@
-"""Where requests begin, however their bytes are cut."""
+"""Splitting bytes into requests, wherever the network splits them."""
 
 import itertools
 
 import pytest
 
-from gateway.http.server.framing import Pieces
+from gateway.http.server.framing import RequestSplitter
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 ODD = b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -12,21 +12,21 @@ READ_AS = b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def cut(*received: bytes) -> list[bytes]:
-    """Cuts heads without bodies, and puts those together that came in several pieces."""
-    pieces, whole = Pieces(), [b""]
+    """Splits heads without bodies, and joins those that came in several pieces."""
+    splitter, whole = RequestSplitter(), [b""]
     for data in received:
-        for piece in pieces.cut(data):
+        for piece in splitter.split(data):
             whole[-1] += piece
-            pieces.is_between = whole[-1].endswith(b"\r\n\r\n")
-            if pieces.is_between:
+            splitter.is_between = whole[-1].endswith(b"\r\n\r\n")
+            if splitter.is_between:
                 whole.append(b"")
-    assert not pieces.has_begun
+    assert not splitter.has_begun
     return whole[:-1]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_requests_are_cut_apart_wherever_the_network_cuts_them(count: int) -> None:
-    """Else a method behind another request would be the parser's to refuse."""
+    """An unknown method behind another request would get 400 instead of 405."""
     sent = HEAD + ODD + b"\r\n" + HEAD + ODD
     for cuts in itertools.combinations(range(len(sent) + 1), count):
         ends = (*cuts, len(sent))
@@ -35,20 +35,20 @@ def test_requests_are_cut_apart_wherever_the_network_cuts_them(count: int) -> No
 
 
 def test_a_body_of_known_length_is_left_alone() -> None:
-    """What looks like a request in it is none."""
-    pieces = Pieces()
-    [head] = pieces.cut(HEAD)
+    """Content that looks like a request would be changed."""
+    splitter = RequestSplitter()
+    [head] = splitter.split(HEAD)
     assert head == HEAD
-    pieces.is_between, pieces.body_left = False, len(ODD)
-    assert list(pieces.cut(ODD[:9])) == [ODD[:9]]
-    [rest] = pieces.cut(ODD[9:])
-    assert (rest, pieces.body_left) == (ODD[9:], 0)
+    splitter.is_between, splitter.body_left = False, len(ODD)
+    assert list(splitter.split(ODD[:9])) == [ODD[:9]]
+    [rest] = splitter.split(ODD[9:])
+    assert (rest, splitter.body_left) == (ODD[9:], 0)
 
 
 def test_the_method_that_was_replaced_is_known() -> None:
-    """It is told in logs and to clients, and not what it was replaced by."""
-    pieces = Pieces()
-    assert b"".join(pieces.cut(b"FO")) == b""
-    assert pieces.has_begun
-    assert b"".join(pieces.cut(b"O / ")) == b"TRACE / "
-    assert (pieces.has_begun, pieces.method) == (False, b"FOO")
+    """Logs and metrics would name the method that it was replaced by."""
+    splitter = RequestSplitter()
+    assert b"".join(splitter.split(b"FO")) == b""
+    assert splitter.has_begun
+    assert b"".join(splitter.split(b"O / ")) == b"TRACE / "
+    assert (splitter.has_begun, splitter.method) == (False, b"FOO")

@@ -1,4 +1,4 @@
-"""API keys are made by people whose right to is certain; their secrets are kept nowhere."""
+"""API keys: only authorized users create them, and their secrets are not stored."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection[Any
 async def test_a_key_works_at_once_and_is_stored_as_a_digest(
     api_keys: ApiKeys, account: str, database: Database
 ) -> None:
-    """Whoever reads the database must not be able to use the keys."""
+    """A reader of the database could use the keys."""
     made = await api_keys.create(account, 1, READING)
     assert (await api_keys.resolve(made.secret)).account_id == account
     secret = made.secret.rpartition("_")[2]

@@ -45,7 +45,7 @@ def wrong(code: str) -> str:
 async def test_a_code_of_six_digits_is_stored_as_an_hmac(
     pool: Pool, codes: Codes, database: Database
 ) -> None:
-    """Whoever reads the table must not find the codes by trying all of them."""
+    """A reader of the table could find the codes by trying all of them."""
     code = await mail(pool, codes)
     assert len(code) == 6
     assert code.isdecimal()
@@ -164,7 +164,7 @@ async def test_a_code_expires_after_ten_minutes(
 async def test_codes_to_an_address_are_a_minute_apart(
     pool: Pool, codes: Codes, database: Database
 ) -> None:
-    """Nobody may flood an address, whatever the purpose; only the last code is valid."""
+    """Somebody could flood an address with codes, or an earlier code stay valid."""
     first = await mail(pool, codes)
     with refused("RATE_LIMITED") as refusal:
         await ask(pool, codes, replace(MINE, purpose=Purpose.RESET))

@@ -1,4 +1,4 @@
-"""API keys act for their account, within their scopes, as long as both are well."""
+"""API keys act for their account, within their scopes, while key and account are valid."""
 
 import asyncio
 from collections.abc import Callable
@@ -54,7 +54,7 @@ async def test_a_key_has_its_account_role_and_scopes(client: Client, database: D
 async def test_a_malformed_key_is_refused(
     client: Client, database: Database, broken: Break
 ) -> None:
-    """Almost a key must not be accepted as one."""
+    """A text that is almost a key could be accepted."""
     key = add_api_key(database, add_account(database))
     assert not await refused(client, key)
     assert await refused(client, broken(key))

@@ -1,4 +1,4 @@
-"""API keys over gRPC: people manage their own, and nothing else does."""
+"""API keys over gRPC: only users with a token manage them, and only their own."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

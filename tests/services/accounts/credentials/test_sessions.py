@@ -41,7 +41,7 @@ async def refresh(sessions: Sessions, session: Session) -> Session:
 async def test_a_refresh_replaces_the_token(
     sessions: Sessions, first: Session, database: Database
 ) -> None:
-    """Whoever reads the database must not find a token."""
+    """A reader of the database could find a token."""
     second = await refresh(sessions, first)
     third = await refresh(sessions, second)
     assert len({str(session.refresh_token) for session in (first, second, third)}) == 3

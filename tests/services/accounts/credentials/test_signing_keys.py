@@ -105,7 +105,7 @@ async def test_a_private_key_is_not_in_its_repr(signing_keys: SigningKeys) -> No
 
 
 async def test_only_services_see_keys_and_revocations(client: Client) -> None:
-    """Who has a key, and who was revoked, must stay private."""
+    """Anybody could see the owners of API keys and the revoked accounts."""
     client.metadata = ()
     for call in (client.resolve("box_x_y"), client.revocations()):
         with pytest.raises(Exception, match=str(PermissionDenied())):

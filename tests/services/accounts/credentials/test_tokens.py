@@ -1,4 +1,4 @@
-"""Access tokens say who somebody is, and go on being good while keys change."""
+"""Access tokens identify accounts, and stay valid while keys are rotated."""
 
 import asyncio
 import base64
@@ -154,7 +154,7 @@ async def test_a_key_that_signs_before_it_is_published_is_unknown(
 
 
 async def test_a_changed_token_is_invalid(client: Client, tokens: Tokens) -> None:
-    """Nobody may give themselves another role."""
+    """A user could give themselves another role."""
     issued = await tokens.issue(Account())
     head, _, signature = issued.token.split(".")
     claims = base64.urlsafe_b64encode(b'{"role":"ADMIN"}').rstrip(b"=").decode()

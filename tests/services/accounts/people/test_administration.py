@@ -1,4 +1,4 @@
-"""What the operator does holds against whoever acts at the same time."""
+"""The operator's changes hold against concurrent requests."""
 
 import asyncio
 import uuid

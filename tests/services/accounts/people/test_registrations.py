@@ -40,7 +40,7 @@ async def test_a_code_registers(people: People, delivery: Delivery) -> None:
 async def test_a_wrong_code_adds_no_account(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Nobody may register an address that is not theirs."""
+    """Somebody could register an address that is not theirs."""
     with refused("INVALID_CODE"):
         await people.registrations.register_with_code(REGISTRATION, "000000")
     await people.registrations.send_code(ADA)
@@ -100,7 +100,7 @@ async def test_a_wrong_code_costs_the_same_for_every_address(
 async def test_an_unverified_account_is_taken_over(
     people: People, delivery: Delivery, database: Database
 ) -> None:
-    """Nobody may keep access to an account with the address of somebody else."""
+    """Somebody could keep access to an account with the address of another user."""
     mallory = await unverified(people)
     add_api_key(database, mallory.user.id)
     user = (await registered(people, delivery)).user
@@ -154,7 +154,7 @@ async def test_closed_sign_up_refuses_organizers(
 
 
 async def test_a_known_address_is_taken(people: People, delivery: Delivery) -> None:
-    """Neither case nor verification may allow a second account."""
+    """An address could get a second account, by its case or while it is unverified."""
     await unverified(people)
     with refused("EMAIL_TAKEN"):
         await unverified(people, replace(ADA, spelled="ADA@example.com"))

@@ -191,7 +191,7 @@ async def test_changing_an_address_needs_password_or_code(
 
 @pytest.mark.parametrize("rpc", ["GetMe", "UpdateMe", "DeleteMe", "LogoutAll", "ChangeEmail"])
 async def test_own_account_needs_a_token(user_client: UserClient, rpc: str) -> None:
-    """Without one there is no account to act on."""
+    """A call without a token could act on an account."""
     with refused("UNAUTHENTICATED"):
         await user_client.call(rpc)
 

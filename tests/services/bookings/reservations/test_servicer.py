@@ -29,7 +29,7 @@ from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from services.bookings.__main__ import serving
 from services.bookings.errors import EventNotFound
 from services.bookings.settings import Settings
-from services.kit.rpc.errors import Refusal, abort, refusal_from_status, refusal_of
+from services.kit.rpc.errors import Refusal, abort, refusal_from_call, refusal_from_status
 from services.kit.server.server import DATABASE
 from tests.conftest import Database
 from tests.services.batch_items import batch, item, reason
@@ -191,7 +191,7 @@ async def refused(call: Any) -> Refusal:
     """Awaits a call that must be refused, and gives the refusal."""
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await call
-    refusal = refusal_of(failure.value)
+    refusal = refusal_from_call(failure.value)
     assert refusal is not None, failure.value
     return refusal
 
@@ -527,7 +527,7 @@ async def test_every_call_that_was_accepted_is_answered_though_it_stops(database
         await releasing
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
     errors = [outcome for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
-    refusals = [refusal_of(error) for error in errors]
+    refusals = [refusal_from_call(error) for error in errors]
     assert [refusal and refusal.reason for refusal in refusals] == ["SOLD_OUT"] * 20
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 30
 

@@ -10,7 +10,7 @@ from services.kit.database.postgres import (
     Pool,
     is_reachable,
     open_pool,
-    refusal_of,
+    refusal_from_database,
     wait_until_reachable,
 )
 from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
@@ -36,7 +36,7 @@ MEANINGS: dict[str, tuple[type[Refusal] | None, type[Refusal] | None]] = {
     "42P01": (None, None),
     "XX000": (None, None),
 }
-"""What an error of a state means on a read, and on a write."""
+"""The refusals for an SQLSTATE, on a read and on a write."""
 TERMINATE = """
     SELECT pg_terminate_backend(pid)
     FROM pg_stat_activity
@@ -77,7 +77,10 @@ async def failing(pool: Pool, *statements: str) -> psycopg.Error:
 
 def refusals(error: BaseException) -> tuple[type[Refusal] | None, type[Refusal] | None]:
     """Returns the refusals that an error means, on a read and on a write."""
-    read, write = refusal_of(error, is_read=True), refusal_of(error, is_read=False)
+    read, write = (
+        refusal_from_database(error, is_read=True),
+        refusal_from_database(error, is_read=False),
+    )
     return type(read) if read else None, type(write) if write else None
 
 

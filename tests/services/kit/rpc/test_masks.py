@@ -10,12 +10,12 @@ from services.kit.rpc.errors import ValidationFailed
 def test_a_field_that_is_named_twice_counts_once() -> None:
     """A field that a client names twice could be updated twice, or be refused."""
     paths = ["name", "venue", "name"]
-    assert masks.named(paths, events_pb2.Event()) == {"name", "venue"}
+    assert masks.fields(paths, events_pb2.Event()) == {"name", "venue"}
 
 
 def test_unknown_fields_are_refused() -> None:
     """A part of the update could be made, or a misspelt field be ignored."""
     with pytest.raises(ValidationFailed) as refused:
-        masks.named(["name", "seats", "colour"], events_pb2.Event())
+        masks.fields(["name", "seats", "colour"], events_pb2.Event())
     told = [violation.message for violation in refused.value.violations]
     assert told == ["'colour' is no field", "'seats' is no field"]

@@ -13,7 +13,7 @@ from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2, waiting_list_p
 from services.kit.auth.authentication import ANONYMOUS, SERVICE
 from services.kit.rpc import context
 from services.kit.rpc.callers import Caller
-from services.kit.rpc.errors import PermissionDenied, Refusal, RequestInProgress, refusal_of
+from services.kit.rpc.errors import PermissionDenied, Refusal, RequestInProgress, refusal_from_call
 from services.kit.server.interceptors import describe
 from tests.services.kit.serving import (
     APPLY,
@@ -34,7 +34,7 @@ async def refused(call: Any) -> Refusal:
     """Awaits a call that must be refused; returns the refusal."""
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await call
-    refusal = refusal_of(failure.value)
+    refusal = refusal_from_call(failure.value)
     assert refusal is not None, failure.value
     return refusal
 
@@ -135,7 +135,7 @@ async def test_the_text_of_an_unexpected_exception_is_hidden() -> None:
             await served.bookings.GetAvailability(AVAILABILITY)
     assert failure.value.code() is grpc.StatusCode.INTERNAL
     assert SECRET not in repr(failure.value) + str(failure.value.trailing_metadata())
-    refusal = refusal_of(failure.value)
+    refusal = refusal_from_call(failure.value)
     assert refusal is not None
     assert refusal.reason == "INTERNAL"
 
@@ -183,7 +183,7 @@ async def admitted(served: Served, access: str, authorization: str | None) -> st
     try:
         await call[0](call[1], metadata=metadata)
     except grpc.aio.AioRpcError as error:
-        refusal = refusal_of(error)
+        refusal = refusal_from_call(error)
         return refusal.reason if refusal else "none"
     return ""
 

@@ -1,6 +1,6 @@
-"""The load of wrk where there is no wrk: each connection asks again as soon as it is answered.
+"""Closed-loop load without wrk: each connection sends the next request after a response.
 
-It takes several times wrk's processor time, which is missing to what it drives on the same cores.
+It takes several times the processor time of wrk, which the system under test then lacks.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ from statistics import quantiles
 
 import uvloop
 
-from tests.bench.load import Load
+from tests.bench.wrk import Load
 from tests.e2e.raw_http import Connection
 
 REFUSED = 400
 
 
 def drive(port: int, write: Callable[[int], bytes], *, seconds: float, connections: int) -> Load:
-    """Drives for a while; `write` gives the request of a number."""
+    """Runs the load for a time; `write` returns the request of a number."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_drive(port, write, seconds=seconds, connections=connections))
 

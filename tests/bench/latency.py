@@ -1,4 +1,4 @@
-"""How long one reservation takes while nothing else goes on, and what combining adds to it."""
+"""The latency of a single reservation on an idle system, and the share of combining."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ Reserve = Callable[[int, str], object]
 
 
 def report(system: System) -> Iterator[str]:
-    """Measures the ways in turn, several times; gives a line for each."""
+    """Measures each way several times, in turn; returns a line for each."""
     yield f"idle: one reservation after the other, ms (goal {GOAL_MS})"
     with (
         system.another_gateway(GATEWAY_BATCH_SIZE="1") as uncombined,

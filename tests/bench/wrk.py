@@ -1,4 +1,4 @@
-"""Load from a bounded number of connections for a bounded time, and what came of it."""
+"""Load by wrk, with a fixed number of connections for a fixed time, and its results."""
 
 import json
 import os
@@ -15,7 +15,7 @@ CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What the clients saw; `refused` are answers other than 2xx, `failed` got no answer."""
+    """The results of a load; `refused` responses are not 2xx, `failed` requests got none."""
 
     requests: int
     refused: int
@@ -26,12 +26,12 @@ class Load:
 
     @property
     def succeeded(self) -> int:
-        """Requests that were answered with 2xx."""
+        """The number of responses with 2xx."""
         return self.requests - self.refused
 
 
 def has_wrk() -> bool:
-    """Tells whether wrk is installed."""
+    """Returns whether wrk is installed."""
     return shutil.which("wrk") is not None
 
 
@@ -43,7 +43,7 @@ def drive(
     script: str = "",
     variables: Mapping[str, str] = {},
 ) -> Load:
-    """Has wrk drive a URL, or what a Lua script asks for."""
+    """Runs wrk with a URL, or with the requests of a Lua script."""
     scripts = [FOLDER / name for name in (script, "report.lua") if name]
     # wrk reads its script once for each thread, so it must be a file.
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as whole:

@@ -1,7 +1,7 @@
-"""Clients that come one after the other, each with a connection of its own that it keeps open.
+"""New clients that arrive one after another, each with a connection that it keeps open.
 
-Load generators that play sessions do so: every one looks whether the gateway is ready, reserves a
-seat, and never hangs up.
+Load generators that simulate sessions do so: each client asks whether the gateway is ready,
+reserves a seat, and never disconnects.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ CUT_OFF = 0
 
 @dataclass(slots=True)
 class Newcomer:
-    """A client that comes at a moment; `seconds` is how long it took until its seat was its own."""
+    """A client that arrives at a time; `seconds` is the time until it had its seat."""
 
     due: float
     ready: int = CUT_OFF
@@ -35,20 +35,20 @@ class Newcomer:
     connections: list[Connection] = field(default_factory=list)
 
     async def visit(self, port: int, event_id: int, user_id: str) -> None:
-        """Comes, asks and reserves; keeps its connection."""
-        await asyncio.sleep(max(0.0, self.due - time.monotonic()))  # until it comes
+        """Connects, asks and reserves; keeps its connection."""
+        await asyncio.sleep(max(0.0, self.due - time.monotonic()))  # until the client arrives
         try:
             connection = await Connection.open(port)
             self.connections.append(connection)
             self.ready = (await connection.ask(request("GET", "/ready"))).status
             self.reserved = (await connection.ask(reservation(event_id, user_id))).status
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            return  # and what has no status was cut off
+            return  # a response without a status was cut off
         self.seconds = time.monotonic() - self.due
 
 
 def report(system: System) -> Iterator[str]:
-    """Lets all come; yields what they were answered, and what their connections cost."""
+    """Runs all clients; yields lines with the responses, and with the cost of connections."""
     phases = ", ".join(f"{seconds} s at {rate}/s" for rate, seconds in PHASES)
     yield f"NEWCOMERS: {phases}, each with a connection that it keeps open (goal: no 503)"
     event_id = system.create_event(ROOM)

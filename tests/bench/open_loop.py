@@ -1,7 +1,7 @@
-"""Load at a rate of its own: requests come when they come, however slow the answers are.
+"""Open-loop load: requests are sent at a rate, however slow the responses are.
 
-A slow answer delays no later request, so time counts from when a request was due, not from when
-there was a connection for it.
+A slow response delays no later request, so time counts from the moment at which a request was due,
+not from the moment at which a connection was free.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import cast
 TICK_SECONDS = 0.001
 PATIENCE_SECONDS = 15
 CUT_OFF = 0
-"""In place of the status of a request whose connection ended without an answer."""
+"""Stands for the status of a request whose connection ended without a response."""
 
 Write = Callable[[int], bytes]
 """Writes the request of a number."""
@@ -22,11 +22,11 @@ Write = Callable[[int], bytes]
 
 @dataclass(slots=True)
 class Arrivals:
-    """What became of the requests: for each the status, and the seconds since it was due.
+    """The results of the requests: for each the status, and the seconds since it was due.
 
-    `skipped` were not sent for want of a line, `in_time` are those answered while the load went on,
-    `hinted` the refusals that say when to come again. `late_seconds` is the longest that the
-    generator itself was late, which counts into the times.
+    `skipped` requests were not sent because no connection was free, `in_time` ones were answered
+    during the load, and `hinted` ones were refused with `Retry-After`. `late_seconds` is the
+    longest delay of the generator itself, which is a part of the times.
     """
 
     seconds: float
@@ -40,38 +40,38 @@ class Arrivals:
 
     @property
     def statuses(self) -> Counter[int]:
-        """How often each status was answered."""
+        """The number of responses with each status."""
         return Counter({status: len(waits) for status, waits in self.waits.items()})
 
     @property
     def open(self) -> int:
-        """How many requests have no answer yet."""
+        """The number of requests without a response."""
         return self.offered - self.statuses.total()
 
     def rate(self, status: int) -> float:
-        """Tells how many were answered with a status, per second, while the load went on."""
+        """Returns the responses with a status per second, during the load."""
         return self.in_time[status] / self.seconds
 
     def wait(self, status: int, percent: float) -> float:
-        """Tells the seconds that so many percent of those with a status waited at most."""
+        """Returns a percentile of the seconds until responses with a status."""
         waits = sorted(self.waits.get(status, ())) or [0.0]
         return waits[min(len(waits) - 1, int(len(waits) * percent / 100))]
 
-    def note(self, status: int, due: float, head: bytes = b"") -> None:
-        """Notes an answer."""
+    def record(self, status: int, due: float, head: bytes = b"") -> None:
+        """Records a response."""
         self.waits.setdefault(status, []).append(time.monotonic() - due)
         self.in_time[status] += not self.is_over
         self.hinted += b"\r\nretry-after: " in head
 
 
-class _Line(asyncio.Protocol):
-    """A connection with at most one request on it; `idle` are those that wait for another.
+class _Connection(asyncio.Protocol):
+    """A connection with at most one request at a time; `idle` has the free ones.
 
-    The first one is given at once, as a server with too many connections answers before it comes.
+    It is made with its first request, as a server with too many connections answers without one.
     """
 
     def __init__(
-        self, arrivals: Arrivals, idle: deque["_Line"], request: bytes, due: float
+        self, arrivals: Arrivals, idle: deque["_Connection"], request: bytes, due: float
     ) -> None:
         self._arrivals = arrivals
         self._idle = idle
@@ -95,35 +95,35 @@ class _Line(asyncio.Protocol):
             return
         self._received = b""
         closes = b"\r\nconnection: close" in head
-        self._note(int(head[9:12]), head)
+        self._record(int(head[9:12]), head)
         if closes:
             self._transport.close()
         else:
             self._idle.append(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._note(CUT_OFF)
+        self._record(CUT_OFF)
         if self in self._idle:
             self._idle.remove(self)
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         self._transport.close()
 
-    def _note(self, status: int, head: bytes = b"") -> None:
+    def _record(self, status: int, head: bytes = b"") -> None:
         if self._due is not None:
-            self._arrivals.note(status, self._due, head)
+            self._arrivals.record(status, self._due, head)
             self._due = None
 
 
-class _Lines:
-    """The connections to a server: idle ones are used again, and new ones opened otherwise."""
+class _Connections:
+    """The connections to a server: free ones are reused; if there is none, a new one is opened."""
 
     def __init__(self, host: str, port: int, arrivals: Arrivals) -> None:
         self._where = host, port
         self._arrivals = arrivals
-        self._idle = deque[_Line]()
-        self._opened: list[_Line] = []
+        self._idle = deque[_Connection]()
+        self._opened: list[_Connection] = []
         self._opening: set[asyncio.Task[None]] = set()
 
     def ask(self, request: bytes, due: float) -> None:
@@ -136,7 +136,7 @@ class _Lines:
         task.add_done_callback(self._opening.discard)
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         for line in self._opened:
             line.close()
 
@@ -144,10 +144,10 @@ class _Lines:
         loop = asyncio.get_running_loop()
         try:
             _, line = await loop.create_connection(
-                lambda: _Line(self._arrivals, self._idle, request, due), *self._where
+                lambda: _Connection(self._arrivals, self._idle, request, due), *self._where
             )
         except OSError:
-            self._arrivals.note(CUT_OFF, due)
+            self._arrivals.record(CUT_OFF, due)
             return
         self._opened.append(line)
 
@@ -155,13 +155,12 @@ class _Lines:
 async def arrive(
     host: str, port: int, write: Write, *, rate: float, seconds: float, most: int = 4_000
 ) -> Arrivals:
-    """Sends requests at a rate for a while, and waits for all answers.
+    """Sends requests at a rate for a time, and waits for all responses.
 
-    Each goes to a connection that is idle, or to a new one; where `most` are open already it is
-    skipped.
+    Each is sent on a free connection or on a new one; it is skipped if `most` are open already.
     """
     arrivals = Arrivals(seconds)
-    lines = _Lines(host, port, arrivals)
+    lines = _Connections(host, port, arrivals)
     started = looked = time.monotonic()
     while (now := time.monotonic()) < started + seconds:
         arrivals.late_seconds = max(arrivals.late_seconds, now - looked)
@@ -174,7 +173,7 @@ async def arrive(
             else:
                 arrivals.skipped += 1
             room -= 1
-        await asyncio.sleep(TICK_SECONDS)  # the rate is all that is waited for
+        await asyncio.sleep(TICK_SECONDS)  # paces the requests
     arrivals.is_over = True
     async with asyncio.timeout(PATIENCE_SECONDS):
         while arrivals.open:  # noqa: ASYNC110 - an event would cost each answer something
