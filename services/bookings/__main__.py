@@ -6,6 +6,7 @@ from functools import partial
 
 from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
+    feed_pb2_grpc,
     inventory_pb2_grpc,
     seats_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -16,6 +17,9 @@ from services.bookings.catalogue.plans import Plans
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.catalogue.reconciling import Reconciler
 from services.bookings.catalogue.servicer import InventoryServicer
+from services.bookings.feed.changes import Changes
+from services.bookings.feed.servicer import FeedServicer
+from services.bookings.feed.tail import Tail
 from services.bookings.inventory import Inventory, store
 from services.bookings.inventory.limits import HoldLimits
 from services.bookings.rankings.rankings import Rankings
@@ -55,9 +59,11 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         waiting_list = WaitingListServicer(pool, inventory, catalogue, open_access=open_access)
         reservations = Reservations(inventory, catalogue)
         seats = SeatsServicer(pool, reservations, catalogue, plans, open_access=open_access)
+        tail, changes = Tail(pool), Changes(pool)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)
+        feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), service.grpc)
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, service.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, service.grpc)
         service.add_batches({**bookings.handlers, **waiting_list.handlers, **seats.handlers})
@@ -70,6 +76,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
+            repeat(tail.advance, every_seconds=0.25),
+            repeat(tail.forget, every_seconds=60),
         ) as port:
             yield port
 

@@ -186,3 +186,10 @@ class HistoryGone(Refusal):
 
     code = grpc.StatusCode.OUT_OF_RANGE
     reason = "HISTORY_GONE"
+
+
+class ChangesGone(Refusal):
+    """The changes after this cursor are no longer kept."""
+
+    code = grpc.StatusCode.OUT_OF_RANGE
+    reason = "CHANGES_GONE"

@@ -1,4 +1,4 @@
-"""Metrics of bookings: time under locks, and how far it is behind the catalogue."""
+"""Metrics of bookings: time under locks, distance from the catalogue, readers of changes."""
 
 from prometheus_client import Gauge, Histogram
 
@@ -17,3 +17,4 @@ LOCKED_SECONDS = Histogram(
     "How long events stayed locked, from the end of the load to the commit",
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+FEED_WAITERS = Gauge("boxoffice_feed_waiters", "Requests that wait for changes")

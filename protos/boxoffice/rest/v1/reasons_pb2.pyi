@@ -125,6 +125,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Whether the request was carried out is not known yet."""
     REASON_HISTORY_GONE: _Reason.ValueType  # 70
     """The feed of changes no longer reaches back that far, or not in this epoch."""
+    REASON_CHANGES_GONE: _Reason.ValueType  # 80
+    """The changes after this cursor are older than 30 days and no longer kept."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason a refusal can have. `google.rpc.ErrorInfo.reason` is the value's name without
@@ -230,6 +232,8 @@ REASON_OUTCOME_UNKNOWN: Reason.ValueType  # 62
 """Whether the request was carried out is not known yet."""
 REASON_HISTORY_GONE: Reason.ValueType  # 70
 """The feed of changes no longer reaches back that far, or not in this epoch."""
+REASON_CHANGES_GONE: Reason.ValueType  # 80
+"""The changes after this cursor are older than 30 days and no longer kept."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final

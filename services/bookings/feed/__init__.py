@@ -1,0 +1,1 @@
+"""The feed: the changes of events, for their organizers."""

@@ -1,0 +1,50 @@
+-- name: get_ends
+-- Reads the last position of the feed, and the last one that was forgotten.
+SELECT
+    position,
+    forgotten
+FROM feed
+
+-- name: list_changes
+-- Lists changes after a cursor. Reads as many rows of the ledger as it returns, whatever the length
+-- of the spans.
+SELECT
+    page.position,
+    page.event_id,
+    page.rev,
+    page.kind,
+    page.at,
+    page.booking_id,
+    bookings.reference,
+    page.user_id,
+    page.seats,
+    coalesce(page.seat_ids, '{}') AS seat_ids,
+    page.capacity
+FROM (
+    SELECT
+        span.position,
+        entry.*
+    FROM (
+        SELECT position, event_id, first_rev, last_rev
+        FROM feed_spans
+        WHERE position >= %(position)s
+            AND {of_organizer}
+        ORDER BY position
+        -- One more than is listed: nothing may be left of the first.
+        LIMIT %(limit)s + 1
+    ) AS span
+    CROSS JOIN LATERAL (
+        SELECT event_id, rev, kind, at, booking_id, user_id, seats, seat_ids, capacity
+        FROM ledger
+        WHERE ledger.event_id = span.event_id
+            AND rev BETWEEN span.first_rev AND span.last_rev
+            AND (span.position > %(position)s OR rev > %(rev)s)
+        ORDER BY rev
+        LIMIT %(limit)s
+    ) AS entry
+    ORDER BY span.position, entry.rev
+    LIMIT %(limit)s
+) AS page
+LEFT JOIN bookings ON bookings.event_id = page.event_id
+    AND bookings.id = page.booking_id
+ORDER BY page.position, page.rev
