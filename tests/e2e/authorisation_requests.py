@@ -179,6 +179,7 @@ REQUESTS: Mapping[str, Request] = {
     "SeatsService.SetBlockedSeats": lambda s, a: blocked(s.seated),
     "SeatsService.SetBlockedSeats of a draft": lambda s, a: blocked(s.seated_draft),
     "SeatsService.SetBlockedSeats of nobody's": lambda s, a: blocked(s.seated_event("open")),
+    "FeedService.RenderChanges": lambda s, a: {},
     "BatchService.Batch": lambda s, a: batched(a, bookings_pb2.ReserveRequest(**seat(s, a))),
     "BatchService.Batch for the user": lambda s, a: batched(
         a, bookings_pb2.ReserveRequest(**seat_for_the_user(s, a))

@@ -94,7 +94,7 @@ WITH before AS (
 new AS (
     SELECT
         inventory.event_id,
-        organizer_id,
+        inventory.organizer_id,
         max(last_rev) + 1 AS first_rev,
         rev AS last_rev,
         row_number() OVER (ORDER BY inventory.event_id) AS number

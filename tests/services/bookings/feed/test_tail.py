@@ -1,0 +1,229 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from services.bookings.errors import ChangesGone
+from services.bookings.feed.changes import Changes
+from services.bookings.feed.tail import SQL, Tail
+from services.bookings.inventory import Inventory
+from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Pool
+from tests.conftest import Database
+from tests.services.bookings.asking import booked, seat
+from tests.services.bookings.conftest import concert
+from tests.services.bookings.feed.reader import Reader
+from tests.services.conditions import until_blocked
+from tests.services.issuer import account
+
+OWNER, OTHER = account("owner"), account("other")
+BUYERS, EACH = 6, 10
+RESIZE = """
+    INSERT INTO ledger (event_id, rev, kind, seats, capacity, at)
+    VALUES (%s, %s, 'RESIZED', 0, 50, now())
+"""
+
+
+@contextlib.asynccontextmanager
+async def session(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Opens a session of the service, whose transaction the test ends."""
+    options = "-c search_path=bookings"
+    async with await psycopg.AsyncConnection.connect(
+        database.bookings_dsn, options=options
+    ) as connection:
+        yield connection
+
+
+async def test_a_transaction_that_commits_late_is_read_after_faster_ones(
+    database: Database, inventory: Inventory, tail: Tail, changes: Changes
+) -> None:
+    """A cursor that goes by numbers of transactions would have passed it over."""
+    await inventory.apply(concert(1))
+    await inventory.apply(concert(2))
+    reader = Reader()
+    async with session(database) as slow, session(database) as fast:
+        await slow.execute(RESIZE, [1, 2])
+        await fast.execute(RESIZE, [2, 2])
+        await fast.commit()
+        await tail.advance()
+        await reader.read(changes)
+        assert reader.revs == {1: [1], 2: [1, 2]}
+        await slow.commit()
+    await tail.advance()
+    await reader.read(changes)
+    assert reader.revs == {1: [1, 2], 2: [1, 2]}
+
+
+async def test_a_transaction_that_began_first_may_follow_in_the_same_event(
+    database: Database, inventory: Inventory, tail: Tail, changes: Changes
+) -> None:
+    """It waits for the lock of the event with a lower number than the one it waits for."""
+    await inventory.apply(concert(1))
+    reader = Reader()
+    async with session(database) as old, session(database) as first, session(database) as second:
+        for each in (second, old, first):
+            await each.execute("SELECT pg_current_xact_id()")
+        await first.execute(RESIZE, [1, 2])
+        await first.commit()
+        await second.execute(RESIZE, [1, 3])
+        await second.commit()
+        await tail.advance()
+        await reader.read(changes)
+        await old.execute(RESIZE, [1, 4])
+        await old.commit()
+    await tail.advance()
+    await reader.read(changes)
+    assert reader.revs == {1: [1, 2, 3, 4]}
+
+
+@pytest.mark.parametrize("locks", [True, False])
+async def test_two_replicas_move_the_feed_in_turn(
+    database: Database, inventory: Inventory, changes: Changes, locks: bool
+) -> None:
+    """Without the lock both would give the same positions, and one of them would fail."""
+    lock = SQL["lock"] if locks else SQL["lock"].replace(b"FOR UPDATE SKIP LOCKED", b"")
+    await inventory.apply(concert(1))
+    async with (
+        session(database) as former,
+        session(database) as latter,
+        await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
+    ):
+        await former.execute(lock)
+        await former.execute(SQL["move"])
+        found = await (await latter.execute(lock)).fetchone()
+        assert (found is None) is locks
+        if found:
+            moving = asyncio.create_task(latter.execute(SQL["move"]))
+            await until_blocked(watch, 1)
+            await former.commit()
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                await moving
+        await former.commit()
+    reader = Reader()
+    await reader.read(changes)
+    assert reader.revs == {1: [1]}
+
+
+async def test_two_clients_read_each_change_once_across_a_restart(
+    pool: Pool, inventory: Inventory, reservations: Reservations
+) -> None:
+    """Amid sales in several events, and whatever the replica was that answered before."""
+    events = [1, 2, 3]
+    for event_id in events:
+        await inventory.apply(concert(event_id, 100))
+    readers = [Reader(), Reader(limit=7)]
+
+    async def buy(buyer: int) -> None:
+        for number in range(EACH):
+            await booked(reservations, [seat(event, f"user{buyer}-{number}") for event in events])
+
+    async def follow(reader: Reader) -> None:
+        # Each replica that is asked has been started since.
+        while not selling.done():
+            await Tail(pool).advance()
+            await reader.read(Changes(pool))
+
+    selling = asyncio.ensure_future(asyncio.gather(*map(buy, range(BUYERS))))
+    await asyncio.gather(selling, *map(follow, readers))
+    await Tail(pool).advance()
+    for reader in readers:
+        await reader.read(Changes(pool))
+        assert reader.revs == {event: list(range(1, BUYERS * EACH + 2)) for event in events}
+
+
+async def test_an_organizer_reads_own_events_only(
+    inventory: Inventory, tail: Tail, changes: Changes
+) -> None:
+    """Users of others' events would be shown to them."""
+    await inventory.apply(concert(1, organizer_id=OWNER))
+    await inventory.apply(concert(2, organizer_id=OTHER))
+    await inventory.apply(concert(3))
+    await tail.advance()
+    reader = Reader(OWNER)
+    await reader.read(changes)
+    assert reader.revs == {1: [1]}
+
+
+async def test_those_who_wait_are_woken_for_their_own_events(
+    inventory: Inventory, tail: Tail
+) -> None:
+    """Each sale would make the service read for all who wait."""
+    await tail.advance()
+    with tail.watched(OWNER) as own, tail.watched(OTHER) as foreign, tail.watched(None) as admin:
+        await inventory.apply(concert(1, organizer_id=OWNER))
+        await tail.advance()
+        assert [event.is_set() for event in (own, foreign, admin)] == [True, False, True]
+    assert tail.waiting == 0
+
+
+async def test_changes_that_another_replica_moved_wake_those_who_wait(
+    pool: Pool, inventory: Inventory, tail: Tail
+) -> None:
+    """They would wait until the next change that this replica moves itself."""
+    await tail.advance()
+    with tail.watched(None) as has_news:
+        await inventory.apply(concert(1))
+        await Tail(pool).advance()
+        await tail.advance()
+        assert has_news.is_set()
+
+
+async def test_a_cursor_older_than_what_is_kept_is_refused(
+    pool: Pool, inventory: Inventory, tail: Tail, changes: Changes
+) -> None:
+    """The client would miss changes without noticing."""
+    first = Reader()
+    for event_id in (1, 2):
+        await inventory.apply(concert(event_id))
+        await tail.advance()
+        if event_id == 1:
+            await first.read(changes)
+    last = Reader()
+    await last.read(changes)
+    assert not await Tail(pool, keep=timedelta(0)).forget()
+    with pytest.raises(ChangesGone):
+        await first.read(changes)
+    await last.read(changes)
+    new = Reader()
+    await new.read(changes)
+    await inventory.apply(concert(3))
+    await tail.advance()
+    for reader in (last, new):
+        await reader.read(changes)
+        assert reader.revs[3] == [1]
+
+
+async def test_a_database_that_was_restored_from_a_dump_goes_on(
+    pool: Pool, inventory: Inventory, reservations: Reservations, tail: Tail, changes: Changes
+) -> None:
+    """Its transactions have lower numbers, and would be taken for known ones for years."""
+    await inventory.apply(concert(1))
+    await tail.advance()
+    reader = Reader()
+    await reader.read(changes)
+    await booked(reservations, [seat(1, "ada")])
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE feed SET seen = '1000000000:1000000000:'")
+        await connection.execute("UPDATE ledger SET txid = '999999990'")
+    await booked(reservations, [seat(1, "bob")])
+    await tail.advance()
+    await reader.read(changes)
+    await booked(reservations, [seat(1, "eve")])
+    await tail.advance()
+    await reader.read(changes)
+    assert reader.revs == {1: [1, 2, 3, 4]}
+
+
+async def test_a_long_span_is_read_in_pages(
+    reservations: Reservations, inventory: Inventory, tail: Tail, changes: Changes
+) -> None:
+    """A rush between two looks would be one page that no client can take."""
+    await inventory.apply(concert(1))
+    await booked(reservations, [seat(1, f"user{number}") for number in range(10)])
+    await tail.advance()
+    reader = Reader(limit=4)
+    await reader.read(changes)
+    assert reader.revs == {1: list(range(1, 12))}
