@@ -30,8 +30,8 @@ async def test_a_booking_reaches_a_program_that_waits(
             page = (await program.get("/api/changes", params={"wait": 20, "after": after})).json()
             seen += [change["type"] for change in page["changes"]]
             after = page["next_cursor"]
-        asked = {"wait": 20, "after": after, "types": "RESERVED"}
-        async with program.stream("GET", "/api/changes", params=asked) as response:
+        waiting = f"/api/changes?wait=20&after={after}&types=RESERVED"
+        async with program.stream("GET", waiting) as response:
             assert (response.status_code, response.headers["content-type"]) == (
                 200,
                 "application/json",

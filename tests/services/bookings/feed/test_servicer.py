@@ -95,7 +95,7 @@ async def test_a_request_waits_for_the_next_change(
     await inventory.apply(concert(1, organizer_id=OWNER))
     await tail.advance()
     assert len(orjson.loads((await rest).body.data)["changes"]) == 1
-    await responses.aclose()
+    assert [part async for part in responses] == []
     assert tail.waiting == 0
 
 
