@@ -174,11 +174,12 @@ def _apply(event: Event, command: Apply, now: datetime, plans: Mapping[int, Plan
 def _refusal(event: Event, state: EventState) -> str:
     if state.closes:
         return ""
+    if state.plan_id != event.plan_id and event.had_any:
+        return "INVALID_TRANSITION"
     if state.capacity < event.taken:
         return "CAPACITY_BELOW_BOOKED"
     is_withdrawn = state.status == "DRAFT" and event.state.status != "DRAFT" and event.live
     is_other_rule = state.one_booking_per_user != event.state.one_booking_per_user
-    is_other_rule = is_other_rule or state.plan_id != event.plan_id
     if event.closed or is_withdrawn or (is_other_rule and event.had_any):
         return "INVALID_TRANSITION"
     return ""
