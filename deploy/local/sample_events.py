@@ -27,7 +27,7 @@ def sample_events(now: datetime) -> list[dict[str, Any]]:
             "name": "Chamber Music at the Old Mill",
             "description": "A string quartet in a room of fifty seats.",
             "total_seats": 50,
-            "starts_at": _rfc3339(evening + timedelta(days=60)),
+            "starts_at": rfc3339(evening + timedelta(days=60)),
             "venue": "The Old Mill, Leiden",
             "time_zone": "Europe/Amsterdam",
         },
@@ -36,7 +36,7 @@ def sample_events(now: datetime) -> list[dict[str, Any]]:
             "name": "Python Conference",
             "description": "Two days of talks; lunch is included.",
             "total_seats": 500,
-            "starts_at": _rfc3339(evening + timedelta(days=120)),
+            "starts_at": rfc3339(evening + timedelta(days=120)),
             "venue": "Kongresshaus, Zurich",
             "time_zone": "Europe/Zurich",
             "price": {"amount_minor": 24900, "currency": "EUR"},
@@ -46,7 +46,7 @@ def sample_events(now: datetime) -> list[dict[str, Any]]:
             "name": "The Chef's Table",
             "description": "Five places by the stove: sold out before you know it.",
             "total_seats": 5,
-            "starts_at": _rfc3339(evening + timedelta(days=30)),
+            "starts_at": rfc3339(evening + timedelta(days=30)),
             "venue": "Casa Lucia, Lisbon",
             "time_zone": "Europe/Lisbon",
         },
@@ -55,7 +55,7 @@ def sample_events(now: datetime) -> list[dict[str, Any]]:
             "name": "Stadium Night",
             "description": "Everybody is coming; each may have as many seats as they like.",
             "total_seats": 40_000,
-            "starts_at": _rfc3339(evening + timedelta(days=180)),
+            "starts_at": rfc3339(evening + timedelta(days=180)),
             "venue": "National Stadium, Warsaw",
             "time_zone": "Europe/Warsaw",
             "one_booking_per_user": False,
@@ -72,7 +72,7 @@ def organized_events(now: datetime) -> list[dict[str, Any]]:
             "name": "Jazz in the Courtyard",
             "description": "Up to twenty seats in one booking.",
             "total_seats": 120,
-            "starts_at": _rfc3339(evening + timedelta(days=45)),
+            "starts_at": rfc3339(evening + timedelta(days=45)),
             "venue": "The Courtyard, Ghent",
             "time_zone": "Europe/Brussels",
         },
@@ -82,7 +82,7 @@ def organized_events(now: datetime) -> list[dict[str, Any]]:
             "description": "Not announced yet.",
             "total_seats": 24,
             "status": "DRAFT",
-            "starts_at": _rfc3339(evening + timedelta(days=90)),
+            "starts_at": rfc3339(evening + timedelta(days=90)),
         },
     ]
 
@@ -103,7 +103,7 @@ def create(gateway_url: str, events: Sequence[dict[str, Any]], *, authorization:
     Raises SampleDataError when the gateway refuses one.
     """
     for event in events:
-        status, answer = _request(f"{gateway_url}/events", event, authorization)
+        status, answer = request(f"{gateway_url}/events", event, authorization)
         known = status == HTTPStatus.CONFLICT and answer == {"error": "event_exists"}
         if status != HTTPStatus.CREATED and not known:
             raise SampleDataError(
@@ -112,11 +112,11 @@ def create(gateway_url: str, events: Sequence[dict[str, Any]], *, authorization:
 
 
 def _find(gateway_url: str, wanted: dict[str, Any]) -> int | None:
-    _, events = _request(f"{gateway_url}/events?{urlencode({'query': wanted['name']})}")
+    _, events = request(f"{gateway_url}/events?{urlencode({'query': wanted['name']})}")
     return next((event["id"] for event in events if event["key"] == wanted["key"]), None)
 
 
-def _request(
+def request(
     url: str, body: dict[str, Any] | None = None, authorization: str = ""
 ) -> tuple[int, Any]:
     """Sends a POST with `body`, or a GET without one; returns status and response."""
@@ -124,9 +124,9 @@ def _request(
     headers = {"Content-Type": "application/json"}
     if authorization:
         headers["Authorization"] = authorization
-    request = urllib.request.Request(url, data, headers)  # noqa: S310
+    sent = urllib.request.Request(url, data, headers)  # noqa: S310
     try:
-        with open_url(request, timeout_seconds=_TIMEOUT_SECONDS) as response:
+        with open_url(sent, timeout_seconds=_TIMEOUT_SECONDS) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -144,5 +144,6 @@ def _json_or_text(answer: bytes) -> Any:
         return answer.decode(errors="replace")
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """Writes a time in UTC as JSON has it."""
     return moment.isoformat().replace("+00:00", "Z")

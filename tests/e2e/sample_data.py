@@ -8,7 +8,7 @@ import httpx
 
 from deploy.local.sample_events import seed
 from deploy.local.settings import PROJECT
-from deploy.operator.sample_data import ORGANIZER, PASSWORD
+from deploy.operator.sample_data import PASSWORD, Sample
 from tests.e2e.system import System
 
 
@@ -29,8 +29,8 @@ def load(system: System, *, open_access: bool) -> None:
     )
 
 
-def organizer(client: httpx.Client) -> dict[str, str]:
-    """Logs the sample organizer in; returns the `Authorization` header."""
-    body = {"email": ORGANIZER.email, "password": PASSWORD}
+def log_in(client: httpx.Client, sample: Sample) -> dict[str, str]:
+    """Logs a sample account in; returns the `Authorization` header."""
+    body = {"email": sample.email, "password": PASSWORD}
     token = client.post("/auth/login", json=body).json()["access_token"]
     return {"Authorization": f"Bearer {token}"}

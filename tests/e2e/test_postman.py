@@ -17,17 +17,36 @@ from tests.e2e.postman import Json, Runner
 FILE = Path(__file__).parents[2] / "docs/postman/boxoffice.postman_collection.json"
 MAIL_SECONDS = 60
 REFUSED = {
+    "DELETE /api/movies/:movie_id": "permission_denied",
+    "DELETE /api/screenings/:screening_id": "permission_denied",
+    "DELETE /api/seat-reservations/:reservation_id": "reservation_not_found",
+    "DELETE /api/seat-reservations/user/:user_id/screening/:screening_id": "screening_not_found",
     "DELETE /auth/api-keys/:api_key_id": "not_found",
     "DELETE /bookings/:reference": "already_cancelled",
     "GET /api/bookings": "permission_denied",
+    "GET /api/screenings/:screening_id": "screening_not_found",
+    "GET /api/screenings/:screening_id/seats": "screening_not_found",
+    "GET /api/seat-reservations/:reservation_id": "reservation_not_found",
+    "GET /api/seat-reservations/available-seats/:screening_id": "screening_not_found",
     "GET /status/:event_id/waiting-list": "permission_denied",
     "GET /status/:event_id/waiting-list/:user_id": "booking_not_found",
+    "PATCH /api/screenings/:screening_id": "permission_denied",
     "POST /api/auth/register": "email_taken",
+    "POST /api/movies": "permission_denied",
+    "POST /api/screenings": "permission_denied",
+    "POST /api/seat-reservations": "screening_not_found",
+    "POST /api/seat-reservations/suggest-alternatives": "screening_not_found",
+    "POST /api/theaters": "permission_denied",
+    "POST /api/theaters/:theater_id/rooms": "permission_denied",
     "POST /auth/change-email": "rate_limited",
     "POST /auth/forgot-password": "rate_limited",
     "POST /auth/register": "invalid_code",
     "POST /auth/reset-password": "invalid_code",
     "POST /auth/send-code": "rate_limited",
+    "PUT /api/movies/:movie_id": "permission_denied",
+    "PUT /api/rooms/:room_id/seats": "permission_denied",
+    "PUT /api/screenings/:screening_id": "permission_denied",
+    "PUT /api/screenings/:screening_id/blocked-seats": "screening_not_found",
 }
 """Requests outside the walk that are refused after it: it did the same, or they are for others."""
 

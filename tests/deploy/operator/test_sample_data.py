@@ -9,7 +9,7 @@ import pytest
 from deploy.operator.sample_data import PASSWORD, SAMPLES
 from tests.conftest import Database
 from tests.deploy.operator.conftest import Type
-from tests.deploy.stand_ins.gateway import EVENTS, Handler
+from tests.deploy.stand_ins.gateway import CINEMA, EVENTS, Handler
 from tests.services.accounts.client import read
 
 
@@ -17,12 +17,14 @@ from tests.services.accounts.client import read
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serves a stand-in for the gateway at PORT."""
     EVENTS.clear()
+    CINEMA.clear()
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         monkeypatch.setenv("PORT", str(server.server_port))
         threading.Thread(target=server.serve_forever).start()
         yield
         server.shutdown()
     EVENTS.clear()
+    CINEMA.clear()
 
 
 @pytest.mark.usefixtures("served")

@@ -1,4 +1,4 @@
-"""Stands in for the gateway: ready at once, and it remembers the keys of events."""
+"""Stands in for the gateway: ready at once, and it remembers what is posted."""
 
 import contextlib
 import json
@@ -6,21 +6,32 @@ import os
 import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 EVENTS: dict[str, int] = {}
+CINEMA: dict[str, list[dict[str, Any]]] = {}
+"""What is posted below /api, by the last part of its path."""
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers as the REST contract says."""
 
     def do_GET(self) -> None:
-        """Answers /ready, and /events with what was posted."""
+        """Answers /ready, /events, and lists below /api with what was posted."""
+        path = self.path.partition("?")[0]
+        if path.startswith("/api/"):
+            self.answer(200, CINEMA.get(path.rpartition("/")[2], []))
+            return
         self.answer(200, [{"id": number, "key": key} for key, number in EVENTS.items()])
 
     def do_POST(self) -> None:
-        """Takes an event once."""
+        """Takes an event once, and anything below /api."""
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if event["key"] in EVENTS:
+        if self.path.startswith("/api/"):
+            posted = CINEMA.setdefault(self.path.rpartition("/")[2], [])
+            posted.append({"rooms": [], **event, "id": 1 + len(posted)})
+            self.answer(201, posted[-1])
+        elif event["key"] in EVENTS:
             self.answer(409, {"error": "event_exists"})
         else:
             EVENTS[event["key"]] = 7 + len(EVENTS)
