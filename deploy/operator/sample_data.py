@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import click
 
-from deploy.local.sample_cinema import create_cinema
-from deploy.local.sample_events import create, organized_events, sample_events
+from deploy.local.samples.client import Client
+from deploy.local.samples.events import load_events, organized_events
+from deploy.local.samples.loading import load
 from deploy.local.settings import RunSettings
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import BannedError, ProductionError
@@ -16,8 +17,8 @@ from services.accounts.credentials.passwords import Passwords
 from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
 from services.accounts.users import addresses, users
-from services.accounts.users.users import NewUser, PersonalData, User
-from services.kit.database.postgres import Connection
+from services.accounts.users.users import NewUser, PersonalData
+from services.kit.database.postgres import Connection, Pool
 
 PASSWORD = "known-to-everybody"  # noqa: S105 - which is why production has no such accounts
 
@@ -44,10 +45,10 @@ SAMPLES = (
 
 @click.command()
 def seed() -> None:
-    """Make sample accounts, events and a cinema, where missing, and print how to log in.
+    """Make sample accounts, events and a cinema, what is missing, and print how to log in.
 
-    There are an admin, an organizer, two users, events of the organizer's (one a draft), events of
-    everybody's, and two movies that are shown in a theater. Refused in production: all accounts
+    There are an admin, an organizer, two users, events of the organizer's (one a draft), movies,
+    rooms with seats, and the screenings of the coming week. Refused in production: all accounts
     have one password, which is printed here.
 
     Needs the database of accounts, and the gateway at PORT.
@@ -55,32 +56,33 @@ def seed() -> None:
     if os.environ.get("BOXOFFICE_ENV") == "production":
         raise ProductionError
     url, now = RunSettings.load().gateway_url, datetime.now(UTC)
-    organizer, admin = asyncio.run(_people())
-    create(url, [*organized_events(now), *sample_events(now)], authorization=organizer)
-    create_cinema(url, now, authorization=admin)
+    admin, organizer = (Client(url, one) for one in asyncio.run(_people()))
+    load(admin, organizer, now)
+    load_events(organizer, organized_events(now))
     click.echo(f"The sample accounts and events are in place: {url}/events\n")
     for sample in SAMPLES:
         click.echo(f"  {sample.email:24}{sample.role:12}{PASSWORD}")
 
 
-async def _people() -> list[str]:
-    """Makes the accounts; returns the `authorization` of the organizer and of the admin."""
+async def _people() -> tuple[str, str]:
+    """Makes the accounts; returns the `authorization` of the admin and of the organizer."""
     async with accounts_pool() as pool, Passwords() as passwords:
-        tokens = Tokens(SigningKeys(pool))
         async with pool.connection() as connection:
             for sample in SAMPLES:
                 await _add(connection, sample, await passwords.hash(PASSWORD))
-            found = [
-                (sample, await users.find(connection, addresses.parse(sample.email)))
-                for sample in (ORGANIZER, ADMIN)
-            ]
-        return [await _authorization(tokens, *one) for one in found]
+        tokens = Tokens(SigningKeys(pool))
+        return await _authorization(pool, tokens, ADMIN), await _authorization(
+            pool, tokens, ORGANIZER
+        )
 
 
-async def _authorization(tokens: Tokens, sample: Sample, user: User | None) -> str:
-    if user is None:
+async def _authorization(pool: Pool, tokens: Tokens, sample: Sample) -> str:
+    async with pool.connection() as connection:
+        found = await users.find(connection, addresses.parse(sample.email))
+    if found is None:
         raise BannedError(sample.email)
-    return f"Bearer {(await tokens.issue(user)).token}"
+    issued = await tokens.issue(found)
+    return f"Bearer {issued.token}"
 
 
 async def _add(connection: Connection, sample: Sample, password_hash: str) -> None:

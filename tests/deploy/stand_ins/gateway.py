@@ -1,4 +1,4 @@
-"""Stands in for the gateway: ready at once, and it remembers what is posted."""
+"""Stands in for the gateway: ready at once, and it remembers what was created."""
 
 import contextlib
 import json
@@ -7,35 +7,34 @@ import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 EVENTS: dict[str, int] = {}
-CINEMA: dict[str, list[dict[str, Any]]] = {}
-"""What is posted below /api, by the last part of its path."""
+RESOURCES: dict[str, list[dict[str, Any]]] = {}
+"""All but events, by the paths that they were posted to."""
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers as the REST contract says."""
 
     def do_GET(self) -> None:
-        """Answers /ready, /events, and lists below /api with what was posted."""
-        path = self.path.partition("?")[0]
+        """Answers /ready, and lists with what was posted."""
+        path = urlsplit(self.path).path
         if path.startswith("/api/"):
-            self.answer(200, CINEMA.get(path.rpartition("/")[2], []))
-            return
-        self.answer(200, [{"id": number, "key": key} for key, number in EVENTS.items()])
+            self.answer(200, RESOURCES.get(path, []))
+        else:
+            self.answer(200, [{"id": number, "key": key} for key, number in EVENTS.items()])
 
     def do_POST(self) -> None:
-        """Takes an event once, and anything below /api."""
-        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path.startswith("/api/"):
-            posted = CINEMA.setdefault(self.path.rpartition("/")[2], [])
-            posted.append({"rooms": [], **event, "id": 1 + len(posted)})
-            self.answer(201, posted[-1])
-        elif event["key"] in EVENTS:
+        """Takes an event once, and anything else each time."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/events":
+            self.answer(201, created(self.path, body))
+        elif body["key"] in EVENTS:
             self.answer(409, {"error": "event_exists"})
         else:
-            EVENTS[event["key"]] = 7 + len(EVENTS)
-            self.answer(201, {**event, "id": EVENTS[event["key"]]})
+            EVENTS[body["key"]] = 7 + len(EVENTS)
+            self.answer(201, {**body, "id": EVENTS[body["key"]]})
 
     def answer(self, status: int, body: object) -> None:
         """Sends `body` as JSON."""
@@ -45,6 +44,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing."""
+
+
+def forget() -> None:
+    """Forgets all that was created."""
+    EVENTS.clear()
+    RESOURCES.clear()
+
+
+def created(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Remembers a resource and returns it; a room is in the list of its theater, too."""
+    resources = RESOURCES.setdefault(path, [])
+    resource = {**body, "id": len(resources) + 1}
+    resources.append(resource)
+    if path == "/api/theaters":
+        resource["rooms"] = []
+    elif path.endswith("/rooms"):
+        theater = RESOURCES["/api/theaters"][int(path.split("/")[3]) - 1]
+        theater["rooms"].append(resource)
+    return resource
 
 
 def stop(*_: object) -> None:
