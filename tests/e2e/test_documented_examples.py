@@ -35,10 +35,12 @@ REFUSED = {
     "DeleteApiKey": "not_found",
     "GetSeatReservation": "reservation_not_found",
     "ReleaseSeats": "reservation_not_found",
+    "UpdateScreening": "room_occupied",
+    "UpdateScreeningByPut": "room_occupied",
     "DeleteMovie": "invalid_transition",
 }
-"""Operations that need data which no sample has: a reference, a code of a letter, a token. The movie
-is shown next week."""
+"""Operations that need data which no sample has: a reference, a code of a letter, a token. The room of
+the example is occupied once CreateScreening has run, and the movie is shown next week."""
 
 
 def test_every_example_succeeds(start: Start) -> None:
