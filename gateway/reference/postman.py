@@ -36,9 +36,9 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 ORIGINS = {"base_url": "http://localhost:3000", "mailbox_url": "http://localhost:8025"}
 DESCRIPTION = """Books seats and never oversells.
 
-The first folder is a walk from a code in the mail to a cancelled booking, the second one from a movie
-to seats that are held: run their requests in their order. The other folders have every endpoint, with
-the values that the walks have found."""
+The first folder is a walk from a code in the mail to a cancelled booking, the second one from a
+movie to seats that are held: run their requests in their order. The other folders have every
+endpoint, with the values that the walks have found."""
 TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_ENUM)
 VARIABLES = (
     "event_id",

@@ -107,6 +107,14 @@ def booked(owner_dsn: str, event_id: int) -> int:
     return int(found)
 
 
+def ended_holds(owner_dsn: str) -> int:
+    """Counts the bookings whose holds have ended."""
+    with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
+        count = "SELECT count(*) FROM bookings WHERE status = 'EXPIRED'"
+        [(found,)] = connection.execute(count).fetchall()
+    return int(found)
+
+
 def drift(owner_dsn: str) -> int:
     """Counts the events whose counters, rows and ledger disagree."""
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:

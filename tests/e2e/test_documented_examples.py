@@ -39,8 +39,8 @@ REFUSED = {
     "UpdateScreeningByPut": "room_occupied",
     "DeleteMovie": "invalid_transition",
 }
-"""Operations that need data which no sample has: a reference, a code of a letter, a token. The room of
-the example is occupied once CreateScreening has run, and the movie is shown next week."""
+"""Operations that need data which no sample has: a reference, a code of a letter, a token. The room
+is occupied once the example of CreateScreening has run, and the movie is shown next week."""
 
 
 def test_every_example_succeeds(start: Start) -> None:
