@@ -13,7 +13,7 @@ class Prices:
 
     each: int | None = None
     currency: str | None = None
-    of_type: Mapping[str, int] = field(default_factory=dict)
+    of_type: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def of(self, seat_type: str) -> tuple[int, str] | None:
         """Returns the price of a seat of a type, with its currency."""
