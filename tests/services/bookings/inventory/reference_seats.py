@@ -120,7 +120,7 @@ def _seated(event: Event, seats: Seats, missing: list[int] | None = None) -> Ans
 
 
 def _kept(event: Event, seats: Seats) -> Answer:
-    """Says that nothing changed."""
+    """Returns the answer to what changed nothing."""
     return ("KEPT", *_seated(event, seats)[1:])
 
 

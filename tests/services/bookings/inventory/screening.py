@@ -32,7 +32,7 @@ def room(rows: int = 2, seats: int = 5, plan_id: int = 1) -> Plan:
 
 
 def plans_of(*plans: Plan) -> LoadedPlans:
-    """Gives plans that are in memory."""
+    """Returns plans that are in memory."""
     found: Mapping[int, Plan] = {plan.id: plan for plan in plans}
     return LoadedPlans(found)
 

@@ -42,7 +42,7 @@ OTHER_HALL = room(rows=3, seats=6, plan_id=2)
 
 @pytest.fixture
 def replicas(pool: Pool) -> list[Inventory]:
-    """Gives inventories that know nothing of each other."""
+    """Returns inventories that know nothing of each other."""
     return _replicas(pool)
 
 
