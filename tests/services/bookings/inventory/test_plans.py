@@ -22,7 +22,7 @@ FIND = "SELECT name FROM pg_prepared_statements WHERE statement LIKE %s"
 async def test_plans_made_on_empty_tables_look_users_up_by_index(
     database: Database, part: str
 ) -> None:
-    """A rush after an ANALYZE of empty tables would read the whole line for each who joins it."""
+    """After ANALYZE of empty tables, each join would scan the whole waiting list."""
     with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE bookings.waiting_list, bookings.bookings")
     made = patient_pool(database.bookings_dsn, schema="bookings", size=1, session=store.SESSION)
@@ -53,7 +53,7 @@ async def test_plans_made_on_empty_tables_look_users_up_by_index(
 async def test_plans_made_on_empty_tables_find_rows_by_their_keys(
     database: Database, name: str, condition: str
 ) -> None:
-    """Whoever cancels or releases would pay for all bookings and seats that there are."""
+    """After ANALYZE of empty tables, cancellations and releases would scan whole tables."""
     with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE bookings.bookings, bookings.seat_claims")
     hall = room()
