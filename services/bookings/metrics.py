@@ -1,4 +1,4 @@
-"""Metrics of bookings: time under locks, and how far it is behind the catalogue."""
+"""Metrics of bookings: how long locks are held, and the lag behind the catalogue."""
 
 from prometheus_client import Gauge, Histogram
 

@@ -26,8 +26,8 @@ def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
 def withdraw(stock: Stock, command: Withdraw, context: Context) -> Outcome:
     """Cancels the user's last booking, declines their offer or takes them off the waiting list.
 
-    If the event does not limit the bookings of a user, only exclusive bookings are cancelled this
-    way: all others are cancelled by their reference.
+    If the event has no rule on the number of bookings of a user, only exclusive bookings are
+    cancelled this way: all others are cancelled by their reference.
     """
     if is_hidden(stock, command.viewer):
         return EventNotFound()

@@ -79,7 +79,7 @@ def ids(commands: Sequence[Command]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What to read of an event whose holds have ended or whose seats may come free.
+    """The rows to read of an event whose holds have ended or whose seats may come free.
 
     `limit` is how many entries of the waiting list are read, of those that want at most `capacity`
     seats. If smaller parties may pass the head, entries that want at most `fits` seats are read,

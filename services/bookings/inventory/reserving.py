@@ -17,7 +17,7 @@ from services.kit.rpc.errors import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules need besides the stock: the time, new ids, plans and limits.
+    """The inputs of the rules besides the stock: the time, new ids, plans and limits.
 
     `offer_seconds` is how long an offer to a waiting user lasts.
     """

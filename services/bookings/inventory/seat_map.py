@@ -78,7 +78,7 @@ class SeatMap:
                 del self.holders[seat_id]
 
     def take(self, booking_id: int, seat_ids: Sequence[int], *, is_sold: bool) -> None:
-        """Takes free seats for a booking."""
+        """Assigns free seats to a booking."""
         seats = map_of(seat_ids)
         self.taken |= seats
         if is_sold:

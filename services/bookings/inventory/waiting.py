@@ -101,7 +101,7 @@ def expire(stock: Stock, now: datetime) -> None:
 
 
 def promote(stock: Stock, context: Context) -> int:
-    """Gives free seats to the waiting list; returns how many entries were served.
+    """Assigns free seats to the waiting list; returns how many entries were served.
 
     Seats without a price are booked at once. Priced seats are offered: held until the offer ends,
     at the latest with the sale. Serves at most SERVED_AT_ONCE entries, and the sweeper serves the

@@ -1,4 +1,4 @@
-"""What the seats of an event cost."""
+"""Prices of the seats of an event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Protobuf messages of seats: maps, alternatives, and why seats cannot be had."""
+"""Writes protobuf messages of maps, alternatives and shortages of seats."""
 
 from functools import lru_cache
 
@@ -52,7 +52,7 @@ def suggest_response(
 
 
 def explain(refusal: Refusal) -> Refusal:
-    """Adds the details to a refusal, if the contract has any for its reason."""
+    """Adds the details to a refusal if the contract defines any for its reason."""
     if isinstance(refusal, SeatNotFound):
         refusal.details = seats_pb2.SeatNotFoundDetails(seat_ids=refusal.seat_ids)
     elif isinstance(refusal, SeatsUnavailable):
