@@ -17,7 +17,8 @@ import structlog
 
 from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import Later, Outcome, Reserve
+from services.bookings.inventory.commands import Later, Outcome
+from services.bookings.inventory.hints import Hints
 from services.bookings.inventory.transaction import Ask
 from services.kit.database.postgres import refusal_from_database
 from services.kit.database.round_trip import Statement
@@ -32,7 +33,6 @@ _INDIGESTIBLE = (
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
 )
-HINTS = 10_000
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class Lane:
         self._shared = self._queue(store.SKIP_LOCKED)
         self._refusing = _Queue(self._refuse, at_once, waiting)
         self._apart: dict[int, _Queue] = {}
-        self._full: set[int] = set()
+        self._hints = Hints()
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
         """Decides asks in their order and returns their outcomes after the COMMIT.
@@ -100,8 +100,7 @@ class Lane:
 
         Asks with a key are never refused early, because a transaction must store their response.
         """
-        command = ask.command
-        return ask.key is None and isinstance(command, Reserve) and command.event_id in self._full
+        return ask.key is None and self._hints.expect_refusal(ask.command)
 
     async def _wait_apart(
         self, asks: Sequence[Ask], busy: dict[int, list[int]], outcomes: list[Outcome]
@@ -134,9 +133,9 @@ class Lane:
         """Refuses asks without a lock; returns Busy for all if any of them needs one."""
         outcomes = await self._transactions.peek(asks)
         if outcomes is None:
-            self._full -= {ask.command.event_id for ask in asks}
+            self._hints.forget(ask.command for ask in asks)
             return [Busy()] * len(asks)
-        self._note(asks, outcomes)
+        self._hints.note((ask.command for ask in asks), outcomes)
         return outcomes
 
     async def _run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome]:
@@ -160,7 +159,7 @@ class Lane:
             for index, outcome in zip(later, decided, strict=True):
                 outcomes[index] = outcome
         settled = [outcome for outcome in outcomes if not isinstance(outcome, Later)]
-        self._note(asks, settled)
+        self._hints.note((ask.command for ask in asks), settled)
         return settled
 
     async def _alone(self, ask: Ask, lock: Statement, error: Exception) -> Outcome:
@@ -186,17 +185,6 @@ class Lane:
         except Exception as error:
             log.exception("rest of a batch failed", commands=len(asks))
             return failures(error, len(asks))
-
-    def _note(self, asks: Sequence[Ask], outcomes: Sequence[Outcome]) -> None:
-        """Remembers which events seem to be full, as a hint to refuse without a lock first."""
-        if len(self._full) > HINTS:
-            self._full.clear()
-        for ask, outcome in zip(asks, outcomes, strict=True):
-            if isinstance(ask.command, Reserve) and isinstance(outcome, Refusal):
-                if outcome.reason == "SOLD_OUT":
-                    self._full.add(ask.command.event_id)
-            elif ask.command.event_id in self._full:
-                self._full.discard(ask.command.event_id)
 
 
 def failures(error: Exception, count: int) -> list[Outcome]:

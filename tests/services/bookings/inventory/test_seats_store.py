@@ -94,6 +94,20 @@ def _held_seats(database: Database) -> int:
     return int(held)
 
 
+async def test_seats_that_are_taken_are_refused_without_the_lock(
+    inventory: Inventory, database: Database
+) -> None:
+    """All who want the best pair of a rush would queue for what somebody has already."""
+    await ask(inventory, Apply(screening(HALL)), hold("ada", 1, 2), hold("bob", 1, 2))
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        outcomes = await ask(inventory, *(hold(f"user-{n}", 1, 2) for n in range(20)))
+    assert {type(outcome) for outcome in outcomes} == {SeatsUnavailable}
+    clock_forward(database, seconds=600)
+    [taken] = await ask(inventory, hold("cy", 1, 2))
+    assert held(taken) == (1, 2)
+
+
 async def test_seats_of_a_large_room_are_kept_block_by_block(
     inventory: Inventory, database: Database
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 from services import bookings
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.changes import Booking
+from services.bookings.inventory.commands import Apply
+from services.bookings.inventory.seat_commands import Confirm, Release, Seated
 from services.bookings.rankings.rankings import SQL, Rankings, TopUser, first_day
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -18,6 +20,7 @@ from services.kit.rpc.errors import ValidationFailed
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, party, seat
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.inventory.screening import ask, hold, plans_of, room, screening
 from tests.services.conditions import until_blocked
 
 FUNCTION = Path(bookings.__file__).parent / "migrations/functions/tally.sql"
@@ -361,4 +364,21 @@ async def test_a_booking_of_several_seats_counts_once(
     await reservations.decide([party(1, "acct_bob")] * 2)
     for _ in range(2):
         assert await top(rankings) == [(1, "acct_bob", 2), (2, "acct_ada", 1)]
+        await roll_up(rankings)
+
+
+async def test_seats_that_are_held_count_until_the_hold_is_released(
+    pool: Pool, rankings: Rankings
+) -> None:
+    """A hold that ends would take away from its user what was never counted."""
+    hall = room()
+    holding = Inventory(pool, plans=plans_of(hall))
+    _, held, other = await ask(holding, Apply(screening(hall)), hold("ada", 1, 2), hold("bob", 3))
+    assert isinstance(held, Seated)
+    assert isinstance(other, Seated)
+    assert await top(rankings) == [(1, "ada", 1), (1, "bob", 1)]
+    await roll_up(rankings)
+    await ask(holding, Confirm(1, other.booking.id), Release(1, held.booking.id))
+    for _ in range(2):
+        assert await top(rankings) == [(1, "bob", 1)]
         await roll_up(rankings)
