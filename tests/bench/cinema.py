@@ -53,7 +53,8 @@ class Cinema:
 
     def screenings(self, rooms: Sequence[int], count: int) -> Sequence[int]:
         """Makes so many screenings, over the rooms in turn; returns their numbers."""
-        turns = itertools.islice(itertools.product(_times(), rooms), count)
+        endless = ((starts_at, room_id) for starts_at in _times() for room_id in rooms)
+        turns = itertools.islice(endless, count)
         return [self._create("/api/screenings", self._screening(*turn)) for turn in turns]
 
     def hold_a_tenth(self, screening_id: int, hall: Hall) -> None:
