@@ -68,7 +68,7 @@ def application(
             slow_seconds=settings.slow_seconds,
             cors_origins=settings.cors_origins,
             max_requests=settings.max_requests,
-            streams=_stream_limit(settings, limits),
+            streams=stream_limit(settings, limits),
             log_requests=settings.log_requests,
         ),
     )
@@ -103,6 +103,16 @@ def limits_of(settings: Settings, descriptors: int) -> Limits:
     connections = file_descriptors.affordable(settings.max_connections, descriptors)
     own = settings.address_connections or max(1, connections // 4)
     return replace(LIMITS, connections=connections, address_connections=own)
+
+
+def stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
+    """Returns the limit on streams, which leaves half of the connections to sales."""
+    max_streams = min(settings.max_streams, limits.connections // 2)
+    return StreamLimit(
+        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
+        max_streams=max_streams,
+        address_streams=settings.address_streams or max(1, max_streams // 4),
+    )
 
 
 def credentials(channels: Channels, *, open_access: bool) -> Authenticator:
@@ -184,16 +194,6 @@ def _admissions(
         address_requests=settings.address_requests_per_minute,
     )
     return lambda binding: RateLimits(limits, binding, counters)
-
-
-def _stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
-    """Returns the limit on streams, which leaves half of the connections to sales."""
-    max_streams = min(settings.max_streams, limits.connections // 2)
-    return StreamLimit(
-        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
-        max_streams=max_streams,
-        address_streams=settings.address_streams or max(1, max_streams // 4),
-    )
 
 
 def _calls(settings: Settings, channels: Channels) -> Callable[[Binding], Call]:

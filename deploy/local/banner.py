@@ -1,5 +1,6 @@
 """The text that the runner prints once everything is ready: addresses and first commands."""
 
+from deploy.local.samples.loading import Samples
 from deploy.local.settings import RunSettings
 
 _OPEN = (
@@ -12,11 +13,12 @@ _CLOSED = (
 )
 
 
-def banner(settings: RunSettings, event_id: int, database: str) -> str:
+def banner(settings: RunSettings, samples: Samples, database: str) -> str:
     """Returns the text; `database` names the place of the data in a word or two."""
     bookings = f"127.0.0.1:{settings.bookings_port}"
     mailbox = f"{settings.mailbox_url} (nothing is sent; codes are logged, too)"
     mail = mailbox if settings.mailbox_url else "sent by ACCOUNTS_SMTP_URL"
+    event_id, screening_id = samples.event_id or 1, samples.screening_id or 1
     also = "".join(f", {port}" for port in settings.extra_ports)
     return f"""
 Boxoffice is ready: {settings.page_url}
@@ -37,6 +39,11 @@ Reserve a seat:
 
   grpcurl -plaintext -d '{{"event_id": {event_id}, "user_id": "grace"}}' \\
     {bookings} boxoffice.bookings.v1.BookingsService/Reserve
+
+Hold the best two seats of a screening:
+
+  curl -i {settings.gateway_url}/api/seat-reservations -H 'Content-Type: application/json' \\
+    -d '{{"screening_id": {screening_id}, "user_id": "ada", "best": {{"count": 2}}}}'
 
 Ctrl-C stops everything; the data stays.
 """

@@ -13,6 +13,7 @@ import psycopg
 from deploy.local.errors import MigrationError, PostgresError
 from deploy.local.postgres.disk_space import full_disk
 from deploy.local.postgres.server import EmbeddedPostgres
+from deploy.local.samples.admin import admin_authorization
 from deploy.local.settings import RunSettings
 from services.kit.database.migrations import ChangedMigrationError
 from services.kit.process.environment import SettingsError
@@ -50,6 +51,10 @@ class Database:
         except psycopg.Error as exc:
             reason = full_disk(self._directory, str(exc)) or exc
             raise MigrationError(f"the database could not be migrated: {reason}") from exc
+
+    async def admin_authorization(self) -> str:
+        """Returns the `authorization` of an admin, with which the run loads sample data."""
+        return await admin_authorization(self._owner_dsn)
 
 
 @contextlib.contextmanager

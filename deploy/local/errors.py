@@ -46,7 +46,7 @@ class NotReadyError(LocalRunError):
 
 
 class SampleDataError(LocalRunError):
-    """The gateway refused an event of the sample data."""
+    """The gateway refused some of the sample data."""
 
 
 class NotConfirmedError(LocalRunError):

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import click
 
-from deploy.local.sample_events import create, organized_events, sample_events
+from deploy.local.samples.client import Client
+from deploy.local.samples.events import load_events, organized_events
+from deploy.local.samples.loading import load
 from deploy.local.settings import RunSettings
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import BannedError, ProductionError
@@ -16,7 +18,7 @@ from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
 from services.accounts.users import addresses, users
 from services.accounts.users.users import NewUser, PersonalData
-from services.kit.database.postgres import Connection
+from services.kit.database.postgres import Connection, Pool
 
 PASSWORD = "known-to-everybody"  # noqa: S105 - which is why production has no such accounts
 
@@ -31,9 +33,10 @@ class Sample:
     lastname: str
 
 
+ADMIN = Sample("admin@example.com", "ADMIN", "Adam", "Admin")
 ORGANIZER = Sample("organizer@example.com", "ORGANIZER", "Olive", "Organizer")
 SAMPLES = (
-    Sample("admin@example.com", "ADMIN", "Adam", "Admin"),
+    ADMIN,
     ORGANIZER,
     Sample("ada@example.com", "USER", "Ada", "Lovelace"),
     Sample("grace@example.com", "USER", "Grace", "Hopper"),
@@ -42,33 +45,43 @@ SAMPLES = (
 
 @click.command()
 def seed() -> None:
-    """Make sample accounts and events, those that are missing, and print how to log in.
+    """Make sample accounts, events and a cinema, what is missing, and print how to log in.
 
-    There are an admin, an organizer, two users, events of the organizer's (one a draft) and events
-    of everybody's. Refused in production: all of them have one password, which is printed here.
+    There are an admin, an organizer, two users, events of the organizer's (one a draft), movies,
+    rooms with seats, and the screenings of the coming week. Refused in production: all accounts
+    have one password, which is printed here.
 
     Needs the database of accounts, and the gateway at PORT.
     """
     if os.environ.get("BOXOFFICE_ENV") == "production":
         raise ProductionError
     url, now = RunSettings.load().gateway_url, datetime.now(UTC)
-    authorization = asyncio.run(_people())
-    create(url, [*organized_events(now), *sample_events(now)], authorization=authorization)
+    admin, organizer = (Client(url, one) for one in asyncio.run(_people()))
+    load(admin, organizer, now)
+    load_events(organizer, organized_events(now))
     click.echo(f"The sample accounts and events are in place: {url}/events\n")
     for sample in SAMPLES:
         click.echo(f"  {sample.email:24}{sample.role:12}{PASSWORD}")
 
 
-async def _people() -> str:
-    """Makes the accounts, and returns the `authorization` of the organizer."""
+async def _people() -> tuple[str, str]:
+    """Makes the accounts; returns the `authorization` of the admin and of the organizer."""
     async with accounts_pool() as pool, Passwords() as passwords:
         async with pool.connection() as connection:
             for sample in SAMPLES:
                 await _add(connection, sample, await passwords.hash(PASSWORD))
-            organizer = await users.find(connection, addresses.parse(ORGANIZER.email))
-        if organizer is None:
-            raise BannedError(ORGANIZER.email)
-        issued = await Tokens(SigningKeys(pool)).issue(organizer)
+        tokens = Tokens(SigningKeys(pool))
+        return await _authorization(pool, tokens, ADMIN), await _authorization(
+            pool, tokens, ORGANIZER
+        )
+
+
+async def _authorization(pool: Pool, tokens: Tokens, sample: Sample) -> str:
+    async with pool.connection() as connection:
+        found = await users.find(connection, addresses.parse(sample.email))
+    if found is None:
+        raise BannedError(sample.email)
+    issued = await tokens.issue(found)
     return f"Bearer {issued.token}"
 
 

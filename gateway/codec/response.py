@@ -21,6 +21,7 @@ from services.kit.rpc.errors import Refusal
 Encode: TypeAlias = Callable[[Any], Any]
 HeaderOf: TypeAlias = Callable[[Message], Header | None]
 
+_UNSET: tuple[object, ...] = (None, [], {})
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, printed with a Z and never compared
 
 
@@ -49,7 +50,7 @@ def message_encoder(message: Descriptor) -> Encode:
             for copy in copies:
                 shown[copy] = value
         for name in omitted:
-            if shown[name] is None:
+            if shown[name] in _UNSET:
                 del shown[name]
         return shown
 

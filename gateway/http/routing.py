@@ -1,4 +1,8 @@
-"""Finds the route of a method and a path. Literal parts of a path win over variables."""
+"""Finds the route of a method and a path.
+
+Literal parts of a path win over variables, for all methods: what has a path of its own is no value
+of a variable.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,17 +98,19 @@ class Routes:
             parts = _parts(path)
         except errors.BadRequest:
             return _refusing(method, errors.BadRequest)
-        allowed: set[str] = set()
         for node, values in _ends(self._root, parts, ()):
             if method in node.routes:
                 route, names = node.routes[method]
                 return Match(route, dict(zip(names, values, strict=True)))
-            allowed |= node.routes.keys()
-        if not allowed:
-            return _refusing(method, errors.RouteNotFound)
-        allowed |= {"HEAD"} if "GET" in allowed else set()
-        allow = ", ".join(sorted(allowed)).encode()
-        return _refusing(method, partial(errors.MethodNotAllowed, allow))
+            if node.routes:
+                return _refusing(method, partial(errors.MethodNotAllowed, _allow(node)))
+        return _refusing(method, errors.RouteNotFound)
+
+
+def _allow(node: _Node) -> bytes:
+    """Lists the methods of the routes that end at a node."""
+    methods = {*node.routes, "HEAD"} if "GET" in node.routes else {*node.routes}
+    return ", ".join(sorted(methods)).encode()
 
 
 def _parts(path: str) -> list[str]:

@@ -1,8 +1,8 @@
 """The Postman collection, made from the same bindings as the routes.
 
 `python -m gateway.reference.postman` writes it; `--check` fails if the file differs. Its first
-folder is a walk that passes tokens and ids from one request to the next. The other folders have
-every endpoint, with the values of the walk, or else the examples of the contract.
+folders are walks that pass tokens and ids from one request to the next. The other folders have
+every endpoint, with the values of the walks, or else the examples of the contract.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from gateway.contract.reader import read_bindings
 from gateway.reference import access, examples, postman_steps
 from gateway.reference.names import tag
 from gateway.reference.openapi import SERVICE, SERVICE_TAG
-from gateway.reference.postman_steps import NOTHING, STEPS, Step
+from gateway.reference.postman_steps import NOTHING, WALKS, Step, Walk
 from gateway.services import SERVICES
 
 Json: TypeAlias = dict[str, Any]
@@ -36,13 +36,19 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 ORIGINS = {"base_url": "http://localhost:3000", "mailbox_url": "http://localhost:8025"}
 DESCRIPTION = """Books seats and never oversells.
 
-The first folder is a walk from a code in the mail to a cancelled booking: run its requests in their
-order. The other folders have every endpoint, with the values that the walk has found."""
-WALK = "A walk, in this order"
+The first folder is a walk from a code in the mail to a cancelled booking, the second one from a
+movie to seats that are held: run their requests in their order. The other folders have every
+endpoint, with the values that the walks have found."""
 TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_ENUM)
 VARIABLES = (
     "event_id",
     "event_key",
+    "movie_id",
+    "theater_id",
+    "room_id",
+    "plan_id",
+    "screening_id",
+    "reservation_id",
     "booking_id",
     "reference",
     "user_id",
@@ -68,7 +74,7 @@ SESSION: Mapping[str, str] = {
 
 
 def collection(
-    bindings: Sequence[Binding], contract_comments: Comments, steps: Sequence[Step] = STEPS
+    bindings: Sequence[Binding], contract_comments: Comments, walks: Sequence[Walk] = WALKS
 ) -> Json:
     """Returns the collection of some bindings."""
     requests = Requests(contract_comments, first_values(bindings))
@@ -77,14 +83,16 @@ def collection(
         {"name": tag(name), "item": [requests.item(one) for one in those]}
         for name, those in by_service
     ]
-    walk = [item for step in steps for item in _steps(_first(bindings, step.rpc), step, requests)]
+    walked = [
+        {"name": walk.name, "item": list(_walked(walk, bindings, requests))} for walk in walks
+    ]
     operators = [_plain(summary, "{{base_url}}", path) for path, (summary, _) in SERVICE.items()]
     variables = {**ORIGINS, "access_token": "", **requests.values}
     return {
         "info": {"name": "Boxoffice", "description": DESCRIPTION, "schema": SCHEMA},
         "auth": BEARER,
         "variable": [{"key": key, "value": value} for key, value in variables.items()],
-        "item": [{"name": WALK, "item": walk}, *folders, {"name": SERVICE_TAG, "item": operators}],
+        "item": [*walked, *folders, {"name": SERVICE_TAG, "item": operators}],
     }
 
 
@@ -132,6 +140,11 @@ def _variable(field: Field) -> str:
 
 def _first(bindings: Sequence[Binding], rpc: str) -> Binding:
     return next(binding for binding in bindings if binding.rpc.name == rpc)
+
+
+def _walked(walk: Walk, bindings: Sequence[Binding], requests: "Requests") -> Iterator[Json]:
+    for step in walk.steps:
+        yield from _steps(_first(bindings, step.rpc), step, requests)
 
 
 def _steps(binding: Binding, step: Step, requests: "Requests") -> Iterator[Json]:

@@ -1,4 +1,4 @@
-"""The steps of the walk, from a code in the mail to a cancelled booking."""
+"""The steps of two walks: to a cancelled booking, and to seats of a cinema that are held."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -21,26 +21,58 @@ class Step(NamedTuple):
     hint: str = ""
 
 
-STEPS: Sequence[Step] = (
-    Step(
-        "SendCode",
-        before={"email": "alice-{{$guid}}@example.com", "password": "{{$guid}}"},
+class Walk(NamedTuple):
+    """Requests to send in this order, each with what the ones before it found."""
+
+    name: str
+    steps: Sequence[Step]
+
+
+EVENT = Walk(
+    "A walk, in this order",
+    (
+        Step(
+            "SendCode",
+            before={"email": "alice-{{$guid}}@example.com", "password": "{{$guid}}"},
+        ),
+        Step(
+            "RegisterWithCode",
+            body={"role": "ORGANIZER"},
+            hint="The variable `code` has the six digits of the letter.",
+        ),
+        Step("Login"),
+        Step("CreateEvent", keeps={"event_id": "id"}),
+        Step(
+            "CreateBooking",
+            body={"seat_count": 2},
+            keeps={"reference": "reference", "booking_id": "booking_id"},
+        ),
+        Step("ListOwnBookings"),
+        Step("CancelBookingByReference"),
     ),
-    Step(
-        "RegisterWithCode",
-        body={"role": "ORGANIZER"},
-        hint="The variable `code` has the six digits of the letter.",
-    ),
-    Step("Login"),
-    Step("CreateEvent", keeps={"event_id": "id"}),
-    Step(
-        "CreateBooking",
-        body={"seat_count": 2},
-        keeps={"reference": "reference", "booking_id": "booking_id"},
-    ),
-    Step("ListOwnBookings"),
-    Step("CancelBookingByReference"),
 )
+CINEMA = Walk(
+    "A cinema, in this order",
+    (
+        Step(
+            "Login",
+            body={"email": "admin@example.com", "password": "known-to-everybody"},
+            hint="`make seed` makes this account.",
+        ),
+        Step("CreateMovie", keeps={"movie_id": "id"}),
+        Step("CreateTheater", keeps={"theater_id": "id"}),
+        Step("CreateRoom", keeps={"room_id": "id", "plan_id": "plan_id"}),
+        Step("CreateScreening", keeps={"screening_id": "id"}),
+        Step(
+            "HoldSeats",
+            body={"seat_ids": [2, 3]},
+            keeps={"reservation_id": "reservation_id"},
+        ),
+        Step("RenderSeatMap"),
+        Step("ReleaseSeats"),
+    ),
+)
+WALKS: Sequence[Walk] = (EVENT, CINEMA)
 
 CODE = "code"
 READ_AFTER = "SendCode"

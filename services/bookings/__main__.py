@@ -40,7 +40,7 @@ from services.kit.server.service import Service, run
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
-    """Serves bookings while the block runs; gives the port."""
+    """Serves bookings while the block runs; yields the port."""
     accounts = open_channel(settings.accounts_target)
     key, open_access = settings.service_key, settings.open_access
     service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))

@@ -18,7 +18,8 @@ ACCOUNT_PREFIX = "acct_"
 class Viewer:
     """A caller who books and reads bookings.
 
-    With `open_access` everybody may see the bookings of guests, except by reference.
+    Under `open_access` everybody may book for guests and see their bookings by number and in lists.
+    Access by reference does not depend on it.
     """
 
     caller: Caller
@@ -26,18 +27,19 @@ class Viewer:
 
     @property
     def key_owner(self) -> str:
-        """The owner of their idempotency keys. All callers without a token share one."""
+        """The owner of the caller's idempotency keys. All callers without a token share one."""
         return "service" if self.caller.is_service else self.caller.subject or ""
 
     @property
     def is_somebody(self) -> bool:
-        """Whether they have a credential. Without one, the bookings of accounts are hidden."""
+        """Whether the caller has a credential. Others cannot see the bookings of accounts."""
         return self.caller.is_service or self.caller.subject is not None
 
     def user(self, named: str = "") -> str:
-        """Returns the user they act for: themselves, unless they name one.
+        """Returns the user for whom the caller acts: the named one, else the caller.
 
-        Raises the refusal of `denied` if they may not act for that user, or if there is none.
+        Raises the refusal of `denied` if the caller may not act for that user, or names nobody and
+        has no account.
         """
         user_id = normalised(named) or self.caller.subject
         if user_id is None or not self._may_act_for(user_id):
@@ -47,7 +49,7 @@ class Viewer:
     def rows(self, *, guests: bool | None = None) -> dict[str, object]:
         """Returns the parameters of the SQL function `is_visible`.
 
-        `guests` is whether they see the bookings of guests; by default that follows open access.
+        `guests` is whether the caller sees the bookings of guests; the default is open access.
         """
         return {
             "viewer": self.caller.subject,
@@ -56,32 +58,32 @@ class Viewer:
         }
 
     def sees_by_reference(self, user_id: str, organizer_id: str | None) -> bool:
-        """Returns whether they may see a booking whose reference they know.
+        """Returns whether the caller may see a booking whose reference they know.
 
         The reference of a guest's booking is a secret: everybody who knows it may see the booking.
         """
         return not is_account(user_id) or user_id == self.caller.subject or self.owns(organizer_id)
 
     def expect_to_list(self) -> None:
-        """Raises the refusal of `denied` unless they may list the bookings of all users."""
+        """Raises the refusal of `denied` unless the caller may list the bookings of all users."""
         if not (self.open_access or self.caller.acts_for_anyone):
             raise denied(self.caller)
 
     def expect_to_list_user(self, user_id: str) -> None:
-        """Raises the refusal of `denied` unless they may list the bookings of a user."""
+        """Raises the refusal of `denied` unless the caller may list the user's bookings."""
         is_seen = self.open_access and not is_account(user_id)
         if not (is_seen or self._may_act_for(user_id)):
             raise denied(self.caller)
 
     def expect_to_list_event(self, organizer_id: str | None) -> None:
-        """Raises the refusal of `denied` unless they may list the bookings of an event."""
+        """Raises the refusal of `denied` unless the caller may list the event's bookings."""
         if not (self.open_access or self.owns(organizer_id)):
             raise denied(self.caller)
 
     def expect_to_change_event(self, organizer_id: str | None) -> None:
-        """Raises the refusal of `denied` unless they may change an event.
+        """Raises the refusal of `denied` unless the caller may change the event.
 
-        Under open access everybody may change an event that nobody owns.
+        Under open access everybody may change an event without an owner.
         """
         is_ownerless = organizer_id is None and self.open_access
         is_own = organizer_id is not None and organizer_id == self.caller.subject
@@ -89,7 +91,7 @@ class Viewer:
             raise denied(self.caller)
 
     def owns(self, organizer_id: str | None) -> bool:
-        """Returns whether they own an event, or may act for anyone."""
+        """Returns whether the caller owns the event, or may act for all users."""
         if self.caller.acts_for_anyone:
             return True
         return organizer_id is not None and organizer_id == self.caller.subject
@@ -123,5 +125,5 @@ def is_account(user_id: str) -> bool:
 
 
 def normalised(user_id: str) -> str:
-    """Normalises the spelling of a user id (NFC), so that what looks the same is the same."""
+    """Normalises a user id (NFC), so that different spellings of one name are one user."""
     return unicodedata.normalize("NFC", user_id)

@@ -1,7 +1,6 @@
-"""Requests as asks of the inventory, and their outcomes as responses.
+"""Converts requests into asks of the inventory, and their outcomes into responses.
 
-The servicers of all rooms book and cancel this way, so that requests of one batch are decided
-together.
+All servicers book and cancel through it, so requests of one batch share a transaction.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,17 +26,17 @@ class Decider(Protocol):
 
 
 def read_each(items: Iterable[ItemT], read: Callable[[ItemT], Ask]) -> list[Ask | Refusal]:
-    """Reads what each item asks for. A refusal that `read` raises takes the item's place."""
+    """Converts each item into an ask, or into the refusal that `read` raises."""
     return [_read(item, read) for item in items]
 
 
 async def answer(
     decider: Decider, asks: Sequence[Ask | Refusal], response: type[Message], *, skip_busy: bool
 ) -> list[Message | bytes | Refusal]:
-    """Decides asks together, and returns for each a response or why it was refused.
+    """Decides asks together; returns a response or a refusal for each.
 
-    What is refused already is not decided. `response` has a field `replayed`, which is set in the
-    stored answer to an idempotency key.
+    Refusals in `asks` are returned as they are. `response` has a field `replayed`, which is set in
+    a stored response.
     """
     admitted = [ask for ask in asks if isinstance(ask, Ask)]
     outcomes = iter(await decider.decide(admitted, skip_busy=skip_busy))
@@ -49,10 +48,10 @@ async def answer(
 def idempotency_key(
     viewer: Viewer, operation: str, request_id: str, *content: object
 ) -> Key | None:
-    """Returns the key that the answer to a request is stored with; None without a request id.
+    """Returns the key under which a response is stored; None without a request id.
 
-    The same key with other `content` is refused. Answers are kept for 24 hours with the operation
-    and a digest of the content, so neither may change from one release to the next.
+    Reusing a key with other `content` is refused. Responses are kept for 24 hours with the
+    operation and a digest of the content, so neither may change from one release to the next.
     """
     if not request_id:
         return None
@@ -60,7 +59,7 @@ def idempotency_key(
 
 
 def expect(outcome: Outcome, expected: type[OutcomeT]) -> OutcomeT:
-    """Returns an outcome of the expected type; raises it if it is a refusal."""
+    """Returns the outcome if it has the expected type; raises it if it is a refusal."""
     if isinstance(outcome, expected):
         return outcome
     if isinstance(outcome, Refusal):
@@ -79,7 +78,7 @@ def _response(ask: Ask, outcome: Outcome, response: type[Message]) -> Message | 
     if isinstance(outcome, Refusal):
         return outcome
     if isinstance(outcome, Replayed):
-        # Serialized messages that follow each other are parsed as one.
+        # Protobuf merges concatenated messages, so this sets the field `replayed`.
         return outcome.response + _replayed(response)
     if ask.answer is None:
         raise TypeError(f"{ask.command} was asked without a way to answer it")
@@ -87,7 +86,7 @@ def _response(ask: Ask, outcome: Outcome, response: type[Message]) -> Message | 
 
 
 def _replayed(response: Callable[[], Any]) -> bytes:
-    """Serializes a response that says nothing but that it is repeated."""
+    """Serializes a response that has only the field `replayed`."""
     repeated = response()
     repeated.replayed = True
     serialized: bytes = repeated.SerializeToString()

@@ -36,7 +36,7 @@ from services.kit.rpc.errors import Refusal, Violation
 
 
 class Contradiction(Exception):  # noqa: N818 - it names what was found
-    """What is stored of an event contradicts itself, so nothing can be decided."""
+    """The stored rows of an event contradict each other, so nothing can be decided."""
 
 
 class EventNotFound(Refusal):
@@ -121,11 +121,11 @@ class ReservationNotFound(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """Why seats cannot be had, and which could be had instead.
+    """Why seats cannot be had, and alternatives.
 
-    `reasons` has `held`, `sold`, `blocked` or `orphan` for each seat that was asked for in vain,
-    `orphans` the seats that would be left alone, `left` the number of free seats. `alternatives`
-    are the best free seats, `groups` all that are worth a look.
+    `reasons` has `held`, `sold`, `blocked` or `orphan` for each refused seat, `orphans` the single
+    seats that would be left, `left` the number of free seats. `alternatives` are the best free
+    seats, `groups` further groups.
     """
 
     reasons: Mapping[int, str] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class Shortage:
 class SeatsUnavailable(Refusal):
     """Some of the seats are held, sold or blocked, or a single seat would be left alone.
 
-    `plan` and `prices` are those of the event: its seats are written with them.
+    The refusal describes its seats with the event's `plan` and `prices`.
     """
 
     code = grpc.StatusCode.FAILED_PRECONDITION

@@ -1,4 +1,4 @@
-"""Metrics of bookings: time under locks, distance from the catalogue, readers of changes."""
+"""Metrics of bookings: time under locks, the lag behind the catalogue, readers of changes."""
 
 from prometheus_client import Gauge, Histogram
 

@@ -28,10 +28,10 @@ class Settings(settings.ServiceSettings):
     """How long an offer of seats to somebody from the waiting list can be accepted."""
 
     hold_seconds: int = Field(default=600, ge=1)
-    """How long seats are held that a user has chosen."""
+    """How long a hold of chosen seats lasts."""
 
     extended_hold_seconds: int = Field(default=1_800, ge=1)
-    """How long after it was made a hold ends for which a payment has begun."""
+    """How long after it was made a hold ends if its payment has begun."""
 
     held_seats: int = Field(default=10, ge=1)
     """How many seats of an event a user can hold at a time."""

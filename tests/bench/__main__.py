@@ -20,8 +20,10 @@ from tests.bench import (
     promotion,
     references,
     rush,
+    seat_cases,
 )
-from tests.bench.cases import Case, cases
+from tests.bench.case import Case
+from tests.bench.cases import cases
 from tests.bench.figures import Figures
 from tests.bench.system import System, running_system
 from tests.bench.wrk import has_wrk
@@ -44,7 +46,20 @@ RATIOS = (
     ("MIXED", "HOT", " (goal 0.8)"),
     ("BOOK, sold out", "HOT", " (goal 0.8)"),
     ("BOOK, 100,000 waiting", "BOOK, sold out", ""),
+    ("SEATS-HOT", "HOT", " (goal 0.75)"),
+    ("SEATS-SPREAD", "SPREAD", " (goal 0.75)"),
+    ("SEATS-CONTENDED", "HOT", " (goal 1.0)"),
+    ("SEATS-CONTENDED, alternatives", "HOT", " (goal 0.6)"),
+    ("BEST of 500", "HOT", " (goal 0.75)"),
+    ("BEST of 40,000", "HOT", " (goal 0.55)"),
+    ("MAP, 304", "READ", " (goal 0.9)"),
+    ("MAP, 200 free", "READ", " (goal 0.5)"),
+    ("MAP, 40,000 sparse", "READ", " (goal 0.25)"),
+    ("END", "SEATS-HOT", " (goal 0.4)"),
 )
+# Holds end after a second in the system of END, and never while another one is measured.
+SHORT_HOLDS = {"BOOKINGS_HOLD_SECONDS": "1"}
+LONG_HOLDS = {"BOOKINGS_HOLD_SECONDS": "86400"}
 
 Rounds = Mapping[str, list[Figures]]
 
@@ -59,7 +74,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if not has_wrk():
         _log("There is no wrk (Debian package wrk): the load comes from Python, and takes more.")
-    with running_system() as system:
+    with running_system(**LONG_HOLDS) as system:
         return Bench(system, arguments).run()
 
 
@@ -76,51 +91,63 @@ class Bench:
             self._folder = Path(tempfile.mkdtemp(prefix="boxoffice-profiles-"))
         self._memory: list[Mapping[str, float]] = []
         self._requests = 0
+        self._drifting = 0
 
     def run(self) -> int:
         """Measures and prints everything; returns the exit status."""
         reference = self._measure_references()
-        chosen = [case for case in cases(self._system) if self._is_chosen(case.name)]
+        seconds = WARM_UP_SECONDS + self._seconds
+        possible = [*cases(self._system), *seat_cases.cases(self._system, seconds)]
+        rounds = self._measure_in_turn([case for case in possible if self._is_chosen(case.name)])
+        if self._is_chosen("END"):
+            with running_system(**SHORT_HOLDS) as other:
+                rounds |= self._measure_in_turn([seat_cases.ending(other, seconds)])
+                self._drifting += database.drift(other.owner_dsn)
+        print(figures.header())
+        for name, measured in rounds.items():
+            print(figures.row(name, measured), flush=True)
+        _print_ratios(rounds, reference)
+        self._print_extras(rounds)
+        return self._check_database()
+
+    def _measure_in_turn(self, chosen: Sequence[Case]) -> dict[str, list[Figures]]:
         rounds: dict[str, list[Figures]] = {case.name: [] for case in chosen}
         for number in range(self._rounds):
             for case in chosen:
                 rounds[case.name].append(self._measure(case))
                 _log(f"round {number + 1}, {case.name}: {rounds[case.name][-1].rate:.0f}/s")
-        print(figures.header())
-        for case in chosen:
-            print(figures.row(case.name, case.goal, rounds[case.name]), flush=True)
-        _print_ratios(rounds, reference)
-        self._print_extras(rounds)
-        return self._check_database()
+        return rounds
 
     def _is_chosen(self, name: str) -> bool:
         return not self._only or name in self._only
 
     def _measure(self, case: Case) -> Figures:
+        system = case.system
         case.prepare()
         case.drive(WARM_UP_SECONDS)
         if not self._memory:
             self._memory.append(self._system.memory_mb())
-        before, earlier = self._system.cpu_seconds(), self._system.metrics()
-        with self._profiled(case.name):
+        before, earlier = system.cpu_seconds(), system.metrics()
+        with self._profiled(case):
             load = case.drive(self._seconds)
-        used = {name: cpu - before[name] for name, cpu in self._system.cpu_seconds().items()}
+        used = {name: cpu - before[name] for name, cpu in system.cpu_seconds().items()}
         self._memory.append(self._system.memory_mb())
         self._requests += load.requests
         return Figures(
+            case.goal,
             case.counted(load) / load.seconds,
             load.p50,
             load.p99,
             load.failed,
             {name: 1e6 * cpu / load.requests for name, cpu in used.items()},
-            batches.between(earlier, self._system.metrics()),
+            batches.between(earlier, system.metrics()),
             case.note,
         )
 
-    def _profiled(self, name: str) -> contextlib.AbstractContextManager[None]:
+    def _profiled(self, case: Case) -> contextlib.AbstractContextManager[None]:
         if self._folder is None:
             return contextlib.nullcontext()
-        return profiles.profiled(self._system, name, self._folder, self._seconds)
+        return profiles.profiled(case.system, case.name, self._folder, self._seconds)
 
     def _measure_references(self) -> dict[str, float]:
         """Measures other ways to reserve on this machine, without HTTP and gRPC."""
@@ -152,9 +179,9 @@ class Bench:
             print(f"    {name:<10} first {first:.0f}, last {course[-1]}, most {max(course)}")
         if self._folder is not None:
             print(f"flame graphs are in {self._folder}")
-        found = database.drift(self._system.owner_dsn)
-        print(f"events whose counters, rows and ledger disagree: {found}")
-        return int(found > 0)
+        self._drifting += database.drift(self._system.owner_dsn)
+        print(f"events whose counters, rows, seats and ledger disagree: {self._drifting}")
+        return int(self._drifting > 0)
 
 
 def _rate(rounds: Sequence[Figures]) -> float:

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from tests.bench import closed_loop, database, tokens
+from tests.bench import database, tokens
+from tests.bench.case import Case, driven
 from tests.bench.database import ROOM
 from tests.bench.system import System
-from tests.bench.wrk import CONNECTIONS, Load, drive, has_wrk
+from tests.bench.wrk import Load
 from tests.e2e.raw_http import request, reservation, ticket
 
 EVENTS = 1_000
@@ -20,23 +20,6 @@ LAG = 256
 LISTS = ("/api/bookings", "/api/bookings/top-users", "/events")
 
 NewEvent = Callable[[], int]
-
-
-class Case(Protocol):
-    """A case to measure; `goal` is per second, and `note` is printed with the figures."""
-
-    name: str
-    goal: int
-    note: str
-
-    def prepare(self) -> None:
-        """Prepares a round."""
-
-    def drive(self, seconds: float) -> Load:
-        """Runs the load for a time."""
-
-    def counted(self, load: Load) -> int:
-        """Returns the number of responses that count."""
 
 
 @dataclass(slots=True)
@@ -80,7 +63,7 @@ class Reserving:
             file.writelines(f"{token}\n" for token in self.tokens)
             file.flush()
             variables["TOKENS"] = file.name
-            return _drive(self.system, write, seconds, script="reserve.lua", variables=variables)
+            return driven(self.system, write, seconds, script="reserve.lua", variables=variables)
 
     def counted(self, load: Load) -> int:
         """See Case."""
@@ -106,7 +89,7 @@ class Waiting:
     def drive(self, seconds: float) -> Load:
         """See Case."""
         run = str(time.time_ns())
-        return _drive(
+        return driven(
             self.system,
             lambda number: ticket(self.key, f"{run}-{number}"),
             seconds,
@@ -147,7 +130,7 @@ class Mixed:
             "LAG": str(LAG),
         }
         write = mixed(self.first, self.key, self.mix, run)
-        return _drive(self.system, write, seconds, script="mixed.lua", variables=variables)
+        return driven(self.system, write, seconds, script="mixed.lua", variables=variables)
 
     def counted(self, load: Load) -> int:
         """See Case."""
@@ -172,7 +155,7 @@ class BesideLists:
         """See Case."""
         with ThreadPoolExecutor(1) as executor:
             reading = executor.submit(
-                _drive, self.system, _list, seconds, connections=1, script="lists.lua"
+                driven, self.system, _list, seconds, connections=1, script="lists.lua"
             )
             load = self.beside.drive(seconds)
             lists = reading.result()
@@ -200,7 +183,7 @@ class Reading:
 
     def drive(self, seconds: float) -> Load:
         """See Case."""
-        return _drive(self.system, lambda _: request("GET", self.path), seconds, path=self.path)
+        return driven(self.system, lambda _: request("GET", self.path), seconds, path=self.path)
 
     def counted(self, load: Load) -> int:
         """See Case."""
@@ -257,18 +240,3 @@ def mixed(first: int, key: str, mix: str, run: str) -> Callable[[int], bytes]:
 
 def _list(number: int) -> bytes:
     return request("GET", LISTS[number % len(LISTS)])
-
-
-def _drive(
-    system: System,
-    write: Callable[[int], bytes],
-    seconds: float,
-    *,
-    path: str = "",
-    connections: int = CONNECTIONS,
-    **wrk: Any,
-) -> Load:
-    """Runs the load with wrk, or without wrk with the same requests from Python."""
-    if has_wrk():
-        return drive(system.url + path, seconds=seconds, connections=connections, **wrk)
-    return closed_loop.drive(system.port, write, seconds=seconds, connections=connections)

@@ -65,8 +65,9 @@ _DRIFT = """
     JOIN (
         SELECT event_id, sum(seats) AS seats, count(*) AS revs FROM ledger GROUP BY event_id
     ) AS entries USING (event_id)
-    WHERE (sold + held, sold + held, waiting, rev) IS DISTINCT FROM
-        (coalesce(live.seats, 0), entries.seats, coalesce(line.entries, 0), entries.revs)
+    WHERE (sold + held, sold + held + blocked, waiting, rev) IS DISTINCT FROM
+            (coalesce(live.seats, 0), entries.seats, coalesce(line.entries, 0), entries.revs)
+        OR (plan_id IS NOT NULL AND NOT seats_agree(event_id))
 """
 
 
@@ -107,8 +108,16 @@ def booked(owner_dsn: str, event_id: int) -> int:
     return int(found)
 
 
+def ended_holds(owner_dsn: str) -> int:
+    """Counts the bookings whose holds have ended."""
+    with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
+        count = "SELECT count(*) FROM bookings WHERE status = 'EXPIRED'"
+        [(found,)] = connection.execute(count).fetchall()
+    return int(found)
+
+
 def drift(owner_dsn: str) -> int:
-    """Counts the events whose counters, rows and ledger disagree."""
+    """Counts the events whose counters, rows, seats and ledger disagree."""
     with psycopg.connect(owner_dsn, options="-c search_path=bookings") as connection:
         [(found,)] = connection.execute(_DRIFT).fetchall()
     return int(found)

@@ -7,16 +7,17 @@ from statistics import median
 from tests.bench.batches import Batches
 
 COLUMNS = ("/s", "goal", "p50 ms", "p99 ms", "failed", "CPU µs")
-NAME_WIDTH, WIDTH = 22, 9
+NAME_WIDTH, WIDTH = 30, 9
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """A round: counted responses per second, milliseconds, and failed requests.
 
-    `cpu_us` is the processor time of each process per request.
+    `goal` is the rate that should be, and `cpu_us` the processor time of each process per request.
     """
 
+    goal: int
     rate: float
     p50: float
     p99: float
@@ -31,12 +32,12 @@ def header() -> str:
     return f"{'case':<{NAME_WIDTH}}" + "".join(f"{n:>{WIDTH}}" for n in COLUMNS) + "  by process"
 
 
-def row(name: str, goal: int, rounds: Sequence[Figures]) -> str:
+def row(name: str, rounds: Sequence[Figures]) -> str:
     """Returns the medians of some rounds, and below them the further figures."""
     cpu = {p: round(median(r.cpu_us[p] for r in rounds)) for p in rounds[0].cpu_us}
     numbers = (
         f"{median(r.rate for r in rounds):.0f}",
-        f"{goal or ''}",
+        f"{rounds[0].goal or ''}",
         f"{median(r.p50 for r in rounds):.1f}",
         f"{median(r.p99 for r in rounds):.1f}",
         f"{sum(r.failed for r in rounds)}",

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from deploy.local.postgres.server import EmbeddedPostgres
+from deploy.local.samples.cinema import DAYS, SHOWS
 from tests.e2e.system import free_ports
 
 DATABASE = "boxoffice"
@@ -24,7 +25,7 @@ PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT", "MAILBOX_PORT"
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.1
-SAMPLES = 3
+SAMPLES = DAYS * len(SHOWS)
 POSTGRES, RUNNER = "postgres", "run"
 
 
@@ -95,12 +96,12 @@ class System:
 
 
 @contextlib.contextmanager
-def running_system() -> Iterator[System]:
+def running_system(**settings: str) -> Iterator[System]:
     """Runs Boxoffice while the block runs; removes everything afterwards."""
     with tempfile.TemporaryDirectory(prefix="boxoffice-bench-", dir="/var/tmp") as name:
         Path(name).chmod(0o711)
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-        settings = {setting: str(port) for setting, port in ports.items()}
+        settings |= {setting: str(port) for setting, port in ports.items()}
         with _running("deploy.local", settings | {"BOXOFFICE_DATA_DIRECTORY": name}) as runner:
             _wait_until_ready(f"http://127.0.0.1:{ports['PORT']}")
             processes = _processes(psutil.Process(runner.pid))
@@ -127,7 +128,7 @@ def _wait_until_ready(url: str) -> None:
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             ready = httpx.get(f"{url}/ready").is_success
-            if ready and len(httpx.get(f"{url}/events").json()) >= SAMPLES:
+            if ready and len(httpx.get(f"{url}/api/screenings").json()) >= SAMPLES:
                 return
         time.sleep(POLL_SECONDS)  # the condition is in other processes, which set no event
     raise TimeoutError("Boxoffice did not start")

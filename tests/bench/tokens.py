@@ -1,21 +1,12 @@
 """Access tokens as accounts issues them, for callers that act for any user."""
 
 import asyncio
-from dataclasses import dataclass
 
+from deploy.local.samples.admin import Admin
 from services.accounts.credentials.signing_keys import SigningKeys
 from services.accounts.credentials.tokens import Tokens
 from services.accounts.identifiers import account_id
 from services.kit.database.postgres import open_pool
-
-
-@dataclass(frozen=True, slots=True)
-class Admin:
-    """The subject of a token; no such account has to exist."""
-
-    id: str
-    role: str = "ADMIN"
-    generation: int = 1
 
 
 def issue(dsn: str, count: int) -> list[str]:

@@ -166,6 +166,16 @@ class AuthorisationData:
         """Holds a seat without a token, at an event of the owner; returns the reservation's id."""
         return self.new_reservation("open", "guest")
 
+    def screening_fields(self) -> dict[str, Any]:
+        """Creates a movie and a room; returns what to show where."""
+        made = {"movie_id": self.movie(), "room_id": self.room()["id"]}
+        return {**made, "starts_at": "2030-05-01T18:00:00Z"}
+
+    def screening(self, **fields: Any) -> int:
+        """Creates a screening; returns its id."""
+        body = self.screening_fields() | fields
+        return int(self._post("admin", "/api/screenings", body)["id"])
+
     def initialized(self) -> dict[str, Any]:
         """Creates an event of the owner by a key; returns the same request once more."""
         key = new_user()

@@ -97,6 +97,18 @@ REQUESTS: Mapping[str, Request] = {
         "update_mask": "name",
     },
     "TheatersService.RenderSeatPlan": lambda s, a: {"plan_id": s.room()["plan_id"]},
+    "ScreeningsService.CreateScreening": lambda s, a: {"screening": s.screening_fields()},
+    "ScreeningsService.GetScreening": lambda s, a: {"screening_id": s.screening()},
+    "ScreeningsService.GetScreening of a draft": lambda s, a: {
+        "screening_id": s.screening(status="DRAFT")
+    },
+    "ScreeningsService.ListScreenings": lambda s, a: {},
+    "ScreeningsService.UpdateScreening": lambda s, a: {
+        "screening_id": s.screening(),
+        "screening": {"price": {"amount_minor": 900, "currency": "EUR"}},
+        "update_mask": "price",
+    },
+    "ScreeningsService.DeleteScreening": lambda s, a: {"screening_id": s.screening()},
     "CatalogueService.GetEventState": lambda s, a: {"event_id": s.draft},
     "CatalogueService.ListChanges": lambda s, a: {},
     "CatalogueService.ListEventStates": lambda s, a: {},

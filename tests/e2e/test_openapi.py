@@ -22,20 +22,20 @@ NO_TIMES = ("be a time in the years 1 to 9999", "have a time of day from 00:00:0
 TIMES = ("starts_at", "sales_open_at", "sales_close_at")
 BY_STATE = {"idempotency_key_reused", "invalid_code", "invalid_page_token", "version_mismatch"}
 BY_VALUE = {
+    ("", "one of seat_ids, best must be set"),
+    ("", "only one of seat_ids, best can be set"),
     *((name, f"must {rule}") for name in TIMES for rule in NO_TIMES),
+    ("best.accessible", "must not be more than `count`"),
     ("date", "must be a day that the calendar has"),
-    ("event_id", "must be an integer"),  # 1.0 is one to JSON Schema
     ("key", "cannot change"),
     ("page_token", "cannot be given beside `page` or `limit`"),
-    ("price.amount_minor", "must be an integer"),
-    ("seat_count", "must be an integer"),
     ("sales_close_at", "must be after sales_open_at"),
     ("status", "must not be null"),  # in updates, where all else may be cleared
     ("time_zone", "must be the name of an IANA time zone, like Europe/Berlin"),
-    ("total_seats", "must be an integer"),
-    ("total_tickets", "must be an integer"),
     ("user_id", "value is required"),  # for callers without a token
 }
+
+ANYWHERE = {"must be an integer"}  # 1.0 is one to JSON Schema
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
@@ -82,4 +82,4 @@ def is_beyond_schemas(response: Response) -> bool:
     if body["error"] in BY_STATE:
         return True
     details = {(detail["path"], detail["message"]) for detail in body.get("details", ())}
-    return bool(details) and details <= BY_VALUE
+    return bool(details) and {one for one in details if one[1] not in ANYWHERE} <= BY_VALUE

@@ -111,6 +111,26 @@ def test_other_seats_are_another_plan(
     assert len(kept["seats"]) == 1
 
 
+def test_large_rooms_are_described_seat_by_seat_or_in_rows(
+    admin: httpx.Client, client: httpx.Client, theater: dict[str, Any]
+) -> None:
+    """A limit of bodies or messages on the way could keep a room out that the contract admits."""
+    seats = [
+        {"section": "Stalls", "row": f"{row}", "number": number, "type": "REGULAR", "x": 100_000}
+        for row in range(100)
+        for number in range(50)
+    ]
+    room = create(admin, theater, seats=seats, rows=[], areas=[]).json()
+    assert room["capacity"] == len(room["seats"]) == 5_000
+    rows = [{"row": f"{row}", "seats": 1_000} for row in range(100)]
+    path = f"/api/rooms/{room['id']}"
+    changed = admin.put(f"{path}/seats", json={"rows": rows}).json()
+    assert changed["capacity"] == len(changed["seats"]) == 100_000
+    assert client.get(path).json() == changed
+    more = [*seats, {"row": "Z", "number": 1}]
+    assert named(admin.put(f"{path}/seats", json={"seats": more})) == {"seats"}
+
+
 def test_what_is_wrong_with_a_room_is_named(admin: httpx.Client, theater: dict[str, Any]) -> None:
     """An admin could not find the seat among hundreds."""
     seats = [{"row": "A", "number": 1}, {"row": "B", "number": 1}, {"row": "A", "number": 2}]

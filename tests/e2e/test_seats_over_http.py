@@ -243,3 +243,19 @@ def test_blocked_seats_are_had_by_nobody(client: httpx.Client, cinema: Cinema) -
     assert refusal(refused) == (409, "seats_unavailable")
     assert client.put(path, json={"seat_ids": []}, headers=cinema.headers).status_code == 200
     assert hold(client, screening, 1, 3).status_code == 201
+
+
+def test_all_seats_of_a_large_room_are_blocked_and_shown(
+    client: httpx.Client, cinema: Cinema
+) -> None:
+    """A room that is larger than a body or a message may be could not be served."""
+    rows = [{"row": f"{row}", "seats": 200} for row in range(150)]
+    screening = cinema.screening(rows)
+    path = f"/api/screenings/{screening}/blocked-seats"
+    body = {"seat_ids": list(range(1, 30_001))}
+    blocked = client.put(path, json=body, headers=cinema.headers)
+    assert (blocked.status_code, blocked.json()) == (200, body)
+    plain = {"Accept-Encoding": "identity"}
+    shown = client.get(f"/api/screenings/{screening}/seats", headers=plain)
+    assert {seat["status"] for seat in shown.json()["seats"]} == {"BLOCKED"}
+    assert seats(client, screening, sparse="true")["blocked"] == body["seat_ids"]

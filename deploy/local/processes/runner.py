@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 from collections.abc import Coroutine, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from deploy.local.mailbox.smtp_server import open_mailbox
 from deploy.local.processes.child_process import Child
 from deploy.local.processes.file_watcher import wait_for_change
 from deploy.local.processes.readiness import wait_until_ready
-from deploy.local.sample_events import seed
+from deploy.local.samples.client import Client
+from deploy.local.samples.loading import Samples, load
 from deploy.local.settings import PROJECT, RunSettings
 
 GATEWAY = "gateway"
@@ -144,13 +146,16 @@ class Runner:
         await self._stopped.wait()
 
     async def _welcome(self) -> str:
-        """Loads sample data where that needs no token, and returns the banner."""
-        event_id = None
-        if self._settings.open_access:
-            event_id = await asyncio.to_thread(seed, self._settings.gateway_url)
+        """Loads sample data where that needs no account, and returns the banner."""
+        samples = await self._load_samples() if self._settings.open_access else Samples()
         embedded = self._database.server is not None
         where = self._settings.data_directory if embedded else "in a PostgreSQL of your own"
-        return banner(self._settings, event_id or 1, str(where))
+        return banner(self._settings, samples, str(where))
+
+    async def _load_samples(self) -> Samples:
+        url, authorization = self._settings.gateway_url, await self._database.admin_authorization()
+        admin, anybody = Client(url, authorization), Client(url)
+        return await asyncio.to_thread(load, admin, anybody, datetime.now(UTC))
 
     async def _database_ended(self) -> None:
         server = self._database.server

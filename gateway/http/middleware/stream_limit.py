@@ -28,8 +28,8 @@ class StreamLimit:
         self, addresses: ClientAddresses, *, max_streams: int, address_streams: int
     ) -> None:
         self._addresses = addresses
-        self._max_streams = max_streams
-        self._address_streams = address_streams
+        self.max_streams = max_streams
+        self.address_streams = address_streams
         self._count = 0
         self._by_address: Counter[str] = Counter()
 
@@ -52,15 +52,15 @@ class StreamLimit:
 
     def _acquire(self, address: str) -> None:
         """Counts a stream. Raises Unavailable, or RateLimited if its address has too many."""
-        if self._by_address[address] >= self._address_streams:
+        if self._by_address[address] >= self.address_streams:
             metrics.LIMITED.labels(QUOTA).inc()
             raise RateLimited(
                 QUOTA,
-                requests=self._address_streams,
+                requests=self.address_streams,
                 seconds=RETRY_SECONDS,
                 wait_seconds=RETRY_SECONDS,
             )
-        if self._count >= self._max_streams:
+        if self._count >= self.max_streams:
             raise Unavailable
         self._count += 1
         self._by_address[address] += 1

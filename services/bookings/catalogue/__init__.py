@@ -1,5 +1,5 @@
-"""The catalogue of events, as bookings knows it.
+"""The copy of the catalogue that bookings keeps.
 
-Follows its changes, compares it with the inventory, and reads events that are not known here yet.
+Follows the changes of the catalogue, compares it with the inventory, and reads unknown events.
 Finds events by key and counts their free seats for all rooms. Has the servicer of InventoryService.
 """

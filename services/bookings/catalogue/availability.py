@@ -1,4 +1,4 @@
-"""The free seats of events, as far as a viewer may know of the events."""
+"""Counts the free seats of the events that a viewer may see."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,7 +10,7 @@ from services.kit.rpc.errors import Refusal, Unavailable
 
 
 class Availability:
-    """Counts seats. Asks the catalogue about events that are not known here yet."""
+    """Counts free seats; reads unknown events from the catalogue first."""
 
     def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
         self._inventory = inventory
@@ -27,12 +27,12 @@ class Availability:
         return seats
 
     async def count(self, event_ids: Collection[int], viewer: Viewer) -> dict[int, Seats | Refusal]:
-        """Counts the seats of each event for one viewer, or returns what `get` would raise."""
+        """Counts the seats of each event for one viewer; returns refusals in place of raising."""
         asked = [(event_id, viewer) for event_id in event_ids]
         return dict(zip(event_ids, await self.count_each(asked), strict=True))
 
     async def count_each(self, asked: Sequence[tuple[int, Viewer]]) -> list[Seats | Refusal]:
-        """Counts the seats for each pair of an event and a viewer, in one snapshot if possible."""
+        """Counts the seats for each pair of event and viewer, in one snapshot if possible."""
         event_ids = {event_id for event_id, _ in asked}
         known = await self._inventory.count_seats(event_ids)
         unknown = event_ids - known.keys()

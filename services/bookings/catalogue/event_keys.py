@@ -1,4 +1,4 @@
-"""Events by their keys, the names that clients give them."""
+"""Finds events by their keys, which clients choose."""
 
 import time
 from collections.abc import Callable, Collection
@@ -16,11 +16,11 @@ KEPT_SECONDS = 1
 
 
 class EventKeys:
-    """Finds events by their keys. Asks the catalogue about those that are not known here yet.
+    """Finds events by key; reads unknown ones from the catalogue.
 
-    Found events are kept in memory for a second, `timer` being the clock: the key of an event
-    changes only when a catalogue is restored from a backup. So requests for a hot event wait for
-    no query, and all requests of a batch share a transaction.
+    Found events are cached for a second, as measured by `timer`: the key of an event changes only
+    when a catalogue is restored from a backup. So requests for a popular event wait for no query,
+    and all requests of a batch share a transaction.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class EventKeys:
         self._kept: TTLCache[str, int] = TTLCache(KEPT, KEPT_SECONDS, timer)
 
     async def find_all(self, keys: Collection[str]) -> dict[str, int | Refusal]:
-        """Returns the number of each key's event, or what `find` would raise."""
+        """Returns the number of each key's event; returns refusals in place of raising."""
         found: dict[str, int | Refusal] = {**await self._known(keys)}
         unknown = {key for key in keys if key not in found}
         if unknown:

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FeedPage:
-    """A page of the feed: changes, the position after them, and the time of the first."""
+    """A page of the feed: changes, the position after them, and the time of the first one."""
 
     states: Sequence[EventState]
     position: FeedPosition
@@ -44,7 +44,7 @@ class FeedPage:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of the states of all events, and the position in the feed at which they were true."""
+    """A page of the states of all events, with the position in the feed at which it was read."""
 
     states: Sequence[EventState]
     position: FeedPosition
@@ -80,7 +80,7 @@ class Follower:
         return found
 
     async def expect(self, epoch: str) -> None:
-        """Raises Unavailable for an epoch that is not followed yet."""
+        """Raises Unavailable if the epoch is not the one that is followed."""
         followed = (await self.position()).epoch
         if followed not in ("", epoch):
             raise Unavailable
@@ -118,7 +118,7 @@ class Follower:
         failpoint("bookings.follow.committed")
 
     async def _start_over(self, left: FeedPosition) -> None:
-        """Applies the states of all events. May fail at any point: the next try starts again."""
+        """Applies the states of all events. If this fails, the next call starts again."""
         log.warning("catalogue is listed anew")
         position = await self._apply_listing(left)
         failpoint("bookings.follow.listed")
@@ -136,7 +136,7 @@ class Follower:
             if {listing.position.epoch, *(state.epoch for state in listing.states)} != {
                 start.epoch
             }:
-                # Another epoch has begun: list again.
+                # Another epoch has begun during the listing: list again.
                 start, after = None, 0
                 continue
             await self._inventory.apply_all(listing.states, begins_epoch=True, position=left)
@@ -162,7 +162,7 @@ class Follower:
     async def _move(self, left: FeedPosition, position: FeedPosition) -> None:
         """Moves the position in the feed.
 
-        Raises Overtaken if another replica has moved it first, and may have followed further.
+        Raises Overtaken if another replica has moved it meanwhile.
         """
         values = asdict(position) | {"left_epoch": left.epoch, "left_sequence": left.sequence}
         async with self._pool.connection() as connection:
@@ -172,7 +172,7 @@ class Follower:
 
 
 def _latest(states: Sequence[EventState]) -> list[EventState]:
-    """Keeps the last state of each event."""
+    """Keeps the latest state of each event."""
     latest = {state.event_id: state for state in states}
     return list(latest.values())
 

@@ -1,4 +1,4 @@
-"""Protobuf messages of the catalogue: states of events, the feed, and verdicts."""
+"""Converts protobuf messages of the catalogue: states of events, the feed and verdicts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +15,7 @@ from services.kit.rpc.timestamps import moment
 
 
 def event_state(state: catalogue_pb2.EventState) -> EventState:
-    """Reads a state of an event; a status that is not known counts as closed for sale."""
+    """Reads a state of an event; an unknown status counts as closed for sale."""
     known = events_pb2.EventStatus.values()
     status = state.status if state.status in known else events_pb2.EVENT_STATUS_COMPLETED
     price = _price(state)
@@ -64,7 +64,7 @@ def listing(response: catalogue_pb2.ListEventStatesResponse) -> Listing:
 
 
 def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
-    """Writes what became of a state."""
+    """Writes the verdict on a state."""
     return inventory_pb2.ApplyEventResponse(
         verdict=inventory_pb2.Verdict.Value(f"VERDICT_{judgement.verdict}"),
         reason=judgement.refusal,
@@ -74,7 +74,7 @@ def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
 
 
 def seat_plan(serialized: bytes) -> Plan:
-    """Reads a plan as events serialized it."""
+    """Parses a plan that events has serialized."""
     plan = seat_plans_pb2.SeatPlan.FromString(serialized)
     areas = [Area(area.section, area.places, area.type) for area in plan.areas]
     focal_point = plan.focal_point.x, plan.focal_point.y
@@ -82,7 +82,7 @@ def seat_plan(serialized: bytes) -> Plan:
 
 
 def _price(state: catalogue_pb2.EventState) -> money_pb2.Money | None:
-    """Returns the price of a seat; zero where only seats of certain types have one."""
+    """Returns the price of a seat; zero if only some types of seats have a price."""
     if state.HasField("price"):
         return state.price
     for price in state.seat_type_prices.values():
@@ -91,7 +91,7 @@ def _price(state: catalogue_pb2.EventState) -> money_pb2.Money | None:
 
 
 def _row(row: seat_plans_pb2.SeatRow) -> Row:
-    """Reads a row; its indices count from 1 in the message."""
+    """Reads a row; indices in the message count from 1."""
     numbers = list(row.numbers)
     return Row(
         row.section,

@@ -1,4 +1,4 @@
-"""The seat plans of rooms. A plan never changes, so it is fetched once and kept for ever."""
+"""Seat plans of rooms. A plan never changes, so it is fetched once and kept for ever."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,16 +12,16 @@ from services.kit.database.postgres import Pool
 
 SQL = queries.load(__file__)
 GROUP_SIZES = range(1, 11)
-"""Sizes of groups for which a plan is prepared; larger ones are rare."""
+"""Group sizes for which a plan is prepared; larger groups are rare."""
 
 Fetch = Callable[[int], Awaitable[bytes]]
 
 
 class Plans:
-    """Keeps plans in memory and in the database, and fetches those that are not there yet.
+    """Keeps plans in memory and in the database; fetches missing ones.
 
-    `fetch` gets a plan from events, serialized; it raises a Refusal if events does not have the
-    plan or gives no answer.
+    `fetch` gets a serialized plan from events; it raises a Refusal if events does not have the plan
+    or does not answer.
     """
 
     def __init__(self, pool: Pool, fetch: Fetch) -> None:
@@ -31,11 +31,11 @@ class Plans:
         self._find_once = SingleFlight(self._find)
 
     def loaded(self, plan_id: int) -> Plan | None:
-        """Returns a plan that is in memory."""
+        """Returns a plan if it is in memory."""
         return self._loaded.get(plan_id)
 
     async def load(self, plan_id: int) -> Plan:
-        """Returns a plan, loaded before if need be; raises what `fetch` raises, or psycopg.Error.
+        """Returns a plan, loading it first if needed; raises psycopg.Error and what `fetch` raises.
 
         May take a second for a large plan. Do not call it within a transaction.
         """
@@ -63,7 +63,7 @@ class Plans:
 
 
 def _prepared(serialized: bytes) -> Plan:
-    """Reads a plan, and makes it compute what it keeps for choosing seats."""
+    """Parses a plan, and precomputes its data for choosing seats."""
     plan = messages.seat_plan(serialized)
     for size in GROUP_SIZES:
         for kind in plan.of_type:

@@ -1,4 +1,4 @@
-"""Reading events from the catalogue that are not known here yet."""
+"""Reads events that bookings does not know from the catalogue."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
@@ -24,7 +24,7 @@ class Catalogue:
     """Fetches the states of events and applies them to the inventory.
 
     `fetch` gets the state of an event by its number or key; it raises EventNotFound, or another
-    Refusal if the catalogue gives no answer. Absence is not cached, so an event that was just
+    Refusal if the catalogue does not answer. Absence is not cached, so an event that was just
     created is found.
     """
 
@@ -34,21 +34,21 @@ class Catalogue:
         self._apply = SingleFlight(self._fetch_and_apply)
 
     async def learn(self, events: Collection[NameT]) -> dict[NameT, Refusal]:
-        """Fetches events; returns a refusal for each that does not exist or cannot be fetched."""
+        """Fetches events; returns a refusal for each event that is missing or cannot be fetched."""
         learned = await asyncio.gather(*map(self._learn, events))
         return {event: refusal for event, refusal in zip(events, learned, strict=True) if refusal}
 
     async def _learn(self, event: Name) -> Refusal | None:
-        """Learns of an event, together with others who want to."""
+        """Fetches an event, together with other callers who need it."""
         joined = event in self._apply
         refusal = await self._outcome(event)
         if joined and isinstance(refusal, EventNotFound):
-            # The other one may have asked before the event was made; ask again.
+            # The shared fetch may have begun before the event was created: fetch again.
             return await self._outcome(event)
         return refusal
 
     async def _outcome(self, event: Name) -> Refusal | None:
-        """Fetches an event, or joins those who do; returns why it could not be learned."""
+        """Fetches an event, or joins a fetch under way; returns the refusal if that failed."""
         try:
             await self._apply(event)
         except EventNotFound as refusal:

@@ -1,7 +1,7 @@
-"""Looking for drift: events that differ from the catalogue, or whose counters are wrong.
+"""Looks for drift: events that differ from the catalogue, or whose counters are wrong.
 
-A state that has not arrived yet is applied. An event that drifts is logged, counted and frozen: it
-sells nothing until a person has looked at it. Nothing is corrected here.
+A missing state is applied. An event that drifts is logged, counted and frozen: it sells nothing
+until an operator has looked at it. Nothing is corrected here.
 """
 
 import time
@@ -20,7 +20,7 @@ from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
 AUDITS_AT_ONCE = 200
-# Counting an event with millions of bookings takes long, and nobody waits for it.
+# Counting an event with millions of bookings takes long, and no request waits for it.
 AUDIT_SECONDS = 60
 
 log = structlog.get_logger()
@@ -38,11 +38,11 @@ class StoredState:
     deleted: bool
 
     def lacks(self, state: EventState) -> bool:
-        """Returns whether a state has not arrived yet."""
+        """Returns whether the state is newer than the stored one."""
         return state.epoch == self.epoch and state.rev > self.catalogue_rev
 
     def differs(self, state: EventState) -> bool:
-        """Returns whether the catalogue has the same revision with another content."""
+        """Returns whether the catalogue has other content for the same revision."""
         return (state.epoch, state.rev) == (self.epoch, self.catalogue_rev) and (
             (state.capacity, state.status, state.deleted)
             != (self.capacity, self.status, self.deleted)
@@ -59,7 +59,7 @@ class Audit:
 
 
 class Reconciler:
-    """Compares the inventory with the catalogue, and its counters with its bookings."""
+    """Compares the inventory with the catalogue, and counters with bookings and ledger."""
 
     def __init__(self, pool: Pool, inventory: Inventory, follower: Follower, feed: Feed) -> None:
         self._pool = pool
@@ -68,7 +68,7 @@ class Reconciler:
         self._feed = feed
 
     async def reconcile(self) -> bool:
-        """Makes one full pass; returns False, since the next one can wait."""
+        """Makes one full pass; returns False, as the next pass is not due yet."""
         started = time.monotonic()
         try:
             metrics.DRIFT.labels("catalogue").set(await self._compare())
@@ -109,7 +109,7 @@ class Reconciler:
             return {state.event_id: state for state in await cursor.fetchall()}
 
     async def _audit(self) -> int:
-        """Audits all events that changed; returns how many have wrong counters."""
+        """Audits all changed events; returns how many have wrong counters."""
         after, wrong = 0, 0
         while audits := await self._audit_chunk(after):
             for audit in audits:
@@ -134,7 +134,7 @@ class Reconciler:
             return audits
 
     async def _freeze(self, event_id: int, why: str, state: EventState | None = None) -> None:
-        """Stops the sale of an event; with `state`, only while that is the latest one."""
+        """Stops the sale of an event; with `state`, only while that is the latest state."""
         newly = await self._inventory.freeze(
             event_id, why, epoch=state.epoch if state else None, rev=state.rev if state else None
         )

@@ -11,8 +11,8 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: audit
--- Compares counters, bookings, seats and ledger of the next events that changed since their last audit,
--- in one snapshot.
+-- Compares counters, bookings, seats and ledger in one snapshot, of the next events that have changed
+-- since their last audit.
 WITH due AS (
     SELECT inventory.*
     FROM inventory
@@ -72,7 +72,7 @@ CROSS JOIN LATERAL (
 ORDER BY due.event_id
 
 -- name: note_audits
--- Stores the revisions at which events were found to agree.
+-- Stores the revisions at which events passed the audit.
 INSERT INTO audits (event_id, rev)
 SELECT event_id, rev
 FROM unnest(%(event_ids)s::bigint[], %(revs)s::bigint[]) AS found (event_id, rev)

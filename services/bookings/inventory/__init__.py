@@ -1,9 +1,9 @@
-"""How an inventory changes: the database locks, loads and saves; Python decides.
+"""The core: decides every change of an inventory, and is its only writer.
 
-`lane` collects commands and runs one `transaction` for all that arrived while the last one was
-under way: `store` locks the events and loads what the `commands` need, `decide` decides, `store`
-saves the changes of each `stock`. Nothing else writes the inventory, the bookings, the waiting
-list, the ledger or the notices. Reading them for lists belongs to the modules beside this package.
+`lane` collects commands and runs one `transaction` for all commands that arrived during the
+previous one: `store` locks the events and loads what `needs` lists, `decide` applies the rules, and
+`saving` writes the changes of each `stock`. No other module writes the inventory, the bookings, the
+waiting list, the ledger or the notices. Queries for lists are in the other rooms.
 """
 
 from services.bookings.inventory.commands import EventState, FeedPosition, Judgement, Verdict

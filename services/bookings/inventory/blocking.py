@@ -1,4 +1,4 @@
-"""Blocking seats: an organizer keeps them from everybody."""
+"""Blocking seats: the organizer takes them off sale."""
 
 from services.bookings.errors import (
     EventNotBookable,
@@ -18,7 +18,7 @@ from services.bookings.seating.plan import map_of, seats_of
 
 
 def block_seats(stock: Stock, command: BlockSeats, context: Context) -> Outcome:
-    """Blocks the seats that are named and no others; those that come free are for who waits."""
+    """Blocks exactly the named seats. Seats that are unblocked go to the waiting list first."""
     plan = stock.plan
     if plan is None or is_hidden(stock, command.viewer):
         return ScreeningNotFound()
@@ -40,7 +40,7 @@ def block_seats(stock: Stock, command: BlockSeats, context: Context) -> Outcome:
 
 
 def unblock(stock: Stock, seat_ids: list[int]) -> None:
-    """Frees seats that are blocked."""
+    """Puts blocked seats on sale again."""
     if seat_ids:
         stock.record(Change(Kind.UNBLOCKED, blocked=-len(seat_ids), seat_ids=seat_ids))
         stock.state_changed = True

@@ -26,8 +26,8 @@ def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
 def withdraw(stock: Stock, command: Withdraw, context: Context) -> Outcome:
     """Cancels the user's last booking, declines their offer or takes them off the waiting list.
 
-    Unless the event says how many bookings a user may have, only exclusive bookings can be
-    cancelled like this: the others have a reference.
+    If the event has no rule on the number of bookings of a user, only exclusive bookings are
+    cancelled this way: all others are cancelled by their reference.
     """
     if is_hidden(stock, command.viewer):
         return EventNotFound()
@@ -53,7 +53,7 @@ def _own_booking(stock: Stock, user_id: str) -> Booking | None:
 
 
 def _was_there(stock: Stock, user_id: str) -> bool:
-    """Returns whether a user once had something that could have been cancelled."""
+    """Returns whether the user ever had a booking or an entry that could be cancelled this way."""
     past = stock.past_of(user_id)
     if past.entry or past.exclusive_booking:
         return True
@@ -61,7 +61,7 @@ def _was_there(stock: Stock, user_id: str) -> bool:
 
 
 def end(stock: Stock, booking: Booking, now: datetime) -> Booking:
-    """Frees the seats of a live booking; an offer that is declined ends its user's waiting."""
+    """Frees the seats of a live booking; a declined offer also ends the user's waiting."""
     cancelled = replace(booking, status="CANCELLED", cancelled_at=now, place=None)
     was_held = booking.status == "HELD"
     stock.record(

@@ -1,6 +1,6 @@
-"""What is decided about an inventory: a sequence of changes, each of a booking, an entry or seats.
+"""Changes: each decision is recorded as changes of a booking, an entry or seats.
 
-Counters, the ledger and all that is saved follow from them.
+Counters, ledger rows and all saved rows follow from the changes.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ LIVE = frozenset({"HELD", "CONFIRMED"})
 
 
 class Kind(StrEnum):
-    """What happened at a revision of an inventory, as the ledger names it."""
+    """The kind of a change, as the ledger stores it."""
 
     OPENED = "OPENED"
     RESIZED = "RESIZED"
@@ -38,8 +38,8 @@ class Kind(StrEnum):
 class Booking:
     """Seats of an event for a user. Money is minor units for all its seats.
 
-    `place` is the place in the waiting list that it was offered to, while the offer stands.
-    `seat_ids` are the assigned seats, in their order, of an event that has them.
+    An offer has the `place` of its user in the waiting list until it is accepted or ends.
+    `seat_ids` are the assigned seats in their order, if the event has assigned seats.
     """
 
     event_id: int
@@ -66,9 +66,10 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Somebody who waits; `position` counts from 1, and is as it was loaded or when they joined.
+    """An entry of the waiting list.
 
-    `blocked_since` is since when the entry is first and wants more seats than are free.
+    `position` counts from 1; it is the position at loading, or at joining. `blocked_since` is the
+    time since which the entry has been first and wanted more seats than are free.
     """
 
     event_id: int
@@ -81,11 +82,11 @@ class Entry:
 
 
 class Change(NamedTuple):
-    """One change of an inventory: what became of a booking or an entry, and by how much it counts.
+    """One change of an inventory: the booking or entry afterwards, and how counters change.
 
-    `booking` is as it is afterwards. `state` is that of the entry at `place` afterwards; `joined`
-    is the entry where it is new. `user_id` is whom the change is about. `seat_ids` are blocked or
-    unblocked; the seats of a booking are in the booking.
+    `state` is the new state of the entry at `place`; `joined` is the entry if it is new. `user_id`
+    is the user of the booking or entry. `seat_ids` are the seats that were blocked or unblocked;
+    assigned seats of a booking are in `booking`.
     """
 
     kind: Kind
@@ -103,7 +104,7 @@ class Change(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """A change and the revision that it made."""
+    """A change, the revision that it made, and the capacity at that revision."""
 
     rev: int
     change: Change

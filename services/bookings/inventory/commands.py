@@ -1,7 +1,7 @@
-"""What can be asked of an inventory, one dataclass for each, and what comes of it.
+"""The commands that an inventory accepts, and their outcomes; one dataclass for each.
 
-A command carries no idempotency key. `viewer` is the caller on whose behalf it is asked: a draft
-exists for its owner alone. Workers have no viewer, and own no event.
+Idempotency keys are not part of a command, see `Ask`. `viewer` is the caller: only its owner sees a
+draft. Workers have no viewer, and own no event.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from services.kit.rpc.errors import Refusal, Unavailable
 class Reserve:
     """Book seats, all or none.
 
-    An exclusive booking is its user's only one, unless the event says otherwise.
+    A user can have one exclusive booking of an event, unless the event has its own rule.
     """
 
     event_id: int
@@ -70,10 +70,10 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """An event as the catalogue has it at revision `rev` of its life `epoch`.
+    """An event as the catalogue has it at revision `rev` of epoch `epoch`.
 
-    Times are aware, money is minor units for a seat. An event with assigned seats has a plan, as
-    many seats as its plan, and prices of types of seats in the currency of its price.
+    Times are aware, money is minor units for a seat. An event with assigned seats has a plan and
+    the plan's number of seats; prices of types of seats are in the currency of its price.
     """
 
     event_id: int
@@ -97,13 +97,13 @@ class EventState:
 
     @property
     def closes(self) -> bool:
-        """Whether it ends the event for good and cancels its bookings."""
+        """Whether this state closes the event for good and cancels its bookings."""
         return self.deleted or self.status == "CANCELLED"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """The last change of the catalogue's feed that is applied; empty at the start."""
+    """The last change of the catalogue's feed that was applied; empty at the start."""
 
     epoch: str
     sequence: int
@@ -113,8 +113,8 @@ class FeedPosition:
 class Apply:
     """Put a state of the catalogue in force, or record that it is refused.
 
-    `begins_epoch` lets a state of another epoch win. With `position` nothing is applied once the
-    feed has been followed beyond it.
+    `begins_epoch` lets a state of another epoch win. With `position` the state is applied only
+    while that is still the position in the feed.
     """
 
     state: EventState
@@ -123,7 +123,7 @@ class Apply:
 
     @property
     def event_id(self) -> int:
-        """The event that the state is of."""
+        """The id of the state's event."""
         return self.state.event_id
 
 
@@ -136,9 +136,9 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """Stop the sale: of an event that counts wrongly, or differs from the catalogue.
+    """Stop the sale of an event whose counters are wrong or that differs from the catalogue.
 
-    With `epoch` and `rev` it is frozen only while that state of the catalogue is the last one.
+    With `epoch` and `rev` it is frozen only while that state of the catalogue is the latest.
     """
 
     event_id: int
@@ -162,20 +162,20 @@ Command: TypeAlias = (
 
 
 class NamedEvent(Protocol):
-    """What a booking shows of its event."""
+    """The fields of an event that its bookings show."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the event."""
 
     @property
     def starts_at(self) -> datetime | None:
-        """When it starts."""
+        """The time at which the event starts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Seats that were booked, or an offer that was accepted, and the revision that this made."""
+    """A new booking or an accepted offer, and the revision that this made."""
 
     booking: Booking
     event: NamedEvent
@@ -195,7 +195,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """A booking that was cancelled at a revision, and how many of those who wait were served."""
+    """A cancelled booking, the revision, and how many waiting users were served."""
 
     booking: Booking
     event: NamedEvent
@@ -205,14 +205,14 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class LeftLine:
-    """A user who was taken off the waiting list, and how many others were served then."""
+    """The revision at which a user left the waiting list, and how many others were served."""
 
     rev: int
     served: int
 
 
 class Verdict(StrEnum):
-    """What became of a state of an event."""
+    """The decision on a state of an event."""
 
     APPLIED = "APPLIED"
     STALE = "STALE"
@@ -221,7 +221,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, why a refusal, what it cancelled, and the inventory's revision afterwards."""
+    """A verdict, the reason of a refusal, how many bookings it cancelled, and the revision."""
 
     verdict: Verdict
     refusal: str = ""
@@ -231,14 +231,14 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Nothing to tell but whether anything changed."""
+    """The outcome of a command without a result of its own: whether it changed anything."""
 
     changed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The bytes of the response that was given when the idempotency key was first used."""
+    """The stored response to an idempotency key, serialized."""
 
     response: bytes
 
@@ -250,9 +250,10 @@ Outcome: TypeAlias = (
 
 
 class Later:
-    """Nothing is decided yet: the command has to be asked again, in a transaction after this one.
+    """The command is not decided yet: the lane runs it again in the next transaction.
 
-    Its key is that of an earlier command of the batch, or holds that have ended are in its way.
+    An earlier command of the batch has the same key, or too many holds have ended to expire them
+    all in this transaction.
     """
 
 
@@ -260,8 +261,8 @@ LATER = Later()
 
 
 class UnknownEvent(Unavailable):
-    """The event is not known here, and the catalogue could not be asked."""
+    """Bookings does not know the event, and the catalogue could not be asked."""
 
 
 class Overtaken(Unavailable):
-    """Another replica has followed the catalogue further meanwhile."""
+    """Another replica has moved the position in the feed."""

@@ -1,6 +1,6 @@
-"""Deciding commands in the order of their arrival. No clock, no I/O, no randomness.
+"""Decides commands in the order of their arrival, without clock, I/O or randomness.
 
-Whatever a command frees goes to those who wait before the next command is looked at. Each outcome
+Seats that a command frees go to the waiting list before the next command is decided. Each outcome
 carries the revision at which it was true.
 """
 
@@ -48,11 +48,10 @@ from services.kit.rpc.errors import Refusal
 def decide(
     stocks: MutableMapping[int, Stock], commands: Sequence[Command], context: Context
 ) -> list[Outcome | Later]:
-    """Decides the commands on stocks whose locks are held, and records the changes in them.
+    """Decides commands on stocks whose rows are locked, and records the changes in the stocks.
 
-    A state of an event that has no stock adds one; any other command for it is UnknownEvent. What
-    is decided about an event with assigned seats needs its plan: without it the outcome is
-    PlanNeeded.
+    A state of an event without a stock adds one; any other command for such an event is
+    UnknownEvent. Decisions on assigned seats need the plan: without it the outcome is PlanNeeded.
     """
     for stock in stocks.values():
         if stock.plan_id is not None:
@@ -79,7 +78,7 @@ def _decide(
 
 
 def _missing_plan(stock: Stock | None, command: Command, context: Context) -> int | None:
-    """Returns the id of the plan that has to be loaded before a command can be decided."""
+    """Returns the id of the plan to load before the command can be decided; None if none."""
     if isinstance(command, Apply):
         state = command.state
         if state.closes:

@@ -1,4 +1,4 @@
-"""Holding seats: those that are named or the best ones, all or nothing, for a while."""
+"""Holding named or best seats, all or none, until a time."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -34,7 +34,7 @@ from services.kit.rpc.errors import Refusal
 
 
 def hold(stock: Stock, command: Hold, context: Context) -> Outcome:
-    """Holds seats, unless the event, the user or others have something against it."""
+    """Holds seats, or refuses: because of the event, the user's limits, or seats that are taken."""
     plan = stock.plan
     if plan is None or is_hidden(stock, command.viewer):
         return ScreeningNotFound()
@@ -49,7 +49,7 @@ def hold(stock: Stock, command: Hold, context: Context) -> Outcome:
 
 
 def _unknown(stock: Stock, plan: Plan, command: Hold) -> Refusal | None:
-    """Refuses seats and sections that the room does not have."""
+    """Refuses seats and sections that the plan does not have."""
     unknown = [seat_id for seat_id in command.seat_ids if seat_id > plan.seat_count]
     section = command.best.section if command.best else None
     if unknown or (section is not None and section not in plan.of_section):
@@ -58,7 +58,7 @@ def _unknown(stock: Stock, plan: Plan, command: Hold) -> Refusal | None:
 
 
 def _excess(stock: Stock, command: Hold, context: Context) -> Refusal | None:
-    """Refuses a user who may have one booking and has it, or who holds or has let go too much."""
+    """Refuses a user who has the one booking allowed, or has reached a limit of holds."""
     exclusive = is_exclusive(stock, otherwise=False)
     if exclusive and (existing := stock.exclusive_of(command.user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
@@ -84,7 +84,7 @@ def _hold_best(
 
 
 def _hold_named(stock: Stock, plan: Plan, command: Hold, context: Context) -> Seated | Refusal:
-    """Holds the seats that are named; all of them, or without `require_all` those that are free."""
+    """Holds all named seats; without `require_all`, those of them that are free."""
     free = free_map(stock)
     missing = among(stock.seats.taken, command.seat_ids)
     if missing and (command.require_all or len(missing) == len(command.seat_ids)):

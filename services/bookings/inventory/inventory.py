@@ -1,4 +1,4 @@
-"""The inventory as the rest of bookings uses it: one way in, the lane, and counting seats."""
+"""The inventory as the rest of bookings uses it: deciding commands and counting seats."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Seats:
-    """The seats of an event, and how many wait for them, at a revision of its inventory."""
+    """How many seats of an event are booked, and how many users wait, at a revision."""
 
     event_id: int
     capacity: int
@@ -55,12 +55,12 @@ class Seats:
 
 
 class Inventory:
-    """The seats of all events, and who has them.
+    """Decides commands through a lane, and counts seats.
 
-    `deciding` is the pool for decisions, with the session of the store. `offer_seconds` is how long
-    seats are kept for somebody from the waiting list of a priced event, `closing_chunk` how many
-    bookings of a closed event are written at once. `plans` has the plans of assigned seats,
-    `limits` how much users may hold of these.
+    Transactions of the lane use the pool `deciding`, whose sessions have the settings of `store`.
+    An offer to a waiting user ends after `offer_seconds`. Bookings of a closed event are written in
+    chunks of `closing_chunk`. `plans` loads seat plans, `limits` limits how long and how many seats
+    are held.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class Inventory:
         )
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
-        """Decides asks together with all others that arrive; see Lane.decide.
+        """Decides asks in one batch with all others that arrive meanwhile; see Lane.decide.
 
-        Asks that need a plan of seats which is not in memory are decided once it is loaded, and
-        keep no others waiting.
+        Asks that need a plan that is not in memory are decided once it is loaded. All other asks of
+        the batch are committed before that.
         """
         outcomes = await self._lane.decide(asks, skip_busy=skip_busy)
         needed = {
@@ -104,7 +104,7 @@ class Inventory:
     async def _decide_lacking(
         self, asks: Sequence[Ask], plan_ids: set[int], *, skip_busy: bool
     ) -> list[Outcome]:
-        """Loads plans and asks again. A failure is the outcome of these asks alone."""
+        """Loads plans and decides the asks that need them. A failure concerns these asks only."""
         try:
             await asyncio.gather(*map(self._plans.load, plan_ids))
             if any(self._plans.loaded(plan_id) is None for plan_id in plan_ids):
@@ -117,7 +117,7 @@ class Inventory:
     async def apply(self, state: EventState) -> Judgement:
         """Puts a state of the catalogue in force, or records its refusal.
 
-        Idempotent by `state.rev`, so it may be called late, twice and from several places.
+        Idempotent by `state.rev`: late and repeated calls change nothing.
         """
         [judgement] = await self.apply_all([state])
         return judgement
@@ -129,10 +129,11 @@ class Inventory:
         begins_epoch: bool = False,
         position: FeedPosition | None = None,
     ) -> list[Judgement]:
-        """Applies states, each on its own.
+        """Applies states, each independently of the others.
 
-        With `begins_epoch` they win over those of another epoch; with `position` only while the
-        catalogue is followed up to there. Raises Overtaken, or the refusal of any of them.
+        With `begins_epoch` they replace states of other epochs. With `position` they are applied
+        only while that is the position in the feed. Raises Overtaken, or the first refusal of a
+        state.
         """
         asks = [Ask(Apply(state, begins_epoch, position)) for state in states]
         return [_expect(outcome, Judgement) for outcome in await self.decide(asks)]
@@ -140,20 +141,20 @@ class Inventory:
     async def freeze(
         self, event_id: int, why: str, *, epoch: str | None = None, rev: int | None = None
     ) -> bool:
-        """Stops the sale of an event; returns False if it is stopped already, or was restated."""
+        """Stops the sale of an event; returns False if it is stopped, or the state has changed."""
         [outcome] = await self.decide([Ask(Freeze(event_id, why, epoch, rev))])
         return _expect(outcome, Done).changed
 
     async def set_skip_fit(self, event_id: int, seconds: int | None) -> None:
-        """Sets after how long smaller parties may pass the head of an event's line."""
+        """Sets after how many seconds smaller parties may pass the head of the waiting list."""
         [outcome] = await self.decide([Ask(SetSkipFit(event_id, seconds))])
         _expect(outcome, Done)
 
     async def sweep(self) -> bool:
-        """Expires what is held too long and serves who waits, where nothing else has done it.
+        """Expires holds that have ended, and serves the waiting list where seats are free.
 
-        Events that another transaction has locked are passed over. An event whose rows contradict
-        each other does not stop the others: Internal is raised when they are done.
+        Skips events that another transaction has locked. Handles all other events if one fails, and
+        raises Internal afterwards.
         """
         failed: Refusal | None = None
         after = 0
@@ -168,7 +169,7 @@ class Inventory:
         return False
 
     async def close_chunk(self) -> bool:
-        """Writes a chunk of a closed event's bookings as CANCELLED; tells whether there was one."""
+        """Writes a chunk of a closed event's bookings as CANCELLED; returns False without one."""
         async with self._pool.connection() as connection:
             chunk = {"chunk": self._closing_chunk}
             row = await (await connection.execute(saving.SQL["close_chunk"], chunk)).fetchone()
@@ -181,14 +182,14 @@ class Inventory:
         return forgotten == FORGETTING_CHUNK
 
     async def count_seats(self, event_ids: Collection[int]) -> dict[int, Seats]:
-        """Counts the seats of the events that are known here, all in one snapshot."""
+        """Counts the seats of those events that bookings knows, in one snapshot."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(binary=True, row_factory=class_row(Seats))
             await cursor.execute(SQL["count_seats"], {"event_ids": list(event_ids)})
             return {seats.event_id: seats for seats in await cursor.fetchall()}
 
     async def _due(self, after: int) -> list[int]:
-        """Lists the next events that have to be swept."""
+        """Lists the next events that need a sweep."""
         values = {"after": after, "limit": SWEPT_AT_ONCE}
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(SQL["due_events"], values)).fetchall()

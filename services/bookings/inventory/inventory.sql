@@ -1,7 +1,7 @@
 -- name: count_seats
--- Counts the seats of events that are for sale, in one snapshot, and reads what tells who may know. An
--- event that is not known here gives no row. A hold that has ended does not count, but where somebody
--- waits its seats are not for whoever comes.
+-- Counts the seats of events in one snapshot, and reads the fields that decide who can see them. An
+-- event that bookings does not know has no row. The seats of an ended hold count as free, unless users
+-- are waiting: then those get them.
 SELECT
     event_id,
     capacity - blocked AS capacity,

@@ -1,8 +1,9 @@
-"""The lane: what arrives while a transaction is under way is decided together in the next one.
+"""The lane: commands that arrive during a transaction are decided together in the next one.
 
-Calls of their own, batches, workers and states of the catalogue all come this way. No timer makes
-anybody wait. Transactions of the shared lane skip events that another transaction has locked; who
-can wait for such an event waits in a lane of its own, where it delays nobody else.
+All writes go through it: unary calls, batches, workers and states of the catalogue. A command never
+waits for a timer. Transactions of the shared lane skip events that another transaction has locked.
+Commands that can wait for such an event are queued in a lane of that event, and delay no other
+event.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ import structlog
 
 from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import Later, Outcome, Reserve
+from services.bookings.inventory.commands import Later, Outcome
+from services.bookings.inventory.hints import Hints
 from services.bookings.inventory.transaction import Ask
 from services.kit.database.postgres import refusal_from_database
 from services.kit.database.round_trip import Statement
@@ -24,30 +26,29 @@ from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
 AT_ONCE = 256
 WAITING = 4_096
-# What says something of the data: bad values, broken constraints, too much, or contradictions.
+# Errors that the data of a batch causes, so another try of the whole batch would fail, too.
 _INDIGESTIBLE = (
     Contradiction,
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
 )
-HINTS = 10_000
 
 log = structlog.get_logger()
 
 
 class Deciding(Protocol):
-    """Decides batches in transactions; see Transactions."""
+    """Runs a batch of asks in a transaction; see Transactions."""
 
     async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
-        """Decides and commits."""
+        """Decides and commits the asks."""
 
     async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
-        """Decides without a lock what changes nothing."""
+        """Decides without locks; returns None if a decision would change anything."""
 
 
 class Lane:
-    """Decides asks in batches. `at_once` is how many a transaction takes at most."""
+    """Decides asks in batches, with at most `at_once` asks in a transaction."""
 
     def __init__(
         self, transactions: Deciding, *, at_once: int = AT_ONCE, waiting: int = WAITING
@@ -58,15 +59,14 @@ class Lane:
         self._shared = self._queue(store.SKIP_LOCKED)
         self._refusing = _Queue(self._refuse, at_once, waiting)
         self._apart: dict[int, _Queue] = {}
-        self._full: set[int] = set()
+        self._hints = Hints()
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
-        """Decides asks in their order and returns their outcomes, once they are committed.
+        """Decides asks in their order and returns their outcomes after the COMMIT.
 
-        With `skip_busy` no event is waited for that another transaction has locked: its asks are
-        Busy. Asks that are under way are decided even if nobody waits for them any longer. Raises
-        Unavailable for more asks than may wait, and psycopg.Error when the database gives no
-        answer.
+        With `skip_busy` asks for events that another transaction has locked are Busy; otherwise
+        they wait for the lock. Cancelling the caller does not stop asks whose transaction has
+        begun. Raises Unavailable if the queue is full, and psycopg.Error if the database fails.
         """
         outcomes = await self._decide(asks)
         if skip_busy:
@@ -80,7 +80,7 @@ class Lane:
         return outcomes
 
     async def _decide(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """Decides in the shared lane; refusals of full events need no lock."""
+        """Decides in the shared lane; refuses asks for full events without a lock."""
         hopeless = [index for index, ask in enumerate(asks) if self._seems_hopeless(ask)]
         if not hopeless:
             return await self._shared.ask(asks)
@@ -96,17 +96,16 @@ class Lane:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _seems_hopeless(self, ask: Ask) -> bool:
-        """Returns whether an ask will be refused, as far as was seen a moment ago.
+        """Returns whether the event of the ask was full when it was last decided on.
 
-        An answer to a key is stored in a transaction, whatever it is.
+        Asks with a key are never refused early, because a transaction must store their response.
         """
-        command = ask.command
-        return ask.key is None and isinstance(command, Reserve) and command.event_id in self._full
+        return ask.key is None and self._hints.expect_refusal(ask.command)
 
     async def _wait_apart(
         self, asks: Sequence[Ask], busy: dict[int, list[int]], outcomes: list[Outcome]
     ) -> None:
-        """Decides asks of locked events, each event in its own lane."""
+        """Decides asks of locked events, each event in a lane of its own."""
 
         async def wait(event_id: int, indices: Sequence[int]) -> None:
             queue = self._apart.get(event_id)
@@ -116,7 +115,7 @@ class Lane:
             try:
                 decided = await queue.ask([asks[index] for index in indices])
             except Exception as error:
-                # The others must hear what became of them.
+                # The asks for other events need their outcomes all the same.
                 log.exception("asks of a locked event failed", event_id=event_id)
                 decided = failures(error, len(indices))
             finally:
@@ -131,19 +130,19 @@ class Lane:
         return _Queue(partial(self._run, lock=lock), self._at_once, self._waiting)
 
     async def _refuse(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """Refuses asks without a lock; Busy stands for those that need one."""
+        """Refuses asks without a lock; returns Busy for all if any of them needs one."""
         outcomes = await self._transactions.peek(asks)
         if outcomes is None:
-            self._full -= {ask.command.event_id for ask in asks}
+            self._hints.forget(ask.command for ask in asks)
             return [Busy()] * len(asks)
-        self._note(asks, outcomes)
+        self._hints.note((ask.command for ask in asks), outcomes)
         return outcomes
 
     async def _run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome]:
-        """Decides in one transaction; an ask that the database cannot digest fails alone.
+        """Decides in one transaction; on an error of the data, halves the batch to find its cause.
 
-        Such an error has rolled everything back, so each half may be tried on its own. A repeated
-        key waits for the transaction of the first request with it.
+        The failed transaction has changed nothing, so each half is run again. An ask that repeats a
+        key of this batch is run after the first one with that key.
         """
         outcomes: list[Outcome | Later]
         try:
@@ -160,11 +159,11 @@ class Lane:
             for index, outcome in zip(later, decided, strict=True):
                 outcomes[index] = outcome
         settled = [outcome for outcome in outcomes if not isinstance(outcome, Later)]
-        self._note(asks, settled)
+        self._hints.note((ask.command for ask in asks), settled)
         return settled
 
     async def _alone(self, ask: Ask, lock: Statement, error: Exception) -> Outcome:
-        """Tries one ask once more: another replica may have opened its event at the same time."""
+        """Retries one ask if another replica has just opened its event; otherwise fails it."""
         if isinstance(error, psycopg.errors.UniqueViolation):
             try:
                 [outcome] = await self._transactions.run([ask], lock=lock)
@@ -177,9 +176,9 @@ class Lane:
         return Internal()
 
     async def _rest(self, asks: Sequence[Ask], lock: Statement) -> list[Outcome]:
-        """Decides what is left of a batch when the rest is committed.
+        """Decides the rest of a batch of which a part is committed.
 
-        If that fails, it fails for these alone: the others must hear what became of them.
+        A failure is the outcome of these asks only: the committed part keeps its outcomes.
         """
         try:
             return await self._run(asks, lock=lock)
@@ -187,34 +186,23 @@ class Lane:
             log.exception("rest of a batch failed", commands=len(asks))
             return failures(error, len(asks))
 
-    def _note(self, asks: Sequence[Ask], outcomes: Sequence[Outcome]) -> None:
-        """Remembers which events seem to be full: a hint of what to try first, and no answer."""
-        if len(self._full) > HINTS:
-            self._full.clear()
-        for ask, outcome in zip(asks, outcomes, strict=True):
-            if isinstance(ask.command, Reserve) and isinstance(outcome, Refusal):
-                if outcome.reason == "SOLD_OUT":
-                    self._full.add(ask.command.event_id)
-            elif ask.command.event_id in self._full:
-                self._full.discard(ask.command.event_id)
-
 
 def failures(error: Exception, count: int) -> list[Outcome]:
-    """Returns what asks are told that failed together while others have been committed."""
+    """Returns the outcomes of asks that failed with an error while others are committed."""
     if isinstance(error, Refusal):
         return [error] * count
     return [refusal_from_database(error, is_read=False) or Internal()] * count
 
 
 class _Group(NamedTuple):
-    """Asks that came together, and where their outcomes are awaited."""
+    """Asks of one call, and the future of their outcomes."""
 
     asks: Sequence[Ask]
     outcomes: "asyncio.Future[list[Outcome]]"
 
 
 class _Queue:
-    """Asks that wait for the next transaction of a lane."""
+    """The queue of one lane, and the task that runs its transactions."""
 
     def __init__(
         self,
@@ -231,11 +219,11 @@ class _Queue:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits and no transaction is under way."""
+        """Whether the queue is empty and no transaction runs."""
         return self._carrier is None
 
     async def ask(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """Waits for the outcomes of asks, which share one transaction if there are few enough."""
+        """Queues asks and waits for their outcomes; few enough asks share one transaction."""
         if not asks:
             return []
         if self._count + len(asks) > self._most:
@@ -255,7 +243,7 @@ class _Queue:
         return [outcome for part in parts for outcome in part]
 
     async def _carry(self) -> None:
-        """Runs transactions until nothing waits."""
+        """Runs transactions until the queue is empty."""
         try:
             while groups := self._next():
                 asks = [ask for group in groups for ask in group.asks]
@@ -271,7 +259,7 @@ class _Queue:
                 group.outcomes.cancel()
 
     def _next(self) -> list[_Group]:
-        """Takes the groups that fit into one transaction, and drops those nobody waits for."""
+        """Takes the groups that fit into one transaction, and drops cancelled ones."""
         taken: list[_Group] = []
         count = 0
         while self._groups and count + len(self._groups[0].asks) <= self._at_once:

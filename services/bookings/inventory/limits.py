@@ -1,14 +1,14 @@
-"""How long seats are held, and how much of that a user may do."""
+"""How long seats are held, and how many a user may hold."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class HoldLimits:
-    """A hold ends after `seconds`, or when it was extended `extended_seconds` after it was made.
+    """A hold ends after `seconds`; an extended one `extended_seconds` after it was made.
 
-    A user holds at most `seats` of an event at a time. An account that has let `ended` holds end
-    within `ended_within_seconds`, without a ticket, has to wait.
+    A user holds at most `seats` of an event at a time. An account has to wait if `ended` of its
+    holds ended unconfirmed within the last `ended_within_seconds`.
     """
 
     seconds: int = 600

@@ -1,4 +1,4 @@
-"""What commands need loaded besides the rows of their events."""
+"""The rows that commands need besides those of their events."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ from services.bookings.inventory.waiting import SERVED_AT_ONCE
 Row = dict[str, Any]
 FITTING_AT_ONCE = 1_000
 ENDED_AT_ONCE = 256
-"""How many holds that have ended are ended in one transaction, besides those in somebody's way."""
+"""How many ended holds a transaction expires at most, besides those of the seats asked for."""
 _SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats)
 _BY_NUMBER = (Cancel, Release, Confirm, Extend)
 _SEATED = (Hold, Release, ReleaseUser, Confirm, Extend, BlockSeats)
 
 
 def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
-    """Lists the statements that read what the commands need, with the rows that they ask for."""
+    """Lists the statements to run for the commands, each with its parameters."""
     if asked := _users(commands, Reserve, Book, Withdraw, Hold):
         yield "exclusive_bookings", asked
     if asked := _users(commands, Book):
@@ -60,7 +60,7 @@ def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
 
 
 def _reads_of_seats(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
-    """Lists the statements that read assigned seats."""
+    """Lists the statements that read assigned seats, each with its parameters."""
     if seated := {one.event_id for one in commands if isinstance(one, _SEATED)}:
         yield "seat_blocks", [{"event_id": event_id} for event_id in sorted(seated)]
     holds = [command for command in commands if isinstance(command, Hold)]
@@ -73,16 +73,17 @@ def _reads_of_seats(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row
 
 
 def ids(commands: Sequence[Command]) -> int:
-    """Counts the bookings that the commands may make, but for those of the waiting list."""
+    """Counts the new bookings that the commands can make, without those of the waiting list."""
     return sum(isinstance(command, Reserve | Book | Hold) for command in commands)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is needed of an event whose holds have ended or whose seats come free.
+    """The rows to read of an event whose holds have ended or whose seats may come free.
 
-    `limit` is how many of those who wait are needed, for an event of `capacity` seats; `fits` is
-    how many seats those may want who pass the first of them, None where nobody may.
+    `limit` is how many entries of the waiting list are read, of those that want at most `capacity`
+    seats. If smaller parties may pass the head, entries that want at most `fits` seats are read,
+    too; otherwise `fits` is None.
     """
 
     event_id: int
@@ -92,12 +93,12 @@ class Line:
     fits: int | None
 
     def is_whole(self, count: int) -> bool:
-        """Returns whether nobody who may be served is missing among so many that were read."""
+        """Returns whether `count` rows that were read include every entry that can be served."""
         return count < self.limit or (self.fits is not None and count < FITTING_AT_ONCE)
 
 
 def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetime) -> list[Line]:
-    """Lists the events of which more is needed, now that their rows are known."""
+    """Lists the events whose holds or waiting list have to be read, from their locked rows."""
     serving: dict[int, list[Command]] = {}
     for command in commands:
         if isinstance(command, _SERVING):
@@ -107,9 +108,9 @@ def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetim
 
 
 def maps(stocks: Mapping[int, Stock]) -> list[int]:
-    """Lists the events whose map of seats is needed, now that they are known to have seats.
+    """Lists the events with assigned seats whose map is not loaded yet.
 
-    Commands about seats read it at once.
+    Commands about seats have loaded it with the first statements.
     """
     return [
         event_id
@@ -124,12 +125,12 @@ def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | Non
         return None
     applied = [command.state.capacity for command in serving if isinstance(command, Apply)]
     capacity = max([stock.capacity, *applied])
-    # No more than so many seats can come free, each of them for one who waits.
+    # The most seats that can come free. Each can serve one entry.
     seats = capacity - stock.sold - stock.held + (stock.held if is_due else 0)
     seats += sum(booking.seat_count for booking in stock.bookings.values() if booking.is_live)
-    # Those who leave meanwhile, and one who may block the line.
+    # One more for each command, which may take an entry off the list, and one for a blocking head.
     limit = min(SERVED_AT_ONCE, max(seats, 0)) + len(serving) + 1 if stock.waiting else 0
-    # Whoever wants more than the event will have does not hold up those behind.
+    # Entries that want more seats than the event will have are passed, too.
     is_passed = (
         stock.skip_fit_after_seconds is not None
         or any(isinstance(command, SetSkipFit) for command in serving)
@@ -141,7 +142,7 @@ def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | Non
 
 
 def _users(commands: Sequence[Command], *kinds: type[Any]) -> list[Row]:
-    """Lists the events and users of commands of some kinds."""
+    """Lists the events and users of the commands of the given types."""
     return [
         {"event_id": command.event_id, "user_id": command.user_id}
         for command in commands

@@ -1,4 +1,4 @@
-"""Results that the former release stored, in columns instead of bytes; kept for 24 hours."""
+"""Results that the former release stored in columns; they are kept for 24 hours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,10 +40,10 @@ _NO_REFERENCE = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class OldResult:
-    """The outcome of a command, as the former release stored it for a key."""
+    """The outcome of a command as the former release stored it."""
 
     number: int
-    """Position of the key among those read together, from 1."""
+    """Index of the key in the query, from 1."""
     outcome: str | None
     event_id: int | None
     booking_id: int | None
@@ -61,7 +61,7 @@ class _Event:
 async def read(
     connection: Connection, keys: Sequence[Key], stored: Mapping[int, StoredResult]
 ) -> Mapping[int, OldResult]:
-    """Reads the old ones among the results stored for keys, by the keys' indices."""
+    """Reads results of the former release; returns them by the index of their key."""
     indices = [index for index, result in stored.items() if result.response is None]
     if not indices:
         return {}
@@ -76,7 +76,7 @@ async def read(
 
 
 def revive(stored: OldResult, command: Command) -> Outcome:
-    """Returns the outcome that a stored result was made of."""
+    """Returns the outcome from which the former release wrote a stored result."""
     outcome, snapshot, rev = stored.outcome or "", stored.snapshot or {}, stored.rev or 0
     if outcome in _REFUSALS:
         return _REFUSALS[outcome](
@@ -101,7 +101,7 @@ def revive(stored: OldResult, command: Command) -> Outcome:
 
 
 def _booking(stored: OldResult, seen: Mapping[str, Any], user_id: str, seat_count: int) -> Booking:
-    """Makes a booking of what was shown of it, as far as it was shown."""
+    """Makes a booking from the fields that the stored response shows."""
     return Booking(
         seen.get("event_id", stored.event_id),
         stored.booking_id or 0,

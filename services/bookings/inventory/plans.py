@@ -1,7 +1,7 @@
-"""The plans of seats, as far as decisions need them: they are in memory before anything is decided.
+"""The seat plans that decisions use. Each is in memory before a command needs it.
 
-A command for an event whose plan is not there is not decided. The lane loads the plan, outside any
-transaction, and asks again.
+A command whose plan is missing is not decided: Inventory loads the plan outside any transaction and
+sends the command again.
 """
 
 from typing import Protocol
@@ -11,17 +11,17 @@ from services.kit.rpc.errors import Unavailable
 
 
 class Plans(Protocol):
-    """Plans by their ids. A plan never changes."""
+    """Seat plans by id. A plan never changes."""
 
     def loaded(self, plan_id: int) -> Plan | None:
-        """Returns a plan that is in memory."""
+        """Returns a plan if it is in memory."""
 
     async def load(self, plan_id: int) -> object:
-        """Reads a plan into memory; raises a Refusal if it cannot be had."""
+        """Loads a plan into memory; raises a Refusal if that fails."""
 
 
 class NoPlans:
-    """No plan at all, for an inventory whose events have no assigned seats."""
+    """Stands for plans in an inventory without assigned seats."""
 
     def loaded(self, plan_id: int) -> Plan | None:
         """Returns None."""

@@ -1,4 +1,4 @@
-"""What becomes of holds: they are released, confirmed, or made longer."""
+"""Releasing, confirming and extending holds."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ from services.kit.rpc.errors import Refusal
 
 
 def release(stock: Stock, command: Release, context: Context) -> Outcome:
-    """Frees the seats of a hold; none if it is over."""
+    """Frees the seats of a hold; frees none if the hold has ended."""
     booking = _reservation(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
@@ -48,7 +48,7 @@ def release_user(stock: Stock, command: ReleaseUser, context: Context) -> Outcom
 
 
 def confirm(stock: Stock, command: Confirm, _: Context) -> Outcome:
-    """Turns a hold into a booking that lasts; a booking that is confirmed stays as it is."""
+    """Turns a hold into a lasting booking; leaves a confirmed booking as it is."""
     booking = _lasting(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
@@ -63,7 +63,7 @@ def confirm(stock: Stock, command: Confirm, _: Context) -> Outcome:
 
 
 def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
-    """Makes a hold longer; one that was extended or confirmed stays as it is."""
+    """Extends a hold once; leaves an extended or confirmed one as it is."""
     booking = _lasting(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
@@ -81,7 +81,7 @@ def _reservation(stock: Stock, booking_id: int) -> Booking | Refusal:
 
 
 def _lasting(stock: Stock, booking_id: int) -> Booking | Refusal:
-    """Returns a reservation that has not ended."""
+    """Returns a reservation that has not ended, or the refusal."""
     booking = _reservation(stock, booking_id)
     if isinstance(booking, Booking) and (stock.is_closed or not booking.is_live):
         return HoldEnded(inventory_revision=stock.rev)

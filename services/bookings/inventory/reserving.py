@@ -1,4 +1,4 @@
-"""Booking seats."""
+"""Booking seats at once, and the rules that all ways of booking share."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +17,9 @@ from services.kit.rpc.errors import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What decisions depend on besides the stock: time, fresh ids, plans of seats and limits.
+    """The inputs of the rules besides the stock: the time, new ids, plans and limits.
 
-    `offer_seconds` is how long an offer to somebody who waited stands.
+    `offer_seconds` is how long an offer to a waiting user lasts.
     """
 
     now: datetime
@@ -30,7 +30,7 @@ class Context:
 
 
 def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
-    """Books seats, unless the event, the user or others have something against it."""
+    """Books seats, or refuses: because of the event, the user's bookings, or too few seats."""
     if refusal := objection(stock, context.now, command.viewer):
         return refusal
     exclusive = is_exclusive(stock, otherwise=command.exclusive)
@@ -44,7 +44,7 @@ def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
 def book_now(
     stock: Stock, user_id: str, seat_count: int, context: Context, *, exclusive: bool
 ) -> Booked:
-    """Books seats that are known to be free; the best ones where seats are assigned."""
+    """Books seats that are known to be free; if seats are assigned, the best free ones."""
     number, reference = context.identities.take()
     seat_ids = best_seats(stock, seat_count)
     booking = Booking(
@@ -65,10 +65,10 @@ def book_now(
 
 
 def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refusal | None:
-    """Returns why nothing of an event can be booked, whoever asks; None while it is on sale.
+    """Returns why the event cannot be booked; None while it is on sale.
 
-    A draft is EventNotFound to all but its owner, and EventNotFound carries no revision: nobody can
-    tell an event that is hidden from none.
+    Everybody but the owner gets EventNotFound for a draft. EventNotFound carries no revision, so
+    callers cannot tell a hidden event from a missing one.
     """
     if is_hidden(stock, viewer):
         return EventNotFound()
@@ -78,20 +78,20 @@ def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refu
 
 
 def is_hidden(stock: Stock, viewer: Viewer | None) -> bool:
-    """Returns whether an event is deleted, or a draft that is not the viewer's."""
+    """Returns whether the event is deleted, or is a draft that the viewer does not own."""
     if stock.status == "DRAFT" and not (viewer and viewer.owns(stock.organizer_id)):
         return True
     return stock.deleted
 
 
 def sold_out(stock: Stock, seat_count: int) -> SoldOut:
-    """Refuses seats that are not there; a party hears how many are left that nobody waits for."""
+    """Makes the refusal of a sold-out event; a party also learns how many seats are left."""
     left = None if seat_count == 1 else 0 if stock.waiting else max(stock.free, 0)
     return SoldOut(inventory_revision=stock.rev, seats_left=left)
 
 
 def is_exclusive(stock: Stock, *, otherwise: bool) -> bool:
-    """Returns whether a booking is its user's only one: the event decides, if it says so."""
+    """Returns whether a new booking is exclusive: by the event's rule, else `otherwise`."""
     return otherwise if stock.one_booking_per_user is None else stock.one_booking_per_user
 
 

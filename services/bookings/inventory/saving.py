@@ -1,6 +1,7 @@
-"""Saving what was decided: the statements of saving.sql, in the round trip of the COMMIT.
+"""Saves decisions with the statements of saving.sql, in the round trip of the COMMIT.
 
-Every row follows from the changes of the stocks: bookings, ledger, counters, line and notices.
+Every row follows from the changes of the stocks: bookings, ledger, counters, waiting list and
+notices.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
 
 
 def _save_seats(trip: RoundTrip, stocks: Sequence[Stock]) -> None:
-    """Adds the statements that save who has which assigned seats."""
+    """Adds the statements that save the assigned seats of bookings and their maps."""
     if replanned := [stock for stock in stocks if stock.is_replanned]:
         numbers = [stock.event_id for stock in replanned]
         trip.call(FORGET_SEATS, {"event_ids": _json(numbers).translate(_BRACES)})
@@ -77,7 +78,7 @@ def _block(event_id: int, block: Block) -> dict[str, object]:
 
 
 class _Saved:
-    """The rows that follow from changes, table by table."""
+    """The rows of each table that follow from the changes."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -92,7 +93,7 @@ class _Saved:
 
     @property
     def has_line(self) -> bool:
-        """Whether anything became of those who wait."""
+        """Whether the waiting list changed."""
         return bool(self._joined or self._moved or self._blocked or self._notices)
 
     def add(self, stock: Stock) -> None:
@@ -154,7 +155,7 @@ class _Saved:
         self._ledger.append(row)
 
     def _block(self, event_id: int, place: int) -> None:
-        """Notes who blocks the line from now on; a statement writes no row twice."""
+        """Records that an entry blocks the line; a statement never writes a row twice."""
         key = event_id, place
         if key in self._joined:
             self._joined[key]["blocked_since"] = self._now
@@ -202,7 +203,7 @@ def _state(stock: Stock) -> dict[str, object]:
 
 
 def _counted(stock: Stock) -> dict[str, object]:
-    """Returns by how much the counters changed, and when the next hold ends now."""
+    """Returns the differences of the counters, and when the next hold ends."""
     before, after = stock.before, stock.counters
     counted: dict[str, object] = {
         name: getattr(after, name) - getattr(before, name)

@@ -75,16 +75,27 @@ WITH new_bookings AS (
 moved_bookings AS (
     UPDATE bookings
     SET
-        status = moved.status,
-        expires_at = moved.expires_at,
-        cancelled_at = moved.cancelled_at,
-        extended_at = moved.extended_at
-    FROM json_to_recordset(%(moved_bookings)s::json) AS moved (
-        event_id bigint, id bigint, status text, expires_at timestamptz, cancelled_at timestamptz,
-        extended_at timestamptz
-    )
-    WHERE bookings.event_id = moved.event_id
-        AND bookings.id = moved.id
+        status = former.status,
+        expires_at = former.expires_at,
+        cancelled_at = former.cancelled_at,
+        extended_at = former.extended_at
+    FROM (
+        -- Each row is looked up by itself, and by rows, which only bookings_pk can do: PostgreSQL may
+        -- read all bookings by another index otherwise, for it believes that there are few.
+        SELECT own.row, moved.*
+        FROM json_to_recordset(%(moved_bookings)s::json) AS moved (
+            event_id bigint, id bigint, status text, expires_at timestamptz,
+            cancelled_at timestamptz, extended_at timestamptz
+        )
+        CROSS JOIN LATERAL (
+            SELECT ctid AS row
+            FROM bookings
+            WHERE (bookings.event_id, bookings.id) >= (moved.event_id, moved.id)
+                AND (bookings.event_id, bookings.id) <= (moved.event_id, moved.id)
+            OFFSET 0
+        ) AS own
+    ) AS former
+    WHERE bookings.ctid = former.row
 ),
 counted AS (
     UPDATE inventory
@@ -148,11 +159,22 @@ taken AS (
 ),
 moved AS (
     UPDATE seat_claims
-    SET booking_id = claims.after
-    FROM claims
-    WHERE seat_claims.event_id = claims.event_id
-        AND seat_claims.seat_id = claims.seat_id
-        AND seat_claims.booking_id = claims.before
+    SET booking_id = former.after
+    FROM (
+        -- Each row is looked up by itself, or PostgreSQL may read all claims, of which it believes
+        -- that there are few.
+        SELECT own.row, claims.after
+        FROM claims
+        CROSS JOIN LATERAL (
+            SELECT ctid AS row
+            FROM seat_claims
+            WHERE seat_claims.event_id = claims.event_id
+                AND seat_claims.seat_id = claims.seat_id
+                AND seat_claims.booking_id = claims.before
+            OFFSET 0
+        ) AS own
+    ) AS former
+    WHERE seat_claims.ctid = former.row
     RETURNING seat_claims.event_id, seat_claims.seat_id
 ),
 counted AS (

@@ -1,6 +1,6 @@
-"""What can be asked about the assigned seats of an event, and what comes of it.
+"""The commands about the assigned seats of an event, and their outcomes.
 
-The other commands book seats of such an event, too: they get the best ones that are left.
+All other commands that book seats of such an event get the best free ones.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from services.bookings.seating.choosing import Wish
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold the seats that are named, or the best ones if `best` is given, for a while.
+    """Hold the named seats, or the best ones if `best` is given, until a time.
 
-    All of them or none are held; without `require_all` those that are free are, at least one.
+    All of them are held or none; without `require_all`, those that are free, at least one.
     """
 
     event_id: int
@@ -28,13 +28,13 @@ class Hold:
 
     @property
     def seat_count(self) -> int:
-        """How many seats are wanted."""
+        """The number of seats asked for."""
         return self.best.count if self.best else len(self.seat_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """End a hold before its time. Releasing what is over frees nothing."""
+    """End a hold early. Releasing a hold that has ended frees nothing."""
 
     event_id: int
     booking_id: int
@@ -42,7 +42,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseUser:
-    """End all holds of a user for an event before their time."""
+    """End all holds of a user for an event early."""
 
     event_id: int
     user_id: str
@@ -51,7 +51,7 @@ class ReleaseUser:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Turn a hold that has not ended into a booking that lasts. A ticket is given for it."""
+    """Turn a hold that has not ended into a lasting booking, for which a ticket is issued."""
 
     event_id: int
     booking_id: int
@@ -59,7 +59,7 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """Make a hold longer, once: a payment has begun."""
+    """Extend a hold once, because a payment has begun."""
 
     event_id: int
     booking_id: int
@@ -67,7 +67,7 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class BlockSeats:
-    """Keep seats from everybody: these, and no others that were blocked before."""
+    """Take exactly these seats off sale, and put all others on sale again."""
 
     event_id: int
     seat_ids: Sequence[int]
@@ -76,10 +76,10 @@ class BlockSeats:
 
 @dataclass(frozen=True, slots=True)
 class Seated:
-    """A booking of seats as a command left it, and the revision at which it was so.
+    """A booking of assigned seats after a command, and the revision.
 
-    `unavailable` are seats that were asked for and could not be had. `changed` is whether anything
-    was done: confirming or extending again does nothing.
+    `unavailable` are the seats asked for that were taken. `changed` is False if a hold was
+    confirmed or extended before.
     """
 
     booking: Booking
@@ -90,7 +90,7 @@ class Seated:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """How many seats a release freed, and how many of those who wait were served with them."""
+    """How many seats were released, the revision, and how many waiting users were served."""
 
     seat_count: int
     rev: int
@@ -99,7 +99,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class SeatsBlocked:
-    """The seats that are blocked, in the order of their ids."""
+    """The blocked seats in the order of their ids, and the revision."""
 
     seat_ids: Sequence[int]
     rev: int
@@ -107,6 +107,6 @@ class SeatsBlocked:
 
 @dataclass(frozen=True, slots=True)
 class PlanNeeded:
-    """Nothing was decided: the plan of the event's seats has to be loaded first."""
+    """The command was not decided: the plan of the event has to be loaded first."""
 
     plan_id: int

@@ -1,4 +1,4 @@
-"""Which seats of an event are taken, and by whom, as it was loaded and as decisions change it.
+"""Which seats of an event are taken, and by which bookings.
 
 Maps are integers with the bit `seat id - 1` for each seat, as in seating. They are stored in blocks
 of BLOCK seats.
@@ -14,11 +14,11 @@ from services.bookings.seating.plan import map_of
 BLOCK = 1_024
 BLOCK_BYTES = BLOCK // 8
 BLOCKED = 0
-"""Who has a blocked seat, where others have the number of a booking."""
+"""Stands for the number of a booking as the holder of a blocked seat."""
 
 
 class Claim(NamedTuple):
-    """A seat and who had it before: a booking, BLOCKED, or None; and who has it now."""
+    """A seat with its former and its new holder: a booking, BLOCKED or None."""
 
     seat_id: int
     before: int | None
@@ -26,9 +26,10 @@ class Claim(NamedTuple):
 
 
 class Block(NamedTuple):
-    """The maps of BLOCK seats, as they are to be stored.
+    """The maps of BLOCK seats to be stored.
 
-    `claims` is how many of its seats have changed hands, `change` by how many more are taken.
+    `claims` is how many of its seats have a new holder, `change` by how much the number of taken
+    seats grew.
     """
 
     number: int
@@ -41,9 +42,9 @@ class Block(NamedTuple):
 
 @dataclass(slots=True)
 class SeatMap:
-    """The maps of an event's seats. Taken ones are sold, blocked, or else held.
+    """The maps of an event's seats. A taken seat is sold, blocked or, if neither, held.
 
-    `holders` has the bookings that have seats, as far as they were loaded.
+    `holders` maps seats to their bookings, for the bookings that were loaded.
     """
 
     taken: int = 0
@@ -53,12 +54,12 @@ class SeatMap:
     holders: dict[int, int] = field(default_factory=dict)
     _claims: dict[int, tuple[int | None, int | None]] = field(default_factory=dict)
     _sold: set[int] = field(default_factory=set)
-    """Blocks in which seats are sold now that were held, or the other way round."""
+    """Blocks in which held seats were sold, or sold ones became held."""
 
     def load(self, blocks: Sequence[tuple[int, bytes, bytes, bytes]], seat_count: int) -> None:
-        """Takes the maps of blocks, by their numbers, as they are stored.
+        """Loads stored blocks, each with its number.
 
-        If they are fewer than an event with so many seats has, no seat of it can be given.
+        If any block of `seat_count` seats is missing, no seat can be given.
         """
         for number, *maps in blocks:
             shift = BLOCK * number
@@ -69,7 +70,7 @@ class SeatMap:
         self.is_loaded = len(blocks) == -(-seat_count // BLOCK)
 
     def know(self, booking_id: int, seat_ids: Iterable[int], *, is_live: bool) -> None:
-        """Notes who has seats. It changes no map."""
+        """Records the holder of seats. The maps have it already."""
         for seat_id in seat_ids:
             if is_live:
                 self.holders[seat_id] = booking_id
@@ -77,7 +78,7 @@ class SeatMap:
                 del self.holders[seat_id]
 
     def take(self, booking_id: int, seat_ids: Sequence[int], *, is_sold: bool) -> None:
-        """Gives free seats to a booking."""
+        """Assigns free seats to a booking."""
         seats = map_of(seat_ids)
         self.taken |= seats
         if is_sold:
@@ -85,7 +86,7 @@ class SeatMap:
         self._claim(seat_ids, None, booking_id)
 
     def sell(self, seat_ids: Sequence[int], *, is_sold: bool) -> None:
-        """Notes that held seats are sold; those that are held on stay as they are."""
+        """Marks held seats as sold. Without `is_sold` they stay held."""
         if is_sold:
             self.sold |= map_of(seat_ids)
             self._sold.update(map(block_of, seat_ids))
@@ -98,7 +99,7 @@ class SeatMap:
         self._claim(seat_ids, booking_id, None)
 
     def block(self, seat_ids: Sequence[int]) -> None:
-        """Keeps free seats from everybody."""
+        """Takes free seats off sale."""
         seats = map_of(seat_ids)
         self.taken |= seats
         self.blocked |= seats
@@ -112,7 +113,7 @@ class SeatMap:
         self._claim(seat_ids, BLOCKED, None)
 
     def claims(self) -> list[Claim]:
-        """Lists the seats that are somebody else's than they were, in the order of their ids."""
+        """Lists the seats whose holder has changed, in the order of their ids."""
         return [
             Claim(seat_id, before, after)
             for seat_id, (before, after) in sorted(self._claims.items())
@@ -120,7 +121,7 @@ class SeatMap:
         ]
 
     def blocks(self, claims: Sequence[Claim]) -> Iterator[Block]:
-        """Lists the blocks that have to be stored together with some claims."""
+        """Lists the blocks to be stored with the claims."""
         counts = dict.fromkeys(self._sold, (0, 0))
         for seat_id, before, after in claims:
             number = block_of(seat_id)
@@ -144,5 +145,5 @@ class SeatMap:
 
 
 def block_of(seat_id: int) -> int:
-    """Returns the number of the block that a seat is in."""
+    """Returns the number of a seat's block."""
     return (seat_id - 1) // BLOCK

@@ -1,4 +1,4 @@
-"""Choosing and pricing assigned seats. Events without a plan have none."""
+"""Choosing and pricing the assigned seats of an event with a plan."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from services.bookings.seating.choosing import Wish, choose
 
 
 def free_map(stock: Stock) -> int:
-    """Returns the map of the seats of an event that nobody has and that are not blocked."""
+    """Returns the map of the free seats of an event: neither held, sold nor blocked."""
     return 0 if stock.plan is None else stock.plan.every_seat & ~stock.seats.taken
 
 
 def best_seats(stock: Stock, count: int) -> Sequence[int]:
-    """Chooses seats that are known to be free: next to each other if possible, else apart.
+    """Chooses seats when enough are free: next to each other if possible.
 
-    Returns none for an event without assigned seats. Raises Contradiction if fewer are free than
-    the counters say.
+    Returns none for an event without assigned seats. Raises Contradiction if fewer seats are free
+    than the counters say.
     """
     if stock.plan is None:
         return ()
@@ -29,7 +29,7 @@ def best_seats(stock: Stock, count: int) -> Sequence[int]:
 def total_price(stock: Stock, seat_count: int, seat_ids: Sequence[int] = ()) -> int | None:
     """Computes the price of seats in minor units; None for an event without a price.
 
-    Assigned seats may have a price of their type.
+    A type of assigned seats may have a price of its own.
     """
     each = stock.price_amount_minor
     if each is None:

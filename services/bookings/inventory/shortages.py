@@ -1,4 +1,4 @@
-"""Why seats cannot be had, when they are free again, and which could be had instead."""
+"""Refusals of assigned seats: the reason, when seats are free again, and alternatives."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,13 +14,13 @@ from services.bookings.seating.prices import Prices
 
 
 def unavailable(stock: Stock, shortage: Shortage) -> SeatsUnavailable:
-    """Refuses seats that cannot be had."""
+    """Makes the refusal of seats that cannot be held."""
     prices = Prices(stock.price_amount_minor, stock.price_currency, stock.seat_type_prices)
     return SeatsUnavailable(shortage, stock.plan, prices, inventory_revision=stock.rev)
 
 
 def shortage_of_named(stock: Stock, command: Hold, taken: Sequence[int]) -> Shortage:
-    """Explains why seats of a hold are taken, and suggests others."""
+    """Explains why named seats cannot be held, and suggests others."""
     found = _alternatives(stock, command) if command.suggests_alternatives else Alternatives()
     return Shortage(
         reasons(stock, taken),
@@ -32,14 +32,14 @@ def shortage_of_named(stock: Stock, command: Hold, taken: Sequence[int]) -> Shor
 
 
 def shortage_of_best(plan: Plan, free: int, wish: Wish, *, suggests: bool) -> Shortage:
-    """Explains that no free seats are as they are wanted, and suggests some that are apart."""
+    """Explains that no free seats match a wish, and suggests seats that are not adjacent."""
     apart = Wish(wish.count, wish.type, wish.section, adjacent=False, accessible=wish.accessible)
     found = choose(plan, free, apart) if suggests else None
     return Shortage(left=free.bit_count(), alternatives=found or ())
 
 
 def stranding(plan: Plan, free: int, seat_ids: Sequence[int]) -> Shortage | None:
-    """Explains that a choice of free seats would leave a single one alone, if it need not."""
+    """Explains that a choice would leave a single seat free although the run has better seats."""
     stranded = orphaned(plan, free, seat_ids)
     if stranded is None:
         return None
@@ -53,7 +53,7 @@ def stranding(plan: Plan, free: int, seat_ids: Sequence[int]) -> Shortage | None
 
 
 def reasons(stock: Stock, taken: Iterable[int]) -> dict[int, str]:
-    """Returns for each of some taken seats whether it is held, sold or blocked."""
+    """Returns for each taken seat whether it is held, sold or blocked."""
     return {seat_id: _reason(stock, seat_id) for seat_id in taken}
 
 
@@ -65,7 +65,7 @@ def _reason(stock: Stock, seat_id: int) -> str:
 
 
 def _free_again_at(stock: Stock, taken: Sequence[int]) -> datetime | None:
-    """Returns when the last hold of some taken seats ends; None if any is sold or blocked."""
+    """Returns when the last hold of the taken seats ends; None if any is sold or blocked."""
     seats = stock.seats
     if map_of(taken) & (seats.sold | seats.blocked):
         return None
@@ -77,7 +77,7 @@ def _free_again_at(stock: Stock, taken: Sequence[int]) -> datetime | None:
 
 
 def _alternatives(stock: Stock, command: Hold) -> Alternatives:
-    """Finds alternatives, once for equal questions between two changes."""
+    """Finds alternatives; reuses those found for the same seats at the same revision."""
     if stock.plan is None:
         return Alternatives()
     question = tuple(command.seat_ids)

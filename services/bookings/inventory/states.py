@@ -1,4 +1,4 @@
-"""States of the catalogue: which one is in force, and what coming into force does."""
+"""Applies states of the catalogue: decides which one is in force, and what that changes."""
 
 from dataclasses import fields
 from typing import Protocol
@@ -28,7 +28,7 @@ _COPIED = tuple(
 
 
 class InForce(Protocol):
-    """What a new state is judged by."""
+    """The fields of an inventory on which the verdict on a new state depends."""
 
     sold: int
     held: int
@@ -45,15 +45,15 @@ class InForce(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the event has ended for good."""
+        """Whether the event is closed for good."""
 
 
 def judge(stock: InForce, state: EventState, *, begins_epoch: bool = False) -> Judgement:
-    """Decides whether a state comes into force over what is booked.
+    """Decides whether a state comes into force, given what is booked.
 
-    A later revision than the stored one wins, the same one gets the verdict it had, an earlier one
-    changes nothing, however late or often it arrives. Revisions of another epoch cannot be
-    compared: they change nothing, unless they are of the listing that begins the epoch.
+    A later revision than the stored one is judged, the same one gets the stored verdict, an earlier
+    one changes nothing. Revisions of another epoch cannot be compared: they change nothing, unless
+    they are from the listing that begins the epoch.
     """
     if is_news(stock, state, begins_epoch=begins_epoch):
         return _judge_news(stock, state)
@@ -61,14 +61,14 @@ def judge(stock: InForce, state: EventState, *, begins_epoch: bool = False) -> J
 
 
 def is_news(stock: InForce, state: EventState, *, begins_epoch: bool) -> bool:
-    """Returns whether a state is later than all that was judged of its event."""
+    """Returns whether a state is later than the latest state judged of its event."""
     if state.epoch != stock.epoch:
         return begins_epoch
     return state.rev > stock.catalogue_rev
 
 
 def opened(state: EventState, context: Context) -> Stock:
-    """Makes the stock of an event that was not known here; that of a tombstone is closed."""
+    """Makes the stock of a new event; the stock of a deleted event is closed."""
     stock = Stock(
         event_id=state.event_id,
         capacity=state.capacity,
@@ -88,9 +88,9 @@ def opened(state: EventState, context: Context) -> Stock:
 
 
 def apply(stock: Stock, command: Apply, context: Context) -> Judgement | Later:
-    """Puts a state in force, or records its refusal: then the one before stays in force.
+    """Puts a state in force, or records its refusal and keeps the former state in force.
 
-    More seats, or a sale that opens again, are for those who wait.
+    If it adds seats or opens the sale again, the waiting list is served.
     """
     state = command.state
     if not is_news(stock, state, begins_epoch=command.begins_epoch):
@@ -112,7 +112,7 @@ def apply(stock: Stock, command: Apply, context: Context) -> Judgement | Later:
 
 
 def freeze(stock: Stock, command: Freeze, _: Context) -> Done:
-    """Stops the sale; after a wrong count until a person has looked."""
+    """Stops the sale. After wrong counters only an operator can start it again."""
     is_stale = command.epoch is not None and (command.epoch, command.rev) != (
         stock.epoch,
         stock.catalogue_rev,
@@ -132,14 +132,14 @@ def set_skip_fit(stock: Stock, command: SetSkipFit, _: Context) -> Done:
 
 
 def _judge_news(stock: InForce, state: EventState) -> Judgement:
-    """Decides on a state that is later than all that was judged."""
+    """Decides on a state that is later than the latest judged one."""
     refusal = _objection(stock, state)
     verdict = Verdict.REFUSED if refusal else Verdict.APPLIED
     return Judgement(verdict, refusal, inventory_rev=stock.rev)
 
 
 def _judge_again(stock: InForce, state: EventState) -> Judgement:
-    """Returns the verdict that the state in force had, or that this one is too late."""
+    """Returns the stored verdict for the same revision, else STALE."""
     if (state.epoch, state.rev) != (stock.epoch, stock.catalogue_rev):
         return Judgement(Verdict.STALE, inventory_rev=stock.rev)
     verdict = Verdict(stock.verdict)
@@ -175,7 +175,7 @@ def _put_in_force(stock: Stock, state: EventState, context: Context) -> None:
 
 
 def _close(stock: Stock, state: EventState, context: Context) -> None:
-    """Ends an event for good. Its bookings, its line and its seats are written in chunks."""
+    """Closes an event for good. Its bookings, waiting list and seats are written in chunks."""
     is_resized, was_seated = state.capacity != stock.capacity, stock.plan_id is not None
     _copy(state, stock)
     if stock.closed_at is None:
@@ -199,7 +199,7 @@ def _close(stock: Stock, state: EventState, context: Context) -> None:
 
 
 def _replan(stock: Stock, state: EventState, context: Context) -> None:
-    """Gives an event that was never booked the seats of another plan. None of them is taken."""
+    """Replaces the plan of an event that was never booked; all its seats are free."""
     if stock.blocked:
         unblock(stock, seats_of(stock.seats.blocked))
     stock.plan = None if state.plan_id is None else context.plans.loaded(state.plan_id)
@@ -210,7 +210,7 @@ def _replan(stock: Stock, state: EventState, context: Context) -> None:
 def _copy(state: EventState, stock: Stock) -> None:
     """Copies the fields of a state.
 
-    An event has as many seats as its plan. It keeps its plan when it ends.
+    The capacity of an event with a plan is the plan's. A closed event keeps its plan.
     """
     plan_id = stock.plan_id
     for name in _COPIED:

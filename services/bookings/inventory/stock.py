@@ -1,7 +1,7 @@
-"""One event as it was loaded under its lock, and as decisions change it.
+"""One inventory as it was loaded under its lock, and as decisions change it.
 
-A decision is recorded as a `Change`. Counters, the revision and what is known of bookings and of
-the waiting list follow from the changes, and so does all that is saved.
+Each decision is recorded as a `Change`. Counters, the revision, bookings, the waiting list and all
+saved rows follow from the changes.
 """
 
 from bisect import bisect_left, insort
@@ -18,7 +18,7 @@ from services.bookings.seating.plan import Plan
 
 
 class Past(NamedTuple):
-    """What a user once had of an event, whether or not it is over."""
+    """Whether a user ever had a booking, an exclusive booking or an entry of the event."""
 
     any_booking: bool
     exclusive_booking: bool
@@ -40,7 +40,7 @@ class Counters(NamedTuple):
 
 @dataclass(slots=True)
 class Stock:
-    """An event's row of the inventory, and what was loaded of its bookings and its waiting list."""
+    """An event's row of the inventory, with the loaded bookings and entries."""
 
     event_id: int
     capacity: int
@@ -76,37 +76,37 @@ class Stock:
     seat_type_prices: Mapping[str, int] = field(default_factory=dict)
     orphan_rule: bool = False
 
-    # Loaded besides, as far as the commands need it.
+    # Further rows, if the commands need them.
     bookings: dict[int, Booking] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     pasts: dict[str, Past] = field(default_factory=dict)
     was_booked: bool = False
     line: list[Entry] = field(default_factory=list)
-    """Those who wait for no more seats than the event has, by their places: all, or the first."""
+    """Entries that want no more seats than the event has, by place: all, or the first ones."""
     line_is_whole: bool = True
-    """Whether nobody is missing in it who may be served before whoever joins now."""
+    """Whether `line` has every entry that can be served before a new one."""
     expires_next_at: datetime | None = None
-    """When the first hold ends of those that have not ended yet."""
+    """When the first hold ends among those that have not ended yet."""
     more_have_ended: bool = False
-    """Whether more holds have ended than are loaded: those end in the next transaction."""
+    """Whether more holds have ended than were loaded; the next transaction expires those."""
     plan: Plan | None = None
     seats: SeatMap = field(default_factory=SeatMap)
     suggested: dict[tuple[int, ...], tuple[int, Alternatives]] = field(default_factory=dict)
-    """Alternatives to seats, and the revisions at which they were found."""
+    """Alternatives for seats asked for, each with the revision at which it was found."""
 
-    # What was decided.
+    # Results of decisions.
     changes: list[Recorded] = field(default_factory=list)
     blocking: list[int] = field(default_factory=list)
-    """Places of those that are first from now on and want more seats than are free."""
+    """Places of entries that are first from now on and want more seats than are free."""
     is_new: bool = False
     is_replanned: bool = False
-    """Whether its seats are those of a plan that was not in force before."""
+    """Whether the event got another plan."""
     state_changed: bool = False
     """Whether columns other than the counters changed."""
     before: Counters = field(init=False)
     _live_of: dict[str, list[int]] = field(default_factory=dict)
     _ended_of: dict[str, set[int]] = field(default_factory=dict)
-    """Holds of assigned seats that ended unconfirmed, as far as they were loaded."""
+    """Holds of assigned seats that ended unconfirmed, by user, of the loaded bookings."""
     gone: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -129,17 +129,17 @@ class Stock:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the event has ended for good: its bookings read as CANCELLED."""
+        """Whether the event is closed for good: its bookings read as CANCELLED."""
         return self.closed_at is not None
 
     @property
     def free(self) -> int:
-        """Seats that nobody has and that are for sale."""
+        """The number of seats that are on sale and not booked."""
         return self.room - self.sold - self.held
 
     @property
     def room(self) -> int:
-        """Seats that are for sale, whoever has them."""
+        """The number of seats that are on sale, booked or not."""
         return self.capacity - self.blocked
 
     @property
@@ -153,7 +153,7 @@ class Stock:
         )
 
     def know(self, booking: Booking) -> None:
-        """Adds a booking that was loaded, or that has changed."""
+        """Adds a loaded or changed booking."""
         known = self.bookings.get(booking.id)
         self.bookings[booking.id] = booking
         if booking.is_live and (known is None or not known.is_live):
@@ -166,25 +166,25 @@ class Stock:
                 self._ended_of.setdefault(booking.user_id, set()).add(booking.id)
 
     def live_of(self, user_id: str) -> Sequence[Booking]:
-        """Lists the live bookings of a user, as far as they were loaded."""
+        """Lists the live bookings of a user, of those that were loaded."""
         numbers = self._live_of.get(user_id)
         return [self.bookings[number] for number in numbers] if numbers else ()
 
     def exclusive_of(self, user_id: str) -> Booking | None:
-        """Returns the live booking that keeps its user from another one."""
+        """Returns the user's live exclusive booking."""
         for booking in self.live_of(user_id):
             if booking.exclusive:
                 return booking
         return None
 
     def ended_since(self, user_id: str, since: datetime) -> int:
-        """Counts the holds of a user that ended, unconfirmed, after a moment."""
+        """Counts the user's holds that ended unconfirmed after a time."""
         ended = (self.bookings[number] for number in self._ended_of.get(user_id, ()))
         ends = (booking.cancelled_at or booking.expires_at for booking in ended)
         return sum(1 for end in ends if end is not None and end > since)
 
     def past_of(self, user_id: str) -> Past:
-        """Returns what a user once had, before this batch and in it."""
+        """Returns what a user ever had of the event, including earlier commands of this batch."""
         past = self.pasts.get(user_id, Past(False, False, False))
         for _, change, _ in self.changes:
             if change.user_id == user_id:
@@ -197,13 +197,13 @@ class Stock:
         return past
 
     def position(self, entry: Entry) -> int:
-        """Counts those who wait up to and with an entry that waits."""
+        """Returns the current position of a waiting entry, from 1."""
         if entry.position is None:
             raise ValueError(f"entry {entry.place} was loaded without its position")
         return entry.position - bisect_left(self.gone, entry.place)
 
     def record(self, change: Change) -> None:
-        """Takes the next revision for a change, and counts it."""
+        """Records a change under the next revision, and adds it to the counters."""
         self.rev += 1
         self.sold += change.sold
         self.held += change.held
@@ -226,7 +226,7 @@ class Stock:
         self.changes.append(Recorded(self.rev, change, self.capacity))
 
     def _seat(self, booking: Booking) -> None:
-        """Gives a booking its seats, marks them as sold, or frees them."""
+        """Takes, sells or frees the seats of a booking in the map."""
         if not booking.is_live:
             self.seats.free(booking.id, booking.seat_ids)
         elif booking.id in self.bookings:

@@ -1,6 +1,6 @@
-"""Locking and loading: the statements of store.sql, in one round trip, and in two for lines.
+"""Locks and loads with the statements of store.sql: one round trip, and one more for the line.
 
-No rule is here. What is read after the locks were taken stays true until the transaction ends.
+There are no rules here. Rows read after the locks were taken stay true until the transaction ends.
 Columns are read in the order of the fields that they fill.
 """
 
@@ -27,21 +27,21 @@ SKIP_LOCKED = prepared("skip_locked", SQL["events"] + b"\nFOR NO KEY UPDATE SKIP
 NO_LOCK = prepared("no_lock", SQL["events"])
 CLOCK, TIME = prepared("clock", SQL["clock"]), prepared("time", SQL["time"])
 SESSION: Mapping[str, str] = {
-    # Plans are made once and while tables may still be empty: they must be those for full ones.
+    # PostgreSQL plans each statement once, perhaps on empty tables: force the plans of full ones.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "enable_material": "off",
-    # A process that is paused while it holds an event's row loses it after this.
+    # Limits how long a paused process can keep an event's row locked.
     "transaction_timeout": "5s",
 }
 
 
 @dataclass(slots=True)
 class Loaded:
-    """What a decision is made on: the stocks whose locks are held, the time, and fresh ids."""
+    """The data of a decision: locked stocks, the time and new ids."""
 
     now: datetime
     stocks: dict[int, Stock]
@@ -52,10 +52,10 @@ class Loaded:
 
 
 async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement) -> Loaded:
-    """Locks the events of the commands and loads what the commands need.
+    """Locks the events of the commands and loads the rows that the commands need.
 
-    `trip` begins a transaction and is sent here. `lock` is WAIT, SKIP_LOCKED or NO_LOCK; without
-    locks no ids are drawn, and the transaction ends here.
+    `trip` begins a transaction and is sent here. `lock` is WAIT, SKIP_LOCKED or NO_LOCK; with
+    NO_LOCK no ids are drawn, and the transaction ends here.
     """
     event_ids = sorted({command.event_id for command in commands})
     events = trip.read(lock, {"event_ids": _array(event_ids)})
@@ -79,9 +79,9 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
 
 
 async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line]) -> None:
-    """Loads what is needed where holds have ended or seats come free: those, and who waits.
+    """Loads ended holds, the heads of waiting lists, and maps of seats that are still missing.
 
-    Of events with assigned seats that nothing was asked about the map of seats is loaded.
+    Commands that do not name seats still need the map if their event has assigned seats.
     """
     unmapped = needs.maps(loaded.stocks)
     due = [line for line in lines if line.is_due]
@@ -120,7 +120,7 @@ def _know(loaded: Loaded, rows: Iterable[Row]) -> None:
 
 
 def _map(loaded: Loaded, rows: Iterable[Row]) -> None:
-    """Loads the maps of seats of the events in the rows."""
+    """Adds the loaded maps of seats to the stocks."""
     blocks: dict[int, list[tuple[int, bytes, bytes, bytes]]] = {}
     for event_id, number, taken, sold, blocked in rows:
         known = blocks.setdefault(event_id, [])
@@ -171,7 +171,7 @@ _STATEMENTS = {name: prepared(name, text) for name, text in SQL.items()}
 
 
 def _read(trip: RoundTrip, name: str, asked: Sequence[object], **values: object) -> Rows:
-    """Reads what is asked for. JSON is ten times faster to write than arrays are in psycopg."""
+    """Adds a statement with its rows as JSON, which psycopg writes ten times faster than arrays."""
     return trip.read(_STATEMENTS[name], {"asked": orjson.dumps(asked).decode(), **values})
 
 

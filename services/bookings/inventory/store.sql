@@ -1,7 +1,7 @@
 -- name: events
--- Reads the inventories of events in the order of their numbers. The store adds how their rows are
--- locked: that order keeps two transactions from waiting for each other. A row that was waited for is
--- read as it was committed last. The columns are in the order of the fields of Stock.
+-- Reads the inventories of events in the order of their numbers. The store appends the lock clause: in
+-- this order two transactions cannot deadlock. A row that was waited for is read as it was committed
+-- last. The columns are in the order of the fields of Stock.
 SELECT
     event_id,
     capacity,
@@ -41,18 +41,18 @@ WHERE event_id = ANY (%(event_ids)s::bigint[])
 ORDER BY event_id
 
 -- name: known_events
--- Tells apart events that are not known from those that another transaction has locked.
+-- Lists the known ones of the events that were not locked: another transaction has locked these.
 SELECT event_id
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: doubt
--- Forgets that an event was found to agree with itself.
+-- Marks an event for an audit, although its revision has not changed.
 DELETE FROM audits
 WHERE event_id = %(event_id)s
 
 -- name: clock
--- Reads the time, once the locks are held, and draws ids for bookings.
+-- Reads the time after the locks were taken, and draws ids for new bookings.
 SELECT
     present(),
     ARRAY(
@@ -61,17 +61,17 @@ SELECT
     )
 
 -- name: time
--- Reads the time where nothing may be drawn.
+-- Reads the time without drawing ids, for a decision without locks.
 SELECT present(), '{}'::bigint[]
 
 -- name: feed_position
--- Keeps the position in the feed of the catalogue until the transaction ends.
+-- Locks the position in the feed of the catalogue (shared) until the transaction ends.
 SELECT epoch, sequence
 FROM following
 FOR SHARE
 
 -- name: exclusive_bookings
--- Reads the live bookings that keep users from another one: one look into a unique index for each.
+-- Reads the live exclusive bookings of users: one look-up in a unique index for each.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
@@ -85,8 +85,8 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: offered_bookings
--- Reads the bookings that users were offered from the waiting list. The state is looked at outside, or
--- PostgreSQL may read a whole partial index, of which it believes that it is almost empty.
+-- Reads the offers of users. The state is filtered outside the look-up, because PostgreSQL may otherwise
+-- scan a whole partial index that its statistics say is almost empty.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
@@ -106,8 +106,8 @@ CROSS JOIN LATERAL (
 WHERE offered.state = 'OFFERED'
 
 -- name: users_bookings
--- Reads all live bookings of users. `+ 0` leaves the index by user alone to choose from: whatever the
--- planner knows of the table, it never goes through all bookings of an event.
+-- Reads all live bookings of users. `+ 0` leaves only the index by user, so that the planner never scans
+-- all bookings of an event, whatever its statistics say.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
@@ -120,7 +120,7 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: named_bookings
--- Reads bookings by their numbers, whatever became of them.
+-- Reads bookings by their numbers, live or not.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
 CROSS JOIN LATERAL (
@@ -132,7 +132,7 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: ended_holds
--- Reads the holds of events that ended by a moment: for each event the first ones.
+-- Reads the holds that ended by a time: for each event the earliest ones.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
 CROSS JOIN LATERAL (
@@ -146,7 +146,7 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: next_expiries
--- Reads when the first of the other holds ends.
+-- Reads for each event when the first hold ends that has not ended yet.
 SELECT
     asked.event_id,
     (
@@ -159,7 +159,7 @@ SELECT
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
 
 -- name: entries
--- Reads the entries of users who wait, with their positions.
+-- Reads the waiting entries of users, with their positions.
 SELECT
     asked.event_id,
     found.place,
@@ -179,8 +179,8 @@ CROSS JOIN LATERAL (
 WHERE found.state = 'WAITING'
 
 -- name: pasts
--- Reads what users once had of events. Each look stays one into the index by user: as EXISTS they became
--- one hash of a whole table.
+-- Reads whether users ever had bookings or entries of events. Each look-up uses the index by user; as
+-- EXISTS, PostgreSQL turned them into one hash of a whole table.
 SELECT
     asked.event_id,
     asked.user_id,
@@ -218,7 +218,7 @@ FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
 LEFT JOIN seat_blocks USING (event_id)
 
 -- name: seat_holders
--- Reads the bookings that have certain seats.
+-- Reads the bookings that hold the given seats.
 SELECT found.*
 FROM (
     SELECT DISTINCT claimed.event_id, claimed.booking_id
@@ -241,7 +241,7 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: users_holds
--- Reads the seats that users hold, and those that accounts held until an hour ago at most.
+-- Reads the holds of users, and those of accounts that ended within the last hour.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
@@ -267,7 +267,7 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: booked_events
--- Lists which events were ever booked.
+-- Lists the events that were ever booked.
 SELECT asked.event_id
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
 WHERE EXISTS (
@@ -277,8 +277,8 @@ WHERE EXISTS (
 )
 
 -- name: line
--- Reads the first who wait for events, as many as may be served, and draws an id for each. Where
--- smaller parties may pass the head (`fits` is not null), those who would fit are read, too.
+-- Reads the first waiting entries of events, as many as may be served, and draws an id for each. If
+-- smaller parties may pass the head (`fits` is not null), entries that fit are read, too.
 SELECT
     found.*,
     NULL::bigint AS position,

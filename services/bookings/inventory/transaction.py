@@ -50,10 +50,10 @@ Answer = Callable[[Outcome], Message]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A command and, where it has an idempotency key, how its answer is written.
+    """A command, its idempotency key if it has one, and how to write its response.
 
-    `answer` makes the response to a success. `explain` adds the details to a refusal, as they are
-    stored.
+    `answer` makes the response to a success. `explain` adds the details to a refusal, which are
+    stored with it.
     """
 
     command: Command
@@ -62,14 +62,14 @@ class Ask:
     explain: Callable[[Refusal], Refusal] | None = None
 
     def explained(self, outcome: Outcome | Later) -> Outcome | Later:
-        """Returns an outcome as it is told: refusals have their details."""
+        """Returns the outcome; a refusal gets its details."""
         if self.explain is None or not isinstance(outcome, Refusal):
             return outcome
         return self.explain(outcome)
 
 
 class Transactions:
-    """Decides batches of asks, each batch in one transaction."""
+    """Decides batches of asks, each in one transaction."""
 
     def __init__(
         self,
@@ -85,11 +85,12 @@ class Transactions:
         self._limits = limits or HoldLimits()
 
     async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
-        """Decides asks in their order and commits; nothing is told before the COMMIT.
+        """Decides asks in their order, commits, and returns their outcomes.
 
-        Raises psycopg.Error: a connection that was lost during the COMMIT leaves open whether it
-        happened, so it is never repeated here. Raises Contradiction or CheckViolation if what is
-        stored of an event contradicts itself: if there is but one ask, its event is audited soon.
+        Raises psycopg.Error. If the connection is lost during the COMMIT, it is unknown whether the
+        transaction committed, so it is not retried here. Raises Contradiction or CheckViolation if
+        the stored rows of an event contradict each other; a batch of one also marks its event for
+        an audit.
         """
         try:
             # Leaving by an exception rolls back.
@@ -101,12 +102,12 @@ class Transactions:
             raise
 
     async def _doubt(self, event_id: int) -> None:
-        """Has an event audited although nothing has changed."""
+        """Marks an event for an audit although its revision has not changed."""
         async with self._pool.connection() as connection:
             await connection.execute(store.SQL["doubt"], {"event_id": event_id})
 
     async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
-        """Decides asks on one snapshot, without locks; None if that would change anything."""
+        """Decides asks on one snapshot without locks; returns None if it would change anything."""
         commands = [ask.command for ask in asks]
         async with self._pool.connection() as connection:
             trip = RoundTrip(connection)
@@ -118,7 +119,7 @@ class Transactions:
         try:
             decided = decide(loaded.stocks, [ask.command for ask in asks], self._context(loaded))
         except IndexError:
-            # It would make a booking, and no id was drawn.
+            # A decision would make a booking: no ids were drawn.
             return None
         if any(stock.is_changed for stock in loaded.stocks.values()):
             return None
@@ -133,7 +134,7 @@ class Transactions:
             decided = await self._load_and_decide(connection, asks, lock)
         except psycopg.OperationalError as error:
             if connection.closed:
-                # Nothing was sent yet that could have been done.
+                # Nothing was written yet, so callers can retry safely.
                 raise Unavailable from error
             raise
         failpoint("bookings.batch.decided")
@@ -174,7 +175,7 @@ class Transactions:
         fresh: Sequence[int],
         outcomes: list[Outcome | Later | None],
     ) -> None:
-        """Fills in the outcomes of the asks that no stored result settles."""
+        """Fills in the outcomes of the asks without a stored result."""
         decided: list[int] = []
         for index in fresh:
             outcomes[index] = _hindrance(asks[index].command, loaded)
@@ -195,7 +196,7 @@ class Transactions:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """A batch that is decided and not saved yet."""
+    """A decided batch that is not saved yet."""
 
     loaded: Loaded
     outcomes: list[Outcome | Later]
@@ -229,7 +230,7 @@ async def _settled(
 
 
 def _replay(ask: Ask, key: Key, stored: StoredResult, old: OldResult | None) -> Outcome:
-    """Returns the outcome that is stored for an ask's key."""
+    """Returns the stored outcome of an ask's key."""
     replayed = idempotency.replay(key, stored)
     if replayed is None:
         outcome = old_results.revive(old, ask.command) if old else Internal()
@@ -240,7 +241,7 @@ def _replay(ask: Ask, key: Key, stored: StoredResult, old: OldResult | None) -> 
 
 
 def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
-    """Returns why a command cannot be decided now."""
+    """Returns why a command cannot be decided in this transaction; None if it can."""
     if command.event_id in loaded.busy:
         return Busy()
     if isinstance(command, Apply) and command.position and command.position != loaded.position:
@@ -249,9 +250,10 @@ def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
 
 
 def _result(ask: Ask, outcome: Outcome | Later | None) -> Result | None:
-    """Returns what is stored for the key of an ask.
+    """Returns the result to store for an ask's key.
 
-    An event that is hidden must look like one that does not exist, which nobody remembers either.
+    Refusals that hide an event are not stored: nothing is stored for a missing event either, and
+    the two must look the same.
     """
     if ask.key is None or ask.answer is None or isinstance(outcome, Later) or outcome is None:
         return None

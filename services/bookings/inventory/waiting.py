@@ -1,4 +1,4 @@
-"""The waiting list: joining it, accepting an offer, and serving those who wait."""
+"""The waiting list: joining it, accepting an offer, and serving it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ SERVED_AT_ONCE = 1_000
 
 
 def book(stock: Stock, command: Book, context: Context) -> Outcome | Later:
-    """Accepts the user's offer, else books, else adds them to the waiting list."""
+    """Accepts the user's offer, books seats, or adds the user to the waiting list."""
     if refusal := objection(stock, context.now, command.viewer):
         return refusal
     user_id, seat_count = command.user_id, command.seat_count
@@ -44,13 +44,13 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome | Later:
     if stock.waiting == 0 and seat_count <= stock.free:
         return book_now(stock, user_id, seat_count, context, exclusive=exclusive)
     if stock.more_have_ended:
-        # Seats come free in the next transaction.
+        # The next transaction expires more holds, which frees seats.
         return LATER
     return _join(stock, user_id, seat_count, context.now)
 
 
 def accept(stock: Stock, offer: Booking) -> Booked:
-    """Turns an offer into a booking that lasts."""
+    """Turns an offer into a confirmed booking."""
     booking = replace(offer, status="CONFIRMED", expires_at=None, place=None)
     stock.record(
         Change(
@@ -67,19 +67,19 @@ def accept(stock: Stock, offer: Booking) -> Booked:
 
 
 def settle(stock: Stock, context: Context) -> None:
-    """Expires the holds that have ended and gives their seats to those who wait."""
+    """Expires the holds that have ended and gives their seats to the waiting list."""
     if stock.next_expiry_at is not None and stock.next_expiry_at <= context.now:
         expire(stock, context.now)
         promote(stock, context)
 
 
 def sweep(stock: Stock, _: Sweep, context: Context) -> Done:
-    """Serves those who wait while seats are free; ended holds have been expired before."""
+    """Serves the waiting list while seats are free. `decide` has expired ended holds before."""
     return Done(changed=promote(stock, context) > 0)
 
 
 def expire(stock: Stock, now: datetime) -> None:
-    """Expires the holds that ended by now, as far as they are loaded."""
+    """Expires the loaded holds that have ended by now."""
     ended = sorted(
         (booking for booking in stock.bookings.values() if _has_ended(booking, now)),
         key=lambda booking: booking.id,
@@ -101,11 +101,11 @@ def expire(stock: Stock, now: datetime) -> None:
 
 
 def promote(stock: Stock, context: Context) -> int:
-    """Assigns free seats to those who wait; returns how many were served.
+    """Assigns free seats to the waiting list; returns how many entries were served.
 
-    Seats that cost nothing are booked at once. Others are offered: a hold that ends with the sale,
-    or sooner. At most SERVED_AT_ONCE are served; while somebody waits nobody else gets a seat, so
-    the sweeper can serve the others.
+    Seats without a price are booked at once. Priced seats are offered: held until the offer ends,
+    at the latest with the sale. Serves at most SERVED_AT_ONCE entries, and the sweeper serves the
+    rest; nobody else can book while users wait.
     """
     if not stock.waiting or stock.free <= 0 or objection(stock, context.now):
         return 0
@@ -116,10 +116,10 @@ def promote(stock: Stock, context: Context) -> int:
 
 
 def _next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
-    """Chooses who is served, by their places, for as long as seats suffice.
+    """Chooses the entries to serve, by place, while seats last.
 
-    A head that wants more seats than are free waits, and all behind it wait too, unless it has held
-    them up for longer than the event allows: then those pass who fit.
+    A head that wants more seats than are free blocks all entries behind it. If the event allows it,
+    smaller parties may pass once the head has blocked the line for long enough.
     """
     unused = stock.free
     blocked = False
@@ -140,7 +140,7 @@ def _next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
 
 
 def _may_be_passed(stock: Stock, head: Entry, now: datetime) -> bool:
-    """Returns whether a head that wants too many seats has blocked the line for long enough."""
+    """Returns whether smaller parties may pass a head that blocks the line."""
     if stock.skip_fit_after_seconds is None:
         return False
     if head.blocked_since is None:
@@ -188,7 +188,7 @@ def _serve(stock: Stock, entry: Entry, context: Context) -> None:
 
 
 def _offer_ends_at(stock: Stock, context: Context) -> datetime:
-    """Returns when an offer ends: with the sale at the latest."""
+    """Returns when an offer ends: at the latest when the event starts or its sale ends."""
     ends = (
         context.now + timedelta(seconds=context.offer_seconds),
         stock.starts_at,
@@ -201,7 +201,7 @@ def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting
     if entry := stock.entries.get(user_id):
         return AlreadyWaiting(inventory_revision=stock.rev, position=stock.position(entry))
     if seat_count > max(stock.capacity, 1):
-        # No seat will ever be enough for them.
+        # The event will never have enough seats for this party.
         return sold_out(stock, seat_count)
     position = stock.waiting + 1
     entry = Entry(

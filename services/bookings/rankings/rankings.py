@@ -1,6 +1,6 @@
-"""Ranking users by their bookings.
+"""Ranks users by their bookings.
 
-A worker adds the ledger to tallies; a query adds the rest of the ledger to them.
+A worker adds the ledger to tallies; a query adds the rest of the ledger to the tallies.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ ALL_TIME = date(1, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class TopUser:
-    """A user, their rank from 1, which equals share, and the number of their live bookings."""
+    """A user, their rank from 1 (equal users share a rank), and their number of live bookings."""
 
     place: int
     user_id: str
@@ -30,7 +30,7 @@ class TopUser:
 class Rankings:
     """Ranks users by their live bookings.
 
-    `roll_up_chunk` is about how many rows of the ledger are added to the tallies at once.
+    `roll_up_chunk` is about how many rows of the ledger a roll-up adds to the tallies.
     """
 
     def __init__(self, pool: Pool, *, roll_up_chunk: int = ROLL_UP_CHUNK) -> None:
@@ -59,7 +59,7 @@ class Rankings:
     async def roll_up(self) -> bool:
         """Adds a chunk of the ledger to the tallies; returns whether there may be more.
 
-        Less than a chunk is left for later: else a sale would make it run all the time.
+        Leaves less than a chunk for later; otherwise it would run all the time during a sale.
         """
         async with self._pool.connection() as connection:
             rolled = await connection.execute(SQL["roll_up"], {"chunk": self._roll_up_chunk})
@@ -68,7 +68,7 @@ class Rankings:
 
 
 def first_day(period: str, day: str) -> date:
-    """Returns the first day of the period that a day is in; year 1 for all time."""
+    """Returns the first day of the period that contains a day; year 1 for all time."""
     try:
         within = date.fromisoformat(day) if day else datetime.now(UTC).date()
     except ValueError as error:

@@ -47,7 +47,7 @@ class Cancellations:
         return expect(outcome, Cancelled).rev
 
     async def asks_of(self, cancellations: Sequence[Cancellation]) -> list[Ask | Refusal]:
-        """Finds the bookings to cancel; BookingNotFound for those that the viewer may not see."""
+        """Finds the bookings to cancel; returns BookingNotFound if the viewer may not see one."""
         found = await self._find({each.reference for each in cancellations})
         return [_ask(each, found.get(each.reference)) for each in cancellations]
 
@@ -60,7 +60,7 @@ class Cancellations:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A booking's event and number, and who may see it."""
+    """The event and number of a booking, and the users who may see it."""
 
     event_id: int
     booking_id: int

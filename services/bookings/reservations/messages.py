@@ -1,4 +1,4 @@
-"""Protobuf messages of bookings, their seats and the users who book most."""
+"""Writes protobuf messages of bookings, seats and top users."""
 
 from datetime import datetime
 from functools import lru_cache
@@ -18,7 +18,7 @@ from services.kit.rpc.timestamps import timestamp
 
 
 def reserve_response(outcome: Outcome) -> bookings_pb2.ReserveResponse:
-    """Writes a booking of one seat that was just made."""
+    """Writes a new booking of one seat."""
     made = expect(outcome, Booked)
     response = bookings_pb2.ReserveResponse()
     reservation, made_booking = response.reservation, made.booking
@@ -31,7 +31,7 @@ def reserve_response(outcome: Outcome) -> bookings_pb2.ReserveResponse:
 
 
 def create_response(outcome: Outcome) -> bookings_pb2.CreateBookingResponse:
-    """Writes a booking of several seats that was just made."""
+    """Writes a new booking of several seats."""
     made = expect(outcome, Booked)
     return bookings_pb2.CreateBookingResponse(
         booking=booking(made.booking, made.event), inventory_revision=made.rev
@@ -39,7 +39,7 @@ def create_response(outcome: Outcome) -> bookings_pb2.CreateBookingResponse:
 
 
 def cancel_response(outcome: Outcome) -> bookings_pb2.CancelBookingByReferenceResponse:
-    """Writes a booking that was just cancelled."""
+    """Writes a cancelled booking."""
     cancelled = expect(outcome, Cancelled)
     return bookings_pb2.CancelBookingByReferenceResponse(
         booking=booking(cancelled.booking, cancelled.event), inventory_revision=cancelled.rev
@@ -47,7 +47,7 @@ def cancel_response(outcome: Outcome) -> bookings_pb2.CancelBookingByReferenceRe
 
 
 def details(found: BookingDetails) -> bookings_pb2.Booking:
-    """Writes a booking as it was read."""
+    """Writes a booking that was read."""
     return booking(found, found.event)
 
 
@@ -72,7 +72,7 @@ def booking(found: Booking | BookingDetails, event: NamedEvent) -> bookings_pb2.
 
 
 def status_name(status: bookings_pb2.BookingStatus.ValueType) -> str:
-    """Returns a status as it is stored."""
+    """Returns a status as the database stores it."""
     return bookings_pb2.BookingStatus.Name(status).removeprefix("BOOKING_STATUS_")
 
 
@@ -91,14 +91,14 @@ def availability_response(seats: Seats) -> bookings_pb2.GetAvailabilityResponse:
 
 
 def availability_result(seats: Seats | Refusal) -> bookings_pb2.BatchGetAvailabilityResult:
-    """Writes the seats of one event of many, or why they could not be counted."""
+    """Writes the seats of one event of many, or the refusal."""
     if isinstance(seats, Refusal):
         return bookings_pb2.BatchGetAvailabilityResult(error=status_of(seats))
     return bookings_pb2.BatchGetAvailabilityResult(response=availability_response(seats))
 
 
 def top_user(user: TopUser) -> bookings_pb2.TopUser:
-    """Writes a user's place in a ranking."""
+    """Writes a user and their rank."""
     return bookings_pb2.TopUser(
         place=user.place, user_id=user.user_id, bookings_count=user.bookings_count
     )
@@ -106,7 +106,7 @@ def top_user(user: TopUser) -> bookings_pb2.TopUser:
 
 @lru_cache(maxsize=16)
 def _shared_timestamp(moment: datetime) -> Timestamp:
-    """Returns a time to copy from: all reservations of a batch have the same."""
+    """Returns a cached message of a time: all reservations of a batch have the same time."""
     written = Timestamp()
     written.FromDatetime(moment)
     return written

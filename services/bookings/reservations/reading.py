@@ -1,4 +1,4 @@
-"""Reading bookings: one, all of them, those of a user or of an event."""
+"""Reads bookings: one, all of them, those of a user or of an event."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SQL = queries.load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class BookingDetails:
-    """A booking as people see it: with its event, and CANCELLED once its event is closed.
+    """A booking with its event; CANCELLED once its event is closed.
 
     Times are aware, money is minor units for all seats.
     """
@@ -43,7 +43,7 @@ class BookingDetails:
 
     @property
     def event(self) -> "BookedEvent":
-        """The event, as the booking shows it."""
+        """The fields of the event that the booking shows."""
         return BookedEvent(self.event_name, self.event_starts_at)
 
 
@@ -55,7 +55,7 @@ class BookedEvent(NamedTuple):
 
 
 class Bookings:
-    """Reads bookings. Asks the catalogue about events that are not known here yet."""
+    """Reads bookings; reads unknown events from the catalogue first."""
 
     def __init__(self, pool: Pool, availability: Availability) -> None:
         self._pool = pool

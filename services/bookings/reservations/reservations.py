@@ -1,4 +1,4 @@
-"""Booking seats of events by their numbers."""
+"""Books seats of events by number."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ log = structlog.get_logger()
 
 
 class Reservations:
-    """Books seats. Asks the catalogue about events that are not known here yet."""
+    """Books seats; reads unknown events from the catalogue first."""
 
     def __init__(self, inventory: Inventory, catalogue: Catalogue) -> None:
         self._inventory = inventory
         self._catalogue = catalogue
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
-        """Decides asks; see Lane.decide. Those for events that are not known yet come last."""
+        """Decides asks, those for unknown events last; see Lane.decide."""
         outcomes = await self._inventory.decide(asks, skip_busy=skip_busy)
         unknown = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, UnknownEvent)]
         if unknown:
@@ -33,10 +33,10 @@ class Reservations:
         return outcomes
 
     async def _decide_unknown(self, asks: Sequence[Ask], *, skip_busy: bool) -> list[Outcome]:
-        """Decides asks for events that are not known here yet.
+        """Reads unknown events from the catalogue and decides the asks for them.
 
-        A failure is the outcome of these asks alone: the others are committed, and their callers
-        must learn of it.
+        A failure is the outcome of these asks only: all others are committed, and their callers
+        need their outcomes.
         """
         try:
             missing = await self._catalogue.learn({ask.command.event_id for ask in asks})
@@ -49,7 +49,10 @@ class Reservations:
 
 
 def reserve(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:
-    """Asks for one seat. The user may have one such booking, unless the event says otherwise."""
+    """Makes an ask for one seat.
+
+    The user may have one such booking of the event, unless the event has its own rule.
+    """
     key = idempotency_key(viewer, "reserve", request_id, event_id, user_id, 1)
     return Ask(Reserve(event_id, user_id, viewer=viewer), key, messages.reserve_response)
 
@@ -57,7 +60,10 @@ def reserve(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -
 def create(
     event_id: int, user_id: str, seat_count: int, viewer: Viewer, request_id: str = ""
 ) -> Ask:
-    """Asks for seats. The user may have any number of bookings, unless the event says otherwise."""
+    """Makes an ask for seats.
+
+    The user may have any number of such bookings, unless the event has its own rule.
+    """
     key = idempotency_key(viewer, "create_booking", request_id, event_id, user_id, seat_count)
     command = Reserve(event_id, user_id, seat_count, exclusive=False, viewer=viewer)
     return Ask(command, key, messages.create_response)

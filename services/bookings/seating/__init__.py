@@ -1,5 +1,5 @@
-"""Which seats: plans of rooms, best seats, orphans and alternatives. Pure, and without a clock.
+"""Seat plans, best seats, orphans and alternatives: pure functions without a clock.
 
-Free and taken seats are one integer, a *map*: bit `seat id - 1` of it is that seat. All that a
-choice needs of a plan is computed once, and kept for as long as the plan.
+Free and taken seats are *maps*: integers with the bit `seat id - 1` for each seat. Everything that
+depends only on the plan is computed once and kept with the plan.
 """

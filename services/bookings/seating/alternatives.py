@@ -1,4 +1,4 @@
-"""What to offer instead of seats that cannot be had, and which selections leave an orphan."""
+"""Alternatives to seats that cannot be had, and selections that leave an orphan."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """Seats that are free: the best group of them, and all groups that are worth a look."""
+    """The best group of free seats, and further groups to offer."""
 
     seats: Sequence[int] = ()
     groups: Sequence[Sequence[int]] = ()
@@ -21,7 +21,7 @@ class Alternatives:
 
 @dataclass(frozen=True, slots=True)
 class Orphaned:
-    """Why a selection is refused: the seats that it would leave alone, and better ones."""
+    """The single seats that a selection would leave, and a better selection."""
 
     orphans: Sequence[int]
     better: Sequence[int]
@@ -30,11 +30,11 @@ class Orphaned:
 def alternatives(
     plan: Plan, free: int, asked: Sequence[int], count: int, *, together: bool = True
 ) -> Alternatives:
-    """Returns free seats near those that were asked for, which are never among them.
+    """Returns free seats near those asked for, and never one of those.
 
-    Groups of seats next to each other come from the nearest runs: those of the same row first, then
-    those that leave no orphan, then by distance; at most MOST. Where there are none, the best seats
-    of the whole plan are one group. Without `together` they are the nearest single seats.
+    Groups of adjacent seats come from the nearest runs: those of the same row first, then those
+    that leave no orphan, then by distance; at most MOST. If there are none, the best seats of the
+    whole plan are one group. Without `together` they are the nearest single seats.
     """
     usable = free & ~map_of(asked)
     size = count if together else 1
@@ -54,10 +54,10 @@ def alternatives(
 
 
 def orphaned(plan: Plan, free: int, asked: Sequence[int]) -> Orphaned | None:
-    """Returns why adjacent seats that are free may not be taken: None if they may.
+    """Returns why a selection of adjacent free seats is not allowed; None if it is.
 
-    They may not if a single seat would be left over beside them, and their run has as many adjacent
-    free seats of their type which leave none.
+    It is not allowed if it leaves a single seat beside it, and its run has as many adjacent free
+    seats of the same type that leave none.
     """
     first, count = asked[0], len(asked)
     seats = span(first, count)
@@ -84,10 +84,10 @@ _NEAREST: WeakKeyDictionary[Plan, dict[int, int]] = WeakKeyDictionary()
 
 
 def _nearby(plan: Plan, free: int, usable: int, asked: Sequence[int], count: int) -> list[int]:
-    """Lists the starts of the best groups in the nearest runs, best first.
+    """Lists the first seats of the best groups in the nearest runs, best first.
 
-    Groups in the same row come first, then those that leave no orphan: only as many of these kinds
-    are sorted by distance as are needed.
+    Groups in the same row come first, then those that leave no orphan. Only as many groups as are
+    needed are sorted by distance.
     """
     nearest = _nearest_runs(plan, plan.run_of(asked[0]))
     starts = groups(plan, usable & nearest, count)
@@ -110,7 +110,7 @@ def _nearby(plan: Plan, free: int, usable: int, asked: Sequence[int], count: int
 
 
 def _nearest_runs(plan: Plan, run: int) -> int:
-    """Returns the map of the runs nearest to one, and of that one; made once for each run."""
+    """Returns the map of a run and the runs nearest to it, cached by run."""
     known = _NEAREST.setdefault(plan, {})
     if run not in known:
         center_x, center_y = _middle(plan, run)
@@ -135,7 +135,7 @@ def _middle(plan: Plan, run: int) -> tuple[int, int]:
 
 
 def _center(plan: Plan, seat_ids: Sequence[int]) -> tuple[int, int]:
-    """Returns the centre of some seats, in half units as Plan.middle."""
+    """Returns the centre of seats, in half units as Plan.middle."""
     middles = [plan.middle(seat_id, seat_id) for seat_id in seat_ids]
     xs, ys = zip(*middles, strict=True)
     return sum(xs) // len(middles), sum(ys) // len(middles)

@@ -1,8 +1,8 @@
-"""Choosing the best free seats: next to each other, near the focal point, leaving no orphans.
+"""Chooses the best free seats: adjacent, near the focal point, and without orphans.
 
-The cost of a group is the sum of the costs of its seats. Of groups that cost the same the one with
-the lowest ids is chosen. All starts of groups of a size are sorted by cost once for each plan, and
-cut into pieces with a map each, so that the cheapest start that is free is found by a few ANDs.
+The cost of a group is the sum of the costs of its seats; of equal groups the one with the lowest
+ids is chosen. The starts of all groups of a size are sorted by cost once for each plan and cut into
+pieces with a map each, so that a few ANDs find the cheapest free start.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ PIECES_TOGETHER = 8
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What seats are wanted: `count` of them, of a type and in a section unless these are None.
+    """The seats wanted: `count` seats, of a type and in a section unless these are None.
 
-    `adjacent` seats are all next to each other, or none are given. So many as `accessible` says are
-    for wheelchair users.
+    `adjacent` seats are next to each other, or none are chosen. `accessible` is how many of them
+    are for wheelchair users.
     """
 
     count: int
@@ -33,7 +33,7 @@ class Wish:
 
 
 def choose(plan: Plan, free: int, wish: Wish) -> Sequence[int] | None:
-    """Returns the ids of the best seats of a map of free ones, sorted; None if there are too few.
+    """Returns the ids of the best seats in a map of free ones, sorted; None if there are too few.
 
     Raises KeyError for a section that the plan does not have.
     """
@@ -44,10 +44,10 @@ def choose(plan: Plan, free: int, wish: Wish) -> Sequence[int] | None:
 
 
 def orphans(plan: Plan, free: int, count: int) -> int:
-    """Returns the starts of groups beside which a single free seat would be left over.
+    """Returns the starts of groups that leave a single free seat beside them.
 
-    Its other neighbour in its run is taken, or it has none. Whether the seats of the group are
-    free themselves is not looked at.
+    The seat's other neighbour in its run is taken or does not exist. The function does not check
+    whether the seats of the group are free.
     """
     free_after = plan.joined & (free >> 1)
     free_before = (plan.joined & free) << 1
@@ -57,7 +57,7 @@ def orphans(plan: Plan, free: int, count: int) -> int:
 
 
 def groups(plan: Plan, allowed: int, count: int) -> int:
-    """Returns the starts of groups of adjacent seats, all of which are in a map."""
+    """Returns the starts of groups of adjacent seats that lie in a map."""
     starts = allowed & starts_of(plan, count).fitting
     for distance in range(1, count):
         starts &= allowed >> distance
@@ -65,7 +65,7 @@ def groups(plan: Plan, allowed: int, count: int) -> int:
 
 
 class Starts:
-    """All starts of groups of so many seats that lie in one run, cheapest first."""
+    """The starts of all groups of a size that lie in one run, cheapest first."""
 
     def __init__(self, plan: Plan, count: int) -> None:
         firsts = [
@@ -85,7 +85,7 @@ class Starts:
         ]
 
     def cheapest(self, starts: int) -> int | None:
-        """Returns the cheapest of the starts in a map; None for the empty one."""
+        """Returns the cheapest of the starts in a map; None for an empty map."""
         for together, pieces in self._pieces:
             if starts & together:
                 return next(
@@ -102,7 +102,7 @@ _STARTS: WeakKeyDictionary[Plan, dict[int, Starts]] = WeakKeyDictionary()
 
 
 def starts_of(plan: Plan, count: int) -> Starts:
-    """Returns the starts of groups of so many seats, made once for each plan."""
+    """Returns the starts of groups of a size, cached with the plan."""
     known = _STARTS.setdefault(plan, {})
     if count not in known:
         known[count] = Starts(plan, count)
@@ -110,10 +110,10 @@ def starts_of(plan: Plan, count: int) -> Starts:
 
 
 def _allowed(plan: Plan, free: int, wish: Wish) -> Iterator[int]:
-    """Lists the maps to choose from, one after the other until one has enough.
+    """Lists the maps to choose from, in this order, until one has enough seats.
 
-    Seats for wheelchair users are given to others only when no others are left, and so are places
-    of an area, unless its section is named. Seats and places together come last.
+    Other users get seats for wheelchair users only if no others are left, and places of an area
+    only if no seats are left or its section is named. Seats and places together come last.
     """
     wanted = free
     if wish.type is not None:
@@ -151,7 +151,7 @@ def _adjacent(plan: Plan, free: int, allowed: int, count: int) -> list[int] | No
 
 
 def _split(plan: Plan, free: int, allowed: int, count: int) -> list[int]:
-    """Chooses the largest group there is, again and again, and leaves nobody alone if it can."""
+    """Chooses the largest group again and again, and avoids a part of one seat if possible."""
     chosen: list[int] = []
     while rest := count - len(chosen):
         size = next(size for size in range(rest, 0, -1) if groups(plan, allowed, size))

@@ -1,7 +1,7 @@
 """Seat plans: which seats a room has, where they are, and which are next to each other.
 
-A plan never changes, so all that can be computed of it is computed once. Seats have the ids 1 to n:
-first those of the rows, in their order, then the places of the areas.
+A plan never changes, so its derived data is computed once. Seats have the ids 1 to n: first the
+seats of the rows in order, then the places of the areas.
 """
 
 import re
@@ -13,15 +13,15 @@ from functools import cached_property
 from itertools import accumulate
 
 FEW = 16
-"""Up to so many seats are faster set one by one than written into a map of all."""
+"""Up to this number, setting bits one by one is faster than building a whole map."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Seats of a row, in the order in which they stand. Sets hold indices of them, from 0 on.
+    """A row of seats in their order. Sets hold indices of seats, from 0 on.
 
-    Between a seat of `aisles_after` and the next one is an aisle. `labels` has the printed numbers
-    that are not the number itself. Coordinates are whole numbers, about 100 a seat.
+    An aisle follows each seat in `aisles_after`. `labels` has printed numbers that differ from the
+    seat's number. Coordinates are whole numbers, about 100 for a seat.
     """
 
     section: str
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """General admission: places without row and number, one as good as another."""
+    """General admission: places without row and number, all equally good."""
 
     section: str
     places: int
@@ -47,7 +47,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One seat as clients see it; a place of an area has neither row nor number, and is nowhere."""
+    """A seat as clients see it. A place of an area has no row, number or coordinates."""
 
     id: int
     section: str
@@ -62,7 +62,7 @@ class Seat:
 
 
 class Plan:
-    """The seats of a room. `focal_point` is where it is best to sit near, as (x, y)."""
+    """The seats of a room. The best seats are near `focal_point`, as (x, y)."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Plan:
 
     @cached_property
     def runs(self) -> Sequence[tuple[int, int]]:
-        """First and last seat of each run: neighbours without an aisle between, or an area."""
+        """The first and last seat of each run: neighbours without an aisle between, or an area."""
         runs = [run for index in range(len(self.rows)) for run in self._runs_of(index)]
         for index, area in enumerate(self.areas, len(self.rows)):
             first = self._firsts[index]
@@ -101,23 +101,23 @@ class Plan:
 
     @cached_property
     def joined(self) -> int:
-        """The map of the seats whose next seat is their neighbour. Places have no neighbours."""
+        """The map of seats whose next seat is adjacent. Places have no neighbours."""
         runs = (span(first, last - first) for first, last in self.runs)
         return union(runs) & ~self.places
 
     @cached_property
     def accessible(self) -> int:
-        """The map of the seats for wheelchair users."""
+        """The map of seats for wheelchair users."""
         return self._marked("accessible")
 
     @cached_property
     def companion(self) -> int:
-        """The map of the seats for those who come with them."""
+        """The map of seats for companions of wheelchair users."""
         return self._marked("companion")
 
     @cached_property
     def of_type(self) -> Mapping[str, int]:
-        """The map of the seats of each type."""
+        """The maps of seats by type."""
         ids: dict[str, list[int]] = {}
         for first, row in zip(self._firsts, self.rows, strict=False):
             for seat_id, kind in enumerate(row.types, first):
@@ -129,7 +129,7 @@ class Plan:
 
     @cached_property
     def of_section(self) -> Mapping[str, int]:
-        """The map of the seats of each section."""
+        """The maps of seats by section."""
         maps: dict[str, int] = {}
         for first, row in zip(self._firsts, self.rows, strict=False):
             maps[row.section] = maps.get(row.section, 0) | span(first, len(row.numbers))
@@ -138,14 +138,14 @@ class Plan:
         return maps
 
     def cost(self, first: int, count: int) -> int:
-        """Returns the cost of so many seats from one on: squared distances to the focal point.
+        """Returns the cost of `count` seats from `first` on: squared distances to the focal point.
 
         Places cost nothing: they are taken in the order of their ids.
         """
         return self._costs_up_to[first + count - 1] - self._costs_up_to[first - 1]
 
     def seat(self, seat_id: int) -> Seat:
-        """Returns a seat; raises KeyError where there is none of this id."""
+        """Returns a seat; raises KeyError for an unknown id."""
         if not 1 <= seat_id <= self.seat_count:
             raise KeyError(seat_id)
         part = self.part_of(seat_id)
@@ -168,7 +168,7 @@ class Plan:
         return xs[first] + xs[last], ys[first] + ys[last]
 
     def part_of(self, seat_id: int) -> int:
-        """Returns the index of a seat's row, or of its area counted after the rows."""
+        """Returns the index of a seat's row; areas are counted after the rows."""
         return bisect_right(self._firsts, seat_id) - 1
 
     def map_of_part(self, part: int) -> int:
@@ -195,7 +195,7 @@ class Plan:
 
     @cached_property
     def _costs_up_to(self) -> Sequence[int]:
-        """The cost of all seats up to each id; the first one is 0."""
+        """The total cost of all seats up to each id; the first one is 0."""
         center_x, center_y = self.focal_point
         costs = array("q", [0])
         for row in self.rows:
@@ -227,7 +227,7 @@ class Plan:
 
 
 def map_of(seat_ids: Iterable[int]) -> int:
-    """Returns the map of some seats."""
+    """Returns the map of seats."""
     ids = list(seat_ids)
     if len(ids) <= FEW:
         seats = 0
@@ -241,7 +241,7 @@ def map_of(seat_ids: Iterable[int]) -> int:
 
 
 def seats_of(seats: int) -> list[int]:
-    """Returns the ids of the seats of a map, in their order; empty stretches are skipped fast."""
+    """Returns the ids of the seats in a map, in order; skips empty stretches quickly."""
     stored = seats.to_bytes((seats.bit_length() + 7) // 8, "little")
     return [
         8 * found.start() + bit + 1
@@ -251,7 +251,7 @@ def seats_of(seats: int) -> list[int]:
 
 
 def span(first: int, count: int) -> int:
-    """Returns the map of so many seats from one on."""
+    """Returns the map of `count` seats from `first` on."""
     return ((1 << max(count, 0)) - 1) << (first - 1)
 
 
@@ -260,12 +260,12 @@ _BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
 
 
 def among(seats: int, seat_ids: Iterable[int]) -> list[int]:
-    """Returns those of some seats that are in a map, in the order of their ids."""
+    """Returns those of the seats that are in a map, in the order of their ids."""
     return [seat_id for seat_id in sorted(seat_ids) if seats >> (seat_id - 1) & 1]
 
 
 def union(maps: Iterable[int]) -> int:
-    """Joins maps of few seats each. Pairs first: one after the other would be quadratic."""
+    """Joins maps of few seats each, in pairs: joining one after the other would be quadratic."""
     level = list(maps)
     while len(level) > 1:
         level = [left | right for left, right in zip(level[::2], [*level[1::2], 0], strict=False)]

@@ -1,4 +1,4 @@
-"""What the seats of an event cost."""
+"""Prices of the seats of an event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Prices:
 
     each: int | None = None
     currency: str | None = None
-    of_type: Mapping[str, int] = field(default_factory=dict)
+    of_type: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def of(self, seat_type: str) -> tuple[int, str] | None:
         """Returns the price of a seat of a type, with its currency."""

@@ -1,6 +1,6 @@
-"""Protobuf messages of seats: maps, alternatives, and why seats cannot be had."""
+"""Writes protobuf messages of maps, alternatives and shortages of seats."""
 
-from collections.abc import Iterable
+from functools import lru_cache
 
 from boxoffice.bookings.v1 import seats_pb2
 from services.bookings.errors import SeatNotFound, SeatsUnavailable
@@ -13,6 +13,7 @@ from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
 
 AVAILABLE = seats_pb2.SEAT_STATUS_AVAILABLE
+KEPT_ALTERNATIVES = 1_000
 
 
 def map_response(plan: Plan, occupancy: Occupancy) -> seats_pb2.GetSeatMapResponse:
@@ -51,7 +52,7 @@ def suggest_response(
 
 
 def explain(refusal: Refusal) -> Refusal:
-    """Adds the details to a refusal, if the contract has any for its reason."""
+    """Adds the details to a refusal if the contract defines any for its reason."""
     if isinstance(refusal, SeatNotFound):
         refusal.details = seats_pb2.SeatNotFoundDetails(seat_ids=refusal.seat_ids)
     elif isinstance(refusal, SeatsUnavailable):
@@ -77,18 +78,25 @@ def _details(refusal: SeatsUnavailable) -> seats_pb2.SeatsUnavailableDetails:
 
 
 def _alternatives(plan: Plan, prices: Prices, found: Alternatives) -> seats_pb2.SeatAlternatives:
+    return _written(plan, prices, tuple(found.seats), tuple(map(tuple, found.groups)))
+
+
+@lru_cache(maxsize=KEPT_ALTERNATIVES)
+def _written(
+    plan: Plan, prices: Prices, seats: tuple[int, ...], groups: tuple[tuple[int, ...], ...]
+) -> seats_pb2.SeatAlternatives:
+    """Writes free seats and groups of them. In a rush on a few seats all refusals have the same."""
     return seats_pb2.SeatAlternatives(
-        seats=_free_seats(plan, prices, found.seats),
+        seats=[_free_seat(plan, seat_id, prices) for seat_id in seats],
         pairs=[
-            seats_pb2.SeatGroup(seats=_free_seats(plan, prices, group)) for group in found.groups
+            seats_pb2.SeatGroup(seats=[_free_seat(plan, seat_id, prices) for seat_id in group])
+            for group in groups
         ],
     )
 
 
-def _free_seats(
-    plan: Plan, prices: Prices, seat_ids: Iterable[int]
-) -> list[seats_pb2.ScreeningSeat]:
-    return [_seat(plan, seat_id, AVAILABLE, prices) for seat_id in seat_ids]
+def _free_seat(plan: Plan, seat_id: int, prices: Prices) -> seats_pb2.ScreeningSeat:
+    return _seat(plan, seat_id, AVAILABLE, prices)
 
 
 def _seat(

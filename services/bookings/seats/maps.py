@@ -1,7 +1,7 @@
-"""Maps of seats as JSON, joined of pieces that are made once for each plan.
+"""Prints maps of seats as JSON, from pieces that are made once for each plan.
 
-As objects a map of 40,000 seats would cost ten times as much. The JSON is what the gateway would
-print of the messages in seats.proto.
+Building a map of 40,000 seats from objects takes ten times as long. The JSON is what the gateway
+would print of the messages in seats.proto.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from services.bookings.seating.plan import Plan, seats_of
 from services.bookings.seats.screening import Occupancy, Screening
 
 Tails: TypeAlias = dict[str, bytes]
-"""What is printed last of a seat, by its type."""
+"""The last part of a printed seat, by type."""
 
 
 def whole_map(plan: Plan, occupancy: Occupancy) -> bytes:
-    """Prints all seats, but for the places of areas."""
+    """Prints all seats without the places of areas."""
     pieces = _pieces(plan)
     available = _tails("AVAILABLE", plan, occupancy.screening)
     tails = [available[kind] for kind in pieces.types]
@@ -53,7 +53,7 @@ def sparse_map(plan: Plan, occupancy: Occupancy) -> bytes:
 
 
 def free_seats(plan: Plan, occupancy: Occupancy) -> bytes:
-    """Prints the free seats, but for the places of areas."""
+    """Prints the free seats without the places of areas."""
     pieces = _pieces(plan)
     available = _tails("AVAILABLE", plan, occupancy.screening)
     free = [seat_id - 1 for seat_id in seats_of(occupancy.free(plan) & ~plan.places)]
@@ -62,7 +62,7 @@ def free_seats(plan: Plan, occupancy: Occupancy) -> bytes:
 
 
 class _Pieces:
-    """The seats of a plan, printed up to what depends on the screening; each has a comma before."""
+    """The printed start of each seat, the same for all screenings; each begins with a comma."""
 
     def __init__(self, plan: Plan) -> None:
         count = plan.seat_count - plan.places.bit_count()
@@ -94,7 +94,7 @@ def _tails(status: str, plan: Plan, screening: Screening) -> Tails:
 
 
 def _array(heads: Sequence[bytes], tails: Sequence[bytes]) -> bytes:
-    """Joins the seats of an array; the first one has no comma before it."""
+    """Joins printed seats to an array, without the comma of the first one."""
     if not heads:
         return b"[]"
     joined: list[bytes] = [b""] * (2 * len(heads))
@@ -106,7 +106,7 @@ def _array(heads: Sequence[bytes], tails: Sequence[bytes]) -> bytes:
 
 
 def _taken(plan: Plan, occupancy: Occupancy) -> dict[str, list[int]]:
-    """Lists the seats of each status but AVAILABLE, without the places of areas."""
+    """Lists the seats of each status except AVAILABLE, without the places of areas."""
     seats = ~plan.places
     return {
         "HELD": seats_of(occupancy.held & seats),

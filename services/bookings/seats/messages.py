@@ -1,4 +1,4 @@
-"""Protobuf messages of reservations of seats."""
+"""Converts protobuf messages of reservations of seats."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from services.kit.rpc.timestamps import timestamp
 
 
 def hold(request: seats_pb2.HoldSeatsRequest, user_id: str, viewer: Viewer) -> Hold:
-    """Reads what is to be held. Raises ValidationFailed."""
+    """Reads the seats to hold. Raises ValidationFailed."""
     return Hold(
         request.screening_id,
         user_id,
@@ -31,7 +31,7 @@ def hold(request: seats_pb2.HoldSeatsRequest, user_id: str, viewer: Viewer) -> H
 
 
 def hold_response(outcome: Outcome) -> seats_pb2.HoldSeatsResponse:
-    """Writes seats that were just held."""
+    """Writes a new hold."""
     seated = expect(outcome, Seated)
     return seats_pb2.HoldSeatsResponse(
         reservation=_reservation(seated.booking, seated.unavailable),
@@ -40,14 +40,14 @@ def hold_response(outcome: Outcome) -> seats_pb2.HoldSeatsResponse:
 
 
 def get_response(found: SeatReservation) -> seats_pb2.GetSeatReservationResponse:
-    """Writes a reservation as it was read."""
+    """Writes a reservation that was read."""
     return seats_pb2.GetSeatReservationResponse(
         reservation=_reservation(found), inventory_revision=found.rev
     )
 
 
 def release_response(outcome: Outcome) -> seats_pb2.ReleaseSeatsResponse:
-    """Writes how many seats of a reservation came free."""
+    """Writes how many seats of a reservation were released."""
     released = expect(outcome, Released)
     return seats_pb2.ReleaseSeatsResponse(
         result=seats_pb2.ReleasedSeats(released=released.seat_count),
@@ -56,7 +56,7 @@ def release_response(outcome: Outcome) -> seats_pb2.ReleaseSeatsResponse:
 
 
 def release_user_response(outcome: Outcome) -> seats_pb2.ReleaseUserSeatsResponse:
-    """Writes how many seats of a user came free."""
+    """Writes how many seats of a user were released."""
     released = expect(outcome, Released)
     return seats_pb2.ReleaseUserSeatsResponse(
         result=seats_pb2.ReleasedSeats(released=released.seat_count),
@@ -65,7 +65,7 @@ def release_user_response(outcome: Outcome) -> seats_pb2.ReleaseUserSeatsRespons
 
 
 def block_response(outcome: Outcome) -> seats_pb2.SetBlockedSeatsResponse:
-    """Writes the seats that are blocked now."""
+    """Writes the blocked seats."""
     blocked = expect(outcome, SeatsBlocked)
     return seats_pb2.SetBlockedSeatsResponse(
         blocked_seats=seats_pb2.BlockedSeats(seat_ids=blocked.seat_ids),
@@ -74,7 +74,7 @@ def block_response(outcome: Outcome) -> seats_pb2.SetBlockedSeatsResponse:
 
 
 def _wish(best: seats_pb2.BestSeats) -> Wish:
-    """Reads which seats are the best ones. Raises ValidationFailed."""
+    """Reads the wish for best seats. Raises ValidationFailed."""
     if best.accessible > best.count:
         raise ValidationFailed(
             violations=[Violation("best.accessible", "must not be more than `count`")]

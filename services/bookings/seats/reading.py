@@ -1,4 +1,4 @@
-"""Reading screenings and which of their seats are taken."""
+"""Reads screenings and which of their seats are taken."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,7 +20,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Screenings:
-    """Reads screenings. Asks the catalogue about those that are not known here yet."""
+    """Reads screenings; reads unknown events from the catalogue first."""
 
     def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
         self._pool = pool
@@ -81,7 +81,7 @@ def _screening(row: Row | None) -> Screening:
 
 
 def _occupancy(screening: Screening, blocks: Iterable[Row], ended_seats: list[int]) -> Occupancy:
-    """Joins the maps of blocks. The seats of an event that was called off are free."""
+    """Joins the maps of blocks. All seats of a cancelled event are free."""
     rev, catalogue_rev, _ = screening.version
     screening = replace(screening, version=Version(rev, catalogue_rev, len(ended_seats)))
     if screening.is_closed:

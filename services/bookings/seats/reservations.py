@@ -1,4 +1,4 @@
-"""Reservations of seats: holding, reading and releasing them."""
+"""Holds, reads and releases seats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -47,7 +47,7 @@ class SeatReservations:
         return found
 
     async def releases_of(self, requests: Sequence[ReleaseRequest]) -> list[Ask | Refusal]:
-        """Finds what to release; ReservationNotFound for what the viewer may not see.
+        """Finds what to release; returns ReservationNotFound if the viewer may not see one.
 
         The event of a booking never changes, so it is read before any lock.
         """
@@ -62,7 +62,7 @@ class SeatReservations:
 
 
 def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:
-    """Asks for seats to be held."""
+    """Makes an ask to hold seats."""
     content = (
         command.event_id,
         command.user_id,
@@ -76,13 +76,13 @@ def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:
 
 
 def release_user(event_id: int, user_id: str, viewer: Viewer, request_id: str) -> Ask:
-    """Asks for all seats to be released that a user holds."""
+    """Makes an ask to release all seats that a user holds."""
     key = idempotency_key(viewer, "release_user_seats", request_id, event_id, user_id)
     return Ask(ReleaseUser(event_id, user_id, viewer), key, messages.release_user_response)
 
 
 def block(event_id: int, seat_ids: Sequence[int], viewer: Viewer, request_id: str) -> Ask:
-    """Asks for these seats to be blocked, and no others."""
+    """Makes an ask to block exactly these seats."""
     key = idempotency_key(viewer, "set_blocked_seats", request_id, event_id, sorted(seat_ids))
     command = BlockSeats(event_id, seat_ids, viewer)
     return Ask(command, key, messages.block_response, explain)
@@ -90,7 +90,7 @@ def block(event_id: int, seat_ids: Sequence[int], viewer: Viewer, request_id: st
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A booking's event and number, and who may see it."""
+    """The event and number of a booking, and the users who may see it."""
 
     event_id: int
     booking_id: int

@@ -11,9 +11,9 @@ from services.bookings.seating.prices import Prices
 
 
 class Version(NamedTuple):
-    """What the seats of a screening look like depends on these alone.
+    """The values that a map of seats depends on.
 
-    `ended_seats` are held seats whose holds have ended, though no revision says so yet.
+    `ended_seats` are seats whose holds have ended before a new revision says so.
     """
 
     rev: int
@@ -42,7 +42,7 @@ class Screening:
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """Which seats of a screening nobody can have now. Each is a map of seats, see seating.plan."""
+    """The seats of a screening that cannot be had now, as maps; see seating.plan."""
 
     screening: Screening
     held: int = 0

@@ -1,7 +1,7 @@
-"""Seat maps as clients get them: printed and compressed once for each version of a screening.
+"""Seat maps for clients: printed and compressed once for each version of a screening.
 
-Maps of more than LARGE_SEATS seats are printed at most every FRESH_SECONDS: until then clients get
-the one before, which has its own revision.
+Maps of more than LARGE_SEATS seats are printed at most every FRESH_SECONDS; in between clients get
+the former map with its own revision.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ FRESH_SECONDS = 0.25
 KEPT_BYTES = 64 * 1024 * 1024
 GZIP_LEVEL = 1
 _GZIP_SUFFIX = "-gzip"
-"""Ends the entity tag of what was sent in gzip."""
+"""The end of the entity tag of a response in gzip."""
 
 
 class Variant(Enum):
-    """What is shown of the seats of a screening."""
+    """Which seats of a screening a map shows."""
 
     WHOLE = "whole"
     SPARSE = "sparse"
@@ -39,7 +39,7 @@ class Variant(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SeatMap:
-    """A map as it is sent. `body` is None for a client that has this version."""
+    """A map to send. `body` is None if the client has this version."""
 
     version: Version
     is_gzip: bool
@@ -59,7 +59,7 @@ class _Kept(NamedTuple):
 
 
 class SeatMaps:
-    """Prints seat maps, and keeps those that were asked for last."""
+    """Prints seat maps, and caches the most recently used ones."""
 
     def __init__(
         self,
@@ -78,9 +78,9 @@ class SeatMaps:
     async def get(
         self, screening: Screening, variant: Variant, *, accepts_gzip: bool, if_none_match: str
     ) -> SeatMap:
-        """Returns a map of a screening as it was found a moment ago, or a later one.
+        """Returns a map of a screening, at least as new as the version found first.
 
-        Raises ScreeningNotFound, and what hinders loading its plan.
+        Raises ScreeningNotFound, and the errors of loading its plan.
         """
         key = _Key(screening.event_id, variant, accepts_gzip)
         kept = self._kept.get(key)
@@ -100,7 +100,7 @@ class SeatMaps:
         joined = key in self._print_once
         printed = await self._print_once(key)
         if joined and printed.version != version:
-            # The other one may have read before the version that this caller knows of.
+            # The shared print may have read an older version than this caller has found.
             return await self._print_once(key)
         return printed
 
@@ -119,7 +119,7 @@ class SeatMaps:
 
 
 class _Shelf:
-    """Maps of at most so many bytes together: those that were used last."""
+    """A cache of maps, the most recently used ones, up to a number of bytes."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -158,7 +158,7 @@ def _printed(plan: Plan, occupancy: Occupancy, key: _Key) -> bytes:
 
 
 def _is_known(version: Version, if_none_match: str) -> bool:
-    """Returns whether `If-None-Match` names a version, in whichever encoding."""
+    """Returns whether `If-None-Match` names a version, in either encoding."""
     if if_none_match.strip() == "*":
         return True
     return version.tag in {tag.removesuffix(_GZIP_SUFFIX) for tag in _TAG.findall(if_none_match)}

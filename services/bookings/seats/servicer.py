@@ -197,7 +197,7 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
         return reservations.release_user(request.screening_id, user_id, viewer, request.request_id)
 
     async def _blocking(self, item: Item[seats_pb2.SetBlockedSeatsRequest]) -> Ask:
-        """Raises the refusal of `denied` for who may not change the screening."""
+        """Makes an ask to block seats; raises a refusal if the caller does not own the event."""
         request, viewer = item.request, self._viewers.of(item.caller)
         screening = await self._screenings.find(request.screening_id, viewer)
         viewer.expect_to_change_event(screening.organizer_id)
@@ -207,7 +207,7 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
 
 
 def _rendered(found: SeatMap) -> dict[str, Any]:
-    """Returns the fields that the responses with rendered maps have in common."""
+    """Returns the fields that all responses with rendered maps have in common."""
     return {
         "body": httpbody_pb2.HttpBody(content_type=JSON, data=found.body or b""),
         "entity_tag": found.version.tag,

@@ -1,5 +1,5 @@
 """The waiting list: booking or joining it by the key of an event, leaving and reading it.
 
-Has the servicer of WaitingListService, and sends notices to users who got seats. Who is served when
-is decided in `inventory`.
+Has the servicer of WaitingListService, and sends notices to users who got seats. `inventory`
+decides who is served.
 """

@@ -1,4 +1,4 @@
-"""Booking seats of events by their keys, or waiting for them; and cancelling either."""
+"""Books seats of events by key or joins the waiting list, and cancels either."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from services.bookings.inventory import Ask
 from services.bookings.inventory.commands import Book, Withdraw
 from services.bookings.waiting_list import messages
 
-# These names are stored with idempotency keys, so they stay, whatever the RPCs are called.
+# Stored with idempotency keys: keep these names even if an RPC is renamed.
 BOOK = "book_ticket"
 CANCEL = "cancel_ticket"
 
@@ -16,7 +16,7 @@ CANCEL = "cancel_ticket"
 def book(
     event: tuple[str, int], user_id: str, seat_count: int, viewer: Viewer, request_id: str = ""
 ) -> Ask:
-    """Asks for seats of an event, or for a place in its line. Takes the event's key and number."""
+    """Makes an ask for seats or a place in line. Takes the event's key and number."""
     event_key, event_id = event
     key = idempotency_key(viewer, BOOK, request_id, event_id, user_id, seat_count)
     answer = partial(messages.book_response, event_key)
@@ -24,6 +24,6 @@ def book(
 
 
 def cancel(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:
-    """Asks to cancel a user's booking, or to take them off the waiting list."""
+    """Makes an ask to cancel a user's booking, or to take them off the waiting list."""
     key = idempotency_key(viewer, CANCEL, request_id, event_id, user_id)
     return Ask(Withdraw(event_id, user_id, viewer), key, messages.cancel_response)

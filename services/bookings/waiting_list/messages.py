@@ -1,4 +1,4 @@
-"""Protobuf messages of the waiting list, and of notices to those who were served."""
+"""Writes protobuf messages of the waiting list, and of notices to served users."""
 
 from boxoffice.accounts.v1 import notices_pb2
 from boxoffice.bookings.v1 import waiting_list_pb2
@@ -17,7 +17,7 @@ from services.kit.rpc.timestamps import timestamp
 
 
 def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookResponse:
-    """Writes a booking that was just made, or a place in line."""
+    """Writes a new booking, or a place in line."""
     if isinstance(outcome, Waiting):
         return waiting_list_pb2.BookResponse(
             result=waiting_list_pb2.BookResult(
@@ -44,7 +44,7 @@ def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookResp
 
 
 def cancel_response(outcome: Outcome) -> waiting_list_pb2.CancelResponse:
-    """Writes a cancellation, or that a user has left the line."""
+    """Writes a cancellation, or that the user has left the line."""
     left = isinstance(outcome, LeftLine)
     done = outcome if isinstance(outcome, LeftLine) else expect(outcome, Cancelled)
     return waiting_list_pb2.CancelResponse(
@@ -58,7 +58,7 @@ def cancel_response(outcome: Outcome) -> waiting_list_pb2.CancelResponse:
 def status_response(
     event_key: str, seats: Seats, standing: Standing | None
 ) -> waiting_list_pb2.GetEventStatusResponse:
-    """Writes the seats of an event and, if it was asked for, where a user stands."""
+    """Writes the seats of an event and, if asked for, the standing of a user."""
     return waiting_list_pb2.GetEventStatusResponse(
         status=waiting_list_pb2.EventSeats(
             event_id=event_key,
@@ -98,7 +98,7 @@ def entry_change(change: EntryChange) -> waiting_list_pb2.WatchWaitingListRespon
 
 
 def notice(due: Notice) -> notices_pb2.Notice:
-    """Writes a notice: of an offer if it has a time at which that ends, else of a booking."""
+    """Writes a notice: of an offer if it has an end, else of a booking."""
     is_offer = due.offer_expires_at is not None
     return notices_pb2.Notice(
         id=str(due.id),

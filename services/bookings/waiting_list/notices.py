@@ -1,8 +1,8 @@
-"""Sending notices to accounts, which mails them: somebody who waited has seats.
+"""Sends notices to accounts, which mails users that they got seats from the waiting list.
 
-A transaction that gives seats to a user with an account inserts a row into `notices`. A notice is
-sent until accounts confirms it, and accounts ignores repeated ones: so none is lost, and none is
-mailed twice.
+A transaction that assigns seats to an account's user inserts a row into `notices`. A notice is sent
+until accounts confirms it, and accounts ignores repeated ones: so none is lost, and none is mailed
+twice.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A booking whose user gets a notice; an offer if it has a time at which that ends."""
+    """The booking that a notice is about; an offer if it has an end."""
 
     id: UUID
     event_id: int
@@ -45,7 +45,7 @@ class Accounts(Protocol):
     """The service accounts, which mails notices."""
 
     async def send_notices(self, notices: Sequence[Notice]) -> None:
-        """Sends notices, all or none. After a Refusal accounts may have them or not."""
+        """Sends notices, all or none. After a Refusal it is unknown whether accounts has them."""
 
 
 class Notices:
@@ -58,7 +58,7 @@ class Notices:
     async def send(self) -> bool:
         """Sends a batch of notices; returns whether there may be more.
 
-        What accounts did not accept is due again after 10 seconds, 20, 40, then each minute.
+        Refused notices are due again after 10 seconds, 20, 40, then each minute.
         """
         leased = await self._lease()
         try:
@@ -70,9 +70,9 @@ class Notices:
         return len(leased) == SENT_AT_ONCE
 
     async def _send(self, notices: Sequence[Notice]) -> Sequence[Notice]:
-        """Sends notices to accounts; returns those that it accepted.
+        """Sends notices to accounts; returns the accepted ones.
 
-        A refused batch is halved, until the notices that accounts refuses are alone.
+        A refused batch is halved until each refused notice is alone.
         """
         if not notices:
             return []

@@ -1,4 +1,4 @@
-"""The RPCs of events by their keys: booking or waiting, cancelling, and reading the line."""
+"""The RPCs for events by key: booking or waiting, cancelling, and reading the line."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Reading the waiting list: who stands where in it, and what has changed.
+"""Reads the waiting list: entries, positions and changes.
 
-Who joins, leaves and is served is decided in inventory/waiting.py.
+`inventory/waiting.py` decides who joins, leaves and is served.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CHANGES_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a user stands with an event: booked, waiting, offered or none."""
+    """The standing of a user with an event: booked, waiting, offered or none."""
 
     status: str
     position: int | None = None
@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class EntryChange:
-    """The state of an entry after a revision; `position` is the present one, if it waits."""
+    """The state of an entry after a revision; `position` is the present one if it waits."""
 
     rev: int
     user_id: str
@@ -60,7 +60,7 @@ class WaitingList:
         self._pool = pool
 
     async def standing(self, event_id: int, user_id: str) -> Standing:
-        """Reads where a user stands with an event."""
+        """Reads the standing of a user with an event."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Standing))
             await cursor.execute(SQL["get_standing"], {"event_id": event_id, "user_id": user_id})
@@ -77,7 +77,7 @@ class WaitingList:
         return found
 
     async def list_waiting(self, event: Seats, page: Page, viewer: Viewer) -> list[Entry]:
-        """Lists the users who wait whom the viewer may see, and one more than the page has.
+        """Lists the waiting users whom the viewer may see, and one more than the page has.
 
         Raises PermissionDenied.
         """

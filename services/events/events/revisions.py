@@ -120,7 +120,7 @@ async def burn(connection: Connection, event_id: int, revision: int, changes: Fi
 
 
 async def _settle(connection: Connection, event: Event, changes: Fields) -> None:
-    """Gives the event its room for its time, and gives up any other, if that may have changed."""
+    """Takes the event's room for its time, and frees any other, if that may have changed."""
     has_room = event.room_id is not None or "room_id" in changes
     if has_room and not _PLACING.isdisjoint(changes):
         await room_slots.settle(connection, event)

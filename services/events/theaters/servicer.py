@@ -13,7 +13,7 @@ from services.events.requests import ResponseT
 from services.events.theaters import messages
 from services.events.theaters.layout import plan_of
 from services.events.theaters.plan import middle
-from services.events.theaters.rendering import render
+from services.events.theaters.rendering import Renderer
 from services.events.theaters.rooms import Change, NewRoom, PlanContent, Replan, Rooms
 from services.events.theaters.theaters import Theaters
 from services.kit.rpc import masks, paging
@@ -31,6 +31,7 @@ class TheatersServicer(theaters_pb2_grpc.TheatersServiceServicer):
     def __init__(self, theaters: Theaters, rooms: Rooms) -> None:
         self._theaters = theaters
         self._rooms = rooms
+        self._renderer = Renderer(rooms)
 
     async def CreateTheater(
         self, request: theaters_pb2.CreateTheaterRequest, _: Context
@@ -97,19 +98,15 @@ class TheatersServicer(theaters_pb2_grpc.TheatersServiceServicer):
         self, request: theaters_pb2.RenderSeatPlanRequest, _: Context
     ) -> theaters_pb2.RenderSeatPlanResponse:
         """See theaters.proto."""
-        found = await self._rooms.plan(request.plan_id)
-        before = {"id": found.id, "room_id": found.room_id, "capacity": found.seat_count}
-        data = await render(before, messages.plan(found.plan), {})
-        return theaters_pb2.RenderSeatPlanResponse(
-            body=HttpBody(content_type=JSON, data=data), version=1
-        )
+        plan = await self._renderer.render(request.plan_id)
+        before = {"id": plan.id, "room_id": plan.room_id, "capacity": plan.seat_count}
+        body = HttpBody(content_type=JSON, data=plan.within(before, {}))
+        return theaters_pb2.RenderSeatPlanResponse(body=body, version=1)
 
     async def _body(self, room: theaters_pb2.Room) -> HttpBody:
         """Renders a room with the seats of the plan that it names."""
-        found = await self._rooms.plan(room.plan_id)
-        before, after = messages.shown(room)
-        data = await render(before, messages.plan(found.plan), after)
-        return HttpBody(content_type=JSON, data=data)
+        plan = await self._renderer.render(room.plan_id)
+        return HttpBody(content_type=JSON, data=plan.within(*messages.shown(room)))
 
 
 def _change(request: theaters_pb2.ReplaceRoomSeatsRequest) -> Change:

@@ -22,6 +22,8 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         r"^[A-Z]{3}$": "must be a currency of ISO 4217 in upper case, like EUR",
         r"^[0-9]{6}$": "must be 6 digits",
         r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$": "must be a day, like 2025-10-13",
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "must be a day, like 2025-10-13",
+        r"^https?://[\x21-\x7e]+$": "must be an address that begins with http:// or https://",
         r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$": (
             "must be a UUID, like 5f3d0f5e-3c6b-4f0e-9d53-6d5d1a3e9b11"
         ),

@@ -1,5 +1,6 @@
 """Sample accounts are made for development, once, and never in production."""
 
+import copy
 import threading
 from collections.abc import Iterator
 from http.server import HTTPServer
@@ -9,20 +10,20 @@ import pytest
 from deploy.operator.sample_data import PASSWORD, SAMPLES
 from tests.conftest import Database
 from tests.deploy.operator.conftest import Type
-from tests.deploy.stand_ins.gateway import EVENTS, Handler
+from tests.deploy.stand_ins.gateway import EVENTS, RESOURCES, Handler, forget
 from tests.services.accounts.client import read
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serves a stand-in for the gateway at PORT."""
-    EVENTS.clear()
+    forget()
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         monkeypatch.setenv("PORT", str(server.server_port))
         threading.Thread(target=server.serve_forever).start()
         yield
         server.shutdown()
-    EVENTS.clear()
+    forget()
 
 
 @pytest.mark.usefixtures("served")
@@ -32,11 +33,12 @@ def test_seeding_twice_changes_nothing(type_in: Type, database: Database) -> Non
     first = type_in("seed")
     assert first.exit_code == 0, first.output
     kept = "SELECT id, password_hash, role, email_verified FROM accounts ORDER BY id"
-    before, events = read(database, kept), dict(EVENTS)
-    assert len(before) == len(SAMPLES)
-    assert {role for _, _, role, _ in before} == {"USER", "ORGANIZER", "ADMIN"}
+    before = read(database, kept), copy.deepcopy((EVENTS, RESOURCES))
+    accounts, _ = before
+    assert len(accounts) == len(SAMPLES)
+    assert {role for _, _, role, _ in accounts} == {"USER", "ORGANIZER", "ADMIN"}
     assert type_in("seed").output == first.output
-    assert (read(database, kept), EVENTS) == (before, events)
+    assert (read(database, kept), (EVENTS, RESOURCES)) == before
 
 
 @pytest.mark.usefixtures("served")

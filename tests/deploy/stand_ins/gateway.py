@@ -1,4 +1,4 @@
-"""Stands in for the gateway: ready at once, and it remembers the keys of events."""
+"""Stands in for the gateway: ready at once, and it remembers what was created."""
 
 import contextlib
 import json
@@ -6,25 +6,35 @@ import os
 import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+from urllib.parse import urlsplit
 
 EVENTS: dict[str, int] = {}
+RESOURCES: dict[str, list[dict[str, Any]]] = {}
+"""All but events, by the paths that they were posted to."""
 
 
 class Handler(BaseHTTPRequestHandler):
     """Answers as the REST contract says."""
 
     def do_GET(self) -> None:
-        """Answers /ready, and /events with what was posted."""
-        self.answer(200, [{"id": number, "key": key} for key, number in EVENTS.items()])
+        """Answers /ready, and lists with what was posted."""
+        path = urlsplit(self.path).path
+        if path.startswith("/api/"):
+            self.answer(200, RESOURCES.get(path, []))
+        else:
+            self.answer(200, [{"id": number, "key": key} for key, number in EVENTS.items()])
 
     def do_POST(self) -> None:
-        """Takes an event once."""
-        event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if event["key"] in EVENTS:
+        """Takes an event once, and anything else each time."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/events":
+            self.answer(201, created(self.path, body))
+        elif body["key"] in EVENTS:
             self.answer(409, {"error": "event_exists"})
         else:
-            EVENTS[event["key"]] = 7 + len(EVENTS)
-            self.answer(201, {**event, "id": EVENTS[event["key"]]})
+            EVENTS[body["key"]] = 7 + len(EVENTS)
+            self.answer(201, {**body, "id": EVENTS[body["key"]]})
 
     def answer(self, status: int, body: object) -> None:
         """Sends `body` as JSON."""
@@ -34,6 +44,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Logs nothing."""
+
+
+def forget() -> None:
+    """Forgets all that was created."""
+    EVENTS.clear()
+    RESOURCES.clear()
+
+
+def created(path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Remembers a resource and returns it; a room is in the list of its theater, too."""
+    resources = RESOURCES.setdefault(path, [])
+    resource = {**body, "id": len(resources) + 1}
+    resources.append(resource)
+    if path == "/api/theaters":
+        resource["rooms"] = []
+    elif path.endswith("/rooms"):
+        theater = RESOURCES["/api/theaters"][int(path.split("/")[3]) - 1]
+        theater["rooms"].append(resource)
+    return resource
 
 
 def stop(*_: object) -> None:

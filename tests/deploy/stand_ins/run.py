@@ -21,6 +21,10 @@ class Unmigrated(Database):
         """Names the databases and does nothing to them."""
         return {service: f"dbname={service}" for service in SERVICES}
 
+    async def admin_authorization(self) -> str:
+        """Names an admin whom the stand-in does not know."""
+        return "Bearer admin"
+
 
 def main() -> None:
     """Runs until asked to stop."""

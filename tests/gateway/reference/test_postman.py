@@ -8,7 +8,7 @@ import pytest
 from gateway.contract import comments
 from gateway.contract.reader import read_bindings
 from gateway.reference import openapi, postman
-from gateway.reference.postman_steps import STEPS
+from gateway.reference.postman_steps import WALKS
 from gateway.services import SERVICES
 from tests.e2e import postman as runner
 
@@ -33,8 +33,9 @@ def test_the_file_is_that_of_the_contract(collection: dict[str, Any]) -> None:
 
 def test_every_endpoint_is_there(collection: dict[str, Any]) -> None:
     """Once in its service's folder, with what the contract says of it."""
-    walk, *folders = collection["item"]
-    assert len(walk["item"]) == len(STEPS) + 1  # with a look into the mailbox
+    walk, cinema, *folders = collection["item"]
+    assert len(walk["item"]) == len(WALKS[0].steps) + 1  # with a look into the mailbox
+    assert len(cinema["item"]) == len(WALKS[1].steps)
     items = [item for folder in folders for item in folder["item"]]
     assert len(items) == len(BINDINGS) + 3
     assert all(item["name"] for item in items)
@@ -49,7 +50,7 @@ def test_before_the_walk_a_request_is_the_example_of_the_documentation(
     """Whoever tries one request alone sends no literal `event_id`, and no key that is a number."""
     document = openapi.document(BINDINGS, comments.load())
     variables = runner.variables(collection)
-    _, *folders = collection["item"]
+    folders = collection["item"][len(WALKS) :]
     items = [item for folder in folders[:-1] for item in folder["item"]]
     for item, binding in zip(items, BINDINGS, strict=True):
         operation = document["paths"][binding.path][binding.http_method.lower()]

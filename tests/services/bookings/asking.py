@@ -1,4 +1,4 @@
-"""Asking for seats as the RPCs do, with fewer words."""
+"""Makes the asks of the RPCs, for tests."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -21,28 +21,28 @@ GUEST = Viewer(ANONYMOUS, open_access=True)
 
 
 def seat(event_id: int, user_id: str, *, key: str = "", viewer: Viewer = GUEST) -> Ask:
-    """Asks for a seat."""
+    """Makes an ask for one seat, as Reserve does."""
     return reservations.reserve(event_id, user_id, viewer, key)
 
 
 def party(
     event_id: int, user_id: str, seat_count: int = 1, *, key: str = "", viewer: Viewer = GUEST
 ) -> Ask:
-    """Asks for seats for a user who may book again."""
+    """Makes an ask for seats of a user who may book again, as CreateBooking does."""
     return reservations.create(event_id, user_id, seat_count, viewer, key)
 
 
 def seat_by_key(
     event_id: int, user_id: str, seat_count: int = 1, *, key: str = "", viewer: Viewer = GUEST
 ) -> Ask:
-    """Asks for seats by the key of an event, or to wait for them."""
+    """Makes an ask by the key of an event for seats or a place in line, as Book does."""
     return booking.book((f"event-{event_id}", event_id), user_id, seat_count, viewer, key)
 
 
 async def response_to(
     decider: Decider, ask: Ask | Refusal, response: type[ResponseT]
 ) -> ResponseT | Refusal:
-    """Asks as a servicer does; returns the response, or the refusal."""
+    """Decides an ask and returns its response or refusal, as a servicer does."""
     [answered] = await answer(decider, [ask], response, skip_busy=False)
     if isinstance(answered, Refusal):
         return answered
@@ -52,7 +52,7 @@ async def response_to(
 
 
 async def booked(office: Reservations, asks: Sequence[Ask]) -> list[Booking]:
-    """Books what is asked for, all of it; returns the bookings."""
+    """Books all that is asked for; returns the bookings."""
     outcomes = await office.decide(asks)
     made = [outcome.booking for outcome in outcomes if isinstance(outcome, Booked)]
     assert len(made) == len(asks), outcomes
@@ -60,7 +60,7 @@ async def booked(office: Reservations, asks: Sequence[Ask]) -> list[Booking]:
 
 
 def told(outcomes: Sequence[Outcome]) -> list[object]:
-    """Returns what tells outcomes apart: a position, a reason, or else the kind."""
+    """Returns of each outcome what tests compare: a position, a reason, or else the type."""
     return list(map(_told, outcomes))
 
 

@@ -1,4 +1,4 @@
-"""Bookings on a database of their own, with a catalogue that the test scripts."""
+"""Fixtures of bookings: a database of its own and a scripted catalogue."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -19,26 +19,26 @@ from tests.pools import patient_pool
 
 GATE = 1
 POOL_SIZE = 8
-# Between a load and its save: it stands for a slower machine.
+# A pause between a load and its save, to widen the window of a race.
 PAUSE_SECONDS = 0.005
 
 
 def concert(event_id: int = 1, capacity: int = 50, **changes: Any) -> EventState:
-    """Makes the state of an event that can be booked, unless the changes say otherwise."""
+    """Makes the state of an event on sale, with the given changes."""
     values: dict[str, Any] = {"rev": 1, "name": "Concert", "status": "PUBLISHED"} | changes
     return EventState(event_id=event_id, capacity=capacity, **values)
 
 
 @dataclass
 class ScriptedCatalogue:
-    """Answers for events: states by number and by key, or the refusal that it gives to all."""
+    """Returns scripted states by number and by key, or one refusal for all."""
 
     states: dict[int, EventState] = field(default_factory=dict)
     refusal: Refusal | None = None
     fetched: list[int | str] = field(default_factory=list)
 
     async def fetch(self, event: int | str) -> EventState:
-        """Gives the state that was scripted; raises EventNotFound if there is none."""
+        """Returns the scripted state; raises EventNotFound if there is none."""
         self.fetched.append(event)
         if self.refusal:
             raise self.refusal
@@ -50,37 +50,37 @@ class ScriptedCatalogue:
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
-    """Opens a pool as the service's own role."""
+    """Opens a pool with the role of the service."""
     async with patient_pool(database.bookings_dsn, schema="bookings", size=POOL_SIZE) as opened:
         yield opened
 
 
 @pytest.fixture
 def scripted() -> ScriptedCatalogue:
-    """Gives a catalogue without any event."""
+    """Returns a catalogue without events."""
     return ScriptedCatalogue()
 
 
 @pytest.fixture
 def inventory(pool: Pool) -> Inventory:
-    """Gives the inventory."""
+    """Returns the inventory."""
     return Inventory(pool)
 
 
 @pytest.fixture
 def catalogue(scripted: ScriptedCatalogue, inventory: Inventory) -> Catalogue:
-    """Gives the read-through to the scripted catalogue."""
+    """Returns the read-through to the scripted catalogue."""
     return Catalogue(scripted.fetch, inventory)
 
 
 @pytest.fixture
 def reservations(inventory: Inventory, catalogue: Catalogue) -> Reservations:
-    """Gives reservations over the real inventory."""
+    """Returns reservations over the real inventory."""
     return Reservations(inventory, catalogue)
 
 
 def take_out_the_lock(database: Database) -> None:
-    """Breaks the core as somebody might: no lock, and nothing else that would catch it.
+    """Removes the lock and the constraints that would stop a batch without it.
 
     It does so for inventories that are made from now on in this process. See `mend_the_lock`.
     """
@@ -89,7 +89,7 @@ def take_out_the_lock(database: Database) -> None:
 
 
 def mend_the_lock() -> None:
-    """Undoes what `take_out_the_lock` did to this process."""
+    """Restores the lock statements of this process."""
     store.WAIT, store.SKIP_LOCKED = _WAIT, SKIP_LOCKED
 
 
@@ -103,12 +103,12 @@ def take_out_the_second_line(database: Database) -> None:
 
 
 def put_a_gate_behind_the_lock(database: Database) -> None:
-    """Makes every batch wait, between its lock and its decision, for whoever holds lock GATE."""
+    """Makes every batch wait for advisory lock GATE after it has locked its events."""
     make_decisions_wait(database, f"pg_advisory_xact_lock_shared({GATE})")
 
 
 def make_decisions_wait(database: Database, wait: str) -> None:
-    """Lets something happen whenever a batch asks for the time, which it does under its lock."""
+    """Runs a statement whenever a batch reads the time, which it does under its lock."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute(f"""
@@ -126,7 +126,7 @@ _WAIT, SKIP_LOCKED = store.WAIT, store.SKIP_LOCKED
 
 
 def clock_forward(database: Database, *, seconds: float) -> None:
-    """Puts the clock forward that holds end by, as the owner of the schema may."""
+    """Puts the clock of the database forward, by which holds end."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute(f"""

@@ -1,4 +1,4 @@
-"""The ledger of an event, gone through as whoever doubts the counters would."""
+"""Replays the ledger of an event and checks each row."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tests.conftest import Database
 
 @dataclass(slots=True)
 class Replay:
-    """What the ledger has told so far: seats taken, the places of those who wait, seats freed."""
+    """The state after a number of ledger rows: bookings, waiting places, freed seats."""
 
     capacity: int
     taken: int = 0
@@ -20,7 +20,7 @@ class Replay:
     freed: set[int] = field(default_factory=set)
 
     def follow(self, kind: str, booking_id: int | None, place: int | None, seats: int) -> None:
-        """Follows a row; fails if it oversells, overtakes somebody or frees a seat twice."""
+        """Applies a row; fails if it oversells, overtakes a waiting user or frees a seat twice."""
         self.taken += seats
         assert 0 <= self.taken <= self.capacity, "oversold"
         if kind == "JOINED" and place is not None:
@@ -34,12 +34,12 @@ class Replay:
             self.freed.add(booking_id)
 
     def expect_at_rest(self) -> None:
-        """Fails if a seat is free while somebody waits who wants no more than one."""
+        """Fails if a seat is free while a user waits for one seat."""
         assert not self.line or self.taken == self.capacity, "a seat is free and somebody waits"
 
 
 def replay(database: Database, event_id: int, *, capacity: int) -> Replay:
-    """Replays an event of one seat per user and a fixed capacity, commit by commit."""
+    """Replays an event of fixed capacity with one seat for each user."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(
             "SELECT rev, txid::text, kind, booking_id, place, seats FROM bookings.ledger"

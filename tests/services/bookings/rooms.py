@@ -12,7 +12,7 @@ PLAN_ID = 7
 def hall(
     rows: int = 2, seats: int = 4, *, types: Sequence[str] = (), areas: Sequence[Area] = ()
 ) -> Plan:
-    """Makes a room of equal rows, in front of which everybody wants to sit."""
+    """Makes a room of equal rows with the focal point in front of them."""
     kinds = types or ["REGULAR"] * seats
     made = [
         Row(
@@ -60,7 +60,7 @@ def _row(row: Row) -> seat_plans_pb2.SeatRow:
 
 
 class Rooms:
-    """Answers for plans as events does, and counts how often it is asked."""
+    """Answers for plans as events does, and counts the calls."""
 
     def __init__(self, *plans: Plan) -> None:
         self.plans = {plan.id: plan for plan in plans}

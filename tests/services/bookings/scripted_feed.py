@@ -1,4 +1,4 @@
-"""The catalogue as bookings follows it, with troubles that a test scripts."""
+"""A scripted feed of the catalogue, which can refuse and forget."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ from services.kit.rpc.errors import Refusal
 
 @dataclass
 class ScriptedFeed:
-    """Tells of changes as events does; `trouble` is what it refuses with, if anything.
+    """Lists changes as events does, or refuses with `trouble`.
 
-    What came before `oldest` is forgotten. `listed` counts the pages of states.
+    Changes before `oldest` are deleted. `listed` counts the pages of states.
     """
 
     epoch: str = "first"
@@ -24,13 +24,13 @@ class ScriptedFeed:
     listed: int = 0
 
     def publish(self, state: EventState) -> EventState:
-        """Makes a change; gives it as it is told."""
+        """Adds a change; returns its state."""
         told = replace(state, epoch=self.epoch)
         self.changes.append(told)
         return told
 
     def restore(self, epoch: str, *states: EventState) -> None:
-        """Begins another epoch, in which there is nothing but these."""
+        """Begins another epoch that has only the given states."""
         self.epoch = epoch
         self.changes = [replace(state, epoch=epoch) for state in states]
 

@@ -24,7 +24,7 @@ ACTS_FOR = {
 
 @pytest.mark.parametrize(("caller", "users"), ACTS_FOR.values(), ids=ACTS_FOR)
 def test_one_books_for_oneself(caller: Caller, users: set[str]) -> None:
-    """A token stands for its account alone, none for nobody who has one."""
+    """A token would book for another account, or a guest for an account."""
     viewer = Viewer(caller, open_access=True)
     for named in ("", "guest", "acct_ada", "acct_admin"):
         if named in users:
@@ -36,7 +36,7 @@ def test_one_books_for_oneself(caller: Caller, users: set[str]) -> None:
 
 @pytest.mark.parametrize("open_access", [True, False])
 def test_a_users_list_is_theirs(open_access: bool) -> None:
-    """An account's for itself and for admins; a guest's under open access for anyone."""
+    """A user could list the bookings of another account."""
     listed = {
         "acct_ada": {ADA, ADMIN, SERVICE},
         "guest": {ADMIN, SERVICE} | ({ADA, ANONYMOUS} if open_access else set()),
@@ -52,14 +52,14 @@ def test_a_users_list_is_theirs(open_access: bool) -> None:
 
 
 def test_keys_are_told_apart_by_caller() -> None:
-    """All who have no token share one range, and no account can be in that of the services."""
+    """Idempotency keys of two accounts would collide, or an account use those of the services."""
     owners = [Viewer(each, open_access=True).key_owner for each in (ANONYMOUS, ADA, SERVICE)]
     assert owners == ["", "acct_ada", "service"]
 
 
 @pytest.mark.parametrize("user_id", ["acct_", "acct_ada", "acct-ada", "Acct_ada", "", "xacct_"])
 async def test_python_and_sql_agree_on_who_has_an_account(pool: Pool, user_id: str) -> None:
-    """What one refuses to book for, the other hides."""
+    """A user would count as an account in Python and as a guest in SQL."""
     async with pool.connection() as connection:
         row = await (await connection.execute("SELECT is_account(%s)", [user_id])).fetchone()
     assert row == (is_account(user_id),)

@@ -32,7 +32,7 @@ BELOW = "CAPACITY_BELOW_BOOKED"
 
 
 async def book(reservations: Reservations, *users: str, event_id: int = 1) -> list[Any]:
-    """Lets each user ask for a seat."""
+    """Reserves a seat for each user in parallel."""
     return await reservations.decide([seat(event_id, user) for user in users])
 
 
@@ -45,7 +45,7 @@ async def left(inventory: Inventory, event_id: int = 1) -> int:
 async def test_a_state_that_arrives_twice_is_applied_once(
     database: Database, inventory: Inventory
 ) -> None:
-    """Pushed, followed and read through: the same revision gets the same verdict."""
+    """A state that is pushed, followed and read through would be applied more than once."""
     await inventory.apply(concert())
     first = await inventory.apply(concert(capacity=60, rev=2))
     assert await inventory.apply(concert(capacity=60, rev=2)) == first
@@ -61,7 +61,7 @@ async def test_closing_cancels_every_booking_at_once(
     pool: Pool,
     closing: dict[str, Any],
 ) -> None:
-    """They read as cancelled before they are written so, and are written in chunks."""
+    """Bookings of a closed event would read as live until they are written, or stay so."""
     await inventory.apply(concert())
     await book(reservations, *(f"user-{number}" for number in range(7)))
     judged = await inventory.apply(concert(rev=2, **closing))
@@ -97,7 +97,7 @@ async def test_two_workers_write_each_cancellation_once(
     reservations: Reservations,
     pool: Pool,
 ) -> None:
-    """Replicas that close side by side neither skip a booking nor take one from a tally twice."""
+    """Parallel workers would skip a booking, or take one from a tally twice."""
     chunked = Inventory(pool, closing_chunk=10)
     for event_id in (1, 2):
         await inventory.apply(concert(event_id, capacity=100))
@@ -120,7 +120,7 @@ async def test_two_workers_write_each_cancellation_once(
 async def test_a_deletion_among_reservations_leaves_no_live_booking(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Whoever was booked before is cancelled and counted, whoever came after is refused."""
+    """A reservation during a deletion would leave a live booking of a deleted event."""
     await inventory.apply(concert(capacity=100))
     start = asyncio.Barrier(65)
 
@@ -143,7 +143,7 @@ async def test_a_deletion_among_reservations_leaves_no_live_booking(
 async def test_a_shrink_among_reservations_never_oversells(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Either the seats are gone and the shrink is refused, or they were never sold."""
+    """A shrink during reservations would leave more bookings than seats."""
     for event_id in range(1, 9):
         await inventory.apply(concert(event_id, capacity=10))
         outcomes, judged = await _shrink_while_booking(inventory, reservations, event_id)
@@ -158,7 +158,7 @@ async def test_a_shrink_among_reservations_never_oversells(
 async def _shrink_while_booking(
     inventory: Inventory, reservations: Reservations, event_id: int
 ) -> tuple[list[Any], Judgement]:
-    """Lets buyers and a shrink to half meet, and buyers who want all that is left come after."""
+    """Halves the event during reservations, then has buyers ask for all that is left."""
     asked = (book(reservations, f"user-{number}", event_id=event_id) for number in range(6))
     buying = asyncio.gather(*asked)
     judged = await inventory.apply(concert(event_id, capacity=5, rev=2))
@@ -168,7 +168,7 @@ async def _shrink_while_booking(
 
 
 async def shrink_before_a_booking(pool: Pool, database: Database) -> list[Outcome]:
-    """Shrinks to one seat and books two elsewhere before that is written; gives the bookings."""
+    """Shrinks to one seat, and books two elsewhere before that is saved; returns the bookings."""
     await Inventory(pool).apply(concert(capacity=2))
     put_a_gate_behind_the_lock(database)
     async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as gate:
@@ -186,7 +186,7 @@ async def shrink_before_a_booking(pool: Pool, database: Database) -> list[Outcom
 async def test_nobody_books_between_the_judging_of_a_shrink_and_its_writing(
     database: Database, inventory: Inventory, pool: Pool
 ) -> None:
-    """The event's lock is held from before the judging until the commit."""
+    """A seat would be booked between the decision on a shrink and its COMMIT."""
     outcomes = await shrink_before_a_booking(pool, database)
     assert [type(outcome) for outcome in outcomes] == [Booked, SoldOut]
     assert await left(inventory) == 0
@@ -196,7 +196,7 @@ async def test_nobody_books_between_the_judging_of_a_shrink_and_its_writing(
 async def test_without_the_lock_somebody_does(
     database: Database, inventory: Inventory, pool: Pool
 ) -> None:
-    """Negative control: nothing else would keep the event from being oversold."""
+    """Negative control: the test above would pass without the lock."""
     take_out_the_lock(database)
     try:
         outcomes = await shrink_before_a_booking(pool, database)
@@ -209,7 +209,7 @@ async def test_without_the_lock_somebody_does(
 async def test_a_closing_state_of_another_size_is_no_drift(
     database: Database, inventory: Inventory
 ) -> None:
-    """An event that grew unheard of and was then deleted agrees with its ledger."""
+    """An event that was resized by its closing state would differ from its ledger."""
     await inventory.apply(concert(capacity=10))
     await inventory.apply(concert(capacity=20, rev=3, deleted=True))
     with psycopg.connect(database.owner_dsn) as connection:
@@ -227,7 +227,7 @@ async def test_a_closing_state_of_another_size_is_no_drift(
 async def test_many_first_states_at_once_make_one_inventory(
     database: Database, inventory: Inventory
 ) -> None:
-    """Pushed and read through at the same moment, an event is opened once."""
+    """A first state that is pushed and read through at once would fail or open the event twice."""
     states = [concert(capacity=rev, rev=rev) for rev in range(1, 17)]
     await asyncio.gather(*map(inventory.apply, states))
     assert await left(inventory) == 16

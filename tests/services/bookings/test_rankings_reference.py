@@ -1,4 +1,4 @@
-"""The rankings against a count of every booking, whatever is rolled up by then."""
+"""Compares rankings with a count of all bookings, at any state of the roll-up."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ from tests.services.bookings.conftest import concert
 
 PERIODS = ("", "day", "week", "month")
 DAYS = [date(2024, 2, 28) + timedelta(days=number) for number in range(6)]
-"""Around a turn of month, with a Sunday and a Monday (3 and 4 March)."""
+"""Days around the turn of a month, with a Sunday and a Monday (3 and 4 March)."""
 EVENTS = 3
 Step = tuple[Any, ...]
 Ranking = list[tuple[int, str, int]]
@@ -30,7 +30,7 @@ Ranking = list[tuple[int, str, int]]
 
 @dataclass
 class Made:
-    """A booking that was made, and whether it still counts."""
+    """A booking that was made, and whether it is live."""
 
     id: int
     event_id: int
@@ -58,7 +58,7 @@ steps = st.lists(
 
 
 def test_rankings_are_those_of_all_live_bookings(database: Database) -> None:
-    """Booked on any day, more than once, cancelled, of closed events; rolled up at any time."""
+    """Some order of booking, cancelling, closing and rolling up would give wrong ranks."""
     with asyncio.Runner() as runner:
         pool = patient_pool(database.bookings_dsn, schema="bookings", size=2)
         runner.run(pool.open())
@@ -115,7 +115,7 @@ async def _do(pool: Pool, owner: psycopg.Connection, made: list[Made], step: Ste
 async def _booked(
     pool: Pool, owner: psycopg.Connection, event_id: int, users: list[str], day: date
 ) -> list[Made]:
-    """Books on a day, which is written into the rows afterwards; a deleted event takes nobody."""
+    """Books, and sets the day of the rows afterwards; books nothing of a deleted event."""
     asks = [seat(event_id, user) for user in users]
     outcomes = await Inventory(pool).decide(asks)
     booked = [outcome.booking for outcome in outcomes if isinstance(outcome, Booked)]

@@ -1,4 +1,4 @@
-"""Bookings over gRPC with tokens and API keys, as those call it who go past the gateway."""
+"""Bookings over gRPC with tokens and API keys, as clients call it that bypass the gateway."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -21,13 +21,13 @@ ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))
 
 @dataclass
 class Office:
-    """A running bookings, and who vouches for its callers."""
+    """A running bookings, and the issuer of its callers' tokens."""
 
     running: Running
     issuer: ScriptedIssuer
 
     async def call(self, name: str, request: Any, who: str = "", role: str = Role.USER) -> Any:
-        """Calls an RPC as an account; without a token if there is none."""
+        """Calls an RPC as an account, or without a token."""
         metadata = self.issuer.bearer(who, role) if who else None
         return await getattr(self.running.bookings, name)(request, metadata=metadata)
 
@@ -44,7 +44,7 @@ class Office:
 
 @contextlib.asynccontextmanager
 async def opened(database: Database, **changes: Any) -> AsyncIterator[Office]:
-    """Opens bookings beside a scripted issuer, with an event that has an owner."""
+    """Serves bookings beside a scripted issuer, with an owned event."""
     issuer = ScriptedIssuer()
     server, target = await serve_identity(issuer)
     try:
@@ -62,13 +62,13 @@ async def opened(database: Database, **changes: Any) -> AsyncIterator[Office]:
 
 @pytest.fixture
 async def office(database: Database) -> AsyncIterator[Office]:
-    """Opens bookings without open access."""
+    """Serves bookings without open access."""
     async with opened(database, open_access=False) as closed:
         yield closed
 
 
 async def test_an_account_books_and_cancels_several_seats(office: Office) -> None:
-    """With a key each, answered again to the byte; by the reference that nobody can guess."""
+    """A repeated booking or cancellation would change more, or get other bytes."""
     made = await office.book(key="k")
     booking = made.booking
     assert (booking.user_id, booking.seat_count, booking.price.amount_minor) == (ADA, 2, 2500)
@@ -87,13 +87,13 @@ async def test_an_account_books_and_cancels_several_seats(office: Office) -> Non
 
 @pytest.mark.parametrize("seats", [0, 21, -1])
 async def test_a_party_is_of_one_to_twenty(office: Office, seats: int) -> None:
-    """Anything else breaks the field's rule."""
+    """A party of 0 or 21 seats would be booked."""
     refusal = await refused(office.book(seats=seats))
     assert [violation.path for violation in refusal.violations] == ["seat_count"]
 
 
 async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
-    """Though some seats are left, and a smaller one has them: it is told how many."""
+    """A party would not learn how many seats are left, or block a smaller one."""
     await office.book(seats=3)
     for replayed in ({}, {"replayed": "true"}):
         refusal = await refused(office.book(BOB, seats=3, key="k"))
@@ -106,14 +106,14 @@ async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
 
 
 async def test_one_seat_too_many_says_all_there_is_to_say(office: Office) -> None:
-    """Sold out to whoever wants a single seat means that none is left."""
+    """A refused single seat would come with a count of seats left."""
     await office.book(seats=5)
     refusal = await refused(office.book(BOB, seats=1))
     assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", {"inventory_revision": "2"})
 
 
 async def test_a_reference_opens_nothing_to_others(office: Office) -> None:
-    """Somebody else's booking is refused as one that never was, to read and to cancel."""
+    """A user could read or cancel the booking of another account by its reference."""
     reference = (await office.book()).booking.reference
     found = bookings_pb2.GetBookingByReferenceRequest(reference=reference)
     cancelling = bookings_pb2.CancelBookingByReferenceRequest(reference=reference)
@@ -132,7 +132,7 @@ async def test_a_reference_opens_nothing_to_others(office: Office) -> None:
 
 
 async def test_a_token_reserves_for_its_account(office: Office) -> None:
-    """Named or not; for nobody else, unless it is an admin's."""
+    """A token would book for another account, or an admin only for themselves."""
     reserve = bookings_pb2.ReserveRequest
     made = await office.call("Reserve", reserve(event_id=1), ADA)
     assert made.reservation.user_id == ADA
@@ -146,7 +146,7 @@ async def test_a_token_reserves_for_its_account(office: Office) -> None:
 
 
 async def test_each_item_of_a_batch_is_its_callers(office: Office) -> None:
-    """Tokens, keys with and without scope, and nobody, side by side."""
+    """An item would be served with the credentials of another item."""
     writes, reads, any_user = (
         office.issuer.add_key(ADMIN, Role.ADMIN, scope, name=name)
         for name, scope in (
@@ -191,7 +191,7 @@ async def test_each_item_of_a_batch_is_its_callers(office: Office) -> None:
 
 
 async def test_a_draft_is_counted_for_its_owner_in_a_shared_batch(office: Office) -> None:
-    """Each item is read for its own caller, beside others for whom there is no such event."""
+    """Callers who share a batch with the owner would see the draft."""
     office.running.catalogue.put(
         2, status=events_pb2.EVENT_STATUS_DRAFT, organizer_id=OWNER, total_seats=3
     )
@@ -203,7 +203,7 @@ async def test_a_draft_is_counted_for_its_owner_in_a_shared_batch(office: Office
 
 
 async def test_a_token_shows_where_its_account_stands(database: Database) -> None:
-    """Named or not: whoever has no token and names nobody is shown the seats alone."""
+    """A status request with a token would miss the account's place, or a guest see one."""
     async with opened(database, open_access=True) as office:
         await office.running.apply(office.running.catalogue.put(2, total_seats=1, key="show"))
         waiting_list, bearer = office.running.waiting_list, office.issuer.bearer
@@ -224,7 +224,7 @@ async def test_a_token_shows_where_its_account_stands(database: Database) -> Non
 async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
     database: Database,
 ) -> None:
-    """No waiting list would ever serve it; a key repeats the number that was told first."""
+    """A party larger than the event would join the waiting list, which never serves it."""
     async with opened(database, open_access=True) as office:
         await office.running.apply(office.running.catalogue.put(2, total_seats=3, key="show"))
         await office.running.reserve(2, "ada")
@@ -239,7 +239,7 @@ async def test_a_party_larger_than_the_house_hears_how_many_seats_are_left(
 
 
 async def test_one_lists_what_is_ones_own(office: Office) -> None:
-    """A user themselves, an organizer their events, an admin everything."""
+    """A user would list bookings of others, or an organizer or admin miss some."""
     mine = (await office.book()).booking.id
     theirs = (await office.book(BOB)).booking.id
     lists = {
@@ -269,7 +269,7 @@ async def test_one_lists_what_is_ones_own(office: Office) -> None:
 
 
 async def test_accounts_are_hidden_from_guests(database: Database) -> None:
-    """Under open access as well: neither in lists, nor among the top users, nor by number."""
+    """Guests would find accounts in lists, rankings or by number under open access."""
     async with opened(database) as office:
         booked = (await office.book()).booking.id
         await office.running.reserve(user_id="guest")

@@ -1,4 +1,4 @@
-"""A database of the release before the core decided, which today's release takes over."""
+"""Upgrades the database of the release before the core existed."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ from tests.services.bookings.scripted_feed import ScriptedFeed
 MIGRATIONS = Path(package.__file__).parent / "migrations"
 OLD = Path(__file__).parent / "upgrade"
 OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sql")
-NEW_FUNCTIONS = ("loaded_bookings.sql", "seats_agree.sql")
+NEW_FUNCTIONS = ("loaded_bookings.sql", "seats_agree.sql", "shown_bookings.sql")
 RESPONSES: Mapping[str, type[Message]] = {
     "reserve": bookings_pb2.ReserveResponse,
     "create_booking": bookings_pb2.CreateBookingResponse,
@@ -51,7 +51,7 @@ ANSWERED: list[dict[str, Any]] = json.loads((OLD / "answers.json").read_text(enc
 def upgraded(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
-    """Restores what the old release left, and runs today's migrations over it."""
+    """Restores a database of the old release, and runs today's migrations on it."""
     folder = tmp_path_factory.mktemp("old")
     with cloned(postgres) as database:
         with psycopg.connect(database.owner_dsn) as connection:
@@ -82,7 +82,7 @@ def _migrate_as_before(database: Database, folder: Path) -> None:
 
 @pytest.fixture
 async def pool(upgraded: Database) -> AsyncIterator[Pool]:
-    """Opens a pool as the service's own role."""
+    """Opens a pool with the role of the service."""
     async with patient_pool(upgraded.bookings_dsn, schema="bookings", size=2) as opened:
         yield opened
 
@@ -101,9 +101,9 @@ def _id(answered: dict[str, Any]) -> str:
 async def test_old_keys_are_answered_as_they_were(
     pool: Pool, inventory: Inventory, answered: dict[str, Any]
 ) -> None:
-    """A client that repeats a request across the upgrade would book twice, or hear another answer.
+    """A request that is repeated across the upgrade would book twice or get another response.
 
-    What is expected is what the old release answered to a repetition.
+    The expected values are the responses of the old release to a repetition.
     """
     answer = await _ask(pool, inventory, **answered)
     if isinstance(answer, Refusal):
@@ -140,7 +140,7 @@ def _read(operation: str, key: str, asked: Mapping[str, Any]) -> Ask:
 
 
 async def test_a_key_means_what_it_meant(pool: Pool, inventory: Inventory) -> None:
-    """A key of the old release that is used for something else would get a stranger's answer."""
+    """A key of the old release would return the response of another request."""
     answer = await _ask(
         pool, inventory, operation="reserve", key="reserve-ada", event_id=1, user_id="mallory"
     )
@@ -151,9 +151,9 @@ async def test_a_key_means_what_it_meant(pool: Pool, inventory: Inventory) -> No
 async def test_what_was_counted_is_counted_on(
     pool: Pool, inventory: Inventory, upgraded: Database
 ) -> None:
-    """Rows that were read otherwise than they were meant would stop the sale, or sell twice.
+    """Old rows that are read in another sense would stop the sale, or sell a seat twice.
 
-    An offer can still be accepted, seats booked, and a closing that was under way goes on.
+    An offer can still be accepted, seats booked, and an unfinished closing goes on.
     """
     assert drift(upgraded) == []
     await _reconcile(pool, inventory)
@@ -180,7 +180,7 @@ async def test_what_was_counted_is_counted_on(
 
 
 async def _reconcile(pool: Pool, inventory: Inventory) -> None:
-    """Makes a pass of the reconciler over a catalogue that agrees; fails if it freezes anything."""
+    """Runs the reconciler against a catalogue that agrees; fails if it freezes an event."""
     feed = ScriptedFeed(epoch="")
     feed.publish(concert(4, 4, rev=2, status="CANCELLED", key="event-4"))
     await Reconciler(pool, inventory, Follower(pool, feed, inventory), feed).reconcile()

@@ -86,7 +86,8 @@ class SeatsServiceStub:
     """Blocks seats of a screening: nobody can have them. Those that were blocked before and are not
     named come free. The organizer of the screening and admins may block seats.
     Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-    NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails) and, if any of the seats is held or sold,
+    FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
+    (with SeatNotFoundDetails) and, if any of the seats is held or sold,
     FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
     """
 
@@ -148,7 +149,8 @@ class SeatsServiceAsyncStub(SeatsServiceStub):
     """Blocks seats of a screening: nobody can have them. Those that were blocked before and are not
     named come free. The organizer of the screening and admins may block seats.
     Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-    NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails) and, if any of the seats is held or sold,
+    FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
+    (with SeatNotFoundDetails) and, if any of the seats is held or sold,
     FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
     """
 
@@ -261,7 +263,8 @@ class SeatsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Blocks seats of a screening: nobody can have them. Those that were blocked before and are not
         named come free. The organizer of the screening and admins may block seats.
         Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
-        NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails) and, if any of the seats is held or sold,
+        FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
+        (with SeatNotFoundDetails) and, if any of the seats is held or sold,
         FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
         """
 

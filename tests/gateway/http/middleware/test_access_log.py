@@ -11,7 +11,7 @@ REQUEST = Request("GET", "/", {}, b"", {}, "mine", b"")
 
 
 async def lines(status: int, *, times: int, log_sample: float = 0) -> int:
-    """Counts the lines in the log when all of so many requests are answered alike."""
+    """Makes requests that all get one status; returns the number of lines in the log."""
 
     async def handle(_: Request) -> Response:
         return Response(status, (), b"")
@@ -24,24 +24,24 @@ async def lines(status: int, *, times: int, log_sample: float = 0) -> int:
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])
-async def test_what_failed_is_logged(status: int) -> None:
-    """Though nothing else is."""
+async def test_failures_are_logged(status: int) -> None:
+    """A failure would leave no trace where only a sample is logged."""
     assert await lines(status, times=3) == 3
     assert await lines(200, times=3) == 0
 
 
 async def test_a_flood_of_failures_does_not_flood_the_log() -> None:
-    """Two seconds have room for twice as many lines, and these take no longer."""
+    """Thousands of lines would slow a busy gateway; the requests may span two seconds."""
     assert await lines(503, times=1_000) <= 2 * TROUBLE_LINES_PER_SECOND
 
 
-async def test_the_share_that_is_logged_is_logged_in_a_flood_too() -> None:
-    """So one request can be followed through all processes."""
+async def test_the_sample_is_logged_in_a_flood_too() -> None:
+    """A request of the sample could not be followed through all processes."""
     assert await lines(503, times=1_000, log_sample=1) == 1_000
 
 
 async def test_the_development_log_has_each_request_with_its_path() -> None:
-    """Whoever tries something out looks for their own request, which a sample would hide."""
+    """A sample would hide the request that a developer is looking for."""
 
     async def handle(_: Request) -> Response:
         return Response(200, (), b"")
@@ -55,7 +55,7 @@ async def test_the_development_log_has_each_request_with_its_path() -> None:
 
 
 async def test_no_other_log_has_paths() -> None:
-    """A path may have a secret in it: the reference of a booking that was made without a token."""
+    """A path may contain a secret: the reference of a booking that was made without a token."""
 
     async def handle(_: Request) -> Response:
         return Response(503, (), b"")

@@ -1,4 +1,4 @@
-"""Browsers of other origins."""
+"""Cross-origin requests of browsers."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ LOCAL = ("http://localhost:*", "http://[::1]:*", "https://shop.example")
 async def ask(
     method: str, path: str, *, origins: tuple[str, ...] = LOCAL, **headers: str
 ) -> tuple[int, Mapping[str, str]]:
-    """Asks an application with two routes; gives the status and the headers."""
+    """Requests a path of an application with two routes; returns the status and the headers."""
 
     async def handle(_: Request) -> Response:
         return Response(200, (), b"{}")
@@ -73,7 +73,7 @@ async def test_a_page_reads_every_header_of_the_contract() -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/things"])
-async def test_a_page_is_told_what_it_was_refused_with(path: str) -> None:
+async def test_a_page_can_read_a_refusal(path: str) -> None:
     """Without the header a page sees a network error instead of the code."""
     status, headers = await ask("PUT", path, origin="http://localhost")
     assert status in {404, 405}
@@ -93,8 +93,8 @@ async def test_a_page_is_told_what_it_was_refused_with(path: str) -> None:
         "",
     ],
 )
-async def test_others_are_not_let_in(origin: str) -> None:
-    """An origin that only looks like an admitted one belongs to somebody else."""
+async def test_other_origins_are_not_allowed(origin: str) -> None:
+    """A page of an origin that resembles an allowed one could act for its visitors."""
     preflight, headers = await ask(
         "OPTIONS", "/things", origin=origin, access_control_request_method="POST"
     )
@@ -104,20 +104,20 @@ async def test_others_are_not_let_in(origin: str) -> None:
     assert headers == {"vary": "Origin"}
 
 
-async def test_every_origin_can_be_let_in() -> None:
-    """With one response for all, which caches can keep for all."""
+async def test_every_origin_can_be_allowed() -> None:
+    """A response for one origin only would be of no use to caches."""
     _, headers = await ask("GET", "/things", origins=("*",), origin="null")
     assert headers["access-control-allow-origin"] == "*"
 
 
-async def test_a_cache_is_told_that_the_answer_depends_on_the_origin() -> None:
-    """It would hand a response without the headers to a page that needs them."""
+async def test_responses_vary_by_origin() -> None:
+    """A cache would serve a response without the headers to a page that needs them."""
     assert await ask("GET", "/things") == (200, {"vary": "Origin"})
     assert await ask("POST", "/things") == (200, {})
 
 
-async def test_nobody_is_let_in_by_default() -> None:
-    """A gateway in production knows no origin unless it is told one."""
+async def test_no_origin_is_allowed_by_default() -> None:
+    """Any page could call a gateway in production that nobody configured."""
     assert Settings().cors_origins == ()
     status, headers = await ask(
         "OPTIONS",
@@ -130,15 +130,15 @@ async def test_nobody_is_let_in_by_default() -> None:
     assert "access-control-allow-origin" not in headers
 
 
-async def test_a_request_for_methods_is_no_preflight() -> None:
-    """OPTIONS by itself stays 405 with `Allow`, as for every other method."""
+async def test_plain_options_is_no_preflight() -> None:
+    """OPTIONS would succeed at paths that have no such method."""
     status, headers = await ask("OPTIONS", "/things", origin="http://localhost")
     assert status == 405
     assert headers["allow"] == "GET, HEAD, POST"
 
 
-def test_origins_are_read_as_browsers_send_them() -> None:
-    """Separated like the other lists of settings, and in lower case."""
+def test_origins_are_parsed_as_browsers_send_them() -> None:
+    """An origin in capitals would never match."""
     read = Settings(cors_origins="https://Shop.example, http://localhost:*")
     assert read.cors_origins == ("https://shop.example", "http://localhost:*")
 
@@ -146,7 +146,7 @@ def test_origins_are_read_as_browsers_send_them() -> None:
 @pytest.mark.parametrize(
     "value", ["shop.example", "https://shop.example/", "https://*.example", "ftp://x", "null"]
 )
-def test_what_no_browser_sends_is_refused(value: str) -> None:
-    """It would never match, and its owner would look for the fault elsewhere."""
+def test_an_invalid_origin_is_refused(value: str) -> None:
+    """It would never match, and its operator would look for the fault elsewhere."""
     with pytest.raises(ValidationError, match="must be origins"):
         Settings(cors_origins=value)

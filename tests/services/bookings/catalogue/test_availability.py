@@ -21,14 +21,14 @@ ADMIN = Viewer(Caller("acct_admin", Role.ADMIN), open_access=False)
 
 @pytest.fixture
 def availability(inventory: Inventory, catalogue: Catalogue) -> Availability:
-    """Gives availability over the scripted catalogue."""
+    """Returns availability over the scripted catalogue."""
     return Availability(inventory, catalogue)
 
 
 async def test_seats_are_counted_with_their_revision(
     inventory: Inventory, reservations: Reservations, availability: Availability
 ) -> None:
-    """A client can tell which of two counts is the younger one."""
+    """Without a revision clients could not tell which of two counts is newer."""
     await inventory.apply(concert(capacity=3))
     await reservations.decide([seat(1, "ada"), seat(1, "bob")])
     assert await availability.count([1], GUEST) == {
@@ -39,7 +39,7 @@ async def test_seats_are_counted_with_their_revision(
 async def test_an_event_that_was_just_made_has_all_its_seats(
     scripted: ScriptedCatalogue, availability: Availability
 ) -> None:
-    """Events that nobody told bookings of are learned of."""
+    """An event whose push was lost would be reported as missing."""
     scripted.states[1] = concert(capacity=3)
     seats = (await availability.count([1], GUEST))[1]
     assert isinstance(seats, Seats)
@@ -50,7 +50,7 @@ async def test_an_event_that_was_just_made_has_all_its_seats(
 async def test_what_one_may_not_see_does_not_exist(
     inventory: Inventory, availability: Availability, hidden: dict[str, Any]
 ) -> None:
-    """A draft and a deleted event are as absent as one that never was."""
+    """A count would reveal that a draft or a deleted event exists."""
     await inventory.apply(concert(**hidden))
     for viewer in (GUEST, OTHER):
         counted = await availability.count([1, 2], viewer)
@@ -63,7 +63,7 @@ async def test_what_one_may_not_see_does_not_exist(
 async def test_a_draft_exists_for_its_owner(
     inventory: Inventory, availability: Availability, viewer: Viewer
 ) -> None:
-    """And for admins; once it is deleted, for nobody."""
+    """Owners and admins could not see the seats of a draft, or could still see a deleted event."""
     draft = concert(capacity=3, status="DRAFT", organizer_id="acct_owner")
     await inventory.apply(draft)
     [seats] = (await availability.count([1], viewer)).values()
@@ -77,7 +77,7 @@ async def test_a_draft_exists_for_its_owner(
 async def test_each_event_succeeds_or_fails_alone(
     inventory: Inventory, scripted: ScriptedCatalogue, availability: Availability
 ) -> None:
-    """With events away, what is known is counted, and the rest is not said to be absent."""
+    """One unknown event would fail a whole batch while events is down, or be called missing."""
     await inventory.apply(concert())
     scripted.refusal = Unavailable()
     counted = await availability.count([1, 2], GUEST)
@@ -88,7 +88,7 @@ async def test_each_event_succeeds_or_fails_alone(
 async def test_a_cancelled_event_has_its_seats_back(
     inventory: Inventory, reservations: Reservations, availability: Availability
 ) -> None:
-    """It can be seen, and nobody sits in it."""
+    """A cancelled event would disappear, or still count seats as booked."""
     await inventory.apply(concert(capacity=3))
     await reservations.decide([seat(1, "ada")])
     await inventory.apply(concert(capacity=3, rev=2, status="CANCELLED"))

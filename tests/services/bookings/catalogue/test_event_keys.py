@@ -19,12 +19,12 @@ from tests.services.bookings.scripted_feed import ScriptedFeed
 
 @pytest.fixture
 def keys(pool: Pool, catalogue: Catalogue) -> EventKeys:
-    """Gives keys over the scripted catalogue."""
+    """Returns event keys over the scripted catalogue."""
     return EventKeys(pool, catalogue)
 
 
 async def test_a_key_is_no_number(inventory: Inventory, keys: EventKeys) -> None:
-    """Not even one that looks like one, nor is a number a key."""
+    """A key of digits would find the event of that number, or the other way round."""
     await inventory.apply(concert(1, key="2"))
     await inventory.apply(concert(2, key="jazz"))
     await inventory.apply(concert(3))
@@ -36,10 +36,10 @@ async def test_a_key_is_no_number(inventory: Inventory, keys: EventKeys) -> None
 async def test_an_event_that_is_unknown_here_is_learned_of(
     scripted: ScriptedCatalogue, inventory: Inventory, keys: EventKeys
 ) -> None:
-    """Together, whoever asks, and it is known by its number as well from then on."""
+    """Parallel requests for a new key would each ask events, or find nothing."""
     scripted.states[7] = concert(7, key="jazz")
     assert await asyncio.gather(*(keys.find("jazz") for _ in range(50))) == [7] * 50
-    # Who found it unknown, and was held up until the others had learned of it, asks once more.
+    # A caller that joined the fetch late asks once more.
     assert len(scripted.fetched) <= POOL_SIZE
     assert await inventory.count_seats([7])
 
@@ -47,7 +47,7 @@ async def test_an_event_that_is_unknown_here_is_learned_of(
 async def test_that_a_key_is_absent_is_not_remembered(
     scripted: ScriptedCatalogue, keys: EventKeys
 ) -> None:
-    """An event that was just initialized is found."""
+    """An event would not be found that was initialized after a first request for its key."""
     with pytest.raises(EventNotFound):
         await keys.find("jazz")
     scripted.states[7] = concert(7, key="jazz")
@@ -57,7 +57,7 @@ async def test_that_a_key_is_absent_is_not_remembered(
 async def test_with_events_away_known_keys_are_found(
     scripted: ScriptedCatalogue, inventory: Inventory, keys: EventKeys
 ) -> None:
-    """Nobody is told of an unknown one that it does not exist."""
+    """While events is down, known events would fail, or unknown ones be called missing."""
     await inventory.apply(concert(1, key="jazz"))
     scripted.refusal = Unavailable()
     found = await keys.find_all(["jazz", "rock"])
@@ -68,7 +68,7 @@ async def test_with_events_away_known_keys_are_found(
 
 
 async def test_a_key_survives_every_later_state(inventory: Inventory, keys: EventKeys) -> None:
-    """Applied, refused, deleted: it never comes to mean another event."""
+    """After a refused, applied or deleted state the key would name no event, or another one."""
     await inventory.apply(concert(1, key="jazz"))
     await inventory.apply(concert(1, key="jazz", rev=2, capacity=60))
     await inventory.apply(concert(1, key="jazz", rev=3, deleted=True))
@@ -77,14 +77,14 @@ async def test_a_key_survives_every_later_state(inventory: Inventory, keys: Even
 
 
 async def test_a_key_is_kept_in_memory_for_a_second(pool: Pool, catalogue: Catalogue) -> None:
-    """Otherwise each request by key waits for a query, and misses the transaction of its batch."""
+    """Each request by key would wait for a query, and miss the transaction of its batch."""
     now = 0.0
     keys = EventKeys(pool, catalogue, timer=lambda: now)
     await Inventory(pool).apply(concert(1, key="jazz"))
     assert await keys.find("jazz") == 1
     async with pool.connection() as connection:
         await connection.execute("UPDATE inventory SET key = 'rock'")
-    with pytest.raises(StopIteration) as found:  # without waiting for anything
+    with pytest.raises(StopIteration) as found:  # returns without waiting
         keys.find("jazz").send(None)
     assert found.value.value == 1
     now = 1.0
@@ -95,7 +95,7 @@ async def test_a_key_is_kept_in_memory_for_a_second(pool: Pool, catalogue: Catal
 async def test_a_key_that_a_restored_catalogue_gives_anew_means_the_new_event(
     pool: Pool, catalogue: Catalogue, inventory: Inventory
 ) -> None:
-    """Both have it while all is listed anew; then the event that was lost has it no more."""
+    """After a restore a key would book the lost event instead of the new one."""
     seconds = count()
     keys = EventKeys(pool, catalogue, timer=lambda: next(seconds))
     feed = ScriptedFeed()
@@ -116,14 +116,14 @@ async def test_a_key_that_a_restored_catalogue_gives_anew_means_the_new_event(
 async def test_the_newest_of_two_events_has_the_key(
     pool: Pool, database: Database, inventory: Inventory, keys: EventKeys
 ) -> None:
-    """Until the one that was lost is closed."""
+    """A key would name the lost event instead of the new one until the lost one is closed."""
     await inventory.apply(concert(1_000_001, key="jazz"))
     await inventory.apply(replace(concert(5, key="jazz"), epoch="lost"))
     assert await keys.find("jazz") == 1_000_001
 
 
 async def test_keys_are_found_by_their_index(database: Database) -> None:
-    """However many events there are."""
+    """Each look-up of a key would scan the table of events."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute("SET enable_seqscan = off")

@@ -19,29 +19,29 @@ from tests.services.bookings.scripted_feed import ScriptedFeed
 
 @pytest.fixture
 def feed() -> ScriptedFeed:
-    """Gives a catalogue without any event."""
+    """Returns a catalogue without events."""
     return ScriptedFeed()
 
 
 @pytest.fixture
 def follower(pool: Pool, feed: ScriptedFeed, inventory: Inventory) -> Follower:
-    """Gives who follows it."""
+    """Returns the follower of the scripted feed."""
     return Follower(pool, feed, inventory)
 
 
 async def catch_up(follower: Follower) -> None:
-    """Follows until there is no more."""
+    """Follows until the feed has no more changes."""
     while await follower.follow():
         pass
 
 
 def lag() -> float:
-    """Reads the metric."""
+    """Reads the metric of the follower's delay."""
     return REGISTRY.get_sample_value("boxoffice_catalogue_lag_seconds") or 0.0
 
 
 def in_force(database: Database) -> dict[int, tuple[int, int, bool]]:
-    """Reads revision, capacity and whether it is closed of all events."""
+    """Reads revision, capacity and closing of all events."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
         found = connection.execute(
             "SELECT event_id, catalogue_rev, capacity, closed_at IS NOT NULL FROM inventory"
@@ -52,7 +52,7 @@ def in_force(database: Database) -> dict[int, tuple[int, int, bool]]:
 async def test_lost_pushes_are_made_up_for(
     follower: Follower, feed: ScriptedFeed, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Page by page, in order, and nothing twice."""
+    """A change whose push was lost would never be applied, or be applied out of order."""
     monkeypatch.setattr(following, "CHANGES_AT_ONCE", 2)
     for number in (1, 2, 3):
         feed.publish(concert(number))
@@ -70,7 +70,7 @@ async def test_lost_pushes_are_made_up_for(
 async def test_the_place_stays_until_all_it_stands_for_is_applied(
     follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
-    """If a change fails, the others are applied, and all of them are tried again."""
+    """A change that fails once would be skipped for good, or hold up the others."""
     feed.publish(concert(1))
     impossible = feed.publish(concert(2, capacity=-1))
     assert not await follower.follow()
@@ -89,7 +89,7 @@ async def test_replicas_follow_side_by_side(
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who comes second leaves what the first has done, and goes on from there."""
+    """The slower of two replicas would move the position back, or stop."""
     monkeypatch.setattr(following, "CHANGES_AT_ONCE", 3)
     for rev in range(1, 31):
         feed.publish(concert(rev % 4 + 1, capacity=rev, rev=rev))
@@ -102,7 +102,7 @@ async def test_replicas_follow_side_by_side(
 async def test_a_gap_is_filled_by_the_listing(
     follower: Follower, feed: ScriptedFeed, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who was away longer than changes are kept applies all there is, and follows on."""
+    """A replica that was down longer than the feed is kept would miss changes for good."""
     monkeypatch.setattr(following, "STATES_AT_ONCE", 2)
     feed.publish(concert(1))
     await catch_up(follower)
@@ -119,7 +119,7 @@ async def test_a_gap_is_filled_by_the_listing(
 async def test_another_epoch_is_listed(
     follower: Follower, feed: ScriptedFeed, database: Database, reservations: Reservations
 ) -> None:
-    """Earlier revisions come into force over later ones of the epoch before; the rest is closed."""
+    """After a restore lower revisions would be ignored, and lost events stay on sale."""
     feed.publish(concert(1, capacity=70, rev=5))
     feed.publish(concert(2))
     await catch_up(follower)
@@ -134,7 +134,7 @@ async def test_another_epoch_is_listed(
 async def test_nothing_is_decided_in_an_epoch_that_is_not_followed(
     follower: Follower, feed: ScriptedFeed
 ) -> None:
-    """Until all of it is listed."""
+    """Pushed states of a new epoch would be applied while lost events are still on sale."""
     await follower.expect("any")
     feed.publish(concert(1))
     await catch_up(follower)
@@ -149,7 +149,7 @@ async def test_nothing_is_decided_in_an_epoch_that_is_not_followed(
 async def test_a_listing_that_breaks_off_is_begun_again(
     follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
-    """The position stays where it was, and who follows waits before the next attempt."""
+    """A failed listing would count as complete, or be retried without a pause."""
     feed.publish(concert(1))
     await catch_up(follower)
     feed.restore("second", concert(1, rev=9))
@@ -164,7 +164,7 @@ async def test_a_listing_that_breaks_off_is_begun_again(
 async def test_a_late_replica_undoes_nothing(
     pool: Pool, inventory: Inventory, feed: ScriptedFeed, database: Database
 ) -> None:
-    """It has read an epoch that is over: another replica lists the next one before it is done."""
+    """A replica that still lists the former epoch would undo the listing of the next one."""
 
     class Slow(ScriptedFeed):
         async def list_states(self, after_event_id: int, limit: int) -> Listing:
@@ -184,7 +184,7 @@ async def test_a_late_replica_undoes_nothing(
 async def test_an_epoch_that_begins_within_a_listing_begins_the_listing_anew(
     pool: Pool, inventory: Inventory, database: Database
 ) -> None:
-    """States of two epochs are never taken for one catalogue."""
+    """States of two epochs would be applied as one catalogue."""
 
     class Turning(ScriptedFeed):
         async def list_states(self, after_event_id: int, limit: int) -> Listing:
@@ -206,7 +206,7 @@ async def test_an_epoch_that_begins_within_a_listing_begins_the_listing_anew(
 async def test_a_catalogue_out_of_reach_changes_nothing(
     follower: Follower, feed: ScriptedFeed, inventory: Inventory
 ) -> None:
-    """It is asked again later; what is pushed meanwhile is applied."""
+    """An outage of events would lose the position, or block states that are pushed."""
     feed.trouble = Unavailable()
     assert not await follower.follow()
     assert lag() > 0

@@ -12,7 +12,7 @@ from tests.services.conditions import until
 
 
 class Runway:
-    """Answers for events once it is opened."""
+    """Answers for events only after it was opened."""
 
     def __init__(self, scripted: ScriptedCatalogue) -> None:
         self._scripted = scripted
@@ -21,7 +21,7 @@ class Runway:
         self.left_seconds: list[float] = []
 
     async def fetch(self, event: int | str) -> EventState:
-        """Gives the scripted state, as it is when the runway opens."""
+        """Returns the scripted state as it is when the runway opens."""
         self.left_seconds.append(context.remaining_seconds(60))
         self.asked.set()
         await self.opened.wait()
@@ -30,14 +30,14 @@ class Runway:
 
 @pytest.fixture
 def runway(scripted: ScriptedCatalogue) -> Runway:
-    """Gives a closed runway to the scripted catalogue."""
+    """Returns a closed runway over the scripted catalogue."""
     return Runway(scripted)
 
 
 async def test_many_who_ask_at_once_share_one_flight(
     scripted: ScriptedCatalogue, catalogue: Catalogue
 ) -> None:
-    """A rush on an event that was just created asks events once."""
+    """A rush on a new event would send one call to events for each request."""
     scripted.states[1] = concert()
     found = await asyncio.gather(*(catalogue.learn([1]) for _ in range(50)))
     assert found == [{}] * 50
@@ -47,7 +47,7 @@ async def test_many_who_ask_at_once_share_one_flight(
 async def test_an_absent_event_is_asked_for_once_more_by_those_who_joined(
     scripted: ScriptedCatalogue, catalogue: Catalogue
 ) -> None:
-    """A crowd that asks for nothing costs events two calls, not one for each."""
+    """A rush on a missing event would send one call to events for each request."""
     found = await asyncio.gather(*(catalogue.learn([1]) for _ in range(50)))
     assert all(isinstance(missing[1], EventNotFound) for missing in found)
     assert scripted.fetched == [1, 1]
@@ -56,7 +56,7 @@ async def test_an_absent_event_is_asked_for_once_more_by_those_who_joined(
 async def test_who_joins_a_flight_that_left_too_early_is_not_misled(
     scripted: ScriptedCatalogue, inventory: Inventory
 ) -> None:
-    """An event that was made after the flight asked, and before its answer, is found."""
+    """An event that was created during another caller's fetch would be called missing."""
     asked, answered = asyncio.Event(), asyncio.Event()
 
     async def fetch(event: int | str) -> EventState:
@@ -78,7 +78,7 @@ async def test_who_joins_a_flight_that_left_too_early_is_not_misled(
 
 
 async def test_events_are_told_apart(scripted: ScriptedCatalogue, catalogue: Catalogue) -> None:
-    """Each event has a flight of its own, and a missing one takes no other with it."""
+    """A missing event would fail the requests for another one."""
     scripted.states = {1: concert(1), 3: concert(3)}
     missing = await catalogue.learn([1, 2, 3])
     assert list(missing) == [2]
@@ -88,7 +88,7 @@ async def test_events_are_told_apart(scripted: ScriptedCatalogue, catalogue: Cat
 async def test_a_failed_flight_is_not_remembered(
     scripted: ScriptedCatalogue, catalogue: Catalogue
 ) -> None:
-    """As soon as events are back, so are their new events."""
+    """New events would stay unknown after an outage of events."""
     scripted.states[1] = concert()
     scripted.refusal = Unavailable()
     assert isinstance((await catalogue.learn([1]))[1], Unavailable)
@@ -99,7 +99,7 @@ async def test_a_failed_flight_is_not_remembered(
 async def test_who_gives_up_leaves_the_flight_to_the_others(
     scripted: ScriptedCatalogue, inventory: Inventory, runway: Runway
 ) -> None:
-    """Even the one who started it: a caller's deadline is no other caller's."""
+    """A cancelled caller would cancel the fetch for all other callers."""
     scripted.states[1] = concert()
     catalogue = Catalogue(runway.fetch, inventory)
     first = asyncio.create_task(catalogue.learn([1]))
@@ -117,7 +117,7 @@ async def test_who_gives_up_leaves_the_flight_to_the_others(
 async def test_a_flight_does_not_hurry_for_who_started_it(
     scripted: ScriptedCatalogue, inventory: Inventory, runway: Runway
 ) -> None:
-    """A first caller with a moment left must not make the call fail for all."""
+    """The short deadline of the first caller would fail the fetch for all other callers."""
     scripted.states[1] = concert()
     runway.opened.set()
 
@@ -132,7 +132,7 @@ async def test_a_flight_does_not_hurry_for_who_started_it(
 async def test_a_flight_that_nobody_waits_for_still_lands(
     scripted: ScriptedCatalogue, inventory: Inventory, runway: Runway
 ) -> None:
-    """What it learns is of use to the next caller, and its end is nobody's unhandled error."""
+    """The result of a cancelled caller's fetch would be lost, or its error be unhandled."""
     scripted.states[1] = concert()
     catalogue = Catalogue(runway.fetch, inventory)
     alone = asyncio.create_task(catalogue.learn([1]))

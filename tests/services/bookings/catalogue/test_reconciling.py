@@ -23,13 +23,13 @@ from tests.services.bookings.scripted_feed import ScriptedFeed
 
 @pytest.fixture
 def feed() -> ScriptedFeed:
-    """Gives a catalogue without any event."""
+    """Returns a catalogue without events."""
     return ScriptedFeed()
 
 
 @pytest.fixture
 def follower(pool: Pool, feed: ScriptedFeed, inventory: Inventory) -> Follower:
-    """Gives who follows it."""
+    """Returns the follower of the scripted feed."""
     return Follower(pool, feed, inventory)
 
 
@@ -37,12 +37,12 @@ def follower(pool: Pool, feed: ScriptedFeed, inventory: Inventory) -> Follower:
 def reconciler(
     pool: Pool, inventory: Inventory, follower: Follower, feed: ScriptedFeed
 ) -> Reconciler:
-    """Gives who compares."""
+    """Returns the reconciler of the scripted feed."""
     return Reconciler(pool, inventory, follower, feed)
 
 
 def as_owner(database: Database, statement: str) -> list[TupleRow]:
-    """Does what no service would; gives the rows if there are any."""
+    """Runs a statement as the owner of the schema; returns the rows, if there are any."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
@@ -54,14 +54,14 @@ def frozen(database: Database) -> dict[int, str]:
 
 
 def drifting(kind: str) -> float | None:
-    """Reads the metric."""
+    """Reads the metric of drifting events."""
     return REGISTRY.get_sample_value("boxoffice_drift", {"kind": kind})
 
 
 async def test_what_has_not_arrived_is_applied(
     reconciler: Reconciler, follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
-    """Whatever the feed has failed to tell."""
+    """A state that the feed never sent would stay unknown."""
     feed.publish(concert(1))
     await follower.follow()
     feed.publish(concert(1, capacity=60, rev=2))
@@ -91,14 +91,14 @@ async def test_wrong_counters_stop_the_sale_and_stay(
     database: Database,
     tampering: str,
 ) -> None:
-    """Nothing is corrected: somebody has to look, and until then nobody gets a seat."""
+    """An event with wrong counters would keep selling, or be corrected without an operator."""
     for number in (1, 2):
         await inventory.apply(concert(number, rev=1))
     await reservations.decide([seat(1, "ada"), seat(1, "bob")])
     await reconciler.reconcile()
     assert frozen(database) == {}
     as_owner(database, tampering + _only_the_first(tampering))
-    # What has not changed is not audited again, so a change follows.
+    # Only changed events are audited again, so change the event.
     as_owner(database, "DELETE FROM audits")
     before = as_owner(database, _COUNTERS)
     await reconciler.reconcile()
@@ -127,7 +127,7 @@ async def test_what_differs_from_the_catalogue_stops_the_sale_until_it_is_stated
     inventory: Inventory,
     database: Database,
 ) -> None:
-    """The same revision says two things: one of the two sides was meddled with."""
+    """An event would keep selling whose state differs from the catalogue's same revision."""
     for number in (1, 2):
         feed.publish(concert(number))
     await follower.follow()
@@ -144,7 +144,7 @@ async def test_what_differs_from_the_catalogue_stops_the_sale_until_it_is_stated
 async def test_what_was_stated_anew_meanwhile_is_left_alone(
     reconciler: Reconciler, inventory: Inventory, feed: ScriptedFeed, database: Database
 ) -> None:
-    """The event differed when it was read; by now it does not."""
+    """An event would be frozen although a newer state has arrived since the comparison."""
     told = feed.publish(concert(1))
     await inventory.apply(told)
     await inventory.apply(feed.publish(concert(1, rev=2)))
@@ -159,7 +159,7 @@ async def test_wrong_counters_outweigh_the_catalogue(
     inventory: Inventory,
     database: Database,
 ) -> None:
-    """What the catalogue says next does not sell seats that are counted wrongly."""
+    """A new state would start the sale of an event whose counters are wrong."""
     feed.publish(concert(1))
     await follower.follow()
     as_owner(database, "UPDATE inventory SET sold = 1, frozen = 'CATALOGUE'")
@@ -171,7 +171,7 @@ async def test_wrong_counters_outweigh_the_catalogue(
 async def test_what_has_not_changed_is_not_counted_again(
     reconciler: Reconciler, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """A pass costs what has changed since the last one."""
+    """Each pass would count the bookings of all events again."""
     for number in range(1, 6):
         await inventory.apply(concert(number))
     assert [audit.event_id for audit in await reconciler._audit_chunk(0)] == [1, 2, 3, 4, 5]
@@ -183,7 +183,7 @@ async def test_what_has_not_changed_is_not_counted_again(
 async def test_counters_are_audited_while_the_catalogue_is_away(
     reconciler: Reconciler, inventory: Inventory, feed: ScriptedFeed, database: Database
 ) -> None:
-    """One comparison does not wait for the other."""
+    """Wrong counters would stay unnoticed while events is down."""
     await inventory.apply(concert(1))
     as_owner(database, "UPDATE inventory SET sold = 1")
     feed.trouble_with_states = Unavailable()
@@ -194,7 +194,7 @@ async def test_counters_are_audited_while_the_catalogue_is_away(
 async def test_a_restored_catalogue_is_not_compared_before_it_is_listed(
     reconciler: Reconciler, follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
-    """Its revisions mean something else."""
+    """Events would be frozen because revisions of two epochs were compared."""
     feed.publish(concert(1, rev=2))
     await follower.follow()
     feed.restore("second", concert(1, capacity=70, rev=2))
@@ -212,7 +212,7 @@ async def test_a_busy_event_raises_no_alarm(
     reservations: Reservations,
     database: Database,
 ) -> None:
-    """Booked, cancelled and resized all the time, it is counted in one snapshot each time."""
+    """An event would be frozen because bookings, cancellations or resizes ran during its audit."""
     cancellations = Cancellations(pool, inventory)
     feed.publish(concert(1, capacity=500))
     await follower.follow()

@@ -29,13 +29,13 @@ def inventory(pool: Pool) -> Inventory:
 
 @pytest.fixture
 def reconciler(pool: Pool, inventory: Inventory) -> Reconciler:
-    """Returns what compares an empty catalogue with the inventory, and that with itself."""
+    """Returns a reconciler over an empty catalogue."""
     feed = ScriptedFeed()
     return Reconciler(pool, inventory, Follower(pool, feed, inventory), feed)
 
 
 async def _sell(inventory: Inventory) -> None:
-    """Has a seat sold, two held, one blocked and one released again."""
+    """Sells a seat, holds two, blocks one, and releases another."""
     _, sold, *_ = await ask(
         inventory, Apply(screening(HALL)), hold("ada", 1), hold("bob", 2, 3), BlockSeats(1, (4,))
     )
@@ -69,7 +69,7 @@ async def _sell(inventory: Inventory) -> None:
 async def test_seats_that_disagree_stop_the_sale(
     reconciler: Reconciler, inventory: Inventory, database: Database, tampering: str
 ) -> None:
-    """Claims, map, bookings, counters and ledger tell the same, or nobody gets a seat."""
+    """Seats would be sold although claims, map, bookings, counters and ledger disagree."""
     await _sell(inventory)
     await reconciler.reconcile()
     assert _frozen_events(database) == []
@@ -82,7 +82,7 @@ async def test_seats_that_disagree_stop_the_sale(
 async def test_an_event_that_contradicts_itself_is_audited_though_nothing_has_changed(
     reconciler: Reconciler, inventory: Inventory, database: Database
 ) -> None:
-    """A hold that fails changes nothing, so the audit of the revision would stand."""
+    """A contradiction would stay unnoticed: the failed hold has changed no revision."""
     await _sell(inventory)
     await reconciler.reconcile()
     as_owner(database, "INSERT INTO seat_claims VALUES (1, 9, 999)")

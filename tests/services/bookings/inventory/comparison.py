@@ -1,4 +1,4 @@
-"""The core on tables in memory, batch by batch, and the reference: they have to agree."""
+"""Compares the core over tables in memory with the reference, batch by batch."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -39,12 +39,12 @@ from tests.services.bookings.seating.plans import LoadedPlans
 
 BY_NUMBER = Cancel | Release | Confirm | Extend
 Made = Mapping[int, int]
-"""The revisions that made the bookings of an event, by their numbers."""
+"""For an event, the revisions that made its bookings, by booking number."""
 FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})
 
 
 class Comparison:
-    """Lives of events that follow from a seed, decided twice.
+    """Random lives of events, decided by the core and by the reference.
 
     `omitted` names reads of needs.py that are left out. With `seated` most events have assigned
     seats.
@@ -58,7 +58,7 @@ class Comparison:
         self._reference = Reference(OFFER_SECONDS, plans)
 
     def run(self, count: int) -> int:
-        """Decides so many commands or a few more; fails at the first difference."""
+        """Decides at least `count` commands; fails at the first difference."""
         compared = 0
         while compared < count:
             commands = self.lives.batch()
@@ -87,7 +87,7 @@ class Comparison:
                 tables.close()
 
     def _bookings(self, event_id: int) -> Sequence[int]:
-        """Lists live bookings of an event, or if there are none some that are over."""
+        """Lists live bookings of an event, or if there are none, some that have ended."""
         tables = self._memory.events.get(event_id)
         if tables is None:
             return ()
@@ -95,7 +95,7 @@ class Comparison:
 
 
 def answer_of(outcome: Outcome, made: Made) -> Answer:
-    """Writes an outcome as the reference does."""
+    """Converts an outcome into an answer of the reference."""
     if isinstance(outcome, Booked):
         booking = outcome.booking
         held = booking.user_id, booking.seat_count, booking.price_amount_minor, booking.status
@@ -154,7 +154,7 @@ def _other_answer(outcome: Outcome, made: Made) -> Answer:
 
 
 def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> None:
-    """Fails unless the ledger, the columns, the holders and the line are those of the reference."""
+    """Fails unless ledger, columns, holders and waiting list equal those of the reference."""
     made = tables.made
     told = [_told(recorded, made) for recorded in stock.changes]
     assert told == event.told[len(event.told) - len(told) :]
@@ -177,7 +177,7 @@ def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> N
         ]
         tables.expect_sound()
         tables.expect_seats({each.made: each.ids for each in event.live.values()}, event.blocked)
-        # Whoever joins behind those who want too much is served by the next sweep.
+        # The next sweep serves an entry that joined behind parties that want too much.
         kinds = [recorded.change.kind for recorded in stock.changes]
         if (
             FREEING.intersection(kinds)

@@ -1,4 +1,4 @@
-"""Made-up lives of events: few events, few users and few seats, so that all of them collide."""
+"""Random lives of events with few events, users and seats, so that commands collide."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,20 +51,20 @@ LONG_STEPS = (0, 0, 0, 1, 5, 20, 70, 150, 400, 900)
 
 @dataclass(slots=True)
 class Life:
-    """An event that commands are made up for, and how many more of them."""
+    """An event for which commands are made up, and how many commands are left."""
 
     state: EventState
     left: int
 
 
 def made_up_plans(seed: int) -> Mapping[int, Plan]:
-    """Makes up plans of 1 to about 50 seats."""
+    """Makes random plans of 1 to about 50 seats."""
     random = Random(seed)
     return {number: random_plan(random) for number in range(1, PLANS + 1)}
 
 
 class Lives:
-    """Makes up batches of commands. The same seed makes the same ones for the same bookings."""
+    """Makes random batches of commands, the same for the same seed and bookings."""
 
     def __init__(
         self,
@@ -84,13 +84,13 @@ class Lives:
         self._lives = [self._born() for _ in range(EVENTS)]
 
     def batch(self) -> list[Command]:
-        """Makes up a batch, some time after the last one."""
+        """Makes a batch of commands and moves the clock on."""
         self.now += timedelta(seconds=self.pick(LONG_STEPS if self.plans else STEPS))
         count = self.pick(BATCHES)
         return [self._command() for _ in range(count)]
 
     def pick(self, choices: Sequence[T]) -> T:
-        """Picks one of a few."""
+        """Picks one of the choices."""
         return choices[int(self.random.random() * len(choices))]
 
     def _command(self) -> Command:
@@ -151,7 +151,7 @@ class Lives:
         return Hold(life.state.event_id, user, best=best, viewer=viewer)
 
     def _some_seats(self, life: Life, most: int) -> tuple[int, ...]:
-        """Picks seats, mostly next to each other, and now and then one that there is not."""
+        """Picks seats, mostly adjacent ones, and sometimes one that does not exist."""
         plan = self.plans.get(life.state.plan_id or 0)
         last = plan.seat_count if plan else 5
         first = 1 + int(self.random.random() * last)
@@ -186,7 +186,7 @@ class Lives:
         return Life(state, left=1 + int(LIFE * self.random.random()))
 
     def _applied(self, life: Life) -> Apply:
-        """Makes up the next state of an event, or one that comes late or of another epoch."""
+        """Makes the next state of an event, or one that is late or of another epoch."""
         chance = self.random.random()
         if chance < 0.1:
             return Apply(replace(life.state, rev=life.state.rev - int(2 * self.random.random())))
@@ -224,7 +224,7 @@ class Lives:
         return Apply(state, begins_epoch)
 
     def _plan(self, life: Life) -> int | None:
-        """Picks a plan: mostly the one that it has."""
+        """Picks a plan, mostly the one in force."""
         if not self.plans:
             return None
         if life.state.rev and self.random.random() < 0.95:
@@ -241,7 +241,7 @@ class Lives:
         return self.now + timedelta(seconds=self.pick((-5, 5, 20, 50, 90, 300)))
 
     def _rule(self, life: Life) -> bool | None:
-        """Picks whether users may have one booking: mostly what it was."""
+        """Picks the rule of one booking per user, mostly the one in force."""
         if life.state.rev and self.random.random() < 0.9:
             return life.state.one_booking_per_user
         return self.pick((None, None, None, None, True) if self.plans else (None, True, False))

@@ -1,4 +1,4 @@
-"""The tables in memory: for each batch it loads what needs.py asks for, and nothing else."""
+"""The tables in memory. A batch loads exactly the rows that needs.py lists."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -35,15 +35,15 @@ class Tables:
     waiting: dict[str, int] = field(default_factory=dict)
     waited: set[str] = field(default_factory=set)
     had: dict[str, bool] = field(default_factory=dict)
-    """Who ever booked, and whether anything of that was exclusive."""
+    """Users who ever booked, and whether any of their bookings was exclusive."""
     made: dict[int, int] = field(default_factory=dict)
-    """The revisions that made the bookings."""
+    """The revisions that made the bookings, by booking number."""
     ledger_length: int = 0
     claims: dict[int, int] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)
 
     def save(self, stock: Stock, now: datetime) -> None:
-        """Saves what was decided."""
+        """Saves the changes of a stock."""
         if not stock.is_changed:
             assert not stock.changes
             return
@@ -77,7 +77,7 @@ class Tables:
             self._save_offer(user, change.state, booking)
 
     def _save_seats(self, stock: Stock) -> None:
-        """Takes and frees claims, and fails unless the maps count as many."""
+        """Takes and frees claims; fails unless the maps count the same changes."""
         if stock.is_replanned:
             self.claims, self.blocks = {}, {}
             if stock.plan_id is not None:
@@ -110,7 +110,7 @@ class Tables:
         assert is_offered == (booking is not None and booking.place is not None)
 
     def close(self) -> None:
-        """Writes what has become of a closed event's bookings and of its line."""
+        """Ends all bookings and entries of a closed event."""
         for booking in self.live.values():
             self.bookings[booking.id] = replace(booking, status="CANCELLED", place=None)
         for rows in (self.live, self.offered, self.line, self.waiting):
@@ -135,7 +135,7 @@ class Tables:
         )
 
     def expect_sound(self) -> None:
-        """Fails if the rows of an event that is not closed contradict each other."""
+        """Fails if the rows of an open event contradict each other."""
         stock = Stock(*self.inventory)
         sold = held = 0
         exclusive: list[str] = []
@@ -152,7 +152,7 @@ class Tables:
         assert self.ledger_length == stock.rev, "the ledger has gaps"
 
     def expect_seats(self, live: Mapping[int, Sequence[int]], blocked: Iterable[int]) -> None:
-        """Fails unless claims and maps are those of the bookings, by the revisions that made them.
+        """Fails unless claims and maps are those of the live bookings, by making revision.
 
         `live` has the seats of each.
         """
@@ -170,7 +170,7 @@ class Tables:
         return booking.seat_ids if booking.status == "CONFIRMED" else ()
 
     def expect_no_seat_for_the_head(self) -> None:
-        """Fails if seats are free that the first in the line could have."""
+        """Fails if enough seats are free for the head of the waiting list."""
         stock = Stock(*self.inventory)
         fitting = (each for each in self.line.values() if each.seat_count <= stock.room)
         head = next(fitting, None)
@@ -178,7 +178,7 @@ class Tables:
 
 
 class Memory:
-    """All events. `omitted` are reads that are left out, as if nobody had thought of them."""
+    """All events. `omitted` names reads that are left out, as if needs.py had forgotten them."""
 
     def __init__(self, omitted: Iterable[str] = ()) -> None:
         self.events: dict[int, Tables] = {}

@@ -1,6 +1,6 @@
-"""What the inventory should do, as a page of loops over dictionaries.
+"""The rules of the inventory as loops over dictionaries, the model for the core.
 
-It decides one command after the other, knows no batch, and shares no rule with the core.
+It decides one command after the other, knows no batches, and shares no rule with the core.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,14 +36,14 @@ NO_BOOKING: Answer = ("BOOKING_NOT_FOUND", None, None, None)
 
 @dataclass(slots=True)
 class Reference:
-    """All events, how long offers stand, and the plans of seats."""
+    """All events of the model, the duration of offers, and the seat plans."""
 
     offer_seconds: int
     plans: Mapping[int, Plan] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
 
     def decide(self, command: Command, now: datetime, made: int | None = None) -> Answer:
-        """Decides a command; `made` names the booking of one that has its number."""
+        """Decides a command; `made` is the revision that made the booking it names."""
         event = self.events.get(command.event_id)
         if event is None:
             return self._open(command)
@@ -174,18 +174,19 @@ def _apply(event: Event, command: Apply, now: datetime, plans: Mapping[int, Plan
 def _refusal(event: Event, state: EventState) -> str:
     if state.closes:
         return ""
+    if state.plan_id != event.plan_id and event.had_any:
+        return "INVALID_TRANSITION"
     if state.capacity < event.taken:
         return "CAPACITY_BELOW_BOOKED"
     is_withdrawn = state.status == "DRAFT" and event.state.status != "DRAFT" and event.live
     is_other_rule = state.one_booking_per_user != event.state.one_booking_per_user
-    is_other_rule = is_other_rule or state.plan_id != event.plan_id
     if event.closed or is_withdrawn or (is_other_rule and event.had_any):
         return "INVALID_TRANSITION"
     return ""
 
 
 def _put_in_force(event: Event, state: EventState, plans: Mapping[int, Plan]) -> int:
-    """Takes over a state; returns how many bookings it ended."""
+    """Copies a state; returns how many bookings it ended."""
     capacity, ended = event.capacity, 0
     if state.plan_id != event.plan_id and not state.closes:
         if event.blocked:

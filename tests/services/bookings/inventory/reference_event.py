@@ -1,4 +1,4 @@
-"""An event of the reference: who has seats, who waits, and all that ever happened."""
+"""An event of the reference: its bookings, its waiting list and its ledger."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from services.bookings.seating.plan import Plan
 from tests.services.bookings.seating import naive
 
 Answer: TypeAlias = tuple[object, ...]
-"""What came of a command and the revision, then what else there is to say about it."""
+"""The outcome of a command, the revision, and further values of the outcome."""
 Told: TypeAlias = tuple[object, ...]
 """A row of the ledger: revision, kind, user, number of seats, place, booking, when it ends,
 capacity, and which seats."""
@@ -23,7 +23,7 @@ NOT_FOUND: Answer = ("EVENT_NOT_FOUND", None, None, None)
 class Seats:
     """A booking, named by the revision that made it.
 
-    `place` is the place in the line that it is offered to, `ends_at` when the offer or hold ends.
+    `place` is the place in line of an offer, `ends_at` the time when an offer or hold ends.
     """
 
     made: int
@@ -40,7 +40,7 @@ class Seats:
 
 @dataclass(slots=True)
 class Party:
-    """Somebody in the line."""
+    """An entry of the waiting list."""
 
     place: int
     user: str
@@ -50,7 +50,7 @@ class Party:
 
 @dataclass(slots=True)
 class Event:
-    """One event, with the state that is in force and what was judged last."""
+    """One event, with the state in force and the latest judged one."""
 
     state: EventState
     offer_seconds: int
@@ -63,7 +63,7 @@ class Event:
     live: dict[int, Seats] = field(default_factory=dict)
     over: set[int] = field(default_factory=set)
     seated: set[int] = field(default_factory=set)
-    """All bookings of assigned seats, whatever became of them."""
+    """All bookings of assigned seats, live or not."""
     line: list[Party] = field(default_factory=list)
     last_place: int = 0
     had_any: set[str] = field(default_factory=set)
@@ -73,31 +73,31 @@ class Event:
     frozen: str = ""
     skip_fit: int | None = None
     look_at: datetime | None = None
-    """When to look for offers that have ended: no later than the first of them does."""
+    """The next time to look for ended offers, at the latest when the first one ends."""
     blocked: set[int] = field(default_factory=set)
     let_go: list[tuple[str, datetime]] = field(default_factory=list)
-    """Who let a hold of seats end, and when."""
+    """Users whose holds ended unconfirmed, and when."""
     told: list[Told] = field(default_factory=list)
 
     @property
     def capacity(self) -> int:
-        """How many seats there are."""
+        """The number of seats."""
         return self.plan.seat_count if self.plan else self.state.capacity
 
     @property
     def room(self) -> int:
-        """How many of them are for sale."""
+        """The number of seats on sale."""
         return self.capacity - len(self.blocked)
 
     @property
     def free(self) -> set[int]:
-        """The assigned seats that nobody has."""
+        """The ids of the free assigned seats."""
         every = set(range(1, self.plan.seat_count + 1)) if self.plan else set()
         return every.difference(self.blocked, *(seats.ids for seats in self.live.values()))
 
     @property
     def taken(self) -> int:
-        """Seats that are sold or held."""
+        """The number of sold and held seats."""
         count = 0
         for seats in self.live.values():
             count += seats.count
@@ -121,7 +121,7 @@ class Event:
         self.told.append(row)
 
     def objection(self, now: datetime, viewer: Viewer | None) -> Answer | None:
-        """Returns why nothing is sold; None while the event is on sale."""
+        """Returns why nothing can be booked; None while the event is on sale."""
         state = self.state
         if self.hides_from(viewer):
             return NOT_FOUND
@@ -134,19 +134,19 @@ class Event:
         return None
 
     def hides_from(self, viewer: Viewer | None) -> bool:
-        """Returns whether the event does not exist for somebody."""
+        """Returns whether the viewer must not see the event."""
         owns = viewer is not None and viewer.owns(self.state.organizer_id)
         return self.state.deleted or (self.state.status == "DRAFT" and not owns)
 
     def exclusive_of(self, user: str) -> Seats | None:
-        """Finds the booking that keeps a user from another one."""
+        """Returns the user's exclusive booking."""
         for seats in self.live.values():
             if seats.user == user and seats.exclusive:
                 return seats
         return None
 
     def is_exclusive(self, *, otherwise: bool) -> bool:
-        """Returns whether a booking made now is its user's only one."""
+        """Returns whether a new booking is exclusive."""
         rule = self.state.one_booking_per_user
         return otherwise if rule is None else rule
 
@@ -161,7 +161,7 @@ class Event:
         ends_at: datetime | None = None,
         ids: Iterable[int] = (),
     ) -> Seats:
-        """Gives somebody seats: they are offered to `place` of the line if that ever ends."""
+        """Books seats for a user; with an end they are offered to `place` of the line."""
         ids = tuple(sorted(ids))
         price = self.price(count, ids)
         self.tell(kind, user, count, place=place, made=self.rev + 1, ends_at=ends_at, ids=ids)
@@ -176,7 +176,7 @@ class Event:
         return seats
 
     def end(self, kind: str, seats: Seats) -> None:
-        """Takes seats away from whoever has them."""
+        """Ends a booking and frees its seats."""
         del self.live[seats.made]
         self.over.add(seats.made)
         self.tell(
@@ -185,7 +185,7 @@ class Event:
         )  # fmt: skip
 
     def best(self, count: int) -> list[int]:
-        """Chooses the best seats that are left; none where seats are not assigned."""
+        """Chooses the best free seats; none if seats are not assigned."""
         if self.plan is None:
             return []
         found = naive.choose(self.plan, self.free, Wish(count, adjacent=False))
@@ -193,14 +193,14 @@ class Event:
         return found
 
     def price(self, count: int, ids: Sequence[int]) -> int | None:
-        """Adds up what seats cost."""
+        """Computes the price of seats."""
         each, kinds = self.state.price_amount_minor, self.state.seat_type_prices
         if each is None or self.plan is None:
             return None if each is None else each * count
         return sum(kinds.get(self.plan.seat(seat_id).type, each) for seat_id in ids)
 
     def settle(self, now: datetime) -> None:
-        """Ends the offers whose time is over, and serves the line."""
+        """Ends offers that are over, and serves the line."""
         if self.look_at is None or now < self.look_at:
             return
         self.look_at = None
@@ -213,10 +213,10 @@ class Event:
         self.serve_line(now)
 
     def serve_line(self, now: datetime) -> int:
-        """Gives free seats to those in the line; returns how many got some.
+        """Assigns free seats to the line; returns how many entries got some.
 
-        Whoever wants more than the event has holds nobody up. Whoever wants more than are free
-        holds up all others, but not for ever where the event says so.
+        Parties larger than the event are skipped. A party that wants more seats than are free
+        blocks all behind it, or only for a time if the event allows smaller parties to pass.
         """
         served, passes = 0, False
         if self.objection(now, None):
@@ -235,14 +235,14 @@ class Event:
         return served
 
     def may_be_passed(self, head: Party, now: datetime) -> bool:
-        """Returns whether smaller parties may pass the first that could be served at all."""
+        """Returns whether smaller parties may pass the blocked head."""
         if self.skip_fit is None:
             return False
         head.blocks_since = head.blocks_since or now
         return head.blocks_since + timedelta(seconds=self.skip_fit) <= now
 
     def serve(self, party: Party, now: datetime) -> None:
-        """Sells seats to somebody in the line, or offers them if they cost something."""
+        """Sells seats to an entry of the line, or offers them if they have a price."""
         self.line.remove(party)
         exclusive, place = self.is_exclusive(otherwise=True), party.place
         ids = self.best(party.count)

@@ -1,4 +1,4 @@
-"""What the reference says of assigned seats: they are held, released, confirmed, and blocked."""
+"""The rules of the reference for assigned seats: holding, releasing, confirming, blocking."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ LATELY = timedelta(minutes=5)
 
 
 def decide(event: Event, command: Command, now: datetime, made: int | None) -> Answer:
-    """Decides a command about seats; `made` names the booking of one that has its number."""
+    """Decides a command about seats; `made` is the revision that made the booking it names."""
     if isinstance(command, Hold | ReleaseUser | BlockSeats):
         if event.plan_id is None or event.hides_from(command.viewer):
             return NO_SCREENING
@@ -82,7 +82,7 @@ def _hold_named(event: Event, plan: Plan, command: Hold, now: datetime) -> Answe
 
 
 def _taken(event: Event, missing: list[int]) -> Answer:
-    """Refuses seats that somebody has."""
+    """Refuses seats that are taken."""
     reasons, ends = {}, []
     for seat_id in missing:
         holder = next((each for each in event.live.values() if seat_id in each.ids), None)
@@ -120,7 +120,7 @@ def _seated(event: Event, seats: Seats, missing: list[int] | None = None) -> Ans
 
 
 def _kept(event: Event, seats: Seats) -> Answer:
-    """Says that nothing changed."""
+    """Answers that nothing changed."""
     return ("KEPT", *_seated(event, seats)[1:])
 
 

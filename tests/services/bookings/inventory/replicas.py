@@ -1,6 +1,6 @@
-"""Two replicas of bookings on one database, and the reference: they have to agree.
+"""Compares two replicas on one database with the reference.
 
-What the replicas decided side by side has an order all the same, which the revisions tell.
+Replicas decide commands side by side; the revisions give the order of the decisions.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from tests.services.bookings.inventory.reference_event import Answer
 
 ROUND = 80
 GROUPS = (1, 1, 1, 2, 8)
-# What tells the order among the outcomes of the same revision: these made it.
+# The first of several outcomes with the same revision is the one that made it.
 CHANGES = frozenset({"BOOKED", "WAITING", "CANCELLED", "LEFT", "SEATED", "RELEASED"})
 SIDE_BY_SIDE = Reserve | Book | Withdraw | Cancel | Hold | Release | ReleaseUser | Confirm | Extend
 ANSWERS: Mapping[type[Command], transaction.Answer] = {
@@ -56,14 +56,14 @@ NOT_KEPT = frozenset({"EVENT_NOT_FOUND", "UNAVAILABLE"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request and what came of it when it was decided, not repeated."""
+    """A request and the outcome of the one time that it was decided, not repeated."""
 
     ask: Ask
     outcome: Outcome
 
 
 class Replicas:
-    """Lives of events that follow from a seed, decided by replicas that know nothing of each other.
+    """Random lives of events, decided by replicas that share only the database.
 
     `pause_seconds` is how long a decision takes at least. With `plans`, which the replicas have,
     most events have assigned seats.
@@ -87,12 +87,12 @@ class Replicas:
         self._kept: list[Asked] = []
 
     async def run(self, count: int) -> None:
-        """Decides so many commands or a few more; fails at the first difference."""
+        """Decides at least `count` commands; fails at the first difference."""
         while self._compared < count:
             await self._round()
 
     async def _round(self) -> None:
-        """Decides some commands at one moment."""
+        """Decides some commands at one time of the clock."""
         commands = self._lives.batch()
         while len(commands) < ROUND:
             commands += self._lives.batch()
@@ -113,7 +113,7 @@ class Replicas:
         return [number for number, rev in made.items() if rev in live] or list(made)[-3:]
 
     def _stop_the_clock(self, now: datetime) -> None:
-        """Makes it one moment until it is called again."""
+        """Sets the clock and stops it until the next call."""
         with psycopg.connect(self._database.owner_dsn) as connection:
             connection.execute("SET search_path TO bookings")
             connection.execute(f"""
@@ -127,7 +127,7 @@ class Replicas:
             """)
 
     def _ask(self, command: Command) -> Ask:
-        """Asks for a command, now and then with an idempotency key."""
+        """Makes an ask for a command, sometimes with an idempotency key."""
         is_keyed = type(command) in ANSWERS and self._lives.random.random() < 0.3
         return keyed(command, self._name()) if is_keyed else Ask(command)
 
@@ -135,7 +135,7 @@ class Replicas:
         return f"{self._lives.random.getrandbits(64):x}"
 
     async def _in_turn(self, commands: Sequence[Command]) -> list[Asked]:
-        """Has commands decided one after the other, each by one of the replicas."""
+        """Decides commands one after the other, each by one of the replicas."""
         decided = []
         for command in commands:
             ask = Ask(command)
@@ -146,7 +146,7 @@ class Replicas:
         return decided
 
     async def _side_by_side(self, asks: list[Ask]) -> list[Asked]:
-        """Has asks decided by all replicas at once: those with a key by each, and twice by one."""
+        """Decides asks on all replicas at once: those with a key by each, and twice by one."""
         calls = []
         while asks:
             group = [asks.pop() for _ in range(min(len(asks), self._lives.pick(GROUPS)))]
@@ -162,7 +162,7 @@ class Replicas:
         ]
 
     def _settled(self, same: list[Asked]) -> list[Asked]:
-        """Fails unless one of the same requests was decided, and the others repeat its answer."""
+        """Fails unless one of the same requests was decided, and the others repeat its response."""
         fresh = [each for each in same if not _is_repeated(each.outcome)]
         decided = fresh[0]
         if isinstance(decided.outcome, Refusal) and decided.outcome.reason in NOT_KEPT:
@@ -175,7 +175,7 @@ class Replicas:
         return [decided]
 
     def _expect_same(self, asked: Sequence[Asked], *, sorted_by_event: bool) -> None:
-        """Fails unless the reference answers the same, in the order of the revisions."""
+        """Fails unless the reference decides the same, in the order of the revisions."""
         self._read_bookings({each.ask.command.event_id for each in asked})
         answered = [(each.ask.command, self._answer(each)) for each in asked]
         if sorted_by_event:
@@ -216,7 +216,7 @@ class Replicas:
                 ] == [(*row[:6], *row[7:]) for row in told]
 
     async def _expect_repeated(self) -> None:
-        """Fails unless a key that was used gets its answer again, and for nothing else."""
+        """Fails unless used keys get the stored response again, and only for the same request."""
         for known in self._lives.random.sample(self._kept, min(3, len(self._kept))):
             inventory = self._lives.pick(self._inventories)
             [repeated] = await inventory.decide([known.ask])
@@ -228,14 +228,14 @@ class Replicas:
 
 
 def keyed(command: Command, name: str) -> Ask:
-    """Asks for a command with an idempotency key."""
+    """Makes an ask with an idempotency key."""
     operation = type(command).__name__
     key = Key("service", operation, name, fingerprint(operation, command))
     return Ask(command, key, ANSWERS[type(command)])
 
 
 async def _decided(inventory: Inventory, asks: Sequence[Ask]) -> list[Asked]:
-    """Has asks decided, and those again whose keys are at work elsewhere."""
+    """Decides asks, and retries those whose keys are in use elsewhere."""
     decided: list[Asked] = []
     while asks:
         outcomes = await inventory.decide(asks)
@@ -256,7 +256,7 @@ def _is_repeated(outcome: Outcome) -> bool:
 
 
 def _repeats(outcome: Outcome, first: Asked) -> bool:
-    """Returns whether an outcome is the stored answer, byte for byte."""
+    """Returns whether an outcome is the stored response, byte for byte."""
     if isinstance(outcome, Refusal) and isinstance(first.outcome, Refusal):
         metadata = {**first.outcome.metadata, "replayed": "true"}
         return (outcome.reason, outcome.metadata) == (first.outcome.reason, metadata)
@@ -266,6 +266,6 @@ def _repeats(outcome: Outcome, first: Asked) -> bool:
 
 
 def _order(answer: Answer) -> tuple[int, bool]:
-    """Orders by revisions. What has none was true from the beginning."""
+    """Sorts by revision. Answers without a revision come first."""
     kind, rev, *_ = answer
     return (rev if isinstance(rev, int) else 0, kind not in CHANGES)

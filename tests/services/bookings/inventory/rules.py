@@ -1,4 +1,4 @@
-"""Events in memory: commands decided on them as on those of the database, without one."""
+"""Decides commands on events in memory, without a database."""
 
 import itertools
 from dataclasses import replace
@@ -31,7 +31,7 @@ IDS_AT_ONCE = 1_000
 
 
 class Memory:
-    """Stocks of which everything is loaded, and a clock that a test moves."""
+    """Stocks with all their rows loaded, and a clock that tests move."""
 
     def __init__(
         self, *states: EventState, offer_seconds: int = 7_200, plans: Plans | None = None
@@ -67,46 +67,46 @@ class Memory:
         return judgement
 
     def book(self, *users: str, seats: int = 1) -> list[object]:
-        """Asks for tickets of event 1; returns what `told` does."""
+        """Books seats of event 1 by key; returns what `told` returns."""
         return self.told(*(Book(1, user, seats, GUEST) for user in users))
 
     def withdraw(self, user: str) -> Cancelled | LeftLine:
-        """Gives back what a user has of event 1."""
+        """Withdraws a user from event 1."""
         [outcome] = self.decide(Withdraw(1, user, GUEST))
         assert isinstance(outcome, Cancelled | LeftLine), outcome
         return outcome
 
     def line(self) -> list[str]:
-        """Lists who waits for event 1, in order."""
+        """Lists the users who wait for event 1, in order."""
         return [entry.user_id for entry in self.stocks[1].line]
 
     def has(self, user: str) -> list[str]:
-        """Lists the states of the live bookings of a user of event 1."""
+        """Lists the statuses of a user's live bookings of event 1."""
         return [booking.status for booking in self.stocks[1].live_of(user)]
 
     def pass_by(self, *, seconds: float) -> None:
-        """Moves the clock."""
+        """Moves the clock forward."""
         self.now += timedelta(seconds=seconds)
 
 
 def seat(user: str, event_id: int = 1) -> Reserve:
-    """Asks for a seat, as anybody."""
+    """Makes a command for one seat."""
     return Reserve(event_id, user, viewer=GUEST)
 
 
 def party(user: str, seats: int = 1, event_id: int = 1) -> Reserve:
-    """Asks for seats for a user who may book again."""
+    """Makes a command for seats of a user who may book again."""
     return Reserve(event_id, user, seats, exclusive=False, viewer=GUEST)
 
 
 def made(outcome: Outcome) -> Booked:
-    """Returns what was booked."""
+    """Returns the booking of an outcome."""
     assert isinstance(outcome, Booked), outcome
     return outcome
 
 
 def refused(outcome: Outcome) -> Refusal:
-    """Returns a refusal."""
+    """Returns the refusal of an outcome."""
     assert isinstance(outcome, Refusal), outcome
     return outcome
 
@@ -125,7 +125,7 @@ def expect_sound(stock: Stock) -> None:
 
 
 def _look_up(stock: Stock, now: datetime) -> None:
-    """Sets what the store reads besides: when the next hold ends of those that go on."""
+    """Sets when the next hold ends, which the store reads."""
     ends = [
         booking.expires_at
         for booking in stock.bookings.values()
@@ -135,7 +135,7 @@ def _look_up(stock: Stock, now: datetime) -> None:
 
 
 def _note_blocked(stock: Stock, now: datetime) -> None:
-    """Notes since when a head blocks the line, as the store does."""
+    """Saves since when a head has blocked the line, as the store does."""
     stock.line = [
         replace(entry, blocked_since=now) if entry.place in stock.blocking else entry
         for entry in stock.line

@@ -1,4 +1,4 @@
-"""Screenings for tests: a room of plain rows, and what is asked about its seats."""
+"""Screenings for tests: a room of equal rows, and commands about its seats."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from tests.services.bookings.seating.plans import LoadedPlans
 
 
 def room(rows: int = 2, seats: int = 5, plan_id: int = 1) -> Plan:
-    """Makes a plan of equal rows: seats 1 to `seats` are the first one."""
+    """Makes a plan of equal rows; the first row has seats 1 to `seats`."""
     made = [
         Row(
             "Stalls",
@@ -32,7 +32,7 @@ def room(rows: int = 2, seats: int = 5, plan_id: int = 1) -> Plan:
 
 
 def plans_of(*plans: Plan) -> LoadedPlans:
-    """Gives plans that are in memory."""
+    """Returns plans that are in memory."""
     found: Mapping[int, Plan] = {plan.id: plan for plan in plans}
     return LoadedPlans(found)
 
@@ -43,23 +43,23 @@ def screening(plan: Plan, event_id: int = 1, **changes: Any) -> EventState:
 
 
 def hold(user: str, *seat_ids: int, event_id: int = 1, **options: Any) -> Hold:
-    """Asks for certain seats, as anybody."""
+    """Makes a command to hold named seats."""
     return Hold(event_id, user, seat_ids, viewer=GUEST, **options)
 
 
 async def ask(inventory: Inventory, *commands: Command) -> list[Outcome]:
-    """Has commands decided as one batch."""
+    """Decides commands as one batch."""
     return await inventory.decide([Ask(command) for command in commands])
 
 
 def held(outcome: Outcome) -> Sequence[int]:
-    """Returns the seats that were held."""
+    """Returns the seats of a hold."""
     assert isinstance(outcome, Seated), outcome
     return outcome.booking.seat_ids
 
 
 def given_twice(database: Database) -> list[int]:
-    """Lists seats that two live bookings have."""
+    """Lists the seats that two live bookings have."""
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(
             "SELECT seat_id FROM bookings.bookings, unnest(seat_ids) AS seat_id"
@@ -70,7 +70,7 @@ def given_twice(database: Database) -> list[int]:
 
 
 def as_owner(database: Database, statement: str) -> list[tuple[object, ...]]:
-    """Does what no service would; returns the rows, if there are any."""
+    """Runs a statement as the owner of the schema; returns the rows, if there are any."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
         cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []

@@ -9,7 +9,7 @@ WITHDRAW = Withdraw(1, "ada", GUEST)
 
 
 def test_a_seat_is_freed_exactly_once_in_a_batch() -> None:
-    """The second cancellation would free a seat that somebody else has by then."""
+    """A repeated cancellation would free a seat that is booked again by then."""
     memory = Memory(concert(capacity=2))
     made_first, _ = memory.decide(seat("ada"), seat("bob"))
     booking = made(made_first).booking
@@ -25,7 +25,7 @@ def test_a_seat_is_freed_exactly_once_in_a_batch() -> None:
 
 
 def test_what_is_over_cannot_be_cancelled() -> None:
-    """A closed event would free seats that it no longer counts; what never was is no booking."""
+    """A closed event would free seats that it no longer counts, or a missing booking be freed."""
     memory = Memory(concert())
     [booking] = [made(outcome).booking for outcome in memory.decide(seat("ada"))]
     assert memory.told(Cancel(1, booking.id + 1)) == ["BOOKING_NOT_FOUND"]
@@ -36,7 +36,7 @@ def test_what_is_over_cannot_be_cancelled() -> None:
 
 
 def test_only_what_was_booked_for_oneself_is_given_back() -> None:
-    """Where a user may book again, giving back would cancel a booking that nobody named."""
+    """Where users may book again, Withdraw would cancel a booking that nobody named."""
     memory = Memory(concert())
     memory.decide(party("ada"))
     assert memory.told(WITHDRAW) == ["BOOKING_NOT_FOUND"]
@@ -46,7 +46,7 @@ def test_only_what_was_booked_for_oneself_is_given_back() -> None:
 
 @pytest.mark.parametrize("rule", [False, True])
 def test_where_the_event_has_a_rule_the_last_booking_is_given_back(rule: bool) -> None:
-    """However it was made."""
+    """Withdraw would find no booking, depending on how it was made."""
     memory = Memory(concert(one_booking_per_user=rule))
     asked = [party("ada", 1), party("ada", 2)][: 1 if rule else 2]
     *_, last = memory.decide(*asked)
@@ -59,7 +59,7 @@ def test_where_the_event_has_a_rule_the_last_booking_is_given_back(rule: bool) -
     "former", [seat("ada"), Book(1, "ada", 1, GUEST), Book(1, "ada", 2, GUEST)]
 )
 def test_what_came_earlier_in_the_batch_is_a_users_past_too(former: Reserve | Book) -> None:
-    """The answer would depend on who else shares the transaction."""
+    """The outcome would depend on which commands share the transaction."""
     memory = Memory(concert(capacity=2))
     memory.decide(seat("bob"))
     assert memory.told(former, WITHDRAW, WITHDRAW)[2] == "ALREADY_CANCELLED"

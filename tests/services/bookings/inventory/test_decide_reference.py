@@ -1,4 +1,4 @@
-"""Random lives of events: the core decides them in batches, the reference one by one."""
+"""Random lives of events: the core decides in batches, the reference one by one."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -24,11 +24,11 @@ Alter: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 @pytest.mark.slow
 def test_batches_are_decided_as_if_one_by_one() -> None:
-    """A million commands: half of them always the same, half of them never seen before.
+    """Random commands would break a rule of the core that no other test covers.
 
-    It guards every rule: a seat sold twice, somebody overtaken, a seat that lies free while
-    somebody waits, an answer that depends on what happens to share its batch, or a need that
-    nobody loads.
+    Half of the million commands are the same in each run, half are new. They show a seat sold
+    twice, a user overtaken, a free seat while users wait, an outcome that depends on other commands
+    of the batch, or a row that needs.py does not list.
     """
     drawn = secrets.randbits(32)
     for first in range(0, COMMANDS, 2 * AT_ONCE):
@@ -38,7 +38,7 @@ def test_batches_are_decided_as_if_one_by_one() -> None:
 
 
 def test_an_event_that_shrinks_is_no_longer_held_up_by_large_parties() -> None:
-    """Random lives seldom have so many of them that the one who fits now is far behind."""
+    """A party larger than the shrunk event would block a smaller one far behind it."""
     comparison = Comparison(SEED)
     show = EventState(1, 1, "Concert", 5, "PUBLISHED")
     large = [Book(1, f"large {number}", 5) for number in range(5)]
@@ -62,13 +62,13 @@ def test_an_event_that_shrinks_is_no_longer_held_up_by_large_parties() -> None:
     ],
 )
 def test_a_need_that_is_not_loaded_is_noticed(omitted: str) -> None:
-    """The comparison loads no more than it is told to, so a forgotten need cannot stay unseen."""
+    """Negative control: the test above would pass although needs.py forgets a row."""
     with pytest.raises((AssertionError, ValueError, KeyError)):
         Comparison(SEED, omitted=[omitted]).run(NOTICED_WITHIN)
 
 
 def ignore_party_sizes(patch: pytest.MonkeyPatch) -> None:
-    """Serves a party as if each were of one."""
+    """Serves each party as if it wanted one seat."""
 
     def next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
         yield from stock.line[: stock.free]
@@ -77,7 +77,7 @@ def ignore_party_sizes(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_live_bookings(patch: pytest.MonkeyPatch) -> None:
-    """Ends holds, and counts their bookings on."""
+    """Expires holds but does not reduce the number of live bookings."""
     expire = waiting.expire
 
     def forgetful(stock: Stock, now: datetime) -> None:
@@ -89,7 +89,7 @@ def forget_live_bookings(patch: pytest.MonkeyPatch) -> None:
 
 
 def tell_the_revision_before(patch: pytest.MonkeyPatch) -> None:
-    """Answers with the revision before the booking."""
+    """Returns the revision before the booking."""
     book_now = reserving.book_now
 
     def early(*arguments: Any, **named: Any) -> Booked:
@@ -100,7 +100,7 @@ def tell_the_revision_before(patch: pytest.MonkeyPatch) -> None:
 
 
 def read_the_head_alone(patch: pytest.MonkeyPatch) -> None:
-    """Reads the head of the line, however many seats come free."""
+    """Reads only the head of the line, however many seats come free."""
     lines = needs.lines
 
     def short(*arguments: Any) -> list[needs.Line]:
@@ -110,7 +110,7 @@ def read_the_head_alone(patch: pytest.MonkeyPatch) -> None:
 
 
 def read_none_who_may_pass(patch: pytest.MonkeyPatch) -> None:
-    """Reads the first of the line alone, where those behind may pass them."""
+    """Reads only the head of the line although smaller parties may pass it."""
     lines = needs.lines
 
     def blocked(*arguments: Any) -> list[needs.Line]:
@@ -130,7 +130,7 @@ def read_none_who_may_pass(patch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_broken_rule_is_noticed(alter: Alter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: with a rule broken the comparison fails, and soon."""
+    """Negative control: the comparison would pass although a rule is broken."""
     alter(monkeypatch)
     with pytest.raises(AssertionError):
         Comparison(SEED).run(NOTICED_WITHIN)

@@ -26,35 +26,35 @@ MINUTE = 60
 
 @pytest.fixture
 def memory() -> Memory:
-    """Returns a screening in a room of two rows of five seats."""
+    """Returns a screening in a room with two rows of five seats."""
     return Memory(screening(HALL), plans=plans_of(HALL))
 
 
 def best(user: str, count: int, **wishes: object) -> Hold:
-    """Asks for the best seats, as anybody."""
+    """Makes a command to hold the best seats."""
     return Hold(1, user, best=Wish(count, **wishes), viewer=GUEST)  # type: ignore[arg-type]
 
 
 def seated(outcome: Outcome) -> Seated:
-    """Returns seats that were given."""
+    """Returns the seats of a hold."""
     assert isinstance(outcome, Seated), outcome
     return outcome
 
 
 def shortage(outcome: Outcome) -> Shortage:
-    """Returns why seats cannot be had."""
+    """Returns the shortage of a refusal."""
     assert isinstance(outcome, SeatsUnavailable), outcome
     return outcome.shortage
 
 
 def seats_of(outcome: Outcome) -> Sequence[int]:
-    """Returns the seats of a booking that lasts."""
+    """Returns the seats of a booking."""
     assert isinstance(outcome, Booked), outcome
     return outcome.booking.seat_ids
 
 
 def test_all_seats_are_held_or_none(memory: Memory) -> None:
-    """A family would be split because one of its seats was gone."""
+    """A party would be split because one of its seats was taken."""
     [first] = memory.decide(hold("ada", 2, 3))
     assert held(first) == (2, 3)
     assert seated(first).booking.expires_at == NOW + timedelta(minutes=10)
@@ -65,7 +65,7 @@ def test_all_seats_are_held_or_none(memory: Memory) -> None:
 
 
 def test_a_refusal_names_reasons_the_time_and_seats_to_have_instead(memory: Memory) -> None:
-    """The buyer would have to guess what to try next, and when to come back."""
+    """A refused buyer would not know which seat is taken, until when, and what else to try."""
     [first] = memory.decide(hold("ada", 1, 2))
     memory.pass_by(seconds=MINUTE)
     memory.decide(hold("bob", 3), BlockSeats(1, (5,)))
@@ -84,7 +84,7 @@ def test_a_refusal_names_reasons_the_time_and_seats_to_have_instead(memory: Memo
 
 
 def test_a_choice_that_strands_a_seat_is_refused_where_the_event_says_so() -> None:
-    """Single seats are left over in a full house that nobody buys."""
+    """Single seats that nobody buys would be left over in a full house."""
     memory = Memory(screening(HALL, orphan_rule=True), plans=plans_of(HALL))
     [refused] = memory.decide(hold("ada", 2, 3))
     found = shortage(refused)
@@ -95,7 +95,7 @@ def test_a_choice_that_strands_a_seat_is_refused_where_the_event_says_so() -> No
 
 
 def test_best_seats_strand_nobody_and_are_apart_only_if_allowed(memory: Memory) -> None:
-    """Buyers who let the room choose would sit at the edge, apart, or beside a seat left alone."""
+    """The best seats would be at the edge, apart, or leave a single seat free."""
     first, second, third = memory.decide(best("ada", 3), best("bob", 3), best("cy", 3))
     assert (held(first), held(second)) == ((1, 2, 3), (6, 7, 8))
     found = shortage(third)
@@ -105,7 +105,7 @@ def test_best_seats_strand_nobody_and_are_apart_only_if_allowed(memory: Memory) 
 
 
 def test_everything_that_books_gets_the_best_seats_that_are_left(memory: Memory) -> None:
-    """Seats of a screening would be counted as sold, and given to somebody else."""
+    """A booking without named seats would count seats that are then given to another user."""
     reserved, made = memory.decide(Reserve(1, "ada", viewer=GUEST), party("bob", 4))
     assert (seats_of(reserved), seats_of(made)) == ((3,), (6, 7, 8, 9))
     [last] = memory.decide(party("cy", 5))
@@ -113,7 +113,7 @@ def test_everything_that_books_gets_the_best_seats_that_are_left(memory: Memory)
 
 
 def test_who_waits_gets_the_seats_that_come_free(memory: Memory) -> None:
-    """P12: no party waits while enough seats are free, together or not."""
+    """P12: a party would wait although enough seats are free, adjacent or not."""
     [first, *_] = memory.decide(hold("ada", 1, 2), party("bob", 8))
     assert memory.book("cy", "dee", seats=1) == [1, 2]
     assert memory.told(hold("eve", 1)) == ["SOLD_OUT"]
@@ -125,7 +125,7 @@ def test_who_waits_gets_the_seats_that_come_free(memory: Memory) -> None:
 
 
 def test_blocked_seats_are_for_nobody_until_they_are_unblocked(memory: Memory) -> None:
-    """An organizer keeps seats for a camera: nobody may be given them, however few are left."""
+    """Seats that the organizer has blocked would be sold."""
     memory.decide(BlockSeats(1, (1, 2, 3, 4, 5)))
     assert memory.told(party("ada", 5)) == ["BOOKED"]
     assert memory.book("bob") == [1]
@@ -137,7 +137,7 @@ def test_blocked_seats_are_for_nobody_until_they_are_unblocked(memory: Memory) -
 
 
 def test_releasing_again_frees_nothing_and_a_sold_seat_is_not_released(memory: Memory) -> None:
-    """A retry would free the seats of whoever has them by now."""
+    """A repeated release would free the seats of their next holder."""
     first, _, third = memory.decide(hold("ada", 1), hold("ada", 2), hold("ada", 3))
     memory.decide(Confirm(1, seated(third).booking.id))
     number = seated(first).booking.id
@@ -154,7 +154,7 @@ def test_releasing_again_frees_nothing_and_a_sold_seat_is_not_released(memory: M
 def test_a_hold_is_kept_until_the_moment_it_ends(
     memory: Memory, command: type[Confirm | Extend]
 ) -> None:
-    """At its end a seat is free to the second, so nobody may confirm or extend it any longer."""
+    """A hold could be confirmed or extended after its seats were free again."""
     early, late = memory.decide(hold("ada", 1), hold("bob", 2))
     memory.pass_by(seconds=10 * MINUTE - 0.001)
     assert memory.told(command(1, seated(early).booking.id)) == ["SEATED"]
@@ -165,7 +165,7 @@ def test_a_hold_is_kept_until_the_moment_it_ends(
 
 
 def test_a_hold_is_extended_once_to_half_an_hour(memory: Memory) -> None:
-    """Somebody who pays would lose the seats, or keep them for ever without paying."""
+    """A paying user would lose the seats, or keep them forever without paying."""
     [made] = memory.decide(hold("ada", 1))
     memory.pass_by(seconds=9 * MINUTE)
     extend = Extend(1, seated(made).booking.id)
@@ -177,7 +177,7 @@ def test_a_hold_is_extended_once_to_half_an_hour(memory: Memory) -> None:
 
 
 def test_a_user_holds_ten_seats_of_an_event_at_most(memory: Memory) -> None:
-    """One user could lock a whole room, hold by hold."""
+    """One user could hold a whole room."""
     first, *_ = memory.decide(hold("ada", 1, 2, 3, 4, 5), hold("ada", 6, 7, 8, 9))
     assert memory.told(hold("ada", 10, 1)) == ["RATE_LIMITED"]
     memory.decide(Confirm(1, seated(first).booking.id))
@@ -186,7 +186,7 @@ def test_a_user_holds_ten_seats_of_an_event_at_most(memory: Memory) -> None:
 
 @pytest.mark.parametrize(("user", "told"), [("acct_jo", "RATE_LIMITED"), ("jo", "SEATED")])
 def test_an_account_that_lets_holds_end_has_to_wait(memory: Memory, user: str, told: str) -> None:
-    """An account could keep the best seats from all others; a bare name proves nobody guilty."""
+    """An account could keep the best seats from others, or a guest be blamed for others."""
     for _ in range(3):
         [made] = memory.decide(hold(user, 1))
         memory.decide(Release(1, seated(made).booking.id))
@@ -196,7 +196,7 @@ def test_an_account_that_lets_holds_end_has_to_wait(memory: Memory, user: str, t
 
 
 def test_seats_cost_what_their_type_does(memory: Memory) -> None:
-    """A seat would be sold for the price of another type, or for one that has changed since."""
+    """A seat would be sold for the price of another type, or for a price that has changed since."""
     prices = {"REGULAR": 900}
     memory.apply(
         screening(
@@ -212,7 +212,7 @@ def test_seats_cost_what_their_type_does(memory: Memory) -> None:
 
 
 def test_another_room_is_possible_until_something_was_booked() -> None:
-    """Bookings would name seats that are somebody else's, or none, in the new room."""
+    """A booking would name seats that the new room does not have, or that another user has."""
     small = room(rows=1, seats=3, plan_id=2)
     memory = Memory(screening(HALL), plans=plans_of(HALL, small))
     memory.decide(BlockSeats(1, (1, 10)))
@@ -236,14 +236,14 @@ def test_another_room_is_possible_until_something_was_booked() -> None:
     ],
 )
 def test_what_is_not_there_is_not_found(command: Hold, reason: str) -> None:
-    """A seat of nowhere would be sold, or an event without seats be taken for one with seats."""
+    """A seat that does not exist would be sold, or an event without seats get holds."""
     plain = screening(HALL, 2, plan_id=None)
     memory = Memory(screening(HALL), plain, plans=plans_of(HALL))
     assert memory.told(command) == [reason]
 
 
 def test_a_cancelled_screening_frees_all_and_gives_nothing(memory: Memory) -> None:
-    """Seats of a screening that is called off would still be sold."""
+    """Seats of a cancelled screening would still be sold."""
     [made] = memory.decide(hold("ada", 1))
     memory.decide(Apply(screening(HALL, rev=2, status="CANCELLED")))
     assert memory.told(

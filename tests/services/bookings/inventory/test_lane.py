@@ -1,4 +1,4 @@
-"""The lane over transactions that a test scripts: no database, no clock."""
+"""The lane over scripted transactions, without database and clock."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,9 +26,10 @@ DONE = Done(changed=True)
 
 
 class Scripted:
-    """Does what is asked, unless a test holds transactions up or makes them fail.
+    """Succeeds, unless a test holds transactions up or makes them fail.
 
-    `free` holds up what waits for no lock, `unlocked` what waits for the locks of `busy` events.
+    `free` holds up transactions that wait for no lock, `unlocked` those that wait for `busy`
+    events.
     """
 
     def __init__(self) -> None:
@@ -42,9 +43,9 @@ class Scripted:
         self.full: set[int] = set()
         self.peeked = 0
         self.failures: dict[str, list[Exception]] = {}
-        """Errors of the next batches that a user is in."""
+        """Errors of the next batches with an ask of a user."""
         self.stored: set[str] = set()
-        """Users whose second request in a batch repeats the key of the first."""
+        """Users whose second ask in a batch repeats the key of the first one."""
 
     async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
         """See Deciding."""
@@ -69,7 +70,7 @@ class Scripted:
         return None
 
     async def until_begun(self, batches: int) -> None:
-        """Waits until so many transactions have begun."""
+        """Waits until the given number of transactions has begun."""
         async with self.began:
             await self.began.wait_for(lambda: len(self.batches) >= batches)
 
@@ -97,27 +98,27 @@ def ask(user: str, event_id: int = 1) -> Ask:
 
 
 def user_of(asked: Ask) -> str:
-    """Returns for whom a ticket is asked for."""
+    """Returns the user of an ask."""
     assert isinstance(asked.command, Book | Reserve)
     return asked.command.user_id
 
 
 @pytest.fixture
 def scripted() -> Scripted:
-    """Gives transactions that succeed."""
+    """Returns transactions that succeed."""
     return Scripted()
 
 
 @pytest.fixture
 def lane(scripted: Scripted) -> Lane:
-    """Gives a lane of small transactions."""
+    """Returns a lane with small transactions."""
     return Lane(scripted, at_once=4, waiting=12)
 
 
 async def crowd(
     lane: Lane, scripted: Scripted, *users: str, event_id: int = 1
 ) -> list[asyncio.Task[list[Outcome]]]:
-    """Starts a transaction, and lets one user after the other ask while it is held up."""
+    """Starts a transaction, and queues asks of several users while it is held up."""
     scripted.free.clear()
     tasks = [asyncio.create_task(lane.decide([ask("first", event_id)]))]
     await scripted.until_begun(1)
@@ -129,7 +130,7 @@ async def crowd(
 async def test_what_arrives_meanwhile_shares_the_next_transaction(
     lane: Lane, scripted: Scripted
 ) -> None:
-    """One transaction for each caller would cap how many are served by the disk's flushes."""
+    """Each ask would need its own transaction, so disk flushes would limit the throughput."""
     tasks = await crowd(lane, scripted, "a", "b", "c")
     scripted.free.set()
     assert await asyncio.gather(*tasks) == [[DONE]] * 4
@@ -137,7 +138,7 @@ async def test_what_arrives_meanwhile_shares_the_next_transaction(
 
 
 async def test_a_transaction_takes_no_more_than_it_may(lane: Lane, scripted: Scripted) -> None:
-    """A rush would hold the locks and the event loop for longer with every caller."""
+    """In a rush a transaction would hold locks and the event loop longer with every caller."""
     tasks = await crowd(lane, scripted, *"abcdef")
     tasks.append(asyncio.create_task(lane.decide([ask(user) for user in "ghijk"])))
     await asyncio.sleep(0)
@@ -147,14 +148,14 @@ async def test_a_transaction_takes_no_more_than_it_may(lane: Lane, scripted: Scr
 
 
 async def test_256_are_decided_together_at_most(scripted: Scripted) -> None:
-    """That is for how long the event loop may be held between a lock and its release."""
+    """A larger batch would block the event loop for too long while it holds locks."""
     outcomes = await Lane(scripted).decide([ask(str(number)) for number in range(300)])
     assert outcomes == [DONE] * 300
     assert [len(batch) for batch in scripted.batches] == [AT_ONCE, 300 - AT_ONCE] == [256, 44]
 
 
 async def test_a_poisoned_command_fails_alone(lane: Lane, scripted: Scripted) -> None:
-    """What the database cannot digest would spoil a batch of strangers, or loop for ever."""
+    """One command that the database rejects would fail its whole batch, or be retried for ever."""
     scripted.failures["poison"] = [psycopg.DataError("NUL")] * 9
     tasks = await crowd(lane, scripted, "a", "poison", "b", "c")
     scripted.free.set()
@@ -165,7 +166,7 @@ async def test_a_poisoned_command_fails_alone(lane: Lane, scripted: Scripted) ->
 
 
 async def test_who_opens_an_event_second_tries_again(lane: Lane, scripted: Scripted) -> None:
-    """Two replicas that learn of an event at once would tell one caller of a defect."""
+    """When two replicas open an event at once, one caller would get INTERNAL."""
     scripted.failures["late"] = [psycopg.errors.UniqueViolation("inventory_pk")]
     assert await lane.decide([ask("late")]) == [DONE]
     scripted.failures["broken"] = [psycopg.errors.UniqueViolation("bookings_pk")] * 2
@@ -174,7 +175,7 @@ async def test_who_opens_an_event_second_tries_again(lane: Lane, scripted: Scrip
 
 
 async def test_the_rest_of_a_split_batch_fails_for_itself(lane: Lane, scripted: Scripted) -> None:
-    """Who is committed with the first half would hear that it failed, and pay twice."""
+    """Callers whose half is committed would get the error of the other half, and book again."""
     scripted.failures["poison"] = [psycopg.DataError("NUL"), psycopg.OperationalError("lost")]
     booked, *lost = await lane.decide([ask("a"), ask("b"), ask("poison"), ask("c")])
     assert booked == DONE
@@ -183,7 +184,7 @@ async def test_the_rest_of_a_split_batch_fails_for_itself(lane: Lane, scripted: 
 
 
 async def test_who_gives_up_takes_nobody_along(lane: Lane, scripted: Scripted) -> None:
-    """A caller's deadline would cancel the COMMIT of all who share the transaction."""
+    """One caller's deadline would cancel the COMMIT of all who share the transaction."""
     first, *others = await crowd(lane, scripted, "a", "b")
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -194,7 +195,7 @@ async def test_who_gives_up_takes_nobody_along(lane: Lane, scripted: Scripted) -
 
 
 async def test_what_nobody_waits_for_is_never_run(lane: Lane, scripted: Scripted) -> None:
-    """Who was told 504 before their turn would have a seat unawares."""
+    """A caller who got 504 while queued would be booked without knowing it."""
     _, quitter, other = await crowd(lane, scripted, "quitter", "other")
     quitter.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -205,7 +206,7 @@ async def test_what_nobody_waits_for_is_never_run(lane: Lane, scripted: Scripted
 
 
 async def test_a_locked_event_delays_nobody_else(lane: Lane, scripted: Scripted) -> None:
-    """Whoever wants another event would wait for one that a stranger has locked."""
+    """A locked event would delay callers of all other events."""
     scripted.busy = {1}
     waiting = asyncio.create_task(lane.decide([ask("waits", 1), ask("free", 2)]))
     await scripted.until_begun(2)
@@ -219,7 +220,7 @@ async def test_a_locked_event_delays_nobody_else(lane: Lane, scripted: Scripted)
 async def test_those_who_wait_for_a_locked_event_share_transactions(
     lane: Lane, scripted: Scripted
 ) -> None:
-    """A hot event that is locked once would be worked on one by one, for good."""
+    """After an event was locked once, its asks would be decided one by one."""
     scripted.busy = {1}
     first = asyncio.create_task(lane.decide([ask("first")]))
     await scripted.until_begun(2)
@@ -232,7 +233,7 @@ async def test_those_who_wait_for_a_locked_event_share_transactions(
 
 
 async def test_who_cannot_wait_hears_that_an_event_is_busy(lane: Lane, scripted: Scripted) -> None:
-    """A shared batch would be held up by the lock of one of its events."""
+    """A batch of the gateway would wait for the lock of one of its events."""
     scripted.busy = {1}
     busy, done = await lane.decide([ask("a", 1), ask("b", 2)], skip_busy=True)
     assert isinstance(busy, Busy)
@@ -241,7 +242,7 @@ async def test_who_cannot_wait_hears_that_an_event_is_busy(lane: Lane, scripted:
 
 
 async def test_a_locked_event_that_fails_fails_for_itself(lane: Lane, scripted: Scripted) -> None:
-    """What was booked of another event would be denied because of it."""
+    """Committed bookings of another event would be reported as failed."""
     scripted.busy = {1}
     scripted.unlocked.set()
     asking = asyncio.create_task(lane.decide([ask("locked", 1), ask("booked", 2)]))
@@ -253,7 +254,7 @@ async def test_a_locked_event_that_fails_fails_for_itself(lane: Lane, scripted: 
 
 
 async def test_a_repeated_key_is_answered_as_the_first_was(lane: Lane, scripted: Scripted) -> None:
-    """Twins in one batch would book twice, or the second would be told to come again."""
+    """Two asks with one key in a batch would book twice, or the second be refused."""
     scripted.stored = {"twin"}
     outcomes = await lane.decide([ask("twin"), ask("a"), ask("twin")])
     assert outcomes == [DONE, DONE, Replayed(b"the first one's answer")]
@@ -263,7 +264,7 @@ async def test_a_repeated_key_is_answered_as_the_first_was(lane: Lane, scripted:
 async def test_a_lost_commit_is_told_to_all_and_not_repeated(
     lane: Lane, scripted: Scripted
 ) -> None:
-    """Nobody knows whether it happened: a second attempt might book everything twice."""
+    """A COMMIT without a reply would be retried, although it may have booked everything."""
     scripted.failures["b"] = [psycopg.OperationalError("server closed the connection")]
     first, *sharing = await crowd(lane, scripted, "a", "b", "c")
     scripted.free.set()
@@ -276,7 +277,7 @@ async def test_a_lost_commit_is_told_to_all_and_not_repeated(
 
 
 async def test_more_than_may_wait_are_refused_at_once(lane: Lane, scripted: Scripted) -> None:
-    """They would wait past their deadlines, and those behind them for nothing."""
+    """An overloaded lane would queue callers past their deadlines."""
     tasks = await crowd(lane, scripted, *map(str, range(12)))
     with pytest.raises(Unavailable):
         await lane.decide([ask("too late")])
@@ -288,7 +289,7 @@ async def test_more_than_may_wait_are_refused_at_once(lane: Lane, scripted: Scri
 async def test_a_full_event_is_refused_without_a_lock_while_it_is_full(
     lane: Lane, scripted: Scripted
 ) -> None:
-    """A rush on it would queue for its lock; or a seat that comes free would never be sold."""
+    """A rush on a full event would queue for its lock, or a freed seat never be sold."""
     scripted.full = {1}
     reserve = [Ask(Reserve(1, "ada"))]
     for _ in range(2):

@@ -3,10 +3,18 @@ import pytest
 
 from services.bookings.inventory import Ask, EventState, store
 from services.bookings.inventory.commands import Apply, Book, Withdraw
+from services.bookings.inventory.seat_commands import Release, Seated
 from services.bookings.inventory.transaction import Transactions
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
+from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 
+TYPED = """
+    SELECT name, parameter_types::text[]
+    FROM pg_prepared_statements
+    WHERE name ~ ('^' || %s || '_[0-9a-f]+$')
+"""
 FIND = "SELECT name FROM pg_prepared_statements WHERE statement LIKE %s"
 
 
@@ -14,7 +22,7 @@ FIND = "SELECT name FROM pg_prepared_statements WHERE statement LIKE %s"
 async def test_plans_made_on_empty_tables_look_users_up_by_index(
     database: Database, part: str
 ) -> None:
-    """A rush after an ANALYZE of empty tables would read the whole line for each who joins it."""
+    """After ANALYZE of empty tables, each join would scan the whole waiting list."""
     with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE bookings.waiting_list, bookings.bookings")
     made = patient_pool(database.bookings_dsn, schema="bookings", size=1, session=store.SESSION)
@@ -31,3 +39,40 @@ async def test_plans_made_on_empty_tables_look_users_up_by_index(
             rows = await (await connection.execute(explain)).fetchall()
     plan = "\n".join(line for (line,) in rows)
     assert "Index Cond: (user_id = asked.user_id)" in plan
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("save", "ROW(event_id, id) >= ROW(moved.event_id, moved.id)"),
+        ("save_seats", "(event_id = claims_1.event_id) AND (seat_id = claims_1.seat_id)"),
+        ("users_holds", "(event_id = asked.event_id) AND (user_id = asked.user_id)"),
+        ("seat_holders", "(event_id = asked.event_id) AND (seat_id = asked.seat_id)"),
+    ],
+)
+async def test_plans_made_on_empty_tables_find_rows_by_their_keys(
+    database: Database, name: str, condition: str
+) -> None:
+    """After ANALYZE of empty tables, cancellations and releases would scan whole tables."""
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute("VACUUM ANALYZE bookings.bookings, bookings.seat_claims")
+    hall = room()
+    made = patient_pool(database.bookings_dsn, schema="bookings", size=1, session=store.SESSION)
+    async with made as pool:
+        transactions = Transactions(pool, offer_seconds=60, plans=plans_of(hall))
+        await transactions.run([Ask(Apply(screening(hall)))], lock=store.WAIT)
+        [seated] = await transactions.run([Ask(hold("ada", 1, 2))], lock=store.WAIT)
+        assert isinstance(seated, Seated)
+        await transactions.run([Ask(Release(1, seated.booking.id))], lock=store.WAIT)
+        plan = await _explain(pool, name)
+    assert condition in plan
+
+
+async def _explain(pool: Pool, statement: str) -> str:
+    """Explains a prepared statement, with empty parameters."""
+    async with pool.connection() as connection:
+        [(name, types)] = await (await connection.execute(TYPED, [statement])).fetchall()
+        empty = ("'[]'" if kind == "json" else "now()" for kind in types)
+        explain = f"EXPLAIN EXECUTE {name} ({', '.join(empty)})".encode()
+        rows = await (await connection.execute(explain)).fetchall()
+    return "\n".join(line for (line,) in rows)

@@ -19,7 +19,7 @@ WAYS: dict[str, Any] = {
 
 
 def test_a_seat_is_booked_with_its_revision() -> None:
-    """A client could not tell which of two answers is the younger one."""
+    """Clients could not tell which of two responses is newer."""
     [outcome] = Memory(concert(price_amount_minor=1250, price_currency="EUR")).decide(seat("ada"))
     booking = made(outcome).booking
     assert (booking.event_id, booking.user_id, made(outcome).rev) == (1, "ada", 2)
@@ -31,7 +31,7 @@ def test_a_seat_is_booked_with_its_revision() -> None:
 
 
 def test_refusals_come_in_their_order() -> None:
-    """Who has a seat would be told to try another event because this one is full."""
+    """A user who has a seat would be refused as sold out."""
     memory = Memory(concert(capacity=1))
     first, again, late = memory.decide(seat("ada"), seat("ada"), seat("bob"))
     assert refused(again).metadata == {
@@ -56,14 +56,14 @@ def test_refusals_come_in_their_order() -> None:
     ],
 )
 def test_status_start_and_sales_window_close_an_event(changes: dict[str, Any], reason: str) -> None:
-    """Seats would be sold of an event that is over, or that nobody was to see."""
+    """Seats of an event would be sold that is over, not open yet, or cancelled."""
     assert Memory(concert(**changes)).told(seat("ada")) == [reason]
 
 
 @pytest.mark.parametrize("hidden", [{"deleted": True}, {"status": "DRAFT"}])
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_tells_a_hidden_event_from_none(hidden: dict[str, Any], way: str) -> None:
-    """A revision, or another answer of a full event, would give away that there is one."""
+    """A revision, or another reason when it is full, would reveal that a draft exists."""
     memory = Memory(concert(1, **hidden), concert(2, capacity=0, **hidden))
     for event_id in (1, 2):
         for outcome in memory.decide(*[WAYS[way](event_id, "ada", GUEST)] * 2):
@@ -72,7 +72,7 @@ def test_nothing_tells_a_hidden_event_from_none(hidden: dict[str, Any], way: str
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_draft_exists_for_its_owner(way: str) -> None:
-    """Whoever shares a batch with the owner would learn of the draft."""
+    """Callers who share a batch with the owner would see the draft."""
     owned: dict[str, Any] = {"organizer_id": "acct_owner"}
     memory = Memory(
         concert(1, status="DRAFT", **owned),
@@ -99,7 +99,7 @@ def test_a_draft_exists_for_its_owner(way: str) -> None:
 
 
 def test_a_party_gets_all_its_seats_or_none() -> None:
-    """Half a party would stand in front of the door."""
+    """A party would get only some of its seats."""
     memory = Memory(concert(capacity=5, price_amount_minor=1250, price_currency="EUR"))
     outcomes = memory.decide(*(party(f"acct_{n}", seats) for n, seats in enumerate((3, 3, 2, 1))))
     kept = [made(outcomes[index]).booking for index in (0, 2)]
@@ -118,7 +118,7 @@ def test_a_party_gets_all_its_seats_or_none() -> None:
 def test_the_event_decides_how_many_bookings_a_user_has(
     rule: bool | None, outcomes: list[object]
 ) -> None:
-    """Set, it holds for every way of booking; unset, parties come as often as they like."""
+    """Some way of booking would ignore the event's rule, or limit users without a rule."""
     memory = Memory(concert(one_booking_per_user=rule))
     told = memory.told(party("acct_ada", 2), party("acct_ada", 2))
     told += memory.told(party("acct_ada", 2), seat("acct_ada"), seat("acct_ada"))

@@ -1,4 +1,4 @@
-"""Many who want the same seats at the same moment, at several replicas of bookings."""
+"""Parallel requests for the same seats at several replicas of bookings."""
 
 import asyncio
 from collections import Counter
@@ -42,7 +42,7 @@ OTHER_HALL = room(rows=3, seats=6, plan_id=2)
 
 @pytest.fixture
 def replicas(pool: Pool) -> list[Inventory]:
-    """Gives inventories that know nothing of each other."""
+    """Returns inventories that share nothing but the database."""
     return _replicas(pool)
 
 
@@ -51,13 +51,13 @@ def _replicas(pool: Pool) -> list[Inventory]:
 
 
 async def rush(replicas: Sequence[Inventory], commands: Sequence[Command]) -> list[Outcome]:
-    """Asks for each command by itself, all at once and turn by turn at each replica."""
+    """Sends each command as a call of its own, all at once, spread over the replicas."""
     asked = (replicas[turn % len(replicas)].decide([Ask(c)]) for turn, c in enumerate(commands))
     return [outcome for [outcome] in await asyncio.gather(*asked)]
 
 
 def told(outcomes: Sequence[Outcome]) -> Counter[str]:
-    """Counts outcomes by their reasons, or what they are."""
+    """Counts outcomes by reason or type."""
     return Counter(
         each.reason if isinstance(each, Refusal) else type(each).__name__ for each in outcomes
     )
@@ -66,7 +66,7 @@ def told(outcomes: Sequence[Outcome]) -> Counter[str]:
 async def test_200_callers_of_one_pair_have_one_winner(
     replicas: list[Inventory], database: Database
 ) -> None:
-    """The heart of it: all others hear that the seats are held, and nobody has half of them."""
+    """Two callers would hold the same pair of seats, or one seat of it each."""
     await ask(replicas[0], Apply(screening(HALL)))
     outcomes = await rush(replicas, [hold(f"user-{n}", 7, 8) for n in range(200)])
     assert told(outcomes) == {"Seated": 1, "SEATS_UNAVAILABLE": 199}
@@ -76,7 +76,7 @@ async def test_200_callers_of_one_pair_have_one_winner(
 async def test_random_pairs_are_given_once_each(
     replicas: list[Inventory], database: Database
 ) -> None:
-    """200 buyers of 200 seats, all of whom want pairs: every seat has one holder or none."""
+    """Of 200 seats that 200 buyers want in pairs, some would have two holders."""
     await ask(replicas[0], Apply(screening(HALL)))
     random = Random(3)
     firsts = [random.randint(1, HALL.seat_count - 1) for _ in range(200)]
@@ -90,7 +90,7 @@ async def test_random_pairs_are_given_once_each(
 async def test_pairs_that_overlap_in_a_ring_do_not_deadlock(
     replicas: list[Inventory], database: Database
 ) -> None:
-    """(A, B), (B, C) and (C, A): the first pair wins, whatever the order of their seats."""
+    """Holds of (A, B), (B, C) and (C, A) would deadlock, or all fail."""
     await ask(replicas[0], Apply(screening(HALL)))
     ring = [(1, 30), (30, 60), (60, 1)]
     outcomes = await rush(replicas, [hold(f"user-{n}", *ring[n % 3]) for n in range(CALLERS)])
@@ -101,7 +101,7 @@ async def test_pairs_that_overlap_in_a_ring_do_not_deadlock(
 async def test_without_the_lock_the_map_still_keeps_seats_apart(
     database: Database, pool: Pool
 ) -> None:
-    """The second line: a batch that takes a seat which another one took meanwhile fails whole."""
+    """Without the lock, a batch would save a seat that another batch has taken meanwhile."""
     await _rush_without_the_lock(database, pool)
     assert given_twice(database) == []
 
@@ -109,14 +109,14 @@ async def test_without_the_lock_the_map_still_keeps_seats_apart(
 async def test_without_lock_and_constraint_seats_are_given_twice(
     database: Database, pool: Pool
 ) -> None:
-    """Negative control: if this fails, the tests above prove nothing."""
+    """Negative control: the tests above would pass without the lock and the constraint."""
     as_owner(database, DROP_AGREEMENT)
     await _rush_without_the_lock(database, pool)
     assert given_twice(database) != []
 
 
 async def _rush_without_the_lock(database: Database, pool: Pool) -> None:
-    """Has seats of several screenings wanted by many, until one of them is given twice."""
+    """Sends holds for seats of several screenings until a seat is given twice."""
     take_out_the_lock(database)
     try:
         replicas = _replicas(pool)
@@ -133,7 +133,7 @@ async def _rush_without_the_lock(database: Database, pool: Pool) -> None:
 async def test_a_map_that_is_loaded_before_the_lock_gives_seats_twice(
     database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: a lock is of no use to who decides on what was true before it."""
+    """Negative control: the tests above would pass if maps were loaded before the lock."""
     load, both_have_loaded = store.load, asyncio.Barrier(2)
 
     async def load_early(
@@ -175,7 +175,7 @@ async def test_a_released_seat_goes_to_one_of_those_who_want_it(
 async def test_blocking_and_confirming_race_with_holds(
     replicas: list[Inventory], database: Database
 ) -> None:
-    """A seat would be blocked and held, or confirmed for one and held by another."""
+    """A seat would be blocked and held, or confirmed for one user and held by another."""
     await ask(replicas[0], Apply(screening(HALL)))
     [first] = await ask(replicas[0], hold("first", 3, 4))
     assert isinstance(first, Seated)
@@ -197,7 +197,7 @@ async def test_blocking_and_confirming_race_with_holds(
 async def test_another_room_or_the_end_of_a_screening_races_with_holds(
     replicas: list[Inventory], database: Database, change: EventState
 ) -> None:
-    """Either the seats are those of the room in force, or the change is refused."""
+    """A hold would have seats of a room that is not in force, or of a closed screening."""
     await ask(replicas[0], Apply(screening(HALL)))
     wanted: list[Command] = [hold(f"user-{n}", n + 1, n + 2) for n in range(CALLERS)]
     await rush(replicas, [*wanted[:2], Apply(change), *wanted[2:]])

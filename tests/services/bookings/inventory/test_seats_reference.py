@@ -1,4 +1,4 @@
-"""Random lives of events with assigned seats: the core in batches, the reference one by one."""
+"""Random lives with assigned seats: the core decides in batches, the reference one by one."""
 
 import secrets
 from collections.abc import Callable
@@ -23,10 +23,11 @@ Alter: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 
 @pytest.mark.slow
 def test_seats_are_given_as_if_one_by_one() -> None:
-    """Half of the commands are always the same, half of them were never seen before.
+    """Random commands would break a rule of assigned seats that no other test covers.
 
-    It guards every rule of seats: one that is given twice or lost, a wrong reason, time or price,
-    a map that differs from the claims, or an answer that depends on what shares its batch.
+    Half of the commands are the same in each run, half are new. They show a seat given twice or
+    lost, a wrong reason, time or price, a map that differs from the claims, or an outcome that
+    depends on other commands of the batch.
     """
     drawn = secrets.randbits(32)
     for first in range(0, COMMANDS, 2 * AT_ONCE):
@@ -37,13 +38,13 @@ def test_seats_are_given_as_if_one_by_one() -> None:
 
 @pytest.mark.parametrize("omitted", ["seat_holders", "users_holds"])
 def test_a_need_that_is_not_loaded_is_noticed(omitted: str) -> None:
-    """The comparison loads no more than it is told to, so a forgotten need cannot stay unseen."""
+    """Negative control: the test above would pass although needs.py forgets a row."""
     with pytest.raises((AssertionError, Contradiction)):
         Comparison(SEED, omitted=[omitted], seated=True).run(NOTICED_WITHIN)
 
 
 def give_blocked_seats(patch: pytest.MonkeyPatch) -> None:
-    """Takes blocked seats for free ones."""
+    """Counts blocked seats as free."""
 
     def free_map(stock: Stock) -> int:
         assert stock.plan is not None
@@ -54,7 +55,7 @@ def give_blocked_seats(patch: pytest.MonkeyPatch) -> None:
 
 
 def keep_the_map(patch: pytest.MonkeyPatch) -> None:
-    """Frees claims, and leaves their bits set."""
+    """Frees claims but leaves their bits set."""
     free = SeatMap.free
 
     def forgetful(seat_map: SeatMap, *arguments: Any) -> None:
@@ -66,17 +67,17 @@ def keep_the_map(patch: pytest.MonkeyPatch) -> None:
 
 
 def sell_nothing(patch: pytest.MonkeyPatch) -> None:
-    """Confirms holds, and shows their seats as held on."""
+    """Confirms holds but leaves their seats held in the map."""
     patch.setattr(SeatMap, "sell", lambda *_, **__: None)
 
 
 def strand_seats(patch: pytest.MonkeyPatch) -> None:
-    """Accepts whatever leaves a single seat alone."""
+    """Accepts choices that leave a single seat free."""
     patch.setattr(holding, "stranding", lambda *_: None)
 
 
 def free_at_once(patch: pytest.MonkeyPatch) -> None:
-    """Promises seats for when the first hold in the way ends, not the last."""
+    """Returns when the first hold ends instead of the last."""
     explain = shortages._free_again_at
 
     def early(stock: Stock, taken: list[int]) -> object:
@@ -86,7 +87,7 @@ def free_at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def extend_for_ever(patch: pytest.MonkeyPatch) -> None:
-    """Extends a hold as often as somebody asks."""
+    """Extends a hold each time it is asked."""
     extend = releasing.extend
 
     def again(stock: Stock, command: Any, context: Any) -> object:
@@ -109,7 +110,7 @@ def extend_for_ever(patch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_broken_rule_is_noticed(alter: Alter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: with a rule broken the comparison fails, and soon."""
+    """Negative control: the comparison would pass although a rule is broken."""
     alter(monkeypatch)
     with pytest.raises((AssertionError, OverflowError)):
         Comparison(SEED, seated=True).run(NOTICED_WITHIN)

@@ -1,4 +1,4 @@
-"""Assigned seats in the real tables: ended holds, large rooms, plans, closing, falsified rows."""
+"""Assigned seats in the real tables: ended holds, large rooms, plans, closing, tampered rows."""
 
 import asyncio
 from dataclasses import replace
@@ -39,7 +39,7 @@ def inventory(pool: Pool) -> Inventory:
 
 
 class SlowPlans:
-    """Plans that are loaded one day, and the ids that were asked for."""
+    """Plans whose loading waits until a test allows it; records the ids it was asked for."""
 
     def __init__(self, plan: Plan) -> None:
         self.asked: list[int] = []
@@ -59,7 +59,7 @@ class SlowPlans:
 async def test_a_seat_is_free_the_moment_its_hold_ends(
     inventory: Inventory, database: Database
 ) -> None:
-    """A seat that nobody has would be refused until a worker comes by."""
+    """A free seat would be refused until the sweeper has run."""
     await ask(inventory, Apply(screening(HALL)), hold("ada", 1, 2))
     [refused] = await ask(inventory, hold("bob", 2, 3))
     assert isinstance(refused, SeatsUnavailable)
@@ -72,7 +72,7 @@ async def test_a_seat_is_free_the_moment_its_hold_ends(
 async def test_a_thousand_holds_that_end_at_once_hold_nobody_up(
     inventory: Inventory, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are ended a few at a time: those in the way first, and nobody is refused meanwhile."""
+    """Expiring many holds at once would block a transaction, or refuse seats that are free."""
     monkeypatch.setattr(needs, "ENDED_AT_ONCE", 20)
     wanted = [hold(f"user-{seat_id}", seat_id) for seat_id in range(1, 601)]
     await ask(inventory, Apply(screening(HALL)), *wanted)
@@ -94,10 +94,24 @@ def _held_seats(database: Database) -> int:
     return int(held)
 
 
+async def test_seats_that_are_taken_are_refused_without_the_lock(
+    inventory: Inventory, database: Database
+) -> None:
+    """All who want the best pair of a rush would queue for what somebody has already."""
+    await ask(inventory, Apply(screening(HALL)), hold("ada", 1, 2), hold("bob", 1, 2))
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
+        outcomes = await ask(inventory, *(hold(f"user-{n}", 1, 2) for n in range(20)))
+    assert {type(outcome) for outcome in outcomes} == {SeatsUnavailable}
+    clock_forward(database, seconds=600)
+    [taken] = await ask(inventory, hold("cy", 1, 2))
+    assert held(taken) == (1, 2)
+
+
 async def test_seats_of_a_large_room_are_kept_block_by_block(
     inventory: Inventory, database: Database
 ) -> None:
-    """A seat beyond the first block would be taken for one of the first."""
+    """A seat beyond the first block would be stored as a seat of the first."""
     seat_ids = (1_024, 1_025, 2_048, 2_049, 3_000)
     await ask(inventory, Apply(screening(LARGE)), hold("ada", *seat_ids))
     [refused] = await ask(inventory, hold("bob", *seat_ids, suggests_alternatives=False))
@@ -112,7 +126,7 @@ async def test_seats_of_a_large_room_are_kept_block_by_block(
 async def test_a_plan_that_is_not_in_memory_is_loaded_outside_any_transaction(
     pool: Pool, database: Database
 ) -> None:
-    """A plan takes long to load: all other bookings of the process would wait for it."""
+    """Loading a plan would hold locks, so all other bookings of the process would wait."""
     plans = SlowPlans(HALL)
     inventory = Inventory(pool, plans=plans)
     applied = asyncio.create_task(ask(inventory, Apply(screening(HALL))))
@@ -130,7 +144,7 @@ async def test_a_plan_that_is_not_in_memory_is_loaded_outside_any_transaction(
 async def test_a_plan_that_cannot_be_had_spoils_no_other_ask(
     pool: Pool, inventory: Inventory
 ) -> None:
-    """A batch would be refused because events is away, and one of its screenings is new here."""
+    """A missing plan would fail the whole batch while events is down."""
     await ask(inventory, Apply(screening(HALL)), Apply(screening(HALL, 2, plan_id=None)))
     lost, booked = await ask(
         Inventory(pool, plans=NoPlans()), hold("ada", 1), Reserve(2, "ada", viewer=GUEST)
@@ -144,7 +158,7 @@ async def test_a_plan_that_cannot_be_had_spoils_no_other_ask(
 async def test_closing_a_screening_forgets_who_had_its_seats(
     inventory: Inventory, database: Database
 ) -> None:
-    """Claims of what is over would stay for ever; an event with many seats is cleared in chunks."""
+    """Claims of closed screenings would stay for ever, or a large one be cleared at once."""
     await ask(
         inventory,
         Apply(screening(HALL)),
@@ -174,7 +188,7 @@ async def test_closing_a_screening_forgets_who_had_its_seats(
 async def test_seats_that_were_falsified_are_given_to_nobody(
     inventory: Inventory, database: Database, falsified: str
 ) -> None:
-    """Whatever somebody does to the tables, a seat does not get a second holder."""
+    """A seat would get a second holder after somebody tampered with the tables."""
     _, first = await ask(inventory, Apply(screening(HALL)), hold("ada", 1, 2))
     assert isinstance(first, Seated)
     as_owner(database, falsified)

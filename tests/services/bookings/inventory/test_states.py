@@ -13,7 +13,7 @@ BELOW, TRANSITION = "CAPACITY_BELOW_BOOKED", "INVALID_TRANSITION"
 
 
 def stock(**changes: Any) -> Stock:
-    """Makes an event of ten seats, of which four are sold and one is held."""
+    """Makes an event of ten seats with four sold and one held."""
     values: dict[str, Any] = {
         "capacity": 10,
         "name": "Concert",
@@ -59,6 +59,9 @@ def unbooked(**changes: Any) -> Stock:
             TRANSITION,
         ),
         (unbooked(), {"rev": 4, "one_booking_per_user": False}, Verdict.APPLIED, ""),
+        (stock(), {"rev": 4, "plan_id": 7, "capacity": 4}, Verdict.REFUSED, TRANSITION),
+        (unbooked(was_booked=True), {"rev": 4, "plan_id": 7}, Verdict.REFUSED, TRANSITION),
+        (unbooked(), {"rev": 4, "plan_id": 7, "capacity": 4}, Verdict.APPLIED, ""),
         (unbooked(closed_at=NOW), {"rev": 4}, Verdict.REFUSED, TRANSITION),
         (unbooked(closed_at=NOW), {"rev": 4, "deleted": True}, Verdict.APPLIED, ""),
         (stock(), {"rev": 9, "epoch": "other"}, Verdict.STALE, ""),
@@ -68,20 +71,20 @@ def unbooked(**changes: Any) -> Stock:
 def test_a_state_is_judged_by_what_is_booked(
     before: Stock, changes: dict[str, Any], verdict: Verdict, refusal: str
 ) -> None:
-    """The whole rule: later wins, equal is remembered, earlier is nothing, bookings come first."""
+    """A stale state would win, or a state come into force that contradicts bookings."""
     judged = judge(before, concert(**({"capacity": 10} | changes)))
     assert judged == Judgement(verdict, refusal, inventory_rev=7)
 
 
 def test_a_listing_begins_an_epoch_whatever_its_revisions() -> None:
-    """A restored catalogue counts anew, so only its whole listing can be compared."""
+    """States of a restored catalogue would be stale, because their revisions are lower."""
     state = concert(capacity=10, rev=1, epoch="other")
     assert judge(stock(), state, begins_epoch=True).verdict is Verdict.APPLIED
     assert judge(stock(), replace(state, capacity=4), begins_epoch=True).verdict is Verdict.REFUSED
 
 
 def test_states_may_come_in_any_order_and_twice() -> None:
-    """A late duplicate would bring back what a later state has changed."""
+    """A late duplicate would undo a later state."""
     memory = Memory()
     for rev in (3, 1, 4, 2):
         memory.apply(concert(capacity=rev * 10, rev=rev))
@@ -92,14 +95,14 @@ def test_states_may_come_in_any_order_and_twice() -> None:
 
 
 def test_a_tombstone_that_comes_first_stays() -> None:
-    """A late live copy would bring back an event that was deleted before it was known here."""
+    """A late state would reopen an event that was deleted before bookings knew it."""
     memory = Memory(concert(rev=2, deleted=True))
     assert memory.apply(concert(rev=1)).verdict is Verdict.STALE
     assert memory.told(seat("ada")) == ["EVENT_NOT_FOUND"]
 
 
 def test_a_refused_revision_stays_refused() -> None:
-    """A shrink that was answered with 409 would come into force when it is pushed again."""
+    """A shrink that was refused with 409 would come into force when it is pushed again."""
     memory = Memory(concert(capacity=2))
     memory.decide(seat("ada"), seat("bob"))
     shrink = concert(capacity=1, rev=2)
@@ -114,7 +117,7 @@ def test_a_refused_revision_stays_refused() -> None:
 
 
 def test_an_event_may_shrink_to_what_is_booked() -> None:
-    """To the seat: then it is full, until it grows."""
+    """An event could not shrink to exactly its booked seats, or would then sell more."""
     memory = Memory(concert(capacity=5))
     memory.decide(seat("ada"), seat("bob"))
     assert memory.apply(concert(capacity=2, rev=2)).verdict is Verdict.APPLIED
@@ -124,7 +127,7 @@ def test_an_event_may_shrink_to_what_is_booked() -> None:
 
 
 def test_the_rule_of_one_booking_stands_once_somebody_booked() -> None:
-    """Also if that was a moment ago, in the same batch: whoever booked did so under a rule."""
+    """The rule would change after a booking was made under it, even in the same batch."""
     memory = Memory(concert(one_booking_per_user=False))
     memory.apply(concert(one_booking_per_user=True, rev=2))
     _, judged = memory.decide(seat("ada"), Apply(concert(one_booking_per_user=False, rev=3)))
@@ -134,7 +137,7 @@ def test_the_rule_of_one_booking_stands_once_somebody_booked() -> None:
 
 @pytest.mark.parametrize("closing", [{"deleted": True}, {"status": "CANCELLED"}])
 def test_closing_cancels_every_booking_at_once(closing: dict[str, Any]) -> None:
-    """The event would go on counting seats that nobody can use."""
+    """A closed event would still count booked seats."""
     memory = Memory(concert())
     memory.decide(*(seat(f"user-{number}") for number in range(7)))
     judged = memory.apply(concert(rev=2, **closing))
@@ -144,7 +147,7 @@ def test_closing_cancels_every_booking_at_once(closing: dict[str, Any]) -> None:
 
 
 def test_a_frozen_event_sells_nothing_until_it_may() -> None:
-    """After a wrong count a person has to look; a state that is news ends a difference."""
+    """A frozen event would sell seats, or a new state end a freeze after wrong counters."""
     memory = Memory(concert(1), concert(2), concert(3))
     memory.decide(Freeze(1, "COUNTERS"), Freeze(2, "CATALOGUE", "", 1))
     memory.decide(Freeze(3, "CATALOGUE", "", 0), Freeze(1, "CATALOGUE", "", 1))
@@ -155,7 +158,7 @@ def test_a_frozen_event_sells_nothing_until_it_may() -> None:
 
 
 def test_a_state_closes_for_good_when_cancelled_or_deleted() -> None:
-    """A completed event keeps its bookings."""
+    """A completed event would lose its bookings, or a cancelled one keep them."""
     assert EventState(1, 1, "", 1, "CANCELLED").closes
     assert EventState(1, 1, "", 1, "PUBLISHED", deleted=True).closes
     assert not EventState(1, 1, "", 1, "COMPLETED").closes

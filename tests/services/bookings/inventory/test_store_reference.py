@@ -1,4 +1,4 @@
-"""Random lives of events in the real tables, decided by two replicas side by side."""
+"""Random lives in the real tables, decided by two replicas side by side."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -19,7 +19,7 @@ from tests.services.bookings.inventory.lives import OFFER_SECONDS, made_up_plans
 from tests.services.bookings.inventory.replicas import Replicas
 from tests.services.bookings.seating.plans import LoadedPlans
 
-# Without the lock the first difference comes by chance: mostly within 1,500 commands.
+# Without the lock the first difference appears mostly within 1,500 commands.
 COMMANDS = 10_000
 SEATED_COMMANDS = 2_000
 SEED = 20_300_101
@@ -34,7 +34,7 @@ async def pools(database: Database) -> AsyncIterator[list[Pool]]:
 
 
 async def test_replicas_decide_as_if_one_by_one(database: Database, pools: list[Pool]) -> None:
-    """Two replicas could sell a seat twice, lose an update, or decide a request twice.
+    """Two replicas would sell a seat twice, lose an update, or decide a request twice.
 
     Both replicas use the same idempotency keys, at the same time and again later, so a key could
     also get another response than its first one.
@@ -47,10 +47,9 @@ async def test_replicas_decide_as_if_one_by_one(database: Database, pools: list[
 async def test_replicas_give_assigned_seats_as_if_one_by_one(
     database: Database, pools: list[Pool]
 ) -> None:
-    """Two replicas hold, release, confirm, extend and block seats of the same few events.
+    """Two replicas would give a seat twice, lose one, or return an outdated response.
 
-    It guards claims and maps: a seat given twice, one that is lost, or an answer that another
-    replica's decision has made untrue.
+    They hold, release, confirm, extend and block seats of the same few events.
     """
     plans = made_up_plans(SEED)
     inventories = [
@@ -61,7 +60,7 @@ async def test_replicas_give_assigned_seats_as_if_one_by_one(
 
 
 async def test_replicas_without_a_lock_are_noticed(database: Database, pools: list[Pool]) -> None:
-    """Negative control: without the lock, the commands of the test above show a difference."""
+    """Negative control: the tests above would pass without the lock."""
     take_out_the_lock(database)
     try:
         inventories = [Inventory(pool, offer_seconds=OFFER_SECONDS) for pool in pools]

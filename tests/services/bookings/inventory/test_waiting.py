@@ -22,19 +22,19 @@ OFFER_SECONDS = 7_200
 
 
 def show(capacity: int = 2, **changes: Any) -> EventState:
-    """Makes the state of an event of few seats."""
+    """Makes the state of an event with few seats."""
     return concert(capacity=capacity, **changes)
 
 
 def offered(memory: Memory, user: str) -> Any:
-    """Returns the booking that a user was offered."""
+    """Returns the offer of a user."""
     [booking] = memory.stocks[1].live_of(user)
     assert (booking.status, booking.place is not None) == ("HELD", True)
     return booking
 
 
 def test_who_comes_too_late_waits_in_order() -> None:
-    """Positions would change without a reason, or two people have the same one."""
+    """Positions would have gaps, or two users have the same one."""
     memory = Memory(show())
     assert memory.book("a", "b", "c", "d") == ["BOOKED", "BOOKED", 1, 2]
     assert memory.book("e", "c", "a") == [3, "ALREADY_WAITING", "ALREADY_BOOKED"]
@@ -44,7 +44,7 @@ def test_who_comes_too_late_waits_in_order() -> None:
 
 
 def test_a_position_counts_who_left_in_the_same_batch() -> None:
-    """Somebody would be told of a place that others have left by then."""
+    """A position would count users who have just left in the same batch."""
     memory = Memory(show(capacity=1))
     memory.book("a", "b", "c", "d")
     memory.decide(Withdraw(1, "b", GUEST), Withdraw(1, "a", GUEST))
@@ -53,7 +53,7 @@ def test_a_position_counts_who_left_in_the_same_batch() -> None:
 
 
 def test_nobody_overtakes_those_who_wait() -> None:
-    """While a party waits for more seats than are free, all other ways of booking are closed."""
+    """Some way of booking would take free seats while a party waits for more."""
     memory = Memory(show(capacity=3))
     memory.book("a", "b")
     assert memory.book("big", seats=2) == [1]
@@ -64,7 +64,7 @@ def test_nobody_overtakes_those_who_wait() -> None:
 
 
 def test_a_place_in_line_is_given_back() -> None:
-    """Who left would come back to the place that they had, or could not come back at all."""
+    """A user who left would get the old place again, or could not join again."""
     memory = Memory(show(capacity=1))
     memory.book("a", "b", "c", "d")
     assert isinstance(memory.withdraw("c"), LeftLine)
@@ -76,7 +76,7 @@ def test_a_place_in_line_is_given_back() -> None:
 
 
 def test_a_head_that_leaves_lets_the_next_one_in() -> None:
-    """What it waited for in vain would stay free."""
+    """Seats that a leaving head was waiting for would stay free."""
     memory = Memory(show(capacity=3))
     memory.book("a", "b")
     memory.book("big", seats=3)
@@ -86,7 +86,7 @@ def test_a_head_that_leaves_lets_the_next_one_in() -> None:
 
 
 def test_every_way_of_freeing_seats_serves_the_line() -> None:
-    """A seat would stay free with somebody waiting for it."""
+    """Some way of freeing seats would leave them free while users wait."""
     memory = Memory(show(capacity=1))
     memory.book("a", "b", "c", "d", "e", "f")
     [first] = memory.stocks[1].live_of("a")
@@ -102,7 +102,7 @@ def test_every_way_of_freeing_seats_serves_the_line() -> None:
 
 
 def test_a_party_that_can_never_be_served_holds_nobody_up() -> None:
-    """It is refused when it asks, and passed by when the event shrinks below it."""
+    """A party larger than the event would join, or block the line after the event has shrunk."""
     memory = Memory(show(capacity=3))
     assert memory.book("huge", seats=4) == ["SOLD_OUT"]
     memory.book("a", "b")
@@ -114,7 +114,7 @@ def test_a_party_that_can_never_be_served_holds_nobody_up() -> None:
 
 
 def test_smaller_parties_pass_a_head_after_a_while() -> None:
-    """Only where the event says so, and only once the head has held them up for long enough."""
+    """Parties would pass a head without the event's consent, or too early, or never."""
     memory = Memory(show(capacity=3))
     memory.decide(SetSkipFit(1, 60))
     memory.book("a", "b", "x")
@@ -130,7 +130,7 @@ def test_smaller_parties_pass_a_head_after_a_while() -> None:
 
 
 def test_a_priced_seat_is_offered_and_accepted_as_it_was_offered() -> None:
-    """Somebody would pay for seats that they never saw a price of, or for others than these."""
+    """A user would be booked at a price they never saw, or get other seats than offered."""
     memory = Memory(show(capacity=2, **PRICED))
     memory.book("a", seats=2)
     memory.book("b", seats=2)
@@ -145,7 +145,7 @@ def test_a_priced_seat_is_offered_and_accepted_as_it_was_offered() -> None:
 
 
 def test_a_declined_offer_goes_to_the_next() -> None:
-    """Its seat would stay held until the offer ends."""
+    """A declined seat would stay held until the offer ends."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b", "c")
     memory.withdraw("a")
@@ -156,7 +156,7 @@ def test_a_declined_offer_goes_to_the_next() -> None:
 
 @pytest.mark.parametrize("passer_by", [Sweep(1), seat("walk-in")])
 def test_an_offer_that_ends_goes_to_the_next(passer_by: Any) -> None:
-    """Whether or not a sweeper lives: whoever comes by expires it, and it is too late then."""
+    """An ended offer could be accepted, or its seat wait for the sweeper."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b", "c")
     memory.withdraw("a")
@@ -168,7 +168,7 @@ def test_an_offer_that_ends_goes_to_the_next(passer_by: Any) -> None:
 
 
 def test_who_comes_too_late_hears_of_the_revision_that_ended_the_offer() -> None:
-    """Of the one before they would still have it."""
+    """The refusal would carry a revision at which the offer was still open."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b")
     memory.withdraw("a")
@@ -181,7 +181,7 @@ def test_who_comes_too_late_hears_of_the_revision_that_ended_the_offer() -> None
 
 
 def test_an_offer_ends_with_the_sale_at_the_latest() -> None:
-    """Somebody would accept a seat of an event that has begun."""
+    """A user could accept a seat of an event that has started."""
     soon = timedelta(minutes=5)
     for ends in ({"starts_at": NOW + soon}, {"sales_close_at": NOW + soon}):
         memory = Memory(show(capacity=1, **ends, **PRICED), offer_seconds=3600)
@@ -191,7 +191,7 @@ def test_an_offer_ends_with_the_sale_at_the_latest() -> None:
 
 
 def test_a_closed_event_sends_everybody_home() -> None:
-    """Who waits would be promised a seat of an event that is gone."""
+    """Users would keep waiting for an event that is closed."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b", "c")
     memory.withdraw("a")

@@ -28,7 +28,7 @@ SAVED = {
 
 
 def test_nothing_but_saving_writes_what_is_decided() -> None:
-    """Another writer would change an inventory without its lock, its rules or its ledger."""
+    """Other code would change an inventory without its lock, rules or ledger."""
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for path in (*SERVICE.rglob("*.sql"), *SERVICE.rglob("*.py")):
         name = path.relative_to(SERVICE).as_posix()

@@ -10,6 +10,8 @@ import pytest
 from services import bookings
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.changes import Booking
+from services.bookings.inventory.commands import Apply
+from services.bookings.inventory.seat_commands import Confirm, Release, Seated
 from services.bookings.rankings.rankings import SQL, Rankings, TopUser, first_day
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -18,6 +20,7 @@ from services.kit.rpc.errors import ValidationFailed
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, party, seat
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.inventory.screening import ask, hold, plans_of, room, screening
 from tests.services.conditions import until_blocked
 
 FUNCTION = Path(bookings.__file__).parent / "migrations/functions/tally.sql"
@@ -34,7 +37,7 @@ MOMENTS = [
     ("2024-12-29T23:59:59Z", "week", "2025-01-05", False),
     ("1999-01-01T00:00:00Z", "", "", True),
 ]
-"""Moments of a booking, a period, a day of it, and whether the booking counts there."""
+"""Times of bookings, periods, days in them, and whether the booking counts there."""
 BOOK_LATE = """
     WITH counted AS (
         UPDATE inventory
@@ -57,12 +60,12 @@ BOOK_LATE = """
 
 @pytest.fixture
 def rankings(pool: Pool) -> Rankings:
-    """Gives the rankings, rolled up in small chunks."""
+    """Returns the rankings, rolled up in small chunks."""
     return Rankings(pool, roll_up_chunk=5)
 
 
 async def book(inventory: Inventory, reservations: Reservations, counts: dict[str, int]) -> None:
-    """Gives each user so many bookings, each of another event."""
+    """Books the given number of events for each user."""
     for event_id in range(1, max(counts.values()) + 1):
         await inventory.apply(concert(event_id))
         asked = [seat(event_id, user) for user, count in counts.items() if count >= event_id]
@@ -70,19 +73,19 @@ async def book(inventory: Inventory, reservations: Reservations, counts: dict[st
 
 
 async def top(rankings: Rankings, period: str = "", day: str = "") -> list[tuple[int, str, int]]:
-    """Lists the top users, for comparison."""
+    """Lists the top users for comparison."""
     listed = await rankings.list_top_users(period, day)
     return [(user.place, user.user_id, user.bookings_count) for user in listed]
 
 
 async def roll_up(rankings: Rankings) -> None:
-    """Rolls up all there is."""
+    """Rolls up the whole ledger."""
     while await rankings.roll_up():
         pass
 
 
 def tallies(database: Database) -> Counter[str]:
-    """Reads what is rolled up for all time."""
+    """Reads the tallies of all time."""
     with psycopg.connect(database.owner_dsn) as connection:
         counted = "SELECT user_id, sum(bookings) FROM bookings.tallies GROUP BY user_id"
         return Counter(dict(connection.execute(counted).fetchall()))
@@ -102,14 +105,14 @@ def tallies(database: Database) -> Counter[str]:
     ],
 )
 def test_a_period_is_named_by_its_first_day(period: str, day: str, first: date) -> None:
-    """Days, weeks from Monday across the turn of a year, calendar months, all time."""
+    """Bookings near midnight, a week's turn or a year's turn would count in a wrong period."""
     assert first_day(period, day) == first
 
 
 @pytest.mark.parametrize("period", PERIODS)
 @pytest.mark.parametrize("day", ["2023-02-29", "2024-13-01", "0000-01-01", "2024-00-10"])
 def test_a_day_that_does_not_exist_is_refused(period: str, day: str) -> None:
-    """The pattern of the contract lets it through; the calendar does not."""
+    """A date such as 30 February, which fits the contract's pattern, would fail as INTERNAL."""
     with pytest.raises(ValidationFailed) as refusal:
         first_day(period, day)
     assert [violation.path for violation in refusal.value.violations] == ["date"]
@@ -118,7 +121,7 @@ def test_a_day_that_does_not_exist_is_refused(period: str, day: str) -> None:
 async def test_a_booking_counts_in_its_period_of_utc(
     database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """The whole last day is in, the first moment after it is not, before and after a roll-up."""
+    """A booking at the edge of a period would count in the next one, or only until the roll-up."""
     users = {f"user-{number}": moment for number, (moment, *_) in enumerate(MOMENTS)}
     await book(inventory, reservations, dict.fromkeys(users, 1))
     with psycopg.connect(database.owner_dsn) as connection:
@@ -138,7 +141,7 @@ async def test_a_booking_counts_in_its_period_of_utc(
 async def test_equals_share_a_place_and_ten_are_named(
     inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """Places are counted as in sport: two firsts, then a third."""
+    """Equal users would have different ranks, or the user after two firsts the second."""
     counts = {"ada": 3, "bob": 3, "cy": 2} | {f"user-{number}": 1 for number in range(10)}
     await book(inventory, reservations, counts)
     expected = [(1, "ada", 3), (1, "bob", 3), (3, "cy", 2)]
@@ -151,7 +154,7 @@ async def test_equals_share_a_place_and_ten_are_named(
 async def test_the_ranking_is_the_same_before_during_and_after_a_roll_up(
     inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """What is not rolled up yet counts on top, so nobody sees that there are tallies."""
+    """A ranking would change with each roll-up."""
     await book(inventory, reservations, {"ada": 4, "bob": 3, "cy": 2, "dé": 1})
     expected = [(1, "ada", 4), (2, "bob", 3), (3, "cy", 2), (4, "dé", 1)]
     rounds = 0
@@ -166,7 +169,7 @@ async def test_the_ranking_is_the_same_before_during_and_after_a_roll_up(
 async def test_what_a_roll_up_reads_does_not_grow_with_the_ledger(
     database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """Neither with what is rolled up already nor with what is to come."""
+    """Each roll-up would read the whole ledger."""
     await book(inventory, reservations, dict.fromkeys(map(str, range(40)), 1))
     await roll_up(rankings)
     await book_in(reservations, inventory, event_id=2, users=[str(n) for n in range(40)])
@@ -177,14 +180,14 @@ async def test_what_a_roll_up_reads_does_not_grow_with_the_ledger(
         [read] = connection.execute(
             "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'ledger'"
         ).fetchone() or (0,)
-    # A batch is rolled up whole, and is looked at once more to be counted.
+    # A roll-up takes whole batches, and reads them once more to count them.
     assert 0 < read <= 2 * 42
 
 
 async def test_replicas_that_roll_up_at_once_count_each_booking_once(
     database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """While people book and cancel: none twice, none lost."""
+    """Parallel roll-ups would count a booking twice or never."""
     for event_id in range(1, 21):
         await inventory.apply(concert(event_id, capacity=100))
     done = asyncio.Event()
@@ -208,7 +211,7 @@ async def test_replicas_that_roll_up_at_once_count_each_booking_once(
 async def test_a_booking_of_an_open_transaction_is_counted_later(
     database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """Its number is below those that are committed already, and it is not passed over."""
+    """A roll-up would pass over a booking that commits after later numbers."""
     await book(inventory, reservations, {"zoe": 1})
     await roll_up(rankings)
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as slow:
@@ -226,7 +229,7 @@ async def test_a_booking_of_an_open_transaction_is_counted_later(
 async def test_going_by_the_last_committed_one_would_lose_it(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Negative control: without the oldest transaction at work in it, the cursor passes it over."""
+    """Negative control: the test above would pass without the oldest running transaction."""
     await book(inventory, reservations, {"zoe": 1})
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as slow:
         await slow.execute("SET search_path TO bookings")
@@ -255,7 +258,7 @@ async def book_in(
 async def test_one_booking_makes_no_rank(
     database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """Most people have no more, so what they cost is one tally."""
+    """Each user with one booking would cost a row of the ranks."""
     await book(inventory, reservations, {"ada": 2, "bob": 1})
     await roll_up(rankings)
     with psycopg.connect(database.owner_dsn) as connection:
@@ -265,7 +268,7 @@ async def test_one_booking_makes_no_rank(
 
 @pytest.mark.parametrize("locks", [True, False])
 async def test_tallies_of_one_user_are_changed_in_turn(database: Database, locks: bool) -> None:
-    """Two days at once make two bookings; without the lock neither would see the other."""
+    """Parallel roll-ups of two days would lose one of a user's bookings without the lock."""
     text = FUNCTION.read_text(encoding="utf-8")
     lock = "    PERFORM FROM tallied FOR UPDATE;\n"
     assert text.count(lock) == 1
@@ -296,7 +299,7 @@ async def test_tallies_of_one_user_are_changed_in_turn(database: Database, locks
 async def test_what_is_cancelled_counts_no_more(
     pool: Pool, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """In the period in which it was booked, rolled up or not."""
+    """A cancelled booking would still count in its period, depending on the roll-up."""
     await book(inventory, reservations, {"ada": 2})
     [made] = await book_in(reservations, inventory, event_id=3, users=["ada"])
     await Cancellations(pool, inventory).cancel(made.id)
@@ -313,7 +316,7 @@ async def test_bookings_of_a_closed_event_count_at_no_moment(
     rankings: Rankings,
     rolled_up_first: bool,
 ) -> None:
-    """Nor do they while they are being written as cancelled, in whatever order that is seen."""
+    """Bookings of a closed event would count until they are written as CANCELLED."""
     await book_in(reservations, inventory, event_id=1, users=["ada", "bob", "cy", "dé"])
     await book_in(reservations, inventory, event_id=2, users=["bob"])
     if rolled_up_first:
@@ -332,7 +335,7 @@ async def test_bookings_of_a_closed_event_count_at_no_moment(
 async def test_today_is_meant_when_no_day_is_named(
     inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
-    """By the calendar of UTC."""
+    """The default day would follow another time zone than UTC."""
     await book(inventory, reservations, {"ada": 1})
     today = datetime.now(UTC).date().isoformat()
     for period in PERIODS:
@@ -343,7 +346,7 @@ async def test_today_is_meant_when_no_day_is_named(
 async def test_accounts_are_hidden_from_who_has_none(
     rankings: Rankings, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """The places are those among guests then, whether or not anything was rolled up."""
+    """Guests would see accounts, or gaps where accounts are."""
     await book(inventory, reservations, {"acct_ada": 3, "bob": 2, "acct_cy": 2, "eve": 1})
     for _ in range(2):
         shown = await rankings.list_top_users("", "", with_accounts=False)
@@ -355,10 +358,27 @@ async def test_accounts_are_hidden_from_who_has_none(
 async def test_a_booking_of_several_seats_counts_once(
     rankings: Rankings, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Bookings are ranked, not seats."""
+    """A party would rank above users with more bookings."""
     await inventory.apply(concert())
     await reservations.decide([party(1, "acct_ada", 5)])
     await reservations.decide([party(1, "acct_bob")] * 2)
     for _ in range(2):
         assert await top(rankings) == [(1, "acct_bob", 2), (2, "acct_ada", 1)]
+        await roll_up(rankings)
+
+
+async def test_seats_that_are_held_count_until_the_hold_is_released(
+    pool: Pool, rankings: Rankings
+) -> None:
+    """A hold that ends would take away from its user what was never counted."""
+    hall = room()
+    holding = Inventory(pool, plans=plans_of(hall))
+    _, held, other = await ask(holding, Apply(screening(hall)), hold("ada", 1, 2), hold("bob", 3))
+    assert isinstance(held, Seated)
+    assert isinstance(other, Seated)
+    assert await top(rankings) == [(1, "ada", 1), (1, "bob", 1)]
+    await roll_up(rankings)
+    await ask(holding, Confirm(1, other.booking.id), Release(1, held.booking.id))
+    for _ in range(2):
+        assert await top(rankings) == [(1, "bob", 1)]
         await roll_up(rankings)

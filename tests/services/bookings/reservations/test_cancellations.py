@@ -25,14 +25,14 @@ from tests.services.bookings.conftest import concert, drift
 
 @pytest.fixture
 def cancellations(pool: Pool, inventory: Inventory) -> Cancellations:
-    """Gives who cancels."""
+    """Returns the cancellations over the inventory."""
     return Cancellations(pool, inventory)
 
 
 async def concert_with(
     inventory: Inventory, reservations: Reservations, *users: str, capacity: int = 50
 ) -> list[int]:
-    """Makes an event and books a seat for each of the users; gives the bookings."""
+    """Makes an event and books a seat for each user; returns the bookings."""
     await inventory.apply(concert(capacity=capacity))
     made = await booked(reservations, [seat(1, user) for user in users])
     return [booking.id for booking in made]
@@ -44,7 +44,7 @@ async def test_a_seat_is_freed_exactly_once(
     reservations: Reservations,
     database: Database,
 ) -> None:
-    """However many ask at once, one hears that it was done, and one seat is free again."""
+    """Parallel cancellations of one booking would free its seat more than once."""
     [booking_id, _] = await concert_with(inventory, reservations, "ada", "bob", capacity=2)
     attempts = [Cancellations(pool, Inventory(pool)).cancel(booking_id) for _ in range(8)]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
@@ -57,7 +57,7 @@ async def test_a_seat_is_freed_exactly_once(
 async def test_the_revision_tells_when_it_was_freed(
     cancellations: Cancellations, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """It is the inventory's next one."""
+    """A cancellation would return a revision at which the seat was not free yet."""
     [booking_id] = await concert_with(inventory, reservations, "ada")
     before = (await inventory.count_seats([1]))[1]
     rev = await cancellations.cancel(booking_id)
@@ -69,7 +69,7 @@ async def test_the_revision_tells_when_it_was_freed(
 async def test_what_never_was_cannot_be_cancelled(
     cancellations: Cancellations, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Nor what is over, which inventory/test_cancelling.py shows."""
+    """Cancelling a missing booking would free a seat, or fail as INTERNAL."""
     [booking_id] = await concert_with(inventory, reservations, "ada")
     with pytest.raises(BookingNotFound):
         await cancellations.cancel(booking_id + 1)
@@ -84,7 +84,7 @@ async def test_top_users_follow(
     reservations: Reservations,
     pool: Pool,
 ) -> None:
-    """A cancelled booking counts no more, whether or not it was rolled up before."""
+    """A cancelled booking would still count in the rankings."""
     rankings = Rankings(pool)
     first, second, _ = await concert_with(inventory, reservations, "ada", "bob", "eve")
     await cancellations.cancel(first)
@@ -106,14 +106,14 @@ STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
 async def created(
     inventory: Inventory, reservations: Reservations, user_id: str = "acct_ada", seats: int = 3
 ) -> Booking:
-    """Makes an event of five seats that has an owner, and books some of them together."""
+    """Makes an owned event of five seats, and books some of them together."""
     await inventory.apply(concert(capacity=5, organizer_id="acct_owner"))
     [made] = await booked(reservations, [party(1, user_id, seats)])
     return made
 
 
 async def cancel(pool: Pool, reference: UUID, viewer: Viewer, key: str = "") -> Any:
-    """Cancels by a reference in a lane of its own; returns the response or the refusal."""
+    """Cancels by reference in a lane of its own; returns the response or the refusal."""
     inventory = Inventory(pool)
     [ask] = await Cancellations(pool, inventory).asks_of([Cancellation(reference, viewer, key)])
     return await response_to(inventory, ask, bookings_pb2.CancelBookingByReferenceResponse)
@@ -122,7 +122,7 @@ async def cancel(pool: Pool, reference: UUID, viewer: Viewer, key: str = "") -> 
 async def test_all_seats_of_a_booking_are_freed_exactly_once(
     pool: Pool, inventory: Inventory, reservations: Reservations, database: Database
 ) -> None:
-    """However often and parallel it is asked, by whoever may and with whatever key."""
+    """Parallel cancellations with different keys and callers would free seats more than once."""
     made = await created(inventory, reservations)
     attempts = [
         cancel(pool, made.reference, viewer, key)
@@ -145,7 +145,7 @@ async def test_all_seats_of_a_booking_are_freed_exactly_once(
 async def test_only_who_may_see_a_booking_cancels_it(
     pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """To all others it is as absent as one that never was."""
+    """A user could cancel a booking of somebody else, or learn that it exists."""
     made = await created(inventory, reservations)
     for viewer in (STRANGER, GUEST):
         refusal = await cancel(pool, made.reference, viewer, "k")
@@ -157,7 +157,7 @@ async def test_only_who_may_see_a_booking_cancels_it(
 async def test_a_guests_reference_is_the_secret(
     pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Whoever knows it may cancel."""
+    """A guest could not cancel with the reference of the booking."""
     made = await created(inventory, reservations, "guest")
     assert (await cancel(pool, made.reference, STRANGER)).inventory_revision == 3
 
@@ -165,7 +165,7 @@ async def test_a_guests_reference_is_the_secret(
 async def test_a_key_is_answered_with_what_was_then(
     pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Making and cancelling alike show the booking of that moment, whatever became of it since."""
+    """A repeated request would get the booking as it is now instead of the first response."""
     await inventory.apply(concert(capacity=5, name="Before"))
     asked = party(1, "acct_ada", 2, key="k", viewer=ADA)
     [first] = await reservations.decide([asked])
@@ -185,7 +185,7 @@ async def test_a_key_is_answered_with_what_was_then(
 async def test_a_refusal_is_answered_again_too(
     pool: Pool, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """With the revision it had; the key stands for this booking alone."""
+    """A repeated refusal would have another revision, or a key refuse another booking."""
     made = await created(inventory, reservations, seats=1)
     await cancel(pool, made.reference, ADA, "first")
     for replayed in ({}, {"replayed": "true"}):
@@ -204,7 +204,7 @@ async def test_a_cancellation_in_flight_refuses_its_key(
     inventory: Inventory,
     reservations: Reservations,
 ) -> None:
-    """Nobody waits for a key that another transaction owns; other keys are free."""
+    """A repeated request would wait for the first one, or block other keys."""
     made = await created(inventory, reservations)
     key = "acct_ada\x1fcancel_booking\x1fk"
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:

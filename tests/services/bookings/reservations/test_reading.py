@@ -34,13 +34,13 @@ List = Callable[[Page], Awaitable[list[BookingDetails]]]
 
 @pytest.fixture
 def bookings(pool: Pool, inventory: Inventory, catalogue: Catalogue) -> Bookings:
-    """Gives the reader of bookings."""
+    """Returns the reader of bookings."""
     return Bookings(pool, Availability(inventory, catalogue))
 
 
 @pytest.fixture
 async def ids(inventory: Inventory, reservations: Reservations) -> list[int]:
-    """Books three events for four users; gives the numbers in the order in which they came."""
+    """Books three events for four users; returns the numbers in the order of booking."""
     made: list[Booking] = []
     for event_id in (1, 2, 3):
         await inventory.apply(concert(event_id))
@@ -49,7 +49,7 @@ async def ids(inventory: Inventory, reservations: Reservations) -> list[int]:
 
 
 async def walk(read: List, size: int) -> list[int]:
-    """Walks all pages of a list."""
+    """Reads all pages of a list."""
     walked: list[int] = []
     token = ""
     while True:
@@ -64,7 +64,7 @@ async def walk(read: List, size: int) -> list[int]:
 async def test_pages_show_every_booking_once_newest_first(
     bookings: Bookings, ids: list[int], size: int
 ) -> None:
-    """All, a user's and an event's, whatever the size of the page."""
+    """A list would repeat or skip bookings at the edges of its pages."""
     newest = sorted(ids, reverse=True)
     assert await walk(lambda page: bookings.list_all(page, GUEST), size) == newest
     of_bob = newest[2::4]
@@ -75,7 +75,7 @@ async def test_pages_show_every_booking_once_newest_first(
 async def test_a_booking_made_meanwhile_shifts_no_page(
     bookings: Bookings, reservations: Reservations, ids: list[int]
 ) -> None:
-    """A list that is walked while people book shows none twice and skips none."""
+    """A new booking would shift the pages, so that one is shown twice or skipped."""
     page = parse(5, "", scope="")
     first, token = cut(await bookings.list_all(page, GUEST), page)
     await reservations.decide([seat(1, "late")])
@@ -84,14 +84,14 @@ async def test_a_booking_made_meanwhile_shifts_no_page(
 
 
 async def test_a_booking_tells_its_event(bookings: Bookings, ids: list[int]) -> None:
-    """Name and price are those of the event."""
+    """A booking would show the name or price of another event."""
     booking = await bookings.get(ids[0], GUEST)
     assert (booking.event_id, booking.user_id, booking.status) == (1, "ada", "CONFIRMED")
     assert (booking.event_name, booking.seat_count) == ("Concert", 1)
 
 
 async def test_an_unknown_booking_is_not_found(bookings: Bookings) -> None:
-    """A number that was never given is no booking."""
+    """A missing booking would fail as INTERNAL."""
     with pytest.raises(BookingNotFound):
         await bookings.get(2**63 - 1, GUEST)
 
@@ -129,7 +129,7 @@ SEEN = {
 async def test_a_booking_exists_for_those_who_may_see_it(
     bookings: Bookings, mixed: list[int], viewer: Viewer, seen: list[int]
 ) -> None:
-    """Somebody else's is the same as none; a guest's reference opens it to all who know it."""
+    """A caller would see a booking of somebody else, or not see their own."""
     for index, booking_id in enumerate(mixed):
         if index in seen:
             assert (await bookings.get(booking_id, viewer)).id == booking_id
@@ -148,7 +148,7 @@ async def test_a_booking_exists_for_those_who_may_see_it(
 async def test_lists_show_what_one_may_see(
     bookings: Bookings, mixed: list[int], viewer: Viewer, seen: list[int]
 ) -> None:
-    """All bookings to whom they are all, or under open access; an event's to its owner, too."""
+    """A list would show bookings that the caller may not see, or hide those that they may."""
     page = parse(0, "", scope="")
     if viewer in (ADMIN, ANY_USER, GUEST, LOOKER):
         listed = [booking.id for booking in await bookings.list_all(page, viewer)]
@@ -167,7 +167,7 @@ async def test_lists_show_what_one_may_see(
 async def test_an_ownerless_event_is_listed_to_admins_alone(
     bookings: Bookings, mixed: list[int]
 ) -> None:
-    """Nobody owns what was made without a token."""
+    """Any user could list the bookings of an event that was created without a token."""
     page = parse(0, "", scope="")
     assert len(await bookings.list_of_event(2, page, ADMIN)) == 1
     for viewer in (ACCOUNTS["owner"], STRANGER):
@@ -176,7 +176,7 @@ async def test_an_ownerless_event_is_listed_to_admins_alone(
 
 
 async def test_a_hidden_event_has_no_list(bookings: Bookings, inventory: Inventory) -> None:
-    """A draft exists for its owner alone, a deleted event for nobody."""
+    """A list would reveal that a draft or a deleted event exists."""
     page = parse(0, "", scope="")
     await inventory.apply(concert(1, organizer_id=OWNER, status="DRAFT"))
     await inventory.apply(concert(2, organizer_id=OWNER, deleted=True))
@@ -189,7 +189,7 @@ async def test_a_hidden_event_has_no_list(bookings: Bookings, inventory: Invento
 async def test_an_event_is_learned_of_before_its_list_is_denied(
     bookings: Bookings, scripted: ScriptedCatalogue
 ) -> None:
-    """Whose event it is, the catalogue tells; if it cannot, nobody is told that there is none."""
+    """The owner of a new event would be denied its list, or the event be called missing."""
     page = parse(0, "", scope="")
     scripted.states[1] = concert(1, organizer_id=OWNER)
     with pytest.raises(PermissionDenied):
@@ -204,7 +204,7 @@ async def test_an_event_is_learned_of_before_its_list_is_denied(
 async def test_own_bookings_come_by_number(
     bookings: Bookings, reservations: Reservations, inventory: Inventory
 ) -> None:
-    """Pages that are full, the last one and one too far, with the total; by status as well."""
+    """Numbered pages would repeat or skip bookings, or their total be wrong."""
     for event_id in range(1, 6):
         await inventory.apply(concert(event_id))
     made = await booked(reservations, [seat(event_id, "acct_ada") for event_id in range(1, 6)])
@@ -251,14 +251,14 @@ READ_VALUES = {"before": FIRST, "limit": 51}
 
 
 async def test_no_read_looks_through_a_whole_table(database: Database) -> None:
-    """Lists, counts and rankings take an index, so they cost the same however much is booked."""
+    """Reading would become slower with each booking that is made."""
     with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
         connection.execute("SET search_path TO bookings")
         _fill(connection)
         for name, (statement, values) in READS.items():
             plan = _plan(connection, statement, values | READ_VALUES)
             scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
-            # One row, which is its own index.
+            # A table of one row needs no index.
             assert scanned <= {"tallied"}, f"{name}\n{plan}"
 
 

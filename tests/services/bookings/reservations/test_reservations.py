@@ -42,7 +42,7 @@ REPLICAS = 4
 
 
 def kinds(outcomes: Sequence[Outcome]) -> Counter[str]:
-    """Counts outcomes by what they are."""
+    """Counts outcomes by type."""
     return Counter(type(outcome).__name__ for outcome in outcomes)
 
 
@@ -52,20 +52,20 @@ def replicas(pool: Pool, catalogue: Catalogue, count: int = REPLICAS) -> list[Re
 
 
 async def rush(offices: Sequence[Reservations], asks: Sequence[Ask]) -> list[Outcome]:
-    """Lets each ask for itself, all at once and turn by turn at each replica."""
+    """Sends each ask as a call of its own, all at once, spread over the replicas."""
     asked = (offices[number % len(offices)].decide([ask]) for number, ask in enumerate(asks))
     return [outcome for [outcome] in await asyncio.gather(*asked)]
 
 
 def buyers(count: int, event_id: int = 1) -> list[Ask]:
-    """Lets so many users ask for a seat each."""
+    """Makes an ask for a seat for each of `count` users."""
     return [seat(event_id, f"user-{number}") for number in range(count)]
 
 
 async def test_an_unknown_event_is_learned_of_and_its_absence_is_not(
     scripted: ScriptedCatalogue, reservations: Reservations
 ) -> None:
-    """Reserving right after creating would fail, or fail for good after an early attempt."""
+    """A new event could not be booked, or not after a request that came before it existed."""
     [outcome] = await reservations.decide([seat(7, "ada")])
     assert isinstance(outcome, EventNotFound)
     scripted.states[7] = concert(7)
@@ -75,7 +75,7 @@ async def test_an_unknown_event_is_learned_of_and_its_absence_is_not(
 async def test_known_events_are_sold_while_the_catalogue_is_away(
     inventory: Inventory, scripted: ScriptedCatalogue, reservations: Reservations
 ) -> None:
-    """Only an unknown event needs events, and is unavailable then, not absent."""
+    """While events is down, known events would not be sold, or unknown ones be called missing."""
     await inventory.apply(concert())
     scripted.refusal = Unavailable()
     known, unknown = await reservations.decide([seat(1, "ada"), seat(2, "ada")])
@@ -87,7 +87,7 @@ async def test_known_events_are_sold_while_the_catalogue_is_away(
 async def test_200_buyers_of_50_seats_get_exactly_50(
     database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue, count: int
 ) -> None:
-    """The heart of it: no seat twice, none left, and counters, rows and ledger agree."""
+    """A seat would be sold twice or left over, or counters, rows and ledger disagree."""
     await inventory.apply(concert())
     outcomes = await rush(replicas(pool, catalogue, count), buyers(200))
     assert kinds(outcomes) == {"Booked": 50, "SoldOut": 150}
@@ -97,7 +97,7 @@ async def test_200_buyers_of_50_seats_get_exactly_50(
 async def test_without_the_lock_the_rush_oversells(
     database: Database, pool: Pool, scripted: ScriptedCatalogue
 ) -> None:
-    """Negative control: if this fails, the test above proves nothing."""
+    """Negative control: the test above would pass without the lock."""
     take_out_the_lock(database)
     try:
         inventory = Inventory(pool)
@@ -119,7 +119,7 @@ async def test_what_is_loaded_before_the_lock_oversells(
     catalogue: Catalogue,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Negative control: a lock is of no use to who decides on what was true before it."""
+    """Negative control: the test above would pass if rows were loaded before the lock."""
     load, both_have_loaded = store.load, asyncio.Barrier(2)
 
     async def load_early(
@@ -144,7 +144,7 @@ async def test_what_is_loaded_before_the_lock_oversells(
 async def test_one_of_many_equal_users_is_booked(
     database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue
 ) -> None:
-    """A user who asks from many places at once has one seat."""
+    """A user who sends parallel requests would get several seats."""
     await inventory.apply(concert())
     outcomes = await rush(replicas(pool, catalogue), [seat(1, "ada")] * 64)
     assert kinds(outcomes) == {"Booked": 1, "AlreadyBooked": 63}
@@ -152,7 +152,7 @@ async def test_one_of_many_equal_users_is_booked(
 
 
 def repeated(outcome: Outcome) -> Any:
-    """Reads the response that a key was answered with again."""
+    """Returns the stored response that a key got again."""
     assert isinstance(outcome, Replayed), outcome
     return bookings_pb2.ReserveResponse.FromString(outcome.response)
 
@@ -160,7 +160,7 @@ def repeated(outcome: Outcome) -> Any:
 async def test_a_key_has_one_effect_and_one_answer(
     database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue
 ) -> None:
-    """Of 64 equal requests one books; the others see its answer or that it is under way."""
+    """Of 64 requests with the same key more than one would book."""
     await inventory.apply(concert(one_booking_per_user=False))
     outcomes = await rush(replicas(pool, catalogue), [seat(1, "ada", key="k")] * 64)
     [made] = [outcome for outcome in outcomes if isinstance(outcome, Booked)]
@@ -171,7 +171,7 @@ async def test_a_key_has_one_effect_and_one_answer(
 
 
 async def test_a_refusal_is_replayed_too(inventory: Inventory, reservations: Reservations) -> None:
-    """A client that retries a sold-out request with its key never gets a seat unawares."""
+    """A client that retries a sold-out request would get a seat without knowing it."""
     await inventory.apply(concert(capacity=1))
     await booked(reservations, [seat(1, "bob")])
     [first] = await reservations.decide([seat(1, "ada", key="k")])
@@ -185,7 +185,7 @@ async def test_a_refusal_is_replayed_too(inventory: Inventory, reservations: Res
 async def test_a_key_belongs_to_its_caller_its_operation_and_its_content(
     inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Somebody would be told of a stranger's booking, or that theirs is done when it is not."""
+    """A caller would get a stranger's response, or that of another request."""
     await inventory.apply(concert(one_booking_per_user=False))
     account = Viewer(Caller("acct_1"), open_access=True)
     await booked(
@@ -206,7 +206,7 @@ async def test_a_key_belongs_to_its_caller_its_operation_and_its_content(
 async def test_a_key_of_one_batch_twice_is_one_request(
     inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Twins within a batch are treated as if one had come after the other."""
+    """Two requests with the same key in a batch would book twice."""
     await inventory.apply(concert())
     same = seat(1, "ada", key="k")
     first, twin, stranger = await reservations.decide([same, same, seat(1, "bob", key="k")])
@@ -218,7 +218,7 @@ async def test_a_key_of_one_batch_twice_is_one_request(
 async def test_a_key_in_flight_is_refused_at_once(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Nobody waits for a key that another transaction owns."""
+    """A repeated request would wait for the transaction of the first one."""
     await inventory.apply(concert())
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
         await other.execute(
@@ -231,7 +231,7 @@ async def test_a_key_in_flight_is_refused_at_once(
 async def test_keys_are_forgotten_after_a_day(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """A key past its time is new again, before and after the sweeper took it away."""
+    """A key would stay used after a day, until the sweeper deletes it or for ever."""
     await inventory.apply(concert(one_booking_per_user=False))
     await booked(reservations, [seat(1, "ada", key="k"), seat(1, "ada", key="l")])
     with psycopg.connect(database.owner_dsn) as connection:
@@ -248,7 +248,7 @@ async def test_keys_are_forgotten_after_a_day(
 async def test_a_key_does_not_tell_a_hidden_event_from_none(
     inventory: Inventory, reservations: Reservations, hidden: dict[str, Any]
 ) -> None:
-    """What a key remembers of one, it would not remember of the other."""
+    """A stored response would reveal that a draft or a deleted event exists."""
     await inventory.apply(concert(1, **hidden))
     for event_id in (1, 2):
         for user in ("ada", "ada", "bob"):
@@ -260,7 +260,7 @@ async def test_a_key_does_not_tell_a_hidden_event_from_none(
 async def test_batches_in_opposite_order_do_not_deadlock(
     database: Database, pool: Pool, inventory: Inventory, catalogue: Catalogue
 ) -> None:
-    """Locks are taken in the order of the events, whatever the order of the items."""
+    """Two batches with the same events in opposite order would deadlock."""
     for event_id in (1, 2, 3):
         await inventory.apply(concert(event_id, capacity=1_000))
     offices = replicas(pool, catalogue)
@@ -287,7 +287,7 @@ async def test_batches_in_opposite_order_do_not_deadlock(
 async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
     inventory: Inventory, failure: Exception, outcome: type[Exception]
 ) -> None:
-    """Who has a seat would be told to try again because a stranger's event is unknown here."""
+    """A committed booking would be reported as failed, because another event is unknown."""
 
     async def fail(event: int | str) -> EventState:
         raise failure
@@ -302,7 +302,7 @@ async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
 async def test_a_locked_event_keeps_nobody_else_waiting(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """A batch that skips what is locked decides the free event and leaves the other undone."""
+    """A batch would wait for a locked event, or book the free event twice."""
     await inventory.apply(concert(1))
     await inventory.apply(concert(2))
     batch = [seat(1, "ada", key="k"), seat(2, "ada"), seat(1, "bob")]
@@ -318,7 +318,7 @@ async def test_a_locked_event_keeps_nobody_else_waiting(
 async def test_a_poisoned_item_fails_alone(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """What got past validation and the database cannot digest spoils no other item of its batch."""
+    """A value that the database rejects would fail the whole batch."""
     await inventory.apply(concert(capacity=100))
     batch = buyers(63)
     batch.insert(40, seat(1, "a\0b"))
@@ -331,7 +331,7 @@ async def test_a_poisoned_item_fails_alone(
 async def test_a_full_event_refuses_without_its_lock_and_without_writing(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Nobody queues for what is not there, and a refusal costs no transaction id."""
+    """A rush on a full event would queue for its lock, and use up transaction ids."""
     await inventory.apply(concert(capacity=1))
     await reservations.decide([seat(1, "ada"), seat(1, "eve")])
     count = "SELECT pg_snapshot_xmax(pg_current_snapshot())"
@@ -348,7 +348,7 @@ async def test_a_full_event_refuses_without_its_lock_and_without_writing(
 async def test_references_are_random_uuids(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
-    """Of version 4, and none like another: whoever guesses one may cancel a guest's booking."""
+    """Guessing the next reference would allow cancelling the booking of a guest."""
     await inventory.apply(concert(capacity=100))
     await booked(reservations, buyers(100))
     with psycopg.connect(database.owner_dsn) as connection:

@@ -36,7 +36,7 @@ from tests.services.batch_items import batch, item, reason
 from tests.services.conditions import until, until_blocked
 
 KEY = "services-secret"
-# For a process to start on a machine that is busy with others.
+# How long a process may take to start on a busy machine.
 PROCESS_SECONDS = 60
 SERVICE = (("authorization", f"Service {KEY}"),)
 EPOCH = "epoch"
@@ -44,7 +44,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
-    """Events, as bookings sees them: the states that a test put there, and nothing that changes."""
+    """A server of events with the states that a test has put there."""
 
     def __init__(self) -> None:
         self.states: dict[int, catalogue_pb2.EventState] = {}
@@ -67,7 +67,7 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
     async def GetEventState(  # noqa: N802
         self, request: catalogue_pb2.GetEventStateRequest, context: Context
     ) -> catalogue_pb2.GetEventStateResponse:
-        """Gives a state, or refuses as events do."""
+        """Returns a state, or refuses as events does."""
         metadata = dict(context.invocation_metadata() or ())
         self.authorizations.add(str(metadata.get("authorization")))
         if request.event_id not in self.states:
@@ -77,25 +77,25 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
     async def ListChanges(  # noqa: N802
         self, request: catalogue_pb2.ListChangesRequest, context: Context
     ) -> catalogue_pb2.ListChangesResponse:
-        """Says that nothing has changed."""
+        """Returns no changes."""
         return catalogue_pb2.ListChangesResponse(epoch=EPOCH)
 
     async def ListEventStates(  # noqa: N802
         self, request: catalogue_pb2.ListEventStatesRequest, context: Context
     ) -> catalogue_pb2.ListEventStatesResponse:
-        """Lists nothing, so that an event is learned of when it is asked for."""
+        """Returns no states, so that bookings reads each event on demand."""
         return catalogue_pb2.ListEventStatesResponse(epoch=EPOCH)
 
     async def GetSeatPlan(  # noqa: N802
         self, request: catalogue_pb2.GetSeatPlanRequest, context: Context
     ) -> catalogue_pb2.GetSeatPlanResponse:
-        """Returns a plan that a test put there."""
+        """Returns a plan that a test has put there."""
         return catalogue_pb2.GetSeatPlanResponse(plan=self.plans[request.plan_id])
 
 
 @dataclass
 class Running:
-    """Bookings as a process of its own would be, with stubs for its services."""
+    """Bookings as its own process would serve it, with stubs of its services."""
 
     bookings: Any
     batches: Any
@@ -119,7 +119,7 @@ class Running:
 def settings(
     database: Database, events_target: str, *, open_access: bool = True, **changes: Any
 ) -> Settings:
-    """Makes the settings of a bookings that anybody may use."""
+    """Makes settings for bookings."""
     values: dict[str, Any] = {
         "database_url": database.bookings_dsn,
         "listen": "127.0.0.1:0",
@@ -132,7 +132,7 @@ def settings(
 
 @contextlib.asynccontextmanager
 async def catalogue_serving() -> AsyncIterator[tuple[FakeCatalogue, str]]:
-    """Serves a fake catalogue; gives it and its address."""
+    """Serves a fake catalogue; yields it and its address."""
     catalogue, server = FakeCatalogue(), grpc.aio.server()
     catalogue_pb2_grpc.add_CatalogueServiceServicer_to_server(catalogue, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -144,7 +144,7 @@ async def catalogue_serving() -> AsyncIterator[tuple[FakeCatalogue, str]]:
 
 
 def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
-    """Makes the stubs of a bookings that serves on a channel."""
+    """Makes stubs over a channel to bookings."""
     return Running(
         bookings_pb2_grpc.BookingsServiceStub(channel),
         batch_pb2_grpc.BatchServiceStub(channel),
@@ -159,7 +159,7 @@ def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
 async def bookings_serving(
     database: Database, *, is_reachable: bool = True, **changes: Any
 ) -> AsyncIterator[Running]:
-    """Serves bookings beside a fake catalogue, once the database answers unless it is absent."""
+    """Serves bookings beside a fake catalogue; waits until the database is reachable, if it is."""
     async with (
         catalogue_serving() as (catalogue, target),
         serving(settings(database, target, **changes)) as port,
@@ -175,7 +175,7 @@ async def _is_healthy(channel: grpc.aio.Channel, service: str) -> bool:
     service = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
     try:
         answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
-    except grpc.aio.AioRpcError:  # nobody has looked yet
+    except grpc.aio.AioRpcError:  # the first check is still to come
         return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
@@ -188,7 +188,7 @@ async def running(database: Database) -> AsyncIterator[Running]:
 
 
 async def refused(call: Any) -> Refusal:
-    """Awaits a call that must be refused, and gives the refusal."""
+    """Awaits a call that must be refused; returns the refusal."""
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await call
     refusal = refusal_from_call(failure.value)
@@ -197,7 +197,7 @@ async def refused(call: Any) -> Refusal:
 
 
 async def test_a_seat_of_an_event_that_was_just_made_is_reserved(running: Running) -> None:
-    """Over the wire and the read-through, with the services' key, and at once."""
+    """Over gRPC, a new event could not be booked until its state is pushed."""
     running.catalogue.put(1)
     response = await running.reserve()
     assert response.reservation.event_id == 1
@@ -208,7 +208,7 @@ async def test_a_seat_of_an_event_that_was_just_made_is_reserved(running: Runnin
 
 
 async def test_refusals_carry_what_the_contract_says(running: Running) -> None:
-    """Reason, revision, and the booking that there is already."""
+    """Clients would miss the reason, the revision, or the id of the existing booking."""
     running.catalogue.put(1, total_seats=1)
     running.catalogue.put(2, status=events_pb2.EVENT_STATUS_COMPLETED)
     made = (await running.reserve()).reservation
@@ -223,7 +223,7 @@ async def test_refusals_carry_what_the_contract_says(running: Running) -> None:
 
 
 async def test_look_alikes_are_one_user(running: Running) -> None:
-    """Composed and decomposed letters are the same name, in reserving and in listing."""
+    """A name in composed and decomposed letters would be two users, who book twice."""
     running.catalogue.put(1)
     composed, decomposed = "d\u00e9", "de\u0301"
     await running.reserve(user_id=composed)
@@ -233,7 +233,7 @@ async def test_look_alikes_are_one_user(running: Running) -> None:
 
 
 async def test_a_key_is_answered_again(running: Running) -> None:
-    """A client that lost the answer gets the same one, marked as a repetition."""
+    """A client that lost the response would book again, or not learn that it is a repetition."""
     running.catalogue.put(1)
     first = await running.reserve(key="k")
     again = await running.reserve(key="k")
@@ -243,7 +243,7 @@ async def test_a_key_is_answered_again(running: Running) -> None:
 
 
 async def test_the_items_of_a_batch_fail_alone(running: Running) -> None:
-    """A bad field, a bad token and an absent event among good ones, in their order."""
+    """A bad field, token or event would fail other items, or responses change their order."""
     running.catalogue.put(1, total_seats=2)
     good = [bookings_pb2.ReserveRequest(event_id=1, user_id=user) for user in ("ada", "bob", "cy")]
     items = [
@@ -272,7 +272,7 @@ async def test_the_items_of_a_batch_fail_alone(running: Running) -> None:
 
 
 async def test_methods_share_a_batch(running: Running) -> None:
-    """Each is answered by its own handler, also those that are worked on one by one."""
+    """An item would be served by the handler of another method."""
     running.catalogue.put(1, key="gig", total_seats=9)
     made = (await running.reserve(user_id="bob")).reservation
     found = await running.bookings.GetBooking(
@@ -310,7 +310,7 @@ async def test_methods_share_a_batch(running: Running) -> None:
 async def test_what_another_transaction_has_locked_is_asked_again(
     running: Running, database: Database
 ) -> None:
-    """Whatever the method: an item that waited would hold up the batch that it shares."""
+    """An item for a locked event would hold up the whole batch of the gateway."""
     running.catalogue.put(1, key="gig")
     made = (await running.reserve(user_id="ada")).reservation
     by_number = bookings_pb2.GetBookingRequest(booking_id=made.booking_id)
@@ -330,7 +330,7 @@ async def test_what_another_transaction_has_locked_is_asked_again(
 
 
 async def test_a_closed_bookings_admits_no_item_without_a_token(database: Database) -> None:
-    """The batch is open to all, as each item is held to what a call of its own would be."""
+    """An item of a batch would be served without the token that its unary call needs."""
     async with bookings_serving(database, open_access=False) as closed:
         closed.catalogue.put(1)
         assert (await refused(closed.reserve())).reason == "UNAUTHENTICATED"
@@ -340,7 +340,7 @@ async def test_a_closed_bookings_admits_no_item_without_a_token(database: Databa
 
 
 async def test_no_guest_uses_the_id_of_an_account(running: Running) -> None:
-    """Neither to book, alone or in a batch, nor to list: a token would open it."""
+    """A guest could book or list bookings in the name of an account."""
     running.catalogue.put(1)
     assert (await refused(running.reserve(user_id="acct_ada"))).reason == "UNAUTHENTICATED"
     asked = batch(bookings_pb2.ReserveRequest(event_id=1, user_id="acct_ada"))
@@ -351,7 +351,7 @@ async def test_no_guest_uses_the_id_of_an_account(running: Running) -> None:
 
 
 async def test_a_guest_says_who_books(running: Running) -> None:
-    """What a token would tell has to be in the request, alone or in a batch."""
+    """A request without token and user would be booked for nobody."""
     asked = batch(bookings_pb2.ReserveRequest(event_id=1))
     [result] = (await running.batches.Batch(asked)).results
     missed = refusal_from_status(Status.FromString(result.error))
@@ -362,7 +362,7 @@ async def test_a_guest_says_who_books(running: Running) -> None:
 
 
 async def test_a_guest_cancels_by_the_reference(running: Running) -> None:
-    """Whoever knows it looks the booking up and cancels it, once; another reference is none."""
+    """A guest could not read and cancel a booking by reference, or cancel it twice."""
     running.catalogue.put(1)
     made = (await running.reserve()).reservation
     by_number = bookings_pb2.GetBookingRequest(booking_id=made.booking_id)
@@ -387,7 +387,7 @@ async def test_a_guest_cancels_by_the_reference(running: Running) -> None:
 
 
 async def test_seats_are_counted_one_by_one_and_in_a_batch(running: Running) -> None:
-    """What is left is what is neither sold nor held."""
+    """The number of free seats would differ between unary calls and batches."""
     running.catalogue.put(1, total_seats=3)
     await running.reserve()
     one = bookings_pb2.GetAvailabilityRequest(event_id=1)
@@ -407,7 +407,7 @@ async def test_seats_are_counted_one_by_one_and_in_a_batch(running: Running) -> 
 
 
 async def test_bookings_are_listed_and_read(running: Running) -> None:
-    """All, of a user, of an event, one by its number, and page by page."""
+    """A list or a single read would return other bookings or fields than were booked."""
     for event_id in (1, 2):
         price = {"amount_minor": 1250, "currency": "EUR"} if event_id == 1 else None
         running.catalogue.put(event_id, price=price, name=f"Concert {event_id}")
@@ -435,7 +435,7 @@ async def test_bookings_are_listed_and_read(running: Running) -> None:
 
 
 async def test_a_token_of_another_list_is_refused(running: Running) -> None:
-    """Two users' lists are two lists."""
+    """A page token of one user's list would open a page in another user's list."""
     running.catalogue.put(1)
     running.catalogue.put(2)
     for event_id in (1, 2):
@@ -448,7 +448,7 @@ async def test_a_token_of_another_list_is_refused(running: Running) -> None:
 
 
 async def test_what_is_not_there_is_not_found(running: Running) -> None:
-    """A booking and an event that never were."""
+    """A missing booking or event would fail as INTERNAL."""
     booking = bookings_pb2.GetBookingRequest(booking_id=1)
     assert (await refused(running.bookings.GetBooking(booking))).reason == "BOOKING_NOT_FOUND"
     event = bookings_pb2.ListEventBookingsRequest(event_id=1)
@@ -456,7 +456,7 @@ async def test_what_is_not_there_is_not_found(running: Running) -> None:
 
 
 async def test_users_are_ranked(running: Running) -> None:
-    """By the bookings they have; a day that does not exist is a field that breaks its rule."""
+    """The ranking would not be served, or a date that does not exist fail as INTERNAL."""
     running.catalogue.put(1)
     await running.reserve()
     ranked = await running.bookings.ListTopUsers(bookings_pb2.ListTopUsersRequest(period="day"))
@@ -469,7 +469,7 @@ async def test_users_are_ranked(running: Running) -> None:
 
 
 async def test_events_alone_changes_the_inventory(running: Running) -> None:
-    """Applying a state needs the services' key, and tells what became of it."""
+    """A caller without the services' key could change an inventory."""
     state = running.catalogue.put(1, total_seats=1)
     request = inventory_pb2.ApplyEventRequest(state=state)
     assert (await refused(running.inventory.ApplyEvent(request))).reason == "PERMISSION_DENIED"
@@ -486,13 +486,13 @@ async def test_events_alone_changes_the_inventory(running: Running) -> None:
 
 
 async def test_a_status_that_is_not_known_is_closed_for_sale(running: Running) -> None:
-    """A newer events may know more states than this bookings."""
+    """A status that only a newer release knows would be on sale."""
     await running.apply(running.catalogue.put(1, status=99))
     assert (await refused(running.reserve())).reason == "EVENT_NOT_BOOKABLE"
 
 
 async def test_bookings_serves_what_it_knows_without_events(database: Database) -> None:
-    """With events away, known events are sold and unknown ones unavailable, not absent."""
+    """While events is down, known events would not be sold, or unknown ones be called missing."""
     async with (
         serving(settings(database, "127.0.0.1:1")) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
@@ -504,7 +504,7 @@ async def test_bookings_serves_what_it_knows_without_events(database: Database) 
 
 
 async def test_every_call_that_was_accepted_is_answered_though_it_stops(database: Database) -> None:
-    """Fifty buyers wait for the event's lock when the stop begins; each hears what became of it."""
+    """Calls that wait for a lock would be dropped when the process stops."""
     async with contextlib.AsyncExitStack() as clients, catalogue_serving() as (catalogue, target):
         holder = await clients.enter_async_context(
             await psycopg.AsyncConnection.connect(database.owner_dsn)
@@ -520,7 +520,7 @@ async def test_every_call_that_was_accepted_is_answered_though_it_stops(database
                 for number in range(50)
             ]
             await _until_one_is_blocked(database)
-            # On one connection nothing overtakes: with this answer all of them have arrived.
+            # A connection keeps the order of requests: with this response all of them have arrived.
             health: Any = health_pb2_grpc.HealthStub(channel)
             await health.Check(health_pb2.HealthCheckRequest())
             releasing = asyncio.create_task(_release_when_stopping(holder, channel))
@@ -553,7 +553,7 @@ async def _release_when_stopping(
 
 
 def free_port() -> int:
-    """Finds a port that nobody listens on."""
+    """Returns a port that is not in use."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -561,7 +561,7 @@ def free_port() -> int:
 
 
 async def test_a_process_ends_in_order_on_sigterm(database: Database) -> None:
-    """What an orchestrator sends lets the call in flight finish and ends with status 0."""
+    """A rolling update would interrupt a call in flight, or end with an error."""
     listen = f"127.0.0.1:{free_port()}"
     async with catalogue_serving() as (catalogue, target):
         process = await asyncio.create_subprocess_exec(
@@ -590,7 +590,7 @@ async def test_a_process_ends_in_order_on_sigterm(database: Database) -> None:
 async def _interrupt_a_reservation(
     process: asyncio.subprocess.Process, listen: str, database: Database
 ) -> None:
-    """Sends SIGTERM while a reservation waits for its event's lock, and sees it answered."""
+    """Sends SIGTERM while a reservation waits for a lock; returns after its response."""
     async with (
         grpc.aio.insecure_channel(listen) as channel,
         await psycopg.AsyncConnection.connect(database.owner_dsn) as holder,
@@ -608,7 +608,7 @@ async def _interrupt_a_reservation(
 
 
 async def test_an_absent_database_is_unavailable_and_comes_back(database: Database) -> None:
-    """Bookings starts without its database, says so, and needs no restart once it is there."""
+    """Bookings would not start without its database, or need a restart once it is back."""
     async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as owner:
         await owner.execute("ALTER ROLE boxoffice_bookings NOLOGIN")
         try:

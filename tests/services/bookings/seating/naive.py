@@ -1,4 +1,4 @@
-"""Choosing seats by lists and loops, as one would explain it: what the real choice must equal."""
+"""Chooses seats with lists and loops, as the model for seating."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from services.bookings.seating.plan import Plan
 
 
 def run_of(plan: Plan, seat_id: int) -> list[int]:
-    """Lists the seats of a seat's run."""
+    """Lists the seats in the run of a seat."""
     return next(
         list(range(first, last + 1)) for first, last in plan.runs if first <= seat_id <= last
     )
@@ -19,7 +19,7 @@ def is_place(plan: Plan, seat_id: int) -> bool:
 
 
 def groups(plan: Plan, allowed: set[int], count: int) -> list[list[int]]:
-    """Lists all groups of adjacent seats."""
+    """Lists all groups of adjacent seats in a map."""
     return [
         list(range(first, first + count))
         for first, last in plan.runs
@@ -29,7 +29,7 @@ def groups(plan: Plan, allowed: set[int], count: int) -> list[list[int]]:
 
 
 def leaves_orphan(plan: Plan, free: set[int], group: Sequence[int]) -> bool:
-    """Returns whether a single seat is left over beside a group."""
+    """Returns whether a single free seat is left beside a group."""
     run = run_of(plan, group[0])
     if is_place(plan, group[0]):
         return False
@@ -41,7 +41,7 @@ def leaves_orphan(plan: Plan, free: set[int], group: Sequence[int]) -> bool:
 
 
 def stranded(plan: Plan, free: set[int], asked: Sequence[int]) -> list[int]:
-    """Lists the seats that a choice would leave alone, if its run has better ones for it."""
+    """Lists the single seats that a choice leaves, if its run has a better choice."""
     run, count = run_of(plan, asked[0]), len(asked)
     is_group = asked[-1] in run and asked[-1] - asked[0] == count - 1
     if not is_group or not leaves_orphan(plan, free, asked):

@@ -1,4 +1,4 @@
-"""Plans made up at random."""
+"""Random seat plans."""
 
 from collections.abc import Mapping
 from random import Random
@@ -19,7 +19,7 @@ class LoadedPlans:
         return self._plans.get(plan_id)
 
     async def load(self, plan_id: int) -> None:
-        """Fails: whatever is not there cannot be loaded."""
+        """Fails: all plans are loaded."""
         raise LookupError(plan_id)
 
 

@@ -16,7 +16,7 @@ def row(name: str, count: int, y: int = 0, *aisles_after: int) -> Row:
 
 
 def test_what_is_offered_is_free_and_together_and_was_not_asked_for() -> None:
-    """An alternative that cannot be had, or was just refused, sends the buyer round in circles."""
+    """Alternatives would be taken, apart, or the seats that were just refused."""
     random = Random(2)
     offered = 0
     for _ in range(2_000):
@@ -45,7 +45,7 @@ def test_what_is_offered_is_free_and_together_and_was_not_asked_for() -> None:
 
 
 def test_the_same_row_comes_first_and_orphans_last() -> None:
-    """Buyers want to stay where they chose; a group that strands a seat is the last resort."""
+    """Seats in other rows, or groups that leave an orphan, would be suggested first."""
     plan = Plan(1, [row("A", 7), row("B", 7, 120)], focal_point=(300, 60))
     found = alternatives(plan, plan.every_seat & ~map_of([3]), [3, 4], 2)
     assert found.seats == [1, 2]
@@ -55,7 +55,7 @@ def test_the_same_row_comes_first_and_orphans_last() -> None:
 
 
 def test_a_selection_that_strands_a_seat_is_refused_only_if_the_run_has_better_ones() -> None:
-    """Otherwise the last seats of a run could never be sold."""
+    """The last seats of a run could never be sold."""
     plan = Plan(1, [row("A", 5)])
     refused = orphaned(plan, plan.every_seat, [2, 3])
     assert refused is not None
@@ -68,7 +68,7 @@ def test_a_selection_that_strands_a_seat_is_refused_only_if_the_run_has_better_o
 
 
 def test_an_aisle_ends_a_run() -> None:
-    """Two seats with an aisle between are not next to each other, nor does one strand the other."""
+    """Two seats with an aisle between them would count as adjacent."""
     plan = Plan(1, [row("A", 4, 0, 1)])
     assert plan.runs == [(1, 2), (3, 4)]
     assert orphaned(plan, plan.every_seat, [2, 3]) is None

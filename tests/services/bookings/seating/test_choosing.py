@@ -9,7 +9,7 @@ CHOICES = 4_000
 
 
 def test_the_best_seats_are_those_that_lists_and_loops_find() -> None:
-    """A wrong bit, a shift over an aisle or a piece in the wrong order gives worse seats."""
+    """A wrong bit, a shift over an aisle or a wrong order of pieces would give worse seats."""
     random = Random(1)
     found = 0
     for _ in range(CHOICES):

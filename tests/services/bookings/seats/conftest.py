@@ -1,4 +1,4 @@
-"""A screening whose seats tests take by hand, and what reads them."""
+"""Fixtures of a screening whose seats are taken by direct writes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BLOCK_SEATS, BLOCK_BYTES = 1_024, 128
 
 @dataclass
 class Box:
-    """Takes seats of screenings by writing the rows that the core would write."""
+    """Takes seats of screenings with the rows that the core would write."""
 
     pool: Pool
 
@@ -28,7 +28,7 @@ class Box:
         sold: Iterable[int] = (),
         blocked: Iterable[int] = (),
     ) -> None:
-        """Takes these seats and no others, at the next revision."""
+        """Takes exactly these seats, at the next revision."""
         maps = [map_of(seat_ids) for seat_ids in (held, sold, blocked)]
         taken = maps[0] | maps[1] | maps[2]
         size = -(-max(taken.bit_length(), 1) // BLOCK_SEATS) * BLOCK_BYTES
@@ -51,7 +51,7 @@ class Box:
 
 @dataclass
 class Clock:
-    """A clock that tests put forward."""
+    """A clock that tests move."""
 
     seconds: float = 0
 
@@ -62,23 +62,23 @@ class Clock:
 
 @pytest.fixture
 def box(pool: Pool) -> Box:
-    """Returns what takes seats."""
+    """Returns a box over the database."""
     return Box(pool)
 
 
 @pytest.fixture
 def rooms() -> Rooms:
-    """Returns events with one small room."""
+    """Returns a catalogue with one small room."""
     return Rooms(hall())
 
 
 @pytest.fixture
 def plans(pool: Pool, rooms: Rooms) -> Plans:
-    """Returns the plans of those rooms."""
+    """Returns the plans of the rooms."""
     return Plans(pool, rooms.fetch)
 
 
 @pytest.fixture
 def inventory(pool: Pool, plans: Plans) -> Inventory:
-    """Returns the inventory, with the plans of those rooms."""
+    """Returns the inventory with the plans of the rooms."""
     return Inventory(pool, plans=plans)

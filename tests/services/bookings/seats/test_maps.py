@@ -17,7 +17,7 @@ SEEDS = range(60)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_map_is_what_printing_each_seat_would_give(seed: int) -> None:
-    """Joining pieces loses no comma, no seat, no status and no price."""
+    """A map of joined pieces would lose a comma, a seat, a status or a price."""
     plan, statuses, occupancy = _case(Random(seed))
     screening = occupancy.screening
     numbered = range(1, plan.seat_count - plan.places.bit_count() + 1)
@@ -37,7 +37,7 @@ def test_a_map_is_what_printing_each_seat_would_give(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_map_is_what_the_gateway_would_print(seed: int) -> None:
-    """Callers of gRPC and of HTTP see the same seats, as the contract describes them."""
+    """Clients of HTTP would see other seats than clients of gRPC."""
     plan, _, occupancy = _case(Random(seed))
     message = map_messages.map_response(plan, occupancy).seat_map
     shown = message_encoder(message.DESCRIPTOR)(message)
@@ -46,7 +46,7 @@ def test_a_map_is_what_the_gateway_would_print(seed: int) -> None:
 
 
 def test_an_area_has_no_seats_in_a_map() -> None:
-    """A floor of 5,000 places is one number, not 5,000 seats."""
+    """A standing area of 5,000 places would be printed as 5,000 seats."""
     plan = hall(1, 2, areas=[Area("Floor", 5_000, "REGULAR")])
     occupancy = Occupancy(_screening(), held=map_of([1, 3]), sold=map_of([4, 5]))
     printed = orjson.loads(maps.whole_map(plan, occupancy))

@@ -23,7 +23,7 @@ LARGE = 2_001
 
 
 class CountedScreenings(Screenings):
-    """Counts how often seats are read, and may wait with it."""
+    """Counts reads of seats, and can hold them up."""
 
     def __init__(self, pool: Pool, catalogue: Catalogue) -> None:
         super().__init__(pool, catalogue)
@@ -32,13 +32,13 @@ class CountedScreenings(Screenings):
         self.may_go_on.set()
 
     async def find(self, event_id: int, viewer: Viewer) -> Screening:
-        """Looks a screening up."""
+        """Reads a screening."""
         found = await super().find(event_id, viewer)
         self.has_found.set()
         return found
 
     async def occupancy(self, event_id: int) -> Occupancy:
-        """Reads which seats are taken, and returns when it may go on."""
+        """Reads which seats are taken, and returns once it is let go."""
         self.reads += 1
         found = await super().occupancy(event_id)
         self.has_read.set()
@@ -47,7 +47,7 @@ class CountedScreenings(Screenings):
 
 
 class Cinema:
-    """Shows the map of one screening."""
+    """Shows the maps of one screening."""
 
     def __init__(self, screenings: CountedScreenings, plans: Plans, clock: Clock) -> None:
         self.screenings = screenings
@@ -69,7 +69,7 @@ class Cinema:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Returns a clock that stands."""
+    """Returns a clock that stands still."""
     return Clock()
 
 
@@ -82,7 +82,7 @@ def cinema(pool: Pool, catalogue: Catalogue, plans: Plans, clock: Clock) -> Cine
 async def test_each_seat_has_the_status_that_is_stored(
     inventory: Inventory, box: Box, cinema: Cinema
 ) -> None:
-    """A bit could be read as another seat or as another status, such as in the second block."""
+    """A bit would be read as another seat or status, for example in the second block."""
     await inventory.apply(SCREENING)
     await box.take(1, held=[1], sold=[3, 8], blocked=[4])
     expected = ["AVAILABLE"] * 8
@@ -93,7 +93,7 @@ async def test_each_seat_has_the_status_that_is_stored(
 async def test_seats_beyond_the_first_block_are_read(
     inventory: Inventory, box: Box, rooms: Rooms, cinema: Cinema
 ) -> None:
-    """The seats of a large room are stored in blocks; a block could be read as another one."""
+    """A block of a large room would be read as another block."""
     rooms.plans[PLAN_ID] = hall(3, 1_000)
     await inventory.apply(replace(SCREENING, capacity=3_000))
     await box.take(1, held=[1_024, 1_025], sold=[2_999])
@@ -104,7 +104,7 @@ async def test_seats_beyond_the_first_block_are_read(
 async def test_a_client_with_the_newest_map_is_not_sent_it_again(
     inventory: Inventory, box: Box, cinema: Cinema
 ) -> None:
-    """A match costs one look-up: no seat is read."""
+    """A client with the newest map would make bookings read all seats again."""
     await inventory.apply(SCREENING)
     shown = await cinema.show()
     assert (await cinema.show(known=shown.version.tag)).body is None
@@ -115,7 +115,7 @@ async def test_a_client_with_the_newest_map_is_not_sent_it_again(
 
 
 async def test_other_prices_are_another_map(inventory: Inventory, cinema: Cinema) -> None:
-    """A price changes without a revision of the inventory, so the tag must have both revisions."""
+    """A new price, which changes no revision of the inventory, would get 304."""
     await inventory.apply(SCREENING)
     before = await cinema.show()
     await inventory.apply(replace(SCREENING, rev=2, seat_type_prices={"REGULAR": 1_200}))
@@ -125,7 +125,7 @@ async def test_other_prices_are_another_map(inventory: Inventory, cinema: Cinema
 
 
 async def test_a_map_is_compressed_once(inventory: Inventory, cinema: Cinema) -> None:
-    """Each visitor could cost the time of compressing, or get bytes that they cannot read."""
+    """Each visitor would cost a compression, or get bytes that they cannot decompress."""
     await inventory.apply(SCREENING)
     plain, packed = await cinema.show(), await cinema.show(is_gzip=True)
     assert gzip.decompress(packed.body or b"") == plain.body
@@ -138,7 +138,7 @@ async def test_a_map_is_compressed_once(inventory: Inventory, cinema: Cinema) ->
 async def test_a_large_map_is_printed_a_few_times_a_second(
     inventory: Inventory, box: Box, rooms: Rooms, cinema: Cinema, clock: Clock
 ) -> None:
-    """An arena on sale would print megabytes for each hold; who gets an older map is told so."""
+    """On sale, an arena would print megabytes for each hold, or an older map have a newer tag."""
     rooms.plans[PLAN_ID] = hall(3, LARGE // 3 + 1)
     await inventory.apply(replace(SCREENING, capacity=LARGE))
     before = await cinema.show()
@@ -154,7 +154,7 @@ async def test_a_large_map_is_printed_a_few_times_a_second(
 async def test_a_small_map_is_never_older_than_the_request(
     inventory: Inventory, box: Box, cinema: Cinema
 ) -> None:
-    """A visitor who has just held a seat must see it held."""
+    """A user who has just held a seat would see it as free."""
     await inventory.apply(SCREENING)
     await cinema.show()
     await box.take(1, held=[1])
@@ -164,7 +164,7 @@ async def test_a_small_map_is_never_older_than_the_request(
 async def test_who_joins_a_print_that_began_too_early_is_not_misled(
     inventory: Inventory, box: Box, cinema: Cinema
 ) -> None:
-    """A map that was read before a hold, and is printed after it, does not show the hold."""
+    """A map that was read before a hold would be sent after it as the newest."""
     await inventory.apply(SCREENING)
     read = cinema.screenings
     read.may_go_on.clear()
@@ -179,7 +179,7 @@ async def test_who_joins_a_print_that_began_too_early_is_not_misled(
 
 
 async def test_a_crowd_shares_one_print(inventory: Inventory, cinema: Cinema) -> None:
-    """All who open the page of a sale at once cost one map."""
+    """A rush on the map of a sale would print it for each visitor."""
     await inventory.apply(SCREENING)
     shown = await asyncio.gather(*(cinema.show() for _ in range(50)))
     assert {id(seat_map) for seat_map in shown} == {id(shown[0])}
@@ -189,7 +189,7 @@ async def test_a_crowd_shares_one_print(inventory: Inventory, cinema: Cinema) ->
 async def test_no_more_maps_are_kept_than_memory_is_for(
     inventory: Inventory, cinema: Cinema, plans: Plans
 ) -> None:
-    """A process that shows thousands of screenings must not keep the maps of all."""
+    """A process would keep the maps of all screenings and run out of memory."""
     maps = SeatMaps(cinema.screenings, plans, kept_bytes=2_500)
     for event_id in (1, 2, 1, 2):
         await inventory.apply(replace(SCREENING, event_id=event_id))

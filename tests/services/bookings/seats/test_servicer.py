@@ -28,13 +28,13 @@ HOLD_SECONDS = 600
 
 @dataclass
 class Cinema:
-    """A running bookings with one screening: two rows of four seats, of which the last are VIP."""
+    """A running bookings with a screening of two rows of four seats; the second row is VIP."""
 
     running: Running
     issuer: ScriptedIssuer
 
     async def call(self, name: str, request: Any, who: str = "", role: str = Role.USER) -> Any:
-        """Calls an RPC as an account; without a token if there is none."""
+        """Calls an RPC as an account, or without a token."""
         metadata = self.issuer.bearer(who, role) if who else None
         return await getattr(self.running.seats, name)(request, metadata=metadata)
 
@@ -45,7 +45,7 @@ class Cinema:
         return await self.call("HoldSeats", seats_pb2.HoldSeatsRequest(**values), who)
 
     async def statuses(self) -> list[str]:
-        """Lists the statuses of all seats, as they are shown."""
+        """Lists the statuses of all seats in the map."""
         request = seats_pb2.RenderSeatMapRequest(screening_id=1)
         rendered = await self.call("RenderSeatMap", request)
         return [seat["status"] for seat in orjson.loads(rendered.body.data)["seats"]]
@@ -89,7 +89,7 @@ async def cinema(database: Database) -> AsyncIterator[Cinema]:
 
 
 async def test_a_hold_is_made_read_and_released(cinema: Cinema) -> None:
-    """Seats could be held at another price, for another time, or not come free."""
+    """Seats would be held at another price or for another time, or not come free."""
     held = await cinema.hold(4, 3)
     made = held.reservation
     assert (list(made.seat_ids), made.user_id, made.screening_id) == ([3, 4], "guest", 1)
@@ -108,7 +108,7 @@ async def test_a_hold_is_made_read_and_released(cinema: Cinema) -> None:
 
 
 async def test_a_refusal_explains_and_suggests(cinema: Cinema) -> None:
-    """A refused user could not see which seat is in the way, until when, and what to take."""
+    """A refused user would not see which seat is taken, until when, and what to take instead."""
     other = (await cinema.hold(2, user_id="bob")).reservation
     refusal = await refused(cinema.hold(2, 3))
     details: Any = refusal.details
@@ -136,7 +136,7 @@ async def test_a_refusal_explains_and_suggests(cinema: Cinema) -> None:
 
 
 async def test_seats_that_are_sold_or_blocked_are_not_free_again(cinema: Cinema) -> None:
-    """A user could wait for a seat that does not come free."""
+    """A user would wait for a seat that does not come free."""
     await cinema.block(1)
     request = bookings_pb2.ReserveRequest(event_id=1, user_id="bob")
     booking = (await cinema.running.bookings.Reserve(request)).reservation
@@ -151,7 +151,7 @@ async def test_seats_that_are_sold_or_blocked_are_not_free_again(cinema: Cinema)
 
 
 async def test_a_repeated_key_gets_the_same_bytes(cinema: Cinema) -> None:
-    """A repeated request could hold twice, or suggest other seats at other prices than before."""
+    """A repeated request would hold twice, or suggest other seats at other prices."""
     await cinema.hold(2)
     sent = [
         seats_pb2.HoldSeatsRequest(
@@ -180,7 +180,7 @@ async def test_a_repeated_key_gets_the_same_bytes(cinema: Cinema) -> None:
 
 
 async def test_what_is_free_is_held_if_not_all_is_required(cinema: Cinema) -> None:
-    """A party that takes what is left could get nothing, or a seat that somebody has."""
+    """A party that accepts fewer seats would get none, or a taken one."""
     await cinema.hold(2, user_id="bob")
     made = (await cinema.hold(1, 2, 3, require_all=False)).reservation
     assert (list(made.seat_ids), list(made.unavailable_seat_ids)) == ([1, 3], [2])
@@ -199,12 +199,12 @@ async def test_what_is_free_is_held_if_not_all_is_required(cinema: Cinema) -> No
 async def test_the_best_seats_are_as_they_are_wanted(
     cinema: Cinema, best: dict[str, Any], seat_ids: list[int]
 ) -> None:
-    """Somebody could get the best seats of another kind."""
+    """A user would get the best seats of another type or section."""
     assert list((await cinema.hold(best=best)).reservation.seat_ids) == seat_ids
 
 
 async def test_all_holds_of_a_user_are_released(cinema: Cinema) -> None:
-    """Leaving could keep seats, or free those of others."""
+    """Leaving would keep the user's seats, or free seats of others."""
     for seat_id in (1, 3):
         await cinema.hold(seat_id, user_id="ada")
     await cinema.hold(5, user_id="bob")
@@ -217,7 +217,7 @@ async def test_all_holds_of_a_user_are_released(cinema: Cinema) -> None:
 async def test_a_hold_that_has_ended_frees_its_seats_at_once(
     cinema: Cinema, database: Database
 ) -> None:
-    """A seat must be free to the second, whether or not the sweeper has come by."""
+    """A seat would stay held after its hold ended, until the sweeper has run."""
     made = (await cinema.hold(1)).reservation
     clock_forward(database, seconds=HOLD_SECONDS + 1)
     assert (await cinema.statuses())[0] == "AVAILABLE"
@@ -227,7 +227,7 @@ async def test_a_hold_that_has_ended_frees_its_seats_at_once(
 
 
 async def test_suggestions_are_free_seats(cinema: Cinema) -> None:
-    """A suggested seat could be taken, or be one that was asked for."""
+    """A suggested seat would be taken, or one of those asked for."""
     await cinema.hold(2, 3)
     request = seats_pb2.SuggestSeatsRequest(screening_id=1, seat_ids=[2, 3], prefer_pairs=True)
     response = await cinema.call("SuggestSeats", request)
@@ -245,7 +245,7 @@ async def test_suggestions_are_free_seats(cinema: Cinema) -> None:
 
 
 async def test_what_is_no_screening_is_not_found(cinema: Cinema) -> None:
-    """An event without seats, a draft and an unknown number must look alike."""
+    """A caller could tell a draft from an event without seats or a missing one."""
     cinema.running.catalogue.put(2)
     draft = events_pb2.EVENT_STATUS_DRAFT
     cinema.running.catalogue.put(3, 8, plan_id=PLAN_ID, status=draft, organizer_id=OWNER)
@@ -267,7 +267,7 @@ async def test_what_is_no_screening_is_not_found(cinema: Cinema) -> None:
 
 
 async def test_a_reservation_of_an_account_is_no_secret_of_others(cinema: Cinema) -> None:
-    """Who guesses or finds an id must not release the seats of an account."""
+    """A caller who finds an id could release the seats of an account."""
     made = (await cinema.hold(1, who=ADA)).reservation
     for call in (cinema.get, cinema.release):
         for who in ("", BOB):
@@ -280,7 +280,7 @@ async def test_a_reservation_of_an_account_is_no_secret_of_others(cinema: Cinema
 
 
 async def test_only_who_owns_a_screening_blocks_seats(cinema: Cinema) -> None:
-    """Anybody could keep seats from all others."""
+    """Any user could block the seats of a screening."""
     for who, code in ((BOB, "PERMISSION_DENIED"), ("", "UNAUTHENTICATED")):
         assert (await refused(cinema.block(1, who=who))).reason == code
     assert list((await cinema.block(3, 1)).blocked_seats.seat_ids) == [1, 3]
@@ -293,7 +293,7 @@ async def test_only_who_owns_a_screening_blocks_seats(cinema: Cinema) -> None:
 
 
 async def test_a_map_as_a_message_has_the_same_seats(cinema: Cinema) -> None:
-    """A client of gRPC could see other seats than one of HTTP."""
+    """Clients of gRPC would see other seats than clients of HTTP."""
     await cinema.hold(2)
     response = await cinema.call("GetSeatMap", seats_pb2.GetSeatMapRequest(screening_id=1))
     names = [seats_pb2.SeatStatus.Name(seat.status) for seat in response.seat_map.seats]
@@ -303,6 +303,6 @@ async def test_a_map_as_a_message_has_the_same_seats(cinema: Cinema) -> None:
 async def in_a_batch(
     cinema: Cinema, *requests: seats_pb2.HoldSeatsRequest
 ) -> list[batch_pb2.BatchResult]:
-    """Sends requests as the gateway does."""
+    """Sends requests as a batch, as the gateway does."""
     sent = batch_pb2.BatchRequest(items=map(item, requests))
     return list((await cinema.running.batches.Batch(sent)).results)

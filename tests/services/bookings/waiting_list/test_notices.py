@@ -33,7 +33,7 @@ NO_DATABASE = Received(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
 
 @dataclass
 class ScriptedAccounts:
-    """Takes notices, each once; refuses all, or those that name somebody whom it cannot bear."""
+    """Accepts each notice once; refuses all, or batches with certain users."""
 
     refusal: Refusal | None = None
     loses_the_answer: bool = False
@@ -43,7 +43,7 @@ class ScriptedAccounts:
 
     @property
     def told(self) -> list[str]:
-        """Who was told, once for each notice."""
+        """The users of the accepted notices."""
         return sorted(notice.user_id for notice in self.taken.values())
 
     async def send_notices(self, notices: Sequence[Notice]) -> None:
@@ -60,19 +60,19 @@ class ScriptedAccounts:
 
 @pytest.fixture
 def accounts() -> ScriptedAccounts:
-    """Gives accounts that takes everything."""
+    """Returns accounts that accept all notices."""
     return ScriptedAccounts()
 
 
 @pytest.fixture
 def notices(pool: Pool, accounts: ScriptedAccounts) -> Notices:
-    """Gives the worker, which sends when the test says so."""
+    """Returns the worker, which sends only when a test calls it."""
     return Notices(pool, accounts)
 
 
 @pytest.fixture
 async def people(inventory: Inventory, reservations: Reservations, database: Database) -> list[str]:
-    """Books for people with accounts who waited until now; gives them in their order."""
+    """Books for accounts from the waiting list; returns the accounts in order."""
     users = sorted(account(f"user{number}") for number in range(PEOPLE))
     await inventory.apply(concert(starts_at=SOON))
     await booked(reservations, [seat(1, user) for user in users])
@@ -83,33 +83,33 @@ async def people(inventory: Inventory, reservations: Reservations, database: Dat
 
 
 def execute(database: Database, statement: str) -> None:
-    """Runs a statement as the schema's owner."""
+    """Runs a statement as the owner of the schema."""
     with connect(database) as connection:
         connection.execute(statement.encode())
 
 
 def waiting(database: Database) -> int:
-    """Counts the notices that wait."""
+    """Counts the notices that are not sent."""
     with connect(database) as connection:
         [count] = connection.execute("SELECT count(*) FROM notices").fetchone() or (0,)
         return int(count)
 
 
 def connect(database: Database) -> psycopg.Connection[Any]:
-    """Connects as the schema's owner."""
+    """Connects as the owner of the schema."""
     options = "-c search_path=bookings"
     return psycopg.connect(database.owner_dsn, options=options, autocommit=True)
 
 
 def due_again(database: Database) -> None:
-    """Lets notices that accounts did not take become due."""
+    """Makes refused notices due."""
     execute(database, "UPDATE notices SET due_at = now()")
 
 
 async def test_a_notice_is_gone_when_accounts_has_it(
     notices: Notices, accounts: ScriptedAccounts, people: list[str], database: Database
 ) -> None:
-    """And is sent with all that accounts has to know."""
+    """A notice would be sent again for ever, or without a field that accounts needs."""
     assert not await notices.send()
     assert (accounts.told, waiting(database)) == (people, 0)
     [notice, *_] = accounts.taken.values()
@@ -124,7 +124,7 @@ async def test_notices_are_sent_in_chunks(
     people: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As long as there are more."""
+    """Notices beyond the first chunk would not be sent."""
     monkeypatch.setattr(notices_module, "SENT_AT_ONCE", 8)
     assert [await notices.send() for _ in range(3)] == [True, True, False]
     assert [len(call) for call in accounts.calls] == [8, 8, 4]
@@ -134,7 +134,7 @@ async def test_notices_are_sent_in_chunks(
 async def test_a_lost_answer_tells_nobody_twice(
     notices: Notices, accounts: ScriptedAccounts, people: list[str], database: Database
 ) -> None:
-    """What is sent again has the name that it had."""
+    """After a lost response a user would get a second mail."""
     accounts.loses_the_answer = True
     await notices.send()
     assert waiting(database) == PEOPLE
@@ -153,7 +153,7 @@ async def test_accounts_may_be_down(
     database: Database,
     refusal: Refusal,
 ) -> None:
-    """Notices wait, each time longer up to a minute, and none is lost."""
+    """While accounts is down, notices would be lost or sent without a pause."""
     accounts.refusal = refusal
     for seconds in (10, 20, 40, 60, 60):
         assert not await notices.send()
@@ -178,7 +178,7 @@ async def test_a_notice_that_accounts_cannot_take_waits_alone(
     database: Database,
     refusal: Refusal,
 ) -> None:
-    """All others arrive, found by halving: that takes few calls."""
+    """One refused notice would hold up all others, or cost a call for each of them."""
     accounts.poison = (people[7], refusal)
     await notices.send()
     assert accounts.told == people[:7] + people[8:]
@@ -207,7 +207,7 @@ async def test_what_is_over_is_not_told(
     database: Database,
     change: str,
 ) -> None:
-    """It would be news of a seat that is no longer there."""
+    """A user would get a mail about seats that they do not have any more."""
     assert people
     execute(database, change)
     await notices.send()
@@ -217,7 +217,7 @@ async def test_what_is_over_is_not_told(
 async def test_an_offer_is_told_with_its_end_until_it_is_accepted(
     notices: Notices, accounts: ScriptedAccounts, people: list[str], database: Database
 ) -> None:
-    """What is told is how the booking is when it is told."""
+    """A mail would describe an accepted offer as open, or miss its end."""
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
     execute(
         database,
@@ -240,7 +240,7 @@ async def test_those_who_are_served_have_notices(
     accounts: ScriptedAccounts,
     price: dict[str, Any],
 ) -> None:
-    """If they have an account; who booked at once, and who waits on, is not told."""
+    """A served account would get no notice, or users who did not wait get one."""
     users = ["guest", *sorted(account(f"user{number}") for number in range(4))]
     await inventory.apply(concert(capacity=2, **price))
     await reservations.decide([seat_by_key(1, user) for user in users])
@@ -253,9 +253,9 @@ async def test_those_who_are_served_have_notices(
 
 
 async def sent_by_four(pool: Pool) -> Counter[str]:
-    """Sends as several replicas would, at once; counts how often each notice was sent.
+    """Sends with four replicas at once; counts how often each notice was sent.
 
-    Accounts takes none, so none is gone before another replica can find it.
+    Accounts refuses all, so no notice is deleted before another replica can find it.
     """
     accounts = ScriptedAccounts(Unavailable())
     await pool.resize(4, 4)
@@ -265,7 +265,7 @@ async def sent_by_four(pool: Pool) -> Counter[str]:
 
 
 async def test_each_notice_is_sent_by_one_replica(pool: Pool, people: list[str]) -> None:
-    """However many look for notices at once."""
+    """Several replicas would send the same notice."""
     sent = await sent_by_four(pool)
     assert len(sent) == len(people)
     assert set(sent.values()) == {1}
@@ -274,7 +274,7 @@ async def test_each_notice_is_sent_by_one_replica(pool: Pool, people: list[str])
 async def test_without_the_lock_replicas_would_send_the_same_notices(
     pool: Pool, people: list[str], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: all that look before one has written find them due."""
+    """Negative control: the test above would pass without the lock."""
     unlocked = notices_module.SQL["lease_notices"].replace(b"FOR UPDATE SKIP LOCKED", b"")
     statements = MappingProxyType({**notices_module.SQL, "lease_notices": unlocked})
     monkeypatch.setattr(notices_module, "SQL", statements)

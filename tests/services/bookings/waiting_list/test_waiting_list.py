@@ -32,7 +32,7 @@ REPLICAS = 4
 
 @pytest.fixture
 def line(pool: Pool) -> WaitingList:
-    """Gives the waiting list."""
+    """Returns the waiting list."""
     return WaitingList(pool)
 
 
@@ -47,13 +47,13 @@ async def book(reservations: Reservations, *users: str, seats: int = 1) -> list[
 
 
 async def cancel(inventory: Inventory, user: str, *, key: str = "", event_id: int = 1) -> Any:
-    """Cancels what a user has; returns the response or the refusal."""
+    """Withdraws a user from an event; returns the response or the refusal."""
     ask = booking.cancel(event_id, user, GUEST, key)
     return await response_to(inventory, ask, waiting_list_pb2.CancelResponse)
 
 
 async def left(inventory: Inventory) -> tuple[int, int]:
-    """Counts the seats that are left, and those who wait."""
+    """Counts the free seats and the waiting users."""
     [seats] = (await inventory.count_seats([1])).values()
     return seats.capacity - seats.booked, seats.waiting
 
@@ -87,7 +87,7 @@ async def test_what_is_decided_of_a_line_is_stored(
 async def test_500_at_once_for_100_tickets(
     pool: Pool, inventory: Inventory, catalogue: Catalogue, database: Database
 ) -> None:
-    """100 have one, 400 wait at the positions from 1 to 400, with no gap and no twin."""
+    """A rush would sell a seat twice, or give positions with gaps or duplicates."""
     await inventory.apply(show(capacity=100))
     offices = [Reservations(Inventory(pool), catalogue) for _ in range(REPLICAS)]
     batches = [[f"user-{batch}-{n}" for n in range(20)] for batch in range(25)]
@@ -109,7 +109,7 @@ async def test_every_way_of_freeing_seats_loads_the_line(
     pool: Pool,
     database: Database,
 ) -> None:
-    """A cancellation by number, and more seats; never a seat free with a head."""
+    """Some way of freeing seats would leave them free while users wait."""
     await inventory.apply(show(capacity=1))
     [first, *_] = await book(reservations, "a", "b", "c", "d", "e", "f")
     assert isinstance(first, Booked)
@@ -126,7 +126,7 @@ async def test_every_way_of_freeing_seats_loads_the_line(
 async def test_smaller_parties_pass_a_head_after_a_while(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """Since when a head blocks the line would be forgotten, or those behind it not be found."""
+    """The time since which a head blocks the line, or the parties behind it, would be lost."""
     await inventory.apply(show(capacity=3))
     await inventory.set_skip_fit(1, 60)
     await book(reservations, "a", "b", "x")
@@ -153,7 +153,7 @@ async def test_an_offer_that_ends_goes_to_the_next(
     database: Database,
     swept: bool,
 ) -> None:
-    """Whether or not the sweeper lives: who comes by expires it too, and it is too late then."""
+    """An ended offer could be accepted, or its seat wait for the sweeper."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
     await cancel(inventory, "a")
@@ -175,7 +175,7 @@ async def test_an_offer_that_ends_goes_to_the_next(
 async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
-    """Without the key there is nothing to give back any more."""
+    """A repeated cancellation would fail because the event was deleted meanwhile."""
     await inventory.apply(show(capacity=1))
     await book(reservations, "a", "b")
     given = await cancel(inventory, "a", key="k")
@@ -190,7 +190,7 @@ async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
 async def test_a_broken_event_does_not_stop_the_sweeper(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """Offers of the other events end in time; that one event is broken is told all the same."""
+    """One event with wrong rows would keep offers of all others open, or stay unnoticed."""
     for number, key, users in ((1, "broken", "ab"), (2, KEY, "abc")):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
         await reservations.decide([seat_by_key(number, user) for user in users])
@@ -207,7 +207,7 @@ async def test_a_broken_event_does_not_stop_the_sweeper(
 async def test_the_sweeper_passes_over_what_is_locked(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """It would wait for one busy event while the offers of all others stay held."""
+    """The sweeper would wait for one locked event while offers of others stay held."""
     for number, key in ((1, "busy"), (2, KEY)):
         await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
         await reservations.decide([seat_by_key(number, user) for user in "ab"])
@@ -225,7 +225,7 @@ async def test_the_sweeper_passes_over_what_is_locked(
 async def test_an_offer_that_ended_does_not_count(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """Its seat is shown as free though nobody has written that, unless it is for who waits."""
+    """A seat would be shown as taken after its offer ended, or as free while users wait."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
     await cancel(inventory, "a")
@@ -243,7 +243,7 @@ async def test_an_offer_that_ended_does_not_count(
 async def test_a_closed_event_sends_everybody_home(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
-    """At once for those who look, and chunk by chunk in the rows."""
+    """Users would keep waiting for a closed event, or their entries stay stored as waiting."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c")
     await cancel(inventory, "a")
@@ -261,7 +261,7 @@ async def test_a_closed_event_sends_everybody_home(
 async def test_keys_are_answered_again(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
-    """A position as it was then, a refusal, a cancellation; another content is refused."""
+    """A repeated request would get a new position, or a key be used for another request."""
     await inventory.apply(show(capacity=1))
     await book(reservations, "a", "b")
     asked, twice = seat_by_key(1, "c", key="k"), seat_by_key(1, "c", key="l")
@@ -283,7 +283,7 @@ async def test_keys_are_answered_again(
 async def test_the_list_is_walked_in_order(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
-    """Page by page, with true positions; to others than the owner only under open access."""
+    """Pages would repeat or skip users, or show the list to others than the owner."""
     await inventory.apply(show(capacity=1, organizer_id="acct_owner"))
     await book(reservations, "first", *(f"user-{n}" for n in range(5)), "acct_ada")
     await cancel(inventory, "user-1")
@@ -304,7 +304,7 @@ async def test_the_list_is_walked_in_order(
 async def test_changes_are_told_in_order(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
-    """Who joined, left and was served, each once, from any revision on."""
+    """A client that follows the list would miss a change, or get one twice."""
     await inventory.apply(show(capacity=1, **PRICED))
     await book(reservations, "a", "b", "c", "d")
     await cancel(inventory, "c")
@@ -326,7 +326,7 @@ async def test_changes_are_told_in_order(
 async def test_offers_last_as_long_as_the_service_says(
     pool: Pool, catalogue: Catalogue, database: Database
 ) -> None:
-    """A hold that does not end would keep a seat from everybody else."""
+    """An offer without an end would keep a seat from everybody else."""
     inventory = Inventory(pool, offer_seconds=60)
     await inventory.apply(show(capacity=1, **PRICED))
     await book(Reservations(inventory, catalogue), "a", "b")
@@ -345,7 +345,7 @@ async def test_400_cancel_while_400_book(
     line: WaitingList,
     database: Database,
 ) -> None:
-    """Replayed from the ledger: never oversold, each seat freed once, all served in order."""
+    """Parallel cancellations and bookings would oversell, overtake or free a seat twice."""
     await inventory.apply(show(capacity=400))
     await book(reservations, *(f"holder-{n}" for n in range(400)))
     office = Reservations(Inventory(pool), catalogue)
