@@ -30,6 +30,7 @@ class Kind(StrEnum):
     HELD = "HELD"
     CONFIRMED = "CONFIRMED"
     EXTENDED = "EXTENDED"
+    TICKETED = "TICKETED"
     BLOCKED = "BLOCKED"
     UNBLOCKED = "UNBLOCKED"
 
@@ -81,12 +82,28 @@ class Entry:
     position: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The ticket of a booking. It awaits payment until it is valid.
+
+    Whether it still admits anybody follows from the booking: a ticket has no state of its own.
+    """
+
+    event_id: int
+    id: UUID
+    booking_id: int
+    user_id: str
+    created_at: datetime
+    valid_at: datetime | None = None
+
+
 class Change(NamedTuple):
     """One change of an inventory: the booking or entry afterwards, and how counters change.
 
     `state` is the new state of the entry at `place`; `joined` is the entry if it is new. `user_id`
     is the user of the booking or entry. `seat_ids` are the seats that were blocked or unblocked;
-    assigned seats of a booking are in `booking`.
+    assigned seats of a booking are in `booking`. `ticket` is that of the booking, if it was issued
+    or became valid.
     """
 
     kind: Kind
@@ -101,6 +118,7 @@ class Change(NamedTuple):
     waiting: int = 0
     blocked: int = 0
     seat_ids: Sequence[int] = ()
+    ticket: Ticket | None = None
 
 
 class Recorded(NamedTuple):

@@ -17,6 +17,7 @@ from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
     Hold,
+    IssueTicket,
     PlanNeeded,
     Release,
     Released,
@@ -155,7 +156,7 @@ class SetSkipFit:
     seconds: int | None
 
 
-SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | Extend | BlockSeats
+SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | IssueTicket | Extend | BlockSeats
 Command: TypeAlias = (
     Reserve | Book | Cancel | Withdraw | Apply | Sweep | Freeze | SetSkipFit | SeatCommand
 )

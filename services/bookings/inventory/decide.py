@@ -14,6 +14,7 @@ from services.bookings.inventory import (
     releasing,
     reserving,
     states,
+    ticketing,
     waiting,
 )
 from services.bookings.inventory.commands import (
@@ -37,6 +38,7 @@ from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
     Hold,
+    IssueTicket,
     PlanNeeded,
     Release,
     ReleaseUser,
@@ -111,7 +113,8 @@ _RULES: Mapping[type[Command], Rule] = {
     Hold: holding.hold,
     Release: releasing.release,
     ReleaseUser: releasing.release_user,
-    Confirm: releasing.confirm,
+    Confirm: ticketing.confirm,
+    IssueTicket: ticketing.issue,
     Extend: releasing.extend,
     BlockSeats: blocking.block_seats,
 }

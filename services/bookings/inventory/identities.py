@@ -1,4 +1,4 @@
-"""Ids and references for new bookings, drawn before the decision."""
+"""Ids and references for new bookings and tickets, drawn before the decision."""
 
 import os
 from collections.abc import Iterable
@@ -10,10 +10,14 @@ _VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 
 class Identities:
-    """A supply of ids, each with a random reference, so that decisions need no randomness."""
+    """A supply of ids, each with a random reference, so that decisions need no randomness.
 
-    def __init__(self, numbers: Iterable[int] = ()) -> None:
+    `tickets` is for how many tickets it has ids.
+    """
+
+    def __init__(self, numbers: Iterable[int] = (), tickets: int = 0) -> None:
         self._left: list[tuple[int, UUID]] = []
+        self._tickets = _random_uuids(tickets)
         self.add(numbers)
 
     def add(self, numbers: Iterable[int]) -> None:
@@ -25,6 +29,10 @@ class Identities:
     def take(self) -> tuple[int, UUID]:
         """Returns the next id and its reference; raises IndexError when none is left."""
         return self._left.pop()
+
+    def take_ticket(self) -> UUID:
+        """Returns the random id of the next ticket; raises IndexError when none is left."""
+        return self._tickets.pop()
 
 
 def _random_uuids(count: int) -> list[UUID]:

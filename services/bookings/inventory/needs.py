@@ -20,6 +20,7 @@ from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
     Hold,
+    IssueTicket,
     Release,
     ReleaseUser,
 )
@@ -31,8 +32,9 @@ FITTING_AT_ONCE = 1_000
 ENDED_AT_ONCE = 256
 """How many ended holds a transaction expires at most, besides those of the seats asked for."""
 _SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats)
-_BY_NUMBER = (Cancel, Release, Confirm, Extend)
-_SEATED = (Hold, Release, ReleaseUser, Confirm, Extend, BlockSeats)
+_TICKETING = (Confirm, IssueTicket)
+_BY_NUMBER = (Cancel, Release, Extend, *_TICKETING)
+_SEATED = (Hold, Release, ReleaseUser, Extend, BlockSeats, *_TICKETING)
 
 
 def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
@@ -47,11 +49,12 @@ def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
         yield "pasts", asked
     if asked := _users(commands, Book, Withdraw):
         yield "entries", asked
-    if named := [command for command in commands if isinstance(command, _BY_NUMBER)]:
-        yield (
-            "named_bookings",
-            [{"event_id": one.event_id, "booking_id": one.booking_id} for one in named],
-        )
+    for name, kinds in (("named_bookings", _BY_NUMBER), ("named_tickets", _TICKETING)):
+        if named := [command for command in commands if isinstance(command, kinds)]:
+            yield (
+                name,
+                [{"event_id": one.event_id, "booking_id": one.booking_id} for one in named],
+            )
     yield from _reads_of_seats(commands)
     if applied := [command for command in commands if isinstance(command, Apply)]:
         yield "booked_events", [{"event_id": command.event_id} for command in applied]
@@ -75,6 +78,11 @@ def _reads_of_seats(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row
 def ids(commands: Sequence[Command]) -> int:
     """Counts the new bookings that the commands can make, without those of the waiting list."""
     return sum(isinstance(command, Reserve | Book | Hold) for command in commands)
+
+
+def ticket_ids(commands: Sequence[Command]) -> int:
+    """Counts the tickets that the commands may issue."""
+    return sum(isinstance(command, _TICKETING) for command in commands)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Releasing, confirming and extending holds."""
+"""Releasing and extending holds."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,6 @@ from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.seat_commands import (
-    Confirm,
     Extend,
     Release,
     Released,
@@ -22,7 +21,7 @@ from services.bookings.inventory.seat_commands import (
     Seated,
 )
 from services.bookings.inventory.stock import Stock
-from services.bookings.inventory.waiting import accept, promote
+from services.bookings.inventory.waiting import promote
 from services.kit.rpc.errors import Refusal
 
 
@@ -47,24 +46,9 @@ def release_user(stock: Stock, command: ReleaseUser, context: Context) -> Outcom
     return _release(stock, sorted(holds, key=lambda booking: booking.id), context)
 
 
-def confirm(stock: Stock, command: Confirm, _: Context) -> Outcome:
-    """Turns a hold into a lasting booking; leaves a confirmed booking as it is."""
-    booking = _lasting(stock, command.booking_id)
-    if isinstance(booking, Refusal):
-        return booking
-    if booking.place is not None:
-        return Seated(accept(stock, booking).booking, stock.rev)
-    if booking.status == "CONFIRMED":
-        return Seated(booking, stock.rev, changed=False)
-    count = booking.seat_count
-    confirmed = replace(booking, status="CONFIRMED", expires_at=None)
-    stock.record(Change(Kind.CONFIRMED, booking.user_id, confirmed, sold=count, held=-count))
-    return Seated(confirmed, stock.rev)
-
-
 def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
     """Extends a hold once; leaves an extended or confirmed one as it is."""
-    booking = _lasting(stock, command.booking_id)
+    booking = lasting(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
     if booking.expires_at is None or booking.extended_at is not None:
@@ -75,17 +59,19 @@ def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
     return Seated(extended, stock.rev)
 
 
+def lasting(stock: Stock, booking_id: int) -> Booking | Refusal:
+    """Returns a booking that has not ended, with assigned seats or without."""
+    booking = stock.bookings.get(booking_id)
+    if booking is None:
+        return ReservationNotFound()
+    if stock.is_closed or not booking.is_live:
+        return HoldEnded(inventory_revision=stock.rev)
+    return booking
+
+
 def _reservation(stock: Stock, booking_id: int) -> Booking | Refusal:
     booking = stock.bookings.get(booking_id)
     return booking if booking is not None and booking.seat_ids else ReservationNotFound()
-
-
-def _lasting(stock: Stock, booking_id: int) -> Booking | Refusal:
-    """Returns a reservation that has not ended, or the refusal."""
-    booking = _reservation(stock, booking_id)
-    if isinstance(booking, Booking) and (stock.is_closed or not booking.is_live):
-        return HoldEnded(inventory_revision=stock.rev)
-    return booking
 
 
 def _release(stock: Stock, holds: list[Booking], context: Context) -> Released:

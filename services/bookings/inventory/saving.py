@@ -5,6 +5,7 @@ notices.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 import orjson
@@ -17,10 +18,11 @@ from services.kit.database import queries
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
-OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE, FORGET_SEATS, MAP_SEATS, SAVE_SEATS = (
+OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE, SAVE_TICKETS, FORGET_SEATS, MAP_SEATS, SAVE_SEATS = (
     prepared(name, SQL[name])
     for name in (
-        "open", "put_in_force", "save", "save_line", "forget_seats", "map_seats", "save_seats",
+        "open", "put_in_force", "save", "save_line", "save_tickets", "forget_seats", "map_seats",
+        "save_seats",
     )
 )  # fmt: skip
 
@@ -41,6 +43,8 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
         trip.call(SAVE, saved.rows())
     if saved.has_line:
         trip.call(SAVE_LINE, saved.line_rows())
+    if saved.tickets:
+        trip.call(SAVE_TICKETS, {"tickets": _json(saved.tickets)})
     _save_seats(trip, changed)
 
 
@@ -90,6 +94,12 @@ class _Saved:
         self._moved: dict[tuple[int, int], dict[str, object]] = {}
         self._blocked: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
+        self._tickets: dict[tuple[int, int], dict[str, object]] = {}
+
+    @property
+    def tickets(self) -> list[dict[str, object]]:
+        """The parameters of `save_tickets`: tickets that were issued or became valid."""
+        return list(self._tickets.values())
 
     @property
     def has_line(self) -> bool:
@@ -149,6 +159,9 @@ class _Saved:
             if change.kind in _MADE:
                 self._new_bookings.add(key)
             self._bookings[key] = booking
+            if ticket := change.ticket:
+                seats = {"seat_count": booking.seat_count, "seat_ids": booking.seat_ids}
+                self._tickets[key] = asdict(ticket) | seats
         if change.place is not None:
             row["place"] = change.place
             self._add_entry(event_id, change)

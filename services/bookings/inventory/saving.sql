@@ -205,6 +205,29 @@ LEFT JOIN counted USING (event_id, block)
 WHERE seat_blocks.event_id = changed.event_id
     AND seat_blocks.block = changed.block
 
+-- name: save_tickets
+-- Stores tickets that were issued or became valid; new ones get a code for each seat. No id of a code
+-- follows from another id: whoever has some of them cannot guess the others.
+WITH issued AS (
+    INSERT INTO tickets AS ticket (event_id, id, booking_id, user_id, created_at, valid_at)
+    SELECT event_id, id, booking_id, user_id, created_at, valid_at
+    FROM json_to_recordset(%(tickets)s::json) AS ticket (
+        event_id bigint, id uuid, booking_id bigint, user_id text, created_at timestamptz,
+        valid_at timestamptz
+    )
+    ON CONFLICT ON CONSTRAINT tickets_one_per_booking DO UPDATE
+    SET valid_at = excluded.valid_at
+    RETURNING event_id, id
+)
+INSERT INTO ticket_codes (event_id, code_id, ticket_id, place, seat_id)
+SELECT event_id, gen_random_uuid(), id, place, seat_ids[place]
+FROM issued
+JOIN json_to_recordset(%(tickets)s::json) AS ticket (
+    event_id bigint, id uuid, seat_count integer, seat_ids integer[]
+) USING (event_id, id)
+CROSS JOIN generate_series(1, seat_count) AS place
+ON CONFLICT ON CONSTRAINT ticket_codes_one_per_place DO NOTHING
+
 -- name: save_line
 -- Stores what became of those who wait: new entries, those that have moved on, those that block the
 -- line, and the notices of whom to tell.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.bookings.access import Viewer
-from services.bookings.inventory.changes import Booking
+from services.bookings.inventory.changes import Booking, Ticket
 from services.bookings.seating.choosing import Wish
 
 
@@ -51,7 +51,15 @@ class ReleaseUser:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Turn a hold that has not ended into a lasting booking, for which a ticket is issued."""
+    """Turn a hold that has not ended into a lasting booking with a valid ticket."""
+
+    event_id: int
+    booking_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueTicket:
+    """Issue the ticket of a booking. A free booking is confirmed; others await their payment."""
 
     event_id: int
     booking_id: int
@@ -79,13 +87,15 @@ class Seated:
     """A booking of assigned seats after a command, and the revision.
 
     `unavailable` are the seats asked for that were taken. `changed` is False if a hold was
-    confirmed or extended before.
+    confirmed or extended before, or its ticket issued. `ticket` is the ticket of a booking that was
+    confirmed or asked for one.
     """
 
     booking: Booking
     rev: int
     unavailable: Sequence[int] = ()
     changed: bool = True
+    ticket: Ticket | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
-from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Recorded
+from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Recorded, Ticket
 from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.seating.alternatives import Alternatives
 from services.bookings.seating.plan import Plan
@@ -80,6 +80,8 @@ class Stock:
     bookings: dict[int, Booking] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     pasts: dict[str, Past] = field(default_factory=dict)
+    tickets: dict[int, Ticket] = field(default_factory=dict)
+    """Tickets by their bookings."""
     was_booked: bool = False
     line: list[Entry] = field(default_factory=list)
     """Entries that want no more seats than the event has, by place: all, or the first ones."""
@@ -215,6 +217,8 @@ class Stock:
                 self._seat(change.booking)
             self.know(change.booking)
             self.was_booked = True
+        if change.ticket is not None:
+            self.tickets[change.ticket.booking_id] = change.ticket
         if change.kind is Kind.BLOCKED:
             self.seats.block(change.seat_ids)
         elif change.kind is Kind.UNBLOCKED:

@@ -12,7 +12,7 @@ from datetime import datetime
 import orjson
 
 from services.bookings.inventory import needs
-from services.bookings.inventory.changes import Booking, Entry
+from services.bookings.inventory.changes import Booking, Entry, Ticket
 from services.bookings.inventory.commands import Command, FeedPosition
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
@@ -68,7 +68,7 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
     await trip.send()
     [(now, numbers)] = times.rows
     stocks = {stock.event_id: stock for stock in (Stock(*row) for row in events.rows)}
-    loaded = Loaded(now, stocks, Identities(numbers))
+    loaded = Loaded(now, stocks, Identities(numbers, needs.ticket_ids(commands)))
     for name, result in reads:
         _ABSORB[name](loaded, result.rows)
     missing = [event_id for event_id in event_ids if event_id not in stocks]
@@ -119,6 +119,13 @@ def _know(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.know(booking)
 
 
+def _know_tickets(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for row in rows:
+        ticket = Ticket(*row)
+        if stock := loaded.stocks.get(ticket.event_id):
+            stock.tickets[ticket.booking_id] = ticket
+
+
 def _map(loaded: Loaded, rows: Iterable[Row]) -> None:
     """Adds the loaded maps of seats to the stocks."""
     blocks: dict[int, list[tuple[int, bytes, bytes, bytes]]] = {}
@@ -159,6 +166,7 @@ _ABSORB: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "offered_bookings": _know,
     "users_bookings": _know,
     "named_bookings": _know,
+    "named_tickets": _know_tickets,
     "entries": _enter,
     "pasts": _look_back,
     "booked_events": _mark_booked,

@@ -131,6 +131,18 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS found
 
+-- name: named_tickets
+-- Reads the tickets of bookings.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
+CROSS JOIN LATERAL (
+    SELECT event_id, id, booking_id, user_id, created_at, valid_at
+    FROM tickets
+    WHERE tickets.event_id = asked.event_id
+        AND tickets.booking_id = asked.booking_id
+    OFFSET 0
+) AS found
+
 -- name: ended_holds
 -- Reads the holds that ended by a time: for each event the earliest ones.
 SELECT found.*

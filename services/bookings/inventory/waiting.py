@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.bookings.errors import AlreadyBooked, AlreadyWaiting
-from services.bookings.inventory.changes import Booking, Change, Entry, Kind
+from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Ticket
 from services.bookings.inventory.commands import (
     LATER,
     Book,
@@ -49,8 +49,8 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome | Later:
     return _join(stock, user_id, seat_count, context.now)
 
 
-def accept(stock: Stock, offer: Booking) -> Booked:
-    """Turns an offer into a confirmed booking."""
+def accept(stock: Stock, offer: Booking, ticket: Ticket | None = None) -> Booked:
+    """Turns an offer into a confirmed booking; `ticket` is issued with it."""
     booking = replace(offer, status="CONFIRMED", expires_at=None, place=None)
     stock.record(
         Change(
@@ -61,6 +61,7 @@ def accept(stock: Stock, offer: Booking) -> Booked:
             "SERVED",
             sold=offer.seat_count,
             held=-offer.seat_count,
+            ticket=ticket,
         )
     )
     return Booked(booking, stock, stock.rev)

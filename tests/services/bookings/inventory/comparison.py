@@ -24,6 +24,7 @@ from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
+    IssueTicket,
     Release,
     Released,
     Seated,
@@ -37,7 +38,7 @@ from tests.services.bookings.inventory.reference import UNKNOWN, Reference
 from tests.services.bookings.inventory.reference_event import Answer, Event, Told
 from tests.services.bookings.seating.plans import LoadedPlans
 
-BY_NUMBER = Cancel | Release | Confirm | Extend
+BY_NUMBER = Cancel | Release | Confirm | IssueTicket | Extend
 Made = Mapping[int, int]
 """For an event, the revisions that made its bookings, by booking number."""
 FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})

@@ -24,6 +24,7 @@ from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
     Hold,
+    IssueTicket,
     Release,
     ReleaseUser,
 )
@@ -46,6 +47,9 @@ EVENTS = 3
 LIFE = 400
 PLANS = 40
 NO_PLANS: Mapping[int, Plan] = {}
+BY_NUMBER: Sequence[Callable[[int, int], Command]] = (
+    Cancel, Release, Release, Confirm, IssueTicket, Extend,
+)  # fmt: skip
 LONG_STEPS = (0, 0, 0, 1, 5, 20, 70, 150, 400, 900)
 
 
@@ -130,8 +134,7 @@ class Lives:
             return ReleaseUser(event_id, user, viewer)
         if chance < 0.7:
             return BlockSeats(event_id, self._some_seats(life, 3), viewer)
-        asked: Sequence[Callable[[int, int], Command]] = (Cancel, Release, Release, Confirm, Extend)
-        return self.pick(asked)(event_id, self._booking(event_id))
+        return self.pick(BY_NUMBER)(event_id, self._booking(event_id))
 
     def _hold(self, life: Life, user: str, viewer: Viewer | None) -> Hold:
         require_all = self.random.random() < 0.7

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.bookings.access import is_account
 from services.bookings.inventory import needs
-from services.bookings.inventory.changes import Booking, Entry, Recorded
+from services.bookings.inventory.changes import Booking, Entry, Recorded, Ticket
 from services.bookings.inventory.commands import Command
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
@@ -39,6 +39,7 @@ class Tables:
     made: dict[int, int] = field(default_factory=dict)
     """The revisions that made the bookings, by booking number."""
     ledger_length: int = 0
+    tickets: dict[int, Ticket] = field(default_factory=dict)
     claims: dict[int, int] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)
 
@@ -66,6 +67,8 @@ class Tables:
         booking, user = change.booking, change.user_id or ""
         if booking is not None:
             self._save_booking(booking, rev)
+        if change.ticket is not None:
+            self._save_ticket(change.ticket)
         if change.joined is not None:
             self.line[change.joined.place] = change.joined
             self.waiting[user] = change.joined.place
@@ -90,6 +93,11 @@ class Tables:
                 self.claims[seat_id] = after
         for block in stock.seats.blocks(claims):
             self.blocks[block.number] = block
+
+    def _save_ticket(self, ticket: Ticket) -> None:
+        known = self.tickets.get(ticket.booking_id)
+        assert known is None or known.id == ticket.id, "two tickets of one booking"
+        self.tickets[ticket.booking_id] = ticket
 
     def _save_booking(self, booking: Booking, rev: int) -> None:
         if booking.id not in self.bookings:
@@ -194,7 +202,7 @@ class Memory:
         stocks = {
             number: Stock(*events[number].inventory) for number in event_ids if number in events
         }
-        identities = Identities(self._draw(needs.ids(commands)))
+        identities = Identities(self._draw(needs.ids(commands)), needs.ticket_ids(commands))
         for name, asked in needs.reads(commands):
             for row in asked if name not in self._omitted else ():
                 event_id, *key = row.values()
@@ -273,6 +281,11 @@ def _named_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
         stock.know(booking)
 
 
+def _named_tickets(stock: Stock, tables: Tables, booking_id: int) -> None:
+    if ticket := tables.tickets.get(booking_id):
+        stock.tickets[booking_id] = ticket
+
+
 def _booked_events(stock: Stock, tables: Tables) -> None:
     stock.was_booked = bool(tables.bookings)
 
@@ -303,6 +316,7 @@ _READS: Mapping[str, Callable[..., None]] = {
     "pasts": _pasts,
     "entries": _entries,
     "named_bookings": _named_bookings,
+    "named_tickets": _named_tickets,
     "booked_events": _booked_events,
     "seat_blocks": _seat_blocks,
     "users_holds": _users_holds,

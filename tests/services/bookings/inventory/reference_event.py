@@ -36,6 +36,7 @@ class Seats:
     ids: tuple[int, ...] = ()
     made_at: datetime | None = None
     extended: bool = False
+    ticket: str = ""
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
     Hold,
+    IssueTicket,
     Release,
     ReleaseUser,
 )
@@ -30,7 +31,8 @@ def decide(event: Event, command: Command, now: datetime, made: int | None) -> A
         if event.plan_id is None or event.hides_from(command.viewer):
             return NO_SCREENING
         return RULES[type(command)](event, command, now)
-    if made is None or made not in event.seated:
+    is_ticket = isinstance(command, Confirm | IssueTicket | Extend)
+    if made is None or not (is_ticket or made in event.seated):
         return NO_RESERVATION
     return RULES[type(command)](event, made, now)
 
@@ -154,11 +156,27 @@ def _confirm(event: Event, made: int, _: datetime) -> Answer:
     seats = event.live.get(made)
     if seats is None:
         return ("HOLD_EXPIRED", event.rev, None, None)
+    had_ticket, seats.ticket = seats.ticket, "VALID"
     if seats.ends_at is None:
-        return _kept(event, seats)
+        return _kept(event, seats) if had_ticket == "VALID" else _ticketed(event, seats)
     kind = "CONFIRMED" if seats.place is None else "ACCEPTED"
     place, seats.place, seats.ends_at = seats.place, None, None
     event.tell(kind, seats.user, place=place, made=made, ids=seats.ids)
+    return _seated(event, seats)
+
+
+def _issue(event: Event, made: int, now: datetime) -> Answer:
+    seats = event.live.get(made)
+    if seats is None or not seats.price:
+        return _confirm(event, made, now)
+    if seats.ticket:
+        return _kept(event, seats)
+    seats.ticket = "AWAITING_PAYMENT"
+    return _ticketed(event, seats)
+
+
+def _ticketed(event: Event, seats: Seats) -> Answer:
+    event.tell("TICKETED", seats.user, made=seats.made, ends_at=seats.ends_at, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -203,6 +221,7 @@ RULES: Mapping[type[Command], Callable[[Event, Any, datetime], Answer]] = {
     Release: _release,
     ReleaseUser: _release_user,
     Confirm: _confirm,
+    IssueTicket: _issue,
     Extend: _extend,
     BlockSeats: _block,
 }

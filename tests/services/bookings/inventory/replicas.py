@@ -26,6 +26,7 @@ from services.bookings.inventory.seat_commands import (
     Confirm,
     Extend,
     Hold,
+    IssueTicket,
     Release,
     ReleaseUser,
 )
@@ -44,7 +45,18 @@ ROUND = 80
 GROUPS = (1, 1, 1, 2, 8)
 # The first of several outcomes with the same revision is the one that made it.
 CHANGES = frozenset({"BOOKED", "WAITING", "CANCELLED", "LEFT", "SEATED", "RELEASED"})
-SIDE_BY_SIDE = Reserve | Book | Withdraw | Cancel | Hold | Release | ReleaseUser | Confirm | Extend
+SIDE_BY_SIDE = (
+    Reserve
+    | Book
+    | Withdraw
+    | Cancel
+    | Hold
+    | Release
+    | ReleaseUser
+    | Confirm
+    | IssueTicket
+    | Extend
+)
 ANSWERS: Mapping[type[Command], transaction.Answer] = {
     Reserve: messages.create_response,
     Book: partial(waiting_list_messages.book_response, "concert"),

@@ -48,7 +48,7 @@ class Memory:
         """Decides a batch."""
         for stock in self.stocks.values():
             _look_up(stock, self.now)
-        fresh = Identities(itertools.islice(self._numbers, IDS_AT_ONCE))
+        fresh = Identities(itertools.islice(self._numbers, IDS_AT_ONCE), len(commands))
         context = Context(self.now, fresh, self._offer_seconds, self._plans)
         outcomes = decide(self.stocks, commands, context)
         for stock in self.stocks.values():

@@ -36,7 +36,7 @@ def test_seats_are_given_as_if_one_by_one() -> None:
             Comparison(seed, seated=True).run(AT_ONCE)
 
 
-@pytest.mark.parametrize("omitted", ["seat_holders", "users_holds"])
+@pytest.mark.parametrize("omitted", ["seat_holders", "users_holds", "named_tickets"])
 def test_a_need_that_is_not_loaded_is_noticed(omitted: str) -> None:
     """Negative control: the test above would pass although needs.py forgets a row."""
     with pytest.raises((AssertionError, Contradiction)):
