@@ -1,7 +1,13 @@
 """The gRPC services whose endpoints the gateway serves. A new one is added to SERVICES."""
 
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
-from boxoffice.bookings.v1 import bookings_pb2, feed_pb2, seats_pb2, waiting_list_pb2
+from boxoffice.bookings.v1 import (
+    bookings_pb2,
+    feed_pb2,
+    seats_pb2,
+    tickets_pb2,
+    waiting_list_pb2,
+)
 from boxoffice.events.v1 import events_pb2, movies_pb2, screenings_pb2, theaters_pb2
 
 EVENTS = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
@@ -11,6 +17,7 @@ SCREENINGS = screenings_pb2.DESCRIPTOR.services_by_name["ScreeningsService"]
 BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
 SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
+TICKETS = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
 FEED = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
@@ -23,6 +30,7 @@ SERVICES = (
     BOOKINGS,
     WAITING_LIST,
     SEATS,
+    TICKETS,
     FEED,
     ACCOUNTS,
     API_KEYS,

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 
 from boxoffice.bookings.v1 import (
@@ -9,6 +10,7 @@ from boxoffice.bookings.v1 import (
     feed_pb2_grpc,
     inventory_pb2_grpc,
     seats_pb2_grpc,
+    tickets_pb2_grpc,
     waiting_list_pb2_grpc,
 )
 from services.bookings.catalogue.events_client import EventsClient
@@ -28,6 +30,8 @@ from services.bookings.reservations.reservations import Reservations
 from services.bookings.reservations.servicer import BookingsServicer
 from services.bookings.seats.servicer import SeatsServicer
 from services.bookings.settings import Settings
+from services.bookings.tickets.details import DoorTimes
+from services.bookings.tickets.servicer import TicketsServicer
 from services.bookings.waiting_list.accounts_client import AccountsClient
 from services.bookings.waiting_list.notices import Notices
 from services.bookings.waiting_list.servicer import WaitingListServicer
@@ -62,6 +66,10 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         tail, changes = Tail(pool), Changes(pool)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
+        tickets = TicketsServicer(
+            pool, inventory, plans, _door_times(settings), open_access=open_access
+        )
+        tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, service.grpc)
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)
         feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), service.grpc)
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, service.grpc)
@@ -89,6 +97,13 @@ def _limits(settings: Settings) -> HoldLimits:
         settings.held_seats,
         settings.ended_holds,
         settings.ended_holds_seconds,
+    )
+
+
+def _door_times(settings: Settings) -> DoorTimes:
+    return DoorTimes(
+        timedelta(seconds=settings.door_opens_seconds),
+        timedelta(seconds=settings.door_closes_seconds),
     )
 
 

@@ -13,6 +13,8 @@
     ├── ReservationNotFound  NOT_FOUND            RESERVATION_NOT_FOUND
     ├── SeatsUnavailable     FAILED_PRECONDITION  SEATS_UNAVAILABLE, with a Shortage
     ├── HoldEnded            FAILED_PRECONDITION  HOLD_EXPIRED
+    ├── TicketNotFound       NOT_FOUND            TICKET_NOT_FOUND
+    ├── InvalidTicketCode    INVALID_ARGUMENT     INVALID_TICKET_CODE
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, received from events
@@ -165,6 +167,20 @@ class HoldEnded(Refusal):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "HOLD_EXPIRED"
+
+
+class TicketNotFound(Refusal):
+    """There is no such ticket."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "TICKET_NOT_FOUND"
+
+
+class InvalidTicketCode(Refusal):
+    """No key of ours has signed this code."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_TICKET_CODE"
 
 
 class InvalidTransition(Refusal):

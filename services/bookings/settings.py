@@ -36,6 +36,12 @@ class Settings(settings.ServiceSettings):
     held_seats: int = Field(default=10, ge=1)
     """How many seats of an event a user can hold at a time."""
 
+    door_opens_seconds: int = Field(default=21_600, ge=0)
+    """How long before its event starts a ticket admits."""
+
+    door_closes_seconds: int = Field(default=86_400, ge=0)
+    """For how long after the start of its event a ticket admits."""
+
     ended_holds: int = Field(default=3, ge=1)
     """After how many holds that ended without a ticket an account has to wait for the next one."""
 

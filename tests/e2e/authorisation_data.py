@@ -176,6 +176,16 @@ class AuthorisationData:
         body = self.screening_fields() | fields
         return int(self._post("admin", "/api/screenings", body)["id"])
 
+    def ticket(self) -> dict[str, Any]:
+        """Issues the ticket of the user's booking; returns its id."""
+        made = self._post("user", "/api/tickets", {"booking_id": self.new_booking()})
+        return {"ticket_id": made["ticket_id"]}
+
+    def ticket_of_guest(self) -> dict[str, Any]:
+        """Issues the ticket of a booking without a token; returns its id."""
+        made = self._post("open", "/api/tickets", self.new_reservation_of_guest())
+        return {"ticket_id": made["ticket_id"]}
+
     def initialized(self) -> dict[str, Any]:
         """Creates an event of the owner by a key; returns the same request once more."""
         key = new_user()

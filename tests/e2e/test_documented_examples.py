@@ -35,6 +35,8 @@ REFUSED = {
     "DeleteApiKey": "not_found",
     "GetSeatReservation": "reservation_not_found",
     "ReleaseSeats": "reservation_not_found",
+    "CreateTicket": "reservation_not_found",
+    "GetTicket": "ticket_not_found",
     "UpdateScreening": "room_occupied",
     "UpdateScreeningByPut": "room_occupied",
     "DeleteMovie": "invalid_transition",

@@ -226,7 +226,7 @@ JOIN json_to_recordset(%(tickets)s::json) AS ticket (
     event_id bigint, id uuid, seat_count integer, seat_ids integer[]
 ) USING (event_id, id)
 CROSS JOIN generate_series(1, seat_count) AS place
-ON CONFLICT ON CONSTRAINT ticket_codes_one_per_place DO NOTHING
+ON CONFLICT (event_id, ticket_id, place) WHERE revoked_at IS NULL DO NOTHING
 
 -- name: save_line
 -- Stores what became of those who wait: new entries, those that have moved on, those that block the

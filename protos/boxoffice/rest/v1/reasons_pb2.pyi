@@ -67,6 +67,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The room has no seats with these ids."""
     REASON_RESERVATION_NOT_FOUND: _Reason.ValueType  # 19
     """There is no such reservation of seats, or the caller may not see it."""
+    REASON_TICKET_NOT_FOUND: _Reason.ValueType  # 18
+    """There is no such ticket, or the caller may not see it."""
     REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 30
     """The route exists, but not with this method."""
     REASON_NOT_ACCEPTABLE: _Reason.ValueType  # 31
@@ -115,6 +117,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The idempotency key was used before with another content."""
     REASON_INVALID_CODE: _Reason.ValueType  # 54
     """The e-mailed code is wrong, used up or too old."""
+    REASON_INVALID_TICKET_CODE: _Reason.ValueType  # 58
+    """The code is none that was signed for a ticket."""
     REASON_RATE_LIMITED: _Reason.ValueType  # 53
     """There were too many requests."""
     REASON_INTERNAL: _Reason.ValueType  # 60
@@ -174,6 +178,8 @@ REASON_SEAT_NOT_FOUND: Reason.ValueType  # 29
 """The room has no seats with these ids."""
 REASON_RESERVATION_NOT_FOUND: Reason.ValueType  # 19
 """There is no such reservation of seats, or the caller may not see it."""
+REASON_TICKET_NOT_FOUND: Reason.ValueType  # 18
+"""There is no such ticket, or the caller may not see it."""
 REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 30
 """The route exists, but not with this method."""
 REASON_NOT_ACCEPTABLE: Reason.ValueType  # 31
@@ -222,6 +228,8 @@ REASON_IDEMPOTENCY_KEY_REUSED: Reason.ValueType  # 52
 """The idempotency key was used before with another content."""
 REASON_INVALID_CODE: Reason.ValueType  # 54
 """The e-mailed code is wrong, used up or too old."""
+REASON_INVALID_TICKET_CODE: Reason.ValueType  # 58
+"""The code is none that was signed for a ticket."""
 REASON_RATE_LIMITED: Reason.ValueType  # 53
 """There were too many requests."""
 REASON_INTERNAL: Reason.ValueType  # 60

@@ -21,6 +21,7 @@ from boxoffice.bookings.v1 import (
     inventory_pb2,
     inventory_pb2_grpc,
     seats_pb2_grpc,
+    tickets_pb2_grpc,
     waiting_list_pb2,
     waiting_list_pb2_grpc,
 )
@@ -102,6 +103,7 @@ class Running:
     inventory: Any
     waiting_list: Any
     seats: Any
+    tickets: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -151,6 +153,7 @@ def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
         inventory_pb2_grpc.InventoryServiceStub(channel),
         waiting_list_pb2_grpc.WaitingListServiceStub(channel),
         seats_pb2_grpc.SeatsServiceStub(channel),
+        tickets_pb2_grpc.TicketsServiceStub(channel),
         catalogue,
     )
 

@@ -1,0 +1,74 @@
+"""Protobuf messages of tickets and of the keys that verify their codes."""
+
+import base64
+
+from boxoffice.bookings.v1 import bookings_pb2, tickets_pb2
+from services.bookings.asks import expect
+from services.bookings.inventory.commands import Outcome
+from services.bookings.inventory.seat_commands import Seated
+from services.bookings.seating.plan import Plan
+from services.bookings.tickets.codes import Code, sign
+from services.bookings.tickets.details import Period, TicketDetails
+from services.bookings.tickets.keys import TicketKey
+from services.kit.rpc.money import money
+from services.kit.rpc.timestamps import timestamp
+
+
+def issue_response(outcome: Outcome) -> tickets_pb2.CreateTicketResponse:
+    """Writes which ticket was issued or found. The rest is read: codes are never stored."""
+    seated = expect(outcome, Seated)
+    if seated.ticket is None:
+        raise TypeError(f"{seated} has no ticket")
+    ticket = tickets_pb2.Ticket(ticket_id=str(seated.ticket.id))
+    if seated.changed:
+        ticket.status = _status("VALID" if seated.ticket.valid_at else "AWAITING_PAYMENT")
+    return tickets_pb2.CreateTicketResponse(
+        ticket=ticket, existed=not seated.changed, inventory_revision=seated.rev
+    )
+
+
+def ticket(
+    found: TicketDetails, plan: Plan | None, key: TicketKey, period: Period
+) -> tickets_pb2.Ticket:
+    """Writes a ticket; signs its codes with the key. `plan` has its seats, if they are assigned."""
+    written = tickets_pb2.Ticket(
+        ticket_id=str(found.ticket_id),
+        booking_id=found.booking_id,
+        reference=str(found.reference),
+        user_id=found.user_id,
+        event=bookings_pb2.BookedEvent(
+            id=found.event_id, name=found.event_name, starts_at=timestamp(found.event_starts_at)
+        ),
+        status=_status(found.status),
+        price=money(found.price_amount_minor, found.price_currency),
+        created_at=timestamp(found.created_at),
+    )
+    for code_id, seat_id, used_at in zip(
+        found.code_ids, found.seat_ids, found.used_at, strict=True
+    ):
+        seat = _seat(plan, seat_id)
+        if found.status == "VALID":
+            seat.code = sign(Code(found.event_id, code_id, seat_id, period), key)
+        if used_at:
+            seat.used_at.FromDatetime(used_at)
+        written.seats.append(seat)
+    return written
+
+
+def key(found: TicketKey) -> tickets_pb2.TicketKey:
+    """Writes the public half of a key as JWK."""
+    x = base64.urlsafe_b64encode(found.public_key).rstrip(b"=").decode()
+    return tickets_pb2.TicketKey(kty="OKP", crv="Ed25519", x=x, kid=str(found.id), use="sig")
+
+
+def _seat(plan: Plan | None, seat_id: int | None) -> tickets_pb2.TicketSeat:
+    if plan is None or seat_id is None:
+        return tickets_pb2.TicketSeat()
+    seat = plan.seat(seat_id)
+    return tickets_pb2.TicketSeat(
+        seat_id=seat.id, section=seat.section, row=seat.row, number=seat.number, label=seat.label
+    )
+
+
+def _status(name: str) -> tickets_pb2.TicketStatus.ValueType:
+    return tickets_pb2.TicketStatus.Value(f"TICKET_STATUS_{name}")

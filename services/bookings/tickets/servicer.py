@@ -1,0 +1,114 @@
+"""The RPCs of tickets."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import grpc
+
+from boxoffice.bookings.v1 import tickets_pb2, tickets_pb2_grpc
+from services.bookings import asks
+from services.bookings.access import Viewers, normalised
+from services.bookings.asks import Decider
+from services.bookings.catalogue.plans import Plans
+from services.bookings.tickets import messages
+from services.bookings.tickets.details import DoorTimes, TicketDetails
+from services.bookings.tickets.keys import TicketKeys
+from services.bookings.tickets.tickets import BookingName, Tickets
+from services.kit.database.postgres import Pool
+from services.kit.rpc import paging
+from services.kit.server.batch import Item, Outcome, answer_alone
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
+    """Serves boxoffice.bookings.v1.TicketsService."""
+
+    def __init__(
+        self, pool: Pool, decider: Decider, plans: Plans, door: DoorTimes, *, open_access: bool
+    ) -> None:
+        self._decider = decider
+        self._plans = plans
+        self._door = door
+        self._keys = TicketKeys(pool)
+        self._tickets = Tickets(pool)
+        self._viewers = Viewers(open_access)
+
+    async def CreateTicket(
+        self, request: tickets_pb2.CreateTicketRequest, _: Context
+    ) -> tickets_pb2.CreateTicketResponse:
+        """See tickets.proto."""
+        response = await answer_alone(self._issue, request, tickets_pb2.CreateTicketResponse)
+        ticket = await self._get(response.ticket.ticket_id)
+        # A repeated response shows the status that it showed first.
+        ticket.MergeFrom(response.ticket)
+        response.ticket.CopyFrom(ticket)
+        return response
+
+    async def GetTicket(
+        self, request: tickets_pb2.GetTicketRequest, _: Context
+    ) -> tickets_pb2.GetTicketResponse:
+        """See tickets.proto."""
+        return tickets_pb2.GetTicketResponse(ticket=await self._get(request.ticket_id))
+
+    async def ListUserTickets(
+        self, request: tickets_pb2.ListUserTicketsRequest, _: Context
+    ) -> tickets_pb2.ListUserTicketsResponse:
+        """See tickets.proto."""
+        user_id = normalised(request.user_id)
+        page = paging.parse(
+            request.page_size, request.page_token, scope=f"tickets of user {user_id}"
+        )
+        listed = await self._tickets.list_of_user(user_id, page, self._viewers.current())
+        found, token = paging.cut(listed, page)
+        return tickets_pb2.ListUserTicketsResponse(
+            tickets=await self._written(found), next_page_token=token
+        )
+
+    async def GetTicketKeys(
+        self, request: tickets_pb2.GetTicketKeysRequest, _: Context
+    ) -> tickets_pb2.GetTicketKeysResponse:
+        """See tickets.proto."""
+        return tickets_pb2.GetTicketKeysResponse(keys=map(messages.key, await self._keys.list()))
+
+    async def _issue(
+        self, items: Sequence[Item[tickets_pb2.CreateTicketRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        asked = [
+            await self._tickets.ask_for(
+                _booking(item.request), self._viewers.of(item.caller), item.request.request_id
+            )
+            for item in items
+        ]
+        response = tickets_pb2.CreateTicketResponse
+        return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+
+    async def _get(self, ticket_id: str) -> tickets_pb2.Ticket:
+        found = await self._tickets.get(UUID(ticket_id), self._viewers.current())
+        [written] = await self._written([found])
+        return written
+
+    async def _written(self, found: Sequence[TicketDetails]) -> list[tickets_pb2.Ticket]:
+        """Writes tickets and signs their codes, in a thread: 200 tickets may have 2,000 codes."""
+        key = await self._keys.current()
+        plan_ids = {each.plan_id for each in found if each.plan_id is not None}
+        plans = {plan_id: await self._plans.load(plan_id) for plan_id in plan_ids}
+        return await asyncio.to_thread(
+            lambda: [
+                messages.ticket(
+                    each,
+                    plans.get(each.plan_id) if each.plan_id else None,
+                    key,
+                    self._door.of(each.event_starts_at),
+                )
+                for each in found
+            ]
+        )
+
+
+def _booking(request: tickets_pb2.CreateTicketRequest) -> BookingName:
+    if request.HasField("reservation_id"):
+        return BookingName(reference=UUID(request.reservation_id))
+    return BookingName(booking_id=request.booking_id)

@@ -1,0 +1,97 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.bookings.inventory.changes import Ticket
+from services.bookings.inventory.commands import Booked, Cancel, Outcome, Sweep
+from services.bookings.inventory.seat_commands import Confirm, IssueTicket, Release, Seated
+from tests.services.bookings.inventory.rules import NOW, Memory, party
+from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
+
+HALL = room(rows=2, seats=5)
+PRICE: dict[str, Any] = {"price_amount_minor": 900, "price_currency": "EUR"}
+
+
+@pytest.fixture
+def priced() -> Memory:
+    """Returns a screening whose seats cost something."""
+    return Memory(screening(HALL, **PRICE), plans=plans_of(HALL))
+
+
+@pytest.fixture
+def free() -> Memory:
+    """Returns a screening whose seats cost nothing."""
+    return Memory(screening(HALL), plans=plans_of(HALL))
+
+
+def booking_of(outcome: Outcome) -> int:
+    """Returns the number of a booking that was made."""
+    assert isinstance(outcome, Seated | Booked), outcome
+    return outcome.booking.id
+
+
+def ticketed(outcome: Outcome) -> tuple[Ticket, str, bool]:
+    """Returns a ticket, the status of its booking, and whether anything was done."""
+    assert isinstance(outcome, Seated), outcome
+    assert outcome.ticket is not None
+    return outcome.ticket, outcome.booking.status, outcome.changed
+
+
+def test_the_ticket_of_a_free_hold_confirms_it(free: Memory) -> None:
+    """A free seat would be lost after ten minutes, although its user has a ticket."""
+    [held] = free.decide(hold("ada", 1, 2))
+    first, again = free.decide(*[IssueTicket(1, booking_of(held))] * 2)
+    ticket, status, changed = ticketed(first)
+    assert (ticket.valid_at, status, changed) == (NOW, "CONFIRMED", True)
+    assert ticketed(again) == (ticket, "CONFIRMED", False)
+
+
+def test_the_ticket_of_a_priced_hold_awaits_payment(priced: Memory) -> None:
+    """Somebody would be admitted who has not paid, or their seats kept for ever."""
+    [held] = priced.decide(hold("ada", 1))
+    first, again = priced.decide(*[IssueTicket(1, booking_of(held))] * 2)
+    ticket, status, changed = ticketed(first)
+    assert (ticket.valid_at, status, changed) == (None, "HELD", True)
+    assert ticketed(again) == (ticket, "HELD", False)
+    priced.pass_by(seconds=600)
+    [ended] = priced.decide(IssueTicket(1, booking_of(held)))
+    assert getattr(ended, "reason", None) == "HOLD_EXPIRED"
+
+
+def test_a_payment_makes_the_same_ticket_valid(priced: Memory) -> None:
+    """A paid booking would have no ticket, or two."""
+    early, late = priced.decide(hold("ada", 1), hold("bob", 2))
+    [issued] = priced.decide(IssueTicket(1, booking_of(early)))
+    priced.pass_by(seconds=1)
+    paid, straight, again = priced.decide(
+        Confirm(1, booking_of(early)),
+        Confirm(1, booking_of(late)),
+        IssueTicket(1, booking_of(late)),
+    )
+    now = NOW + timedelta(seconds=1)
+    expected = replace(ticketed(issued)[0], valid_at=now)
+    assert ticketed(paid) == (expected, "CONFIRMED", True)
+    assert ticketed(straight)[0].valid_at == now
+    assert ticketed(again) == (ticketed(straight)[0], "CONFIRMED", False)
+
+
+def test_a_priced_booking_that_nobody_paid_awaits_payment(priced: Memory) -> None:
+    """Whoever books by another endpoint would get a valid ticket for nothing."""
+    [booked] = priced.decide(party("ada", 2))
+    [issued] = priced.decide(IssueTicket(1, booking_of(booked)))
+    assert ticketed(issued)[0].valid_at is None
+    [paid] = priced.decide(Confirm(1, booking_of(booked)))
+    assert ticketed(paid) == (replace(ticketed(issued)[0], valid_at=NOW), "CONFIRMED", True)
+
+
+@pytest.mark.parametrize("command", [Release, Cancel])
+def test_no_ticket_is_issued_for_what_is_over(
+    free: Memory, command: type[Release | Cancel]
+) -> None:
+    """A seat that somebody else has by now would admit two."""
+    [held] = free.decide(hold("ada", 1))
+    free.decide(command(1, booking_of(held)), Sweep(1))
+    [refused] = free.decide(IssueTicket(1, booking_of(held)))
+    assert getattr(refused, "reason", None) == "HOLD_EXPIRED"

@@ -1,0 +1,88 @@
+"""A running bookings with a screening and a concert, and those who have tickets for them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
+from boxoffice.events.v1 import seat_plans_pb2
+from services.kit.rpc.callers import Role
+from tests.conftest import Database
+from tests.services.bookings.reservations.test_servicer import Running, bookings_serving
+from tests.services.bookings.rooms import PLAN_ID, hall, serialized
+from tests.services.issuer import ScriptedIssuer, account, serve_identity
+
+OWNER = account("owner")
+SCREENING, CONCERT, FREE = 1, 2, 3
+EURO = {"currency": "EUR"}
+STARTS_AT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+
+
+@dataclass
+class Hall:
+    """A running bookings: a priced screening, a priced and a free concert."""
+
+    running: Running
+    issuer: ScriptedIssuer
+
+    async def call(self, name: str, request: Any, who: str = "", role: str = Role.USER) -> Any:
+        """Calls an RPC of tickets as an account; without a token if there is none."""
+        metadata = self.issuer.bearer(who, role) if who else None
+        return await getattr(self.running.tickets, name)(request, metadata=metadata)
+
+    async def hold(self, *seat_ids: int, who: str = "") -> str:
+        """Holds seats of the screening; returns the reservation's id."""
+        user = {} if who else {"user_id": "guest"}
+        request = seats_pb2.HoldSeatsRequest(
+            screening_id=SCREENING,
+            seat_ids=seat_ids,
+            **user,  # type: ignore[arg-type]
+        )
+        metadata = self.issuer.bearer(who) if who else None
+        held = await self.running.seats.HoldSeats(request, metadata=metadata)
+        return str(held.reservation.reservation_id)
+
+    async def book(self, event_id: int, who: str = "guest") -> int:
+        """Books a place at a concert as a guest; returns the number of the booking."""
+        request = bookings_pb2.ReserveRequest(event_id=event_id, user_id=who)
+        return int((await self.running.bookings.Reserve(request)).reservation.booking_id)
+
+    async def create(self, who: str = "", **asked: Any) -> Any:
+        """Asks for the ticket of a booking; returns the response."""
+        return await self.call("CreateTicket", tickets_pb2.CreateTicketRequest(**asked), who)
+
+    async def ticket(self, event_id: int = FREE, who: str = "guest") -> Any:
+        """Books a place at a concert; returns its ticket."""
+        return (await self.create(booking_id=await self.book(event_id, who))).ticket
+
+    async def get(self, ticket_id: str, who: str = "") -> Any:
+        """Gets a ticket."""
+        request = tickets_pb2.GetTicketRequest(ticket_id=ticket_id)
+        return (await self.call("GetTicket", request, who)).ticket
+
+    async def keys(self) -> dict[int, str]:
+        """Returns the published keys by their numbers."""
+        found = await self.call("GetTicketKeys", tickets_pb2.GetTicketKeysRequest())
+        return {int(key.kid): key.x for key in found.keys}
+
+
+@pytest.fixture
+async def house(database: Database) -> AsyncIterator[Hall]:
+    """Opens bookings beside a scripted issuer, with events that have an owner."""
+    issuer = ScriptedIssuer()
+    server, target = await serve_identity(issuer)
+    try:
+        async with bookings_serving(database, accounts_target=target) as running:
+            plan = seat_plans_pb2.SeatPlan.FromString(serialized(hall(2, 4)))
+            running.catalogue.plans[PLAN_ID] = plan
+            common: dict[str, Any] = {"organizer_id": OWNER, "starts_at": STARTS_AT}
+            price = {"amount_minor": 900, **EURO}
+            running.catalogue.put(SCREENING, total_seats=8, plan_id=PLAN_ID, price=price, **common)
+            running.catalogue.put(CONCERT, price=price, **common)
+            running.catalogue.put(FREE, **common)
+            yield Hall(running, issuer)
+    finally:
+        await server.stop(None)
