@@ -91,6 +91,8 @@ class AuthorisationData:
             self.event(name=word, status="DRAFT")
         self.booking: int = self.new_booking()
         self.booking_of_guest: int = self.new_booking_of_guest()
+        self.ticket = self._ticket("user", self.booking)
+        self.ticket_of_guest = self._ticket("open", self.booking_of_guest)
 
     def expendable(self, actor: Actor) -> Actor:
         """Returns a new caller of the same role, for requests that end their caller's access."""
@@ -176,15 +178,9 @@ class AuthorisationData:
         body = self.screening_fields() | fields
         return int(self._post("admin", "/api/screenings", body)["id"])
 
-    def ticket(self) -> dict[str, Any]:
-        """Issues the ticket of the user's booking; returns its id."""
-        made = self._post("user", "/api/tickets", {"booking_id": self.new_booking()})
-        return {"ticket_id": made["ticket_id"]}
-
-    def ticket_of_guest(self) -> dict[str, Any]:
-        """Issues the ticket of a booking without a token; returns its id."""
-        made = self._post("open", "/api/tickets", self.new_reservation_of_guest())
-        return {"ticket_id": made["ticket_id"]}
+    def ticketed(self, booking_id: int) -> dict[str, Any]:
+        """Returns the request of the ticket of a booking, by its reference."""
+        return {"reservation_id": self.reference(booking_id)["reference"]}
 
     def initialized(self) -> dict[str, Any]:
         """Creates an event of the owner by a key; returns the same request once more."""
@@ -235,6 +231,11 @@ class AuthorisationData:
 
     def _system(self, actor: Actor) -> System:
         return self._opened if actor.name == "open" else self._closed
+
+    def _ticket(self, who: str, booking_id: int) -> str:
+        """Issues the ticket of a booking; returns its id."""
+        made = self._post(who, "/api/tickets", self.ticketed(booking_id))
+        return str(made["ticket_id"])
 
     def _create(self, who: str, **fields: Any) -> int:
         return int(self._post(who, "/events", EVENT | fields)["id"])

@@ -191,14 +191,14 @@ REQUESTS: Mapping[str, Request] = {
     "SeatsService.SetBlockedSeats": lambda s, a: blocked(s.seated),
     "SeatsService.SetBlockedSeats of a draft": lambda s, a: blocked(s.seated_draft),
     "SeatsService.SetBlockedSeats of nobody's": lambda s, a: blocked(s.seated_event("open")),
-    "TicketsService.CreateTicket": lambda s, a: s.new_reservation(),
-    "TicketsService.CreateTicket of a guest": lambda s, a: s.new_reservation_of_guest(),
+    "TicketsService.CreateTicket": lambda s, a: s.ticketed(s.booking),
+    "TicketsService.CreateTicket of a guest": lambda s, a: s.ticketed(s.booking_of_guest),
     "TicketsService.CreateTicket by number": lambda s, a: {"booking_id": s.booking},
     "TicketsService.CreateTicket by number of a guest": lambda s, a: {
         "booking_id": s.booking_of_guest
     },
-    "TicketsService.GetTicket": lambda s, a: s.ticket(),
-    "TicketsService.GetTicket of a guest": lambda s, a: s.ticket_of_guest(),
+    "TicketsService.GetTicket": lambda s, a: {"ticket_id": s.ticket},
+    "TicketsService.GetTicket of a guest": lambda s, a: {"ticket_id": s.ticket_of_guest},
     "TicketsService.ListUserTickets": lambda s, a: {"user_id": a.user_id},
     "TicketsService.ListUserTickets of the user": lambda s, a: {"user_id": s.user_id},
     "TicketsService.GetTicketKeys": lambda s, a: {},
