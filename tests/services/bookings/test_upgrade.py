@@ -36,7 +36,12 @@ from tests.services.bookings.scripted_feed import ScriptedFeed
 MIGRATIONS = Path(package.__file__).parent / "migrations"
 OLD = Path(__file__).parent / "upgrade"
 OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sql")
-NEW_FUNCTIONS = ("loaded_bookings.sql", "seats_agree.sql", "shown_bookings.sql")
+NEW_FUNCTIONS = (
+    "loaded_bookings.sql",
+    "seats_agree.sql",
+    "shown_bookings.sql",
+    "shown_tickets.sql",
+)
 RESPONSES: Mapping[str, type[Message]] = {
     "reserve": bookings_pb2.ReserveResponse,
     "create_booking": bookings_pb2.CreateBookingResponse,

@@ -61,6 +61,8 @@ class _ChangeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeType
     """Seats were blocked."""
     CHANGE_TYPE_UNBLOCKED: _ChangeType.ValueType  # 16
     """Blocked seats came free."""
+    CHANGE_TYPE_TICKETED: _ChangeType.ValueType  # 17
+    """A ticket was issued, or became valid, with no other change of its booking."""
 
 class ChangeType(_ChangeType, metaclass=_ChangeTypeEnumTypeWrapper):
     """What happened to an event."""
@@ -99,6 +101,8 @@ CHANGE_TYPE_BLOCKED: ChangeType.ValueType  # 15
 """Seats were blocked."""
 CHANGE_TYPE_UNBLOCKED: ChangeType.ValueType  # 16
 """Blocked seats came free."""
+CHANGE_TYPE_TICKETED: ChangeType.ValueType  # 17
+"""A ticket was issued, or became valid, with no other change of its booking."""
 Global___ChangeType: _TypeAlias = ChangeType  # noqa: Y015
 
 @_typing.final
