@@ -110,8 +110,13 @@ def _is_json(media_type: bytes) -> bool:
 
 
 def _specificity(media_range: bytes, media_type: bytes) -> int:
-    """Ranks a range by its fit: 2 exact, 1 `type/*`, 0 `*/*`; -1 if it does not cover the type."""
+    """Ranks a range by its fit: 2 exact, 1 `type/*`, 0 `*/*`; -1 if it does not cover the type.
+
+    A route that chooses among types, such as `image/*`, is covered by each of them.
+    """
     family = media_type.split(b"/")[0] + b"/*"
+    if media_type == family and media_range.startswith(family[:-1]):
+        return 2
     ranges = {media_type: 2, family: 1, b"*/*": 0, b"*": 0}
     return ranges.get(media_range, -1)
 

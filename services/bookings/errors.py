@@ -14,6 +14,8 @@
     ├── SeatsUnavailable     FAILED_PRECONDITION  SEATS_UNAVAILABLE, with a Shortage
     ├── HoldEnded            FAILED_PRECONDITION  HOLD_EXPIRED
     ├── TicketNotFound       NOT_FOUND            TICKET_NOT_FOUND
+    ├── AwaitingPayment      FAILED_PRECONDITION  AWAITING_PAYMENT
+    ├── TicketRevoked        FAILED_PRECONDITION  TICKET_REVOKED
     ├── InvalidTicketCode    INVALID_ARGUMENT     INVALID_TICKET_CODE
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
@@ -174,6 +176,20 @@ class TicketNotFound(Refusal):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "TICKET_NOT_FOUND"
+
+
+class AwaitingPayment(Refusal):
+    """The ticket is not paid yet."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "AWAITING_PAYMENT"
+
+
+class TicketRevoked(Refusal):
+    """The ticket admits nobody any longer."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "TICKET_REVOKED"
 
 
 class InvalidTicketCode(Refusal):

@@ -201,6 +201,8 @@ REQUESTS: Mapping[str, Request] = {
     "TicketsService.GetTicket of a guest": lambda s, a: {"ticket_id": s.ticket_of_guest},
     "TicketsService.ListUserTickets": lambda s, a: {"user_id": a.user_id},
     "TicketsService.ListUserTickets of the user": lambda s, a: {"user_id": s.user_id},
+    "TicketsService.RenderTicketQrCode": lambda s, a: {"ticket_id": s.ticket},
+    "TicketsService.RenderTicketQrCode of a guest": lambda s, a: {"ticket_id": s.ticket_of_guest},
     "TicketsService.GetTicketKeys": lambda s, a: {},
     "FeedService.RenderChanges": lambda s, a: {},
     "BatchService.Batch": lambda s, a: batched(a, bookings_pb2.ReserveRequest(**seat(s, a))),

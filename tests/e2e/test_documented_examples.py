@@ -36,6 +36,7 @@ REFUSED = {
     "GetSeatReservation": "reservation_not_found",
     "ReleaseSeats": "reservation_not_found",
     "CreateTicket": "reservation_not_found",
+    "RenderTicketQrCode": "ticket_not_found",
     "GetTicket": "ticket_not_found",
     "UpdateScreening": "room_occupied",
     "UpdateScreeningByPut": "room_occupied",

@@ -23,6 +23,7 @@ REFUSED = {
     "DELETE /auth/api-keys/:api_key_id": "not_found",
     "DELETE /bookings/:reference": "already_cancelled",
     "GET /api/tickets/:ticket_id": "ticket_not_found",
+    "GET /api/tickets/:ticket_id/qr": "ticket_not_found",
     "GET /status/:event_id/waiting-list/:user_id": "booking_not_found",
     "POST /api/auth/register": "email_taken",
     "POST /api/screenings": "room_occupied",

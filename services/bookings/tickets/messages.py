@@ -2,8 +2,9 @@
 
 import base64
 
-from boxoffice.bookings.v1 import bookings_pb2, tickets_pb2
+from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
 from services.bookings.asks import expect
+from services.bookings.errors import AwaitingPayment, SeatNotFound, TicketRevoked
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.seat_commands import Seated
 from services.bookings.seating.plan import Plan
@@ -47,12 +48,33 @@ def ticket(
         found.code_ids, found.seat_ids, found.used_at, strict=True
     ):
         seat = _seat(plan, seat_id)
-        if found.status == "VALID":
+        if found.status in {"VALID", "USED"}:
             seat.code = sign(Code(found.event_id, code_id, seat_id, period), key)
         if used_at:
             seat.used_at.FromDatetime(used_at)
         written.seats.append(seat)
     return written
+
+
+def code_of(shown: tickets_pb2.Ticket, request: tickets_pb2.RenderTicketQrCodeRequest) -> str:
+    """Returns the code of the seat that is asked for, the first one by default.
+
+    Raises SeatNotFound, AwaitingPayment and TicketRevoked.
+    """
+    if shown.status == tickets_pb2.TICKET_STATUS_AWAITING_PAYMENT:
+        raise AwaitingPayment
+    if shown.status == tickets_pb2.TICKET_STATUS_REVOKED:
+        raise TicketRevoked
+    for place, seat in enumerate(shown.seats, 1):
+        is_seat = not request.HasField("seat_id") or seat.seat_id == request.seat_id
+        is_place = not request.HasField("place") or place == request.place
+        if is_seat and is_place:
+            return str(seat.code)
+    refusal = SeatNotFound()
+    refusal.details = seats_pb2.SeatNotFoundDetails(
+        seat_ids=[request.seat_id] if request.HasField("seat_id") else []
+    )
+    raise refusal
 
 
 def key(found: TicketKey) -> tickets_pb2.TicketKey:

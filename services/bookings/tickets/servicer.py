@@ -6,13 +6,14 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import grpc
+from google.api import httpbody_pb2
 
 from boxoffice.bookings.v1 import tickets_pb2, tickets_pb2_grpc
 from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
 from services.bookings.catalogue.plans import Plans
-from services.bookings.tickets import messages
+from services.bookings.tickets import messages, qr_codes
 from services.bookings.tickets.details import DoorTimes, TicketDetails
 from services.bookings.tickets.keys import TicketKeys
 from services.bookings.tickets.tickets import BookingName, Tickets
@@ -65,6 +66,17 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         found, token = paging.cut(listed, page)
         return tickets_pb2.ListUserTicketsResponse(
             tickets=await self._written(found), next_page_token=token
+        )
+
+    async def RenderTicketQrCode(
+        self, request: tickets_pb2.RenderTicketQrCodeRequest, _: Context
+    ) -> tickets_pb2.RenderTicketQrCodeResponse:
+        """See tickets.proto."""
+        code = messages.code_of(await self._get(request.ticket_id), request)
+        image = await asyncio.to_thread(qr_codes.draw, code, request.accept)
+        return tickets_pb2.RenderTicketQrCodeResponse(
+            body=httpbody_pb2.HttpBody(content_type=image.media_type, data=image.data),
+            entity_tag=image.entity_tag,
         )
 
     async def GetTicketKeys(

@@ -31,6 +31,17 @@ def test_the_most_specific_range_decides(accept: str, is_accepted: bool) -> None
 
 
 @pytest.mark.parametrize(
+    ("accept", "is_accepted"),
+    [("image/png", True), ("image/*", True), ("text/html", False), ("imagery/png", False)],
+)
+def test_a_route_that_chooses_among_types_is_covered_by_each(
+    accept: str, is_accepted: bool
+) -> None:
+    """A client that wants PNG alone would be refused by a route that can answer with it."""
+    assert accepts(accept.encode(), b"image/*") == is_accepted
+
+
+@pytest.mark.parametrize(
     ("accept_encoding", "is_accepted"),
     [
         ("gzip", True),

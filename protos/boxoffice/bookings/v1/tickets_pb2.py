@@ -27,10 +27,11 @@ from boxoffice.rest.v1 import rest_pb2 as boxoffice_dot_rest_dot_v1_dot_rest__pb
 from boxoffice.type.v1 import money_pb2 as boxoffice_dot_type_dot_v1_dot_money__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/bookings/v1/tickets.proto\x12\x15\x62oxoffice.bookings.v1\x1a$boxoffice/bookings/v1/bookings.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1d\x62oxoffice/type/v1/money.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x02\n\x06Ticket\x12\x11\n\tticket_id\x18\x01 \x01(\t\x12\x12\n\nbooking_id\x18\x02 \x01(\x03\x12\x11\n\treference\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x31\n\x05\x65vent\x18\x05 \x01(\x0b\x32\".boxoffice.bookings.v1.BookedEvent\x12\x30\n\x05seats\x18\x06 \x03(\x0b\x32!.boxoffice.bookings.v1.TicketSeat\x12\x33\n\x06status\x18\x07 \x01(\x0e\x32#.boxoffice.bookings.v1.TicketStatus\x12,\n\x05price\x18\x08 \x01(\x0b\x32\x18.boxoffice.type.v1.MoneyH\x00\x88\x01\x01\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_price\"\xd5\x01\n\nTicketSeat\x12\x14\n\x07seat_id\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07section\x18\x02 \x01(\t\x12\x0b\n\x03row\x18\x03 \x01(\t\x12\x13\n\x06number\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\r\n\x05label\x18\x05 \x01(\t\x12\x11\n\x04\x63ode\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x07used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03\x88\x01\x01\x42\n\n\x08_seat_idB\t\n\x07_numberB\x07\n\x05_codeB\n\n\x08_used_at\"J\n\tTicketKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\"\xd5\x02\n\x13\x43reateTicketRequest\x12\x8e\x01\n\x0ereservation_id\x18\x01 \x01(\tBq\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\xa2\xbb\x18\x0b\n\treferenceH\x00\x88\x01\x01\x12 \n\nbooking_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x01\x88\x01\x01\x12\x44\n\nrequest_id\x18\x03 \x01(\tB0\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\xa2\xbb\x18\x11\x1a\x0fIdempotency-Key:#\xbaH \"\x1e\n\x0ereservation_id\n\nbooking_id\x10\x01\x42\x11\n\x0f_reservation_idB\r\n\x0b_booking_id\"\xbb\x01\n\x14\x43reateTicketResponse\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.boxoffice.bookings.v1.Ticket\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x08\x12\x36\n\x12inventory_revision\x18\x03 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\x12+\n\x08replayed\x18\x04 \x01(\x08\x42\x19\xa2\xbb\x18\x15\"\x13Idempotent-Replayed\"\x89\x01\n\x10GetTicketRequest\x12u\n\tticket_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"B\n\x11GetTicketResponse\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.boxoffice.bookings.v1.Ticket\"\x9a\x01\n\x16ListUserTicketsRequest\x12\x43\n\x07user_id\x18\x01 \x01(\tB2\xbaH/r-\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$\x92\x02\x05\x61lice\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"b\n\x17ListUserTicketsResponse\x12.\n\x07tickets\x18\x01 \x03(\x0b\x32\x1d.boxoffice.bookings.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetTicketKeysRequest\"G\n\x15GetTicketKeysResponse\x12.\n\x04keys\x18\x01 \x03(\x0b\x32 .boxoffice.bookings.v1.TicketKey*\x9d\x01\n\x0cTicketStatus\x12\x1d\n\x19TICKET_STATUS_UNSPECIFIED\x10\x00\x12\"\n\x1eTICKET_STATUS_AWAITING_PAYMENT\x10\x01\x12\x17\n\x13TICKET_STATUS_VALID\x10\x02\x12\x16\n\x12TICKET_STATUS_USED\x10\x03\x12\x19\n\x15TICKET_STATUS_REVOKED\x10\x04\x32\xbf\x05\n\x0eTicketsService\x12\xc2\x01\n\x0c\x43reateTicket\x12*.boxoffice.bookings.v1.CreateTicketRequest\x1a+.boxoffice.bookings.v1.CreateTicketResponse\"Y\xa2\xbb\x18\x36\x08\x02\x10\xc9\x01\x1a\x05\x13\x16\x39\x34/*\x18/api/tickets/{ticket_id}@\x03Z\x0c\n\x07\x65xisted\x10\xc8\x01\x82\xd3\xe4\x93\x02\x19\"\x0c/api/tickets:\x01*b\x06ticket\x12\x96\x01\n\tGetTicket\x12\'.boxoffice.bookings.v1.GetTicketRequest\x1a(.boxoffice.bookings.v1.GetTicketResponse\"6\x90\x02\x01\xa2\xbb\x18\x07\x08\x02\x1a\x01\x12@\x02\x82\xd3\xe4\x93\x02\"\x12\x18/api/tickets/{ticket_id}b\x06ticket\x12\xaf\x01\n\x0fListUserTickets\x12-.boxoffice.bookings.v1.ListUserTicketsRequest\x1a..boxoffice.bookings.v1.ListUserTicketsResponse\"=\x90\x02\x01\xa2\xbb\x18\n\x08\x02\x1a\x02\x0c\x03 \x01@\x02\x82\xd3\xe4\x93\x02&\x12\x1b/api/tickets/user/{user_id}b\x07tickets\x12\x9c\x01\n\rGetTicketKeys\x12+.boxoffice.bookings.v1.GetTicketKeysRequest\x1a,.boxoffice.bookings.v1.GetTicketKeysResponse\"0\x90\x02\x01\xa2\xbb\x18\x04\x08\x01P<\x82\xd3\xe4\x93\x02\x1f\x12\x1d/.well-known/ticket-keys.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/bookings/v1/tickets.proto\x12\x15\x62oxoffice.bookings.v1\x1a$boxoffice/bookings/v1/bookings.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1d\x62oxoffice/type/v1/money.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x02\n\x06Ticket\x12\x11\n\tticket_id\x18\x01 \x01(\t\x12\x12\n\nbooking_id\x18\x02 \x01(\x03\x12\x11\n\treference\x18\x03 \x01(\t\x12\x0f\n\x07user_id\x18\x04 \x01(\t\x12\x31\n\x05\x65vent\x18\x05 \x01(\x0b\x32\".boxoffice.bookings.v1.BookedEvent\x12\x30\n\x05seats\x18\x06 \x03(\x0b\x32!.boxoffice.bookings.v1.TicketSeat\x12\x33\n\x06status\x18\x07 \x01(\x0e\x32#.boxoffice.bookings.v1.TicketStatus\x12,\n\x05price\x18\x08 \x01(\x0b\x32\x18.boxoffice.type.v1.MoneyH\x00\x88\x01\x01\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\n\x06_price\"\xd5\x01\n\nTicketSeat\x12\x14\n\x07seat_id\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07section\x18\x02 \x01(\t\x12\x0b\n\x03row\x18\x03 \x01(\t\x12\x13\n\x06number\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\r\n\x05label\x18\x05 \x01(\t\x12\x11\n\x04\x63ode\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x30\n\x07used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03\x88\x01\x01\x42\n\n\x08_seat_idB\t\n\x07_numberB\x07\n\x05_codeB\n\n\x08_used_at\"J\n\tTicketKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03use\x18\x05 \x01(\t\"\xd5\x02\n\x13\x43reateTicketRequest\x12\x8e\x01\n\x0ereservation_id\x18\x01 \x01(\tBq\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\xa2\xbb\x18\x0b\n\treferenceH\x00\x88\x01\x01\x12 \n\nbooking_id\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x01\x88\x01\x01\x12\x44\n\nrequest_id\x18\x03 \x01(\tB0\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\xa2\xbb\x18\x11\x1a\x0fIdempotency-Key:#\xbaH \"\x1e\n\x0ereservation_id\n\nbooking_id\x10\x01\x42\x11\n\x0f_reservation_idB\r\n\x0b_booking_id\"\xbb\x01\n\x14\x43reateTicketResponse\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.boxoffice.bookings.v1.Ticket\x12\x0f\n\x07\x65xisted\x18\x02 \x01(\x08\x12\x36\n\x12inventory_revision\x18\x03 \x01(\x03\x42\x1a\xa2\xbb\x18\x16\"\x14X-Inventory-Revision\x12+\n\x08replayed\x18\x04 \x01(\x08\x42\x19\xa2\xbb\x18\x15\"\x13Idempotent-Replayed\"\x89\x01\n\x10GetTicketRequest\x12u\n\tticket_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"B\n\x11GetTicketResponse\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.boxoffice.bookings.v1.Ticket\"\x9a\x01\n\x16ListUserTicketsRequest\x12\x43\n\x07user_id\x18\x01 \x01(\tB2\xbaH/r-\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$\x92\x02\x05\x61lice\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\"b\n\x17ListUserTicketsResponse\x12.\n\x07tickets\x18\x01 \x03(\x0b\x32\x1d.boxoffice.bookings.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x02\n\x19RenderTicketQrCodeRequest\x12u\n\tticket_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\x12\x1d\n\x07seat_id\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x00\x88\x01\x01\x12\x1b\n\x05place\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01H\x01\x88\x01\x01\x12\x1c\n\x06\x61\x63\x63\x65pt\x18\x04 \x01(\tB\x0c\xa2\xbb\x18\x08\x1a\x06\x41\x63\x63\x65ptB\n\n\x08_seat_idB\x08\n\x06_place\"`\n\x1aRenderTicketQrCodeResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x1e\n\nentity_tag\x18\x02 \x01(\tB\n\xa2\xbb\x18\x06\"\x04\x45Tag\"\x16\n\x14GetTicketKeysRequest\"G\n\x15GetTicketKeysResponse\x12.\n\x04keys\x18\x01 \x03(\x0b\x32 .boxoffice.bookings.v1.TicketKey*\x9d\x01\n\x0cTicketStatus\x12\x1d\n\x19TICKET_STATUS_UNSPECIFIED\x10\x00\x12\"\n\x1eTICKET_STATUS_AWAITING_PAYMENT\x10\x01\x12\x17\n\x13TICKET_STATUS_VALID\x10\x02\x12\x16\n\x12TICKET_STATUS_USED\x10\x03\x12\x19\n\x15TICKET_STATUS_REVOKED\x10\x04\x32\x80\x07\n\x0eTicketsService\x12\xc2\x01\n\x0c\x43reateTicket\x12*.boxoffice.bookings.v1.CreateTicketRequest\x1a+.boxoffice.bookings.v1.CreateTicketResponse\"Y\xa2\xbb\x18\x36\x08\x02\x10\xc9\x01\x1a\x05\x13\x16\x39\x34/*\x18/api/tickets/{ticket_id}@\x03Z\x0c\n\x07\x65xisted\x10\xc8\x01\x82\xd3\xe4\x93\x02\x19\"\x0c/api/tickets:\x01*b\x06ticket\x12\x96\x01\n\tGetTicket\x12\'.boxoffice.bookings.v1.GetTicketRequest\x1a(.boxoffice.bookings.v1.GetTicketResponse\"6\x90\x02\x01\xa2\xbb\x18\x07\x08\x02\x1a\x01\x12@\x02\x82\xd3\xe4\x93\x02\"\x12\x18/api/tickets/{ticket_id}b\x06ticket\x12\xaf\x01\n\x0fListUserTickets\x12-.boxoffice.bookings.v1.ListUserTicketsRequest\x1a..boxoffice.bookings.v1.ListUserTicketsResponse\"=\x90\x02\x01\xa2\xbb\x18\n\x08\x02\x1a\x02\x0c\x03 \x01@\x02\x82\xd3\xe4\x93\x02&\x12\x1b/api/tickets/user/{user_id}b\x07tickets\x12\xbe\x01\n\x12RenderTicketQrCode\x12\x30.boxoffice.bookings.v1.RenderTicketQrCodeRequest\x1a\x31.boxoffice.bookings.v1.RenderTicketQrCodeResponse\"C\x90\x02\x01\xa2\xbb\x18\x13\x08\x02\x1a\x04\x12\x1d;?@\x02\x62\x07image/*\x82\xd3\xe4\x93\x02#\x12\x1b/api/tickets/{ticket_id}/qrb\x04\x62ody\x12\x9c\x01\n\rGetTicketKeys\x12+.boxoffice.bookings.v1.GetTicketKeysRequest\x1a,.boxoffice.bookings.v1.GetTicketKeysResponse\"0\x90\x02\x01\xa2\xbb\x18\x04\x08\x01P<\x82\xd3\xe4\x93\x02\x1f\x12\x1d/.well-known/ticket-keys.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,38 +58,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTUSERTICKETSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTUSERTICKETSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTUSERTICKETSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['ticket_id']._loaded_options = None
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['ticket_id']._serialized_options = b'\272H_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\222\002$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f'
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['seat_id']._loaded_options = None
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['seat_id']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['place']._loaded_options = None
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['place']._serialized_options = b'\272H\004\032\002(\001'
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['accept']._loaded_options = None
+  _globals['_RENDERTICKETQRCODEREQUEST'].fields_by_name['accept']._serialized_options = b'\242\273\030\010\032\006Accept'
+  _globals['_RENDERTICKETQRCODERESPONSE'].fields_by_name['entity_tag']._loaded_options = None
+  _globals['_RENDERTICKETQRCODERESPONSE'].fields_by_name['entity_tag']._serialized_options = b'\242\273\030\006\"\004ETag'
   _globals['_TICKETSSERVICE'].methods_by_name['CreateTicket']._loaded_options = None
   _globals['_TICKETSSERVICE'].methods_by_name['CreateTicket']._serialized_options = b'\242\273\0306\010\002\020\311\001\032\005\023\02694/*\030/api/tickets/{ticket_id}@\003Z\014\n\007existed\020\310\001\202\323\344\223\002\031\"\014/api/tickets:\001*b\006ticket'
   _globals['_TICKETSSERVICE'].methods_by_name['GetTicket']._loaded_options = None
   _globals['_TICKETSSERVICE'].methods_by_name['GetTicket']._serialized_options = b'\220\002\001\242\273\030\007\010\002\032\001\022@\002\202\323\344\223\002\"\022\030/api/tickets/{ticket_id}b\006ticket'
   _globals['_TICKETSSERVICE'].methods_by_name['ListUserTickets']._loaded_options = None
   _globals['_TICKETSSERVICE'].methods_by_name['ListUserTickets']._serialized_options = b'\220\002\001\242\273\030\n\010\002\032\002\014\003 \001@\002\202\323\344\223\002&\022\033/api/tickets/user/{user_id}b\007tickets'
+  _globals['_TICKETSSERVICE'].methods_by_name['RenderTicketQrCode']._loaded_options = None
+  _globals['_TICKETSSERVICE'].methods_by_name['RenderTicketQrCode']._serialized_options = b'\220\002\001\242\273\030\023\010\002\032\004\022\035;?@\002b\007image/*\202\323\344\223\002#\022\033/api/tickets/{ticket_id}/qrb\004body'
   _globals['_TICKETSSERVICE'].methods_by_name['GetTicketKeys']._loaded_options = None
   _globals['_TICKETSSERVICE'].methods_by_name['GetTicketKeys']._serialized_options = b'\220\002\001\242\273\030\004\010\001P<\202\323\344\223\002\037\022\035/.well-known/ticket-keys.json'
-  _globals['_TICKETSTATUS']._serialized_start=1986
-  _globals['_TICKETSTATUS']._serialized_end=2143
-  _globals['_TICKET']._serialized_start=254
-  _globals['_TICKET']._serialized_end=595
-  _globals['_TICKETSEAT']._serialized_start=598
-  _globals['_TICKETSEAT']._serialized_end=811
-  _globals['_TICKETKEY']._serialized_start=813
-  _globals['_TICKETKEY']._serialized_end=887
-  _globals['_CREATETICKETREQUEST']._serialized_start=890
-  _globals['_CREATETICKETREQUEST']._serialized_end=1231
-  _globals['_CREATETICKETRESPONSE']._serialized_start=1234
-  _globals['_CREATETICKETRESPONSE']._serialized_end=1421
-  _globals['_GETTICKETREQUEST']._serialized_start=1424
-  _globals['_GETTICKETREQUEST']._serialized_end=1561
-  _globals['_GETTICKETRESPONSE']._serialized_start=1563
-  _globals['_GETTICKETRESPONSE']._serialized_end=1629
-  _globals['_LISTUSERTICKETSREQUEST']._serialized_start=1632
-  _globals['_LISTUSERTICKETSREQUEST']._serialized_end=1786
-  _globals['_LISTUSERTICKETSRESPONSE']._serialized_start=1788
-  _globals['_LISTUSERTICKETSRESPONSE']._serialized_end=1886
-  _globals['_GETTICKETKEYSREQUEST']._serialized_start=1888
-  _globals['_GETTICKETKEYSREQUEST']._serialized_end=1910
-  _globals['_GETTICKETKEYSRESPONSE']._serialized_start=1912
-  _globals['_GETTICKETKEYSRESPONSE']._serialized_end=1983
-  _globals['_TICKETSSERVICE']._serialized_start=2146
-  _globals['_TICKETSSERVICE']._serialized_end=2849
+  _globals['_TICKETSTATUS']._serialized_start=2372
+  _globals['_TICKETSTATUS']._serialized_end=2529
+  _globals['_TICKET']._serialized_start=281
+  _globals['_TICKET']._serialized_end=622
+  _globals['_TICKETSEAT']._serialized_start=625
+  _globals['_TICKETSEAT']._serialized_end=838
+  _globals['_TICKETKEY']._serialized_start=840
+  _globals['_TICKETKEY']._serialized_end=914
+  _globals['_CREATETICKETREQUEST']._serialized_start=917
+  _globals['_CREATETICKETREQUEST']._serialized_end=1258
+  _globals['_CREATETICKETRESPONSE']._serialized_start=1261
+  _globals['_CREATETICKETRESPONSE']._serialized_end=1448
+  _globals['_GETTICKETREQUEST']._serialized_start=1451
+  _globals['_GETTICKETREQUEST']._serialized_end=1588
+  _globals['_GETTICKETRESPONSE']._serialized_start=1590
+  _globals['_GETTICKETRESPONSE']._serialized_end=1656
+  _globals['_LISTUSERTICKETSREQUEST']._serialized_start=1659
+  _globals['_LISTUSERTICKETSREQUEST']._serialized_end=1813
+  _globals['_LISTUSERTICKETSRESPONSE']._serialized_start=1815
+  _globals['_LISTUSERTICKETSRESPONSE']._serialized_end=1913
+  _globals['_RENDERTICKETQRCODEREQUEST']._serialized_start=1916
+  _globals['_RENDERTICKETQRCODEREQUEST']._serialized_end=2174
+  _globals['_RENDERTICKETQRCODERESPONSE']._serialized_start=2176
+  _globals['_RENDERTICKETQRCODERESPONSE']._serialized_end=2272
+  _globals['_GETTICKETKEYSREQUEST']._serialized_start=2274
+  _globals['_GETTICKETKEYSREQUEST']._serialized_end=2296
+  _globals['_GETTICKETKEYSRESPONSE']._serialized_start=2298
+  _globals['_GETTICKETKEYSRESPONSE']._serialized_end=2369
+  _globals['_TICKETSSERVICE']._serialized_start=2532
+  _globals['_TICKETSSERVICE']._serialized_end=3428
 # @@protoc_insertion_point(module_scope)

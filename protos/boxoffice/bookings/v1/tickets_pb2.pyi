@@ -6,6 +6,7 @@ Tickets: what admits people to the seats that they booked."""
 from boxoffice.bookings.v1 import bookings_pb2 as _bookings_pb2
 from boxoffice.type.v1 import money_pb2 as _money_pb2
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -142,7 +143,9 @@ class TicketSeat(_message.Message):
     label: _builtins.str
     """What is printed on the seat: mostly its number."""
     code: _builtins.str
-    """What is scanned at the door, at most 199 characters; see TicketCode. Only a VALID ticket has it."""
+    """What is scanned at the door, at most 199 characters; see TicketCode. Unset while the ticket awaits
+    payment, and once it is revoked.
+    """
     @_builtins.property
     def used_at(self) -> _timestamp_pb2.Timestamp:
         """When somebody was admitted with the code."""
@@ -395,6 +398,75 @@ class ListUserTicketsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListUserTicketsResponse: _TypeAlias = ListUserTicketsResponse  # noqa: Y015
+
+@_typing.final
+class RenderTicketQrCodeRequest(_message.Message):
+    """Request of TicketsService.RenderTicketQrCode."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    SEAT_ID_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    ACCEPT_FIELD_NUMBER: _builtins.int
+    ticket_id: _builtins.str
+    """Id of the ticket, a UUID."""
+    seat_id: _builtins.int
+    """Id of the seat; the first one of the ticket if unset."""
+    place: _builtins.int
+    """Number of the seat among those of the ticket, from 1, where seats are not assigned."""
+    accept: _builtins.str
+    """Media types that the client accepts."""
+    def __init__(
+        self,
+        *,
+        ticket_id: _builtins.str = ...,
+        seat_id: _builtins.int | None = ...,
+        place: _builtins.int | None = ...,
+        accept: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_place", b"_place", "_seat_id", b"_seat_id", "place", b"place", "seat_id", b"seat_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_place", b"_place", "_seat_id", b"_seat_id", "accept", b"accept", "place", b"place", "seat_id", b"seat_id", "ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__place: _TypeAlias = _typing.Literal["place"]  # noqa: Y015
+    _WhichOneofArgType__place: _TypeAlias = _typing.Literal["_place", b"_place"]  # noqa: Y015
+    _WhichOneofReturnType__seat_id: _TypeAlias = _typing.Literal["seat_id"]  # noqa: Y015
+    _WhichOneofArgType__seat_id: _TypeAlias = _typing.Literal["_seat_id", b"_seat_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__place) -> _WhichOneofReturnType__place | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seat_id) -> _WhichOneofReturnType__seat_id | None: ...
+
+Global___RenderTicketQrCodeRequest: _TypeAlias = RenderTicketQrCodeRequest  # noqa: Y015
+
+@_typing.final
+class RenderTicketQrCodeResponse(_message.Message):
+    """Response of TicketsService.RenderTicketQrCode."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    ENTITY_TAG_FIELD_NUMBER: _builtins.int
+    entity_tag: _builtins.str
+    """What the image depends on: it differs once the code does."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """The image."""
+
+    def __init__(
+        self,
+        *,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        entity_tag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "entity_tag", b"entity_tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderTicketQrCodeResponse: _TypeAlias = RenderTicketQrCodeResponse  # noqa: Y015
 
 @_typing.final
 class GetTicketKeysRequest(_message.Message):

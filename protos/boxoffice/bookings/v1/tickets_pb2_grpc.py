@@ -50,6 +50,11 @@ class TicketsServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.ListUserTicketsRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.ListUserTicketsResponse.FromString,
                 _registered_method=True)
+        self.RenderTicketQrCode = channel.unary_unary(
+                '/boxoffice.bookings.v1.TicketsService/RenderTicketQrCode',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
+                _registered_method=True)
         self.GetTicketKeys = channel.unary_unary(
                 '/boxoffice.bookings.v1.TicketsService/GetTicketKeys',
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetTicketKeysRequest.SerializeToString,
@@ -92,6 +97,16 @@ class TicketsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderTicketQrCode(self, request, context):
+        """Draws the code of a seat as a QR code, as SVG or, if the client prefers that, as PNG. Whoever may
+        get the ticket may get its QR codes.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
+        FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTicketKeys(self, request, context):
         """Lists the public keys that verify codes of tickets, as a JSON Web Key Set (RFC 7517): the one that
         signs, one that will sign, and all former ones.
@@ -117,6 +132,11 @@ def add_TicketsServiceServicer_to_server(servicer, server):
                     servicer.ListUserTickets,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.ListUserTicketsRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.ListUserTicketsResponse.SerializeToString,
+            ),
+            'RenderTicketQrCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderTicketQrCode,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.SerializeToString,
             ),
             'GetTicketKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTicketKeys,
@@ -206,6 +226,33 @@ class TicketsService:
             '/boxoffice.bookings.v1.TicketsService/ListUserTickets',
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.ListUserTicketsRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.ListUserTicketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderTicketQrCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.TicketsService/RenderTicketQrCode',
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

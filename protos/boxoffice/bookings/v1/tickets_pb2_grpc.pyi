@@ -52,6 +52,12 @@ class TicketsServiceStub:
     them; under open access everybody may, if the user has no account.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED and INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
+    RenderTicketQrCode: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketQrCodeRequest, _tickets_pb2.RenderTicketQrCodeResponse]
+    """Draws the code of a seat as a QR code, as SVG or, if the client prefers that, as PNG. Whoever may
+    get the ticket may get its QR codes.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
+    FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+    """
     GetTicketKeys: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.GetTicketKeysRequest, _tickets_pb2.GetTicketKeysResponse]
     """Lists the public keys that verify codes of tickets, as a JSON Web Key Set (RFC 7517): the one that
     signs, one that will sign, and all former ones.
@@ -80,6 +86,12 @@ class TicketsServiceAsyncStub(TicketsServiceStub):
     """Lists the tickets of a user, those of the newest bookings first. The user and admins may list
     them; under open access everybody may, if the user has no account.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED and INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+    """
+    RenderTicketQrCode: _aio.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketQrCodeRequest, _tickets_pb2.RenderTicketQrCodeResponse]  # type: ignore[assignment]
+    """Draws the code of a seat as a QR code, as SVG or, if the client prefers that, as PNG. Whoever may
+    get the ticket may get its QR codes.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
+    FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
     """
     GetTicketKeys: _aio.UnaryUnaryMultiCallable[_tickets_pb2.GetTicketKeysRequest, _tickets_pb2.GetTicketKeysResponse]  # type: ignore[assignment]
     """Lists the public keys that verify codes of tickets, as a JSON Web Key Set (RFC 7517): the one that
@@ -124,6 +136,18 @@ class TicketsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the tickets of a user, those of the newest bookings first. The user and admins may list
         them; under open access everybody may, if the user has no account.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED and INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def RenderTicketQrCode(
+        self,
+        request: _tickets_pb2.RenderTicketQrCodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tickets_pb2.RenderTicketQrCodeResponse, _abc.Awaitable[_tickets_pb2.RenderTicketQrCodeResponse]]:
+        """Draws the code of a seat as a QR code, as SVG or, if the client prefers that, as PNG. Whoever may
+        get the ticket may get its QR codes.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
+        FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
         """
 
     @_abc_1.abstractmethod

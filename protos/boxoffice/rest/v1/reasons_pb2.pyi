@@ -107,6 +107,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Another event has the room at that time."""
     REASON_SEATS_UNAVAILABLE: _Reason.ValueType  # 56
     """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+    REASON_AWAITING_PAYMENT: _Reason.ValueType  # 59
+    """The ticket is not paid yet."""
+    REASON_TICKET_REVOKED: _Reason.ValueType  # 63
+    """The ticket admits nobody any longer: its booking is over, or it was transferred."""
     REASON_HOLD_EXPIRED: _Reason.ValueType  # 57
     """The hold of the seats has ended."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
@@ -218,6 +222,10 @@ REASON_ROOM_OCCUPIED: Reason.ValueType  # 55
 """Another event has the room at that time."""
 REASON_SEATS_UNAVAILABLE: Reason.ValueType  # 56
 """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+REASON_AWAITING_PAYMENT: Reason.ValueType  # 59
+"""The ticket is not paid yet."""
+REASON_TICKET_REVOKED: Reason.ValueType  # 63
+"""The ticket admits nobody any longer: its booking is over, or it was transferred."""
 REASON_HOLD_EXPIRED: Reason.ValueType  # 57
 """The hold of the seats has ended."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50

@@ -177,8 +177,8 @@ class MethodRule(_message.Message):
     cache_seconds: _builtins.int
     """Seconds for which anybody may keep a success; `no-store` when 0."""
     media_type: _builtins.str
-    """Media type of a response that is a `google.api.HttpBody`, such as `image/png`; by default
-    `application/json`, which has a `shown_as`.
+    """Media type of a response that is a `google.api.HttpBody`, such as `image/png`, or `image/*` if the
+    service chooses by the header `Accept`; by default `application/json`, which has a `shown_as`.
     """
     shown_as: _builtins.str
     """What the JSON of a `google.api.HttpBody` is, for the documentation: the full name of a message,

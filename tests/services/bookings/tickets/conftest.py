@@ -63,6 +63,11 @@ class Hall:
         request = tickets_pb2.GetTicketRequest(ticket_id=ticket_id)
         return (await self.call("GetTicket", request, who)).ticket
 
+    async def qr_code(self, ticket_id: str, **asked: Any) -> Any:
+        """Gets a QR code of a ticket."""
+        request = tickets_pb2.RenderTicketQrCodeRequest(ticket_id=ticket_id, **asked)
+        return await self.call("RenderTicketQrCode", request)
+
     async def keys(self) -> dict[int, str]:
         """Returns the published keys by their numbers."""
         found = await self.call("GetTicketKeys", tickets_pb2.GetTicketKeysRequest())

@@ -8,6 +8,7 @@ import psycopg
 
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
 from services.bookings.tickets.codes import verify
+from services.bookings.tickets.qr_codes import draw
 from tests.conftest import Database
 from tests.services.bookings.conftest import clock_forward
 from tests.services.bookings.reservations.test_servicer import refused
@@ -148,3 +149,21 @@ async def test_released_seats_have_no_ticket(house: Hall) -> None:
     await house.running.seats.ReleaseSeats(request)
     refusal = await refused(house.create(reservation_id=reservation))
     assert refusal.reason == "HOLD_EXPIRED"
+
+
+async def test_qr_codes_are_those_of_the_seats(house: Hall) -> None:
+    """A visitor could be shown the code of another seat, or one that is not paid."""
+    reservation = await house.hold(3, 4)
+    made = (await house.create(reservation_id=reservation)).ticket
+    unpaid = await refused(house.qr_code(made.ticket_id))
+    ticket = await house.ticket()
+    image = await house.qr_code(ticket.ticket_id, place=1)
+    assert image.body == (await house.qr_code(ticket.ticket_id)).body
+    assert image.body.data == draw(ticket.seats[0].code, "").data
+    missing = await refused(house.qr_code(ticket.ticket_id, place=2))
+    nowhere = await refused(house.qr_code(ticket.ticket_id, seat_id=9))
+    assert [each.reason for each in (unpaid, missing, nowhere)] == [
+        "AWAITING_PAYMENT",
+        "SEAT_NOT_FOUND",
+        "SEAT_NOT_FOUND",
+    ]
