@@ -13,7 +13,7 @@ from boxoffice.rest.v1 import batch_pb2, rest_pb2
 from services.kit.rpc.callers import Role
 from tests.conftest import Database
 from tests.services.batch_items import item, reason
-from tests.services.bookings.reservations.test_servicer import Running, bookings_serving, refused
+from tests.services.bookings.serving import Running, bookings_serving, refused
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
 
 ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))

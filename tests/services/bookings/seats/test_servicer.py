@@ -15,9 +15,9 @@ from services.kit.rpc.errors import refusal_from_status
 from tests.conftest import Database
 from tests.services.batch_items import item, reason
 from tests.services.bookings.conftest import clock_forward
-from tests.services.bookings.reservations.test_servicer import refused
 from tests.services.bookings.rooms import PLAN_ID
 from tests.services.bookings.seats.cinema import EURO, OWNER, Cinema, open_cinema
+from tests.services.bookings.serving import refused
 from tests.services.issuer import account
 
 ADA, BOB, ADMIN = map(account, ("ada", "bob", "admin"))
