@@ -49,7 +49,7 @@ def release_user(stock: Stock, command: ReleaseUser, context: Context) -> Outcom
 
 def confirm(stock: Stock, command: Confirm, _: Context) -> Outcome:
     """Turns a hold into a lasting booking; leaves a confirmed booking as it is."""
-    booking = _lasting(stock, command.booking_id)
+    booking = _live_reservation(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
     if booking.place is not None:
@@ -64,7 +64,7 @@ def confirm(stock: Stock, command: Confirm, _: Context) -> Outcome:
 
 def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
     """Extends a hold once; leaves an extended or confirmed one as it is."""
-    booking = _lasting(stock, command.booking_id)
+    booking = _live_reservation(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
     if booking.expires_at is None or booking.extended_at is not None:
@@ -80,7 +80,7 @@ def _reservation(stock: Stock, booking_id: int) -> Booking | Refusal:
     return booking if booking is not None and booking.seat_ids else ReservationNotFound()
 
 
-def _lasting(stock: Stock, booking_id: int) -> Booking | Refusal:
+def _live_reservation(stock: Stock, booking_id: int) -> Booking | Refusal:
     """Returns a reservation that has not ended, or the refusal."""
     booking = _reservation(stock, booking_id)
     if isinstance(booking, Booking) and (stock.is_closed or not booking.is_live):

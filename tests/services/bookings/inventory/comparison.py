@@ -10,9 +10,9 @@ from services.bookings.inventory.commands import (
     Cancel,
     Cancelled,
     Command,
+    Deferred,
     Done,
     Judgement,
-    Later,
     LeftLine,
     Outcome,
     SeatOutcome,
@@ -75,7 +75,7 @@ class Comparison:
         for command, outcome in zip(commands, outcomes, strict=True):
             tables = self._memory.events.get(command.event_id)
             made: Made = tables.made if tables else {}
-            assert not isinstance(outcome, Later)
+            assert not isinstance(outcome, Deferred)
             named = made.get(command.booking_id) if isinstance(command, BY_NUMBER) else None
             expected = self._reference.decide(command, now, named)
             answer = answer_of(outcome, made)

@@ -172,7 +172,7 @@ class Tables:
     def expect_no_seat_for_the_head(self) -> None:
         """Fails if enough seats are free for the head of the waiting list."""
         stock = Stock(*self.inventory)
-        fitting = (each for each in self.line.values() if each.seat_count <= stock.room)
+        fitting = (each for each in self.line.values() if each.seat_count <= stock.seats_on_sale)
         head = next(fitting, None)
         assert head is None or head.seat_count > stock.free, "free seats, and the head fits"
 
@@ -226,7 +226,7 @@ class Memory:
             if "ended_holds" not in self._omitted:
                 for booking in held:
                     if booking.expires_at and booking.expires_at <= now:
-                        stock.know(booking)
+                        stock.add(booking)
         if not line.limit:
             return
         waiting = tables.line.values()
@@ -234,7 +234,7 @@ class Memory:
         found = {each.place: each for each in first}
         if line.fits is not None:
             fitting = (each for each in waiting if each.seat_count <= line.fits)
-            found |= {each.place: each for each in islice(fitting, needs.FITTING_AT_ONCE)}
+            found |= {each.place: each for each in islice(fitting, needs.MAX_FITTING)}
         stock.line = [found[place] for place in sorted(found)]
         stock.line_is_whole = line.is_whole(len(stock.line))
         identities.add(self._draw(len(stock.line)))
@@ -243,18 +243,18 @@ class Memory:
 def _exclusive_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     for booking in tables.live.values():
         if booking.exclusive and booking.user_id == user_id:
-            stock.know(booking)
+            stock.add(booking)
 
 
 def _offered_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     if number := tables.offered.get(user_id):
-        stock.know(tables.bookings[number])
+        stock.add(tables.bookings[number])
 
 
 def _users_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     for booking in tables.live.values():
         if booking.user_id == user_id:
-            stock.know(booking)
+            stock.add(booking)
 
 
 def _pasts(stock: Stock, tables: Tables, user_id: str) -> None:
@@ -270,7 +270,7 @@ def _entries(stock: Stock, tables: Tables, user_id: str) -> None:
 
 def _named_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
     if booking := tables.bookings.get(booking_id):
-        stock.know(booking)
+        stock.add(booking)
 
 
 def _booked_events(stock: Stock, tables: Tables) -> None:
@@ -288,12 +288,12 @@ def _users_holds(stock: Stock, tables: Tables, user_id: str) -> None:
         has_ended = not booking.is_live and booking.expires_at is not None
         is_asked = booking.user_id == user_id and booking.seat_ids
         if is_asked and (is_held or (has_ended and is_account(user_id))):
-            stock.know(booking)
+            stock.add(booking)
 
 
 def _seat_holders(stock: Stock, tables: Tables, seat_id: int) -> None:
     if number := tables.claims.get(seat_id):
-        stock.know(tables.bookings[number])
+        stock.add(tables.bookings[number])
 
 
 _READS: Mapping[str, Callable[..., None]] = {

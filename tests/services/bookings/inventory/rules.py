@@ -11,8 +11,8 @@ from services.bookings.inventory.commands import (
     Booked,
     Cancelled,
     Command,
+    Deferred,
     Judgement,
-    Later,
     LeftLine,
     Outcome,
     Reserve,
@@ -54,7 +54,7 @@ class Memory:
         for stock in self.stocks.values():
             _note_blocked(stock, self.now)
             expect_sound(stock)
-        return [outcome for outcome in outcomes if not isinstance(outcome, Later)]
+        return [outcome for outcome in outcomes if not isinstance(outcome, Deferred)]
 
     def told(self, *commands: Command) -> list[object]:
         """Decides a batch; returns positions and reasons, see asking.told."""

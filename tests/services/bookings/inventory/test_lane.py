@@ -9,15 +9,15 @@ import pytest
 from services.bookings.errors import SoldOut
 from services.bookings.inventory import store
 from services.bookings.inventory.commands import (
-    LATER,
+    DEFERRED,
     Book,
+    Deferred,
     Done,
-    Later,
     Outcome,
     Replayed,
     Reserve,
 )
-from services.bookings.inventory.lane import AT_ONCE, Lane
+from services.bookings.inventory.lane import BATCH_SIZE, Lane
 from services.bookings.inventory.transaction import Ask
 from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, OutcomeUnknown, Unavailable
@@ -47,8 +47,8 @@ class Scripted:
         self.stored: set[str] = set()
         """Users whose second ask in a batch repeats the key of the first one."""
 
-    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
-        """See Deciding."""
+    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Deferred]:
+        """See Runner."""
         users = list(map(user_of, asks))
         async with self.began:
             self.batches.append(users)
@@ -57,13 +57,13 @@ class Scripted:
         for user in users:
             if failures := self.failures.get(user):
                 raise failures.pop(0)
-        outcomes: list[Outcome | Later] = []
+        outcomes: list[Outcome | Deferred] = []
         for ask in asks:
             outcomes.append(self._decide(ask, users[: len(outcomes)], lock))
         return outcomes
 
-    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
-        """See Deciding."""
+    async def run_unlocked(self, asks: Sequence[Ask]) -> list[Outcome] | None:
+        """See Runner."""
         self.peeked += 1
         if all(ask.command.event_id in self.full for ask in asks):
             return [SoldOut()] * len(asks)
@@ -74,14 +74,14 @@ class Scripted:
         async with self.began:
             await self.began.wait_for(lambda: len(self.batches) >= batches)
 
-    def _decide(self, ask: Ask, earlier: Sequence[str], lock: Statement) -> Outcome | Later:
+    def _decide(self, ask: Ask, earlier: Sequence[str], lock: Statement) -> Outcome | Deferred:
         user, event_id = user_of(ask), ask.command.event_id
         if event_id in self.busy and lock == store.SKIP_LOCKED:
             return Busy()
         if event_id in self.full:
             return SoldOut()
         if user in self.stored:
-            return LATER if user in earlier else self._answer(user)
+            return DEFERRED if user in earlier else self._answer(user)
         self.done.append(user)
         return DONE
 
@@ -112,7 +112,7 @@ def scripted() -> Scripted:
 @pytest.fixture
 def lane(scripted: Scripted) -> Lane:
     """Returns a lane with small transactions."""
-    return Lane(scripted, at_once=4, waiting=12)
+    return Lane(scripted, batch_size=4, queue_size=12)
 
 
 async def crowd(
@@ -151,7 +151,7 @@ async def test_256_are_decided_together_at_most(scripted: Scripted) -> None:
     """A larger batch would block the event loop for too long while it holds locks."""
     outcomes = await Lane(scripted).decide([ask(str(number)) for number in range(300)])
     assert outcomes == [DONE] * 300
-    assert [len(batch) for batch in scripted.batches] == [AT_ONCE, 300 - AT_ONCE] == [256, 44]
+    assert [len(batch) for batch in scripted.batches] == [BATCH_SIZE, 300 - BATCH_SIZE] == [256, 44]
 
 
 async def test_a_poisoned_command_fails_alone(lane: Lane, scripted: Scripted) -> None:

@@ -125,7 +125,7 @@ async def test_notices_are_sent_in_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Notices beyond the first chunk would not be sent."""
-    monkeypatch.setattr(notices_module, "SENT_AT_ONCE", 8)
+    monkeypatch.setattr(notices_module, "NOTICES_CHUNK", 8)
     assert [await notices.send() for _ in range(3)] == [True, True, False]
     assert [len(call) for call in accounts.calls] == [8, 8, 4]
     assert accounts.told == people
