@@ -97,8 +97,8 @@ async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
     await office.book(seats=3)
     for replayed in ({}, {"replayed": "true"}):
         refusal = await refused(office.book(BOB, seats=3, key="k"))
-        told = {"inventory_revision": "2", "seats_left": "2", **replayed}
-        assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", told)
+        metadata = {"inventory_revision": "2", "seats_left": "2", **replayed}
+        assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", metadata)
     assert (await office.book(BOB, seats=2)).booking.seat_count == 2
     assert (await refused(office.book(BOB, seats=3))).metadata["seats_left"] == "0"
     again = await refused(office.book(BOB, seats=3, key="k"))

@@ -158,7 +158,7 @@ def _confirm(event: Event, made: int, _: datetime) -> Answer:
         return _kept(event, seats)
     kind = "CONFIRMED" if seats.place is None else "ACCEPTED"
     place, seats.place, seats.ends_at = seats.place, None, None
-    event.tell(kind, seats.user, place=place, made=made, ids=seats.ids)
+    event.add_row(kind, seats.user, place=place, made=made, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -171,7 +171,7 @@ def _extend(event: Event, made: int, _: datetime) -> Answer:
     seats.extended = True
     if seats.made_at is not None and seats.made_at + EXTENDED > seats.ends_at:
         seats.ends_at = seats.made_at + EXTENDED
-    event.tell("EXTENDED", seats.user, made=made, ends_at=seats.ends_at, ids=seats.ids)
+    event.add_row("EXTENDED", seats.user, made=made, ends_at=seats.ends_at, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -191,7 +191,7 @@ def _block(event: Event, command: BlockSeats, now: datetime) -> Answer:
         ("BLOCKED", wanted - event.blocked, 1),
     ):
         if ids:
-            event.tell(kind, count=sign * len(ids), ids=ids)
+            event.add_row(kind, count=sign * len(ids), ids=ids)
     event.blocked = wanted
     rev = event.rev
     event.serve_line(now)

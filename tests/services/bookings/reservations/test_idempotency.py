@@ -17,7 +17,7 @@ from services.kit.rpc.errors import (
     RequestInProgress,
 )
 from tests.conftest import Database
-from tests.services.bookings.asking import booked, party, seat, seat_by_key, told
+from tests.services.bookings.asking import booked, party, seat, seat_by_key, summaries
 from tests.services.bookings.conftest import (
     concert,
     drift,
@@ -51,7 +51,7 @@ async def test_a_refusal_is_replayed_too(inventory: Inventory, reservations: Res
     [first] = await reservations.decide([seat(1, "ada", key="k")])
     await inventory.apply(concert(capacity=2, rev=2))
     [again] = await reservations.decide([seat(1, "ada", key="k")])
-    assert told([first, again]) == ["SOLD_OUT", "SOLD_OUT"]
+    assert summaries([first, again]) == ["SOLD_OUT", "SOLD_OUT"]
     assert isinstance(first, SoldOut)
     assert getattr(again, "metadata", None) == {**first.metadata, "replayed": "true"}
 

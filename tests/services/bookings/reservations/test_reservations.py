@@ -20,7 +20,7 @@ from services.kit.rpc.errors import (
     Unavailable,
 )
 from tests.conftest import Database
-from tests.services.bookings.asking import booked, seat, told
+from tests.services.bookings.asking import booked, seat, summaries
 from tests.services.bookings.conftest import (
     ScriptedCatalogue,
     concert,
@@ -206,7 +206,7 @@ async def test_a_full_event_refuses_without_its_lock_and_without_writing(
         before = await (await other.execute(count)).fetchone()
         outcomes = await reservations.decide([seat(1, "bob"), seat(1, "ada")])
         after = await (await other.execute(count)).fetchone()
-    assert told(outcomes) == ["SOLD_OUT", "ALREADY_BOOKED"]
+    assert summaries(outcomes) == ["SOLD_OUT", "ALREADY_BOOKED"]
     assert {getattr(one, "metadata", {})["inventory_revision"] for one in outcomes} == {"2"}
     assert before == after
 

@@ -10,7 +10,7 @@ from services.bookings.waiting_list.waiting_list import Standing, WaitingList
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Internal
 from tests.conftest import Database
-from tests.services.bookings.asking import seat_by_key, told
+from tests.services.bookings.asking import seat_by_key, summaries
 from tests.services.bookings.conftest import clock_forward, concert, drift
 from tests.services.bookings.waiting_list.conftest import KEY, PRICED, book, cancel, left, show
 
@@ -38,7 +38,7 @@ async def test_an_offer_that_ends_goes_to_the_next(
         assert refusal.metadata["inventory_revision"] == str(ended[-1].rev)
     assert (await line.entry(1, "b")).state == "EXPIRED"
     assert (await line.standing(1, "c")).status == "offered"
-    assert told(await book(reservations, "b")) == [1]
+    assert summaries(await book(reservations, "b")) == [1]
     assert drift(database) == []
 
 
@@ -105,7 +105,7 @@ async def test_a_closed_event_sends_everybody_home(
     await inventory.apply(show(capacity=1, rev=2, status="CANCELLED"))
     assert await line.standing(1, "c") == Standing("none")
     assert (await line.entry(1, "c")).state == "EXPIRED"
-    assert told(await book(reservations, "d")) == ["EVENT_NOT_BOOKABLE"]
+    assert summaries(await book(reservations, "d")) == ["EVENT_NOT_BOOKABLE"]
     while await inventory.close_chunk():
         pass
     assert (await line.entry(1, "b")).state == "EXPIRED"

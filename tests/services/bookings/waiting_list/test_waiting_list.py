@@ -16,7 +16,7 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import PermissionDenied, Refusal
 from services.kit.rpc.paging import cut, parse
 from tests.conftest import Database
-from tests.services.bookings.asking import GUEST, seat, seat_by_key, told
+from tests.services.bookings.asking import GUEST, seat, seat_by_key, summaries
 from tests.services.bookings.conftest import clock_forward, drift
 from tests.services.bookings.ledger import replay
 from tests.services.bookings.waiting_list.conftest import PRICED, book, cancel, left, show
@@ -29,16 +29,16 @@ async def test_what_is_decided_of_a_line_is_stored(
 ) -> None:
     """A position, an offer or its end would be lost between two transactions."""
     await inventory.apply(show(capacity=3, **PRICED))
-    assert told(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
-    assert told(await book(reservations, "big", seats=2)) == [1]
-    assert told(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
+    assert summaries(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
+    assert summaries(await book(reservations, "big", seats=2)) == [1]
+    assert summaries(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
     assert not (await cancel(inventory, "a")).result.promoted
     assert (await cancel(inventory, "d")).result.status == "left_waiting_list"
     assert await line.standing(1, "e") == Standing("waiting", 2)
     assert (await cancel(inventory, "b")).result.promoted
     offer = await line.standing(1, "big")
     assert (offer.status, offer.offer_expires_at is not None) == ("offered", True)
-    assert told(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
+    assert summaries(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
     [accepted] = await book(reservations, "big")
     assert isinstance(accepted, Booked)
     assert (accepted.booking.seat_count, accepted.booking.status) == (2, "CONFIRMED")
@@ -46,7 +46,7 @@ async def test_what_is_decided_of_a_line_is_stored(
     assert (await line.entry(1, "big")).state == "SERVED"
     for user, reason in (("d", "ALREADY_CANCELLED"), ("nobody", "BOOKING_NOT_FOUND")):
         assert (await cancel(inventory, user)).reason == reason
-    assert told(await book(reservations, "d")) == [2]
+    assert summaries(await book(reservations, "d")) == [2]
     assert drift(database) == []
 
 
@@ -96,7 +96,7 @@ async def test_smaller_parties_pass_a_head_after_a_while(
     await inventory.apply(show(capacity=3))
     await inventory.set_skip_fit(1, 60)
     await book(reservations, "a", "b", "x")
-    assert told(await book(reservations, "big", seats=2)) == [1]
+    assert summaries(await book(reservations, "big", seats=2)) == [1]
     await book(reservations, "c", "d")
     await cancel(inventory, "x")
     await inventory.sweep()
@@ -134,7 +134,7 @@ async def test_keys_are_answered_again(
     await book(reservations, "a", "b")
     asked, twice = seat_by_key(1, "c", key="k"), seat_by_key(1, "c", key="l")
     first = await reservations.decide([asked, twice])
-    assert told(first) == [2, "ALREADY_WAITING"]
+    assert summaries(first) == [2, "ALREADY_WAITING"]
     assert asked.answer is not None
     await cancel(inventory, "a", key="g")
     again, refused = await reservations.decide([asked, twice])
@@ -210,6 +210,6 @@ async def test_400_cancel_while_400_book(
     assert {given.result.status for given in cancelled} == {"cancelled"}
     assert set(map(type, itertools.chain.from_iterable(came))) <= {Booked, Waiting}
     assert await left(inventory) == (0, 0)
-    told = replay(database, 1, capacity=400)
-    assert (told.taken, len(told.line), len(told.freed)) == (400, 0, 400)
+    replayed = replay(database, 1, capacity=400)
+    assert (replayed.taken, len(replayed.line), len(replayed.freed)) == (400, 0, 400)
     assert drift(database) == []
