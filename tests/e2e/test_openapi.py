@@ -34,6 +34,7 @@ BY_VALUE = {
     ("sales_close_at", "must be after sales_open_at"),
     ("status", "must not be null"),  # in updates, where all else may be cleared
     ("total_seats", "must not be null"),  # in updates, too
+    ("total_seats", "value is required"),  # beside a `room_id` of 1.0
     ("time_zone", "must be the name of an IANA time zone, like Europe/Berlin"),
     ("user_id", "value is required"),  # for callers without a token
 }
