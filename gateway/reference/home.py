@@ -26,6 +26,12 @@ COMMANDS = (
 curl $origin/api/events/1/availability
 curl '$origin/api/bookings/user?user_id=ada'""",
     ),
+    (
+        "Hold the best two seats of a screening",
+        f"""curl -i $origin/api/seat-reservations {_JSON} \\
+  -d '{{"screening_id": 6, "user_id": "ada", "best": {{"count": 2}}}}'
+curl $origin/api/screenings/6/seats""",
+    ),
 )
 """The first commands of the README, which need open access."""
 
@@ -66,6 +72,7 @@ class Home:
         links = [_link("/docs", "API documentation", "Every endpoint, to read and to try.")]
         if self.open_access:
             links.append(_link("/events", "Sample events", "What can be booked, as JSON."))
+            links.append(_link("/api/screenings", "Sample screenings", "The cinema's next week."))
         else:
             links.append(_link("/events", "Events", "What can be booked, as JSON."))
         links.append(_link("/docs/errors", "Errors", "Every code, and what to do about it."))

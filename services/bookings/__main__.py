@@ -50,12 +50,12 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
     pool = open_pool(size=(settings.pool_size + 1) // 2)
-    deciding = open_pool(size=settings.pool_size // 2, session=store.SESSION)
-    async with accounts, open_channel(settings.events_target) as events, pool, deciding:
+    lane_pool = open_pool(size=settings.pool_size // 2, session=store.SESSION)
+    async with accounts, open_channel(settings.events_target) as events, pool, lane_pool:
         feed, rankings = EventsClient(events, key), Rankings(pool)
         plans = Plans(pool, feed.get_seat_plan)
         offers, limits = settings.offer_seconds, _limits(settings)
-        inventory = Inventory(pool, deciding, offer_seconds=offers, plans=plans, limits=limits)
+        inventory = Inventory(pool, lane_pool, offer_seconds=offers, plans=plans, limits=limits)
         follower, catalogue = Follower(pool, feed, inventory), Catalogue(feed.get_state, inventory)
         reconciler = Reconciler(pool, inventory, follower, feed)
         notices = Notices(pool, AccountsClient(accounts, key))
@@ -76,7 +76,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, service.grpc)
         service.add_batches({**bookings.handlers, **waiting_list.handlers, **seats.handlers})
         async with service.serve(
-            [pool, deciding],
+            [pool, lane_pool],
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),

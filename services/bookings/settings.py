@@ -45,5 +45,5 @@ class Settings(settings.ServiceSettings):
     ended_holds: int = Field(default=3, ge=1)
     """After how many holds that ended without a ticket an account has to wait for the next one."""
 
-    ended_holds_seconds: int = Field(default=300, ge=1)
+    ended_holds_seconds: int = Field(default=300, ge=1, le=3_600)
     """For how long a hold of an account that has ended counts."""

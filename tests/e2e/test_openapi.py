@@ -19,7 +19,7 @@ AT_RANDOM = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 DOCUMENT = openapi.document(read_bindings(SERVICES), comments.load())
 REFUSED_TOO = {412, 413, 414, 431}
 NO_TIMES = ("be a time in the years 1 to 9999", "have a time of day from 00:00:00 to 23:59:59")
-TIMES = ("starts_at", "sales_open_at", "sales_close_at")
+TIMES = ("starts_at", "ends_at", "sales_open_at", "sales_close_at")
 BY_STATE = {"idempotency_key_reused", "invalid_code", "invalid_page_token", "version_mismatch"}
 BY_VALUE = {
     ("", "one of seat_ids, best must be set"),
@@ -27,10 +27,14 @@ BY_VALUE = {
     *((name, f"must {rule}") for name in TIMES for rule in NO_TIMES),
     ("best.accessible", "must not be more than `count`"),
     ("date", "must be a day that the calendar has"),
+    ("ends_at", "cannot be set without a room"),
+    ("ends_at", "must be after starts_at"),
     ("key", "cannot change"),
     ("page_token", "cannot be given beside `page` or `limit`"),
     ("sales_close_at", "must be after sales_open_at"),
     ("status", "must not be null"),  # in updates, where all else may be cleared
+    ("total_seats", "must not be null"),  # in updates, too
+    ("total_seats", "value is required"),  # beside a `room_id` of 1.0
     ("time_zone", "must be the name of an IANA time zone, like Europe/Berlin"),
     ("user_id", "value is required"),  # for callers without a token
 }

@@ -190,7 +190,7 @@ async def test_two_followers_with_a_push(
         return [following(news), following(news), applying(third)]
 
     async for *followed, pushed in interleavings.each(read_twice):
-        assert sorted(type(one).__name__ for one in followed) == ["NoneType", "Overtaken"]
+        assert sorted(type(one).__name__ for one in followed) == ["NoneType", "PositionMoved"]
         assert pushed.verdict is Verdict.APPLIED
         assert events.in_force()[0] == 7
         assert owner.execute("SELECT sequence FROM following").fetchone() == (3,)

@@ -17,7 +17,7 @@ from psycopg.rows import class_row
 from services.bookings import metrics
 from services.bookings.errors import HistoryGone
 from services.bookings.inventory import EventState, FeedPosition, Inventory
-from services.bookings.inventory.commands import Overtaken
+from services.bookings.inventory.commands import PositionMoved
 from services.kit.concurrency.outage import Outage
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
@@ -25,9 +25,9 @@ from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import Refusal, Unavailable
 
 SQL = queries.load(__file__)
-CHANGES_AT_ONCE = 100
-STATES_AT_ONCE = 500
-BURIED_AT_ONCE = 100
+CHANGES_PAGE_SIZE = 100
+STATES_PAGE_SIZE = 500
+LEFT_OVER_CHUNK = 100
 
 log = structlog.get_logger()
 
@@ -89,7 +89,7 @@ class Follower:
         """Applies the next changes; returns whether there are more."""
         try:
             return await self._follow_from(await self.position())
-        except Overtaken:
+        except PositionMoved:
             return True
         except Refusal as refusal:
             metrics.LAG_SECONDS.set(time.monotonic() - self._heard_at)
@@ -98,7 +98,7 @@ class Follower:
 
     async def _follow_from(self, position: FeedPosition) -> bool:
         try:
-            page = await self._feed.list_changes(position, CHANGES_AT_ONCE)
+            page = await self._feed.list_changes(position, CHANGES_PAGE_SIZE)
         except HistoryGone:
             await self._start_over(position)
             return True
@@ -131,7 +131,7 @@ class Follower:
         start: FeedPosition | None = None
         after = 0
         while True:
-            listing = await self._feed.list_states(after, STATES_AT_ONCE)
+            listing = await self._feed.list_states(after, STATES_PAGE_SIZE)
             start = start or listing.position
             if {listing.position.epoch, *(state.epoch for state in listing.states)} != {
                 start.epoch
@@ -140,7 +140,7 @@ class Follower:
                 start, after = None, 0
                 continue
             await self._inventory.apply_all(listing.states, begins_epoch=True, position=left)
-            if len(listing.states) < STATES_AT_ONCE:
+            if len(listing.states) < STATES_PAGE_SIZE:
                 return start
             after = listing.states[-1].event_id
 
@@ -155,20 +155,20 @@ class Follower:
 
     async def _left_over(self, epoch: str) -> Sequence[tuple[int, str, int]]:
         """Lists events of an earlier epoch."""
-        values = {"epoch": epoch, "limit": BURIED_AT_ONCE}
+        values = {"epoch": epoch, "limit": LEFT_OVER_CHUNK}
         async with self._pool.connection() as connection:
             return await (await connection.execute(SQL["list_left_over"], values)).fetchall()
 
     async def _move(self, left: FeedPosition, position: FeedPosition) -> None:
         """Moves the position in the feed.
 
-        Raises Overtaken if another replica has moved it meanwhile.
+        Raises PositionMoved if another replica has moved it meanwhile.
         """
         values = asdict(position) | {"left_epoch": left.epoch, "left_sequence": left.sequence}
         async with self._pool.connection() as connection:
             moved = await connection.execute(SQL["move_place"], values)
         if not moved.rowcount:
-            raise Overtaken
+            raise PositionMoved
 
 
 def _latest(states: Sequence[EventState]) -> list[EventState]:

@@ -12,14 +12,14 @@ import structlog
 from psycopg.rows import class_row
 
 from services.bookings import metrics
-from services.bookings.catalogue.following import STATES_AT_ONCE, Feed, Follower
+from services.bookings.catalogue.following import STATES_PAGE_SIZE, Feed, Follower
 from services.bookings.inventory import EventState, Inventory
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
-AUDITS_AT_ONCE = 200
+AUDIT_CHUNK = 200
 # Counting an event with millions of bookings takes long, and no request waits for it.
 AUDIT_SECONDS = 60
 
@@ -83,10 +83,10 @@ class Reconciler:
         followed = (await self._follower.position()).epoch
         after, differing = 0, 0
         while True:
-            listing = await self._feed.list_states(after, STATES_AT_ONCE)
+            listing = await self._feed.list_states(after, STATES_PAGE_SIZE)
             if listing.position.epoch == followed:
                 differing += await self._compare_page(listing.states)
-            if len(listing.states) < STATES_AT_ONCE:
+            if len(listing.states) < STATES_PAGE_SIZE:
                 return differing
             after = listing.states[-1].event_id
 
@@ -123,7 +123,7 @@ class Reconciler:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = '{AUDIT_SECONDS}s'")
             cursor = connection.cursor(row_factory=class_row(Audit))
-            await cursor.execute(SQL["audit"], {"after": after, "limit": AUDITS_AT_ONCE})
+            await cursor.execute(SQL["audit"], {"after": after, "limit": AUDIT_CHUNK})
             audits = await cursor.fetchall()
             sound = [audit for audit in audits if audit.agrees]
             values = {

@@ -250,7 +250,7 @@ Outcome: TypeAlias = (
 )
 
 
-class Later:
+class Deferred:
     """The command is not decided yet: the lane runs it again in the next transaction.
 
     An earlier command of the batch has the same key, or too many holds have ended to expire them
@@ -258,12 +258,12 @@ class Later:
     """
 
 
-LATER = Later()
+DEFERRED = Deferred()
 
 
 class UnknownEvent(Unavailable):
     """Bookings does not know the event, and the catalogue could not be asked."""
 
 
-class Overtaken(Unavailable):
+class PositionMoved(Unavailable):
     """Another replica has moved the position in the feed."""

@@ -18,13 +18,13 @@ from services.bookings.inventory import (
     waiting,
 )
 from services.bookings.inventory.commands import (
-    LATER,
+    DEFERRED,
     Apply,
     Book,
     Cancel,
     Command,
+    Deferred,
     Freeze,
-    Later,
     Outcome,
     Reserve,
     SetSkipFit,
@@ -49,7 +49,7 @@ from services.kit.rpc.errors import Refusal
 
 def decide(
     stocks: MutableMapping[int, Stock], commands: Sequence[Command], context: Context
-) -> list[Outcome | Later]:
+) -> list[Outcome | Deferred]:
     """Decides commands on stocks whose rows are locked, and records the changes in the stocks.
 
     A state of an event without a stock adds one; any other command for such an event is
@@ -59,13 +59,13 @@ def decide(
         if stock.plan_id is not None:
             stock.plan = context.plans.loaded(stock.plan_id)
         if stock.plan_id is None or stock.plan is not None:
-            waiting.settle(stock, context)
+            waiting.expire_and_promote(stock, context)
     return [_decide(stocks, command, context) for command in commands]
 
 
 def _decide(
     stocks: MutableMapping[int, Stock], command: Command, context: Context
-) -> Outcome | Later:
+) -> Outcome | Deferred:
     stock = stocks.get(command.event_id)
     plan_id = _missing_plan(stock, command, context)
     if plan_id is not None:
@@ -75,7 +75,7 @@ def _decide(
     rule: Rule = _RULES[type(command)]
     outcome = rule(stock, command, context)
     if isinstance(outcome, Refusal) and stock.more_have_ended:
-        return LATER
+        return DEFERRED
     return outcome
 
 
@@ -100,7 +100,7 @@ def _open(stocks: MutableMapping[int, Stock], command: Command, context: Context
     return states.judge(stock, command.state)
 
 
-Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome | Later]
+Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome | Deferred]
 _RULES: Mapping[type[Command], Rule] = {
     Reserve: reserving.reserve,
     Book: waiting.book,

@@ -1,4 +1,4 @@
-"""What was refused a moment ago: a hint of what to try first, and never an answer."""
+"""Remembers what was refused a moment ago, so that the lane can refuse it again without a lock."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -13,13 +13,13 @@ _Wanted: TypeAlias = tuple[object, ...]
 
 
 class Hints:
-    """Events that seem to be sold out, and seats that seem to be taken."""
+    """Events that seem to be sold out, and seats that seem to be taken. Never an outcome itself."""
 
     def __init__(self) -> None:
         self._refused: set[_Wanted] = set()
 
     def expect_refusal(self, command: Command) -> bool:
-        """Returns whether a command will be refused, as far as was seen a moment ago."""
+        """Returns whether a command for the same event or seats was refused a moment ago."""
         return _wanted(command) in self._refused
 
     def forget(self, commands: Iterable[Command]) -> None:
@@ -40,7 +40,7 @@ class Hints:
 
 
 def _wanted(command: Command) -> _Wanted:
-    """Returns what a command asks for: the event, and the seats; empty if it cannot be refused."""
+    """Returns the event and seats of a command; an empty tuple if it has no hint."""
     if isinstance(command, Reserve):
         return (command.event_id,)
     if isinstance(command, Hold):

@@ -20,7 +20,7 @@ from services.bookings.inventory.commands import (
     SetSkipFit,
     Sweep,
 )
-from services.bookings.inventory.lane import Lane, failures
+from services.bookings.inventory.lane import Lane, failed_outcomes
 from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.seat_commands import PlanNeeded
@@ -33,7 +33,7 @@ SQL = queries.load(__file__)
 OFFER_SECONDS = 7_200
 CLOSING_CHUNK = 5_000
 FORGETTING_CHUNK = 1_000
-SWEPT_AT_ONCE = 50
+SWEEP_CHUNK = 50
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -57,7 +57,7 @@ class Seats:
 class Inventory:
     """Decides commands through a lane, and counts seats.
 
-    Transactions of the lane use the pool `deciding`, whose sessions have the settings of `store`.
+    Transactions of the lane use the pool `lane_pool`, whose sessions have the settings of `store`.
     An offer to a waiting user ends after `offer_seconds`. Bookings of a closed event are written in
     chunks of `closing_chunk`. `plans` loads seat plans, `limits` limits how long and how many seats
     are held.
@@ -66,7 +66,7 @@ class Inventory:
     def __init__(
         self,
         pool: Pool,
-        deciding: Pool | None = None,
+        lane_pool: Pool | None = None,
         *,
         offer_seconds: int = OFFER_SECONDS,
         closing_chunk: int = CLOSING_CHUNK,
@@ -78,7 +78,7 @@ class Inventory:
         self._plans = plans or NoPlans()
         self._lane = Lane(
             Transactions(
-                deciding or pool, offer_seconds=offer_seconds, plans=self._plans, limits=limits
+                lane_pool or pool, offer_seconds=offer_seconds, plans=self._plans, limits=limits
             )
         )
 
@@ -96,23 +96,25 @@ class Inventory:
         }
         if needed:
             lacking = [asks[index] for index in needed]
-            decided = await self._decide_lacking(lacking, set(needed.values()), skip_busy=skip_busy)
+            decided = await self._decide_after_loading(
+                lacking, set(needed.values()), skip_busy=skip_busy
+            )
             for index, outcome in zip(needed, decided, strict=True):
                 outcomes[index] = outcome
         return outcomes
 
-    async def _decide_lacking(
+    async def _decide_after_loading(
         self, asks: Sequence[Ask], plan_ids: set[int], *, skip_busy: bool
     ) -> list[Outcome]:
         """Loads plans and decides the asks that need them. A failure concerns these asks only."""
         try:
             await asyncio.gather(*map(self._plans.load, plan_ids))
             if any(self._plans.loaded(plan_id) is None for plan_id in plan_ids):
-                return failures(Unavailable(), len(asks))
+                return failed_outcomes(Unavailable(), len(asks))
             return await self.decide(asks, skip_busy=skip_busy)
         except Exception as error:
             log.exception("asks about assigned seats failed", commands=len(asks))
-            return failures(error, len(asks))
+            return failed_outcomes(error, len(asks))
 
     async def apply(self, state: EventState) -> Judgement:
         """Puts a state of the catalogue in force, or records its refusal.
@@ -132,7 +134,7 @@ class Inventory:
         """Applies states, each independently of the others.
 
         With `begins_epoch` they replace states of other epochs. With `position` they are applied
-        only while that is the position in the feed. Raises Overtaken, or the first refusal of a
+        only while that is the position in the feed. Raises PositionMoved, or the first refusal of a
         state.
         """
         asks = [Ask(Apply(state, begins_epoch, position)) for state in states]
@@ -190,7 +192,7 @@ class Inventory:
 
     async def _due(self, after: int) -> list[int]:
         """Lists the next events that need a sweep."""
-        values = {"after": after, "limit": SWEPT_AT_ONCE}
+        values = {"after": after, "limit": SWEEP_CHUNK}
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(SQL["due_events"], values)).fetchall()
         return [event_id for (event_id,) in rows]

@@ -18,7 +18,7 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: due_events
--- Lists events with a hold that has ended, or with free seats and people who wait.
+-- Lists events with an ended hold, or with both free seats and waiting users.
 SELECT event_id
 FROM (
     SELECT event_id

@@ -17,17 +17,17 @@ import structlog
 
 from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import Later, Outcome
+from services.bookings.inventory.commands import Deferred, Outcome
 from services.bookings.inventory.hints import Hints
 from services.bookings.inventory.transaction import Ask
 from services.kit.database.postgres import refusal_from_database
 from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
 
-AT_ONCE = 256
-WAITING = 4_096
+BATCH_SIZE = 256
+QUEUE_SIZE = 4_096
 # Errors that the data of a batch causes, so another try of the whole batch would fail, too.
-_INDIGESTIBLE = (
+_DATA_ERRORS = (
     Contradiction,
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -37,28 +37,28 @@ _INDIGESTIBLE = (
 log = structlog.get_logger()
 
 
-class Deciding(Protocol):
+class Runner(Protocol):
     """Runs a batch of asks in a transaction; see Transactions."""
 
-    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
+    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Deferred]:
         """Decides and commits the asks."""
 
-    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
+    async def run_unlocked(self, asks: Sequence[Ask]) -> list[Outcome] | None:
         """Decides without locks; returns None if a decision would change anything."""
 
 
 class Lane:
-    """Decides asks in batches, with at most `at_once` asks in a transaction."""
+    """Decides asks in batches, with at most `batch_size` asks in a transaction."""
 
     def __init__(
-        self, transactions: Deciding, *, at_once: int = AT_ONCE, waiting: int = WAITING
+        self, transactions: Runner, *, batch_size: int = BATCH_SIZE, queue_size: int = QUEUE_SIZE
     ) -> None:
         self._transactions = transactions
-        self._at_once = at_once
-        self._waiting = waiting
+        self._batch_size = batch_size
+        self._queue_size = queue_size
         self._shared = self._queue(store.SKIP_LOCKED)
-        self._refusing = _Queue(self._refuse, at_once, waiting)
-        self._apart: dict[int, _Queue] = {}
+        self._refusing = _Queue(self._refuse, batch_size, queue_size)
+        self._event_queues: dict[int, _Queue] = {}
         self._hints = Hints()
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
@@ -68,7 +68,7 @@ class Lane:
         they wait for the lock. Cancelling the caller does not stop asks whose transaction has
         begun. Raises Unavailable if the queue is full, and psycopg.Error if the database fails.
         """
-        outcomes = await self._decide(asks)
+        outcomes = await self._decide_shared(asks)
         if skip_busy:
             return outcomes
         busy: dict[int, list[int]] = {}
@@ -76,62 +76,62 @@ class Lane:
             if isinstance(outcome, Busy):
                 busy.setdefault(asks[index].command.event_id, []).append(index)
         if busy:
-            await self._wait_apart(asks, busy, outcomes)
+            await self._decide_locked(asks, busy, outcomes)
         return outcomes
 
-    async def _decide(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """Decides in the shared lane; refuses asks for full events without a lock."""
-        hopeless = [index for index, ask in enumerate(asks) if self._seems_hopeless(ask)]
-        if not hopeless:
-            return await self._shared.ask(asks)
+    async def _decide_shared(self, asks: Sequence[Ask]) -> list[Outcome]:
+        """Decides in the shared lane; what was refused a moment ago, first without a lock."""
+        refusable = [index for index, ask in enumerate(asks) if self._expects_refusal(ask)]
+        if not refusable:
+            return await self._shared.submit(asks)
         outcomes: list[Outcome | None] = [None] * len(asks)
-        refused = await self._refusing.ask([asks[index] for index in hopeless])
-        for index, outcome in zip(hopeless, refused, strict=True):
+        refused = await self._refusing.submit([asks[index] for index in refusable])
+        for index, outcome in zip(refusable, refused, strict=True):
             outcomes[index] = None if isinstance(outcome, Busy) else outcome
         rest = [index for index, outcome in enumerate(outcomes) if outcome is None]
         if rest:
-            decided = await self._shared.ask([asks[index] for index in rest])
+            decided = await self._shared.submit([asks[index] for index in rest])
             for index, outcome in zip(rest, decided, strict=True):
                 outcomes[index] = outcome
         return [outcome for outcome in outcomes if outcome is not None]
 
-    def _seems_hopeless(self, ask: Ask) -> bool:
-        """Returns whether the event of the ask was full when it was last decided on.
+    def _expects_refusal(self, ask: Ask) -> bool:
+        """Returns whether an ask like this one was refused a moment ago.
 
         Asks with a key are never refused early, because a transaction must store their response.
         """
         return ask.key is None and self._hints.expect_refusal(ask.command)
 
-    async def _wait_apart(
+    async def _decide_locked(
         self, asks: Sequence[Ask], busy: dict[int, list[int]], outcomes: list[Outcome]
     ) -> None:
         """Decides asks of locked events, each event in a lane of its own."""
 
         async def wait(event_id: int, indices: Sequence[int]) -> None:
-            queue = self._apart.get(event_id)
+            queue = self._event_queues.get(event_id)
             if queue is None:
-                queue = self._apart[event_id] = self._queue(store.WAIT)
+                queue = self._event_queues[event_id] = self._queue(store.WAIT)
             decided: Sequence[Outcome]
             try:
-                decided = await queue.ask([asks[index] for index in indices])
+                decided = await queue.submit([asks[index] for index in indices])
             except Exception as error:
                 # The asks for other events need their outcomes all the same.
                 log.exception("asks of a locked event failed", event_id=event_id)
-                decided = failures(error, len(indices))
+                decided = failed_outcomes(error, len(indices))
             finally:
-                if queue.is_idle and self._apart.get(event_id) is queue:
-                    del self._apart[event_id]
+                if queue.is_idle and self._event_queues.get(event_id) is queue:
+                    del self._event_queues[event_id]
             for index, outcome in zip(indices, decided, strict=True):
                 outcomes[index] = outcome
 
         await asyncio.gather(*(wait(event_id, indices) for event_id, indices in busy.items()))
 
     def _queue(self, lock: Statement) -> "_Queue":
-        return _Queue(partial(self._run, lock=lock), self._at_once, self._waiting)
+        return _Queue(partial(self._run, lock=lock), self._batch_size, self._queue_size)
 
     async def _refuse(self, asks: Sequence[Ask]) -> list[Outcome]:
         """Refuses asks without a lock; returns Busy for all if any of them needs one."""
-        outcomes = await self._transactions.peek(asks)
+        outcomes = await self._transactions.run_unlocked(asks)
         if outcomes is None:
             self._hints.forget(ask.command for ask in asks)
             return [Busy()] * len(asks)
@@ -144,38 +144,38 @@ class Lane:
         The failed transaction has changed nothing, so each half is run again. An ask that repeats a
         key of this batch is run after the first one with that key.
         """
-        outcomes: list[Outcome | Later]
+        outcomes: list[Outcome | Deferred]
         try:
             outcomes = await self._transactions.run(asks, lock=lock)
-        except _INDIGESTIBLE as error:
+        except _DATA_ERRORS as error:
             if len(asks) == 1:
-                return [await self._alone(asks[0], lock, error)]
+                return [await self._retry_one(asks[0], lock, error)]
             middle = len(asks) // 2
             former = await self._run(asks[:middle], lock=lock)
-            return former + await self._rest(asks[middle:], lock)
-        later = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Later)]
+            return former + await self._run_rest(asks[middle:], lock)
+        later = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Deferred)]
         if later:
-            decided = await self._rest([asks[index] for index in later], lock)
+            decided = await self._run_rest([asks[index] for index in later], lock)
             for index, outcome in zip(later, decided, strict=True):
                 outcomes[index] = outcome
-        settled = [outcome for outcome in outcomes if not isinstance(outcome, Later)]
+        settled = [outcome for outcome in outcomes if not isinstance(outcome, Deferred)]
         self._hints.note((ask.command for ask in asks), settled)
         return settled
 
-    async def _alone(self, ask: Ask, lock: Statement, error: Exception) -> Outcome:
+    async def _retry_one(self, ask: Ask, lock: Statement, error: Exception) -> Outcome:
         """Retries one ask if another replica has just opened its event; otherwise fails it."""
         if isinstance(error, psycopg.errors.UniqueViolation):
             try:
                 [outcome] = await self._transactions.run([ask], lock=lock)
-            except _INDIGESTIBLE as again:
+            except _DATA_ERRORS as again:
                 error = again
             else:
-                return Internal() if isinstance(outcome, Later) else outcome
+                return Internal() if isinstance(outcome, Deferred) else outcome
         event_id = ask.command.event_id
         log.error("command cannot be decided", event_id=event_id, exc_info=error)
         return Internal()
 
-    async def _rest(self, asks: Sequence[Ask], lock: Statement) -> list[Outcome]:
+    async def _run_rest(self, asks: Sequence[Ask], lock: Statement) -> list[Outcome]:
         """Decides the rest of a batch of which a part is committed.
 
         A failure is the outcome of these asks only: the committed part keeps its outcomes.
@@ -184,18 +184,18 @@ class Lane:
             return await self._run(asks, lock=lock)
         except Exception as error:
             log.exception("rest of a batch failed", commands=len(asks))
-            return failures(error, len(asks))
+            return failed_outcomes(error, len(asks))
 
 
-def failures(error: Exception, count: int) -> list[Outcome]:
+def failed_outcomes(error: Exception, count: int) -> list[Outcome]:
     """Returns the outcomes of asks that failed with an error while others are committed."""
     if isinstance(error, Refusal):
         return [error] * count
     return [refusal_from_database(error, is_read=False) or Internal()] * count
 
 
-class _Group(NamedTuple):
-    """Asks of one call, and the future of their outcomes."""
+class _Waiter(NamedTuple):
+    """Asks of one call, at most a batch, and the future of their outcomes."""
 
     asks: Sequence[Ask]
     outcomes: "asyncio.Future[list[Outcome]]"
@@ -207,80 +207,80 @@ class _Queue:
     def __init__(
         self,
         run: Callable[[Sequence[Ask]], Coroutine[Any, Any, list[Outcome]]],
-        at_once: int,
-        most: int,
+        batch_size: int,
+        max_size: int,
     ) -> None:
         self._run = run
-        self._at_once = at_once
-        self._most = most
-        self._groups: deque[_Group] = deque()
+        self._batch_size = batch_size
+        self._max_size = max_size
+        self._waiters: deque[_Waiter] = deque()
         self._count = 0
-        self._carrier: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether the queue is empty and no transaction runs."""
-        return self._carrier is None
+        return self._task is None
 
-    async def ask(self, asks: Sequence[Ask]) -> list[Outcome]:
+    async def submit(self, asks: Sequence[Ask]) -> list[Outcome]:
         """Queues asks and waits for their outcomes; few enough asks share one transaction."""
         if not asks:
             return []
-        if self._count + len(asks) > self._most:
+        if self._count + len(asks) > self._max_size:
             raise Unavailable
         loop = asyncio.get_running_loop()
-        groups = [
-            _Group(asks[first : first + self._at_once], loop.create_future())
-            for first in range(0, len(asks), self._at_once)
+        waiters = [
+            _Waiter(asks[first : first + self._batch_size], loop.create_future())
+            for first in range(0, len(asks), self._batch_size)
         ]
-        self._groups.extend(groups)
+        self._waiters.extend(waiters)
         self._count += len(asks)
-        if self._carrier is None:
-            self._carrier = loop.create_task(self._carry())
-        if len(groups) == 1:
-            return await groups[0].outcomes
-        parts = await asyncio.gather(*(group.outcomes for group in groups))
+        if self._task is None:
+            self._task = loop.create_task(self._run_batches())
+        if len(waiters) == 1:
+            return await waiters[0].outcomes
+        parts = await asyncio.gather(*(waiter.outcomes for waiter in waiters))
         return [outcome for part in parts for outcome in part]
 
-    async def _carry(self) -> None:
+    async def _run_batches(self) -> None:
         """Runs transactions until the queue is empty."""
         try:
-            while groups := self._next():
-                asks = [ask for group in groups for ask in group.asks]
+            while waiters := self._next_batch():
+                asks = [ask for waiter in waiters for ask in waiter.asks]
                 try:
                     outcomes = await self._run(asks)
-                except Exception as error:  # noqa: BLE001 - told to all who wait for it
-                    _fail(groups, error)
+                except Exception as error:  # noqa: BLE001 - passed on to all waiters
+                    _set_error(waiters, error)
                 else:
-                    _tell(groups, outcomes)
+                    _set_outcomes(waiters, outcomes)
         finally:
-            self._carrier = None
-            for group in self._groups:
-                group.outcomes.cancel()
+            self._task = None
+            for waiter in self._waiters:
+                waiter.outcomes.cancel()
 
-    def _next(self) -> list[_Group]:
-        """Takes the groups that fit into one transaction, and drops cancelled ones."""
-        taken: list[_Group] = []
+    def _next_batch(self) -> list[_Waiter]:
+        """Takes the waiters that fit into one transaction, and drops cancelled ones."""
+        taken: list[_Waiter] = []
         count = 0
-        while self._groups and count + len(self._groups[0].asks) <= self._at_once:
-            group = self._groups.popleft()
-            self._count -= len(group.asks)
-            if not group.outcomes.done():
-                taken.append(group)
-                count += len(group.asks)
+        while self._waiters and count + len(self._waiters[0].asks) <= self._batch_size:
+            waiter = self._waiters.popleft()
+            self._count -= len(waiter.asks)
+            if not waiter.outcomes.done():
+                taken.append(waiter)
+                count += len(waiter.asks)
         return taken
 
 
-def _fail(groups: Sequence[_Group], error: Exception) -> None:
-    for group in groups:
-        if not group.outcomes.done():
-            group.outcomes.set_exception(error)
+def _set_error(waiters: Sequence[_Waiter], error: Exception) -> None:
+    for waiter in waiters:
+        if not waiter.outcomes.done():
+            waiter.outcomes.set_exception(error)
 
 
-def _tell(groups: Sequence[_Group], outcomes: Sequence[Outcome]) -> None:
+def _set_outcomes(waiters: Sequence[_Waiter], outcomes: Sequence[Outcome]) -> None:
     first = 0
-    for group in groups:
-        last = first + len(group.asks)
-        if not group.outcomes.done():
-            group.outcomes.set_result(list(outcomes[first:last]))
+    for waiter in waiters:
+        last = first + len(waiter.asks)
+        if not waiter.outcomes.done():
+            waiter.outcomes.set_result(list(outcomes[first:last]))
         first = last

@@ -25,11 +25,11 @@ from services.bookings.inventory.seat_commands import (
     ReleaseUser,
 )
 from services.bookings.inventory.stock import Stock
-from services.bookings.inventory.waiting import SERVED_AT_ONCE
+from services.bookings.inventory.waiting import MAX_SERVED
 
 Row = dict[str, Any]
-FITTING_AT_ONCE = 1_000
-ENDED_AT_ONCE = 256
+MAX_FITTING = 1_000
+MAX_EXPIRED = 256
 """How many ended holds a transaction expires at most, besides those of the seats asked for."""
 _SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats)
 _TICKETING = (Confirm, IssueTicket)
@@ -102,7 +102,7 @@ class Line:
 
     def is_whole(self, count: int) -> bool:
         """Returns whether `count` rows that were read include every entry that can be served."""
-        return count < self.limit or (self.fits is not None and count < FITTING_AT_ONCE)
+        return count < self.limit or (self.fits is not None and count < MAX_FITTING)
 
 
 def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetime) -> list[Line]:
@@ -137,7 +137,7 @@ def _line(stock: Stock, serving: Sequence[Command], now: datetime) -> Line | Non
     seats = capacity - stock.sold - stock.held + (stock.held if is_due else 0)
     seats += sum(booking.seat_count for booking in stock.bookings.values() if booking.is_live)
     # One more for each command, which may take an entry off the list, and one for a blocking head.
-    limit = min(SERVED_AT_ONCE, max(seats, 0)) + len(serving) + 1 if stock.waiting else 0
+    limit = min(MAX_SERVED, max(seats, 0)) + len(serving) + 1 if stock.waiting else 0
     # Entries that want more seats than the event will have are passed, too.
     is_passed = (
         stock.skip_fit_after_seconds is not None

@@ -1,5 +1,5 @@
 -- name: open
--- Stores an event that was not known here. That it has appeared meanwhile is a unique violation.
+-- Stores a new event. If another replica has stored it meanwhile, this is a unique violation.
 INSERT INTO inventory (
     event_id, capacity, sold, held, blocked, live_bookings, waiting, last_place, rev,
     next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal,
@@ -16,7 +16,7 @@ SELECT
 FROM json_populate_recordset(NULL::inventory, %(stocks)s::json)
 
 -- name: put_in_force
--- Stores what a state of the catalogue, a freeze or a setting changed, with the counters.
+-- Stores the changes by a state of the catalogue, a freeze or a setting, with the counters.
 UPDATE inventory
 SET
     capacity = changed.capacity,
@@ -55,9 +55,9 @@ FROM json_populate_recordset(NULL::inventory, %(stocks)s::json) AS changed
 WHERE inventory.event_id = changed.event_id
 
 -- name: save
--- Stores what was decided about events whose locks are held: new bookings, those that have moved on,
--- the ledger and the counters. The counters are added to, so the CHECKs see what another transaction
--- would have added without the lock.
+-- Stores the decisions on locked events: new and changed bookings, the ledger and the counters. The
+-- counters are updated by their differences, so the CHECKs would see the changes of a transaction
+-- without the lock.
 WITH new_bookings AS (
     INSERT INTO bookings (
         event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
@@ -122,7 +122,7 @@ FROM json_to_recordset(%(ledger)s::json) AS entry (
 )
 
 -- name: forget_seats
--- Forgets the seats of events that get others, before any was booked.
+-- Deletes the seats of events that get another plan; none was ever booked.
 WITH forgotten AS (
     DELETE FROM seat_claims
     WHERE event_id = ANY (%(event_ids)s::bigint[])
@@ -131,7 +131,7 @@ DELETE FROM seat_blocks
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: map_seats
--- Makes the maps of events with so many assigned seats, all of them free.
+-- Makes the maps of events with assigned seats, all of them free.
 INSERT INTO seat_blocks (event_id, block)
 SELECT event_id, generate_series(0, (seats - 1) / 1024)
 FROM json_to_recordset(%(events)s::json) AS event (event_id bigint, seats integer)
@@ -229,8 +229,8 @@ CROSS JOIN generate_series(1, seat_count) AS place
 ON CONFLICT (event_id, ticket_id, place) WHERE revoked_at IS NULL DO NOTHING
 
 -- name: save_line
--- Stores what became of those who wait: new entries, those that have moved on, those that block the
--- line, and the notices of whom to tell.
+-- Stores the changes of the waiting list: new and changed entries, heads that block the line, and the
+-- notices to send.
 WITH joined AS (
     INSERT INTO waiting_list (
         event_id, place, user_id, seat_count, state, booking_id, joined_at, changed_at,
@@ -269,8 +269,8 @@ FROM json_to_recordset(%(notices)s::json) AS notice (event_id bigint, booking_id
 
 -- name: close_chunk
 -- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies, ends the
--- waiting of as many, and forgets who had as many seats. They read as CANCELLED already, so nothing is
--- decided here. Two workers never take the same event.
+-- waiting of as many entries, and deletes as many claims of seats. They read as CANCELLED already, so
+-- nothing is decided here. Two workers never take the same event.
 WITH closed AS (
     SELECT event_id, closed_at
     FROM inventory
@@ -293,7 +293,7 @@ cancelled AS (
     FROM live
     WHERE bookings.event_id = live.event_id
         AND bookings.id = live.id
-        -- Looked at again once the row is ours: another worker may have been here since.
+        -- Checked again after locking the row: another worker may have written it.
         AND bookings.status IN ('HELD', 'CONFIRMED')
     RETURNING bookings.user_id, (bookings.created_at AT TIME ZONE 'UTC')::date AS day
 ),

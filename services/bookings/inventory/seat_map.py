@@ -69,7 +69,7 @@ class SeatMap:
             self.blocked |= blocked
         self.is_loaded = len(blocks) == -(-seat_count // BLOCK)
 
-    def know(self, booking_id: int, seat_ids: Iterable[int], *, is_live: bool) -> None:
+    def set_holder(self, booking_id: int, seat_ids: Iterable[int], *, is_live: bool) -> None:
         """Records the holder of seats. The maps have it already."""
         for seat_id in seat_ids:
             if is_live:

@@ -6,13 +6,13 @@ from typing import Protocol
 from services.bookings.inventory.blocking import unblock
 from services.bookings.inventory.changes import Change, Kind
 from services.bookings.inventory.commands import (
-    LATER,
+    DEFERRED,
     Apply,
+    Deferred,
     Done,
     EventState,
     Freeze,
     Judgement,
-    Later,
     SetSkipFit,
     Verdict,
 )
@@ -87,7 +87,7 @@ def opened(state: EventState, context: Context) -> Stock:
     return stock
 
 
-def apply(stock: Stock, command: Apply, context: Context) -> Judgement | Later:
+def apply(stock: Stock, command: Apply, context: Context) -> Judgement | Deferred:
     """Puts a state in force, or records its refusal and keeps the former state in force.
 
     If it adds seats or opens the sale again, the waiting list is served.
@@ -97,7 +97,7 @@ def apply(stock: Stock, command: Apply, context: Context) -> Judgement | Later:
         return _judge_again(stock, state)
     judgement = _judge_news(stock, state)
     if judgement.verdict is Verdict.REFUSED and stock.more_have_ended:
-        return LATER
+        return DEFERRED
     stock.state_changed = True
     stock.epoch, stock.catalogue_rev = state.epoch, state.rev
     stock.verdict, stock.refusal = judgement.verdict, judgement.refusal

@@ -109,7 +109,7 @@ class Stock:
     _live_of: dict[str, list[int]] = field(default_factory=dict)
     _ended_of: dict[str, set[int]] = field(default_factory=dict)
     """Holds of assigned seats that ended unconfirmed, by user, of the loaded bookings."""
-    gone: list[int] = field(default_factory=list)
+    left_places: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.before = self.counters
@@ -137,10 +137,10 @@ class Stock:
     @property
     def free(self) -> int:
         """The number of seats that are on sale and not booked."""
-        return self.room - self.sold - self.held
+        return self.seats_on_sale - self.sold - self.held
 
     @property
-    def room(self) -> int:
+    def seats_on_sale(self) -> int:
         """The number of seats that are on sale, booked or not."""
         return self.capacity - self.blocked
 
@@ -154,7 +154,7 @@ class Stock:
             or self.next_expiry_at != self.before.next_expiry_at
         )
 
-    def know(self, booking: Booking) -> None:
+    def add(self, booking: Booking) -> None:
         """Adds a loaded or changed booking."""
         known = self.bookings.get(booking.id)
         self.bookings[booking.id] = booking
@@ -163,7 +163,7 @@ class Stock:
         elif not booking.is_live and known is not None and known.is_live:
             self._live_of[booking.user_id].remove(booking.id)
         if booking.seat_ids:
-            self.seats.know(booking.id, booking.seat_ids, is_live=booking.is_live)
+            self.seats.set_holder(booking.id, booking.seat_ids, is_live=booking.is_live)
             if not booking.is_live and booking.expires_at is not None:
                 self._ended_of.setdefault(booking.user_id, set()).add(booking.id)
 
@@ -202,7 +202,7 @@ class Stock:
         """Returns the current position of a waiting entry, from 1."""
         if entry.position is None:
             raise ValueError(f"entry {entry.place} was loaded without its position")
-        return entry.position - bisect_left(self.gone, entry.place)
+        return entry.position - bisect_left(self.left_places, entry.place)
 
     def record(self, change: Change) -> None:
         """Records a change under the next revision, and adds it to the counters."""
@@ -215,7 +215,7 @@ class Stock:
         if change.booking is not None:
             if change.booking.seat_ids:
                 self._seat(change.booking)
-            self.know(change.booking)
+            self.add(change.booking)
             self.was_booked = True
         if change.ticket is not None:
             self.tickets[change.ticket.booking_id] = change.ticket
@@ -249,4 +249,4 @@ class Stock:
         index = bisect_left(self.line, place, key=attrgetter("place"))
         if index < len(self.line) and self.line[index].place == place:
             del self.line[index]
-        insort(self.gone, place)
+        insort(self.left_places, place)

@@ -70,7 +70,7 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
     stocks = {stock.event_id: stock for stock in (Stock(*row) for row in events.rows)}
     loaded = Loaded(now, stocks, Identities(numbers, needs.ticket_ids(commands)))
     for name, result in reads:
-        _ABSORB[name](loaded, result.rows)
+        _ADD_ROWS[name](loaded, result.rows)
     missing = [event_id for event_id in event_ids if event_id not in stocks]
     if missing and lock != NO_LOCK:
         known = await trip.connection.execute(SQL["known_events"], {"event_ids": missing})
@@ -90,15 +90,15 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
         return
     trip = RoundTrip(connection)
     blocks = _read(trip, "seat_blocks", [{"event_id": event_id} for event_id in unmapped])
-    holds = _read(trip, "ended_holds", due, now=loaded.now, limit=needs.ENDED_AT_ONCE)
+    holds = _read(trip, "ended_holds", due, now=loaded.now, limit=needs.MAX_EXPIRED)
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
     heads = _read(trip, "line", waited)
     await trip.send()
     stocks = loaded.stocks
-    _map(loaded, blocks.rows)
-    _know(loaded, holds.rows)
+    _add_maps(loaded, blocks.rows)
+    _add_bookings(loaded, holds.rows)
     for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
-        stocks[event_id].more_have_ended = count == needs.ENDED_AT_ONCE
+        stocks[event_id].more_have_ended = count == needs.MAX_EXPIRED
     for event_id, expires_next_at in expiries.rows:
         stocks[event_id].expires_next_at = expires_next_at
     numbers = []
@@ -112,21 +112,21 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
         stock.line_is_whole = line.is_whole(len(stock.line))
 
 
-def _know(loaded: Loaded, rows: Iterable[Row]) -> None:
+def _add_bookings(loaded: Loaded, rows: Iterable[Row]) -> None:
     for row in rows:
         booking = Booking(*row)
         if stock := loaded.stocks.get(booking.event_id):
-            stock.know(booking)
+            stock.add(booking)
 
 
-def _know_tickets(loaded: Loaded, rows: Iterable[Row]) -> None:
+def _add_tickets(loaded: Loaded, rows: Iterable[Row]) -> None:
     for row in rows:
         ticket = Ticket(*row)
         if stock := loaded.stocks.get(ticket.event_id):
             stock.tickets[ticket.booking_id] = ticket
 
 
-def _map(loaded: Loaded, rows: Iterable[Row]) -> None:
+def _add_maps(loaded: Loaded, rows: Iterable[Row]) -> None:
     """Adds the loaded maps of seats to the stocks."""
     blocks: dict[int, list[tuple[int, bytes, bytes, bytes]]] = {}
     for event_id, number, taken, sold, blocked in rows:
@@ -138,14 +138,14 @@ def _map(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.seats.load(found, stock.capacity if stock.plan_id is not None else 0)
 
 
-def _enter(loaded: Loaded, rows: Iterable[Row]) -> None:
+def _add_entries(loaded: Loaded, rows: Iterable[Row]) -> None:
     for row in rows:
         entry = Entry(*row)
         if stock := loaded.stocks.get(entry.event_id):
             stock.entries[entry.user_id] = entry
 
 
-def _look_back(loaded: Loaded, rows: Iterable[Row]) -> None:
+def _add_pasts(loaded: Loaded, rows: Iterable[Row]) -> None:
     for event_id, user_id, *past in rows:
         if stock := loaded.stocks.get(event_id):
             stock.pasts[user_id] = Past(*past)
@@ -157,23 +157,23 @@ def _mark_booked(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.was_booked = True
 
 
-def _locate(loaded: Loaded, rows: Iterable[Row]) -> None:
+def _set_position(loaded: Loaded, rows: Iterable[Row]) -> None:
     loaded.position = next((FeedPosition(*row) for row in rows), None)
 
 
-_ABSORB: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
-    "exclusive_bookings": _know,
-    "offered_bookings": _know,
-    "users_bookings": _know,
-    "named_bookings": _know,
-    "named_tickets": _know_tickets,
-    "entries": _enter,
-    "pasts": _look_back,
+_ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
+    "exclusive_bookings": _add_bookings,
+    "offered_bookings": _add_bookings,
+    "users_bookings": _add_bookings,
+    "named_bookings": _add_bookings,
+    "named_tickets": _add_tickets,
+    "entries": _add_entries,
+    "pasts": _add_pasts,
     "booked_events": _mark_booked,
-    "seat_blocks": _map,
-    "seat_holders": _know,
-    "users_holds": _know,
-    "feed_position": _locate,
+    "seat_blocks": _add_maps,
+    "seat_holders": _add_bookings,
+    "users_holds": _add_bookings,
+    "feed_position": _set_position,
 }
 _STATEMENTS = {name: prepared(name, text) for name, text in SQL.items()}
 

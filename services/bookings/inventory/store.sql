@@ -46,7 +46,7 @@ SELECT event_id
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
--- name: doubt
+-- name: request_audit
 -- Marks an event for an audit, although its revision has not changed.
 DELETE FROM audits
 WHERE event_id = %(event_id)s

@@ -16,12 +16,12 @@ from services.bookings.errors import (
 )
 from services.bookings.inventory import needs, old_results, saving, store
 from services.bookings.inventory.commands import (
-    LATER,
+    DEFERRED,
     Apply,
     Command,
-    Later,
+    Deferred,
     Outcome,
-    Overtaken,
+    PositionMoved,
     Replayed,
     UnknownEvent,
 )
@@ -61,7 +61,7 @@ class Ask:
     answer: Answer | None = None
     explain: Callable[[Refusal], Refusal] | None = None
 
-    def explained(self, outcome: Outcome | Later) -> Outcome | Later:
+    def explained(self, outcome: Outcome | Deferred) -> Outcome | Deferred:
         """Returns the outcome; a refusal gets its details."""
         if self.explain is None or not isinstance(outcome, Refusal):
             return outcome
@@ -84,7 +84,7 @@ class Transactions:
         self._plans = plans or NoPlans()
         self._limits = limits or HoldLimits()
 
-    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
+    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Deferred]:
         """Decides asks in their order, commits, and returns their outcomes.
 
         Raises psycopg.Error. If the connection is lost during the COMMIT, it is unknown whether the
@@ -98,24 +98,24 @@ class Transactions:
                 return await self._run(connection, asks, lock)
         except (Contradiction, psycopg.errors.CheckViolation):
             if len(asks) == 1:
-                await self._doubt(asks[0].command.event_id)
+                await self._request_audit(asks[0].command.event_id)
             raise
 
-    async def _doubt(self, event_id: int) -> None:
+    async def _request_audit(self, event_id: int) -> None:
         """Marks an event for an audit although its revision has not changed."""
         async with self._pool.connection() as connection:
-            await connection.execute(store.SQL["doubt"], {"event_id": event_id})
+            await connection.execute(store.SQL["request_audit"], {"event_id": event_id})
 
-    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
+    async def run_unlocked(self, asks: Sequence[Ask]) -> list[Outcome] | None:
         """Decides asks on one snapshot without locks; returns None if it would change anything."""
         commands = [ask.command for ask in asks]
         async with self._pool.connection() as connection:
             trip = RoundTrip(connection)
             trip.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             loaded = await store.load(trip, commands, lock=store.NO_LOCK)
-        return self._peeked(loaded, asks)
+        return self._decide_unlocked(loaded, asks)
 
-    def _peeked(self, loaded: Loaded, asks: Sequence[Ask]) -> list[Outcome] | None:
+    def _decide_unlocked(self, loaded: Loaded, asks: Sequence[Ask]) -> list[Outcome] | None:
         try:
             decided = decide(loaded.stocks, [ask.command for ask in asks], self._context(loaded))
         except IndexError:
@@ -124,12 +124,12 @@ class Transactions:
         if any(stock.is_changed for stock in loaded.stocks.values()):
             return None
         explained = (ask.explained(outcome) for ask, outcome in zip(asks, decided, strict=True))
-        outcomes = [outcome for outcome in explained if not isinstance(outcome, Later)]
+        outcomes = [outcome for outcome in explained if not isinstance(outcome, Deferred)]
         return outcomes if len(outcomes) == len(asks) else None
 
     async def _run(
         self, connection: Connection, asks: Sequence[Ask], lock: Statement
-    ) -> list[Outcome | Later]:
+    ) -> list[Outcome | Deferred]:
         try:
             decided = await self._load_and_decide(connection, asks, lock)
         except psycopg.OperationalError as error:
@@ -160,7 +160,7 @@ class Transactions:
         loaded = await store.load(trip, [ask.command for ask in asks], lock=lock)
         locked_at = time.perf_counter()
         failpoint("bookings.batch.locked")
-        found = await _settled(connection, asks, claims)
+        found = await _stored_outcomes(connection, asks, claims)
         fresh = [index for index, outcome in enumerate(found) if outcome is None]
         await self._decide(connection, loaded, asks, fresh, found)
         outcomes = [outcome for outcome in found if outcome is not None]
@@ -173,12 +173,12 @@ class Transactions:
         loaded: Loaded,
         asks: Sequence[Ask],
         fresh: Sequence[int],
-        outcomes: list[Outcome | Later | None],
+        outcomes: list[Outcome | Deferred | None],
     ) -> None:
         """Fills in the outcomes of the asks without a stored result."""
         decided: list[int] = []
         for index in fresh:
-            outcomes[index] = _hindrance(asks[index].command, loaded)
+            outcomes[index] = _precondition_error(asks[index].command, loaded)
             if outcomes[index] is None:
                 decided.append(index)
         commands = [asks[index].command for index in decided]
@@ -199,16 +199,16 @@ class _Decided:
     """A decided batch that is not saved yet."""
 
     loaded: Loaded
-    outcomes: list[Outcome | Later]
+    outcomes: list[Outcome | Deferred]
     results: Sequence[Result]
     locked_at: float
 
 
-async def _settled(
+async def _stored_outcomes(
     connection: Connection, asks: Sequence[Ask], claims: Claims | None
-) -> list[Outcome | Later | None]:
+) -> list[Outcome | Deferred | None]:
     """Finds the outcomes of asks whose keys were used before, or are in use."""
-    outcomes: list[Outcome | Later | None] = [None] * len(asks)
+    outcomes: list[Outcome | Deferred | None] = [None] * len(asks)
     if claims is None:
         return outcomes
     claimed, stored = claims.read()
@@ -224,7 +224,7 @@ async def _settled(
         elif number in stored:
             outcomes[index] = _replay(ask, key, stored[number], old.get(number))
         elif name in seen:
-            outcomes[index] = LATER
+            outcomes[index] = DEFERRED
         seen.add(name)
     return outcomes
 
@@ -240,35 +240,35 @@ def _replay(ask: Ask, key: Key, stored: StoredResult, old: OldResult | None) -> 
     return replayed if isinstance(replayed, Refusal) else Replayed(replayed)
 
 
-def _hindrance(command: Command, loaded: Loaded) -> Outcome | None:
+def _precondition_error(command: Command, loaded: Loaded) -> Outcome | None:
     """Returns why a command cannot be decided in this transaction; None if it can."""
     if command.event_id in loaded.busy:
         return Busy()
     if isinstance(command, Apply) and command.position and command.position != loaded.position:
-        return Overtaken()
+        return PositionMoved()
     return None
 
 
-def _result(ask: Ask, outcome: Outcome | Later | None) -> Result | None:
+def _result(ask: Ask, outcome: Outcome | Deferred | None) -> Result | None:
     """Returns the result to store for an ask's key.
 
     Refusals that hide an event are not stored: nothing is stored for a missing event either, and
     the two must look the same.
     """
-    if ask.key is None or ask.answer is None or isinstance(outcome, Later) or outcome is None:
+    if ask.key is None or ask.answer is None or isinstance(outcome, Deferred) or outcome is None:
         return None
-    if isinstance(outcome, _FORGOTTEN):
+    if isinstance(outcome, _NOT_STORED):
         return None
     if isinstance(outcome, Refusal):
         return Result(ask.key, is_refusal=True, response=idempotency.refusal_bytes(outcome))
     return Result(ask.key, is_refusal=False, response=ask.answer(outcome).SerializeToString())
 
 
-_FORGOTTEN = (
+_NOT_STORED = (
     Busy,
     UnknownEvent,
     EventNotFound,
-    Overtaken,
+    PositionMoved,
     PlanNeeded,
     ScreeningNotFound,
     TooManyHolds,

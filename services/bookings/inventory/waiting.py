@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from services.bookings.errors import AlreadyBooked, AlreadyWaiting
 from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Ticket
 from services.bookings.inventory.commands import (
-    LATER,
+    DEFERRED,
     Book,
     Booked,
+    Deferred,
     Done,
-    Later,
     Outcome,
     Sweep,
     Waiting,
@@ -27,10 +27,10 @@ from services.bookings.inventory.seats import best_seats, total_price
 from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
 
-SERVED_AT_ONCE = 1_000
+MAX_SERVED = 1_000
 
 
-def book(stock: Stock, command: Book, context: Context) -> Outcome | Later:
+def book(stock: Stock, command: Book, context: Context) -> Outcome | Deferred:
     """Accepts the user's offer, books seats, or adds the user to the waiting list."""
     if refusal := objection(stock, context.now, command.viewer):
         return refusal
@@ -45,7 +45,7 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome | Later:
         return book_now(stock, user_id, seat_count, context, exclusive=exclusive)
     if stock.more_have_ended:
         # The next transaction expires more holds, which frees seats.
-        return LATER
+        return DEFERRED
     return _join(stock, user_id, seat_count, context.now)
 
 
@@ -67,7 +67,7 @@ def accept(stock: Stock, offer: Booking, ticket: Ticket | None = None) -> Booked
     return Booked(booking, stock, stock.rev)
 
 
-def settle(stock: Stock, context: Context) -> None:
+def expire_and_promote(stock: Stock, context: Context) -> None:
     """Expires the holds that have ended and gives their seats to the waiting list."""
     if stock.next_expiry_at is not None and stock.next_expiry_at <= context.now:
         expire(stock, context.now)
@@ -105,7 +105,7 @@ def promote(stock: Stock, context: Context) -> int:
     """Assigns free seats to the waiting list; returns how many entries were served.
 
     Seats without a price are booked at once. Priced seats are offered: held until the offer ends,
-    at the latest with the sale. Serves at most SERVED_AT_ONCE entries, and the sweeper serves the
+    at the latest with the sale. Serves at most MAX_SERVED entries, and the sweeper serves the
     rest; nobody else can book while users wait.
     """
     if not stock.waiting or stock.free <= 0 or objection(stock, context.now):
@@ -126,9 +126,9 @@ def _next_in_line(stock: Stock, now: datetime) -> Iterator[Entry]:
     blocked = False
     count = 0
     for entry in list(stock.line):
-        if unused == 0 or count == SERVED_AT_ONCE:
+        if unused == 0 or count == MAX_SERVED:
             return
-        if entry.seat_count > stock.room:
+        if entry.seat_count > stock.seats_on_sale:
             continue
         if entry.seat_count <= unused:
             unused -= entry.seat_count
@@ -207,7 +207,7 @@ def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting
     position = stock.waiting + 1
     entry = Entry(
         stock.event_id, stock.last_place + 1, user_id, seat_count, now,
-        position=position + len(stock.gone),
+        position=position + len(stock.left_places),
     )  # fmt: skip
     stock.record(
         Change(Kind.JOINED, user_id, place=entry.place, state="WAITING", joined=entry, waiting=1)

@@ -9,7 +9,7 @@ from services.bookings.asks import idempotency_key
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Outcome, Reserve, UnknownEvent
-from services.bookings.inventory.lane import failures
+from services.bookings.inventory.lane import failed_outcomes
 from services.bookings.reservations import messages
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ class Reservations:
             decided = iter(await self._inventory.decide(learned, skip_busy=skip_busy))
         except Exception as error:
             log.exception("asks for unknown events failed", commands=len(asks))
-            return failures(error, len(asks))
+            return failed_outcomes(error, len(asks))
         return [missing.get(ask.command.event_id) or next(decided) for ask in asks]
 
 

@@ -5,6 +5,7 @@ ids is chosen. The starts of all groups of a size are sorted by cost once for ea
 pieces with a map each, so that a few ANDs find the cheapest free start.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -74,7 +75,8 @@ class Starts:
         self.fitting = map_of(firsts)
         firsts.sort(key=lambda first: plan.cost(first, count))
         size = max(2 * isqrt(plan.seat_count), 1)
-        pieces = [firsts[index : index + size] for index in range(0, len(firsts), size)]
+        # An array takes 4 bytes a start, a list 36.
+        pieces = [array("i", firsts[index : index + size]) for index in range(0, len(firsts), size)]
         maps = [map_of(piece) for piece in pieces]
         self._pieces = [
             (

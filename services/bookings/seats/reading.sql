@@ -1,5 +1,5 @@
 -- name: find_screening
--- Reads an event with a seat plan, and what its seats look like depends on: one index look-up, and
+-- Reads an event with a seat plan, and the values that its map depends on: one index look-up, and
 -- another one where a hold has ended that nobody has written yet.
 SELECT
     event_id,

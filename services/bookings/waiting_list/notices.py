@@ -20,7 +20,7 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Received, Refusal
 
 SQL = queries.load(__file__)
-SENT_AT_ONCE = 100
+NOTICES_CHUNK = 100
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class Notices:
             log.warning("notices wait for accounts", reason=refusal.reason)
             return False
         await self._delete([*taken, *(notice for notice in leased if notice.is_moot)])
-        return len(leased) == SENT_AT_ONCE
+        return len(leased) == NOTICES_CHUNK
 
     async def _send(self, notices: Sequence[Notice]) -> Sequence[Notice]:
         """Sends notices to accounts; returns the accepted ones.
@@ -94,7 +94,7 @@ class Notices:
     async def _lease(self) -> Sequence[Notice]:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Notice))
-            values = {"limit": SENT_AT_ONCE}
+            values = {"limit": NOTICES_CHUNK}
             return await (await cursor.execute(SQL["lease_notices"], values)).fetchall()
 
     async def _delete(self, notices: Sequence[Notice]) -> None:

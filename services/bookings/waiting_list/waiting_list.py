@@ -16,7 +16,7 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.paging import FIRST, Page
 
 SQL = queries.load(__file__)
-CHANGES_AT_ONCE = 200
+CHANGES_PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class WaitingList:
 
     async def changes(self, event_id: int, after: int) -> list[EntryChange]:
         """Lists the next changes after a revision, in the order of their commits."""
-        values = {"event_id": event_id, "after": after, "limit": CHANGES_AT_ONCE}
+        values = {"event_id": event_id, "after": after, "limit": CHANGES_PAGE_SIZE}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(EntryChange))
             return await (await cursor.execute(SQL["list_changes"], values)).fetchall()

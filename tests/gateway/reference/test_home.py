@@ -42,7 +42,7 @@ def test_only_the_development_run_has_a_mailbox_and_sample_events() -> None:
 def test_its_commands_are_those_of_the_readme() -> None:
     """Nobody types them in two versions."""
     blocks = re.findall("<pre><code>(.*?)</code></pre>", page(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         assert html.unescape(block) in README.read_text(encoding="utf-8")
 
@@ -91,5 +91,5 @@ def test_it_can_be_read_aloud() -> None:
     assert outline.attributes["nav"]["aria-label"]
     assert {"title", "header", "main", "footer"} <= set(outline.found)
     headings = [tag for tag in outline.found if re.fullmatch("h[1-6]", tag)]
-    assert headings == ["h1", "h2", "h2"]
+    assert headings == ["h1", "h2", "h2", "h2"]
     assert "script" not in outline.found

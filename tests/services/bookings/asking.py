@@ -59,12 +59,12 @@ async def booked(office: Reservations, asks: Sequence[Ask]) -> list[Booking]:
     return made
 
 
-def told(outcomes: Sequence[Outcome]) -> list[object]:
+def summaries(outcomes: Sequence[Outcome]) -> list[object]:
     """Returns of each outcome what tests compare: a position, a reason, or else the type."""
-    return list(map(_told, outcomes))
+    return list(map(_summary, outcomes))
 
 
-def _told(outcome: Outcome) -> object:
+def _summary(outcome: Outcome) -> object:
     if isinstance(outcome, Waiting):
         return outcome.position
     return outcome.reason if isinstance(outcome, Refusal) else type(outcome).__name__.upper()

@@ -47,9 +47,9 @@ def replay(database: Database, event_id: int, *, capacity: int) -> Replay:
             [event_id],
         ).fetchall()
     assert [rev for rev, *_ in rows] == list(range(1, len(rows) + 1))
-    told = Replay(capacity)
+    replayed = Replay(capacity)
     for _, committed in groupby(rows, itemgetter(1)):
         for _, _, *row in committed:
-            told.follow(*row)
-        told.expect_at_rest()
-    return told
+            replayed.follow(*row)
+        replayed.expect_at_rest()
+    return replayed

@@ -25,9 +25,9 @@ class ScriptedFeed:
 
     def publish(self, state: EventState) -> EventState:
         """Adds a change; returns its state."""
-        told = replace(state, epoch=self.epoch)
-        self.changes.append(told)
-        return told
+        published = replace(state, epoch=self.epoch)
+        self.changes.append(published)
+        return published
 
     def restore(self, epoch: str, *states: EventState) -> None:
         """Begins another epoch that has only the given states."""

@@ -13,7 +13,7 @@ from boxoffice.rest.v1 import batch_pb2, rest_pb2
 from services.kit.rpc.callers import Role
 from tests.conftest import Database
 from tests.services.batch_items import item, reason
-from tests.services.bookings.reservations.test_servicer import Running, bookings_serving, refused
+from tests.services.bookings.serving import Running, bookings_serving, refused
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
 
 ADA, BOB, OWNER, ADMIN = map(account, ("ada", "bob", "owner", "admin"))
@@ -97,8 +97,8 @@ async def test_a_party_that_does_not_fit_is_sold_out(office: Office) -> None:
     await office.book(seats=3)
     for replayed in ({}, {"replayed": "true"}):
         refusal = await refused(office.book(BOB, seats=3, key="k"))
-        told = {"inventory_revision": "2", "seats_left": "2", **replayed}
-        assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", told)
+        metadata = {"inventory_revision": "2", "seats_left": "2", **replayed}
+        assert (refusal.reason, refusal.metadata) == ("SOLD_OUT", metadata)
     assert (await office.book(BOB, seats=2)).booking.seat_count == 2
     assert (await refused(office.book(BOB, seats=3))).metadata["seats_left"] == "0"
     again = await refused(office.book(BOB, seats=3, key="k"))

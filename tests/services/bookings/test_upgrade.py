@@ -112,8 +112,8 @@ async def test_old_keys_are_answered_as_they_were(
     """
     answer = await _ask(pool, inventory, **answered)
     if isinstance(answer, Refusal):
-        told = {"reason": answer.reason, "metadata": dict(answer.metadata)}
-        assert told == answered.get("refused")
+        refused = {"reason": answer.reason, "metadata": dict(answer.metadata)}
+        assert refused == answered.get("refused")
     else:
         written = MessageToDict(answer, preserving_proto_field_name=True)
         assert written == answered.get("answered")

@@ -1,4 +1,4 @@
--- Counts the seats of an event whose holds ended before a moment, though nobody has written that yet.
+-- Counts the seats of an event whose holds ended before a time and are not written as EXPIRED yet.
 CREATE OR REPLACE FUNCTION ended_seats(event bigint, moment timestamptz)
 RETURNS integer
 LANGUAGE sql

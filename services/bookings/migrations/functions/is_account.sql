@@ -1,4 +1,4 @@
--- Tells whether a user has an account: its ids have a shape of their own, which no guest can use.
+-- Returns whether a user has an account: ids of accounts have a prefix that no guest can use.
 CREATE OR REPLACE FUNCTION is_account(user_id text)
 RETURNS boolean
 LANGUAGE sql

@@ -1,5 +1,5 @@
--- Tells whether somebody may see a booking: users their own, organizers those of their events, and
--- with `sees_guests` anyone those of users without an account.
+-- Returns whether the viewer may see a booking: users see their own, organizers those of their events,
+-- and with `sees_guests` everybody sees those of guests.
 CREATE OR REPLACE FUNCTION is_visible(
     user_id text,
     organizer_id text,

@@ -1,5 +1,5 @@
--- Tells the time that holds end by. One function, so that a test can put the clock forward; only the
--- owner of the schema can.
+-- Returns the time that decides when holds end. It is one function, so that a test can move the clock;
+-- only the owner of the schema can replace it.
 CREATE OR REPLACE FUNCTION present()
 RETURNS timestamptz
 LANGUAGE sql

@@ -1,5 +1,5 @@
--- Tells whether all that is stored of an event's assigned seats agrees: the seats of its live bookings,
--- the claims, the bits of the map, and what the ledger comes to if it is replayed.
+-- Returns whether all stored data of an event's assigned seats agrees: the seats of its live bookings,
+-- the claims, the bits of the map, and the replayed ledger.
 CREATE OR REPLACE FUNCTION seats_agree(event bigint)
 RETURNS boolean
 LANGUAGE sql

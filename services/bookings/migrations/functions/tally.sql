@@ -1,6 +1,6 @@
 -- Adds changes of users' live bookings, each by the day on which the booking was made, to the
--- tallies, and ranks anew whom that concerns: by far the most users have one booking and no rank.
--- No two changes may have user and day in common.
+-- tallies, and updates the ranks of these users: most users have one booking and no rank. The changes
+-- must differ in user or day.
 CREATE OR REPLACE FUNCTION tally(user_ids text[], days date[], changes integer[])
 RETURNS void
 LANGUAGE plpgsql
@@ -17,7 +17,7 @@ DECLARE
     ranked_users text[];
     ranked_days date[];
 BEGIN
-    -- The lock of all tallies: what is read below is what the last holder committed.
+    -- The lock of all tallies: the reads below see the COMMIT of its last holder.
     PERFORM FROM tallied FOR UPDATE;
 
     INSERT INTO tallies (user_id, day, bookings)
@@ -27,7 +27,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT tallies_pk DO UPDATE
     SET bookings = tallies.bookings + excluded.bookings;
 
-    -- All but those who have this one booking and nothing else.
+    -- All users except those who have only this one booking.
     SELECT array_agg(user_id), array_agg(day)
     INTO ranked_users, ranked_days
     FROM unnest(user_ids, days, changes) AS changed (user_id, day, change)

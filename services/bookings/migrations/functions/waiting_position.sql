@@ -1,5 +1,5 @@
--- Tells how many wait up to and with a place, if somebody waits there. All before the first who waits
--- have gone, so only those are counted who went from among the others.
+-- Returns the position of the waiting entry at a place. All entries before the head have left, so only
+-- those that left behind it are counted.
 CREATE OR REPLACE FUNCTION waiting_position(event bigint, at_place bigint)
 RETURNS bigint
 LANGUAGE sql

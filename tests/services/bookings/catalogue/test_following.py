@@ -53,7 +53,7 @@ async def test_lost_pushes_are_made_up_for(
     follower: Follower, feed: ScriptedFeed, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change whose push was lost would never be applied, or be applied out of order."""
-    monkeypatch.setattr(following, "CHANGES_AT_ONCE", 2)
+    monkeypatch.setattr(following, "CHANGES_PAGE_SIZE", 2)
     for number in (1, 2, 3):
         feed.publish(concert(number))
     feed.publish(concert(2, capacity=60, rev=2))
@@ -90,7 +90,7 @@ async def test_replicas_follow_side_by_side(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The slower of two replicas would move the position back, or stop."""
-    monkeypatch.setattr(following, "CHANGES_AT_ONCE", 3)
+    monkeypatch.setattr(following, "CHANGES_PAGE_SIZE", 3)
     for rev in range(1, 31):
         feed.publish(concert(rev % 4 + 1, capacity=rev, rev=rev))
     await asyncio.gather(*(catch_up(Follower(pool, feed, inventory)) for _ in range(3)))
@@ -103,7 +103,7 @@ async def test_a_gap_is_filled_by_the_listing(
     follower: Follower, feed: ScriptedFeed, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replica that was down longer than the feed is kept would miss changes for good."""
-    monkeypatch.setattr(following, "STATES_AT_ONCE", 2)
+    monkeypatch.setattr(following, "STATES_PAGE_SIZE", 2)
     feed.publish(concert(1))
     await catch_up(follower)
     for number in (2, 3, 4):

@@ -145,10 +145,10 @@ async def test_what_was_stated_anew_meanwhile_is_left_alone(
     reconciler: Reconciler, inventory: Inventory, feed: ScriptedFeed, database: Database
 ) -> None:
     """An event would be frozen although a newer state has arrived since the comparison."""
-    told = feed.publish(concert(1))
-    await inventory.apply(told)
+    state = feed.publish(concert(1))
+    await inventory.apply(state)
     await inventory.apply(feed.publish(concert(1, rev=2)))
-    await reconciler._freeze(1, "CATALOGUE", told)
+    await reconciler._freeze(1, "CATALOGUE", state)
     assert frozen(database) == {}
 
 

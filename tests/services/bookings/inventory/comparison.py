@@ -10,9 +10,9 @@ from services.bookings.inventory.commands import (
     Cancel,
     Cancelled,
     Command,
+    Deferred,
     Done,
     Judgement,
-    Later,
     LeftLine,
     Outcome,
     SeatOutcome,
@@ -33,9 +33,10 @@ from services.bookings.inventory.seat_commands import (
 from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
 from tests.services.bookings.inventory.lives import NO_PLANS, OFFER_SECONDS, Lives, made_up_plans
-from tests.services.bookings.inventory.memory import Memory, Tables
+from tests.services.bookings.inventory.memory import Memory
 from tests.services.bookings.inventory.reference import UNKNOWN, Reference
-from tests.services.bookings.inventory.reference_event import Answer, Event, Told
+from tests.services.bookings.inventory.reference_event import Answer, Event, LedgerRow
+from tests.services.bookings.inventory.tables import Tables
 from tests.services.bookings.seating.plans import LoadedPlans
 
 BY_NUMBER = Cancel | Release | Confirm | IssueTicket | Extend
@@ -76,7 +77,7 @@ class Comparison:
         for command, outcome in zip(commands, outcomes, strict=True):
             tables = self._memory.events.get(command.event_id)
             made: Made = tables.made if tables else {}
-            assert not isinstance(outcome, Later)
+            assert not isinstance(outcome, Deferred)
             named = made.get(command.booking_id) if isinstance(command, BY_NUMBER) else None
             expected = self._reference.decide(command, now, named)
             answer = answer_of(outcome, made)
@@ -136,8 +137,8 @@ def _other_answer(outcome: Outcome, made: Made) -> Answer:
     if isinstance(outcome, UnknownEvent):
         return UNKNOWN
     assert isinstance(outcome, Refusal)
-    told = outcome.metadata
-    rev, booking = told.get("inventory_revision"), told.get("booking_id")
+    metadata = outcome.metadata
+    rev, booking = metadata.get("inventory_revision"), metadata.get("booking_id")
     if isinstance(outcome, SeatNotFound):
         return (outcome.reason, int(rev or 0), tuple(outcome.seat_ids))
     if isinstance(outcome, SeatsUnavailable):
@@ -145,7 +146,7 @@ def _other_answer(outcome: Outcome, made: Made) -> Answer:
         reasons = tuple(sorted(why.reasons.items()))
         details = reasons, why.free_again_at, tuple(why.orphans), why.left
         return (outcome.reason, int(rev or 0), *details)
-    position = told.get("position")
+    position = metadata.get("position")
     return (
         outcome.reason,
         int(rev) if rev else None,
@@ -157,8 +158,8 @@ def _other_answer(outcome: Outcome, made: Made) -> Answer:
 def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> None:
     """Fails unless ledger, columns, holders and waiting list equal those of the reference."""
     made = tables.made
-    told = [_told(recorded, made) for recorded in stock.changes]
-    assert told == event.told[len(event.told) - len(told) :]
+    rows = [_ledger_row(recorded, made) for recorded in stock.changes]
+    assert rows == event.ledger[len(event.ledger) - len(rows) :]
     assert tables.state() == (
         event.rev,
         event.look_at,
@@ -188,7 +189,7 @@ def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> N
             tables.expect_no_seat_for_the_head()
 
 
-def _told(recorded: Recorded, made: Made) -> Told:
+def _ledger_row(recorded: Recorded, made: Made) -> LedgerRow:
     rev, change, capacity = recorded
     booking = change.booking
     return (

@@ -1,188 +1,17 @@
 """The tables in memory. A batch loads exactly the rows that needs.py lists."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from operator import attrgetter
-from typing import Any
 
 from services.bookings.access import is_account
 from services.bookings.inventory import needs
-from services.bookings.inventory.changes import Booking, Entry, Recorded, Ticket
 from services.bookings.inventory.commands import Command
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
-from services.bookings.inventory.seat_map import BLOCK_BYTES, BLOCKED, Block, SeatMap
 from services.bookings.inventory.stock import Past, Stock
-from services.bookings.seating.plan import map_of
-
-_NAMES = tuple(field.name for field in fields(Stock))
-COLUMNS = _NAMES[: _NAMES.index("bookings")]
-_columns = attrgetter(*COLUMNS)
-_FIRST, _LAST = COLUMNS.index("sold"), COLUMNS.index("next_expiry_at") + 1
-
-
-@dataclass(slots=True)
-class Tables:
-    """The rows of one event."""
-
-    inventory: tuple[Any, ...]
-    bookings: dict[int, Booking] = field(default_factory=dict)
-    live: dict[int, Booking] = field(default_factory=dict)
-    offered: dict[str, int] = field(default_factory=dict)
-    line: dict[int, Entry] = field(default_factory=dict)
-    waiting: dict[str, int] = field(default_factory=dict)
-    waited: set[str] = field(default_factory=set)
-    had: dict[str, bool] = field(default_factory=dict)
-    """Users who ever booked, and whether any of their bookings was exclusive."""
-    made: dict[int, int] = field(default_factory=dict)
-    """The revisions that made the bookings, by booking number."""
-    ledger_length: int = 0
-    tickets: dict[int, Ticket] = field(default_factory=dict)
-    claims: dict[int, int] = field(default_factory=dict)
-    blocks: dict[int, Block] = field(default_factory=dict)
-
-    def save(self, stock: Stock, now: datetime) -> None:
-        """Saves the changes of a stock."""
-        if not stock.is_changed:
-            assert not stock.changes
-            return
-        if stock.state_changed:
-            self.inventory = _columns(stock)
-        else:
-            old = self.inventory
-            self.inventory = (*old[:_FIRST], *stock.counters, *old[_LAST:])
-        for recorded in stock.changes:
-            self._save(recorded)
-        self._save_seats(stock)
-        for place in stock.blocking:
-            if entry := self.line.get(place):
-                self.line[place] = replace(entry, blocked_since=entry.blocked_since or now)
-
-    def _save(self, recorded: Recorded) -> None:
-        rev, change, _ = recorded
-        self.ledger_length += 1
-        assert rev == self.ledger_length, "the ledger has gaps"
-        booking, user = change.booking, change.user_id or ""
-        if booking is not None:
-            self._save_booking(booking, rev)
-        if change.ticket is not None:
-            self._save_ticket(change.ticket)
-        if change.joined is not None:
-            self.line[change.joined.place] = change.joined
-            self.waiting[user] = change.joined.place
-            self.waited.add(user)
-        elif change.waiting and change.place is not None:
-            del self.line[change.place]
-            del self.waiting[user]
-        if change.place is not None:
-            self._save_offer(user, change.state, booking)
-
-    def _save_seats(self, stock: Stock) -> None:
-        """Takes and frees claims; fails unless the maps count the same changes."""
-        if stock.is_replanned:
-            self.claims, self.blocks = {}, {}
-            if stock.plan_id is not None:
-                nobody = bytes(BLOCK_BYTES)
-                self.blocks[0] = Block(0, nobody, nobody, nobody, 0, 0)
-        claims = stock.seats.claims()
-        for seat_id, before, after in claims:
-            assert self.claims.pop(seat_id, None) == before, "somebody else has the seat"
-            if after is not None:
-                self.claims[seat_id] = after
-        for block in stock.seats.blocks(claims):
-            self.blocks[block.number] = block
-
-    def _save_ticket(self, ticket: Ticket) -> None:
-        known = self.tickets.get(ticket.booking_id)
-        assert known is None or known.id == ticket.id, "two tickets of one booking"
-        self.tickets[ticket.booking_id] = ticket
-
-    def _save_booking(self, booking: Booking, rev: int) -> None:
-        if booking.id not in self.bookings:
-            self.made[booking.id] = rev
-            self.had[booking.user_id] = booking.exclusive or self.had.get(booking.user_id, False)
-        self.bookings[booking.id] = booking
-        if booking.is_live:
-            self.live[booking.id] = booking
-        else:
-            del self.live[booking.id]
-
-    def _save_offer(self, user: str, state: str, booking: Booking | None) -> None:
-        is_offered = state == "OFFERED"
-        if is_offered and booking is not None:
-            self.offered[user] = booking.id
-        else:
-            self.offered.pop(user, None)
-        assert is_offered == (booking is not None and booking.place is not None)
-
-    def close(self) -> None:
-        """Ends all bookings and entries of a closed event."""
-        for booking in self.live.values():
-            self.bookings[booking.id] = replace(booking, status="CANCELLED", place=None)
-        for rows in (self.live, self.offered, self.line, self.waiting):
-            rows.clear()
-
-    def state(self) -> tuple[object, ...]:
-        """Returns the columns that do not follow from other rows."""
-        stock = Stock(*self.inventory)
-        return (
-            stock.rev,
-            stock.next_expiry_at,
-            stock.is_closed,
-            stock.frozen,
-            stock.epoch,
-            stock.catalogue_rev,
-            str(stock.verdict),
-            stock.refusal,
-            stock.cancelled_bookings,
-            stock.skip_fit_after_seconds,
-            stock.capacity,
-            stock.status,
-        )
-
-    def expect_sound(self) -> None:
-        """Fails if the rows of an open event contradict each other."""
-        stock = Stock(*self.inventory)
-        sold = held = 0
-        exclusive: list[str] = []
-        for booking in self.live.values():
-            sold += booking.seat_count if booking.status == "CONFIRMED" else 0
-            held += booking.seat_count if booking.status == "HELD" else 0
-            if booking.exclusive:
-                exclusive.append(booking.user_id)
-        assert (sold, held, len(self.live)) == (stock.sold, stock.held, stock.live_bookings)
-        assert stock.free >= 0, "oversold"
-        assert stock.blocked == list(self.claims.values()).count(BLOCKED)
-        assert len(exclusive) == len(set(exclusive)), "two live bookings of one user"
-        assert len(self.line) == stock.waiting
-        assert self.ledger_length == stock.rev, "the ledger has gaps"
-
-    def expect_seats(self, live: Mapping[int, Sequence[int]], blocked: Iterable[int]) -> None:
-        """Fails unless claims and maps are those of the live bookings, by making revision.
-
-        `live` has the seats of each.
-        """
-        seats = {each: self.made[number] for each, number in self.claims.items() if number}
-        assert seats == {seat_id: made for made, ids in live.items() for seat_id in ids}
-        assert {each for each, number in self.claims.items() if not number} == set(blocked)
-        stored = SeatMap()
-        stored.load([block[:4] for block in self.blocks.values()], 0)
-        sold = [each for booking in self.live.values() for each in self._sold(booking)]
-        assert stored.taken == map_of(self.claims) if self.claims else stored.taken == 0
-        assert stored.sold == map_of(sold)
-        assert stored.blocked == map_of(blocked)
-
-    def _sold(self, booking: Booking) -> Sequence[int]:
-        return booking.seat_ids if booking.status == "CONFIRMED" else ()
-
-    def expect_no_seat_for_the_head(self) -> None:
-        """Fails if enough seats are free for the head of the waiting list."""
-        stock = Stock(*self.inventory)
-        fitting = (each for each in self.line.values() if each.seat_count <= stock.room)
-        head = next(fitting, None)
-        assert head is None or head.seat_count > stock.free, "free seats, and the head fits"
+from tests.services.bookings.inventory.tables import Tables, columns_of
 
 
 class Memory:
@@ -218,7 +47,7 @@ class Memory:
         """Saves what was decided."""
         for event_id, stock in stocks.items():
             if stock.is_new:
-                self.events[event_id] = Tables(_columns(stock))
+                self.events[event_id] = Tables(columns_of(stock))
             self.events[event_id].save(stock, now)
 
     def _draw(self, count: int) -> range:
@@ -234,7 +63,7 @@ class Memory:
             if "ended_holds" not in self._omitted:
                 for booking in held:
                     if booking.expires_at and booking.expires_at <= now:
-                        stock.know(booking)
+                        stock.add(booking)
         if not line.limit:
             return
         waiting = tables.line.values()
@@ -242,7 +71,7 @@ class Memory:
         found = {each.place: each for each in first}
         if line.fits is not None:
             fitting = (each for each in waiting if each.seat_count <= line.fits)
-            found |= {each.place: each for each in islice(fitting, needs.FITTING_AT_ONCE)}
+            found |= {each.place: each for each in islice(fitting, needs.MAX_FITTING)}
         stock.line = [found[place] for place in sorted(found)]
         stock.line_is_whole = line.is_whole(len(stock.line))
         identities.add(self._draw(len(stock.line)))
@@ -251,18 +80,18 @@ class Memory:
 def _exclusive_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     for booking in tables.live.values():
         if booking.exclusive and booking.user_id == user_id:
-            stock.know(booking)
+            stock.add(booking)
 
 
 def _offered_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     if number := tables.offered.get(user_id):
-        stock.know(tables.bookings[number])
+        stock.add(tables.bookings[number])
 
 
 def _users_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     for booking in tables.live.values():
         if booking.user_id == user_id:
-            stock.know(booking)
+            stock.add(booking)
 
 
 def _pasts(stock: Stock, tables: Tables, user_id: str) -> None:
@@ -278,7 +107,7 @@ def _entries(stock: Stock, tables: Tables, user_id: str) -> None:
 
 def _named_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
     if booking := tables.bookings.get(booking_id):
-        stock.know(booking)
+        stock.add(booking)
 
 
 def _named_tickets(stock: Stock, tables: Tables, booking_id: int) -> None:
@@ -301,12 +130,12 @@ def _users_holds(stock: Stock, tables: Tables, user_id: str) -> None:
         has_ended = not booking.is_live and booking.expires_at is not None
         is_asked = booking.user_id == user_id and booking.seat_ids
         if is_asked and (is_held or (has_ended and is_account(user_id))):
-            stock.know(booking)
+            stock.add(booking)
 
 
 def _seat_holders(stock: Stock, tables: Tables, seat_id: int) -> None:
     if number := tables.claims.get(seat_id):
-        stock.know(tables.bookings[number])
+        stock.add(tables.bookings[number])
 
 
 _READS: Mapping[str, Callable[..., None]] = {

@@ -64,7 +64,7 @@ class Reference:
         event.epoch, event.judged, event.closed = state.epoch, state.rev, state.closes
         event.plan_id = None if state.closes else state.plan_id
         event.plan = self.plans.get(event.plan_id or 0)
-        event.tell("OPENED", capacity=event.capacity)
+        event.add_row("OPENED", capacity=event.capacity)
         return ("JUDGED", 1, *event.verdict)
 
 
@@ -105,7 +105,7 @@ def _book(event: Event, command: Book, now: datetime) -> Answer:
 
 def _accept(event: Event, seats: Seats) -> Answer:
     place, seats.place, seats.ends_at = seats.place, None, None
-    event.tell("ACCEPTED", seats.user, place=place, made=seats.made, ids=seats.ids)
+    event.add_row("ACCEPTED", seats.user, place=place, made=seats.made, ids=seats.ids)
     return _booked(event, seats)
 
 
@@ -118,7 +118,7 @@ def _join(event: Event, user: str, count: int) -> Answer:
     event.last_place += 1
     event.line.append(Party(event.last_place, user, count))
     event.waited.add(user)
-    event.tell("JOINED", user, place=event.last_place)
+    event.add_row("JOINED", user, place=event.last_place)
     return ("WAITING", event.rev, user, count, len(event.line))
 
 
@@ -147,7 +147,7 @@ def _withdraw(event: Event, command: Withdraw, now: datetime) -> Answer:
     for party in event.line:
         if party.user == user:
             event.line.remove(party)
-            event.tell("LEFT", user, place=party.place)
+            event.add_row("LEFT", user, place=party.place)
             return ("LEFT", event.rev, event.serve_line(now))
     was_there = user in event.waited or user in event.had_exclusive
     if was_there or (rule is not None and user in event.had_any):
@@ -190,7 +190,7 @@ def _put_in_force(event: Event, state: EventState, plans: Mapping[int, Plan]) ->
     capacity, ended = event.capacity, 0
     if state.plan_id != event.plan_id and not state.closes:
         if event.blocked:
-            event.tell("UNBLOCKED", count=-len(event.blocked), ids=event.blocked)
+            event.add_row("UNBLOCKED", count=-len(event.blocked), ids=event.blocked)
             event.blocked = set()
         event.plan_id, event.plan = state.plan_id, plans.get(state.plan_id or 0)
     elif state.closes:
@@ -201,12 +201,12 @@ def _put_in_force(event: Event, state: EventState, plans: Mapping[int, Plan]) ->
     if state.closes and not event.closed:
         ended = len(event.live)
         gone = event.taken + len(event.blocked)
-        event.tell("CLOSED", count=-gone, capacity=state.capacity)
+        event.add_row("CLOSED", count=-gone, capacity=state.capacity)
         event.blocked = set()
         event.over.update(event.live)
         event.live, event.line, event.look_at, event.closed = {}, [], None, True
     elif event.capacity != capacity:
-        event.tell("RESIZED", capacity=event.capacity)
+        event.add_row("RESIZED", capacity=event.capacity)
     return ended
 
 

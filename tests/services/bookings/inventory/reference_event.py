@@ -13,7 +13,7 @@ from tests.services.bookings.seating import naive
 
 Answer: TypeAlias = tuple[object, ...]
 """The outcome of a command, the revision, and further values of the outcome."""
-Told: TypeAlias = tuple[object, ...]
+LedgerRow: TypeAlias = tuple[object, ...]
 """A row of the ledger: revision, kind, user, number of seats, place, booking, when it ends,
 capacity, and which seats."""
 NOT_FOUND: Answer = ("EVENT_NOT_FOUND", None, None, None)
@@ -78,7 +78,7 @@ class Event:
     blocked: set[int] = field(default_factory=set)
     let_go: list[tuple[str, datetime]] = field(default_factory=list)
     """Users whose holds ended unconfirmed, and when."""
-    told: list[Told] = field(default_factory=list)
+    ledger: list[LedgerRow] = field(default_factory=list)
 
     @property
     def capacity(self) -> int:
@@ -104,7 +104,7 @@ class Event:
             count += seats.count
         return count
 
-    def tell(
+    def add_row(
         self,
         kind: str,
         user: str | None = None,
@@ -119,7 +119,7 @@ class Event:
         """Adds a row to the ledger."""
         self.rev += 1
         row = (self.rev, kind, user, count, place, made, ends_at, capacity, tuple(sorted(ids)))
-        self.told.append(row)
+        self.ledger.append(row)
 
     def objection(self, now: datetime, viewer: Viewer | None) -> Answer | None:
         """Returns why nothing can be booked; None while the event is on sale."""
@@ -165,7 +165,7 @@ class Event:
         """Books seats for a user; with an end they are offered to `place` of the line."""
         ids = tuple(sorted(ids))
         price = self.price(count, ids)
-        self.tell(kind, user, count, place=place, made=self.rev + 1, ends_at=ends_at, ids=ids)
+        self.add_row(kind, user, count, place=place, made=self.rev + 1, ends_at=ends_at, ids=ids)
         offered = None if ends_at is None else place
         seats = Seats(self.rev, user, count, exclusive, price, ends_at, offered, ids)
         self.live[self.rev] = seats
@@ -180,7 +180,7 @@ class Event:
         """Ends a booking and frees its seats."""
         del self.live[seats.made]
         self.over.add(seats.made)
-        self.tell(
+        self.add_row(
             kind, seats.user, -seats.count, place=seats.place, made=seats.made,
             ends_at=seats.ends_at, ids=seats.ids,
         )  # fmt: skip

@@ -161,7 +161,7 @@ def _confirm(event: Event, made: int, _: datetime) -> Answer:
         return _kept(event, seats) if had_ticket == "VALID" else _ticketed(event, seats)
     kind = "CONFIRMED" if seats.place is None else "ACCEPTED"
     place, seats.place, seats.ends_at = seats.place, None, None
-    event.tell(kind, seats.user, place=place, made=made, ids=seats.ids)
+    event.add_row(kind, seats.user, place=place, made=made, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -176,7 +176,7 @@ def _issue(event: Event, made: int, now: datetime) -> Answer:
 
 
 def _ticketed(event: Event, seats: Seats) -> Answer:
-    event.tell("TICKETED", seats.user, made=seats.made, ends_at=seats.ends_at, ids=seats.ids)
+    event.add_row("TICKETED", seats.user, made=seats.made, ends_at=seats.ends_at, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -189,7 +189,7 @@ def _extend(event: Event, made: int, _: datetime) -> Answer:
     seats.extended = True
     if seats.made_at is not None and seats.made_at + EXTENDED > seats.ends_at:
         seats.ends_at = seats.made_at + EXTENDED
-    event.tell("EXTENDED", seats.user, made=made, ends_at=seats.ends_at, ids=seats.ids)
+    event.add_row("EXTENDED", seats.user, made=made, ends_at=seats.ends_at, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -209,7 +209,7 @@ def _block(event: Event, command: BlockSeats, now: datetime) -> Answer:
         ("BLOCKED", wanted - event.blocked, 1),
     ):
         if ids:
-            event.tell(kind, count=sign * len(ids), ids=ids)
+            event.add_row(kind, count=sign * len(ids), ids=ids)
     event.blocked = wanted
     rev = event.rev
     event.serve_line(now)

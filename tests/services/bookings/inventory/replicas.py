@@ -221,11 +221,11 @@ class Replicas:
                     " FROM bookings.ledger WHERE event_id = %s ORDER BY rev",
                     [event_id],
                 ).fetchall()
-                told = self._reference.events[event_id].told
+                expected = self._reference.events[event_id].ledger
                 assert [
                     (*row, made[booking_id] if booking_id else None, capacity, tuple(seat_ids))
                     for *row, booking_id, capacity, seat_ids in rows
-                ] == [(*row[:6], *row[7:]) for row in told]
+                ] == [(*row[:6], *row[7:]) for row in expected]
 
     async def _expect_repeated(self) -> None:
         """Fails unless used keys get the stored response again, and only for the same request."""

@@ -11,8 +11,8 @@ from services.bookings.inventory.commands import (
     Booked,
     Cancelled,
     Command,
+    Deferred,
     Judgement,
-    Later,
     LeftLine,
     Outcome,
     Reserve,
@@ -24,7 +24,7 @@ from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
-from tests.services.bookings.asking import GUEST, told
+from tests.services.bookings.asking import GUEST, summaries
 
 NOW = datetime(2026, 5, 4, 20, tzinfo=UTC)
 IDS_AT_ONCE = 1_000
@@ -54,11 +54,11 @@ class Memory:
         for stock in self.stocks.values():
             _note_blocked(stock, self.now)
             expect_sound(stock)
-        return [outcome for outcome in outcomes if not isinstance(outcome, Later)]
+        return [outcome for outcome in outcomes if not isinstance(outcome, Deferred)]
 
-    def told(self, *commands: Command) -> list[object]:
-        """Decides a batch; returns positions and reasons, see asking.told."""
-        return told(self.decide(*commands))
+    def summaries(self, *commands: Command) -> list[object]:
+        """Decides a batch; returns positions and reasons, see asking.summaries."""
+        return summaries(self.decide(*commands))
 
     def apply(self, state: EventState) -> Judgement:
         """Applies a state."""
@@ -67,8 +67,8 @@ class Memory:
         return judgement
 
     def book(self, *users: str, seats: int = 1) -> list[object]:
-        """Books seats of event 1 by key; returns what `told` returns."""
-        return self.told(*(Book(1, user, seats, GUEST) for user in users))
+        """Books seats of event 1 by key; returns what `summaries` returns."""
+        return self.summaries(*(Book(1, user, seats, GUEST) for user in users))
 
     def withdraw(self, user: str) -> Cancelled | LeftLine:
         """Withdraws a user from event 1."""

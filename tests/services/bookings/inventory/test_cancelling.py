@@ -21,27 +21,27 @@ def test_a_seat_is_freed_exactly_once_in_a_batch() -> None:
         4,
     )
     assert [refused(one).metadata for one in late] == [{"inventory_revision": "4"}] * 2
-    assert memory.told(seat("ada"), seat("eve")) == ["BOOKED", "SOLD_OUT"]
+    assert memory.summaries(seat("ada"), seat("eve")) == ["BOOKED", "SOLD_OUT"]
 
 
 def test_what_is_over_cannot_be_cancelled() -> None:
     """A closed event would free seats that it no longer counts, or a missing booking be freed."""
     memory = Memory(concert())
     [booking] = [made(outcome).booking for outcome in memory.decide(seat("ada"))]
-    assert memory.told(Cancel(1, booking.id + 1)) == ["BOOKING_NOT_FOUND"]
+    assert memory.summaries(Cancel(1, booking.id + 1)) == ["BOOKING_NOT_FOUND"]
     memory.apply(concert(rev=2, status="CANCELLED"))
-    assert memory.told(Cancel(1, booking.id), WITHDRAW) == ["ALREADY_CANCELLED"] * 2
+    assert memory.summaries(Cancel(1, booking.id), WITHDRAW) == ["ALREADY_CANCELLED"] * 2
     memory.apply(concert(rev=3, deleted=True))
-    assert memory.told(WITHDRAW) == ["EVENT_NOT_FOUND"]
+    assert memory.summaries(WITHDRAW) == ["EVENT_NOT_FOUND"]
 
 
 def test_only_what_was_booked_for_oneself_is_given_back() -> None:
     """Where users may book again, Withdraw would cancel a booking that nobody named."""
     memory = Memory(concert())
     memory.decide(party("ada"))
-    assert memory.told(WITHDRAW) == ["BOOKING_NOT_FOUND"]
+    assert memory.summaries(WITHDRAW) == ["BOOKING_NOT_FOUND"]
     memory.decide(Book(1, "ada", 1, GUEST))
-    assert memory.told(WITHDRAW, WITHDRAW) == ["CANCELLED", "ALREADY_CANCELLED"]
+    assert memory.summaries(WITHDRAW, WITHDRAW) == ["CANCELLED", "ALREADY_CANCELLED"]
 
 
 @pytest.mark.parametrize("rule", [False, True])
@@ -62,4 +62,4 @@ def test_what_came_earlier_in_the_batch_is_a_users_past_too(former: Reserve | Bo
     """The outcome would depend on which commands share the transaction."""
     memory = Memory(concert(capacity=2))
     memory.decide(seat("bob"))
-    assert memory.told(former, WITHDRAW, WITHDRAW)[2] == "ALREADY_CANCELLED"
+    assert memory.summaries(former, WITHDRAW, WITHDRAW)[2] == "ALREADY_CANCELLED"

@@ -116,7 +116,7 @@ def test_who_waits_gets_the_seats_that_come_free(memory: Memory) -> None:
     """P12: a party would wait although enough seats are free, adjacent or not."""
     [first, *_] = memory.decide(hold("ada", 1, 2), party("bob", 8))
     assert memory.book("cy", "dee", seats=1) == [1, 2]
-    assert memory.told(hold("eve", 1)) == ["SOLD_OUT"]
+    assert memory.summaries(hold("eve", 1)) == ["SOLD_OUT"]
     [released] = memory.decide(Release(1, seated(first).booking.id))
     assert isinstance(released, Released)
     assert (released.seat_count, released.served) == (2, 2)
@@ -127,7 +127,7 @@ def test_who_waits_gets_the_seats_that_come_free(memory: Memory) -> None:
 def test_blocked_seats_are_for_nobody_until_they_are_unblocked(memory: Memory) -> None:
     """Seats that the organizer has blocked would be sold."""
     memory.decide(BlockSeats(1, (1, 2, 3, 4, 5)))
-    assert memory.told(party("ada", 5)) == ["BOOKED"]
+    assert memory.summaries(party("ada", 5)) == ["BOOKED"]
     assert memory.book("bob") == [1]
     assert memory.stocks[1].free == 0
     memory.decide(BlockSeats(1, (2, 3, 4, 5)))
@@ -143,11 +143,11 @@ def test_releasing_again_frees_nothing_and_a_sold_seat_is_not_released(memory: M
     number = seated(first).booking.id
     freed, again = memory.decide(Release(1, number), Release(1, number))
     assert [getattr(each, "seat_count", None) for each in (freed, again)] == [1, 0]
-    assert memory.told(Release(1, seated(third).booking.id)) == ["INVALID_TRANSITION"]
+    assert memory.summaries(Release(1, seated(third).booking.id)) == ["INVALID_TRANSITION"]
     [rest] = memory.decide(ReleaseUser(1, "ada", GUEST))
     assert isinstance(rest, Released)
     assert (rest.seat_count, memory.has("ada")) == (1, ["CONFIRMED"])
-    assert memory.told(Release(1, 999)) == ["RESERVATION_NOT_FOUND"]
+    assert memory.summaries(Release(1, 999)) == ["RESERVATION_NOT_FOUND"]
 
 
 @pytest.mark.parametrize("command", [Confirm, Extend])
@@ -157,7 +157,7 @@ def test_a_hold_is_kept_until_the_moment_it_ends(
     """A hold could be confirmed or extended after its seats were free again."""
     early, late = memory.decide(hold("ada", 1), hold("bob", 2))
     memory.pass_by(seconds=10 * MINUTE - 0.001)
-    assert memory.told(command(1, seated(early).booking.id)) == ["SEATED"]
+    assert memory.summaries(command(1, seated(early).booking.id)) == ["SEATED"]
     memory.pass_by(seconds=0.001)
     taken, ended = memory.decide(hold("cy", 2), command(1, seated(late).booking.id))
     assert held(taken) == (2,)
@@ -173,26 +173,26 @@ def test_a_hold_is_extended_once_to_half_an_hour(memory: Memory) -> None:
     assert seated(first).booking.expires_at == NOW + timedelta(minutes=30)
     assert (seated(again).changed, seated(again).booking) == (False, seated(first).booking)
     memory.pass_by(seconds=21 * MINUTE)
-    assert memory.told(hold("bob", 1)) == ["SEATED"]
+    assert memory.summaries(hold("bob", 1)) == ["SEATED"]
 
 
 def test_a_user_holds_ten_seats_of_an_event_at_most(memory: Memory) -> None:
     """One user could hold a whole room."""
     first, *_ = memory.decide(hold("ada", 1, 2, 3, 4, 5), hold("ada", 6, 7, 8, 9))
-    assert memory.told(hold("ada", 10, 1)) == ["RATE_LIMITED"]
+    assert memory.summaries(hold("ada", 10, 1)) == ["RATE_LIMITED"]
     memory.decide(Confirm(1, seated(first).booking.id))
-    assert memory.told(hold("ada", 10)) == ["SEATED"]
+    assert memory.summaries(hold("ada", 10)) == ["SEATED"]
 
 
-@pytest.mark.parametrize(("user", "told"), [("acct_jo", "RATE_LIMITED"), ("jo", "SEATED")])
-def test_an_account_that_lets_holds_end_has_to_wait(memory: Memory, user: str, told: str) -> None:
+@pytest.mark.parametrize(("user", "reason"), [("acct_jo", "RATE_LIMITED"), ("jo", "SEATED")])
+def test_an_account_that_lets_holds_end_has_to_wait(memory: Memory, user: str, reason: str) -> None:
     """An account could keep the best seats from others, or a guest be blamed for others."""
     for _ in range(3):
         [made] = memory.decide(hold(user, 1))
         memory.decide(Release(1, seated(made).booking.id))
-    assert memory.told(hold(user, 1)) == [told]
+    assert memory.summaries(hold(user, 1)) == [reason]
     memory.pass_by(seconds=5 * MINUTE)
-    assert memory.told(hold(user, 2)) == ["SEATED"]
+    assert memory.summaries(hold(user, 2)) == ["SEATED"]
 
 
 def test_seats_cost_what_their_type_does(memory: Memory) -> None:
@@ -239,13 +239,13 @@ def test_what_is_not_there_is_not_found(command: Hold, reason: str) -> None:
     """A seat that does not exist would be sold, or an event without seats get holds."""
     plain = screening(HALL, 2, plan_id=None)
     memory = Memory(screening(HALL), plain, plans=plans_of(HALL))
-    assert memory.told(command) == [reason]
+    assert memory.summaries(command) == [reason]
 
 
 def test_a_cancelled_screening_frees_all_and_gives_nothing(memory: Memory) -> None:
     """Seats of a cancelled screening would still be sold."""
     [made] = memory.decide(hold("ada", 1))
     memory.decide(Apply(screening(HALL, rev=2, status="CANCELLED")))
-    assert memory.told(
+    assert memory.summaries(
         hold("bob", 2), Confirm(1, seated(made).booking.id), BlockSeats(1, (3,))
     ) == ["EVENT_NOT_BOOKABLE", "HOLD_EXPIRED", "EVENT_NOT_BOOKABLE"]

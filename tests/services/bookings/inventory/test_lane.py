@@ -1,106 +1,27 @@
 """The lane over scripted transactions, without database and clock."""
 
 import asyncio
-from collections.abc import Sequence
 
 import psycopg
 import pytest
 
 from services.bookings.errors import SoldOut
-from services.bookings.inventory import store
 from services.bookings.inventory.commands import (
-    LATER,
     Book,
     Done,
-    Later,
     Outcome,
     Replayed,
     Reserve,
 )
-from services.bookings.inventory.lane import AT_ONCE, Lane
+from services.bookings.inventory.lane import BATCH_SIZE, Lane
 from services.bookings.inventory.transaction import Ask
-from services.kit.database.round_trip import Statement
 from services.kit.rpc.errors import Busy, Internal, OutcomeUnknown, Unavailable
-
-DONE = Done(changed=True)
-
-
-class Scripted:
-    """Succeeds, unless a test holds transactions up or makes them fail.
-
-    `free` holds up transactions that wait for no lock, `unlocked` those that wait for `busy`
-    events.
-    """
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-        self.done: list[str] = []
-        self.free = asyncio.Event()
-        self.free.set()
-        self.unlocked = asyncio.Event()
-        self.began = asyncio.Condition()
-        self.busy: set[int] = set()
-        self.full: set[int] = set()
-        self.peeked = 0
-        self.failures: dict[str, list[Exception]] = {}
-        """Errors of the next batches with an ask of a user."""
-        self.stored: set[str] = set()
-        """Users whose second ask in a batch repeats the key of the first one."""
-
-    async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Later]:
-        """See Deciding."""
-        users = list(map(user_of, asks))
-        async with self.began:
-            self.batches.append(users)
-            self.began.notify_all()
-        await (self.free if lock == store.SKIP_LOCKED else self.unlocked).wait()
-        for user in users:
-            if failures := self.failures.get(user):
-                raise failures.pop(0)
-        outcomes: list[Outcome | Later] = []
-        for ask in asks:
-            outcomes.append(self._decide(ask, users[: len(outcomes)], lock))
-        return outcomes
-
-    async def peek(self, asks: Sequence[Ask]) -> list[Outcome] | None:
-        """See Deciding."""
-        self.peeked += 1
-        if all(ask.command.event_id in self.full for ask in asks):
-            return [SoldOut()] * len(asks)
-        return None
-
-    async def until_begun(self, batches: int) -> None:
-        """Waits until the given number of transactions has begun."""
-        async with self.began:
-            await self.began.wait_for(lambda: len(self.batches) >= batches)
-
-    def _decide(self, ask: Ask, earlier: Sequence[str], lock: Statement) -> Outcome | Later:
-        user, event_id = user_of(ask), ask.command.event_id
-        if event_id in self.busy and lock == store.SKIP_LOCKED:
-            return Busy()
-        if event_id in self.full:
-            return SoldOut()
-        if user in self.stored:
-            return LATER if user in earlier else self._answer(user)
-        self.done.append(user)
-        return DONE
-
-    def _answer(self, user: str) -> Outcome:
-        if user in self.done:
-            return Replayed(b"the first one's answer")
-        self.done.append(user)
-        return DONE
+from tests.services.bookings.inventory.scripted_transactions import DONE, Scripted
 
 
 def ask(user: str, event_id: int = 1) -> Ask:
-    """Asks for a ticket."""
+    """Makes an ask for a seat."""
     return Ask(Book(event_id, user))
-
-
-def user_of(asked: Ask) -> str:
-    """Returns the user of an ask."""
-    assert isinstance(asked.command, Book | Reserve)
-    return asked.command.user_id
 
 
 @pytest.fixture
@@ -112,7 +33,7 @@ def scripted() -> Scripted:
 @pytest.fixture
 def lane(scripted: Scripted) -> Lane:
     """Returns a lane with small transactions."""
-    return Lane(scripted, at_once=4, waiting=12)
+    return Lane(scripted, batch_size=4, queue_size=12)
 
 
 async def crowd(
@@ -151,7 +72,7 @@ async def test_256_are_decided_together_at_most(scripted: Scripted) -> None:
     """A larger batch would block the event loop for too long while it holds locks."""
     outcomes = await Lane(scripted).decide([ask(str(number)) for number in range(300)])
     assert outcomes == [DONE] * 300
-    assert [len(batch) for batch in scripted.batches] == [AT_ONCE, 300 - AT_ONCE] == [256, 44]
+    assert [len(batch) for batch in scripted.batches] == [BATCH_SIZE, 300 - BATCH_SIZE] == [256, 44]
 
 
 async def test_a_poisoned_command_fails_alone(lane: Lane, scripted: Scripted) -> None:

@@ -39,7 +39,7 @@ def test_refusals_come_in_their_order() -> None:
         "inventory_revision": "2",
     }
     assert (refused(again).reason, refused(late).reason) == ("ALREADY_BOOKED", "SOLD_OUT")
-    assert memory.told(seat("ada"), seat("bob")) == ["ALREADY_BOOKED", "SOLD_OUT"]
+    assert memory.summaries(seat("ada"), seat("bob")) == ["ALREADY_BOOKED", "SOLD_OUT"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_refusals_come_in_their_order() -> None:
 )
 def test_status_start_and_sales_window_close_an_event(changes: dict[str, Any], reason: str) -> None:
     """Seats of an event would be sold that is over, not open yet, or cancelled."""
-    assert Memory(concert(**changes)).told(seat("ada")) == [reason]
+    assert Memory(concert(**changes)).summaries(seat("ada")) == [reason]
 
 
 @pytest.mark.parametrize("hidden", [{"deleted": True}, {"status": "DRAFT"}])
@@ -93,9 +93,9 @@ def test_a_draft_exists_for_its_owner(way: str) -> None:
         for event_id in (1, 2, 3)
         for number, viewer in enumerate(viewers)
     ]
-    told, hidden = "EVENT_NOT_BOOKABLE", "EVENT_NOT_FOUND"
-    expected = [told, hidden, told, hidden, *[hidden] * 4, *["BOOKED"] * 4]
-    assert memory.told(*commands) == expected
+    shown, hidden = "EVENT_NOT_BOOKABLE", "EVENT_NOT_FOUND"
+    expected = [shown, hidden, shown, hidden, *[hidden] * 4, *["BOOKED"] * 4]
+    assert memory.summaries(*commands) == expected
 
 
 def test_a_party_gets_all_its_seats_or_none() -> None:
@@ -120,6 +120,6 @@ def test_the_event_decides_how_many_bookings_a_user_has(
 ) -> None:
     """Some way of booking would ignore the event's rule, or limit users without a rule."""
     memory = Memory(concert(one_booking_per_user=rule))
-    told = memory.told(party("acct_ada", 2), party("acct_ada", 2))
-    told += memory.told(party("acct_ada", 2), seat("acct_ada"), seat("acct_ada"))
-    assert told == outcomes
+    found = memory.summaries(party("acct_ada", 2), party("acct_ada", 2))
+    found += memory.summaries(party("acct_ada", 2), seat("acct_ada"), seat("acct_ada"))
+    assert found == outcomes

@@ -56,7 +56,7 @@ async def rush(replicas: Sequence[Inventory], commands: Sequence[Command]) -> li
     return [outcome for [outcome] in await asyncio.gather(*asked)]
 
 
-def told(outcomes: Sequence[Outcome]) -> Counter[str]:
+def counts(outcomes: Sequence[Outcome]) -> Counter[str]:
     """Counts outcomes by reason or type."""
     return Counter(
         each.reason if isinstance(each, Refusal) else type(each).__name__ for each in outcomes
@@ -69,7 +69,7 @@ async def test_200_callers_of_one_pair_have_one_winner(
     """Two callers would hold the same pair of seats, or one seat of it each."""
     await ask(replicas[0], Apply(screening(HALL)))
     outcomes = await rush(replicas, [hold(f"user-{n}", 7, 8) for n in range(200)])
-    assert told(outcomes) == {"Seated": 1, "SEATS_UNAVAILABLE": 199}
+    assert counts(outcomes) == {"Seated": 1, "SEATS_UNAVAILABLE": 199}
     assert drift(database) == []
 
 
@@ -83,7 +83,7 @@ async def test_random_pairs_are_given_once_each(
     outcomes = await rush(replicas, [hold(f"user-{n}", s, s + 1) for n, s in enumerate(firsts)])
     given = [s for each in outcomes if isinstance(each, Seated) for s in each.booking.seat_ids]
     assert len(given) == len(set(given)) > 50
-    assert set(told(outcomes)) == {"Seated", "SEATS_UNAVAILABLE"}
+    assert set(counts(outcomes)) == {"Seated", "SEATS_UNAVAILABLE"}
     assert drift(database) == []
 
 
@@ -94,7 +94,7 @@ async def test_pairs_that_overlap_in_a_ring_do_not_deadlock(
     await ask(replicas[0], Apply(screening(HALL)))
     ring = [(1, 30), (30, 60), (60, 1)]
     outcomes = await rush(replicas, [hold(f"user-{n}", *ring[n % 3]) for n in range(CALLERS)])
-    assert told(outcomes) == {"Seated": 1, "SEATS_UNAVAILABLE": CALLERS - 1}
+    assert counts(outcomes) == {"Seated": 1, "SEATS_UNAVAILABLE": CALLERS - 1}
     assert drift(database) == []
 
 
@@ -151,7 +151,7 @@ async def test_a_map_that_is_loaded_before_the_lock_gives_seats_twice(
     as_owner(database, DROP_AGREEMENT)
     monkeypatch.setattr(store, "load", load_early)
     outcomes = await rush([one, other], [hold("ada", 7, 8), hold("bob", 8, 9)])
-    assert told(outcomes) == {"Seated": 2}
+    assert counts(outcomes) == {"Seated": 2}
     assert given_twice(database) == [8]
 
 
@@ -182,7 +182,7 @@ async def test_blocking_and_confirming_race_with_holds(
     wanted: list[Command] = [hold(f"user-{n}", n % 6 + 1, n % 6 + 2) for n in range(CALLERS)]
     blocks: list[Command] = [BlockSeats(1, (n + 1, n + 2)) for n in range(6)]
     outcomes = await rush(replicas, [*blocks[:3], *wanted, Confirm(1, first.booking.id), *blocks])
-    assert told(outcomes)["Seated"] >= 2
+    assert counts(outcomes)["Seated"] >= 2
     assert given_twice(database) == []
     assert drift(database) == []
 

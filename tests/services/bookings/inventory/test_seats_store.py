@@ -73,7 +73,7 @@ async def test_a_thousand_holds_that_end_at_once_hold_nobody_up(
     inventory: Inventory, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Expiring many holds at once would block a transaction, or refuse seats that are free."""
-    monkeypatch.setattr(needs, "ENDED_AT_ONCE", 20)
+    monkeypatch.setattr(needs, "MAX_EXPIRED", 20)
     wanted = [hold(f"user-{seat_id}", seat_id) for seat_id in range(1, 601)]
     await ask(inventory, Apply(screening(HALL)), *wanted)
     clock_forward(database, seconds=600)

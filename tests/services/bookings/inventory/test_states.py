@@ -98,7 +98,7 @@ def test_a_tombstone_that_comes_first_stays() -> None:
     """A late state would reopen an event that was deleted before bookings knew it."""
     memory = Memory(concert(rev=2, deleted=True))
     assert memory.apply(concert(rev=1)).verdict is Verdict.STALE
-    assert memory.told(seat("ada")) == ["EVENT_NOT_FOUND"]
+    assert memory.summaries(seat("ada")) == ["EVENT_NOT_FOUND"]
 
 
 def test_a_refused_revision_stays_refused() -> None:
@@ -113,7 +113,7 @@ def test_a_refused_revision_stays_refused() -> None:
     memory.stocks[1].sold = 2
     memory.apply(concert(capacity=3, rev=3))
     assert memory.apply(shrink).verdict is Verdict.STALE
-    assert memory.told(seat("cy"), seat("di")) == ["BOOKED", "SOLD_OUT"]
+    assert memory.summaries(seat("cy"), seat("di")) == ["BOOKED", "SOLD_OUT"]
 
 
 def test_an_event_may_shrink_to_what_is_booked() -> None:
@@ -121,9 +121,9 @@ def test_an_event_may_shrink_to_what_is_booked() -> None:
     memory = Memory(concert(capacity=5))
     memory.decide(seat("ada"), seat("bob"))
     assert memory.apply(concert(capacity=2, rev=2)).verdict is Verdict.APPLIED
-    assert memory.told(seat("cy")) == ["SOLD_OUT"]
+    assert memory.summaries(seat("cy")) == ["SOLD_OUT"]
     memory.apply(concert(capacity=3, rev=3))
-    assert memory.told(seat("cy")) == ["BOOKED"]
+    assert memory.summaries(seat("cy")) == ["BOOKED"]
 
 
 def test_the_rule_of_one_booking_stands_once_somebody_booked() -> None:
@@ -152,9 +152,9 @@ def test_a_frozen_event_sells_nothing_until_it_may() -> None:
     memory.decide(Freeze(1, "COUNTERS"), Freeze(2, "CATALOGUE", "", 1))
     memory.decide(Freeze(3, "CATALOGUE", "", 0), Freeze(1, "CATALOGUE", "", 1))
     asked = [seat("ada", event_id) for event_id in (1, 2, 3)]
-    assert memory.told(*asked) == ["EVENT_NOT_BOOKABLE", "EVENT_NOT_BOOKABLE", "BOOKED"]
+    assert memory.summaries(*asked) == ["EVENT_NOT_BOOKABLE", "EVENT_NOT_BOOKABLE", "BOOKED"]
     memory.decide(Apply(concert(1, rev=2)), Apply(concert(2, rev=2)))
-    assert memory.told(*asked[:2]) == ["EVENT_NOT_BOOKABLE", "BOOKED"]
+    assert memory.summaries(*asked[:2]) == ["EVENT_NOT_BOOKABLE", "BOOKED"]
 
 
 def test_a_state_closes_for_good_when_cancelled_or_deleted() -> None:

@@ -8,7 +8,7 @@ import pytest
 from services.bookings.inventory import Inventory
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
-from tests.pools import patient_pool
+from tests.pools import PATIENT, patient_pool
 from tests.services.bookings.conftest import (
     PAUSE_SECONDS,
     drift,
@@ -29,7 +29,10 @@ SEED = 20_300_101
 async def pools(database: Database) -> AsyncIterator[list[Pool]]:
     """Opens a pool for each of two replicas."""
     async with AsyncExitStack() as stack:
-        opened = [patient_pool(database.bookings_dsn, schema="bookings", size=4) for _ in range(2)]
+        opened = [
+            patient_pool(database.bookings_dsn, schema="bookings", size=4, session=PATIENT)
+            for _ in range(2)
+        ]
         yield [await stack.enter_async_context(pool) for pool in opened]
 
 

@@ -57,7 +57,7 @@ def test_nobody_overtakes_those_who_wait() -> None:
     memory = Memory(show(capacity=3))
     memory.book("a", "b")
     assert memory.book("big", seats=2) == [1]
-    assert memory.told(seat("walk-in"), party("walk-in")) == ["SOLD_OUT"] * 2
+    assert memory.summaries(seat("walk-in"), party("walk-in")) == ["SOLD_OUT"] * 2
     assert memory.book("c") == [2]
     memory.withdraw("a")
     assert (memory.has("big"), memory.line()) == (["CONFIRMED"], ["c"])
@@ -68,7 +68,7 @@ def test_a_place_in_line_is_given_back() -> None:
     memory = Memory(show(capacity=1))
     memory.book("a", "b", "c", "d")
     assert isinstance(memory.withdraw("c"), LeftLine)
-    assert memory.told(Withdraw(1, "c", GUEST), Withdraw(1, "nobody", GUEST)) == [
+    assert memory.summaries(Withdraw(1, "c", GUEST), Withdraw(1, "nobody", GUEST)) == [
         "ALREADY_CANCELLED",
         "BOOKING_NOT_FOUND",
     ]
@@ -137,7 +137,7 @@ def test_a_priced_seat_is_offered_and_accepted_as_it_was_offered() -> None:
     assert memory.withdraw("a").served == 1
     offer = offered(memory, "b")
     assert offer.expires_at == NOW + timedelta(seconds=OFFER_SECONDS)
-    assert memory.told(seat("b")) == ["ALREADY_BOOKED"]
+    assert memory.summaries(seat("b")) == ["ALREADY_BOOKED"]
     [accepted] = memory.decide(Book(1, "b", 1, GUEST))
     booking = made(accepted).booking
     assert (booking.id, booking.seat_count, booking.price_amount_minor) == (offer.id, 2, 2000)
@@ -198,7 +198,8 @@ def test_a_closed_event_sends_everybody_home() -> None:
     memory.apply(show(capacity=1, rev=2, status="CANCELLED"))
     assert memory.book("d") == ["EVENT_NOT_BOOKABLE"]
     assert (
-        memory.told(Withdraw(1, "b", GUEST), Withdraw(1, "c", GUEST)) == ["ALREADY_CANCELLED"] * 2
+        memory.summaries(Withdraw(1, "b", GUEST), Withdraw(1, "c", GUEST))
+        == ["ALREADY_CANCELLED"] * 2
     )
     memory.pass_by(seconds=OFFER_SECONDS)
     memory.decide(Sweep(1))

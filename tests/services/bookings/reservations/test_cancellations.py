@@ -19,7 +19,7 @@ from services.kit.auth.authentication import Caller
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
-from tests.services.bookings.asking import GUEST, booked, party, response_to, seat, told
+from tests.services.bookings.asking import GUEST, booked, party, response_to, seat, summaries
 from tests.services.bookings.conftest import concert, drift
 
 
@@ -50,7 +50,7 @@ async def test_a_seat_is_freed_exactly_once(
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     assert Counter(map(type, outcomes)) == {int: 1, AlreadyCancelled: 7}
     after = await reservations.decide([seat(1, "ada"), seat(1, "eve")])
-    assert told(after) == ["BOOKED", "SOLD_OUT"]
+    assert summaries(after) == ["BOOKED", "SOLD_OUT"]
     assert drift(database) == []
 
 

@@ -1,10 +1,5 @@
-import re
 from collections.abc import Awaitable, Callable
-from datetime import date
-from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from boxoffice.rest.v1 import rest_pb2
@@ -13,18 +8,13 @@ from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import BookingNotFound, EventNotFound
 from services.bookings.inventory import Inventory
-from services.bookings.inventory import inventory as inventory_module
 from services.bookings.inventory.changes import Booking
-from services.bookings.rankings import rankings as rankings_module
-from services.bookings.reservations import reading as bookings_module
 from services.bookings.reservations.reading import BookingDetails, Bookings
 from services.bookings.reservations.reservations import Reservations
-from services.bookings.waiting_list import waiting_list as waiting_list_module
 from services.kit.auth.authentication import Caller, Role
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import PermissionDenied, Unavailable
-from services.kit.rpc.paging import FIRST, Page, cut, parse
-from tests.conftest import Database
+from services.kit.rpc.paging import Page, cut, parse
 from tests.services.bookings.asking import GUEST, booked, seat
 from tests.services.bookings.conftest import ScriptedCatalogue, concert
 
@@ -98,9 +88,9 @@ async def test_an_unknown_booking_is_not_found(bookings: Bookings) -> None:
 
 OWNER = "acct_owner"
 ACCOUNTS = {name: Viewer(Caller(f"acct_{name}"), open_access=False) for name in ("ada", "owner")}
+STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
 ADMIN = Viewer(Caller("acct_admin", Role.ADMIN), open_access=False)
 ANY_USER = Viewer(Caller("acct_key", scopes={rest_pb2.SCOPE_BOOKINGS_ANY_USER}), open_access=False)
-STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
 LOOKER = Viewer(Caller("acct_ada"), open_access=True)
 
 
@@ -217,93 +207,3 @@ async def test_own_bookings_come_by_number(
     cancelled, total = await bookings.list_own("acct_ada", "CANCELLED", 1, page)
     assert ([booking.id for booking in cancelled], total) == ([ids[2]], 1)
     assert await bookings.list_own("acct_bob", None, 1, page) == ([], 0)
-
-
-READS: dict[str, tuple[bytes, dict[str, Any]]] = {
-    name: (statement, values)
-    for module, values in (
-        (
-            bookings_module,
-            {
-                "id": 7,
-                "user_id": "user-7",
-                "event_id": 7,
-                "reference": uuid4(),
-                "status": "HELD",
-                "offset": 10,
-                **STRANGER.rows(),
-            },
-        ),
-        (inventory_module, {"event_ids": [7, 8]}),
-        (
-            waiting_list_module,
-            {"event_id": 7, "user_id": "user-7", "after": 3, "first": 3, **STRANGER.rows()},
-        ),
-        (
-            rankings_module,
-            {"period": "all", "starts_on": date(1, 1, 1), "with_accounts": True, "most": 10},
-        ),
-    )
-    for name, statement in module.SQL.items()
-    if name.startswith(("get_", "list_", "count_"))
-}
-READ_VALUES = {"before": FIRST, "limit": 51}
-
-
-async def test_no_read_looks_through_a_whole_table(database: Database) -> None:
-    """Reading would become slower with each booking that is made."""
-    with psycopg.connect(database.owner_dsn, autocommit=True) as connection:
-        connection.execute("SET search_path TO bookings")
-        _fill(connection)
-        for name, (statement, values) in READS.items():
-            plan = _plan(connection, statement, values | READ_VALUES)
-            scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
-            # A table of one row needs no index.
-            assert scanned <= {"tallied"}, f"{name}\n{plan}"
-
-
-def _plan(connection: psycopg.Connection, statement: bytes, values: dict[str, Any]) -> str:
-    rows = connection.execute(b"EXPLAIN " + statement, values).fetchall()
-    return "\n".join(str(line) for (line,) in rows)
-
-
-def _fill(connection: psycopg.Connection) -> None:
-    """Makes 400 events with 20 bookings each of 4000 users, all but the last in the tallies."""
-    connection.execute("""
-        INSERT INTO inventory (
-            event_id, capacity, sold, live_bookings, rev, epoch, catalogue_rev, verdict, name,
-            status, deleted
-        )
-        SELECT n, 100, 20, 20, 21, '', 1, 'APPLIED', 'Concert', 'PUBLISHED', false
-        FROM generate_series(1, 400) AS n
-    """)
-    connection.execute("""
-        INSERT INTO bookings (
-            event_id, id, reference, user_id, status, exclusive, seat_count, created_at
-        )
-        SELECT
-            n / 20 + 1, n, gen_random_uuid(), 'user-' || n % 4000, 'CONFIRMED', true, 1, now()
-        FROM generate_series(1, 7999) AS n
-    """)
-    connection.execute("""
-        INSERT INTO ledger (event_id, rev, kind, booking_id, user_id, seats, at)
-        SELECT event_id, id, 'RESERVED', id, user_id, 1, created_at
-        FROM bookings
-    """)
-    connection.execute("""
-        INSERT INTO waiting_list (
-            event_id, place, user_id, seat_count, state, joined_at, changed_at
-        )
-        SELECT n / 20 + 1, n, 'user-' || n % 4000, 1, 'WAITING', now(), now()
-        FROM generate_series(1, 7999) AS n
-    """)
-    connection.execute("""
-        SELECT tally(array_agg(user_id), array_agg(day), array_agg(bookings))
-        FROM (
-            SELECT user_id, created_at::date AS day, count(*)::integer AS bookings
-            FROM bookings
-            GROUP BY user_id, day
-        ) AS counted
-    """)
-    connection.execute("UPDATE tallied SET after_txid = (SELECT max(txid) FROM ledger)")
-    connection.execute("VACUUM ANALYZE")

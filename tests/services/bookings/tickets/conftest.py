@@ -11,8 +11,8 @@ from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
 from boxoffice.events.v1 import seat_plans_pb2
 from services.kit.rpc.callers import Role
 from tests.conftest import Database
-from tests.services.bookings.reservations.test_servicer import Running, bookings_serving
 from tests.services.bookings.rooms import PLAN_ID, hall, serialized
+from tests.services.bookings.serving import Running, bookings_serving
 from tests.services.issuer import ScriptedIssuer, account, serve_identity
 
 OWNER = account("owner")

@@ -11,7 +11,7 @@ from services.bookings.tickets.codes import verify
 from services.bookings.tickets.qr_codes import draw
 from tests.conftest import Database
 from tests.services.bookings.conftest import clock_forward
-from tests.services.bookings.reservations.test_servicer import refused
+from tests.services.bookings.serving import refused
 from tests.services.bookings.tickets.conftest import CONCERT, FREE, STARTS_AT, Hall
 from tests.services.issuer import account
 

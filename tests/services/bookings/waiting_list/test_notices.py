@@ -42,7 +42,7 @@ class ScriptedAccounts:
     calls: list[Sequence[Notice]] = field(default_factory=list)
 
     @property
-    def told(self) -> list[str]:
+    def mailed(self) -> list[str]:
         """The users of the accepted notices."""
         return sorted(notice.user_id for notice in self.taken.values())
 
@@ -111,7 +111,7 @@ async def test_a_notice_is_gone_when_accounts_has_it(
 ) -> None:
     """A notice would be sent again for ever, or without a field that accounts needs."""
     assert not await notices.send()
-    assert (accounts.told, waiting(database)) == (people, 0)
+    assert (accounts.mailed, waiting(database)) == (people, 0)
     [notice, *_] = accounts.taken.values()
     assert (notice.event_name, notice.event_starts_at, notice.seat_count) == ("Concert", SOON, 1)
     assert not await notices.send()
@@ -125,10 +125,10 @@ async def test_notices_are_sent_in_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Notices beyond the first chunk would not be sent."""
-    monkeypatch.setattr(notices_module, "SENT_AT_ONCE", 8)
+    monkeypatch.setattr(notices_module, "NOTICES_CHUNK", 8)
     assert [await notices.send() for _ in range(3)] == [True, True, False]
     assert [len(call) for call in accounts.calls] == [8, 8, 4]
-    assert accounts.told == people
+    assert accounts.mailed == people
 
 
 async def test_a_lost_answer_tells_nobody_twice(
@@ -142,7 +142,7 @@ async def test_a_lost_answer_tells_nobody_twice(
     due_again(database)
     await notices.send()
     assert len(accounts.calls) == 2
-    assert (accounts.told, waiting(database)) == (people, 0)
+    assert (accounts.mailed, waiting(database)) == (people, 0)
 
 
 @pytest.mark.parametrize("refusal", [Unavailable(), OutcomeUnknown(), NO_DATABASE])
@@ -167,7 +167,7 @@ async def test_accounts_may_be_down(
     assert len(accounts.calls) == 5
     accounts.refusal = None
     await notices.send()
-    assert (accounts.told, waiting(database)) == (people, 0)
+    assert (accounts.mailed, waiting(database)) == (people, 0)
 
 
 @pytest.mark.parametrize("refusal", [NO_NAME, DEFECT])
@@ -181,13 +181,13 @@ async def test_a_notice_that_accounts_cannot_take_waits_alone(
     """One refused notice would hold up all others, or cost a call for each of them."""
     accounts.poison = (people[7], refusal)
     await notices.send()
-    assert accounts.told == people[:7] + people[8:]
+    assert accounts.mailed == people[:7] + people[8:]
     assert waiting(database) == 1
     assert len(accounts.calls) <= 11
     accounts.poison = None
     due_again(database)
     await notices.send()
-    assert (accounts.told, waiting(database)) == (people, 0)
+    assert (accounts.mailed, waiting(database)) == (people, 0)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ async def test_those_who_are_served_have_notices(
     assert accounts.calls == []
     await inventory.apply(concert(capacity=4, rev=2, **price))
     await notices.send()
-    assert accounts.told == users[2:4]
+    assert accounts.mailed == users[2:4]
     assert {one.offer_expires_at is not None for one in accounts.taken.values()} == {bool(price)}
 
 

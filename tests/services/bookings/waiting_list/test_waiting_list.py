@@ -1,61 +1,27 @@
 import asyncio
 import itertools
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import psycopg
 import pytest
 
-from boxoffice.bookings.v1 import waiting_list_pb2
 from services.bookings.access import Viewer
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Inventory
-from services.bookings.inventory.commands import Booked, Outcome, Replayed, Waiting
+from services.bookings.inventory.commands import Booked, Replayed, Waiting
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
-from services.bookings.waiting_list import booking
 from services.bookings.waiting_list.waiting_list import Standing, WaitingList
 from services.kit.auth.authentication import Caller
 from services.kit.database.postgres import Pool
-from services.kit.rpc.errors import Internal, PermissionDenied, Refusal
+from services.kit.rpc.errors import PermissionDenied, Refusal
 from services.kit.rpc.paging import cut, parse
 from tests.conftest import Database
-from tests.services.bookings.asking import GUEST, response_to, seat, seat_by_key, told
-from tests.services.bookings.conftest import clock_forward, concert, drift
+from tests.services.bookings.asking import GUEST, seat, seat_by_key, summaries
+from tests.services.bookings.conftest import clock_forward, drift
 from tests.services.bookings.ledger import replay
+from tests.services.bookings.waiting_list.conftest import PRICED, book, cancel, left, show
 
-KEY = "show"
-PRICED = {"price_amount_minor": 1000, "price_currency": "EUR"}
 REPLICAS = 4
-
-
-@pytest.fixture
-def line(pool: Pool) -> WaitingList:
-    """Returns the waiting list."""
-    return WaitingList(pool)
-
-
-def show(capacity: int = 2, **changes: Any) -> Any:
-    """Makes the state of an event with a key."""
-    return concert(capacity=capacity, key=KEY, **changes)
-
-
-async def book(reservations: Reservations, *users: str, seats: int = 1) -> list[Outcome]:
-    """Books by the key of the event for all users at once."""
-    return await reservations.decide([seat_by_key(1, user, seats) for user in users])
-
-
-async def cancel(inventory: Inventory, user: str, *, key: str = "", event_id: int = 1) -> Any:
-    """Withdraws a user from an event; returns the response or the refusal."""
-    ask = booking.cancel(event_id, user, GUEST, key)
-    return await response_to(inventory, ask, waiting_list_pb2.CancelResponse)
-
-
-async def left(inventory: Inventory) -> tuple[int, int]:
-    """Counts the free seats and the waiting users."""
-    [seats] = (await inventory.count_seats([1])).values()
-    return seats.capacity - seats.booked, seats.waiting
 
 
 async def test_what_is_decided_of_a_line_is_stored(
@@ -63,16 +29,16 @@ async def test_what_is_decided_of_a_line_is_stored(
 ) -> None:
     """A position, an offer or its end would be lost between two transactions."""
     await inventory.apply(show(capacity=3, **PRICED))
-    assert told(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
-    assert told(await book(reservations, "big", seats=2)) == [1]
-    assert told(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
+    assert summaries(await book(reservations, "a", "b", "c")) == ["BOOKED"] * 3
+    assert summaries(await book(reservations, "big", seats=2)) == [1]
+    assert summaries(await book(reservations, "d", "e", "big")) == [2, 3, "ALREADY_WAITING"]
     assert not (await cancel(inventory, "a")).result.promoted
     assert (await cancel(inventory, "d")).result.status == "left_waiting_list"
     assert await line.standing(1, "e") == Standing("waiting", 2)
     assert (await cancel(inventory, "b")).result.promoted
     offer = await line.standing(1, "big")
     assert (offer.status, offer.offer_expires_at is not None) == ("offered", True)
-    assert told(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
+    assert summaries(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
     [accepted] = await book(reservations, "big")
     assert isinstance(accepted, Booked)
     assert (accepted.booking.seat_count, accepted.booking.status) == (2, "CONFIRMED")
@@ -80,7 +46,7 @@ async def test_what_is_decided_of_a_line_is_stored(
     assert (await line.entry(1, "big")).state == "SERVED"
     for user, reason in (("d", "ALREADY_CANCELLED"), ("nobody", "BOOKING_NOT_FOUND")):
         assert (await cancel(inventory, user)).reason == reason
-    assert told(await book(reservations, "d")) == [2]
+    assert summaries(await book(reservations, "d")) == [2]
     assert drift(database) == []
 
 
@@ -130,7 +96,7 @@ async def test_smaller_parties_pass_a_head_after_a_while(
     await inventory.apply(show(capacity=3))
     await inventory.set_skip_fit(1, 60)
     await book(reservations, "a", "b", "x")
-    assert told(await book(reservations, "big", seats=2)) == [1]
+    assert summaries(await book(reservations, "big", seats=2)) == [1]
     await book(reservations, "c", "d")
     await cancel(inventory, "x")
     await inventory.sweep()
@@ -142,33 +108,6 @@ async def test_smaller_parties_pass_a_head_after_a_while(
         Standing("waiting", 1),
         Standing("waiting", 2),
     ]
-    assert drift(database) == []
-
-
-@pytest.mark.parametrize("swept", [True, False])
-async def test_an_offer_that_ends_goes_to_the_next(
-    inventory: Inventory,
-    reservations: Reservations,
-    line: WaitingList,
-    database: Database,
-    swept: bool,
-) -> None:
-    """An ended offer could be accepted, or its seat wait for the sweeper."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b", "c")
-    await cancel(inventory, "a")
-    clock_forward(database, seconds=2 * 3600 + 1)
-    assert await line.standing(1, "b") == Standing("none")
-    if swept:
-        await inventory.sweep()
-    else:
-        refusal = await cancel(inventory, "b", key="k")
-        ended = await line.changes(1, 0)
-        assert (refusal.reason, ended[-2].state) == ("ALREADY_CANCELLED", "EXPIRED")
-        assert refusal.metadata["inventory_revision"] == str(ended[-1].rev)
-    assert (await line.entry(1, "b")).state == "EXPIRED"
-    assert (await line.standing(1, "c")).status == "offered"
-    assert told(await book(reservations, "b")) == [1]
     assert drift(database) == []
 
 
@@ -187,77 +126,6 @@ async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
     assert (await cancel(inventory, "a")).reason == "EVENT_NOT_FOUND"
 
 
-async def test_a_broken_event_does_not_stop_the_sweeper(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """One event with wrong rows would keep offers of all others open, or stay unnoticed."""
-    for number, key, users in ((1, "broken", "ab"), (2, KEY, "abc")):
-        await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
-        await reservations.decide([seat_by_key(number, user) for user in users])
-        await cancel(inventory, "a", event_id=number)
-    with psycopg.connect(database.owner_dsn) as owner:
-        owner.execute("UPDATE bookings.inventory SET held = 0 WHERE event_id = 1")
-    clock_forward(database, seconds=2 * 3600 + 1)
-    with pytest.raises(Internal):
-        await inventory.sweep()
-    assert (await line.entry(2, "b")).state == "EXPIRED"
-    assert (await line.standing(2, "c")).status == "offered"
-
-
-async def test_the_sweeper_passes_over_what_is_locked(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """The sweeper would wait for one locked event while offers of others stay held."""
-    for number, key in ((1, "busy"), (2, KEY)):
-        await inventory.apply(concert(number, capacity=1, key=key, **PRICED))
-        await reservations.decide([seat_by_key(number, user) for user in "ab"])
-        await cancel(inventory, "a", event_id=number)
-    clock_forward(database, seconds=2 * 3600 + 1)
-    async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
-        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
-        assert not await inventory.sweep()
-    assert (await line.entry(1, "b")).state == "OFFERED"
-    assert (await line.entry(2, "b")).state == "EXPIRED"
-    await inventory.sweep()
-    assert (await line.entry(1, "b")).state == "EXPIRED"
-
-
-async def test_an_offer_that_ended_does_not_count(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """A seat would be shown as taken after its offer ended, or as free while users wait."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b", "c")
-    await cancel(inventory, "a")
-
-    clock_forward(database, seconds=2 * 3600 + 1)
-    assert await left(inventory) == (0, 1)
-    clock_forward(database, seconds=0)
-    await cancel(inventory, "c")
-    assert await left(inventory) == (0, 0)
-    clock_forward(database, seconds=2 * 3600 + 1)
-    assert await left(inventory) == (1, 0)
-    assert drift(database) == []
-
-
-async def test_a_closed_event_sends_everybody_home(
-    inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
-) -> None:
-    """Users would keep waiting for a closed event, or their entries stay stored as waiting."""
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(reservations, "a", "b", "c")
-    await cancel(inventory, "a")
-    await inventory.apply(show(capacity=1, rev=2, status="CANCELLED"))
-    assert await line.standing(1, "c") == Standing("none")
-    assert (await line.entry(1, "c")).state == "EXPIRED"
-    assert told(await book(reservations, "d")) == ["EVENT_NOT_BOOKABLE"]
-    while await inventory.close_chunk():
-        pass
-    assert (await line.entry(1, "b")).state == "EXPIRED"
-    assert (await left(inventory))[1] == 0
-    assert drift(database) == []
-
-
 async def test_keys_are_answered_again(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
@@ -266,7 +134,7 @@ async def test_keys_are_answered_again(
     await book(reservations, "a", "b")
     asked, twice = seat_by_key(1, "c", key="k"), seat_by_key(1, "c", key="l")
     first = await reservations.decide([asked, twice])
-    assert told(first) == [2, "ALREADY_WAITING"]
+    assert summaries(first) == [2, "ALREADY_WAITING"]
     assert asked.answer is not None
     await cancel(inventory, "a", key="g")
     again, refused = await reservations.decide([asked, twice])
@@ -323,20 +191,6 @@ async def test_changes_are_told_in_order(
     assert await line.changes(1, changes[-1].rev) == []
 
 
-async def test_offers_last_as_long_as_the_service_says(
-    pool: Pool, catalogue: Catalogue, database: Database
-) -> None:
-    """An offer without an end would keep a seat from everybody else."""
-    inventory = Inventory(pool, offer_seconds=60)
-    await inventory.apply(show(capacity=1, **PRICED))
-    await book(Reservations(inventory, catalogue), "a", "b")
-    line = WaitingList(pool)
-    await cancel(inventory, "a")
-    ends_at = (await line.standing(1, "b")).offer_expires_at
-    assert ends_at is not None
-    assert ends_at - datetime.now(UTC) < timedelta(seconds=60)
-
-
 async def test_400_cancel_while_400_book(
     pool: Pool,
     inventory: Inventory,
@@ -356,6 +210,6 @@ async def test_400_cancel_while_400_book(
     assert {given.result.status for given in cancelled} == {"cancelled"}
     assert set(map(type, itertools.chain.from_iterable(came))) <= {Booked, Waiting}
     assert await left(inventory) == (0, 0)
-    told = replay(database, 1, capacity=400)
-    assert (told.taken, len(told.line), len(told.freed)) == (400, 0, 400)
+    replayed = replay(database, 1, capacity=400)
+    assert (replayed.taken, len(replayed.line), len(replayed.freed)) == (400, 0, 400)
     assert drift(database) == []
