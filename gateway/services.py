@@ -7,6 +7,7 @@ from boxoffice.bookings.v1 import (
     seats_pb2,
     tickets_pb2,
     waiting_list_pb2,
+    webhooks_pb2,
 )
 from boxoffice.events.v1 import events_pb2, movies_pb2, screenings_pb2, theaters_pb2
 
@@ -19,6 +20,7 @@ WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"
 SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
 TICKETS = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
 FEED = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
+WEBHOOKS = webhooks_pb2.DESCRIPTOR.services_by_name["WebhooksService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
@@ -32,6 +34,7 @@ SERVICES = (
     SEATS,
     TICKETS,
     FEED,
+    WEBHOOKS,
     ACCOUNTS,
     API_KEYS,
     IDENTITY,

@@ -1,9 +1,10 @@
 """Runs bookings: `python -m services.bookings`. Wiring only."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
@@ -12,6 +13,7 @@ from boxoffice.bookings.v1 import (
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
+    webhooks_pb2_grpc,
 )
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.catalogue.following import Follower
@@ -35,11 +37,18 @@ from services.bookings.tickets.servicer import TicketsServicer
 from services.bookings.waiting_list.accounts_client import AccountsClient
 from services.bookings.waiting_list.notices import Notices
 from services.bookings.waiting_list.servicer import WaitingListServicer
+from services.bookings.webhooks.deliveries import Deliveries
+from services.bookings.webhooks.sending import open_sender
+from services.bookings.webhooks.servicer import WebhooksServicer
+from services.bookings.webhooks.webhooks import Webhooks
 from services.kit.auth.issuer_client import IssuerClient
 from services.kit.database import postgres
 from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
 from services.kit.server.service import Service, run
+
+DELIVERING = 4
+"""Webhooks that changes are sent to at once."""
 
 
 @contextlib.asynccontextmanager
@@ -51,7 +60,13 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
     pool = open_pool(size=(settings.pool_size + 1) // 2)
     lane_pool = open_pool(size=settings.pool_size // 2, session=store.SESSION)
-    async with accounts, open_channel(settings.events_target) as events, pool, lane_pool:
+    async with (
+        accounts,
+        open_channel(settings.events_target) as events,
+        pool,
+        lane_pool,
+        _changes_sent(settings, pool, service) as sending,
+    ):
         feed, rankings = EventsClient(events, key), Rankings(pool)
         plans = Plans(pool, feed.get_seat_plan)
         offers, limits = settings.offer_seconds, _limits(settings)
@@ -63,7 +78,6 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         waiting_list = WaitingListServicer(pool, inventory, catalogue, open_access=open_access)
         reservations = Reservations(inventory, catalogue)
         seats = SeatsServicer(pool, reservations, catalogue, plans, open_access=open_access)
-        tail, changes = Tail(pool), Changes(pool)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
         tickets = TicketsServicer(
@@ -71,7 +85,6 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         )
         tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, service.grpc)
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)
-        feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), service.grpc)
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, service.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, service.grpc)
         service.add_batches({**bookings.handlers, **waiting_list.handlers, **seats.handlers})
@@ -84,10 +97,29 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
-            repeat(tail.advance, every_seconds=0.25),
-            repeat(tail.forget, every_seconds=60),
+            *sending,
         ) as port:
             yield port
+
+
+@contextlib.asynccontextmanager
+async def _changes_sent(
+    settings: Settings, pool: postgres.Pool, service: Service
+) -> AsyncIterator[Sequence[Coroutine[Any, Any, None]]]:
+    """Serves the feed of changes and webhooks while the block runs; yields their workers."""
+    public_only = settings.environment == "production"
+    async with open_sender(public_only=public_only) as sender:
+        tail, changes = Tail(pool), Changes(pool)
+        webhooks = WebhooksServicer(Webhooks(pool), changes, public_only=public_only)
+        feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), service.grpc)
+        webhooks_pb2_grpc.add_WebhooksServiceServicer_to_server(webhooks, service.grpc)
+        deliveries = Deliveries(pool, changes, sender)
+        yield (
+            repeat(tail.advance, every_seconds=0.25),
+            repeat(tail.forget, every_seconds=60),
+            repeat(deliveries.measure, every_seconds=15),
+            *(repeat(deliveries.deliver, every_seconds=1) for _ in range(DELIVERING)),
+        )
 
 
 def _limits(settings: Settings) -> HoldLimits:

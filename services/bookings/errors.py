@@ -225,3 +225,17 @@ class ChangesGone(Refusal):
 
     code = grpc.StatusCode.OUT_OF_RANGE
     reason = "CHANGES_GONE"
+
+
+class WebhookNotFound(Refusal):
+    """There is no such webhook."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "WEBHOOK_NOT_FOUND"
+
+
+class TooManyWebhooks(Refusal):
+    """The account has as many webhooks as one may have."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "TOO_MANY_WEBHOOKS"

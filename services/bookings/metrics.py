@@ -1,6 +1,6 @@
 """Metrics of bookings: time under locks, the lag behind the catalogue, readers of changes."""
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 LAG_SECONDS = Gauge(
     "boxoffice_catalogue_lag_seconds",
@@ -18,3 +18,8 @@ LOCKED_SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 FEED_WAITERS = Gauge("boxoffice_feed_waiters", "Requests that wait for changes")
+WEBHOOK_ATTEMPTS = Counter("boxoffice_webhook_attempts_total", "Requests to webhooks", ["outcome"])
+WEBHOOK_LAG_SECONDS = Gauge(
+    "boxoffice_webhook_lag_seconds",
+    "Age of the oldest change that a webhook has not got yet",
+)

@@ -121,9 +121,9 @@ class Changes:
                 return ChangePage(found, after, has_more=False)
         return ChangePage(found, after, has_more=True)
 
-    async def last_cursor(self) -> Cursor:
-        """Returns the cursor after the last change."""
-        return Cursor((await self._ends()).position)
+    async def expect_kept(self, after: Cursor) -> None:
+        """Raises ChangesGone for a cursor whose next changes may have been forgotten."""
+        await self._end(after)
 
     async def first_cursor(self) -> Cursor:
         """Returns the cursor before the first change that is kept."""

@@ -133,6 +133,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Whether the request was carried out is not known yet."""
     REASON_HISTORY_GONE: _Reason.ValueType  # 70
     """The feed of changes no longer reaches back that far, or not in this epoch."""
+    REASON_WEBHOOK_NOT_FOUND: _Reason.ValueType  # 81
+    """There is no such webhook, or it belongs to somebody else."""
+    REASON_TOO_MANY_WEBHOOKS: _Reason.ValueType  # 82
+    """The account has as many webhooks as one may have."""
     REASON_CHANGES_GONE: _Reason.ValueType  # 80
     """The changes after this cursor are older than 30 days and no longer kept."""
 
@@ -248,6 +252,10 @@ REASON_OUTCOME_UNKNOWN: Reason.ValueType  # 62
 """Whether the request was carried out is not known yet."""
 REASON_HISTORY_GONE: Reason.ValueType  # 70
 """The feed of changes no longer reaches back that far, or not in this epoch."""
+REASON_WEBHOOK_NOT_FOUND: Reason.ValueType  # 81
+"""There is no such webhook, or it belongs to somebody else."""
+REASON_TOO_MANY_WEBHOOKS: Reason.ValueType  # 82
+"""The account has as many webhooks as one may have."""
 REASON_CHANGES_GONE: Reason.ValueType  # 80
 """The changes after this cursor are older than 30 days and no longer kept."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -1,0 +1,1 @@
+"""Webhooks: changes of events, sent to programs of their organizers."""
