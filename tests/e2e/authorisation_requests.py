@@ -24,6 +24,7 @@ FORM = {
 }
 COUNTRY = {"profile": {"country": "England"}, "update_mask": "country"}
 MOVIE = {"title": "Storm", "duration_minutes": 118}
+WEBHOOK = {"url": "http://127.0.0.1:9/nobody-listens"}
 ROOM = {"name": "Hall 1", "rows": [{"row": "A", "seats": 2}]}
 EXPENDING = {"AccountsService.LogoutAll", "AccountsService.DeleteMe"}
 """Rows whose request ends the caller's access."""
@@ -205,6 +206,18 @@ REQUESTS: Mapping[str, Request] = {
     "TicketsService.RenderTicketQrCode of a guest": lambda s, a: {"ticket_id": s.ticket_of_guest},
     "TicketsService.GetTicketKeys": lambda s, a: {},
     "FeedService.RenderChanges": lambda s, a: {},
+    "WebhooksService.CreateWebhook": lambda s, a: {"webhook": WEBHOOK},
+    "WebhooksService.ListWebhooks": lambda s, a: {},
+    "WebhooksService.GetWebhook": lambda s, a: s.new_webhook(),
+    "WebhooksService.UpdateWebhook": lambda s, a: {
+        **s.new_webhook(),
+        "webhook": WEBHOOK,
+        "update_mask": "url",
+    },
+    "WebhooksService.RotateWebhookSecret": lambda s, a: s.new_webhook(),
+    "WebhooksService.ReplayWebhook": lambda s, a: s.new_webhook(),
+    "WebhooksService.ListWebhookDeliveries": lambda s, a: s.new_webhook(),
+    "WebhooksService.DeleteWebhook": lambda s, a: s.new_webhook(),
     "BatchService.Batch": lambda s, a: batched(a, bookings_pb2.ReserveRequest(**seat(s, a))),
     "BatchService.Batch for the user": lambda s, a: batched(
         a, bookings_pb2.ReserveRequest(**seat_for_the_user(s, a))
