@@ -31,7 +31,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$boxoffice/bookings/v1/webhooks.proto\x12\x15\x62oxoffice.bookings.v1\x1a boxoffice/bookings/v1/feed.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x03\n\x07Webhook\x12 \n\x02id\x18\x01 \x01(\tB\x14\xe2\x41\x01\x03\xa2\xbb\x18\x0c\x12\nwebhook_id\x12Y\n\x03url\x18\x02 \x01(\tBG\xe2\x41\x01\x02\xbaH@r>\x10\x01\x18\x80\x10\x32\x17^https?://[\\x21-\\x7e]+$\x92\x02\x1dhttps://example.com/boxofficeH\x00\x88\x01\x01\x12\x43\n\x05types\x18\x03 \x03(\x0e\x32!.boxoffice.bookings.v1.ChangeTypeB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x45\n\x06status\x18\x04 \x01(\x0e\x32$.boxoffice.bookings.v1.WebhookStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x01\x88\x01\x01\x12\x1d\n\x0f\x64isabled_reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12<\n\rfailing_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x1f\n\x06secret\x18\x07 \x01(\tB\n\xe2\x41\x01\x03\xa2\xbb\x18\x02(\x01H\x03\x88\x01\x01\x12\x34\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x06\n\x04_urlB\t\n\x07_statusB\x10\n\x0e_failing_sinceB\t\n\x07_secret\"\xc0\x01\n\x0fWebhookDelivery\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12/\n\x04type\x18\x02 \x01(\x0e\x32!.boxoffice.bookings.v1.ChangeType\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x06status\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12\x12\n\nlatency_ms\x18\x06 \x01(\x05\x42\t\n\x07_status\"O\n\x14\x43reateWebhookRequest\x12\x37\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.WebhookB\x06\xbaH\x03\xc8\x01\x01\"H\n\x15\x43reateWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x15\n\x13ListWebhooksRequest\"H\n\x14ListWebhooksResponse\x12\x30\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x8b\x01\n\x11GetWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"E\n\x12GetWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\xf8\x01\n\x14UpdateWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\x12\x37\n\x07webhook\x18\x02 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.WebhookB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"H\n\x15UpdateWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x8e\x01\n\x14\x44\x65leteWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"\x17\n\x15\x44\x65leteWebhookResponse\"\x94\x01\n\x1aRotateWebhookSecretRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"N\n\x1bRotateWebhookSecretResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\xc0\x01\n\x14ReplayWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\x12\x30\n\x05\x61\x66ter\x18\x02 \x01(\tB!\xbaH\x1er\x1c\x18@\x92\x02\x17\x41QAAAAAAAAAAf_________8\"H\n\x15ReplayWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x96\x01\n\x1cListWebhookDeliveriesRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"[\n\x1dListWebhookDeliveriesResponse\x12:\n\ndeliveries\x18\x01 \x03(\x0b\x32&.boxoffice.bookings.v1.WebhookDelivery*h\n\rWebhookStatus\x12\x1e\n\x1aWEBHOOK_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16WEBHOOK_STATUS_ENABLED\x10\x01\x12\x1b\n\x17WEBHOOK_STATUS_DISABLED\x10\x02\x32\xff\n\n\x0fWebhooksService\x12\xb3\x01\n\rCreateWebhook\x12+.boxoffice.bookings.v1.CreateWebhookRequest\x1a,.boxoffice.bookings.v1.CreateWebhookResponse\"G\xa2\xbb\x18\x1c\x08\x05\x10\xc9\x01\x1a\x01R*\x12/api/webhooks/{id}\x82\xd3\xe4\x93\x02!\"\r/api/webhooks:\x07webhookb\x07webhook\x12\x91\x01\n\x0cListWebhooks\x12*.boxoffice.bookings.v1.ListWebhooksRequest\x1a+.boxoffice.bookings.v1.ListWebhooksResponse\"(\x90\x02\x01\xa2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02\x19\x12\r/api/webhooksb\x08webhooks\x12\x9a\x01\n\nGetWebhook\x12(.boxoffice.bookings.v1.GetWebhookRequest\x1a).boxoffice.bookings.v1.GetWebhookResponse\"7\x90\x02\x01\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02%\x12\x1a/api/webhooks/{webhook_id}b\x07webhook\x12\xa9\x01\n\rUpdateWebhook\x12+.boxoffice.bookings.v1.UpdateWebhookRequest\x1a,.boxoffice.bookings.v1.UpdateWebhookResponse\"=\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02.2\x1a/api/webhooks/{webhook_id}:\x07webhookb\x07webhook\x12\x9a\x01\n\rDeleteWebhook\x12+.boxoffice.bookings.v1.DeleteWebhookRequest\x1a,.boxoffice.bookings.v1.DeleteWebhookResponse\".\xa2\xbb\x18\x08\x08\x05\x10\xcc\x01\x1a\x01Q\x82\xd3\xe4\x93\x02\x1c*\x1a/api/webhooks/{webhook_id}\x12\xc0\x01\n\x13RotateWebhookSecret\x12\x31.boxoffice.bookings.v1.RotateWebhookSecretRequest\x1a\x32.boxoffice.bookings.v1.RotateWebhookSecretResponse\"B\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02\x33\"(/api/webhooks/{webhook_id}/rotate-secretb\x07webhook\x12\xac\x01\n\rReplayWebhook\x12+.boxoffice.bookings.v1.ReplayWebhookRequest\x1a,.boxoffice.bookings.v1.ReplayWebhookResponse\"@\xa2\xbb\x18\x07\x08\x05\x1a\x03Q\x03P\x82\xd3\xe4\x93\x02/\"!/api/webhooks/{webhook_id}/replay:\x01*b\x07webhook\x12\xc9\x01\n\x15ListWebhookDeliveries\x12\x33.boxoffice.bookings.v1.ListWebhookDeliveriesRequest\x1a\x34.boxoffice.bookings.v1.ListWebhookDeliveriesResponse\"E\x90\x02\x01\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02\x33\x12%/api/webhooks/{webhook_id}/deliveriesb\ndeliveriesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$boxoffice/bookings/v1/webhooks.proto\x12\x15\x62oxoffice.bookings.v1\x1a boxoffice/bookings/v1/feed.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x03\n\x07Webhook\x12 \n\x02id\x18\x01 \x01(\tB\x14\xe2\x41\x01\x03\xa2\xbb\x18\x0c\x12\nwebhook_id\x12[\n\x03url\x18\x02 \x01(\tBI\xe2\x41\x01\x02\xbaHBr@\x10\x01\x18\x80\x10\x32\x17^https?://[\\x21-\\x7e]+$\x92\x02\x1fhttp://localhost:8080/boxofficeH\x00\x88\x01\x01\x12\x43\n\x05types\x18\x03 \x03(\x0e\x32!.boxoffice.bookings.v1.ChangeTypeB\x11\xbaH\x0e\x92\x01\x0b\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\x45\n\x06status\x18\x04 \x01(\x0e\x32$.boxoffice.bookings.v1.WebhookStatusB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x01\x88\x01\x01\x12\x1d\n\x0f\x64isabled_reason\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12<\n\rfailing_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x1f\n\x06secret\x18\x07 \x01(\tB\n\xe2\x41\x01\x03\xa2\xbb\x18\x02(\x01H\x03\x88\x01\x01\x12\x34\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x06\n\x04_urlB\t\n\x07_statusB\x10\n\x0e_failing_sinceB\t\n\x07_secret\"\xc0\x01\n\x0fWebhookDelivery\x12\x11\n\tchange_id\x18\x01 \x01(\t\x12/\n\x04type\x18\x02 \x01(\x0e\x32!.boxoffice.bookings.v1.ChangeType\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x06status\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\r\n\x05\x65rror\x18\x05 \x01(\t\x12\x12\n\nlatency_ms\x18\x06 \x01(\x05\x42\t\n\x07_status\"O\n\x14\x43reateWebhookRequest\x12\x37\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.WebhookB\x06\xbaH\x03\xc8\x01\x01\"H\n\x15\x43reateWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x15\n\x13ListWebhooksRequest\"H\n\x14ListWebhooksResponse\x12\x30\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x8b\x01\n\x11GetWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"E\n\x12GetWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\xf8\x01\n\x14UpdateWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\x12\x37\n\x07webhook\x18\x02 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.WebhookB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"H\n\x15UpdateWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x8e\x01\n\x14\x44\x65leteWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"\x17\n\x15\x44\x65leteWebhookResponse\"\x94\x01\n\x1aRotateWebhookSecretRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"N\n\x1bRotateWebhookSecretResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\xc0\x01\n\x14ReplayWebhookRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\x12\x30\n\x05\x61\x66ter\x18\x02 \x01(\tB!\xbaH\x1er\x1c\x18@\x92\x02\x17\x41QAAAAAAAAAAf_________8\"H\n\x15ReplayWebhookResponse\x12/\n\x07webhook\x18\x01 \x01(\x0b\x32\x1e.boxoffice.bookings.v1.Webhook\"\x96\x01\n\x1cListWebhookDeliveriesRequest\x12v\n\nwebhook_id\x18\x01 \x01(\tBb\xbaH_r]24^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$\x92\x02$6f1c1f0e-2d3b-4c5a-8e9f-0a1b2c3d4e5f\"[\n\x1dListWebhookDeliveriesResponse\x12:\n\ndeliveries\x18\x01 \x03(\x0b\x32&.boxoffice.bookings.v1.WebhookDelivery*h\n\rWebhookStatus\x12\x1e\n\x1aWEBHOOK_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16WEBHOOK_STATUS_ENABLED\x10\x01\x12\x1b\n\x17WEBHOOK_STATUS_DISABLED\x10\x02\x32\xff\n\n\x0fWebhooksService\x12\xb3\x01\n\rCreateWebhook\x12+.boxoffice.bookings.v1.CreateWebhookRequest\x1a,.boxoffice.bookings.v1.CreateWebhookResponse\"G\xa2\xbb\x18\x1c\x08\x05\x10\xc9\x01\x1a\x01R*\x12/api/webhooks/{id}\x82\xd3\xe4\x93\x02!\"\r/api/webhooks:\x07webhookb\x07webhook\x12\x91\x01\n\x0cListWebhooks\x12*.boxoffice.bookings.v1.ListWebhooksRequest\x1a+.boxoffice.bookings.v1.ListWebhooksResponse\"(\x90\x02\x01\xa2\xbb\x18\x02\x08\x05\x82\xd3\xe4\x93\x02\x19\x12\r/api/webhooksb\x08webhooks\x12\x9a\x01\n\nGetWebhook\x12(.boxoffice.bookings.v1.GetWebhookRequest\x1a).boxoffice.bookings.v1.GetWebhookResponse\"7\x90\x02\x01\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02%\x12\x1a/api/webhooks/{webhook_id}b\x07webhook\x12\xa9\x01\n\rUpdateWebhook\x12+.boxoffice.bookings.v1.UpdateWebhookRequest\x1a,.boxoffice.bookings.v1.UpdateWebhookResponse\"=\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02.2\x1a/api/webhooks/{webhook_id}:\x07webhookb\x07webhook\x12\x9a\x01\n\rDeleteWebhook\x12+.boxoffice.bookings.v1.DeleteWebhookRequest\x1a,.boxoffice.bookings.v1.DeleteWebhookResponse\".\xa2\xbb\x18\x08\x08\x05\x10\xcc\x01\x1a\x01Q\x82\xd3\xe4\x93\x02\x1c*\x1a/api/webhooks/{webhook_id}\x12\xc0\x01\n\x13RotateWebhookSecret\x12\x31.boxoffice.bookings.v1.RotateWebhookSecretRequest\x1a\x32.boxoffice.bookings.v1.RotateWebhookSecretResponse\"B\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02\x33\"(/api/webhooks/{webhook_id}/rotate-secretb\x07webhook\x12\xac\x01\n\rReplayWebhook\x12+.boxoffice.bookings.v1.ReplayWebhookRequest\x1a,.boxoffice.bookings.v1.ReplayWebhookResponse\"@\xa2\xbb\x18\x07\x08\x05\x1a\x03Q\x03P\x82\xd3\xe4\x93\x02/\"!/api/webhooks/{webhook_id}/replay:\x01*b\x07webhook\x12\xc9\x01\n\x15ListWebhookDeliveries\x12\x33.boxoffice.bookings.v1.ListWebhookDeliveriesRequest\x1a\x34.boxoffice.bookings.v1.ListWebhookDeliveriesResponse\"E\x90\x02\x01\xa2\xbb\x18\x05\x08\x05\x1a\x01Q\x82\xd3\xe4\x93\x02\x33\x12%/api/webhooks/{webhook_id}/deliveriesb\ndeliveriesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,7 +41,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOK'].fields_by_name['id']._loaded_options = None
   _globals['_WEBHOOK'].fields_by_name['id']._serialized_options = b'\342A\001\003\242\273\030\014\022\nwebhook_id'
   _globals['_WEBHOOK'].fields_by_name['url']._loaded_options = None
-  _globals['_WEBHOOK'].fields_by_name['url']._serialized_options = b'\342A\001\002\272H@r>\020\001\030\200\0202\027^https?://[\\x21-\\x7e]+$\222\002\035https://example.com/boxoffice'
+  _globals['_WEBHOOK'].fields_by_name['url']._serialized_options = b'\342A\001\002\272HBr@\020\001\030\200\0202\027^https?://[\\x21-\\x7e]+$\222\002\037http://localhost:8080/boxoffice'
   _globals['_WEBHOOK'].fields_by_name['types']._loaded_options = None
   _globals['_WEBHOOK'].fields_by_name['types']._serialized_options = b'\272H\016\222\001\013\030\001\"\007\202\001\004\020\001 \000'
   _globals['_WEBHOOK'].fields_by_name['status']._loaded_options = None
@@ -88,44 +88,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOKSSERVICE'].methods_by_name['ReplayWebhook']._serialized_options = b'\242\273\030\007\010\005\032\003Q\003P\202\323\344\223\002/\"!/api/webhooks/{webhook_id}/replay:\001*b\007webhook'
   _globals['_WEBHOOKSSERVICE'].methods_by_name['ListWebhookDeliveries']._loaded_options = None
   _globals['_WEBHOOKSSERVICE'].methods_by_name['ListWebhookDeliveries']._serialized_options = b'\220\002\001\242\273\030\005\010\005\032\001Q\202\323\344\223\0023\022%/api/webhooks/{webhook_id}/deliveriesb\ndeliveries'
-  _globals['_WEBHOOKSTATUS']._serialized_start=2692
-  _globals['_WEBHOOKSTATUS']._serialized_end=2796
+  _globals['_WEBHOOKSTATUS']._serialized_start=2694
+  _globals['_WEBHOOKSTATUS']._serialized_end=2798
   _globals['_WEBHOOK']._serialized_start=287
-  _globals['_WEBHOOK']._serialized_end=789
-  _globals['_WEBHOOKDELIVERY']._serialized_start=792
-  _globals['_WEBHOOKDELIVERY']._serialized_end=984
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=986
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=1065
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=1067
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=1139
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=1141
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=1162
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=1164
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=1236
-  _globals['_GETWEBHOOKREQUEST']._serialized_start=1239
-  _globals['_GETWEBHOOKREQUEST']._serialized_end=1378
-  _globals['_GETWEBHOOKRESPONSE']._serialized_start=1380
-  _globals['_GETWEBHOOKRESPONSE']._serialized_end=1449
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=1452
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=1700
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=1702
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=1774
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1777
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1919
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1921
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1944
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1947
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=2095
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=2097
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=2175
-  _globals['_REPLAYWEBHOOKREQUEST']._serialized_start=2178
-  _globals['_REPLAYWEBHOOKREQUEST']._serialized_end=2370
-  _globals['_REPLAYWEBHOOKRESPONSE']._serialized_start=2372
-  _globals['_REPLAYWEBHOOKRESPONSE']._serialized_end=2444
-  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=2447
-  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=2597
-  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=2599
-  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=2690
-  _globals['_WEBHOOKSSERVICE']._serialized_start=2799
-  _globals['_WEBHOOKSSERVICE']._serialized_end=4206
+  _globals['_WEBHOOK']._serialized_end=791
+  _globals['_WEBHOOKDELIVERY']._serialized_start=794
+  _globals['_WEBHOOKDELIVERY']._serialized_end=986
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=988
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=1067
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=1069
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=1141
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=1143
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=1164
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=1166
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=1238
+  _globals['_GETWEBHOOKREQUEST']._serialized_start=1241
+  _globals['_GETWEBHOOKREQUEST']._serialized_end=1380
+  _globals['_GETWEBHOOKRESPONSE']._serialized_start=1382
+  _globals['_GETWEBHOOKRESPONSE']._serialized_end=1451
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=1454
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=1702
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=1704
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=1776
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1779
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1921
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1923
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1946
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1949
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=2097
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=2099
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=2177
+  _globals['_REPLAYWEBHOOKREQUEST']._serialized_start=2180
+  _globals['_REPLAYWEBHOOKREQUEST']._serialized_end=2372
+  _globals['_REPLAYWEBHOOKRESPONSE']._serialized_start=2374
+  _globals['_REPLAYWEBHOOKRESPONSE']._serialized_end=2446
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=2449
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=2599
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=2601
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=2692
+  _globals['_WEBHOOKSSERVICE']._serialized_start=2801
+  _globals['_WEBHOOKSSERVICE']._serialized_end=4208
 # @@protoc_insertion_point(module_scope)
