@@ -16,6 +16,10 @@
     ├── TicketNotFound       NOT_FOUND            TICKET_NOT_FOUND
     ├── AwaitingPayment      FAILED_PRECONDITION  AWAITING_PAYMENT
     ├── TicketRevoked        FAILED_PRECONDITION  TICKET_REVOKED
+    ├── WrongEvent           FAILED_PRECONDITION  WRONG_EVENT
+    ├── NotYetValid          FAILED_PRECONDITION  NOT_YET_VALID
+    ├── DoorsClosed          FAILED_PRECONDITION  EXPIRED
+    ├── AlreadyUsed          FAILED_PRECONDITION  ALREADY_USED, with the time
     ├── InvalidTicketCode    INVALID_ARGUMENT     INVALID_TICKET_CODE
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
@@ -190,6 +194,49 @@ class TicketRevoked(Refusal):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "TICKET_REVOKED"
+
+
+class WrongEvent(Refusal):
+    """The ticket is for another event, or for one that is not the caller's."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "WRONG_EVENT"
+
+
+class NotYetValid(Refusal):
+    """The doors of the event are not open yet."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "NOT_YET_VALID"
+
+
+class DoorsClosed(Refusal):
+    """The doors of the event are closed."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "EXPIRED"
+
+
+class AlreadyUsed(Refusal):
+    """Somebody was admitted with this code already.
+
+    `is_double` is whether the scan that is refused has let in somebody else.
+    """
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "ALREADY_USED"
+
+    def __init__(
+        self,
+        *,
+        used_at: datetime | None = None,
+        is_double: bool = False,
+        violations: Sequence[Violation] = (),
+        **metadata: object,
+    ) -> None:
+        super().__init__(violations=violations, details=None, **metadata)
+        self.used_at = used_at
+        self.is_double = is_double
 
 
 class InvalidTicketCode(Refusal):

@@ -92,6 +92,7 @@ class AuthorisationData:
         self.booking: int = self.new_booking()
         self.booking_of_guest: int = self.new_booking_of_guest()
         self.ticket = self._ticket("user", self.booking)
+        self.code = self._code("user", self.ticket)
         self.ticket_of_guest = self._ticket("open", self.booking_of_guest)
 
     def expendable(self, actor: Actor) -> Actor:
@@ -254,6 +255,12 @@ class AuthorisationData:
 
     def _create(self, who: str, **fields: Any) -> int:
         return int(self._post(who, "/events", EVENT | fields)["id"])
+
+    def _code(self, who: str, ticket_id: str) -> str:
+        """Returns the code of a ticket."""
+        actor = next(actor for actor in self.actors if actor.name == who)
+        found = self.client(actor).get(f"/api/tickets/{ticket_id}", headers=actor.headers)
+        return str(found.json()["seats"][0]["code"])
 
     def _post(
         self, who: str, path: str, body: dict[str, Any], *, status: int = 201

@@ -204,6 +204,8 @@ REQUESTS: Mapping[str, Request] = {
     "TicketsService.ListUserTickets of the user": lambda s, a: {"user_id": s.user_id},
     "TicketsService.RenderTicketQrCode": lambda s, a: {"ticket_id": s.ticket},
     "TicketsService.RenderTicketQrCode of a guest": lambda s, a: {"ticket_id": s.ticket_of_guest},
+    "TicketsService.CheckInTicket": lambda s, a: {"code": s.code, "nonce": "scan"},
+    "TicketsService.GetCheckInBundle": lambda s, a: {"event_id": s.published},
     "TicketsService.GetTicketKeys": lambda s, a: {},
     "FeedService.RenderChanges": lambda s, a: {},
     "WebhooksService.CreateWebhook": lambda s, a: {"webhook": WEBHOOK},

@@ -37,6 +37,7 @@ REFUSED = {
     "ReleaseSeats": "reservation_not_found",
     "CreateTicket": "reservation_not_found",
     "RenderTicketQrCode": "ticket_not_found",
+    "CheckInTicket": "invalid_ticket_code",
     "GetTicket": "ticket_not_found",
     "GetWebhook": "webhook_not_found",
     "UpdateWebhook": "webhook_not_found",

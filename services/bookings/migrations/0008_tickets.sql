@@ -42,8 +42,8 @@ CREATE TABLE ticket_codes (
 CREATE UNIQUE INDEX ticket_codes_one_per_place ON ticket_codes (event_id, ticket_id, place)
     WHERE revoked_at IS NULL;
 
--- Scans that admitted somebody. Two of one code are a double admission, which can only happen without
--- a network.
+-- Scans that let somebody in. Two of one code are a double admission, which can only happen without a
+-- network: they were uploaded later.
 CREATE TABLE ticket_scans (
     event_id bigint NOT NULL,
     code_id uuid NOT NULL,
@@ -51,6 +51,8 @@ CREATE TABLE ticket_scans (
     nonce text COLLATE "C" NOT NULL,
     scanned_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
+    -- Whether it was the first one of its code, as far as was known when it was received.
+    was_first boolean NOT NULL,
 
     CONSTRAINT ticket_scans_pk PRIMARY KEY (event_id, code_id, nonce)
 );

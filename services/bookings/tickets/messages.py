@@ -47,12 +47,12 @@ def ticket(
     for code_id, seat_id, used_at in zip(
         found.code_ids, found.seat_ids, found.used_at, strict=True
     ):
-        seat = _seat(plan, seat_id)
+        shown = seat(plan, seat_id)
         if found.status in {"VALID", "USED"}:
-            seat.code = sign(Code(found.event_id, code_id, seat_id, period), key)
+            shown.code = sign(Code(found.event_id, code_id, seat_id, period), key)
         if used_at:
-            seat.used_at.FromDatetime(used_at)
-        written.seats.append(seat)
+            shown.used_at.FromDatetime(used_at)
+        written.seats.append(shown)
     return written
 
 
@@ -65,11 +65,11 @@ def code_of(shown: tickets_pb2.Ticket, request: tickets_pb2.RenderTicketQrCodeRe
         raise AwaitingPayment
     if shown.status == tickets_pb2.TICKET_STATUS_REVOKED:
         raise TicketRevoked
-    for place, seat in enumerate(shown.seats, 1):
-        is_seat = not request.HasField("seat_id") or seat.seat_id == request.seat_id
+    for place, found in enumerate(shown.seats, 1):
+        is_seat = not request.HasField("seat_id") or found.seat_id == request.seat_id
         is_place = not request.HasField("place") or place == request.place
         if is_seat and is_place:
-            return str(seat.code)
+            return str(found.code)
     refusal = SeatNotFound()
     refusal.details = seats_pb2.SeatNotFoundDetails(
         seat_ids=[request.seat_id] if request.HasField("seat_id") else []
@@ -77,19 +77,24 @@ def code_of(shown: tickets_pb2.Ticket, request: tickets_pb2.RenderTicketQrCodeRe
     raise refusal
 
 
+def seat(plan: Plan | None, seat_id: int | None) -> tickets_pb2.TicketSeat:
+    """Writes a seat of a ticket, without its code."""
+    if plan is None or seat_id is None:
+        return tickets_pb2.TicketSeat()
+    found = plan.seat(seat_id)
+    return tickets_pb2.TicketSeat(
+        seat_id=found.id,
+        section=found.section,
+        row=found.row,
+        number=found.number,
+        label=found.label,
+    )
+
+
 def key(found: TicketKey) -> tickets_pb2.TicketKey:
     """Writes the public half of a key as JWK."""
     x = base64.urlsafe_b64encode(found.public_key).rstrip(b"=").decode()
     return tickets_pb2.TicketKey(kty="OKP", crv="Ed25519", x=x, kid=str(found.id), use="sig")
-
-
-def _seat(plan: Plan | None, seat_id: int | None) -> tickets_pb2.TicketSeat:
-    if plan is None or seat_id is None:
-        return tickets_pb2.TicketSeat()
-    seat = plan.seat(seat_id)
-    return tickets_pb2.TicketSeat(
-        seat_id=seat.id, section=seat.section, row=seat.row, number=seat.number, label=seat.label
-    )
 
 
 def _status(name: str) -> tickets_pb2.TicketStatus.ValueType:

@@ -13,7 +13,11 @@ from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
 from services.bookings.catalogue.plans import Plans
-from services.bookings.tickets import messages, qr_codes
+from services.bookings.errors import AlreadyUsed
+from services.bookings.seating.plan import Plan
+from services.bookings.tickets import door_messages, messages, qr_codes
+from services.bookings.tickets.bundles import Bundles
+from services.bookings.tickets.check_in import CheckIn
 from services.bookings.tickets.details import DoorTimes, TicketDetails
 from services.bookings.tickets.keys import TicketKeys
 from services.bookings.tickets.tickets import BookingName, Tickets
@@ -35,6 +39,8 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         self._door = door
         self._keys = TicketKeys(pool)
         self._tickets = Tickets(pool)
+        self._check_in = CheckIn(pool, self._keys, door)
+        self._bundles = Bundles(pool)
         self._viewers = Viewers(open_access)
 
     async def CreateTicket(
@@ -79,6 +85,27 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
             entity_tag=image.entity_tag,
         )
 
+    async def CheckInTicket(
+        self, request: tickets_pb2.CheckInTicketRequest, _: Context
+    ) -> tickets_pb2.CheckInTicketResponse:
+        """See tickets.proto."""
+        try:
+            admitted = await self._check_in.admit(
+                door_messages.scan(request), self._viewers.current()
+            )
+        except AlreadyUsed as refusal:
+            raise door_messages.explain(refusal) from None
+        return door_messages.admission(admitted, await self._plan(admitted.plan_id))
+
+    async def GetCheckInBundle(
+        self, request: tickets_pb2.GetCheckInBundleRequest, _: Context
+    ) -> tickets_pb2.GetCheckInBundleResponse:
+        """See tickets.proto."""
+        found = await self._bundles.get(request.event_id, self._viewers.current())
+        plan, keys = await self._plan(found.event.plan_id), await self._keys.list()
+        period = self._door.of(found.event.starts_at)
+        return await asyncio.to_thread(door_messages.bundle, found, plan, period, keys)
+
     async def GetTicketKeys(
         self, request: tickets_pb2.GetTicketKeysRequest, _: Context
     ) -> tickets_pb2.GetTicketKeysResponse:
@@ -101,6 +128,9 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         found = await self._tickets.get(UUID(ticket_id), self._viewers.current())
         [written] = await self._written([found])
         return written
+
+    async def _plan(self, plan_id: int | None) -> Plan | None:
+        return None if plan_id is None else await self._plans.load(plan_id)
 
     async def _written(self, found: Sequence[TicketDetails]) -> list[tickets_pb2.Ticket]:
         """Writes tickets and signs their codes, in a thread: 200 tickets may have 2,000 codes."""

@@ -223,6 +223,213 @@ class TicketKey(_message.Message):
 Global___TicketKey: _TypeAlias = TicketKey  # noqa: Y015
 
 @_typing.final
+class Admission(_message.Message):
+    """Somebody who was admitted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    SEAT_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ADMITTED_AT_FIELD_NUMBER: _builtins.int
+    DOUBLE_ADMISSION_FIELD_NUMBER: _builtins.int
+    result: _builtins.str
+    """Always `admitted`."""
+    ticket_id: _builtins.str
+    """Id of the ticket."""
+    user_id: _builtins.str
+    """User whose ticket it is."""
+    double_admission: _builtins.bool
+    """Whether somebody else was let in with the code, too, at a later time."""
+    @_builtins.property
+    def seat(self) -> Global___TicketSeat:
+        """The seat, without its code."""
+
+    @_builtins.property
+    def admitted_at(self) -> _timestamp_pb2.Timestamp:
+        """When the code was scanned."""
+
+    def __init__(
+        self,
+        *,
+        result: _builtins.str = ...,
+        ticket_id: _builtins.str = ...,
+        seat: Global___TicketSeat | None = ...,
+        user_id: _builtins.str = ...,
+        admitted_at: _timestamp_pb2.Timestamp | None = ...,
+        double_admission: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "seat", b"seat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admitted_at", b"admitted_at", "double_admission", b"double_admission", "result", b"result", "seat", b"seat", "ticket_id", b"ticket_id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Admission: _TypeAlias = Admission  # noqa: Y015
+
+@_typing.final
+class AlreadyUsedDetails(_message.Message):
+    """Details of the refusal ALREADY_USED."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USED_AT_FIELD_NUMBER: _builtins.int
+    DOUBLE_ADMISSION_FIELD_NUMBER: _builtins.int
+    double_admission: _builtins.bool
+    """Whether this scan has let in somebody else: it was uploaded with `at`."""
+    @_builtins.property
+    def used_at(self) -> _timestamp_pb2.Timestamp:
+        """When somebody was admitted with the code."""
+
+    def __init__(
+        self,
+        *,
+        used_at: _timestamp_pb2.Timestamp | None = ...,
+        double_admission: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["used_at", b"used_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["double_admission", b"double_admission", "used_at", b"used_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlreadyUsedDetails: _TypeAlias = AlreadyUsedDetails  # noqa: Y015
+
+@_typing.final
+class CheckInBundle(_message.Message):
+    """What a scanner needs without a network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    NOT_AFTER_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    CODES_FIELD_NUMBER: _builtins.int
+    REVOKED_CODE_IDS_FIELD_NUMBER: _builtins.int
+    DOUBLE_ADMISSIONS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.int
+    """Number of the event."""
+    name: _builtins.str
+    """Name of the event."""
+    revision: _builtins.int
+    """Revision of the event's inventory."""
+    @_builtins.property
+    def not_before(self) -> _timestamp_pb2.Timestamp:
+        """When the doors open; unset if they are always open."""
+
+    @_builtins.property
+    def not_after(self) -> _timestamp_pb2.Timestamp:
+        """When the doors close; unset if they never do."""
+
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___TicketKey]:
+        """Keys that verify codes."""
+
+    @_builtins.property
+    def codes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BundledCode]:
+        """Codes that admit, or have admitted somebody."""
+
+    @_builtins.property
+    def revoked_code_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of codes that admit nobody any longer."""
+
+    @_builtins.property
+    def double_admissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DoubleAdmission]:
+        """Scans that let in somebody with a code that had been used before."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+        not_before: _timestamp_pb2.Timestamp | None = ...,
+        not_after: _timestamp_pb2.Timestamp | None = ...,
+        keys: _abc.Iterable[Global___TicketKey] | None = ...,
+        codes: _abc.Iterable[Global___BundledCode] | None = ...,
+        revoked_code_ids: _abc.Iterable[_builtins.str] | None = ...,
+        double_admissions: _abc.Iterable[Global___DoubleAdmission] | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_not_after", b"_not_after", "_not_before", b"_not_before", "not_after", b"not_after", "not_before", b"not_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_not_after", b"_not_after", "_not_before", b"_not_before", "codes", b"codes", "double_admissions", b"double_admissions", "event_id", b"event_id", "keys", b"keys", "name", b"name", "not_after", b"not_after", "not_before", b"not_before", "revision", b"revision", "revoked_code_ids", b"revoked_code_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__not_after: _TypeAlias = _typing.Literal["not_after"]  # noqa: Y015
+    _WhichOneofArgType__not_after: _TypeAlias = _typing.Literal["_not_after", b"_not_after"]  # noqa: Y015
+    _WhichOneofReturnType__not_before: _TypeAlias = _typing.Literal["not_before"]  # noqa: Y015
+    _WhichOneofArgType__not_before: _TypeAlias = _typing.Literal["_not_before", b"_not_before"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__not_after) -> _WhichOneofReturnType__not_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__not_before) -> _WhichOneofReturnType__not_before | None: ...
+
+Global___CheckInBundle: _TypeAlias = CheckInBundle  # noqa: Y015
+
+@_typing.final
+class BundledCode(_message.Message):
+    """A code that admits, as a scanner knows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_ID_FIELD_NUMBER: _builtins.int
+    SEAT_FIELD_NUMBER: _builtins.int
+    code_id: _builtins.str
+    """Id of the code: TicketCode.code_id as a UUID."""
+    @_builtins.property
+    def seat(self) -> Global___TicketSeat:
+        """The seat, without its code."""
+
+    def __init__(
+        self,
+        *,
+        code_id: _builtins.str = ...,
+        seat: Global___TicketSeat | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seat", b"seat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_id", b"code_id", "seat", b"seat"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BundledCode: _TypeAlias = BundledCode  # noqa: Y015
+
+@_typing.final
+class DoubleAdmission(_message.Message):
+    """A scan that let in somebody with a code that another scan used, too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_ID_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
+    SCANNED_AT_FIELD_NUMBER: _builtins.int
+    code_id: _builtins.str
+    """Id of the code."""
+    nonce: _builtins.str
+    """Nonce of the scan."""
+    @_builtins.property
+    def scanned_at(self) -> _timestamp_pb2.Timestamp:
+        """When the code was scanned."""
+
+    def __init__(
+        self,
+        *,
+        code_id: _builtins.str = ...,
+        nonce: _builtins.str = ...,
+        scanned_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scanned_at", b"scanned_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_id", b"code_id", "nonce", b"nonce", "scanned_at", b"scanned_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DoubleAdmission: _TypeAlias = DoubleAdmission  # noqa: Y015
+
+@_typing.final
 class CreateTicketRequest(_message.Message):
     """Request of TicketsService.CreateTicket."""
 
@@ -467,6 +674,121 @@ class RenderTicketQrCodeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RenderTicketQrCodeResponse: _TypeAlias = RenderTicketQrCodeResponse  # noqa: Y015
+
+@_typing.final
+class CheckInTicketRequest(_message.Message):
+    """Request of TicketsService.CheckInTicket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """What was scanned."""
+    nonce: _builtins.str
+    """The scanner's own name of the scan, which no other scan of the code has: 1 to 64 visible ASCII
+    characters, for example a UUID.
+    """
+    event_id: _builtins.int
+    """Number of the event that people are admitted to; any of the organizer's if unset."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When the code was scanned, if without a network; at most a minute from now."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        nonce: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        event_id: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_at", b"_at", "_event_id", b"_event_id", "at", b"at", "event_id", b"event_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_at", b"_at", "_event_id", b"_event_id", "at", b"at", "code", b"code", "event_id", b"event_id", "nonce", b"nonce"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__at: _TypeAlias = _typing.Literal["at"]  # noqa: Y015
+    _WhichOneofArgType__at: _TypeAlias = _typing.Literal["_at", b"_at"]  # noqa: Y015
+    _WhichOneofReturnType__event_id: _TypeAlias = _typing.Literal["event_id"]  # noqa: Y015
+    _WhichOneofArgType__event_id: _TypeAlias = _typing.Literal["_event_id", b"_event_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__at) -> _WhichOneofReturnType__at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event_id) -> _WhichOneofReturnType__event_id | None: ...
+
+Global___CheckInTicketRequest: _TypeAlias = CheckInTicketRequest  # noqa: Y015
+
+@_typing.final
+class CheckInTicketResponse(_message.Message):
+    """Response of TicketsService.CheckInTicket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def admission(self) -> Global___Admission:
+        """The admission."""
+
+    def __init__(
+        self,
+        *,
+        admission: Global___Admission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckInTicketResponse: _TypeAlias = CheckInTicketResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckInBundleRequest(_message.Message):
+    """Request of TicketsService.GetCheckInBundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.int
+    """Number of the event."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckInBundleRequest: _TypeAlias = GetCheckInBundleRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckInBundleResponse(_message.Message):
+    """Response of TicketsService.GetCheckInBundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bundle(self) -> Global___CheckInBundle:
+        """The bundle."""
+
+    def __init__(
+        self,
+        *,
+        bundle: Global___CheckInBundle | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckInBundleResponse: _TypeAlias = GetCheckInBundleResponse  # noqa: Y015
 
 @_typing.final
 class GetTicketKeysRequest(_message.Message):

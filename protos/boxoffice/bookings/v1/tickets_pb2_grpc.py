@@ -55,6 +55,16 @@ class TicketsServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
                 _registered_method=True)
+        self.CheckInTicket = channel.unary_unary(
+                '/boxoffice.bookings.v1.TicketsService/CheckInTicket',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketResponse.FromString,
+                _registered_method=True)
+        self.GetCheckInBundle = channel.unary_unary(
+                '/boxoffice.bookings.v1.TicketsService/GetCheckInBundle',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetCheckInBundleRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetCheckInBundleResponse.FromString,
+                _registered_method=True)
         self.GetTicketKeys = channel.unary_unary(
                 '/boxoffice.bookings.v1.TicketsService/GetTicketKeys',
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetTicketKeysRequest.SerializeToString,
@@ -107,6 +117,30 @@ class TicketsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckInTicket(self, request, context):
+        """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
+        by a nonce: the same nonce gets the same answer, so a scanner may ask again when an answer was
+        lost. A scan without a network has let somebody in already; it is uploaded later with its time
+        `at`. If a code has several such scans, the earliest counts, and each other one is kept as a double
+        admission.
+        Refuses, in this order, with INVALID_ARGUMENT/INVALID_TICKET_CODE, and FAILED_PRECONDITION with
+        WRONG_EVENT, TICKET_REVOKED, AWAITING_PAYMENT, NOT_YET_VALID or EXPIRED (by the time of the scan),
+        and ALREADY_USED (with AlreadyUsedDetails).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckInBundle(self, request, context):
+        """Gets what a scanner needs to admit people without a network: keys, seats and uses of codes, codes
+        that are revoked, and double admissions. A code that is not in it was issued since: its signature
+        and its times say whether it is good. The organizer of the event and admins may get it.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND and PERMISSION_DENIED/PERMISSION_DENIED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTicketKeys(self, request, context):
         """Lists the public keys that verify codes of tickets, as a JSON Web Key Set (RFC 7517): the one that
         signs, one that will sign, and all former ones.
@@ -137,6 +171,16 @@ def add_TicketsServiceServicer_to_server(servicer, server):
                     servicer.RenderTicketQrCode,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.SerializeToString,
+            ),
+            'CheckInTicket': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckInTicket,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketResponse.SerializeToString,
+            ),
+            'GetCheckInBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckInBundle,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetCheckInBundleRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetCheckInBundleResponse.SerializeToString,
             ),
             'GetTicketKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTicketKeys,
@@ -253,6 +297,60 @@ class TicketsService:
             '/boxoffice.bookings.v1.TicketsService/RenderTicketQrCode',
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckInTicket(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.TicketsService/CheckInTicket',
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckInBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.TicketsService/GetCheckInBundle',
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetCheckInBundleRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.GetCheckInBundleResponse.FromString,
             options,
             channel_credentials,
             insecure,

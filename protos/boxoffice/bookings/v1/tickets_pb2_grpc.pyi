@@ -58,6 +58,22 @@ class TicketsServiceStub:
     Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
     """
+    CheckInTicket: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.CheckInTicketRequest, _tickets_pb2.CheckInTicketResponse]
+    """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
+    by a nonce: the same nonce gets the same answer, so a scanner may ask again when an answer was
+    lost. A scan without a network has let somebody in already; it is uploaded later with its time
+    `at`. If a code has several such scans, the earliest counts, and each other one is kept as a double
+    admission.
+    Refuses, in this order, with INVALID_ARGUMENT/INVALID_TICKET_CODE, and FAILED_PRECONDITION with
+    WRONG_EVENT, TICKET_REVOKED, AWAITING_PAYMENT, NOT_YET_VALID or EXPIRED (by the time of the scan),
+    and ALREADY_USED (with AlreadyUsedDetails).
+    """
+    GetCheckInBundle: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.GetCheckInBundleRequest, _tickets_pb2.GetCheckInBundleResponse]
+    """Gets what a scanner needs to admit people without a network: keys, seats and uses of codes, codes
+    that are revoked, and double admissions. A code that is not in it was issued since: its signature
+    and its times say whether it is good. The organizer of the event and admins may get it.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND and PERMISSION_DENIED/PERMISSION_DENIED.
+    """
     GetTicketKeys: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.GetTicketKeysRequest, _tickets_pb2.GetTicketKeysResponse]
     """Lists the public keys that verify codes of tickets, as a JSON Web Key Set (RFC 7517): the one that
     signs, one that will sign, and all former ones.
@@ -92,6 +108,22 @@ class TicketsServiceAsyncStub(TicketsServiceStub):
     get the ticket may get its QR codes.
     Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+    """
+    CheckInTicket: _aio.UnaryUnaryMultiCallable[_tickets_pb2.CheckInTicketRequest, _tickets_pb2.CheckInTicketResponse]  # type: ignore[assignment]
+    """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
+    by a nonce: the same nonce gets the same answer, so a scanner may ask again when an answer was
+    lost. A scan without a network has let somebody in already; it is uploaded later with its time
+    `at`. If a code has several such scans, the earliest counts, and each other one is kept as a double
+    admission.
+    Refuses, in this order, with INVALID_ARGUMENT/INVALID_TICKET_CODE, and FAILED_PRECONDITION with
+    WRONG_EVENT, TICKET_REVOKED, AWAITING_PAYMENT, NOT_YET_VALID or EXPIRED (by the time of the scan),
+    and ALREADY_USED (with AlreadyUsedDetails).
+    """
+    GetCheckInBundle: _aio.UnaryUnaryMultiCallable[_tickets_pb2.GetCheckInBundleRequest, _tickets_pb2.GetCheckInBundleResponse]  # type: ignore[assignment]
+    """Gets what a scanner needs to admit people without a network: keys, seats and uses of codes, codes
+    that are revoked, and double admissions. A code that is not in it was issued since: its signature
+    and its times say whether it is good. The organizer of the event and admins may get it.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND and PERMISSION_DENIED/PERMISSION_DENIED.
     """
     GetTicketKeys: _aio.UnaryUnaryMultiCallable[_tickets_pb2.GetTicketKeysRequest, _tickets_pb2.GetTicketKeysResponse]  # type: ignore[assignment]
     """Lists the public keys that verify codes of tickets, as a JSON Web Key Set (RFC 7517): the one that
@@ -148,6 +180,34 @@ class TicketsServiceServicer(metaclass=_abc_1.ABCMeta):
         get the ticket may get its QR codes.
         Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
         FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+
+    @_abc_1.abstractmethod
+    def CheckInTicket(
+        self,
+        request: _tickets_pb2.CheckInTicketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tickets_pb2.CheckInTicketResponse, _abc.Awaitable[_tickets_pb2.CheckInTicketResponse]]:
+        """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
+        by a nonce: the same nonce gets the same answer, so a scanner may ask again when an answer was
+        lost. A scan without a network has let somebody in already; it is uploaded later with its time
+        `at`. If a code has several such scans, the earliest counts, and each other one is kept as a double
+        admission.
+        Refuses, in this order, with INVALID_ARGUMENT/INVALID_TICKET_CODE, and FAILED_PRECONDITION with
+        WRONG_EVENT, TICKET_REVOKED, AWAITING_PAYMENT, NOT_YET_VALID or EXPIRED (by the time of the scan),
+        and ALREADY_USED (with AlreadyUsedDetails).
+        """
+
+    @_abc_1.abstractmethod
+    def GetCheckInBundle(
+        self,
+        request: _tickets_pb2.GetCheckInBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tickets_pb2.GetCheckInBundleResponse, _abc.Awaitable[_tickets_pb2.GetCheckInBundleResponse]]:
+        """Gets what a scanner needs to admit people without a network: keys, seats and uses of codes, codes
+        that are revoked, and double admissions. A code that is not in it was issued since: its signature
+        and its times say whether it is good. The organizer of the event and admins may get it.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND and PERMISSION_DENIED/PERMISSION_DENIED.
         """
 
     @_abc_1.abstractmethod

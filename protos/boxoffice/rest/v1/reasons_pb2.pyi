@@ -111,6 +111,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """The ticket is not paid yet."""
     REASON_TICKET_REVOKED: _Reason.ValueType  # 63
     """The ticket admits nobody any longer: its booking is over, or it was transferred."""
+    REASON_ALREADY_USED: _Reason.ValueType  # 64
+    """Somebody was admitted with this code already."""
+    REASON_WRONG_EVENT: _Reason.ValueType  # 65
+    """The ticket is for another event, or for one that is not the caller's."""
+    REASON_NOT_YET_VALID: _Reason.ValueType  # 66
+    """The doors of the event are not open yet."""
+    REASON_EXPIRED: _Reason.ValueType  # 67
+    """The doors of the event are closed."""
     REASON_HOLD_EXPIRED: _Reason.ValueType  # 57
     """The hold of the seats has ended."""
     REASON_VERSION_MISMATCH: _Reason.ValueType  # 50
@@ -230,6 +238,14 @@ REASON_AWAITING_PAYMENT: Reason.ValueType  # 59
 """The ticket is not paid yet."""
 REASON_TICKET_REVOKED: Reason.ValueType  # 63
 """The ticket admits nobody any longer: its booking is over, or it was transferred."""
+REASON_ALREADY_USED: Reason.ValueType  # 64
+"""Somebody was admitted with this code already."""
+REASON_WRONG_EVENT: Reason.ValueType  # 65
+"""The ticket is for another event, or for one that is not the caller's."""
+REASON_NOT_YET_VALID: Reason.ValueType  # 66
+"""The doors of the event are not open yet."""
+REASON_EXPIRED: Reason.ValueType  # 67
+"""The doors of the event are closed."""
 REASON_HOLD_EXPIRED: Reason.ValueType  # 57
 """The hold of the seats has ended."""
 REASON_VERSION_MISMATCH: Reason.ValueType  # 50

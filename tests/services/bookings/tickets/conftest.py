@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -54,9 +55,10 @@ class Hall:
         """Asks for the ticket of a booking; returns the response."""
         return await self.call("CreateTicket", tickets_pb2.CreateTicketRequest(**asked), who)
 
-    async def ticket(self, event_id: int = FREE, who: str = "guest") -> Any:
-        """Books a place at a concert; returns its ticket."""
-        return (await self.create(booking_id=await self.book(event_id, who))).ticket
+    async def ticket(self, event_id: int = FREE) -> Any:
+        """Books a place at a concert for somebody else than before; returns its ticket."""
+        booking_id = await self.book(event_id, f"guest {uuid4()}")
+        return (await self.create(booking_id=booking_id)).ticket
 
     async def get(self, ticket_id: str, who: str = "") -> Any:
         """Gets a ticket."""
@@ -67,6 +69,23 @@ class Hall:
         """Gets a QR code of a ticket."""
         request = tickets_pb2.RenderTicketQrCodeRequest(ticket_id=ticket_id, **asked)
         return await self.call("RenderTicketQrCode", request)
+
+    async def scan(self, code: str, nonce: str, at: datetime | None = None, **asked: Any) -> Any:
+        """Scans a code at the door, as the owner; returns the admission."""
+        request = tickets_pb2.CheckInTicketRequest(code=code, nonce=nonce, **asked)
+        if at:
+            request.at.FromDatetime(at)
+        return (await self.call("CheckInTicket", request, OWNER, Role.ORGANIZER)).admission
+
+    async def bundle(self, event_id: int = FREE) -> Any:
+        """Gets what the scanners of the owner need."""
+        request = tickets_pb2.GetCheckInBundleRequest(event_id=event_id)
+        return (await self.call("GetCheckInBundle", request, OWNER, Role.ORGANIZER)).bundle
+
+    async def cancel(self, ticket: Any) -> None:
+        """Cancels the booking of a ticket."""
+        request = bookings_pb2.CancelBookingByReferenceRequest(reference=ticket.reference)
+        await self.running.bookings.CancelBookingByReference(request)
 
     async def keys(self) -> dict[int, str]:
         """Returns the published keys by their numbers."""

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import psycopg
 
-from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
+from boxoffice.bookings.v1 import seats_pb2, tickets_pb2
 from services.bookings.tickets.codes import verify
 from services.bookings.tickets.qr_codes import draw
 from tests.conftest import Database
@@ -59,8 +59,7 @@ async def test_a_code_is_verified_with_the_published_key_alone(house: Hall) -> N
 async def test_a_cancelled_booking_revokes_its_ticket(house: Hall) -> None:
     """Somebody could be admitted with a ticket that was given back."""
     made = await house.ticket()
-    request = bookings_pb2.CancelBookingByReferenceRequest(reference=made.reference)
-    await house.running.bookings.CancelBookingByReference(request)
+    await house.cancel(made)
     found = await house.get(made.ticket_id)
     assert (found.status, found.seats[0].HasField("code")) == (REVOKED, False)
     again = await refused(house.create(booking_id=made.booking_id))

@@ -1,0 +1,34 @@
+-- name: get_event
+-- Reads an event for the scanners at its doors.
+SELECT event_id, name, starts_at, organizer_id, plan_id, rev
+FROM inventory
+WHERE event_id = %(event_id)s
+    AND NOT deleted
+
+-- name: list_codes
+-- Lists the codes of an event's tickets that are paid: those that admit, and those that ceased to.
+SELECT
+    code.code_id,
+    code.seat_id,
+    code.used_at,
+    code.revoked_at IS NOT NULL
+        OR bookings.status NOT IN ('HELD', 'CONFIRMED')
+        OR inventory.closed_at IS NOT NULL AS is_revoked
+FROM ticket_codes AS code
+JOIN tickets ON tickets.event_id = code.event_id
+    AND tickets.id = code.ticket_id
+JOIN bookings ON bookings.event_id = tickets.event_id
+    AND bookings.id = tickets.booking_id
+JOIN inventory ON inventory.event_id = code.event_id
+WHERE code.event_id = %(event_id)s
+    AND tickets.valid_at IS NOT NULL
+ORDER BY code.seat_id, code.code_id
+
+-- name: list_double_admissions
+-- Lists the scans of an event that let in somebody with a code that another scan used.
+SELECT scan.code_id, scan.nonce, scan.scanned_at
+FROM ticket_scans AS scan
+JOIN ticket_codes AS code USING (event_id, code_id)
+WHERE scan.event_id = %(event_id)s
+    AND scan.nonce <> code.used_nonce
+ORDER BY scan.scanned_at, scan.code_id, scan.nonce

@@ -1,0 +1,62 @@
+-- name: lock_code
+-- Locks a code. Of several scans at once each later one waits here, and then reads what the former
+-- ones have done: that statement must be a later one than this.
+SELECT event_id
+FROM ticket_codes
+WHERE event_id = %(event_id)s
+    AND code_id = %(code_id)s
+FOR UPDATE
+
+-- name: get_scanned
+-- Reads what a scanned code is decided by, and what became of the scan if it was received before.
+SELECT
+    shown.ticket_id,
+    shown.user_id,
+    shown.plan_id,
+    code.seat_id,
+    shown.event_starts_at AS starts_at,
+    tickets.valid_at IS NOT NULL AS is_paid,
+    least(
+        code.revoked_at,
+        CASE
+            WHEN bookings.status NOT IN ('HELD', 'CONFIRMED')
+                THEN coalesce(bookings.cancelled_at, bookings.expires_at)
+        END,
+        inventory.closed_at
+    ) AS revoked_at,
+    code.used_at,
+    code.used_nonce,
+    scan.scanned_at,
+    scan.was_first,
+    present() AS now
+FROM ticket_codes AS code
+JOIN tickets ON tickets.event_id = code.event_id
+    AND tickets.id = code.ticket_id
+JOIN shown_tickets AS shown ON shown.event_id = code.event_id
+    AND shown.ticket_id = code.ticket_id
+JOIN bookings ON bookings.event_id = tickets.event_id
+    AND bookings.id = tickets.booking_id
+JOIN inventory ON inventory.event_id = code.event_id
+LEFT JOIN ticket_scans AS scan ON scan.event_id = code.event_id
+    AND scan.code_id = code.code_id
+    AND scan.nonce = %(nonce)s
+WHERE code.event_id = %(event_id)s
+    AND code.code_id = %(code_id)s
+
+-- name: add_scan
+-- Keeps a scan that let somebody in.
+INSERT INTO ticket_scans (event_id, code_id, nonce, scanned_at, received_at, was_first)
+VALUES (%(event_id)s, %(code_id)s, %(nonce)s, %(scanned_at)s, present(), %(was_first)s)
+
+-- name: use_code
+-- Makes a scan the one that counts.
+UPDATE ticket_codes
+SET used_at = %(scanned_at)s, used_nonce = %(nonce)s
+WHERE event_id = %(event_id)s
+    AND code_id = %(code_id)s
+
+-- name: get_organizer
+-- Reads whose an event is.
+SELECT organizer_id
+FROM inventory
+WHERE event_id = %(event_id)s
