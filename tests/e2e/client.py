@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 TIMEOUT_SECONDS = 60
-DETAILED = {"seat_not_found", "seats_unavailable"}
+DETAILED = {"already_used", "seat_not_found", "seats_unavailable"}
 """Refusals that say more than their code."""
 
 _numbers = itertools.count(1)

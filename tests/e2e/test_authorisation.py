@@ -142,7 +142,7 @@ def over_http(data: AuthorisationData, actor: Actor, binding: Binding, row: str)
         headers=actor.headers,
     )
     if response.is_success:
-        return shown(data, row, json.dumps(response.json()) if response.content else "")
+        return shown(data, row, response.text)
     assert response.json().keys() == {"error"}, response.text
     return str(response.status_code)
 

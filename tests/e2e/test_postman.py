@@ -32,6 +32,7 @@ REFUSED = {
     "POST /api/auth/register": "email_taken",
     "POST /api/screenings": "room_occupied",
     "POST /api/tickets": "hold_expired",
+    "POST /api/tickets/check-in": "invalid_ticket_code",
     "POST /api/webhooks/:webhook_id/replay": "webhook_not_found",
     "POST /api/webhooks/:webhook_id/rotate-secret": "webhook_not_found",
     "POST /auth/change-email": "rate_limited",

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -99,6 +100,37 @@ def test_released_seats_take_their_ticket_along(client: httpx.Client, cinema: Ci
     found = client.get(f"/api/tickets/{made['ticket_id']}").json()
     assert (found["status"], found["seats"][0]["code"]) == ("REVOKED", None)
     assert refusal(client.get(f"/api/tickets/{made['ticket_id']}/qr")) == (409, "ticket_revoked")
+
+
+def test_a_visitor_is_admitted_once(client: httpx.Client, cinema: Cinema) -> None:
+    """A scanner could admit two, or not tell a steward when the first one came."""
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    screening = cinema.screening(starts_at=soon)
+    made = ticket(client, screening, 2)
+    scanned = {"code": made["seats"][0]["code"], "event_id": screening}
+    first, again, other = (
+        client.post(
+            "/api/tickets/check-in", json={**scanned, "nonce": nonce}, headers=cinema.headers
+        )
+        for nonce in ("one", "one", "two")
+    )
+    body = first.json()
+    assert (first.status_code, again.json(), body["result"]) == (200, body, "admitted")
+    assert (body["ticket_id"], body["seat"]["seat_id"]) == (made["ticket_id"], 2)
+    assert (other.status_code, other.json()) == (
+        409,
+        {
+            "error": "already_used",
+            "details": {"used_at": body["admitted_at"], "double_admission": False},
+        },
+    )
+    bundle = client.get(f"/api/events/{screening}/check-in-bundle", headers=cinema.headers).json()
+    assert [code["seat"]["used_at"] for code in bundle["codes"]] == [body["admitted_at"]]
+    early = ticket(client, cinema.screening(), 1)["seats"][0]["code"]
+    refused = client.post(
+        "/api/tickets/check-in", json={"code": early, "nonce": "one"}, headers=cinema.headers
+    )
+    assert refusal(refused) == (409, "not_yet_valid")
 
 
 def test_the_keys_are_a_json_web_key_set(client: httpx.Client) -> None:

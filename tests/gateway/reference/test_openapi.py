@@ -264,6 +264,7 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
         "/api/theaters/{theater_id}",
         "/api/rooms/{room_id}",
         "/api/seat-plans/{plan_id}",
+        "/api/tickets/{ticket_id}/qr",
     )
     assert found == {(path, "get") for path in paths}
 
