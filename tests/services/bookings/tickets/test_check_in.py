@@ -11,8 +11,8 @@ from services.bookings.tickets import check_in
 from services.kit.rpc.callers import Role
 from services.kit.rpc.errors import Refusal, refusal_from_call
 from tests.conftest import Database
-from tests.services.bookings.conftest import clock_forward
-from tests.services.bookings.reservations.test_servicer import refused
+from tests.services.bookings.conftest import clock_forward, make_decisions_wait
+from tests.services.bookings.serving import refused
 from tests.services.bookings.tickets.conftest import (
     CONCERT,
     FREE,
@@ -62,8 +62,8 @@ async def test_a_code_admits_once(house: Hall) -> None:
     assert found.seats[0].used_at == first.admitted_at
 
 
-async def rush(house: Hall) -> list[bool]:
-    """Has many scanners scan one code at once; returns whom they admitted."""
+async def rush(house: Hall, scanners: int = SCANNERS) -> list[bool]:
+    """Has scanners scan one code at once; returns whom they admitted."""
     code = await code_of(house)
 
     async def is_admitted(nonce: str) -> bool:
@@ -76,7 +76,7 @@ async def rush(house: Hall) -> list[bool]:
             return False
         return True
 
-    return await asyncio.gather(*(is_admitted(str(number)) for number in range(SCANNERS)))
+    return await asyncio.gather(*(is_admitted(str(number)) for number in range(scanners)))
 
 
 async def test_many_scanners_admit_one(house: Hall) -> None:
@@ -85,12 +85,13 @@ async def test_many_scanners_admit_one(house: Hall) -> None:
 
 
 async def test_without_its_lock_a_code_admits_several(
-    house: Hall, monkeypatch: pytest.MonkeyPatch
+    house: Hall, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test above could pass by chance, and the lock be superfluous."""
+    make_decisions_wait(database, "pg_sleep(0.05)")
     unlocked = check_in.SQL["lock_code"].replace(b"FOR UPDATE", b"")
     monkeypatch.setattr(check_in, "SQL", {**check_in.SQL, "lock_code": unlocked})
-    assert (await rush(house)).count(True) > 1
+    assert (await rush(house, scanners=4)).count(True) > 1
 
 
 async def test_late_uploads_count_by_the_time_of_the_scan(house: Hall) -> None:
