@@ -112,7 +112,7 @@ class Webhooks:
             raise WebhookNotFound
 
     async def rotate_secret(self, owner_id: str, webhook_id: UUID) -> tuple[Webhook, str]:
-        """Gives a webhook another secret, and returns both; the former one signs for OVERLAP, too.
+        """Replaces the secret of a webhook; returns both. The former one signs for OVERLAP, too.
 
         Raises WebhookNotFound.
         """

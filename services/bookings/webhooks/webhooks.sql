@@ -51,7 +51,7 @@ WHERE id = %(id)s
     AND owner_id = %(owner_id)s
 
 -- name: rotate_secret
--- Gives a webhook another secret. Requests are signed with the former one, too, for a while.
+-- Replaces the secret of a webhook. Requests are signed with the former one, too, for a while.
 UPDATE webhooks
 SET
     secret = %(secret)s,
