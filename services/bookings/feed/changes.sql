@@ -38,7 +38,7 @@ FROM (
         FROM ledger
         WHERE ledger.event_id = span.event_id
             AND rev BETWEEN span.first_rev AND span.last_rev
-            AND (span.position > %(position)s OR rev > %(rev)s)
+            AND rev > CASE WHEN span.position = %(position)s THEN %(rev)s ELSE 0 END
         ORDER BY rev
         LIMIT %(limit)s
     ) AS entry

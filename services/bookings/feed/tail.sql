@@ -17,7 +17,14 @@ SELECT
     OR EXISTS (
         SELECT
         FROM pg_snapshot_xip(seen) AS running (txid)
-        JOIN ledger USING (txid)
+        -- One look-up for each, whatever the planner believes.
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM ledger
+            WHERE ledger.txid = running.txid
+            ORDER BY ledger.txid
+            LIMIT 1
+        ) AS entry
     )
     OR pg_snapshot_xmax(seen) > pg_snapshot_xmax(pg_current_snapshot()) AS has_news
 FROM feed
@@ -45,14 +52,26 @@ WITH before AS (
         seen
     FROM feed
 ),
+entries AS (
+    SELECT event_id, rev, at
+    FROM ledger
+    WHERE txid >= (SELECT pg_snapshot_xmax(seen) FROM before)
+        AND txid < pg_snapshot_xmax(pg_current_snapshot())
+    UNION ALL
+    -- Not an OR: that would read the whole ledger.
+    SELECT entry.event_id, entry.rev, entry.at
+    FROM before
+    CROSS JOIN LATERAL pg_snapshot_xip(before.seen) AS running (txid)
+    CROSS JOIN LATERAL (
+        SELECT event_id, rev, at
+        FROM ledger
+        WHERE ledger.txid = running.txid
+        OFFSET 0
+    ) AS entry
+),
 committed AS (
     SELECT event_id, min(rev) AS first_rev, max(rev) AS last_rev, min(at) AS at
-    FROM ledger
-    WHERE (
-            txid >= (SELECT pg_snapshot_xmax(seen) FROM before)
-            OR txid = ANY (ARRAY(SELECT pg_snapshot_xip(seen) FROM before))
-        )
-        AND txid < pg_snapshot_xmax(pg_current_snapshot())
+    FROM entries
     GROUP BY event_id
 ),
 -- Never twice, whatever the numbers of transactions say.

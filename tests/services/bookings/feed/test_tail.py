@@ -1,11 +1,13 @@
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import psycopg
 import pytest
 
+from boxoffice.bookings.v1 import feed_pb2
 from services.bookings.errors import ChangesGone
 from services.bookings.feed.changes import Changes
 from services.bookings.feed.tail import SQL, Tail
@@ -227,3 +229,29 @@ async def test_a_long_span_is_read_in_pages(
     reader = Reader(limit=4)
     await reader.read(changes)
     assert reader.revs == {1: list(range(1, 12))}
+
+
+async def test_the_ledger_is_read_from_where_it_is_new(database: Database) -> None:
+    """Each look would read the whole ledger, and slow all sales down."""
+    with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
+        connection.execute(SQL["lock"])
+        for statement, condition in (
+            ("look", "Index Cond: (txid < pg_snapshot_xmax"),
+            ("move", "Index Cond: ((txid >= (InitPlan"),
+        ):
+            plan = connection.execute(b"EXPLAIN " + SQL[statement]).fetchall()
+            assert any(condition in line for (line,) in plan), plan
+            assert not any("Seq Scan on ledger" in line for (line,) in plan), plan
+
+
+async def test_every_kind_of_the_ledger_is_a_type_of_change(database: Database) -> None:
+    """Clients of the feed would get a type that the contract does not have."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        found = connection.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conname = 'ledger_kind_known'"
+        )
+        [rule] = found.fetchone() or ("",)
+    kinds = set(re.findall(r"'([A-Z]+)'", rule))
+    types = {name.removeprefix("CHANGE_TYPE_") for name in feed_pb2.ChangeType.keys()[1:]}
+    assert kinds == types
