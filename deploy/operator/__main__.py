@@ -8,7 +8,15 @@ import psycopg
 import structlog
 
 from deploy.local.errors import LocalRunError
-from deploy.operator import accounts, api_keys, rooms, sample_data, schemas, signing_keys
+from deploy.operator import (
+    accounts,
+    api_keys,
+    rooms,
+    sample_data,
+    schemas,
+    signing_keys,
+    ticket_keys,
+)
 from deploy.operator.errors import OperatorError
 from services.accounts.people.administration import AccountNotFoundError
 from services.kit.database.migrations import ChangedMigrationError
@@ -42,8 +50,9 @@ class Commands(click.Group):
 def boxoffice() -> None:
     """Operate Boxoffice.
 
-    The database of a service is ACCOUNTS_DATABASE_URL or EVENTS_DATABASE_URL, else
-    BOXOFFICE_DATABASE_URL, else the one of `make run`, which must be running then.
+    The database of a service is ACCOUNTS_DATABASE_URL, EVENTS_DATABASE_URL or
+    BOOKINGS_DATABASE_URL, else BOXOFFICE_DATABASE_URL, else the one of `make run`, which must be
+    running then.
     """
 
 
@@ -56,6 +65,7 @@ for command in (
     accounts.unban,
     api_keys.api_key,
     signing_keys.rotate_keys,
+    ticket_keys.rotate_ticket_keys,
     rooms.import_room,
 ):
     boxoffice.add_command(command)

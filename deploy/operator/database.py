@@ -1,4 +1,4 @@
-"""Finds and opens the database of accounts for the operator's commands."""
+"""Finds and opens the databases of services for the operator's commands."""
 
 import contextlib
 import os
@@ -24,6 +24,11 @@ def accounts_pool() -> AbstractAsyncContextManager[Pool]:
 def events_pool() -> AbstractAsyncContextManager[Pool]:
     """Opens a pool for the schema of events. Raises UnreachableError."""
     return _pool("events")
+
+
+def bookings_pool() -> AbstractAsyncContextManager[Pool]:
+    """Opens a pool for the schema of bookings. Raises UnreachableError."""
+    return _pool("bookings")
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ Type = Callable[..., Result]
 def type_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> Type:
     """Returns a function that runs `boxoffice` with arguments."""
     monkeypatch.setenv("ACCOUNTS_DATABASE_URL", database.accounts_dsn)
+    monkeypatch.setenv("BOOKINGS_DATABASE_URL", database.bookings_dsn)
 
     def type_in(*arguments: str) -> Result:
         return CliRunner().invoke(boxoffice, arguments, prog_name="boxoffice")
