@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from prometheus_client import REGISTRY
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.bookings.feed.changes import Changes
@@ -242,6 +243,18 @@ async def test_the_log_has_the_last_hundred_attempts(box: Box, receiver: Receive
     log = await box.webhooks.list_deliveries(OWNER, webhook_id)
     assert len(log) == 100
     assert log[0].change_id == "1-2"
+
+
+async def test_the_lag_is_a_metric(box: Box, receiver: Receiver) -> None:
+    """Nobody would notice that deliveries have stopped."""
+    await box.register(receiver.url)
+    await box.book("ada")
+    await box.execute("UPDATE feed_spans SET at = at - interval '1 hour'")
+    await box.deliveries.measure()
+    assert REGISTRY.get_sample_value("boxoffice_webhook_lag_seconds") == pytest.approx(3600, abs=60)
+    await box.deliver()
+    await box.deliveries.measure()
+    assert REGISTRY.get_sample_value("boxoffice_webhook_lag_seconds") == 0
 
 
 async def shown(box: Box) -> Webhook:
