@@ -200,3 +200,16 @@ async def test_seats_that_were_falsified_are_given_to_nobody(
     ]
     assert any(isinstance(outcome, Internal) for outcome in outcomes)
     assert given_twice(database) == []
+
+
+async def test_falsified_seats_spoil_no_refusals_of_other_events(
+    inventory: Inventory, database: Database
+) -> None:
+    """All who are refused without the lock would fail because of one event."""
+    await ask(inventory, Apply(screening(HALL)), Apply(screening(HALL, 2)))
+    wanted = hold("bob", 1), hold("bob", 1, event_id=2)
+    await ask(inventory, hold("ada", 1), hold("ada", 1, event_id=2), *wanted)
+    as_owner(database, "UPDATE seat_claims SET booking_id = NULL WHERE event_id = 1")
+    falsified, sound = await ask(inventory, *wanted)
+    assert isinstance(falsified, Internal)
+    assert isinstance(sound, SeatsUnavailable)
