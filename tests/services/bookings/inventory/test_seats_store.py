@@ -88,6 +88,19 @@ async def test_a_thousand_holds_that_end_at_once_hold_nobody_up(
     assert drift(database) == []
 
 
+async def test_a_sweep_ends_all_holds_that_have_ended(
+    inventory: Inventory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the seats of a large room would be served for minutes, a part each second."""
+    monkeypatch.setattr(needs, "MAX_EXPIRED", 20)
+    wanted = [hold(f"user-{seat_id}", seat_id) for seat_id in range(1, 101)]
+    await ask(inventory, Apply(screening(HALL)), *wanted)
+    clock_forward(database, seconds=600)
+    await inventory.sweep()
+    assert _held_seats(database) == 0
+    assert drift(database) == []
+
+
 def _held_seats(database: Database) -> int:
     with psycopg.connect(database.owner_dsn) as connection:
         [(held,)] = connection.execute("SELECT held FROM bookings.inventory").fetchall()
