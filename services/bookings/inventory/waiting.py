@@ -1,4 +1,4 @@
-"""The waiting list: joining it, accepting an offer, and serving it."""
+"""The waiting list: joining, accepting an offer, and serving it once holds have ended."""
 
 from collections.abc import Iterator
 from dataclasses import replace

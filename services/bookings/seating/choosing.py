@@ -2,7 +2,7 @@
 
 The cost of a group is the sum of the costs of its seats; of equal groups the one with the lowest
 ids is chosen. The starts of all groups of a size are sorted by cost once for each plan and cut into
-pieces with a map each, so that a few ANDs find the cheapest free start.
+pieces. Each piece has a bit map: ANDed with the free starts it shows whether the piece has one.
 """
 
 from array import array
