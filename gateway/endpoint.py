@@ -1,4 +1,4 @@
-"""One endpoint of the contract: a request is read, asked of its service, and answered."""
+"""Serves an endpoint of the contract: reads a request, calls the service, writes the response."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

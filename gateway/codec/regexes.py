@@ -1,4 +1,4 @@
-"""Regular expressions of the contract (RE2) in the words that JSON Schema shares with Python.
+"""Translates regular expressions of the contract (RE2) to what JSON Schema and Python share.
 
 Unicode categories are spelled out, as Python's `re` knows none and ECMA-262 only some. Characters
 beyond the first plane are written as themselves, since their escapes differ, too.

@@ -184,8 +184,13 @@ class Decoder:
 
 
 def _is_reported(violation: Violation, found: Found) -> bool:
-    """Returns whether a violation of the field, or of one within it, was found already."""
+    """Returns whether a violation of the field, or of one within it, was found already.
+
+    A rule of the whole message may be broken only because a field could not be read.
+    """
     path = violation.path
+    if not path:
+        return bool(found)
     return any(
         told.path == path or told.path.startswith((f"{path}.", f"{path}[")) for told in found
     )

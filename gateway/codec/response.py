@@ -21,7 +21,7 @@ from services.kit.rpc.errors import Refusal
 Encode: TypeAlias = Callable[[Any], Any]
 HeaderOf: TypeAlias = Callable[[Message], Header | None]
 
-_UNSET: tuple[object, ...] = (None, [], {})
+_UNSET: tuple[object, ...] = (None, {})
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC, printed with a Z and never compared
 
 

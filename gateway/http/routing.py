@@ -1,7 +1,7 @@
 """Finds the route of a method and a path.
 
-Literal parts of a path win over variables, for all methods: what has a path of its own is no value
-of a variable.
+Literal parts of a path win over variables, whatever the method: where `/events/organizer` is a
+route, `/events/{id}` never matches it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@ What a batch looks like is said in batch.proto, which methods share them at `Met
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -43,14 +43,16 @@ class Item(NamedTuple):
 
 
 Lane = Combiner[Item, batch_pb2.BatchResult]
+Send = Callable[..., Coroutine[Any, Any, Sequence[batch_pb2.BatchResult]]]
 
 
 class Batches:
     """The batches of one service.
 
-    Writes of all methods share a lane, whose batches skip what is locked elsewhere, and reads share
-    another. A write that comes back busy waits in a lane of those with its own value of its lane
-    field, where it delays nobody else.
+    Writes of all methods share a lane, whose batches skip what is locked elsewhere. A write that
+    comes back busy waits in a lane of those with its own value of its lane field, where it delays
+    nobody else. Reads share another lane, which sends identical ones once; a read whose response
+    is too large for a batch is sent again by itself.
     """
 
     def __init__(self, name: str, channel: grpc.aio.Channel, *, at_once: int, waiting: int) -> None:
@@ -61,7 +63,7 @@ class Batches:
             response_deserializer=batch_pb2.BatchResponse.FromString,
         )
         self._limits = {"at_once": at_once, "waiting": waiting}
-        self.reads = self._new_lane("reads")
+        self.reads = self._new_lane("reads", send=self._send_distinct)
         self.writes = self._new_lane("writes", skip_busy=True)
         self._apart: dict[Any, Lane] = {}
 
@@ -74,9 +76,19 @@ class Batches:
             if lane.is_idle and self._apart.get(value) is lane:
                 del self._apart[value]
 
-    def _new_lane(self, kind: str, *, skip_busy: bool = False) -> Lane:
+    def _new_lane(self, kind: str, *, send: Send | None = None, skip_busy: bool = False) -> Lane:
         batched = BATCHED.labels(f"{self._name}.{kind}")
-        return Lane(partial(self._send, batched=batched, skip_busy=skip_busy), **self._limits)
+        send = partial(send or self._send, batched=batched, skip_busy=skip_busy)
+        return Lane(send, **self._limits)
+
+    async def _send_distinct(
+        self, items: Sequence[Item], *, batched: Any, skip_busy: bool
+    ) -> Sequence[batch_pb2.BatchResult]:
+        """Sends a batch of reads, identical ones of the same caller once."""
+        distinct = {(item.method, item.request, item.authorization): item for item in items}
+        sent = await self._send([*distinct.values()], batched=batched, skip_busy=skip_busy)
+        results = dict(zip(distinct, sent, strict=True))
+        return [results[item.method, item.request, item.authorization] for item in items]
 
     async def _send(
         self, items: Sequence[Item], *, batched: Any, skip_busy: bool
@@ -105,6 +117,7 @@ class BatchedRpc:
 
     def __init__(self, binding: Binding, batches: Batches, unary: Rpc) -> None:
         self._unary = unary
+        self._is_read = binding.is_read
         self._path = binding.rpc_path
         self._batches = batches
         self._lane = batches.reads if binding.is_read else batches.writes
@@ -127,6 +140,9 @@ class BatchedRpc:
             raise OutcomeUnknown from error
         if result.HasField("response"):
             return self._read(result.response)
+        if result.busy and self._is_read:
+            rest = deadline - asyncio.get_running_loop().time()
+            return await self._unary(request, timeout=rest, metadata=metadata)
         return Unavailable() if result.busy else _refusal(result.error)
 
     async def _ask_apart(self, value: Any, item: Item) -> Any:

@@ -47,6 +47,9 @@ _SERVICE_CONFIG = {
 MAX_MESSAGE_BYTES = 16 << 20
 """The largest message that a service takes or gives."""
 
+MAX_METADATA_BYTES = 128 << 10
+"""The largest metadata of a response: the details of a refusal can be 60 KiB of seats."""
+
 CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -54,6 +57,8 @@ CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
 ]
 """Options of every channel to a service of Boxoffice."""

@@ -254,7 +254,7 @@ class InvalidTransition(Refusal):
 
 
 class TooManyHolds(Refusal):
-    """The user holds too many seats, or has let too many holds end."""
+    """The user holds too many seats, or has let too many holds end; has `retry_after_seconds`."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "RATE_LIMITED"

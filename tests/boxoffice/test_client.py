@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
+from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, seats_pb2
 from boxoffice.client import MAX_ATTEMPTS, Refused, call, connect
 from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc
 from boxoffice.type.v1 import money_pb2
@@ -201,6 +201,17 @@ async def test_refusal_has_its_details(stub: Any, bookings: Bookings) -> None:
     details = money_pb2.Money(amount_minor=1250, currency="EUR")
     full = errors.Received(SoldOut.code, SoldOut.reason, details=details)
     bookings.reactions = [refuse(full)]
+    with pytest.raises(Refused) as refused:
+        await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
+    assert refused.value.details == details
+
+
+async def test_refusal_with_many_details_arrives(stub: Any, bookings: Bookings) -> None:
+    """The refusal of a large party would become UNAVAILABLE, which a client repeats for nothing."""
+    seats = [seats_pb2.ScreeningSeat(section="Ü" * 50, row="ß" * 20, label="ß" * 20)] * 110
+    alternatives = seats_pb2.SeatAlternatives(seats=seats)
+    details = seats_pb2.SeatsUnavailableDetails(alternatives=alternatives)
+    bookings.reactions = [refuse(errors.Received(SoldOut.code, SoldOut.reason, details=details))]
     with pytest.raises(Refused) as refused:
         await call(stub.Reserve, RESERVE, timeout_seconds=TIMEOUT_SECONDS)
     assert refused.value.details == details

@@ -25,7 +25,7 @@ def book(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Res
 
 
 def cancel(client: httpx.Client, key: str, user: str, **headers: str) -> httpx.Response:
-    """Gives a ticket back."""
+    """Cancels a booking by the key of its event."""
     return client.post("/cancel", json={"userId": user, "eventId": key}, headers=headers)
 
 

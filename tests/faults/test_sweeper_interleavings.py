@@ -158,8 +158,8 @@ async def test_without_a_sweeper_an_offer_that_ended_blocks_nobody(
 async def test_with_offers_ended_by_the_sweeper_only_a_user_waits(
     waiting_list: WaitingListFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: without settling at each decision, a user waits for a free seat."""
-    monkeypatch.setattr(waiting, "settle", lambda *_: None)
+    """Negative control: without expiring holds at each decision, a user waits for a free seat."""
+    monkeypatch.setattr(waiting, "expire_and_promote", lambda *_: None)
     number = await waiting_list.create_with_an_offer()
     waiting_list.forward(TWO_HOURS)
     assert isinstance(await book(waiting_list.pool, number, "walk-in"), Waiting)

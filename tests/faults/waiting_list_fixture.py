@@ -47,7 +47,7 @@ async def book(pool: Pool, event_id: int, user_id: str) -> Outcome:
 
 
 async def withdraw(pool: Pool, event_id: int, user_id: str) -> Outcome:
-    """Gives a seat back, or leaves the list."""
+    """Cancels the booking of a user, or takes them off the list."""
     [outcome] = await Inventory(pool).decide([Ask(Withdraw(event_id, user_id, ANYBODY))])
     return outcome
 
@@ -94,7 +94,7 @@ class WaitingListFixture:
         return number
 
     async def withdraw(self, user_id: str) -> None:
-        """Gives back the user's seat of the last event."""
+        """Cancels the booking of a user of the last event."""
         await withdraw(self.pool, self.events.event_id, user_id)
 
     def forward(self, seconds: float) -> None:

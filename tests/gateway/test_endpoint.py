@@ -244,12 +244,6 @@ async def test_a_created_event_is_printed_whole(client: httpx.AsyncClient, scrip
         "version": 16,
         "created_at": messages.PRINTED_MOMENT,
         "updated_at": messages.PRINTED_MOMENT,
-        "room_id": None,
-        "ends_at": None,
-        "seat_type_prices": {},
-        "orphan_rule": None,
-        "plan_id": None,
-        "movie_id": None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Compression and conditional requests: a body is sent compressed, or not at all (304)."""
+"""Compresses bodies, and answers 304 without a body if the client has it already."""
 
 import asyncio
 import gzip

@@ -11,8 +11,8 @@ from services.kit.database import queries
 from services.kit.database.postgres import Pool
 
 SQL = queries.load(__file__)
-GROUP_SIZES = range(1, 11)
-"""Group sizes for which a plan is prepared; larger groups are rare."""
+GROUP_SIZES = range(1, 21)
+"""Group sizes for which a plan is prepared: no request is for more seats."""
 
 Fetch = Callable[[int], Awaitable[bytes]]
 

@@ -36,6 +36,7 @@ class StoredState:
     capacity: int
     status: str
     deleted: bool
+    plan_id: int | None
 
     def lacks(self, state: EventState) -> bool:
         """Returns whether the state is newer than the stored one."""
@@ -43,10 +44,12 @@ class StoredState:
 
     def differs(self, state: EventState) -> bool:
         """Returns whether the catalogue has other content for the same revision."""
-        return (state.epoch, state.rev) == (self.epoch, self.catalogue_rev) and (
-            (state.capacity, state.status, state.deleted)
-            != (self.capacity, self.status, self.deleted)
-        )
+        if (state.epoch, state.rev) != (self.epoch, self.catalogue_rev):
+            return False
+        if not state.closes and state.plan_id != self.plan_id:
+            return True
+        stored = self.capacity, self.status, self.deleted
+        return (state.capacity, state.status, state.deleted) != stored
 
 
 @dataclass(frozen=True, slots=True)

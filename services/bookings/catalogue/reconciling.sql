@@ -6,7 +6,8 @@ SELECT
     catalogue_rev,
     capacity,
     status,
-    deleted
+    deleted,
+    plan_id
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 

@@ -16,6 +16,9 @@ from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
 from services.bookings.seating.plan import map_of, seats_of
 
+NAMED_SEATS = 100
+"""How many seats a refusal names at most: its details travel in headers, whose size is limited."""
+
 
 def block_seats(stock: Stock, command: BlockSeats, context: Context) -> Outcome:
     """Blocks exactly the named seats. Seats that are unblocked go to the waiting list first."""
@@ -25,11 +28,11 @@ def block_seats(stock: Stock, command: BlockSeats, context: Context) -> Outcome:
     if stock.is_closed:
         return EventNotBookable(inventory_revision=stock.rev)
     if unknown := sorted(seat_id for seat_id in command.seat_ids if seat_id > plan.seat_count):
-        return SeatNotFound(unknown, inventory_revision=stock.rev)
+        return SeatNotFound(unknown[:NAMED_SEATS], inventory_revision=stock.rev)
     wanted, blocked = map_of(command.seat_ids), stock.seats.blocked
     if taken := seats_of(wanted & ~blocked & stock.seats.taken):
-        shortage = Shortage(reasons(stock, taken), left=free_map(stock).bit_count())
-        return unavailable(stock, shortage)
+        named = reasons(stock, taken[:NAMED_SEATS])
+        return unavailable(stock, Shortage(named, left=free_map(stock).bit_count()))
     unblock(stock, seats_of(blocked & ~wanted))
     if added := seats_of(wanted & ~blocked):
         stock.record(Change(Kind.BLOCKED, blocked=len(added), seat_ids=added))

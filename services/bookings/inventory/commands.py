@@ -251,7 +251,7 @@ Outcome: TypeAlias = (
 
 
 class Deferred:
-    """The command is not decided yet: the lane runs it again in the next transaction.
+    """The command is not decided yet: it is among the first of the lane's next transaction.
 
     An earlier command of the batch has the same key, or too many holds have ended to expire them
     all in this transaction.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from services.bookings.inventory.commands import Command, Outcome, Reserve
+from services.bookings.inventory.commands import Command, Deferred, Outcome, Reserve
 from services.bookings.inventory.seat_commands import Hold
 from services.kit.rpc.errors import Refusal
 
@@ -26,7 +26,7 @@ class Hints:
         """Forgets that commands like these were refused."""
         self._refused.difference_update(map(_wanted, commands))
 
-    def note(self, commands: Iterable[Command], outcomes: Iterable[Outcome]) -> None:
+    def note(self, commands: Iterable[Command], outcomes: Iterable[Outcome | Deferred]) -> None:
         """Remembers which commands were refused, and which events are not sold out any more."""
         if len(self._refused) > KEPT:
             self._refused.clear()
@@ -35,7 +35,7 @@ class Hints:
             if isinstance(outcome, Refusal) and wanted:
                 if outcome.reason in _LASTING:
                     self._refused.add(wanted)
-            else:
+            elif not isinstance(outcome, Deferred):
                 self._refused.discard((command.event_id,))
 
 

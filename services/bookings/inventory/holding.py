@@ -1,7 +1,8 @@
 """Holding named or best seats, all or none, until a time."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from math import ceil
 
 from services.bookings.access import is_account
 from services.bookings.errors import (
@@ -62,15 +63,33 @@ def _excess(stock: Stock, command: Hold, context: Context) -> Refusal | None:
     exclusive = is_exclusive(stock, otherwise=False)
     if exclusive and (existing := stock.exclusive_of(command.user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
-    limits, now = context.limits, context.now
+    return _excess_of_seats(stock, command, context) or _excess_of_ended(stock, command, context)
+
+
+def _excess_of_seats(stock: Stock, command: Hold, context: Context) -> TooManyHolds | None:
+    """Refuses a user who would hold too many seats, until the first of the holds ends."""
     held = [booking for booking in stock.live_of(command.user_id) if booking.status == "HELD"]
     count = sum(booking.seat_count for booking in held) + command.seat_count
-    if count > limits.seats:
-        return TooManyHolds(inventory_revision=stock.rev)
-    since = now - timedelta(seconds=limits.ended_within_seconds)
-    if is_account(command.user_id) and stock.ended_since(command.user_id, since) >= limits.ended:
-        return TooManyHolds(inventory_revision=stock.rev)
-    return None
+    if count <= context.limits.seats:
+        return None
+    ends = (hold.expires_at for hold in held if hold.expires_at)
+    return _too_many_holds(stock, context.now, min(ends, default=context.now))
+
+
+def _excess_of_ended(stock: Stock, command: Hold, context: Context) -> TooManyHolds | None:
+    """Refuses an account that has let too many holds end, until the first of them is forgotten."""
+    if not is_account(command.user_id):
+        return None
+    limits, period = context.limits, timedelta(seconds=context.limits.ended_within_seconds)
+    ended = stock.ended_since(command.user_id, context.now - period)
+    if len(ended) < limits.ended:
+        return None
+    return _too_many_holds(stock, context.now, ended[limits.ended - 1] + period)
+
+
+def _too_many_holds(stock: Stock, now: datetime, until: datetime) -> TooManyHolds:
+    seconds = max(1, ceil((until - now).total_seconds()))
+    return TooManyHolds(inventory_revision=stock.rev, retry_after_seconds=seconds)
 
 
 def _hold_best(

@@ -10,14 +10,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import psycopg
 import structlog
 
 from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import Deferred, Outcome
+from services.bookings.inventory.commands import DEFERRED, Deferred, Outcome
 from services.bookings.inventory.hints import Hints
 from services.bookings.inventory.transaction import Ask
 from services.kit.database.postgres import refusal_from_database
@@ -138,13 +138,11 @@ class Lane:
         self._hints.note((ask.command for ask in asks), outcomes)
         return outcomes
 
-    async def _run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome]:
+    async def _run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Deferred]:
         """Decides in one transaction; on an error of the data, halves the batch to find its cause.
 
-        The failed transaction has changed nothing, so each half is run again. An ask that repeats a
-        key of this batch is run after the first one with that key.
+        The failed transaction has changed nothing, so each half is run again.
         """
-        outcomes: list[Outcome | Deferred]
         try:
             outcomes = await self._transactions.run(asks, lock=lock)
         except _DATA_ERRORS as error:
@@ -153,16 +151,10 @@ class Lane:
             middle = len(asks) // 2
             former = await self._run(asks[:middle], lock=lock)
             return former + await self._run_rest(asks[middle:], lock)
-        later = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Deferred)]
-        if later:
-            decided = await self._run_rest([asks[index] for index in later], lock)
-            for index, outcome in zip(later, decided, strict=True):
-                outcomes[index] = outcome
-        settled = [outcome for outcome in outcomes if not isinstance(outcome, Deferred)]
-        self._hints.note((ask.command for ask in asks), settled)
-        return settled
+        self._hints.note((ask.command for ask in asks), outcomes)
+        return outcomes
 
-    async def _retry_one(self, ask: Ask, lock: Statement, error: Exception) -> Outcome:
+    async def _retry_one(self, ask: Ask, lock: Statement, error: Exception) -> Outcome | Deferred:
         """Retries one ask if another replica has just opened its event; otherwise fails it."""
         if isinstance(error, psycopg.errors.UniqueViolation):
             try:
@@ -170,12 +162,12 @@ class Lane:
             except _DATA_ERRORS as again:
                 error = again
             else:
-                return Internal() if isinstance(outcome, Deferred) else outcome
+                return outcome
         event_id = ask.command.event_id
         log.error("command cannot be decided", event_id=event_id, exc_info=error)
         return Internal()
 
-    async def _run_rest(self, asks: Sequence[Ask], lock: Statement) -> list[Outcome]:
+    async def _run_rest(self, asks: Sequence[Ask], lock: Statement) -> list[Outcome | Deferred]:
         """Decides the rest of a batch of which a part is committed.
 
         A failure is the outcome of these asks only: the committed part keeps its outcomes.
@@ -184,7 +176,7 @@ class Lane:
             return await self._run(asks, lock=lock)
         except Exception as error:
             log.exception("rest of a batch failed", commands=len(asks))
-            return failed_outcomes(error, len(asks))
+            return [*failed_outcomes(error, len(asks))]
 
 
 def failed_outcomes(error: Exception, count: int) -> list[Outcome]:
@@ -194,11 +186,30 @@ def failed_outcomes(error: Exception, count: int) -> list[Outcome]:
     return [refusal_from_database(error, is_read=False) or Internal()] * count
 
 
-class _Waiter(NamedTuple):
+class _Waiter:
     """Asks of one call, at most a batch, and the future of their outcomes."""
 
-    asks: Sequence[Ask]
-    outcomes: "asyncio.Future[list[Outcome]]"
+    def __init__(self, asks: Sequence[Ask], outcomes: "asyncio.Future[list[Outcome]]") -> None:
+        self.asks = asks
+        """Those that are not decided yet."""
+        self.outcomes = outcomes
+        self._found: list[Outcome | Deferred] = [DEFERRED] * len(asks)
+
+    def set_outcomes(self, found: Sequence[Outcome | Deferred]) -> None:
+        """Takes an outcome for each of the asks; deferred ones remain to be decided."""
+        left = iter(found)
+        self._found = [next(left) if isinstance(one, Deferred) else one for one in self._found]
+        pairs = zip(self.asks, found, strict=True)
+        self.asks = [ask for ask, outcome in pairs if isinstance(outcome, Deferred)]
+        if not self.asks and not self.outcomes.done():
+            self.outcomes.set_result([one for one in self._found if not isinstance(one, Deferred)])
+
+    def set_error(self, error: Exception) -> None:
+        """Ends the asks with an error; those that are committed keep their outcomes."""
+        if len(self.asks) < len(self._found):
+            self.set_outcomes(failed_outcomes(error, len(self.asks)))
+        elif not self.outcomes.done():
+            self.outcomes.set_exception(error)
 
 
 class _Queue:
@@ -206,7 +217,7 @@ class _Queue:
 
     def __init__(
         self,
-        run: Callable[[Sequence[Ask]], Coroutine[Any, Any, list[Outcome]]],
+        run: Callable[[Sequence[Ask]], Coroutine[Any, Any, Sequence[Outcome | Deferred]]],
         batch_size: int,
         max_size: int,
     ) -> None:
@@ -250,9 +261,10 @@ class _Queue:
                 try:
                     outcomes = await self._run(asks)
                 except Exception as error:  # noqa: BLE001 - passed on to all waiters
-                    _set_error(waiters, error)
+                    for waiter in waiters:
+                        waiter.set_error(error)
                 else:
-                    _set_outcomes(waiters, outcomes)
+                    self._set_outcomes(waiters, outcomes)
         finally:
             self._task = None
             for waiter in self._waiters:
@@ -270,17 +282,15 @@ class _Queue:
                 count += len(waiter.asks)
         return taken
 
-
-def _set_error(waiters: Sequence[_Waiter], error: Exception) -> None:
-    for waiter in waiters:
-        if not waiter.outcomes.done():
-            waiter.outcomes.set_exception(error)
-
-
-def _set_outcomes(waiters: Sequence[_Waiter], outcomes: Sequence[Outcome]) -> None:
-    first = 0
-    for waiter in waiters:
-        last = first + len(waiter.asks)
-        if not waiter.outcomes.done():
-            waiter.outcomes.set_result(list(outcomes[first:last]))
-        first = last
+    def _set_outcomes(
+        self, waiters: Sequence[_Waiter], outcomes: Sequence[Outcome | Deferred]
+    ) -> None:
+        """Distributes outcomes; deferred asks are the first of the next transaction."""
+        first = 0
+        for waiter in waiters:
+            last = first + len(waiter.asks)
+            waiter.set_outcomes(outcomes[first:last])
+            first = last
+        deferred = [waiter for waiter in waiters if waiter.asks]
+        self._waiters.extendleft(reversed(deferred))
+        self._count += sum(len(waiter.asks) for waiter in deferred)

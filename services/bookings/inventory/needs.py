@@ -30,7 +30,10 @@ from services.bookings.inventory.waiting import MAX_SERVED
 Row = dict[str, Any]
 MAX_FITTING = 1_000
 MAX_EXPIRED = 256
-"""How many ended holds a transaction expires at most, besides those of the seats asked for."""
+"""How many ended holds a transaction expires at most, besides those of the seats asked for.
+
+All events of the transaction share them; each has at least one.
+"""
 _SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats)
 _TICKETING = (Confirm, IssueTicket)
 _BY_NUMBER = (Cancel, Release, Extend, *_TICKETING)

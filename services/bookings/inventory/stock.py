@@ -179,11 +179,11 @@ class Stock:
                 return booking
         return None
 
-    def ended_since(self, user_id: str, since: datetime) -> int:
-        """Counts the user's holds that ended unconfirmed after a time."""
+    def ended_since(self, user_id: str, since: datetime) -> list[datetime]:
+        """Lists when the user's holds ended unconfirmed, the last one first, back to a time."""
         ended = (self.bookings[number] for number in self._ended_of.get(user_id, ()))
         ends = (booking.cancelled_at or booking.expires_at for booking in ended)
-        return sum(1 for end in ends if end is not None and end > since)
+        return sorted((end for end in ends if end is not None and end > since), reverse=True)
 
     def past_of(self, user_id: str) -> Past:
         """Returns what a user ever had of the event, including earlier commands of this batch."""

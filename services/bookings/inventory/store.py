@@ -88,9 +88,10 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
     waited = [line for line in lines if line.limit]
     if not (unmapped or lines):
         return
+    limit = max(1, needs.MAX_EXPIRED // max(1, len(due)))
     trip = RoundTrip(connection)
     blocks = _read(trip, "seat_blocks", [{"event_id": event_id} for event_id in unmapped])
-    holds = _read(trip, "ended_holds", due, now=loaded.now, limit=needs.MAX_EXPIRED)
+    holds = _read(trip, "ended_holds", due, now=loaded.now, limit=limit)
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
     heads = _read(trip, "line", waited)
     await trip.send()
@@ -98,7 +99,7 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
     _add_maps(loaded, blocks.rows)
     _add_bookings(loaded, holds.rows)
     for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
-        stocks[event_id].more_have_ended = count == needs.MAX_EXPIRED
+        stocks[event_id].more_have_ended = count == limit
     for event_id, expires_next_at in expiries.rows:
         stocks[event_id].expires_next_at = expires_next_at
     numbers = []

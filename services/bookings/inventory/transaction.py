@@ -118,8 +118,9 @@ class Transactions:
     def _decide_unlocked(self, loaded: Loaded, asks: Sequence[Ask]) -> list[Outcome] | None:
         try:
             decided = decide(loaded.stocks, [ask.command for ask in asks], self._context(loaded))
-        except IndexError:
-            # A decision would make a booking: no ids were drawn.
+        except (IndexError, Contradiction):
+            # A decision would make a booking, for which no id was drawn, or one event's rows are
+            # wrong: under the lock, that is found out for each ask alone.
             return None
         if any(stock.is_changed for stock in loaded.stocks.values()):
             return None

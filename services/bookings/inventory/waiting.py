@@ -1,4 +1,4 @@
-"""The waiting list: joining it, accepting an offer, and serving it."""
+"""The waiting list: joining, accepting an offer, and serving it once holds have ended."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -74,9 +74,10 @@ def expire_and_promote(stock: Stock, context: Context) -> None:
         promote(stock, context)
 
 
-def sweep(stock: Stock, _: Sweep, context: Context) -> Done:
+def sweep(stock: Stock, _: Sweep, context: Context) -> Done | Deferred:
     """Serves the waiting list while seats are free. `decide` has expired ended holds before."""
-    return Done(changed=promote(stock, context) > 0)
+    served = promote(stock, context)
+    return DEFERRED if stock.more_have_ended else Done(changed=served > 0)
 
 
 def expire(stock: Stock, now: datetime) -> None:

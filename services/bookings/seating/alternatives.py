@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from weakref import WeakKeyDictionary
 
 from services.bookings.seating.choosing import Wish, choose, groups, orphans
@@ -81,6 +82,7 @@ def orphaned(plan: Plan, free: int, asked: Sequence[int]) -> Orphaned | None:
 
 
 _NEAREST: WeakKeyDictionary[Plan, dict[int, int]] = WeakKeyDictionary()
+_MIDDLES: WeakKeyDictionary[Plan, Sequence[tuple[int, int, int]]] = WeakKeyDictionary()
 
 
 def _nearby(plan: Plan, free: int, usable: int, asked: Sequence[int], count: int) -> list[int]:
@@ -113,25 +115,25 @@ def _nearest_runs(plan: Plan, run: int) -> int:
     """Returns the map of a run and the runs nearest to it, cached by run."""
     known = _NEAREST.setdefault(plan, {})
     if run not in known:
-        center_x, center_y = _middle(plan, run)
-        usable = [
-            index
-            for index, (first, _) in enumerate(plan.runs)
-            if plan.part_of(first) < len(plan.rows)
+        center_x, center_y = plan.middle(*plan.runs[run])
+        distances = [
+            (-1 if index == run else (x - center_x) ** 2 + (y - center_y) ** 2, index)
+            for index, x, y in _middles(plan)
         ]
-
-        def distance(index: int) -> int:
-            x, y = _middle(plan, index)
-            return (x - center_x) ** 2 + (y - center_y) ** 2
-
-        nearest = sorted(usable, key=lambda index: (index != run, distance(index)))[:RUNS]
-        runs = (plan.runs[index] for index in nearest)
+        runs = (plan.runs[index] for _, index in nsmallest(RUNS, distances))
         known[run] = union(span(first, last - first + 1) for first, last in runs)
     return known[run]
 
 
-def _middle(plan: Plan, run: int) -> tuple[int, int]:
-    return plan.middle(*plan.runs[run])
+def _middles(plan: Plan) -> Sequence[tuple[int, int, int]]:
+    """Returns the index and the middle of each run of seats, cached by plan; areas have none."""
+    if plan not in _MIDDLES:
+        _MIDDLES[plan] = [
+            (index, *plan.middle(first, last))
+            for index, (first, last) in enumerate(plan.runs)
+            if plan.part_of(first) < len(plan.rows)
+        ]
+    return _MIDDLES[plan]
 
 
 def _center(plan: Plan, seat_ids: Sequence[int]) -> tuple[int, int]:

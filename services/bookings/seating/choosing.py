@@ -2,7 +2,7 @@
 
 The cost of a group is the sum of the costs of its seats; of equal groups the one with the lowest
 ids is chosen. The starts of all groups of a size are sorted by cost once for each plan and cut into
-pieces with a map each, so that a few ANDs find the cheapest free start.
+pieces. Each piece has a bit map: ANDed with the free starts it shows whether the piece has one.
 """
 
 from array import array
@@ -13,7 +13,7 @@ from math import isqrt
 from operator import or_
 from weakref import WeakKeyDictionary
 
-from services.bookings.seating.plan import Plan, map_of, seats_of, span
+from services.bookings.seating.plan import Plan, map_of, seats_of
 
 PIECES_TOGETHER = 8
 
@@ -168,30 +168,28 @@ def _split(plan: Plan, free: int, allowed: int, count: int) -> list[int]:
 
 def _accessible(plan: Plan, free: int, allowed: int, wish: Wish) -> list[int] | None:
     """Chooses a group with seats for wheelchair users, by companion seats and then by cost."""
-    if (allowed & plan.accessible).bit_count() < wish.accessible:
+    usable = allowed & plan.accessible
+    if usable.bit_count() < wish.accessible:
         return None
-    found = [
-        first
-        for first in seats_of(groups(plan, allowed, wish.count))
-        if _count(plan.accessible, first, wish.count) >= wish.accessible
-    ]
-    if found:
-        first = min(
-            found,
-            key=lambda first: (
-                -_count(plan.companion, first, wish.count),
-                plan.cost(first, wish.count),
-            ),
-        )
-        return list(range(first, first + wish.count))
+    fitting = _containing(usable, wish.count)[wish.accessible]
+    if starts := groups(plan, allowed, wish.count) & fitting:
+        with_companions = reversed(_containing(plan.companion, wish.count))
+        best = next(found for each in with_companions if (found := starts & each))
+        first = starts_of(plan, wish.count).cheapest(best)
+        return None if first is None else list(range(first, first + wish.count))
     if wish.adjacent:
         return None
-    usable = seats_of(allowed & plan.accessible)
-    seats = sorted(usable, key=lambda seat_id: plan.cost(seat_id, 1))[: wish.accessible]
+    seats = sorted(seats_of(usable), key=lambda seat_id: plan.cost(seat_id, 1))[: wish.accessible]
     rest = wish.count - len(seats)
     allowed &= ~map_of(seats)
     return [*seats, *_split(plan, free & ~map_of(seats), allowed, rest)] if rest else seats
 
 
-def _count(seats: int, first: int, count: int) -> int:
-    return (seats & span(first, count)).bit_count()
+def _containing(seats: int, count: int) -> list[int]:
+    """Returns the starts of groups with at least 0, 1, ... `count` of the seats, as maps."""
+    starts = [-1] + [0] * count
+    for distance in range(count):
+        here = seats >> distance
+        for number in range(distance + 1, 0, -1):
+            starts[number] |= starts[number - 1] & here
+    return starts

@@ -1,6 +1,6 @@
 """Reads screenings and which of their seats are taken."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ from services.bookings.seating.prices import Prices
 from services.bookings.seats.screening import Occupancy, Screening, Version
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
 BLOCK_SEATS = 1_024
@@ -32,24 +33,23 @@ class Screenings:
         Raises ScreeningNotFound for an event without seats, or one that the viewer may not see, and
         Unavailable.
         """
-        found = await self._find(event_id)
-        if found is None:
-            await self._learn(event_id)
-            found = await self._find(event_id)
-        screening = _screening(found)
-        if screening.is_deleted:
-            raise ScreeningNotFound
-        if screening.is_draft and not viewer.owns(screening.organizer_id):
-            raise ScreeningNotFound
-        return screening
+        return visible((await self.find_all([event_id]))[event_id], viewer)
+
+    async def find_all(self, event_ids: Collection[int]) -> dict[int, Screening | Refusal]:
+        """Reads screenings for `visible`; returns refusals in place of raising."""
+        rows, refusals = await self._find(event_ids), dict[int, Refusal]()
+        if unknown := [event_id for event_id in event_ids if event_id not in rows]:
+            refusals = await self._catalogue.learn(unknown)
+            rows |= await self._find([number for number in unknown if number not in refusals])
+        return {number: _found(rows.get(number), refusals.get(number)) for number in event_ids}
 
     async def occupancy(self, event_id: int) -> Occupancy:
         """Reads which seats of a screening are taken. Raises ScreeningNotFound."""
-        values = {"event_id": event_id}
+        values = {"event_id": event_id, "event_ids": [event_id]}
         async with self._pool.connection() as connection:
             async with connection.pipeline():
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                found = await connection.execute(SQL["find_screening"], values)
+                found = await connection.execute(SQL["find_screenings"], values)
                 blocks = await connection.execute(SQL["list_blocks"], values, binary=True)
                 ended = await connection.execute(SQL["list_ended_seats"], values)
                 await connection.execute("COMMIT")
@@ -57,17 +57,32 @@ class Screenings:
             ended_seats = [seat_id for (seat_id,) in await ended.fetchall()]
             return _occupancy(screening, await blocks.fetchall(), ended_seats)
 
-    async def _find(self, event_id: int) -> Row | None:
+    async def _find(self, event_ids: Collection[int]) -> dict[int, Row]:
+        """Reads the events that are known here."""
+        if not event_ids:
+            return {}
+        values = {"event_ids": list(event_ids)}
         async with self._pool.connection() as connection:
-            found = await connection.execute(SQL["find_screening"], {"event_id": event_id})
-            return await found.fetchone()
+            rows = await connection.execute(SQL["find_screenings"], values)
+            return {row[0]: row for row in await rows.fetchall()}
 
-    async def _learn(self, event_id: int) -> None:
-        refusal = (await self._catalogue.learn([event_id])).get(event_id)
-        if isinstance(refusal, EventNotFound):
-            raise ScreeningNotFound
-        if refusal is not None:
-            raise refusal
+
+def visible(found: Screening | Refusal, viewer: Viewer) -> Screening:
+    """Returns a screening of `find_all`. Raises its refusal, or ScreeningNotFound if hidden."""
+    if isinstance(found, Refusal):
+        raise found
+    if found.is_deleted or (found.is_draft and not viewer.owns(found.organizer_id)):
+        raise ScreeningNotFound
+    return found
+
+
+def _found(row: Row | None, refusal: Refusal | None) -> Screening | Refusal:
+    if refusal is not None and not isinstance(refusal, EventNotFound):
+        return refusal
+    try:
+        return _screening(row)
+    except ScreeningNotFound as absent:
+        return absent
 
 
 def _screening(row: Row | None) -> Screening:

@@ -1,6 +1,6 @@
--- name: find_screening
--- Reads an event with a seat plan, and the values that its map depends on: one index look-up, and
--- another one where a hold has ended that nobody has written yet.
+-- name: find_screenings
+-- Reads events with seat plans, and the values that their maps depend on: one index look-up for each,
+-- and another one where a hold has ended that nobody has written yet.
 SELECT
     event_id,
     plan_id,
@@ -18,7 +18,7 @@ SELECT
     closed_at IS NOT NULL AS is_closed,
     organizer_id
 FROM inventory
-WHERE event_id = %(event_id)s
+WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: list_blocks
 -- Reads the maps of an event's seats, as far as any seat was ever taken.

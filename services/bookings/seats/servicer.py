@@ -18,7 +18,7 @@ from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound, ScreeningNotFound
 from services.bookings.inventory import Ask
 from services.bookings.seats import map_messages, messages, reservations
-from services.bookings.seats.reading import Screenings
+from services.bookings.seats.reading import Screenings, visible
 from services.bookings.seats.reservations import ReleaseRequest, SeatReservations
 from services.bookings.seats.seat_maps import SeatMap, SeatMaps, Variant
 from services.bookings.seats.suggestions import suggest
@@ -59,6 +59,8 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
             HoldSeats=self._hold,
             ReleaseSeats=self._release,
             ReleaseUserSeats=self._release_user,
+            RenderFreeSeats=self._render_free_seats,
+            RenderSeatMap=self._render_seat_map,
         )
 
     async def HoldSeats(
@@ -92,15 +94,15 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
         self, request: seats_pb2.RenderFreeSeatsRequest, _: Context
     ) -> seats_pb2.RenderFreeSeatsResponse:
         """See seats.proto."""
-        rendered = await self._render(request, Variant.FREE)
-        return seats_pb2.RenderFreeSeatsResponse(**_rendered(rendered))
+        response = seats_pb2.RenderFreeSeatsResponse
+        return await answer_alone(self._render_free_seats, request, response)
 
     async def RenderSeatMap(
         self, request: seats_pb2.RenderSeatMapRequest, _: Context
     ) -> seats_pb2.RenderSeatMapResponse:
         """See seats.proto."""
-        variant = Variant.SPARSE if request.sparse else Variant.WHOLE
-        return seats_pb2.RenderSeatMapResponse(**_rendered(await self._render(request, variant)))
+        response = seats_pb2.RenderSeatMapResponse
+        return await answer_alone(self._render_seat_map, request, response)
 
     async def GetSeatMap(
         self, request: seats_pb2.GetSeatMapRequest, _: Context
@@ -167,18 +169,39 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
             for outcome in outcomes
         ]
 
+    async def _render_free_seats(
+        self, items: Sequence[Item[seats_pb2.RenderFreeSeatsRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        """Renders the free seats of each item. Reads wait for no lock, whatever `skip_busy` is."""
+        variants = [Variant.FREE] * len(items)
+        return await self._render(items, variants, seats_pb2.RenderFreeSeatsResponse)
+
+    async def _render_seat_map(
+        self, items: Sequence[Item[seats_pb2.RenderSeatMapRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        """Renders the map of each item. Reads wait for no lock, whatever `skip_busy` is."""
+        variants = [Variant.SPARSE if item.request.sparse else Variant.WHOLE for item in items]
+        return await self._render(items, variants, seats_pb2.RenderSeatMapResponse)
+
     async def _render(
-        self,
-        request: seats_pb2.RenderFreeSeatsRequest | seats_pb2.RenderSeatMapRequest,
-        variant: Variant,
-    ) -> SeatMap:
-        screening = await self._screenings.find(request.screening_id, self._viewers.current())
-        return await self._maps.get(
-            screening,
-            variant,
-            accepts_gzip=request.accepts_gzip,
-            if_none_match=request.if_none_match,
-        )
+        self, items: Sequence[Item[Any]], variants: Sequence[Variant], response: type[Message]
+    ) -> Sequence[Outcome]:
+        found = await self._screenings.find_all({item.request.screening_id for item in items})
+
+        async def render(item: Item[Any], variant: Variant) -> Outcome:
+            request, viewer = item.request, self._viewers.of(item.caller)
+            try:
+                seat_map = await self._maps.get(
+                    visible(found[request.screening_id], viewer),
+                    variant,
+                    accepts_gzip=request.accepts_gzip,
+                    if_none_match=request.if_none_match,
+                )
+            except Refusal as refusal:
+                return refusal
+            return response(**_rendered(seat_map))
+
+        return await asyncio.gather(*map(render, items, variants))
 
     def _holding(self, item: Item[seats_pb2.HoldSeatsRequest]) -> Ask:
         viewer = self._viewers.of(item.caller)

@@ -82,8 +82,8 @@ def needs_decision(event: Event, changes: Fields) -> bool:
 
 @cache
 def time_zones() -> frozenset[str]:
-    """Returns the names of all time zones."""
-    return frozenset(zoneinfo.available_timezones())
+    """Returns the names of all time zones, without those that mean no place."""
+    return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime"})
 
 
 def _with_one_name(event: Event, fields: Fields) -> Fields:

@@ -1,4 +1,4 @@
-"""The feed of changes and states, with which bookings follows the catalogue."""
+"""The feed of changes and states that the service bookings reads to follow the catalogue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

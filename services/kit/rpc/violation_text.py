@@ -1,4 +1,4 @@
-"""Texts of violations for people, without regular expressions."""
+"""Describes in words what is wrong with a field; nobody is shown a regular expression."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -25,6 +25,8 @@ from services.kit.server.call_log import CallLog
 from services.kit.server.interceptors import Method, ServicerContext
 
 SERVICE = batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name
+MAX_READ_BYTES = 2 * 1024 * 1024
+"""Bytes that the responses of all reads of a batch may have together."""
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
 
@@ -182,6 +184,7 @@ class _Answers:
         self.response = batch_pb2.BatchResponse()
         self.skip_busy = skip_busy
         self._started = time.perf_counter()
+        self._read_bytes = 0
 
     def write(
         self, method: _Batched, entries: Sequence[_Entry], outcomes: Iterable[bytes | Exception]
@@ -191,10 +194,10 @@ class _Answers:
         answered: list[str] = []
         failed: dict[Exception, list[_Entry]] = {}
         for entry, outcome in zip(entries, outcomes, strict=True):
-            if isinstance(outcome, bytes):
+            if isinstance(outcome, bytes) and self._has_room(method, outcome):
                 entry.result.response = outcome
                 answered.append(entry.request_id)
-            elif self.skip_busy and isinstance(outcome, Busy):
+            elif isinstance(outcome, bytes) or (self.skip_busy and isinstance(outcome, Busy)):
                 entry.result.busy = True  # not recorded: the client sends it again
             else:
                 failed.setdefault(outcome, []).append(entry)
@@ -204,6 +207,12 @@ class _Answers:
             _refuse(
                 method, alike, interceptors.refusal_from_exception(error, method.described), seconds
             )
+
+    def _has_room(self, method: _Batched, response: bytes) -> bool:
+        """Counts the bytes of a read; returns whether the batch can carry them. Writes are done."""
+        if method.described.is_read:
+            self._read_bytes += len(response)
+        return not method.described.is_read or self._read_bytes <= MAX_READ_BYTES
 
 
 def _refuse(method: _Batched, entries: Sequence[_Entry], refusal: Refusal, seconds: float) -> None:

@@ -305,6 +305,7 @@ async def test_the_part_of_a_time_that_is_wrong_is_named(
             ["eventId", "nope", "seats", "seatCount"],
         ),
         ("CreateBooking", "{}", ["event_id", "seat_count"]),
+        ("HoldSeats", '{"screening_id":1,"user_id":"a","seat_ids":["1"]}', ["seat_ids[0]"]),
         (
             "CreateEvent",
             '{"name":" ","price":{"amount_minor":"1","currency":"EUR"}}',

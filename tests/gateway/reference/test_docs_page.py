@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from boxoffice.events.v1 import events_pb2
+from boxoffice.events.v1 import events_pb2, screenings_pb2
 from tests.gateway.script import Script
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,6 +33,7 @@ async def test_a_page_needs_nothing_from_elsewhere(
 async def test_a_page_leads_somewhere(client: httpx.AsyncClient, script: Script, path: str) -> None:
     """No link of it is dead, and none of its pages leaves the gateway."""
     script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse()
+    script.answers["ListScreenings"] = lambda _: screenings_pb2.ListScreeningsResponse()
     page = await client.get(path)
     for target in re.findall(r'<a href="([^"]+)"', page.text):
         assert (await client.get(target)).status_code == 200

@@ -9,6 +9,7 @@ import httpx
 
 from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
 from boxoffice.rest.v1 import batch_pb2
+from gateway.rpc.batch import Batches, Item
 from services.bookings.errors import EventNotFound
 from services.kit.rpc.errors import OutcomeUnknown, Received, Refusal, Unavailable, status_of
 from tests.gateway import messages
@@ -22,6 +23,8 @@ Request = batch_pb2.BatchRequest
 Response = batch_pb2.BatchResponse
 RESERVE = "/boxoffice.bookings.v1.BookingsService/Reserve"
 CANCEL = "/boxoffice.bookings.v1.WaitingListService/Cancel"
+COUNT = "/boxoffice.bookings.v1.BookingsService/GetAvailability"
+DEADLINE_SECONDS = 30
 
 
 @contextlib.asynccontextmanager
@@ -225,3 +228,37 @@ async def test_a_lost_batch_leaves_each_outcome_unknown() -> None:
         )
         assert with_key.status_code == 201
     assert len(script.asked) == 3
+
+
+async def test_identical_reads_of_a_batch_are_sent_once() -> None:
+    """A map that everybody looks at would be rendered and sent for each of them."""
+    seats = bookings_pb2.GetAvailabilityResponse(inventory_revision=7).SerializeToString()
+
+    def answer(request: Request) -> Response:
+        return Response(results=[Result(response=seats) for _ in request.items])
+
+    script = Script({BATCH: answer})
+    server = ScriptedServer(script)
+    async with grpc.aio.insecure_channel(await server.start()) as channel:
+        batches = Batches("bookings", channel, at_once=64, waiting=64)
+        deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS
+        same = Item(COUNT, b"", "", "", deadline)
+        asked = (batches.reads.ask(same, timeout_seconds=DEADLINE_SECONDS) for _ in range(32))
+        results = await asyncio.gather(*asked)
+    await server.stop()
+    assert [result.response for result in results] == [seats] * 32
+    assert sum(len(call.request.items) for call in script.asked) < 32
+
+
+async def test_a_read_that_is_too_large_for_a_batch_is_sent_by_itself() -> None:
+    """A client would get 503 for a map that the service could send."""
+    seats = bookings_pb2.Availability(event_id=5, total_seats=3, left=3)
+    alone = bookings_pb2.GetAvailabilityResponse(availability=seats)
+
+    def too_large(request: Request) -> Response:
+        return Response(results=[Result(busy=True) for _ in request.items])
+
+    script = Script({BATCH: too_large, "GetAvailability": lambda _: alone})
+    async with batching(script) as client:
+        answer = await client.get("/api/events/5/availability")
+    assert answer.json()["left"] == 3

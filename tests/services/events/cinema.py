@@ -44,7 +44,7 @@ def add_cinema(database: Database, time_zone: str = "Europe/Berlin") -> Cinema:
 
 
 def renovate(database: Database, room_id: int, seat_count: int) -> None:
-    """Gives a room other seats: events from now on get another plan."""
+    """Replaces the seats of a room: later events get another plan."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=events") as connection:
         plan_id = _id(connection, "SELECT nextval(pg_get_serial_sequence('seat_plans', 'id'))")
         connection.execute(PLAN.encode(), [plan_id, room_id, seat_count])

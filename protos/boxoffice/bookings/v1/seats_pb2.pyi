@@ -117,7 +117,9 @@ class SeatReservation(_message.Message):
 
     @_builtins.property
     def unavailable_seat_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Ids of the seats that were asked for and could not be had, in ascending order."""
+        """Ids of the seats that were asked for and could not be had, in ascending order. Only the
+        response to HoldSeats has them.
+        """
 
     @_builtins.property
     def price(self) -> _money_pb2.Money:

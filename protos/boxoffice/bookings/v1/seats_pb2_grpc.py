@@ -95,7 +95,8 @@ class SeatsServiceServicer:
         that user, NOT_FOUND/SCREENING_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails), ALREADY_EXISTS/ALREADY_BOOKED if the
         screening allows one booking per user (with `booking_id` in its metadata),
-        RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end,
+        RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+        (with `retry_after_seconds` in its metadata),
         FAILED_PRECONDITION/SOLD_OUT if no seat is left or somebody waits for one, and
         FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails). The metadata has
         `inventory_revision`, the revision of the inventory at which the refusal was true.
@@ -173,7 +174,8 @@ class SeatsServiceServicer:
         Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
         (with SeatNotFoundDetails) and, if any of the seats is held or sold,
-        FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
+        FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails, without `free_again_at`).
+        The details name the first 100 of these seats.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,8 @@ class SeatsServiceStub:
     that user, NOT_FOUND/SCREENING_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails), ALREADY_EXISTS/ALREADY_BOOKED if the
     screening allows one booking per user (with `booking_id` in its metadata),
-    RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end,
+    RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+    (with `retry_after_seconds` in its metadata),
     FAILED_PRECONDITION/SOLD_OUT if no seat is left or somebody waits for one, and
     FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails). The metadata has
     `inventory_revision`, the revision of the inventory at which the refusal was true.
@@ -88,7 +89,8 @@ class SeatsServiceStub:
     Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
     (with SeatNotFoundDetails) and, if any of the seats is held or sold,
-    FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
+    FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails, without `free_again_at`).
+    The details name the first 100 of these seats.
     """
 
 @_typing.type_check_only
@@ -105,7 +107,8 @@ class SeatsServiceAsyncStub(SeatsServiceStub):
     that user, NOT_FOUND/SCREENING_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails), ALREADY_EXISTS/ALREADY_BOOKED if the
     screening allows one booking per user (with `booking_id` in its metadata),
-    RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end,
+    RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+    (with `retry_after_seconds` in its metadata),
     FAILED_PRECONDITION/SOLD_OUT if no seat is left or somebody waits for one, and
     FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails). The metadata has
     `inventory_revision`, the revision of the inventory at which the refusal was true.
@@ -151,7 +154,8 @@ class SeatsServiceAsyncStub(SeatsServiceStub):
     Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
     FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
     (with SeatNotFoundDetails) and, if any of the seats is held or sold,
-    FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
+    FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails, without `free_again_at`).
+    The details name the first 100 of these seats.
     """
 
 class SeatsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -171,7 +175,8 @@ class SeatsServiceServicer(metaclass=_abc_1.ABCMeta):
         that user, NOT_FOUND/SCREENING_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         NOT_FOUND/SEAT_NOT_FOUND (with SeatNotFoundDetails), ALREADY_EXISTS/ALREADY_BOOKED if the
         screening allows one booking per user (with `booking_id` in its metadata),
-        RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end,
+        RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+        (with `retry_after_seconds` in its metadata),
         FAILED_PRECONDITION/SOLD_OUT if no seat is left or somebody waits for one, and
         FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails). The metadata has
         `inventory_revision`, the revision of the inventory at which the refusal was true.
@@ -265,7 +270,8 @@ class SeatsServiceServicer(metaclass=_abc_1.ABCMeta):
         Refuses with NOT_FOUND/SCREENING_NOT_FOUND, PERMISSION_DENIED/PERMISSION_DENIED,
         FAILED_PRECONDITION/EVENT_NOT_BOOKABLE once the screening is cancelled, NOT_FOUND/SEAT_NOT_FOUND
         (with SeatNotFoundDetails) and, if any of the seats is held or sold,
-        FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails).
+        FAILED_PRECONDITION/SEATS_UNAVAILABLE (with SeatsUnavailableDetails, without `free_again_at`).
+        The details name the first 100 of these seats.
         """
 
 def add_SeatsServiceServicer_to_server(servicer: SeatsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -120,7 +120,9 @@ class BatchResult(_message.Message):
     alike have equal bytes.
     """
     busy: _builtins.bool
-    """Nothing was done, since it would have had to wait; to be asked without `skip_busy`. Always true."""
+    """Nothing was done, since it would have had to wait; to be asked without `skip_busy`. Of a read: its
+    response is too large for the batch; to be asked by itself. Always true.
+    """
     def __init__(
         self,
         *,

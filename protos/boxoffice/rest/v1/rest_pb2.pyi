@@ -336,7 +336,7 @@ class FieldRule(_message.Message):
     it is empty. A response with a field for `Content-Encoding` is compressed by its service only.
     """
     omitted: _builtins.bool
-    """Whether responses leave the field out while it is unset or empty, instead of showing it."""
+    """Whether responses leave the field out while it is unset, or a map without entries."""
     copy_of: _builtins.str
     """In the request of an update: the field of its resource whose copy this is, if a client sent
     both and they differ. It is in no path, query or body by itself.

@@ -2,9 +2,12 @@ import asyncio
 from random import Random
 
 import pytest
+from google.protobuf.descriptor import FieldDescriptor
 
+from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2
+from buf.validate import validate_pb2
 from services.bookings.catalogue import messages
-from services.bookings.catalogue.plans import Plans
+from services.bookings.catalogue.plans import GROUP_SIZES, Plans
 from services.bookings.seating.plan import Area, Plan, Row
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Unavailable
@@ -62,3 +65,18 @@ def test_a_printed_number_is_that_of_its_seat() -> None:
     row = Row("", "A", [1, 2], ["VIP", "VIP"], [0, 100], [0, 0], labels={1: "12A"})
     read = messages.seat_plan(serialized(Plan(1, [row], [Area("Floor", 2, "REGULAR")])))
     assert [read.seat(seat_id).label for seat_id in (1, 2, 3)] == ["1", "12A", ""]
+
+
+def test_a_plan_is_prepared_for_the_largest_party() -> None:
+    """The groups of a large room would be sorted while its event is locked."""
+    counts = [
+        bookings_pb2.CreateBookingRequest.DESCRIPTOR.fields_by_name["seat_count"],
+        waiting_list_pb2.BookRequest.DESCRIPTOR.fields_by_name["seat_count"],
+        seats_pb2.BestSeats.DESCRIPTOR.fields_by_name["count"],
+    ]
+    assert max(map(_most, counts)) == GROUP_SIZES[-1]
+
+
+def _most(field: FieldDescriptor) -> int:
+    """Returns the largest value that the contract allows."""
+    return int(field.GetOptions().Extensions[validate_pb2.field].int32.lte)

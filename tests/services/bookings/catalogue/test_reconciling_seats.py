@@ -28,9 +28,14 @@ def inventory(pool: Pool) -> Inventory:
 
 
 @pytest.fixture
-def reconciler(pool: Pool, inventory: Inventory) -> Reconciler:
-    """Returns a reconciler over an empty catalogue."""
-    feed = ScriptedFeed()
+def feed() -> ScriptedFeed:
+    """Returns a catalogue without events."""
+    return ScriptedFeed()
+
+
+@pytest.fixture
+def reconciler(pool: Pool, inventory: Inventory, feed: ScriptedFeed) -> Reconciler:
+    """Returns the reconciler of the scripted feed."""
     return Reconciler(pool, inventory, Follower(pool, feed, inventory), feed)
 
 
@@ -92,6 +97,24 @@ async def test_an_event_that_contradicts_itself_is_audited_though_nothing_has_ch
     assert isinstance(failed, Internal)
     await reconciler.reconcile()
     assert _frozen_events(database) == [(1,)]
+
+
+async def test_an_event_that_lacks_its_room_stops_the_sale(
+    pool: Pool,
+    reconciler: Reconciler,
+    inventory: Inventory,
+    feed: ScriptedFeed,
+    database: Database,
+) -> None:
+    """A screening that the former release opened, without its seats, would sell none of them."""
+    feed.publish(screening(HALL))
+    feed.publish(screening(HALL, 2))
+    feed.publish(screening(HALL, 2, rev=2, status="CANCELLED", plan_id=None))
+    await Follower(pool, feed, inventory).follow()
+    as_owner(database, "UPDATE inventory SET plan_id = NULL WHERE event_id = 1")
+    await reconciler.reconcile()
+    frozen = as_owner(database, "SELECT event_id, frozen FROM inventory WHERE frozen <> ''")
+    assert frozen == [(1, "CATALOGUE")]
 
 
 def _frozen_events(database: Database) -> list[tuple[object, ...]]:

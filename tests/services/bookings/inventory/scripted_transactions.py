@@ -38,10 +38,12 @@ class Scripted:
         self.busy: set[int] = set()
         self.full: set[int] = set()
         self.peeked = 0
-        self.failures: dict[str, list[Exception]] = {}
-        """Errors of the next batches with an ask of a user."""
+        self.failures: dict[str, list[Exception | None]] = {}
+        """Errors of the next batches with an ask of a user; None for one that succeeds."""
         self.stored: set[str] = set()
         """Users whose second ask in a batch repeats the key of the first one."""
+        self.deferred: dict[str, int] = {}
+        """How many transactions leave the asks of users undecided."""
 
     async def run(self, asks: Sequence[Ask], *, lock: Statement) -> list[Outcome | Deferred]:
         """See Runner."""
@@ -51,8 +53,9 @@ class Scripted:
             self.began.notify_all()
         await (self.free if lock == store.SKIP_LOCKED else self.unlocked).wait()
         for user in users:
-            if failures := self.failures.get(user):
-                raise failures.pop(0)
+            failures = self.failures.get(user)
+            if failures and (error := failures.pop(0)):
+                raise error
         outcomes: list[Outcome | Deferred] = []
         for ask in asks:
             outcomes.append(self._decide(ask, users[: len(outcomes)], lock))
@@ -76,6 +79,9 @@ class Scripted:
             return Busy()
         if event_id in self.full:
             return SoldOut()
+        if self.deferred.get(user):
+            self.deferred[user] -= 1
+            return DEFERRED
         if user in self.stored:
             return DEFERRED if user in earlier else self._answer(user)
         self.done.append(user)

@@ -182,6 +182,33 @@ async def test_a_repeated_key_is_answered_as_the_first_was(lane: Lane, scripted:
     assert scripted.batches == [["twin", "a", "twin"], ["twin"]]
 
 
+async def test_what_is_deferred_shares_transactions_with_all_others(
+    lane: Lane, scripted: Scripted
+) -> None:
+    """A room in which thousands of holds end at once would hold up all other events."""
+    scripted.deferred = {"late": 3}
+    scripted.free.clear()
+    late = asyncio.create_task(lane.decide([ask("early"), ask("late")]))
+    await scripted.until_begun(1)
+    others = asyncio.create_task(lane.decide([ask("a", 2), ask("b", 2)]))
+    await asyncio.sleep(0)
+    scripted.free.set()
+    assert await others == [DONE] * 2
+    assert await late == [DONE] * 2
+    assert scripted.batches == [["early", "late"], ["late", "a", "b"], ["late"], ["late"]]
+
+
+async def test_what_is_committed_keeps_its_outcome_if_the_rest_fails(
+    lane: Lane, scripted: Scripted
+) -> None:
+    """A booking that is committed would be reported as failed, and made again."""
+    scripted.deferred = {"late": 1}
+    scripted.failures["late"] = [None, psycopg.errors.LockNotAvailable("timeout")]
+    late, booked = await lane.decide([ask("late"), ask("booked")])
+    assert isinstance(late, Unavailable)
+    assert booked == DONE
+
+
 async def test_a_lost_commit_is_told_to_all_and_not_repeated(
     lane: Lane, scripted: Scripted
 ) -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from services.bookings.errors import SeatsUnavailable
 from services.bookings.inventory import Inventory, needs
-from services.bookings.inventory.commands import Apply, Book, Freeze, Reserve, Waiting
+from services.bookings.inventory.commands import (
+    Apply,
+    Book,
+    Freeze,
+    Reserve,
+    SetSkipFit,
+    Waiting,
+)
 from services.bookings.inventory.plans import NoPlans
 from services.bookings.inventory.seat_commands import BlockSeats, Confirm, Release, Seated
 from services.bookings.seating.plan import Plan
@@ -88,9 +95,36 @@ async def test_a_thousand_holds_that_end_at_once_hold_nobody_up(
     assert drift(database) == []
 
 
+async def test_a_sweep_ends_all_holds_that_have_ended(
+    inventory: Inventory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the seats of a large room would be served for minutes, a part each second."""
+    monkeypatch.setattr(needs, "MAX_EXPIRED", 20)
+    wanted = [hold(f"user-{seat_id}", seat_id) for seat_id in range(1, 101)]
+    await ask(inventory, Apply(screening(HALL)), *wanted)
+    clock_forward(database, seconds=600)
+    await inventory.sweep()
+    assert _held_seats(database) == 0
+    assert drift(database) == []
+
+
+async def test_holds_of_many_events_that_end_at_once_hold_nobody_up(
+    inventory: Inventory, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep of fifty events would take longer than a transaction may, and fail every second."""
+    monkeypatch.setattr(needs, "MAX_EXPIRED", 20)
+    wanted = [hold(f"user-{n}", n, event_id=event) for n in range(1, 31) for event in (1, 2)]
+    await ask(inventory, *(Apply(screening(HALL, number)) for number in (1, 2)), *wanted)
+    clock_forward(database, seconds=600)
+    await ask(inventory, SetSkipFit(1, None), SetSkipFit(2, None))
+    assert _held_seats(database) == 40
+    await inventory.sweep()
+    assert _held_seats(database) == 0
+
+
 def _held_seats(database: Database) -> int:
     with psycopg.connect(database.owner_dsn) as connection:
-        [(held,)] = connection.execute("SELECT held FROM bookings.inventory").fetchall()
+        [(held,)] = connection.execute("SELECT sum(held) FROM bookings.inventory").fetchall()
     return int(held)
 
 
@@ -200,3 +234,16 @@ async def test_seats_that_were_falsified_are_given_to_nobody(
     ]
     assert any(isinstance(outcome, Internal) for outcome in outcomes)
     assert given_twice(database) == []
+
+
+async def test_falsified_seats_spoil_no_refusals_of_other_events(
+    inventory: Inventory, database: Database
+) -> None:
+    """All who are refused without the lock would fail because of one event."""
+    await ask(inventory, Apply(screening(HALL)), Apply(screening(HALL, 2)))
+    wanted = hold("bob", 1), hold("bob", 1, event_id=2)
+    await ask(inventory, hold("ada", 1), hold("ada", 1, event_id=2), *wanted)
+    as_owner(database, "UPDATE seat_claims SET booking_id = NULL WHERE event_id = 1")
+    falsified, sound = await ask(inventory, *wanted)
+    assert isinstance(falsified, Internal)
+    assert isinstance(sound, SeatsUnavailable)

@@ -42,7 +42,7 @@ async def test_a_theater_is_in_utc_unless_it_says_otherwise(client: Client) -> N
     assert (created.time_zone, created.HasField("location")) == ("UTC", False)
 
 
-@pytest.mark.parametrize("time_zone", ["Europe/Atlantis", "CET+1"])
+@pytest.mark.parametrize("time_zone", ["Europe/Atlantis", "CET+1", "localtime", "Factory"])
 async def test_a_zone_that_is_none_is_refused(client: Client, time_zone: str) -> None:
     """The days of its screenings could not be computed."""
     with refused("VALIDATION_ERROR") as refusal:

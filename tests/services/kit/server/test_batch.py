@@ -310,3 +310,13 @@ def test_each_batched_method_needs_a_handler() -> None:
         BatchServicer(authenticator, missing, log_sample=1)
     with pytest.raises(ValueError, match="ListBookings"):
         servicer(ListBookings=handler_of(RESERVED))
+
+
+async def test_a_read_too_large_for_the_batch_is_asked_by_itself() -> None:
+    """Large maps together would exceed the size of a message, and fail all callers of the batch."""
+    large = handler_of(b"x" * (batch.MAX_READ_BYTES // 2 + 1))
+    async with serving(GetAvailability=large, Reserve=large) as stub:
+        results = (await stub.Batch(batch_of(COUNT, COUNT))).results
+        assert [result.busy for result in results] == [False, True]
+        results = (await stub.Batch(batch_of(RESERVE, RESERVE))).results
+        assert [result.busy for result in results] == [False, False], "they are booked"
