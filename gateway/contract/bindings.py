@@ -28,6 +28,7 @@ JSON = "application/json"
 FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
 KEY_HEADER = "Idempotency-Key"
 ETAG_HEADER = "ETag"
+ACCEPT = "Accept"
 ACCEPT_ENCODING = "Accept-Encoding"
 ENCODING_HEADER = "Content-Encoding"
 REVISION_HEADER = "X-Inventory-Revision"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from gateway.admission import quotas
 from gateway.codec import constraints, paging
-from gateway.contract.bindings import ACCEPT_ENCODING, KEY_HEADER, Binding, Field, fields
+from gateway.contract.bindings import ACCEPT, ACCEPT_ENCODING, KEY_HEADER, Binding, Field, fields
 from gateway.contract.comments import Comments, of_endpoint
 from gateway.http.response_headers import HEADERS
 from gateway.reference import access, examples, names
@@ -135,8 +135,8 @@ def _parameters(binding: Binding, schemas: Schemas) -> Iterator[Schema]:
     for field in binding.query_fields:
         yield _parameter(field, field.name, "query", schemas)
     for field in binding.header_fields:
-        if field.rule.request_header == ACCEPT_ENCODING:
-            continue  # HTTP clients send it by themselves.
+        if field.rule.request_header in {ACCEPT, ACCEPT_ENCODING}:
+            continue  # HTTP clients send them by themselves, and OpenAPI ignores the first.
         yield _parameter(field, field.rule.request_header, "header", schemas)
 
 

@@ -19,11 +19,19 @@ AT_RANDOM = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 DOCUMENT = openapi.document(read_bindings(SERVICES), comments.load())
 REFUSED_TOO = {412, 413, 414, 431}
 NO_TIMES = ("be a time in the years 1 to 9999", "have a time of day from 00:00:00 to 23:59:59")
-TIMES = ("starts_at", "ends_at", "sales_open_at", "sales_close_at")
-BY_STATE = {"idempotency_key_reused", "invalid_code", "invalid_page_token", "version_mismatch"}
+TIMES = ("at", "starts_at", "ends_at", "sales_open_at", "sales_close_at")
+BY_STATE = {
+    "idempotency_key_reused",
+    "invalid_code",
+    "invalid_page_token",
+    "invalid_ticket_code",
+    "version_mismatch",
+}
 BY_VALUE = {
     ("", "one of seat_ids, best must be set"),
     ("", "only one of seat_ids, best can be set"),
+    ("", "one of reservation_id, booking_id must be set"),
+    ("", "only one of reservation_id, booking_id can be set"),
     *((name, f"must {rule}") for name in TIMES for rule in NO_TIMES),
     ("best.accessible", "must not be more than `count`"),
     ("date", "must be a day that the calendar has"),
