@@ -136,15 +136,19 @@ def over_http(data: AuthorisationData, actor: Actor, binding: Binding, row: str)
     response = data.client(actor).request(
         binding.http_method,
         path,
-        params=None if binding.body == WHOLE else asked,
-        # REST leaves out what the names of an enum begin with.
-        json=json.loads(json.dumps(body).replace("SCOPE_", "")) if binding.body else None,
+        params=None if binding.body == WHOLE else as_rest(asked),
+        json=as_rest(body) if binding.body else None,
         headers=actor.headers,
     )
     if response.is_success:
         return shown(data, row, response.text)
     assert response.json().keys() == {"error"}, response.text
     return str(response.status_code)
+
+
+def as_rest(value: Any) -> Any:
+    """Returns a value as REST has it: the names of enums without what they begin with."""
+    return json.loads(json.dumps(value).replace("EVENT_STATUS_", "").replace("SCOPE_", ""))
 
 
 def shown(data: AuthorisationData, row: str, text: str) -> str:
