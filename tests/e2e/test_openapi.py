@@ -37,6 +37,7 @@ BY_VALUE = {
     ("date", "must be a day that the calendar has"),
     ("ends_at", "cannot be set without a room"),
     ("ends_at", "must be after starts_at"),
+    *((name, "value is required") for name in ("starts_at", "ends_at")),  # with a room
     ("key", "cannot change"),
     ("page_token", "cannot be given beside `page` or `limit`"),
     ("sales_close_at", "must be after sales_open_at"),
