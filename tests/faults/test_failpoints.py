@@ -11,10 +11,14 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from boxoffice.bookings.v1 import seats_pb2
 from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.rpc.errors import Refusal
+from services.kit.rpc.timestamps import timestamp
 from tests.conftest import Database, cloned
 from tests.faults.two_services import TwoServices
+from tests.services.bookings.rooms import hall
+from tests.services.events.cinema import EVENING, LATE, add_cinema, draw
 from tests.services.events.client import change_rows
 
 SERVICES = Path(__file__).parents[2] / "services"
@@ -215,6 +219,53 @@ class Withdraw(Return):
         return response.result.status, response.result.promoted
 
 
+class Hold(Scenario):
+    """Two seats of a screening are held."""
+
+    expected: Answer = "held", (1, 2)
+    revision = 1
+    seats = 40
+    live = 2
+
+    async def prepare(self) -> None:
+        """Creates an event in a room."""
+        database = self.services.catalogue
+        room_id = add_cinema(database).small
+        draw(database, room_id, hall(rows=4, seats=10))
+        event = await self.services.organizer.create(
+            name=self.key,
+            total_seats=self.seats,
+            room_id=room_id,
+            starts_at=timestamp(EVENING),
+            ends_at=timestamp(LATE),
+        )
+        self.event_id = event.id
+
+    async def answer(self) -> Answer:
+        """See Scenario."""
+        reservation = await self.services.buyer.hold(self.event_id, "ada", [1, 2], self.key)
+        status = seats_pb2.SeatReservationStatus.Name(reservation.status)
+        return status.rpartition("_")[2].lower(), tuple(reservation.seat_ids)
+
+    def effects(self) -> tuple[list[tuple[object, ...]], int]:
+        """Returns the revisions and seats of the event, and the number of its held seats."""
+        events, _ = super().effects()
+        [counts] = self.services.read_bookings(
+            """
+            SELECT
+                held,
+                (SELECT count(*) FROM seat_claims AS claim WHERE claim.event_id = stock.event_id),
+                (SELECT sum(taken_count) FROM seat_blocks AS b WHERE b.event_id = stock.event_id)
+            FROM inventory AS stock
+            WHERE event_id = %s
+            """,
+            self.event_id,
+        )
+        held, claims, taken = counts
+        assert held == claims == taken, "the map, the claims and the counters differ"
+        return events, held
+
+
 DECIDED = (Shrink, RefusedShrink, Delete)
 CASES: Mapping[str, tuple[type[Scenario], ...]] = {
     "events.create.written": (Create, Initialize),
@@ -229,9 +280,9 @@ CASES: Mapping[str, tuple[type[Scenario], ...]] = {
     "events.change.taken": (Shrink, Delete),
     "events.change.concluded": DECIDED,
     "events.change.finished": (Shrink, Delete),
-    "bookings.batch.locked": (Create, Grow, Delete, Return, Withdraw),
-    "bookings.batch.decided": (*DECIDED, Return, Withdraw),
-    "bookings.batch.committed": (Create, *DECIDED, Return, Withdraw),
+    "bookings.batch.locked": (Create, Grow, Delete, Return, Withdraw, Hold),
+    "bookings.batch.decided": (*DECIDED, Return, Withdraw, Hold),
+    "bookings.batch.committed": (Create, *DECIDED, Return, Withdraw, Hold),
     "bookings.follow.fetched": (Create, Delete),
     "bookings.follow.applied": (Create, RefusedShrink),
     "bookings.follow.committed": (Create, RefusedShrink),

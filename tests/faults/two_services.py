@@ -15,6 +15,8 @@ from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     inventory_pb2,
     inventory_pb2_grpc,
+    seats_pb2,
+    seats_pb2_grpc,
     waiting_list_pb2,
     waiting_list_pb2_grpc,
 )
@@ -45,6 +47,7 @@ class Buyer:
         self.bookings = bookings_pb2_grpc.BookingsServiceStub(channel)
         self.inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
         self.waiting_list = waiting_list_pb2_grpc.WaitingListServiceStub(channel)
+        self.seats = seats_pb2_grpc.SeatsServiceStub(channel)
 
     async def reserve(self, event_id: int, user_id: str, request_id: str = "") -> int:
         """Books a seat; returns the id of the booking."""
@@ -75,6 +78,13 @@ class Buyer:
         """Books a seat of an event by its key, or waits for one."""
         request = waiting_list_pb2.BookRequest(event_id=key, user_id=user_id, request_id=request_id)
         return await self._call(self.waiting_list.Book, request)
+
+    async def hold(self, event_id: int, user_id: str, seat_ids: list[int], request_id: str) -> Any:
+        """Holds seats of a screening; returns the reservation."""
+        request = seats_pb2.HoldSeatsRequest(
+            screening_id=event_id, user_id=user_id, seat_ids=seat_ids, request_id=request_id
+        )
+        return (await self._call(self.seats.HoldSeats, request)).reservation
 
     async def cancel_by_key(self, key: str, user_id: str, request_id: str) -> Any:
         """Cancels what a user has of an event, by its key."""

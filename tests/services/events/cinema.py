@@ -6,7 +6,9 @@ from typing import Any, TypeAlias
 
 import psycopg
 
+from services.bookings.seating.plan import Plan
 from tests.conftest import Database
+from tests.services.bookings.rooms import serialized
 
 EVENING = datetime(2030, 5, 1, 20, tzinfo=UTC)
 LATE = datetime(2030, 5, 1, 23, tzinfo=UTC)
@@ -49,6 +51,14 @@ def renovate(database: Database, room_id: int, seat_count: int) -> None:
         plan_id = _id(connection, "SELECT nextval(pg_get_serial_sequence('seat_plans', 'id'))")
         connection.execute(PLAN.encode(), [plan_id, room_id, seat_count])
         connection.execute("UPDATE rooms SET plan_id = %s WHERE id = %s", [plan_id, room_id])
+
+
+def draw(database: Database, room_id: int, plan: Plan) -> None:
+    """Stores a plan with all its seats as that of a room."""
+    with psycopg.connect(database.owner_dsn, options="-c search_path=events") as connection:
+        plan.id = _id(connection, "SELECT plan_id FROM rooms WHERE id = %s", room_id)
+        values = serialized(plan), plan.seat_count, plan.id
+        connection.execute("UPDATE seat_plans SET plan = %s, seat_count = %s WHERE id = %s", values)
 
 
 def slots(database: Database, room_id: int) -> list[tuple[int, datetime, datetime]]:
