@@ -1,4 +1,5 @@
 import os
+import re
 from typing import Any
 
 import httpx
@@ -35,6 +36,11 @@ BY_VALUE = {
     *((name, f"must {rule}") for name in TIMES for rule in NO_TIMES),
     ("best.accessible", "must not be more than `count`"),
     ("date", "must be a day that the calendar has"),
+    ("date", "must be a day of the years 1 to 9999 in every time zone"),
+    ("release_date", "must be a day that the calendar has"),
+    ("seat_type_prices", "must be in one currency, that of price"),
+    ("starts_at", "must be a time of the years 1 to 9999, as the end is"),
+    ("total_seats", "must be the number of seats of the room"),
     ("ends_at", "cannot be set without a room"),
     ("ends_at", "must be after starts_at"),
     *((name, "value is required") for name in ("starts_at", "ends_at")),  # with a room
@@ -48,6 +54,8 @@ BY_VALUE = {
     ("user_id", "value is required"),  # for callers without a token
 }
 
+NUMBER = re.compile(r", \d+$")
+"""The number at the end of a message, which depends on the data."""
 ANYWHERE = {"must be an integer"}  # 1.0 is one to JSON Schema
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
@@ -94,5 +102,5 @@ def is_beyond_schemas(response: Response) -> bool:
     body = response.json()
     if body["error"] in BY_STATE:
         return True
-    details = {(detail["path"], detail["message"]) for detail in body.get("details", ())}
+    details = {(one["path"], NUMBER.sub("", one["message"])) for one in body.get("details", ())}
     return bool(details) and {one for one in details if one[1] not in ANYWHERE} <= BY_VALUE
