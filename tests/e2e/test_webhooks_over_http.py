@@ -50,7 +50,7 @@ async def test_a_booking_reaches_its_receiver(
 
 
 def test_a_secret_is_shown_once(owner: httpx.Client) -> None:
-    """Whoever gets hold of a token could forge requests to the receiver."""
+    """A stolen token could be used to forge requests to the receiver."""
     url = "http://127.0.0.1:9/nobody-listens"
     created = owner.post("/api/webhooks", json={"url": url}).json()
     path = f"/api/webhooks/{created['id']}"

@@ -56,7 +56,7 @@ class Client:
             status, answer = self._send(path, body)
             if status != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > until:
                 return status, answer
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_PAUSE_SECONDS)  # the service starts in another process, and sets no event
 
     def _send(self, path: str, body: Mapping[str, Any] | None) -> tuple[int, Any]:
         url = f"{self._gateway_url}{path}"

@@ -124,7 +124,7 @@ class WebhooksServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Gives a webhook another secret. For 24 hours requests are signed with the former one, too.
+        """Replaces the secret of a webhook. For 24 hours requests are signed with the former one, too.
         Refuses with NOT_FOUND/WEBHOOK_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -52,7 +52,7 @@ class WebhooksServiceStub:
     DeleteWebhook: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.DeleteWebhookRequest, _webhooks_pb2.DeleteWebhookResponse]
     """Deletes a webhook. Refuses with NOT_FOUND/WEBHOOK_NOT_FOUND."""
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.RotateWebhookSecretRequest, _webhooks_pb2.RotateWebhookSecretResponse]
-    """Gives a webhook another secret. For 24 hours requests are signed with the former one, too.
+    """Replaces the secret of a webhook. For 24 hours requests are signed with the former one, too.
     Refuses with NOT_FOUND/WEBHOOK_NOT_FOUND.
     """
     ReplayWebhook: _grpc.UnaryUnaryMultiCallable[_webhooks_pb2.ReplayWebhookRequest, _webhooks_pb2.ReplayWebhookResponse]
@@ -87,7 +87,7 @@ class WebhooksServiceAsyncStub(WebhooksServiceStub):
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.DeleteWebhookRequest, _webhooks_pb2.DeleteWebhookResponse]  # type: ignore[assignment]
     """Deletes a webhook. Refuses with NOT_FOUND/WEBHOOK_NOT_FOUND."""
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.RotateWebhookSecretRequest, _webhooks_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
-    """Gives a webhook another secret. For 24 hours requests are signed with the former one, too.
+    """Replaces the secret of a webhook. For 24 hours requests are signed with the former one, too.
     Refuses with NOT_FOUND/WEBHOOK_NOT_FOUND.
     """
     ReplayWebhook: _aio.UnaryUnaryMultiCallable[_webhooks_pb2.ReplayWebhookRequest, _webhooks_pb2.ReplayWebhookResponse]  # type: ignore[assignment]
@@ -155,7 +155,7 @@ class WebhooksServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhooks_pb2.RotateWebhookSecretRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhooks_pb2.RotateWebhookSecretResponse, _abc.Awaitable[_webhooks_pb2.RotateWebhookSecretResponse]]:
-        """Gives a webhook another secret. For 24 hours requests are signed with the former one, too.
+        """Replaces the secret of a webhook. For 24 hours requests are signed with the former one, too.
         Refuses with NOT_FOUND/WEBHOOK_NOT_FOUND.
         """
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CatalogueServiceStub:
-    """Gives bookings the states of events.
+    """Sends the states of events to the service bookings.
     """
 
     def __init__(self, channel):
@@ -58,7 +58,7 @@ class CatalogueServiceStub:
 
 
 class CatalogueServiceServicer:
-    """Gives bookings the states of events.
+    """Sends the states of events to the service bookings.
     """
 
     def GetEventState(self, request, context):
@@ -125,7 +125,7 @@ def add_CatalogueServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogueService:
-    """Gives bookings the states of events.
+    """Sends the states of events to the service bookings.
     """
 
     @staticmethod

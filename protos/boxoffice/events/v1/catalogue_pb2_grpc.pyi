@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogueServiceStub:
-    """Gives bookings the states of events."""
+    """Sends the states of events to the service bookings."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -50,7 +50,7 @@ class CatalogueServiceStub:
 
 @_typing.type_check_only
 class CatalogueServiceAsyncStub(CatalogueServiceStub):
-    """Gives bookings the states of events."""
+    """Sends the states of events to the service bookings."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetEventState: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.GetEventStateRequest, _catalogue_pb2.GetEventStateResponse]  # type: ignore[assignment]
@@ -69,7 +69,7 @@ class CatalogueServiceAsyncStub(CatalogueServiceStub):
     """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
 
 class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Gives bookings the states of events."""
+    """Sends the states of events to the service bookings."""
 
     @_abc_1.abstractmethod
     def GetEventState(

@@ -121,7 +121,7 @@ class TheatersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReplaceRoomSeats(self, request, context):
-        """Gives a room other seats: those of `seats`, `rows` and `areas` together, if one of them is
+        """Replaces the seats of a room by those of `seats`, `rows` and `areas` together, if one of them is
         named. A focal point without seats moves that of the present plan. Seats that the room had
         before are the plan that they were. Screenings keep the plan that they were made with.
         Refuses with NOT_FOUND/ROOM_NOT_FOUND and ABORTED/VERSION_MISMATCH (its metadata has

@@ -51,7 +51,7 @@ class TheatersServiceStub:
     GetRoom: _grpc.UnaryUnaryMultiCallable[_theaters_pb2.GetRoomRequest, _theaters_pb2.GetRoomResponse]
     """Gets a room with its seats. Refuses with NOT_FOUND/ROOM_NOT_FOUND."""
     ReplaceRoomSeats: _grpc.UnaryUnaryMultiCallable[_theaters_pb2.ReplaceRoomSeatsRequest, _theaters_pb2.ReplaceRoomSeatsResponse]
-    """Gives a room other seats: those of `seats`, `rows` and `areas` together, if one of them is
+    """Replaces the seats of a room by those of `seats`, `rows` and `areas` together, if one of them is
     named. A focal point without seats moves that of the present plan. Seats that the room had
     before are the plan that they were. Screenings keep the plan that they were made with.
     Refuses with NOT_FOUND/ROOM_NOT_FOUND and ABORTED/VERSION_MISMATCH (its metadata has
@@ -85,7 +85,7 @@ class TheatersServiceAsyncStub(TheatersServiceStub):
     GetRoom: _aio.UnaryUnaryMultiCallable[_theaters_pb2.GetRoomRequest, _theaters_pb2.GetRoomResponse]  # type: ignore[assignment]
     """Gets a room with its seats. Refuses with NOT_FOUND/ROOM_NOT_FOUND."""
     ReplaceRoomSeats: _aio.UnaryUnaryMultiCallable[_theaters_pb2.ReplaceRoomSeatsRequest, _theaters_pb2.ReplaceRoomSeatsResponse]  # type: ignore[assignment]
-    """Gives a room other seats: those of `seats`, `rows` and `areas` together, if one of them is
+    """Replaces the seats of a room by those of `seats`, `rows` and `areas` together, if one of them is
     named. A focal point without seats moves that of the present plan. Seats that the room had
     before are the plan that they were. Screenings keep the plan that they were made with.
     Refuses with NOT_FOUND/ROOM_NOT_FOUND and ABORTED/VERSION_MISMATCH (its metadata has
@@ -152,7 +152,7 @@ class TheatersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _theaters_pb2.ReplaceRoomSeatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_theaters_pb2.ReplaceRoomSeatsResponse, _abc.Awaitable[_theaters_pb2.ReplaceRoomSeatsResponse]]:
-        """Gives a room other seats: those of `seats`, `rows` and `areas` together, if one of them is
+        """Replaces the seats of a room by those of `seats`, `rows` and `areas` together, if one of them is
         named. A focal point without seats moves that of the present plan. Seats that the room had
         before are the plan that they were. Screenings keep the plan that they were made with.
         Refuses with NOT_FOUND/ROOM_NOT_FOUND and ABORTED/VERSION_MISMATCH (its metadata has

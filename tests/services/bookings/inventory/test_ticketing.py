@@ -78,7 +78,7 @@ def test_a_payment_makes_the_same_ticket_valid(priced: Memory) -> None:
 
 
 def test_a_priced_booking_that_nobody_paid_awaits_payment(priced: Memory) -> None:
-    """Whoever books by another endpoint would get a valid ticket for nothing."""
+    """A booking by another endpoint would come with a valid ticket for nothing."""
     [booked] = priced.decide(party("ada", 2))
     [issued] = priced.decide(IssueTicket(1, booking_of(booked)))
     assert ticketed(issued)[0].valid_at is None

@@ -30,7 +30,7 @@ async def test_a_rotation_keeps_what_former_keys_signed(pool: Pool) -> None:
 
 
 async def test_compromised_keys_are_not_trusted_any_longer(pool: Pool) -> None:
-    """Whoever stole a key could go on to sign tickets."""
+    """A stolen key could go on to sign valid tickets."""
     forged = sign(CODE, await TicketKeys(pool).current())
     await TicketKeys(pool).replace()
     with pytest.raises(InvalidTicketCode):

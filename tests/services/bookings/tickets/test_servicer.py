@@ -130,7 +130,7 @@ async def test_what_one_may_not_see_is_not_found(house: Hall) -> None:
 
 
 async def test_no_code_is_stored(house: Hall, database: Database) -> None:
-    """Whoever reads a table, or the stored responses, could use the tickets of others."""
+    """A reader of a table, or of the stored responses, could use the tickets of others."""
     made = (await house.create(booking_id=await house.book(FREE), request_id="key")).ticket
     with psycopg.connect(database.owner_dsn) as connection:
         rows = connection.execute(

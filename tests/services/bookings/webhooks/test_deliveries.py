@@ -99,7 +99,7 @@ async def test_a_receiver_that_fails_for_three_days_is_disabled(
 
 
 async def test_a_receiver_that_is_gone_is_disabled_at_once(box: Box, receiver: Receiver) -> None:
-    """Whoever has left would be asked for three days."""
+    """A receiver that has left would be called for three days."""
     await box.register(receiver.url)
     receiver.status = 410
     await box.book("ada", "bob")
