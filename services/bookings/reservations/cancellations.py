@@ -1,6 +1,6 @@
 """Cancelling bookings by their numbers and references."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from services.bookings.asks import expect, idempotency_key
 from services.bookings.errors import BookingNotFound
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Cancel, Cancelled
+from services.bookings.references import FoundBooking, find_bookings
 from services.bookings.reservations import messages
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
@@ -48,28 +49,12 @@ class Cancellations:
 
     async def asks_of(self, cancellations: Sequence[Cancellation]) -> list[Ask | Refusal]:
         """Finds the bookings to cancel; returns BookingNotFound if the viewer may not see one."""
-        found = await self._find({each.reference for each in cancellations})
+        found = await find_bookings(self._pool, {each.reference for each in cancellations})
         return [_ask(each, found.get(each.reference)) for each in cancellations]
 
-    async def _find(self, references: set[UUID]) -> Mapping[UUID, "_Found"]:
-        async with self._pool.connection() as connection:
-            values = {"references": list(references)}
-            rows = await (await connection.execute(SQL["find_references"], values)).fetchall()
-        return {reference: _Found(*columns) for reference, *columns in rows}
 
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The event and number of a booking, and the users who may see it."""
-
-    event_id: int
-    booking_id: int
-    user_id: str
-    organizer_id: str | None
-
-
-def _ask(asked: Cancellation, found: _Found | None) -> Ask | Refusal:
-    if found is None or not asked.viewer.sees_by_reference(found.user_id, found.organizer_id):
+def _ask(asked: Cancellation, found: FoundBooking | None) -> Ask | Refusal:
+    if found is None or not found.is_visible_to(asked.viewer):
         return BookingNotFound()
     key = idempotency_key(asked.viewer, "cancel_booking", asked.request_id, asked.reference)
     return Ask(Cancel(found.event_id, found.booking_id), key, messages.cancel_response)

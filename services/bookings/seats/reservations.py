@@ -1,6 +1,6 @@
 """Holds, reads and releases seats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from services.bookings.asks import idempotency_key
 from services.bookings.errors import ReservationNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import BlockSeats, Hold, Release, ReleaseUser
+from services.bookings.references import FoundBooking, find_bookings
 from services.bookings.seats import messages
 from services.bookings.seats.map_messages import explain
 from services.bookings.seats.screening import SeatReservation
@@ -47,18 +48,9 @@ class SeatReservations:
         return found
 
     async def releases_of(self, requests: Sequence[ReleaseRequest]) -> list[Ask | Refusal]:
-        """Finds what to release; returns ReservationNotFound if the viewer may not see one.
-
-        The event of a booking never changes, so it is read before any lock.
-        """
-        found = await self._find({request.reference for request in requests})
+        """Finds what to release; returns ReservationNotFound if the viewer may not see one."""
+        found = await find_bookings(self._pool, {request.reference for request in requests})
         return [_release(request, found.get(request.reference)) for request in requests]
-
-    async def _find(self, references: set[UUID]) -> Mapping[UUID, "_Found"]:
-        async with self._pool.connection() as connection:
-            values = {"references": list(references)}
-            rows = await (await connection.execute(SQL["find_reservations"], values)).fetchall()
-        return {reference: _Found(*columns) for reference, *columns in rows}
 
 
 def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:
@@ -88,19 +80,8 @@ def block(event_id: int, seat_ids: Sequence[int], viewer: Viewer, request_id: st
     return Ask(command, key, messages.block_response, explain)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The event and number of a booking, and the users who may see it."""
-
-    event_id: int
-    booking_id: int
-    user_id: str
-    organizer_id: str | None
-
-
-def _release(request: ReleaseRequest, found: _Found | None) -> Ask | Refusal:
-    viewer = request.viewer
-    if found is None or not viewer.sees_by_reference(found.user_id, found.organizer_id):
+def _release(request: ReleaseRequest, found: FoundBooking | None) -> Ask | Refusal:
+    if found is None or not found.has_assigned_seats or not found.is_visible_to(request.viewer):
         return ReservationNotFound()
-    key = idempotency_key(viewer, "release_seats", request.request_id, request.reference)
+    key = idempotency_key(request.viewer, "release_seats", request.request_id, request.reference)
     return Ask(Release(found.event_id, found.booking_id), key, messages.release_response)

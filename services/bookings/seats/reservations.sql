@@ -22,16 +22,3 @@ FROM bookings
 JOIN inventory USING (event_id)
 WHERE bookings.reference = %(reference)s
     AND bookings.seat_ids IS NOT NULL
-
--- name: find_reservations
--- Finds reservations of seats by reference, with the users who may see them.
-SELECT
-    bookings.reference,
-    bookings.event_id,
-    bookings.id,
-    bookings.user_id,
-    inventory.organizer_id
-FROM bookings
-JOIN inventory USING (event_id)
-WHERE bookings.reference = ANY (%(references)s::uuid[])
-    AND bookings.seat_ids IS NOT NULL
