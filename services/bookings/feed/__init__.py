@@ -1,1 +1,1 @@
-"""The feed: the changes of events, for their organizers."""
+"""The feed: the changes of events and admissions to them, for their organizers."""

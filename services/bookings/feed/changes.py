@@ -21,9 +21,9 @@ MOST_READS = 20
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of an event's inventory, as its ledger has it.
+    """A change of an event's inventory, as its ledger has it, or an admission with a ticket.
 
-    `seats` were taken, or freed if negative.
+    `seats` were taken, or freed if negative. An admission was decided at revision `rev`.
     """
 
     position: int
@@ -37,11 +37,14 @@ class Change:
     seats: int
     seat_ids: Sequence[int]
     capacity: int | None
+    ticket_id: UUID | None
 
     @property
     def id(self) -> str:
         """Id of the change, which no other has."""
-        return f"{self.event_id}-{self.rev}"
+        if self.ticket_id is None:
+            return f"{self.event_id}-{self.rev}"
+        return f"{self.event_id}-scan-{self.position}"
 
     @property
     def cursor(self) -> Cursor:
@@ -63,6 +66,7 @@ class Change:
             "seats": self.seats,
             "seat_ids": self.seat_ids,
             "capacity": self.capacity,
+            "ticket_id": self.ticket_id,
         }
 
 

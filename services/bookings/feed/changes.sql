@@ -7,7 +7,8 @@ FROM feed
 
 -- name: list_changes
 -- Lists changes after a cursor. Reads as many rows of the ledger as it returns, whatever the length
--- of the spans.
+-- of the spans. A span without revisions is a scan that let somebody in; of those of one code the
+-- first is a check-in, and all others are double admissions.
 SELECT
     page.position,
     page.event_id,
@@ -19,7 +20,8 @@ SELECT
     page.user_id,
     page.seats,
     coalesce(page.seat_ids, '{}') AS seat_ids,
-    page.capacity
+    page.capacity,
+    page.ticket_id
 FROM (
     SELECT
         span.position,
@@ -34,13 +36,53 @@ FROM (
         LIMIT %(limit)s + 1
     ) AS span
     CROSS JOIN LATERAL (
-        SELECT event_id, rev, kind, at, booking_id, user_id, seats, seat_ids, capacity
-        FROM ledger
-        WHERE ledger.event_id = span.event_id
-            AND rev BETWEEN span.first_rev AND span.last_rev
-            AND rev > CASE WHEN span.position = %(position)s THEN %(rev)s ELSE 0 END
-        ORDER BY rev
-        LIMIT %(limit)s
+        (
+            SELECT
+                event_id,
+                rev,
+                kind,
+                at,
+                booking_id,
+                user_id,
+                seats,
+                seat_ids,
+                capacity,
+                NULL::uuid AS ticket_id
+            FROM ledger
+            WHERE ledger.event_id = span.event_id
+                AND rev BETWEEN span.first_rev AND span.last_rev
+                AND rev > CASE WHEN span.position = %(position)s THEN %(rev)s ELSE 0 END
+            ORDER BY rev
+            LIMIT %(limit)s
+        )
+        UNION ALL
+        SELECT
+            scan.event_id,
+            scan.rev,
+            CASE
+                WHEN EXISTS (
+                    SELECT
+                    FROM ticket_scans AS former
+                    WHERE former.event_id = scan.event_id
+                        AND former.code_id = scan.code_id
+                        AND former.position < scan.position
+                ) THEN 'DOUBLE_ADMISSION'
+                ELSE 'CHECKED_IN'
+            END,
+            scan.scanned_at,
+            tickets.booking_id,
+            tickets.user_id,
+            0,
+            array_remove(ARRAY[code.seat_id], NULL),
+            NULL,
+            tickets.id
+        FROM ticket_scans AS scan
+        JOIN ticket_codes AS code USING (event_id, code_id)
+        JOIN tickets ON tickets.event_id = code.event_id
+            AND tickets.id = code.ticket_id
+        WHERE span.first_rev IS NULL
+            AND span.position > %(position)s
+            AND scan.position = span.position
     ) AS entry
     ORDER BY span.position, entry.rev
     LIMIT %(limit)s

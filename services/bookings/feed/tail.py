@@ -2,7 +2,8 @@
 
 The feed is an order of what was committed. A transaction may begin before another and commit after
 it, so neither times nor numbers of transactions give such an order. The tail compares snapshots of
-PostgreSQL instead: what the present one sees and the former one did not is new.
+PostgreSQL instead: what the present one sees and the former one did not is new. A scan of a ticket
+is new while it has no position.
 """
 
 import asyncio

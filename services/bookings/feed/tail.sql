@@ -1,7 +1,7 @@
 -- name: look
--- Reads the last position, and whether the ledger has rows that are not in the feed. It takes no lock
--- and writes nothing. Rows of transactions yet to come are those of another database whose dump was
--- loaded; they are not looked at.
+-- Reads the last position, and whether the ledger or the scans of tickets have rows that are not in
+-- the feed. It takes no lock and writes nothing. Rows of transactions yet to come are those of another
+-- database whose dump was loaded; they are not looked at.
 SELECT
     position,
     coalesce(
@@ -26,6 +26,7 @@ SELECT
             LIMIT 1
         ) AS entry
     )
+    OR EXISTS (SELECT FROM ticket_scans WHERE ticket_scans.position IS NULL)
     OR pg_snapshot_xmax(seen) > pg_snapshot_xmax(pg_current_snapshot()) AS has_news
 FROM feed
 
@@ -44,15 +45,16 @@ FOR UPDATE SKIP LOCKED
 
 -- name: move
 -- Adds to the feed what was committed since the stored snapshot: rows of transactions that it did not
--- see. An event is locked until the commit, so the rows of an event that can be seen have no gap, and
--- those that are new follow those that are in the feed.
+-- see, and scans that have no position. An event is locked until the commit, so the rows of an event
+-- that can be seen have no gap, and those that are new follow those that are in the feed. A scan
+-- locks its code alone; it comes after the revision that it was decided by.
 WITH before AS (
     SELECT
         position,
         seen
     FROM feed
 ),
-entries AS (
+committed AS (
     SELECT event_id, rev, at
     FROM ledger
     WHERE txid >= (SELECT pg_snapshot_xmax(seen) FROM before)
@@ -69,32 +71,60 @@ entries AS (
         OFFSET 0
     ) AS entry
 ),
-committed AS (
-    SELECT event_id, min(rev) AS first_rev, max(rev) AS last_rev, min(at) AS at
-    FROM entries
+told AS (
+    SELECT event_id, max(feed_spans.last_rev) AS rev
+    FROM (SELECT DISTINCT event_id FROM committed) AS moved
+    JOIN feed_spans USING (event_id)
     GROUP BY event_id
 ),
--- Never twice, whatever the numbers of transactions say.
+entries AS (
+    SELECT event_id, committed.rev, at, NULL::uuid AS code_id, NULL AS nonce
+    FROM committed
+    LEFT JOIN told USING (event_id)
+    -- Never twice, whatever the numbers of transactions say.
+    WHERE told.rev IS NULL
+        OR committed.rev > told.rev
+    UNION ALL
+    SELECT event_id, rev, received_at, code_id, nonce
+    FROM ticket_scans
+    WHERE position IS NULL
+),
+-- Each scan begins a span, and the rows of the ledger that follow it are another one.
+ordered AS (
+    SELECT
+        *,
+        count(code_id) OVER (
+            PARTITION BY event_id
+            ORDER BY rev, code_id IS NOT NULL, at, code_id, nonce
+            ROWS UNBOUNDED PRECEDING
+        ) AS scans,
+        min(at) OVER (PARTITION BY event_id) AS event_at
+    FROM entries
+),
 new AS (
     SELECT
         event_id,
-        greatest(first_rev, told.rev + 1) AS first_rev,
-        last_rev,
-        row_number() OVER (ORDER BY at, event_id) AS number
-    FROM committed
-    LEFT JOIN LATERAL (
-        SELECT max(feed_spans.last_rev) AS rev
-        FROM feed_spans
-        WHERE feed_spans.event_id = committed.event_id
-    ) AS told ON true
-    WHERE told.rev IS NULL
-        OR last_rev > told.rev
+        code_id,
+        nonce,
+        CASE WHEN code_id IS NULL THEN min(rev) END AS first_rev,
+        CASE WHEN code_id IS NULL THEN max(rev) END AS last_rev,
+        row_number() OVER (ORDER BY event_at, event_id, scans, code_id IS NULL) AS number
+    FROM ordered
+    GROUP BY event_at, event_id, scans, code_id, nonce
 ),
 added AS (
     INSERT INTO feed_spans (position, event_id, organizer_id, first_rev, last_rev)
     SELECT before.position + number, event_id, organizer_id, first_rev, last_rev
     FROM before, new
     JOIN inventory USING (event_id)
+),
+placed AS (
+    UPDATE ticket_scans
+    SET position = before.position + number
+    FROM before, new
+    WHERE ticket_scans.event_id = new.event_id
+        AND ticket_scans.code_id = new.code_id
+        AND ticket_scans.nonce = new.nonce
 )
 UPDATE feed
 SET
@@ -105,7 +135,7 @@ FROM before
 -- name: go_on
 -- Goes on in a database that was restored from a dump, whose transactions have other numbers. Adds
 -- what the dump has of the ledger beyond the feed, and skips more positions than were given since any
--- dump, so that cursors from before the restore stay valid.
+-- dump, so that cursors from before the restore stay valid. Scans have no such numbers: they follow.
 WITH before AS (
     SELECT position + 1000000 AS position
     FROM feed

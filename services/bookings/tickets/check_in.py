@@ -52,7 +52,10 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """A code and its ticket under the code's lock, and the scan if it was received before."""
+    """A code and its ticket under the code's lock, and the scan if it was received before.
+
+    `rev` is the revision of the inventory at which all this was true.
+    """
 
     ticket_id: UUID
     user_id: str
@@ -61,6 +64,7 @@ class Scanned:
     starts_at: datetime | None
     is_paid: bool
     revoked_at: datetime | None
+    rev: int
     used_at: datetime | None
     used_nonce: str | None
     scanned_at: datetime | None
@@ -114,7 +118,7 @@ class CheckIn:
         was_first = found.used_at is None or (scan.at is not None and at < found.used_at)
         if not (was_first or scan.at):
             return AlreadyUsed(used_at=found.used_at)
-        scanned = {**values, "scanned_at": at, "was_first": was_first}
+        scanned = {**values, "scanned_at": at, "was_first": was_first, "rev": found.rev}
         await connection.execute(SQL["add_scan"], scanned)
         if not was_first:
             return AlreadyUsed(used_at=found.used_at, is_double=True)

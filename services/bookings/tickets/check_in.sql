@@ -24,6 +24,7 @@ SELECT
         END,
         inventory.closed_at
     ) AS revoked_at,
+    inventory.rev,
     code.used_at,
     code.used_nonce,
     scan.scanned_at,
@@ -44,9 +45,11 @@ WHERE code.event_id = %(event_id)s
     AND code.code_id = %(code_id)s
 
 -- name: add_scan
--- Keeps a scan that let somebody in.
-INSERT INTO ticket_scans (event_id, code_id, nonce, scanned_at, received_at, was_first)
-VALUES (%(event_id)s, %(code_id)s, %(nonce)s, %(scanned_at)s, present(), %(was_first)s)
+-- Keeps a scan that let somebody in. It has no position yet, so the tail of the feed finds it.
+INSERT INTO ticket_scans (event_id, code_id, nonce, scanned_at, received_at, was_first, rev)
+VALUES (
+    %(event_id)s, %(code_id)s, %(nonce)s, %(scanned_at)s, present(), %(was_first)s, %(rev)s
+)
 
 -- name: use_code
 -- Makes a scan the one that counts.

@@ -29,7 +29,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n boxoffice/bookings/v1/feed.proto\x12\x15\x62oxoffice.bookings.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x02\n\x06\x43hange\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04type\x18\x02 \x01(\x0e\x32!.boxoffice.bookings.v1.ChangeType\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nbooking_id\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\treference\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x07user_id\x18\x08 \x01(\tH\x02\x88\x01\x01\x12\r\n\x05seats\x18\t \x01(\x05\x12\x10\n\x08seat_ids\x18\n \x03(\x05\x12\x15\n\x08\x63\x61pacity\x18\x0b \x01(\x05H\x03\x88\x01\x01\x42\r\n\x0b_booking_idB\x0c\n\n_referenceB\n\n\x08_user_idB\x0b\n\t_capacity\"c\n\nChangePage\x12.\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1d.boxoffice.bookings.v1.Change\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x92\x01\n\x14RenderChangesRequest\x12\x16\n\x05\x61\x66ter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12.\n\x05types\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x18\x80\x02\x32\x15^([A-Z]+(,[A-Z]+)*)?$\x12\x17\n\x04wait\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x19\n\x05limit\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\";\n\x15RenderChangesResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody*\xd2\x03\n\nChangeType\x12\x1b\n\x17\x43HANGE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_TYPE_OPENED\x10\x01\x12\x17\n\x13\x43HANGE_TYPE_RESIZED\x10\x02\x12\x16\n\x12\x43HANGE_TYPE_CLOSED\x10\x03\x12\x18\n\x14\x43HANGE_TYPE_RESERVED\x10\x04\x12\x19\n\x15\x43HANGE_TYPE_CANCELLED\x10\x05\x12\x16\n\x12\x43HANGE_TYPE_JOINED\x10\x06\x12\x14\n\x10\x43HANGE_TYPE_LEFT\x10\x07\x12\x16\n\x12\x43HANGE_TYPE_SERVED\x10\x08\x12\x17\n\x13\x43HANGE_TYPE_OFFERED\x10\t\x12\x18\n\x14\x43HANGE_TYPE_ACCEPTED\x10\n\x12\x17\n\x13\x43HANGE_TYPE_EXPIRED\x10\x0b\x12\x14\n\x10\x43HANGE_TYPE_HELD\x10\x0c\x12\x19\n\x15\x43HANGE_TYPE_CONFIRMED\x10\r\x12\x18\n\x14\x43HANGE_TYPE_EXTENDED\x10\x0e\x12\x17\n\x13\x43HANGE_TYPE_BLOCKED\x10\x0f\x12\x19\n\x15\x43HANGE_TYPE_UNBLOCKED\x10\x10\x12\x18\n\x14\x43HANGE_TYPE_TICKETED\x10\x11\x32\xc9\x01\n\x0b\x46\x65\x65\x64Service\x12\xb9\x01\n\rRenderChanges\x12+.boxoffice.bookings.v1.RenderChangesRequest\x1a,.boxoffice.bookings.v1.RenderChangesResponse\"K\x90\x02\x01\xa2\xbb\x18*\x08\x05\x1a\x02\x03P@\x02j boxoffice.bookings.v1.ChangePage\x82\xd3\xe4\x93\x02\x14\x12\x0c/api/changesb\x04\x62ody0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n boxoffice/bookings/v1/feed.proto\x12\x15\x62oxoffice.bookings.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x02\n\x06\x43hange\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04type\x18\x02 \x01(\x0e\x32!.boxoffice.bookings.v1.ChangeType\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\x03\x12\x10\n\x08revision\x18\x04 \x01(\x03\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\nbooking_id\x18\x06 \x01(\x03H\x00\x88\x01\x01\x12\x16\n\treference\x18\x07 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x07user_id\x18\x08 \x01(\tH\x02\x88\x01\x01\x12\r\n\x05seats\x18\t \x01(\x05\x12\x10\n\x08seat_ids\x18\n \x03(\x05\x12\x15\n\x08\x63\x61pacity\x18\x0b \x01(\x05H\x03\x88\x01\x01\x12\x16\n\tticket_id\x18\x0c \x01(\tH\x04\x88\x01\x01\x42\r\n\x0b_booking_idB\x0c\n\n_referenceB\n\n\x08_user_idB\x0b\n\t_capacityB\x0c\n\n_ticket_id\"c\n\nChangePage\x12.\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1d.boxoffice.bookings.v1.Change\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x94\x01\n\x14RenderChangesRequest\x12\x16\n\x05\x61\x66ter\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x30\n\x05types\x18\x02 \x01(\tB!\xbaH\x1er\x1c\x18\x80\x04\x32\x17^([A-Z_]+(,[A-Z_]+)*)?$\x12\x17\n\x04wait\x18\x03 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x14(\x00\x12\x19\n\x05limit\x18\x04 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\";\n\x15RenderChangesResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody*\x90\x04\n\nChangeType\x12\x1b\n\x17\x43HANGE_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_TYPE_OPENED\x10\x01\x12\x17\n\x13\x43HANGE_TYPE_RESIZED\x10\x02\x12\x16\n\x12\x43HANGE_TYPE_CLOSED\x10\x03\x12\x18\n\x14\x43HANGE_TYPE_RESERVED\x10\x04\x12\x19\n\x15\x43HANGE_TYPE_CANCELLED\x10\x05\x12\x16\n\x12\x43HANGE_TYPE_JOINED\x10\x06\x12\x14\n\x10\x43HANGE_TYPE_LEFT\x10\x07\x12\x16\n\x12\x43HANGE_TYPE_SERVED\x10\x08\x12\x17\n\x13\x43HANGE_TYPE_OFFERED\x10\t\x12\x18\n\x14\x43HANGE_TYPE_ACCEPTED\x10\n\x12\x17\n\x13\x43HANGE_TYPE_EXPIRED\x10\x0b\x12\x14\n\x10\x43HANGE_TYPE_HELD\x10\x0c\x12\x19\n\x15\x43HANGE_TYPE_CONFIRMED\x10\r\x12\x18\n\x14\x43HANGE_TYPE_EXTENDED\x10\x0e\x12\x17\n\x13\x43HANGE_TYPE_BLOCKED\x10\x0f\x12\x19\n\x15\x43HANGE_TYPE_UNBLOCKED\x10\x10\x12\x18\n\x14\x43HANGE_TYPE_TICKETED\x10\x11\x12\x1a\n\x16\x43HANGE_TYPE_CHECKED_IN\x10\x12\x12 \n\x1c\x43HANGE_TYPE_DOUBLE_ADMISSION\x10\x13\x32\xc9\x01\n\x0b\x46\x65\x65\x64Service\x12\xb9\x01\n\rRenderChanges\x12+.boxoffice.bookings.v1.RenderChangesRequest\x1a,.boxoffice.bookings.v1.RenderChangesResponse\"K\x90\x02\x01\xa2\xbb\x18*\x08\x05\x1a\x02\x03P@\x02j boxoffice.bookings.v1.ChangePage\x82\xd3\xe4\x93\x02\x14\x12\x0c/api/changesb\x04\x62ody0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,23 +39,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['after']._loaded_options = None
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['after']._serialized_options = b'\272H\004r\002\030@'
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['types']._loaded_options = None
-  _globals['_RENDERCHANGESREQUEST'].fields_by_name['types']._serialized_options = b'\272H\034r\032\030\200\0022\025^([A-Z]+(,[A-Z]+)*)?$'
+  _globals['_RENDERCHANGESREQUEST'].fields_by_name['types']._serialized_options = b'\272H\036r\034\030\200\0042\027^([A-Z_]+(,[A-Z_]+)*)?$'
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['wait']._loaded_options = None
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['wait']._serialized_options = b'\272H\006\032\004\030\024(\000'
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_RENDERCHANGESREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\007\032\005\030\364\003(\000'
   _globals['_FEEDSERVICE'].methods_by_name['RenderChanges']._loaded_options = None
   _globals['_FEEDSERVICE'].methods_by_name['RenderChanges']._serialized_options = b'\220\002\001\242\273\030*\010\005\032\002\003P@\002j boxoffice.bookings.v1.ChangePage\202\323\344\223\002\024\022\014/api/changesb\004body'
-  _globals['_CHANGETYPE']._serialized_start=849
-  _globals['_CHANGETYPE']._serialized_end=1315
+  _globals['_CHANGETYPE']._serialized_start=889
+  _globals['_CHANGETYPE']._serialized_end=1417
   _globals['_CHANGE']._serialized_start=209
-  _globals['_CHANGE']._serialized_end=535
-  _globals['_CHANGEPAGE']._serialized_start=537
-  _globals['_CHANGEPAGE']._serialized_end=636
-  _globals['_RENDERCHANGESREQUEST']._serialized_start=639
-  _globals['_RENDERCHANGESREQUEST']._serialized_end=785
-  _globals['_RENDERCHANGESRESPONSE']._serialized_start=787
-  _globals['_RENDERCHANGESRESPONSE']._serialized_end=846
-  _globals['_FEEDSERVICE']._serialized_start=1318
-  _globals['_FEEDSERVICE']._serialized_end=1519
+  _globals['_CHANGE']._serialized_end=573
+  _globals['_CHANGEPAGE']._serialized_start=575
+  _globals['_CHANGEPAGE']._serialized_end=674
+  _globals['_RENDERCHANGESREQUEST']._serialized_start=677
+  _globals['_RENDERCHANGESREQUEST']._serialized_end=825
+  _globals['_RENDERCHANGESRESPONSE']._serialized_start=827
+  _globals['_RENDERCHANGESRESPONSE']._serialized_end=886
+  _globals['_FEEDSERVICE']._serialized_start=1420
+  _globals['_FEEDSERVICE']._serialized_end=1621
 # @@protoc_insertion_point(module_scope)

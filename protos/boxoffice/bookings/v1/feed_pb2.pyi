@@ -63,6 +63,10 @@ class _ChangeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeType
     """Blocked seats came free."""
     CHANGE_TYPE_TICKETED: _ChangeType.ValueType  # 17
     """A ticket was issued, or became valid, with no other change of its booking."""
+    CHANGE_TYPE_CHECKED_IN: _ChangeType.ValueType  # 18
+    """Somebody was admitted with a ticket."""
+    CHANGE_TYPE_DOUBLE_ADMISSION: _ChangeType.ValueType  # 19
+    """A ticket let in somebody that had let in somebody before: it was scanned without a network."""
 
 class ChangeType(_ChangeType, metaclass=_ChangeTypeEnumTypeWrapper):
     """What happened to an event."""
@@ -103,6 +107,10 @@ CHANGE_TYPE_UNBLOCKED: ChangeType.ValueType  # 16
 """Blocked seats came free."""
 CHANGE_TYPE_TICKETED: ChangeType.ValueType  # 17
 """A ticket was issued, or became valid, with no other change of its booking."""
+CHANGE_TYPE_CHECKED_IN: ChangeType.ValueType  # 18
+"""Somebody was admitted with a ticket."""
+CHANGE_TYPE_DOUBLE_ADMISSION: ChangeType.ValueType  # 19
+"""A ticket let in somebody that had let in somebody before: it was scanned without a network."""
 Global___ChangeType: _TypeAlias = ChangeType  # noqa: Y015
 
 @_typing.final
@@ -122,6 +130,7 @@ class Change(_message.Message):
     SEATS_FIELD_NUMBER: _builtins.int
     SEAT_IDS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the change, which no other has."""
     type: Global___ChangeType.ValueType
@@ -129,7 +138,9 @@ class Change(_message.Message):
     event_id: _builtins.int
     """Number of the event."""
     revision: _builtins.int
-    """Revision of the event's inventory after the change: 1, 2, 3 and so on."""
+    """Revision of the event's inventory after the change: 1, 2, 3 and so on. Check-ins and double
+    admissions change nothing of it, and have the revision that they were decided by.
+    """
     booking_id: _builtins.int
     """Number of the booking, if it is about one."""
     reference: _builtins.str
@@ -140,13 +151,17 @@ class Change(_message.Message):
     """Number of seats that were taken; negative if they came free, 0 if neither."""
     capacity: _builtins.int
     """Number of seats of the event, where it is about them."""
+    ticket_id: _builtins.str
+    """Id of the ticket that let in somebody."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
-        """When it happened."""
+        """When it happened; of a check-in, when the ticket was scanned."""
 
     @_builtins.property
     def seat_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Ids of these seats in the seat plan; empty for an event without one."""
+        """Ids of these seats in the seat plan, or of the seat of a check-in; empty for an event without
+        one.
+        """
 
     def __init__(
         self,
@@ -162,10 +177,11 @@ class Change(_message.Message):
         seats: _builtins.int = ...,
         seat_ids: _abc.Iterable[_builtins.int] | None = ...,
         capacity: _builtins.int | None = ...,
+        ticket_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_capacity", b"_capacity", "_reference", b"_reference", "_user_id", b"_user_id", "at", b"at", "booking_id", b"booking_id", "capacity", b"capacity", "reference", b"reference", "user_id", b"user_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_capacity", b"_capacity", "_reference", b"_reference", "_ticket_id", b"_ticket_id", "_user_id", b"_user_id", "at", b"at", "booking_id", b"booking_id", "capacity", b"capacity", "reference", b"reference", "ticket_id", b"ticket_id", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_capacity", b"_capacity", "_reference", b"_reference", "_user_id", b"_user_id", "at", b"at", "booking_id", b"booking_id", "capacity", b"capacity", "event_id", b"event_id", "id", b"id", "reference", b"reference", "revision", b"revision", "seat_ids", b"seat_ids", "seats", b"seats", "type", b"type", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_capacity", b"_capacity", "_reference", b"_reference", "_ticket_id", b"_ticket_id", "_user_id", b"_user_id", "at", b"at", "booking_id", b"booking_id", "capacity", b"capacity", "event_id", b"event_id", "id", b"id", "reference", b"reference", "revision", b"revision", "seat_ids", b"seat_ids", "seats", b"seats", "ticket_id", b"ticket_id", "type", b"type", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__booking_id: _TypeAlias = _typing.Literal["booking_id"]  # noqa: Y015
     _WhichOneofArgType__booking_id: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id"]  # noqa: Y015
@@ -173,6 +189,8 @@ class Change(_message.Message):
     _WhichOneofArgType__capacity: _TypeAlias = _typing.Literal["_capacity", b"_capacity"]  # noqa: Y015
     _WhichOneofReturnType__reference: _TypeAlias = _typing.Literal["reference"]  # noqa: Y015
     _WhichOneofArgType__reference: _TypeAlias = _typing.Literal["_reference", b"_reference"]  # noqa: Y015
+    _WhichOneofReturnType__ticket_id: _TypeAlias = _typing.Literal["ticket_id"]  # noqa: Y015
+    _WhichOneofArgType__ticket_id: _TypeAlias = _typing.Literal["_ticket_id", b"_ticket_id"]  # noqa: Y015
     _WhichOneofReturnType__user_id: _TypeAlias = _typing.Literal["user_id"]  # noqa: Y015
     _WhichOneofArgType__user_id: _TypeAlias = _typing.Literal["_user_id", b"_user_id"]  # noqa: Y015
     @_typing.overload
@@ -181,6 +199,8 @@ class Change(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__capacity) -> _WhichOneofReturnType__capacity | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reference) -> _WhichOneofReturnType__reference | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ticket_id) -> _WhichOneofReturnType__ticket_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__user_id) -> _WhichOneofReturnType__user_id | None: ...
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from services.bookings.feed.changes import Changes
+from services.bookings.feed.changes import Change, Changes
 from services.bookings.feed.cursor import Cursor
 
 
@@ -15,7 +15,12 @@ class Reader:
     limit: int = 3
     token: str = ""
     revs: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    kinds: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of what was read."""
+        return [change.kind for change in self.changes]
 
     async def read(self, changes: Changes) -> None:
         """Reads all that there is."""
@@ -25,6 +30,7 @@ class Reader:
                 self.organizer_id, Cursor.parse(self.token), (), self.limit
             )
             for change in page.changes:
-                self.revs[change.event_id].append(change.rev)
-                self.kinds.append(change.kind)
+                self.changes.append(change)
+                if change.ticket_id is None:
+                    self.revs[change.event_id].append(change.rev)
             self.token, has_more = str(page.cursor), page.has_more

@@ -8,10 +8,13 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.bookings.feed.changes import Changes
 from services.bookings.feed.cursor import Cursor
+from services.bookings.inventory import Inventory
+from services.bookings.reservations.reservations import Reservations
 from services.bookings.webhooks import sending
 from services.bookings.webhooks.deliveries import RETRY_SECONDS, SQL, Deliveries
 from services.bookings.webhooks.webhooks import Delivery, Webhook, WebhookFields
 from tests.conftest import Database
+from tests.services.bookings.feed.door import Door
 from tests.services.bookings.webhooks.conftest import OWNER, Box
 from tests.services.bookings.webhooks.receiver import Receiver, receiving
 from tests.services.conditions import until_blocked
@@ -43,6 +46,25 @@ async def test_only_the_types_that_were_chosen_are_sent(box: Box, receiver: Rece
     await box.deliver()
     assert receiver.requests == []
     assert not await box.deliveries.deliver()
+
+
+async def test_admissions_are_sent_like_other_changes(
+    box: Box, receiver: Receiver, inventory: Inventory, reservations: Reservations
+) -> None:
+    """A program at the entrance would have to ask for the bundle again and again."""
+    await box.register(receiver.url, "CHECKED_IN", "DOUBLE_ADMISSION")
+    door = Door(box.pool, inventory, reservations)
+    sold = await door.sell("ada")
+    for nonce in ("one", "two"):
+        await door.scan(sold, nonce, datetime.now(UTC))
+    await box.tail.advance()
+    await box.deliver()
+    sent = [(change["type"], change["ticket_id"]) for change in receiver.changes]
+    ticket_id = str(sold.ticket_id)
+    assert sent == [("CHECKED_IN", ticket_id), ("DOUBLE_ADMISSION", ticket_id)]
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests]
+    assert ids == [change["id"] for change in receiver.changes]
+    assert len(set(ids)) == 2
 
 
 async def test_changes_of_others_are_not_sent(box: Box, receiver: Receiver) -> None:
