@@ -10,11 +10,13 @@ from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     feed_pb2_grpc,
     inventory_pb2_grpc,
+    live_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
     webhooks_pb2_grpc,
 )
+from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.catalogue.following import Follower
 from services.bookings.catalogue.plans import Plans
@@ -26,12 +28,15 @@ from services.bookings.feed.servicer import FeedServicer
 from services.bookings.feed.tail import Tail
 from services.bookings.inventory import Inventory, store
 from services.bookings.inventory.limits import HoldLimits
+from services.bookings.live.live import Live
+from services.bookings.live.servicer import LiveServicer
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
 from services.bookings.reservations.servicer import BookingsServicer
 from services.bookings.seats.servicer import SeatsServicer
 from services.bookings.settings import Settings
+from services.bookings.tail import LedgerTail
 from services.bookings.tickets.details import DoorTimes
 from services.bookings.tickets.servicer import TicketsServicer
 from services.bookings.waiting_list.accounts_client import AccountsClient
@@ -65,6 +70,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         open_channel(settings.events_target) as events,
         pool,
         lane_pool,
+        open_pool(size=1) as tail_pool,
         _changes_sent(settings, pool, service) as sending,
     ):
         feed, rankings = EventsClient(events, key), Rankings(pool)
@@ -75,7 +81,12 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         reconciler = Reconciler(pool, inventory, follower, feed)
         notices = Notices(pool, AccountsClient(accounts, key))
         bookings = BookingsServicer(pool, inventory, catalogue, rankings, open_access=open_access)
-        waiting_list = WaitingListServicer(pool, inventory, catalogue, open_access=open_access)
+        tail = LedgerTail(tail_pool)
+        waiting_list = WaitingListServicer(
+            pool, inventory, catalogue, tail, open_access=open_access
+        )
+        live = LiveServicer(Live(pool, tail), Availability(inventory, catalogue))
+        live_pb2_grpc.add_LiveServiceServicer_to_server(live, service.grpc)
         reservations = Reservations(inventory, catalogue)
         seats = SeatsServicer(pool, reservations, catalogue, plans, open_access=open_access)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
@@ -97,6 +108,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
+            repeat(tail.follow, every_seconds=0.25),
+            tail.end(service.is_stopping),
             *sending,
         ) as port:
             yield port

@@ -23,6 +23,7 @@
     ├── InvalidTicketCode    INVALID_ARGUMENT     INVALID_TICKET_CODE
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
+    ├── TooSlow              RESOURCE_EXHAUSTED   UNAVAILABLE
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, received from events
 
 Contradiction is no refusal: what was loaded of an event cannot be true.
@@ -258,6 +259,13 @@ class TooManyHolds(Refusal):
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "RATE_LIMITED"
+
+
+class TooSlow(Refusal):
+    """Too many changes wait for the caller; watch again from the last revision."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "UNAVAILABLE"
 
 
 class HistoryGone(Refusal):

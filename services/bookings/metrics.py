@@ -17,6 +17,7 @@ LOCKED_SECONDS = Histogram(
     "How long events stayed locked, from the end of the load to the commit",
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
+WATCHERS = Gauge("boxoffice_watchers", "Streams of changes of events and waiting lists")
 FEED_WAITERS = Gauge("boxoffice_feed_waiters", "Requests that wait for changes")
 WEBHOOK_ATTEMPTS = Counter("boxoffice_webhook_attempts_total", "Requests to webhooks", ["outcome"])
 WEBHOOK_LAG_SECONDS = Gauge(

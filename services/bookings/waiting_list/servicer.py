@@ -1,7 +1,7 @@
 """The RPCs for events by key: booking or waiting, cancelling, and reading the line."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.event_keys import EventKeys
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory, Seats
+from services.bookings.tail import LedgerTail
 from services.bookings.waiting_list import booking, messages
 from services.bookings.waiting_list.waiting_list import WaitingList
 from services.kit.database.postgres import Pool
@@ -25,19 +26,24 @@ from services.kit.server.batch import Handler, Item, Outcome, answer_alone, hand
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 EventIds: TypeAlias = Mapping[str, int | Refusal]
 SERVICE = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
-WATCH_SECONDS = 60
-LOOK_SECONDS = 0.25
 
 
 class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
     """Serves boxoffice.bookings.v1.WaitingListService."""
 
     def __init__(
-        self, pool: Pool, inventory: Inventory, catalogue: Catalogue, *, open_access: bool
+        self,
+        pool: Pool,
+        inventory: Inventory,
+        catalogue: Catalogue,
+        tail: LedgerTail,
+        *,
+        open_access: bool,
     ) -> None:
         self._inventory = inventory
         self._event_keys = EventKeys(pool, catalogue)
         self._availability = Availability(inventory, catalogue)
+        self._tail = tail
         self._waiting_list = WaitingList(pool)
         self._viewers = Viewers(open_access)
 
@@ -97,18 +103,13 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
 
     async def WatchWaitingList(
         self, request: waiting_list_pb2.WatchWaitingListRequest, _: Context
-    ) -> AsyncIterator[waiting_list_pb2.WatchWaitingListResponse]:
+    ) -> AsyncGenerator[waiting_list_pb2.WatchWaitingListResponse, None]:
         """See waiting_list.proto."""
-        now = asyncio.get_running_loop().time
-        ends_at, after = now() + WATCH_SECONDS, request.after_revision
-        event_id = await self._event_keys.find(request.event_id)
-        while now() < ends_at:
-            changes = await self._waiting_list.changes(event_id, after)
-            for change in changes:
+        seats = await self._seats(request.event_id)
+        changes = self._waiting_list.watch(self._tail, seats, request.after_revision)
+        async with contextlib.aclosing(changes):
+            async for change in changes:
                 yield messages.entry_change(change)
-                after = change.rev
-            if not changes:
-                await asyncio.sleep(LOOK_SECONDS)
 
     async def SetSkipFit(
         self, request: waiting_list_pb2.SetSkipFitRequest, _: Context

@@ -3,6 +3,8 @@
 `inventory/waiting.py` decides who joins, leaves and is served.
 """
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,12 +13,14 @@ from psycopg.rows import class_row
 from services.bookings.access import Viewer
 from services.bookings.errors import BookingNotFound
 from services.bookings.inventory import Seats
+from services.bookings.tail import LedgerTail, Watcher
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.paging import FIRST, Page
 
 SQL = queries.load(__file__)
 CHANGES_PAGE_SIZE = 200
+WATCH_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +97,33 @@ class WaitingList:
             cursor = connection.cursor(row_factory=class_row(Entry))
             return await (await cursor.execute(SQL["list_waiting"], values)).fetchall()
 
+    async def watch(
+        self, tail: LedgerTail, event: Seats, after: int
+    ) -> AsyncGenerator[EntryChange, None]:
+        """Yields the changes after a revision for a minute, or until the tail ends."""
+        now = asyncio.get_running_loop().time
+        ends_at = now() + WATCH_SECONDS
+        with tail.watched(event.event_id, event.rev) as watcher:
+            while now() < ends_at and not tail.has_ended:
+                changes = await self.changes(event.event_id, after)
+                for change in changes:
+                    yield change
+                    after = change.rev
+                if not changes:
+                    await _wait(watcher, ends_at)
+
     async def changes(self, event_id: int, after: int) -> list[EntryChange]:
         """Lists the next changes after a revision, in the order of their commits."""
         values = {"event_id": event_id, "after": after, "limit": CHANGES_PAGE_SIZE}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(EntryChange))
             return await (await cursor.execute(SQL["list_changes"], values)).fetchall()
+
+
+async def _wait(watcher: Watcher, ends_at: float) -> None:
+    """Waits for changes of which one is about the list; returns early if that is uncertain."""
+    is_about_list = False
+    while not is_about_list:
+        await watcher.wait(ends_at)
+        changes = watcher.take()
+        is_about_list = not changes or any(change.place is not None for change in changes)

@@ -4,10 +4,11 @@ Each layer wraps a method once, at its first call, so later calls cost no more t
 """
 
 import asyncio
+import contextlib
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -27,7 +28,7 @@ from services.kit.server.call_log import CallLog
 
 ServicerContext = grpc.aio.ServicerContext[Any, Any]
 Unary = Callable[[Any, ServicerContext], Awaitable[Message | None]]
-Stream = Callable[[Any, ServicerContext], AsyncIterator[Message]]
+Stream = Callable[[Any, ServicerContext], AsyncGenerator[Message, None]]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 log = structlog.get_logger()
@@ -35,11 +36,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, who may call it, whether it reads."""
+    """An RPC of Boxoffice: `/boxoffice.x.v1.XService/GetY`, and who may call it."""
 
     path: str
     rule: Rule
     is_read: bool
+    is_stream: bool = False
+    """Whether it streams responses."""
 
 
 class Layer(Protocol):
@@ -240,8 +243,10 @@ def _written(behaviour: Stream) -> Unary:
     """Wraps a stream as a call that writes the responses and returns none."""
 
     async def call(request: Any, call_context: ServicerContext) -> None:
-        async for response in behaviour(request, call_context):
-            await call_context.write(response)
+        # Closed at once when the caller goes away, not when its memory is collected.
+        async with contextlib.aclosing(behaviour(request, call_context)) as responses:
+            async for response in responses:
+                await call_context.write(response)
 
     return call
 
@@ -252,7 +257,8 @@ def describe(path: str) -> Method:
     Raises ValueError for a method that does not say who may call it.
     """
     descriptor = find(path)
-    return Method(path, rule_of(descriptor), is_read(descriptor))
+    is_stream = descriptor.server_streaming
+    return Method(path, rule_of(descriptor), is_read(descriptor), is_stream)
 
 
 def find(path: str) -> MethodDescriptor:

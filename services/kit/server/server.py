@@ -12,6 +12,7 @@ from grpc_health.v1._async import HealthServicer
 from boxoffice.client import MAX_MESSAGE_BYTES
 from services.kit.process import loopback, ports
 from services.kit.process.ports import CannotListenError
+from services.kit.server.capacity import Capacity
 from services.kit.server.interceptors import Interceptor, Layer
 from services.kit.server.reflection import add_reflection
 
@@ -28,19 +29,26 @@ WATCH_SECONDS = 1.0
 class Server:
     """A gRPC server with health, optional reflection, and graceful shutdown.
 
-    Add servicers to `grpc` before `start`. The server works on at most `concurrency` calls at
-    once; it refuses the excess instead of queueing it.
+    Add servicers to `grpc` before `start`. The server works on at most `concurrency` calls and
+    `streams` streams of responses at once; it refuses the excess instead of queueing it.
     """
 
     def __init__(
-        self, layers: Sequence[Layer], *, reflect: bool = False, concurrency: int = 1024
+        self,
+        layers: Sequence[Layer],
+        *,
+        reflect: bool = False,
+        concurrency: int = 1024,
+        streams: int = 2048,
     ) -> None:
         self._services: list[str] = []
         self._reflect = reflect
         self._address = ""
+        self.is_stopping = asyncio.Event()
+        """Set when `stop` begins: streams end then, so that their clients go elsewhere."""
         self.grpc = grpc.aio.server(
-            interceptors=[Interceptor(layers)],
-            maximum_concurrent_rpcs=concurrency,
+            interceptors=[Interceptor((Capacity(calls=concurrency, streams=streams), *layers))],
+            maximum_concurrent_rpcs=concurrency + streams,
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.so_reuseport", 0),
@@ -84,6 +92,7 @@ class Server:
         """
         for service in ("", *self._services):
             await self.health.set(service, NOT_SERVING)
+        self.is_stopping.set()
         # Not `wait_for_termination` of gRPC: cancelling it would break the stop below.
         await asyncio.sleep(DRAIN_SECONDS)
         # An overloaded server refuses this call, as it refuses the others that wait.

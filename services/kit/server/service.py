@@ -56,6 +56,7 @@ class Service:
         self._server = Server(layers, reflect=settings.reflection)
         self._port = self._server.listen(settings.listen)
         self.grpc = self._server.grpc
+        self.is_stopping = self._server.is_stopping
 
     def add_batches(self, handlers: Mapping[str, Handler]) -> None:
         """Serves BatchService for the methods that have handlers."""

@@ -14,6 +14,7 @@ from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     inventory_pb2,
     inventory_pb2_grpc,
+    live_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -94,6 +95,7 @@ class Running:
     waiting_list: Any
     seats: Any
     tickets: Any
+    live: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -144,6 +146,7 @@ def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
         waiting_list_pb2_grpc.WaitingListServiceStub(channel),
         seats_pb2_grpc.SeatsServiceStub(channel),
         tickets_pb2_grpc.TicketsServiceStub(channel),
+        live_pb2_grpc.LiveServiceStub(channel),
         catalogue,
     )
 

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import psycopg
 
+from services.bookings import tail as tail_module
 from services.bookings.access import Viewer
 from services.bookings.inventory import inventory as inventory_module
+from services.bookings.live import live as live_module
 from services.bookings.rankings import rankings as rankings_module
 from services.bookings.reservations import reading as bookings_module
 from services.bookings.waiting_list import waiting_list as waiting_list_module
@@ -16,7 +18,7 @@ from tests.conftest import Database
 
 STRANGER = Viewer(Caller("acct_stranger"), open_access=False)
 READS: dict[str, tuple[bytes, dict[str, Any]]] = {
-    name: (statement, values)
+    f"{module.__name__}.{name}": (statement, values)
     for module, values in (
         (
             bookings_module,
@@ -31,6 +33,11 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
             },
         ),
         (inventory_module, {"event_ids": [7, 8]}),
+        (live_module, {"event_id": 7}),
+        (
+            tail_module,
+            {"event_id": 7, "after": 3, "last": 9, "event_ids": [7], "revs": [3], "versions": [1]},
+        ),
         (
             waiting_list_module,
             {"event_id": 7, "user_id": "user-7", "after": 3, "first": 3, **STRANGER.rows()},
@@ -41,7 +48,7 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
         ),
     )
     for name, statement in module.SQL.items()
-    if name.startswith(("get_", "list_", "count_"))
+    if name.startswith(("get_", "list_", "count_", "read_"))
 }
 READ_VALUES = {"before": FIRST, "limit": 51}
 
@@ -93,6 +100,9 @@ def _fill(connection: psycopg.Connection) -> None:
         SELECT n / 20 + 1, n, 'user-' || n % 4000, 1, 'WAITING', now(), now()
         FROM generate_series(1, 7999) AS n
     """)
+    connection.execute(
+        "INSERT INTO seat_blocks (event_id, block) SELECT event_id, 0 FROM inventory"
+    )
     connection.execute("""
         SELECT tally(array_agg(user_id), array_agg(day), array_agg(bookings))
         FROM (

@@ -92,13 +92,14 @@ async def serving(
     service_key: str = KEY,
     reflect: bool = False,
     concurrency: int = 1024,
+    streams: int = 2048,
     servicer: Scripted | None = None,
     listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[Served]:
     """Serves a scripted servicer while the block runs; stops it without a drain."""
     authenticator = Authenticator(open_access=open_access, service_key=service_key)
     layers = interceptors.layers(authenticator, log_sample=1)
-    server = Server(layers, reflect=reflect, concurrency=concurrency)
+    server = Server(layers, reflect=reflect, concurrency=concurrency, streams=streams)
     servicer = servicer or scripted(script)
     bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, server.grpc)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(servicer, server.grpc)

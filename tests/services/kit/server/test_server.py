@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2, waiting_list_pb2_grpc
 from boxoffice.client import MAX_MESSAGE_BYTES
 from services.kit.process.loopback import addresses
 from services.kit.process.ports import CannotListenError
@@ -18,6 +18,7 @@ from services.kit.server.server import DATABASE
 from tests.services.conditions import until
 from tests.services.kit.serving import (
     AVAILABILITY,
+    KEY,
     NAME,
     RESERVE,
     Context,
@@ -250,6 +251,46 @@ async def test_the_excess_is_refused_at_once() -> None:
         gate.opened.set()
         await first
         await served.bookings.GetAvailability(AVAILABILITY)
+
+
+async def test_streams_and_calls_do_not_take_each_others_places() -> None:
+    """Streams, which last, would keep everybody from booking."""
+    gate = Gate()
+    async with serving(concurrency=1, streams=2) as served:
+        add = waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server
+        add(Endless(gate), served.server.grpc)  # type: ignore[abstract,unused-ignore]
+        streams = [watch(served) for _ in range(2)]
+        for stream in streams:
+            await stream.read()
+        await served.bookings.Reserve(RESERVE)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await watch(served).read()
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        streams[0].cancel()
+        await gate.entered.wait()
+        await watch(served).read()
+
+
+class Endless(waiting_list_pb2_grpc.WaitingListServiceServicer):
+    """Streams one change, and stays open; enters the gate when a client has gone."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    async def WatchWaitingList(self, request: Any, context: Context) -> Any:  # noqa: N802
+        """See Endless."""
+        try:
+            yield waiting_list_pb2.WatchWaitingListResponse()
+            await self.gate.opened.wait()
+        finally:
+            self.gate.entered.set()
+
+
+def watch(served: Served) -> Any:
+    """Opens a stream."""
+    stub: Any = waiting_list_pb2_grpc.WaitingListServiceStub(served.channel)
+    request = waiting_list_pb2.WatchWaitingListRequest(event_id="jazz")
+    return stub.WatchWaitingList(request, metadata=[("authorization", f"Service {KEY}")])
 
 
 async def test_the_health_of_the_database_is_kept_up_to_date() -> None:

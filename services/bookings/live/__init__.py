@@ -1,0 +1,1 @@
+"""Live updates: which seats of an event are taken, as it happens."""

@@ -1,0 +1,17 @@
+"""Watches of events over the real inventory."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.bookings.live.live import Live
+from services.kit.database.postgres import Pool
+from tests.conftest import Database
+from tests.services.bookings.tails import following
+
+
+@pytest.fixture
+async def live(database: Database, pool: Pool) -> AsyncIterator[Live]:
+    """Returns watches with a tail that reads on."""
+    async with following(database) as tail:
+        yield Live(pool, tail)
