@@ -80,6 +80,16 @@ typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check
 SWAGGER_UI := LICENSE NOTICE package.json favicon-32x32.png swagger-ui.css \
 	swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt
 
+.PHONY: pages-check
+pages-check: ## Check the types of the pages' scripts, which are comments (needs npm)
+	@npm exec --yes --package typescript@7 -- tsc --project gateway/pages
+
+.PHONY: lit-html
+lit-html: ## Take the newest release of lit-html, which the pages use (needs npm)
+	@cd gateway/pages/static/vendor/lit-html && archive=$$(npm pack --silent lit-html@latest) \
+		&& tar xzf $$archive --strip-components 1 package/LICENSE package/package.json package/lit-html.js \
+		&& rm $$archive
+
 .PHONY: swagger-ui
 swagger-ui: ## Take the newest release of Swagger UI (needs npm)
 	@cd gateway/reference/static/swagger-ui && archive=$$(npm pack --silent swagger-ui-dist@latest) \

@@ -28,6 +28,7 @@ from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
 from gateway.operations import health
+from gateway.pages import site
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
@@ -58,11 +59,15 @@ def application(
     bindings = read_bindings(channels)
     admission = _admissions(settings, authenticator, counters)
     endpoints = _endpoints(settings, bindings, channels, admission)
-    shown = docs_page.routes(
-        bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
-    )
     return App(
-        (*health.routes(_by_name(channels)), *shown, *endpoints),
+        (
+            *health.routes(_by_name(channels)),
+            *site.routes(open_access=settings.open_access, mailbox_url=settings.mailbox_url),
+            *docs_page.routes(
+                bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
+            ),
+            *endpoints,
+        ),
         middleware_stack(
             log_sample=settings.log_sample,
             slow_seconds=settings.slow_seconds,

@@ -11,7 +11,9 @@ from tests.gateway.script import Script
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api-spec", "/docs", "/docs/", "/docs/errors"])
+@pytest.mark.parametrize(
+    "path", ["/api", "/api-spec", "/docs", "/docs/", "/docs/errors", "/docs/first-steps"]
+)
 async def test_a_page_needs_nothing_from_elsewhere(
     client: httpx.AsyncClient, script: Script, path: str
 ) -> None:
@@ -29,7 +31,7 @@ async def test_a_page_needs_nothing_from_elsewhere(
     assert "<script>" not in page.text
 
 
-@pytest.mark.parametrize("path", ["/", "/docs/errors"])
+@pytest.mark.parametrize("path", ["/docs/first-steps", "/docs/errors"])
 async def test_a_page_leads_somewhere(client: httpx.AsyncClient, script: Script, path: str) -> None:
     """No link of it is dead, and none of its pages leaves the gateway."""
     script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse()

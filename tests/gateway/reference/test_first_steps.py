@@ -1,4 +1,4 @@
-"""The page at `/`: a newcomer finds the documentation, the mail and the first commands."""
+"""The page of first steps: a newcomer finds the documentation, the mail and the first commands."""
 
 import html
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.reference.home import Home
+from gateway.reference.first_steps import FirstSteps
 
 README = Path(__file__).parents[3] / "README.md"
 ORIGIN = "http://localhost:3000"
@@ -16,8 +16,8 @@ MAILBOX = "http://localhost:8025"
 
 def page(*, open_access: bool = True, mailbox_url: str = MAILBOX, origin: str = ORIGIN) -> str:
     """Writes the page."""
-    home = Home(open_access=open_access, mailbox_url=mailbox_url, headers=())
-    return home.page(origin).decode()
+    steps = FirstSteps(open_access=open_access, mailbox_url=mailbox_url, headers=())
+    return steps.page(origin).decode()
 
 
 def links(text: str) -> dict[str, str]:
@@ -26,9 +26,9 @@ def links(text: str) -> dict[str, str]:
 
 
 def test_it_leads_to_what_there_is() -> None:
-    """The documentation first."""
+    """The documentation must come first."""
     found = links(page())
-    assert next(iter(found.values())) == "/docs"
+    assert list(found.values())[:2] == ["/", "/docs"]
     assert (found["Sample events"], found["Mailbox"]) == ("/events", MAILBOX)
 
 
@@ -66,7 +66,7 @@ def test_it_has_no_commands_that_would_be_refused() -> None:
 )
 def test_its_commands_name_the_host_that_was_asked(host: bytes, origin: str) -> None:
     """If that is one: it comes from whoever made the link, and is pasted into a shell."""
-    assert Home.origin(host) == origin
+    assert FirstSteps.origin(host) == origin
 
 
 class Outline(HTMLParser):

@@ -1,4 +1,4 @@
-"""The page at `/`: links, and the first commands to try."""
+"""The page with links for developers and the first commands to try."""
 
 import html
 import re
@@ -9,7 +9,7 @@ from string import Template
 
 from gateway.http.messages import Header, Request, Response
 
-PAGE = Template((Path(__file__).parent / "static" / "home.html").read_text(encoding="utf-8"))
+PAGE = Template((Path(__file__).parent / "static" / "first-steps.html").read_text(encoding="utf-8"))
 HOST = re.compile(rb"[A-Za-z0-9.-]+(:[0-9]+)?|\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 _JSON = "-H 'Content-Type: application/json'"
@@ -42,8 +42,8 @@ _CLOSED = """<h2>Booking a seat</h2>
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """Handles `/`.
+class FirstSteps:
+    """Handles `/docs/first-steps`.
 
     `mailbox_url` is where the development run shows its mail, or "". With open access the page
     shows commands that work as they are.

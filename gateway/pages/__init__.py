@@ -1,0 +1,1 @@
+"""Pages for buyers and organizers: plain files that browsers get as they are, without a build."""
