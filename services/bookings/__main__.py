@@ -106,6 +106,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(rankings.roll_up, every_seconds=1),
             repeat(notices.send, every_seconds=1),
             repeat(inventory.close_chunk, every_seconds=1),
+            repeat(inventory.refund_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
             repeat(tail.follow, every_seconds=0.25),

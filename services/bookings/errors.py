@@ -21,6 +21,9 @@
     ├── DoorsClosed          FAILED_PRECONDITION  EXPIRED
     ├── AlreadyUsed          FAILED_PRECONDITION  ALREADY_USED, with the time
     ├── InvalidTicketCode    INVALID_ARGUMENT     INVALID_TICKET_CODE
+    ├── PaymentNotFound      NOT_FOUND            PAYMENT_NOT_FOUND
+    ├── AlreadyPaid          FAILED_PRECONDITION  ALREADY_PAID
+    ├── PaymentUnderWay      ABORTED              REQUEST_IN_PROGRESS
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
     ├── TooSlow              RESOURCE_EXHAUSTED   UNAVAILABLE
@@ -41,7 +44,7 @@ import grpc
 
 from services.bookings.seating.plan import Plan
 from services.bookings.seating.prices import Prices
-from services.kit.rpc.errors import Refusal, Violation
+from services.kit.rpc.errors import Refusal, RequestInProgress, Violation
 
 
 class Contradiction(Exception):  # noqa: N818 - it names what was found
@@ -245,6 +248,24 @@ class InvalidTicketCode(Refusal):
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = "INVALID_TICKET_CODE"
+
+
+class PaymentNotFound(Refusal):
+    """There is no such payment."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "PAYMENT_NOT_FOUND"
+
+
+class AlreadyPaid(Refusal):
+    """The booking is paid already, or costs nothing."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "ALREADY_PAID"
+
+
+class PaymentUnderWay(RequestInProgress):
+    """A payment of this booking is under way."""
 
 
 class InvalidTransition(Refusal):

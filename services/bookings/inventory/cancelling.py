@@ -6,13 +6,17 @@ from datetime import datetime
 from services.bookings.errors import AlreadyCancelled, BookingNotFound, EventNotFound
 from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Cancel, Cancelled, LeftLine, Outcome, Withdraw
+from services.bookings.inventory.money import Reason, buyer_of, give_back_rest, may_refund
 from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
 
 
 def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
-    """Cancels a booking by its id."""
+    """Cancels a booking by its id, and gives its money back if the event's rule says so.
+
+    What the organizer cancels is always paid back.
+    """
     booking = stock.bookings.get(command.booking_id)
     if booking is None:
         return BookingNotFound()
@@ -20,6 +24,10 @@ def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
         return AlreadyCancelled(inventory_revision=stock.rev)
     cancelled = end(stock, booking, context.now)
     rev = stock.rev
+    if (payment := buyer_of(stock, booking.id)) and (
+        command.by_organizer or may_refund(stock, context.now)
+    ):
+        give_back_rest(stock, payment, Reason.BOOKING_CANCELLED, context.now)
     return Cancelled(cancelled, stock, rev, promote(stock, context))
 
 

@@ -31,6 +31,9 @@ class Kind(StrEnum):
     CONFIRMED = "CONFIRMED"
     EXTENDED = "EXTENDED"
     TICKETED = "TICKETED"
+    REGAINED = "REGAINED"
+    REFUND_DUE = "REFUND_DUE"
+    REFUNDED = "REFUNDED"
     BLOCKED = "BLOCKED"
     UNBLOCKED = "UNBLOCKED"
 
@@ -40,7 +43,8 @@ class Booking:
     """Seats of an event for a user. Money is minor units for all its seats.
 
     An offer has the `place` of its user in the waiting list until it is accepted or ends.
-    `seat_ids` are the assigned seats in their order, if the event has assigned seats.
+    `seat_ids` are the assigned seats in their order, if the event has assigned seats. A hold that
+    `is_paying` has a payment under way, and does not end before it has failed.
     """
 
     event_id: int
@@ -58,6 +62,7 @@ class Booking:
     place: int | None = None
     seat_ids: Sequence[int] = ()
     extended_at: datetime | None = None
+    is_paying: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -97,13 +102,63 @@ class Ticket:
     valid_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment of a booking; all its attempts have payments of their own.
+
+    `amount_minor` was asked for, `received_minor` is what the provider received: a payment is
+    `mismatched` if that is not the same. `refunding_minor` is the sum of all refunds,
+    `refunded_minor` of those that were paid back.
+    """
+
+    event_id: int
+    id: UUID
+    booking_id: int
+    user_id: str
+    provider: str
+    method: str
+    status: str
+    amount_minor: int
+    currency: str
+    created_at: datetime
+    received_minor: int = 0
+    received_currency: str | None = None
+    mismatched: bool = False
+    refunding_minor: int = 0
+    refunded_minor: int = 0
+    provider_reference: str | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def left_minor(self) -> int:
+        """What was received and not given back; a payment buys its booking while that is not 0."""
+        return self.received_minor - self.refunding_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money of a payment to be paid back: DUE, REFUNDED, or FAILED if the provider cannot."""
+
+    event_id: int
+    id: UUID
+    payment_id: UUID
+    booking_id: int
+    amount_minor: int
+    currency: str
+    reason: str
+    status: str
+    created_at: datetime
+    refunded_at: datetime | None = None
+    provider_reference: str | None = None
+
+
 class Change(NamedTuple):
     """One change of an inventory: the booking or entry afterwards, and how counters change.
 
     `state` is the new state of the entry at `place`; `joined` is the entry if it is new. `user_id`
     is the user of the booking or entry. `seat_ids` are the seats that were blocked or unblocked;
     assigned seats of a booking are in `booking`. `ticket` is that of the booking, if it was issued
-    or became valid.
+    or became valid. A change of money alone has its `payment` instead of the booking.
     """
 
     kind: Kind
@@ -119,6 +174,7 @@ class Change(NamedTuple):
     blocked: int = 0
     seat_ids: Sequence[int] = ()
     ticket: Ticket | None = None
+    payment: Payment | None = None
 
 
 class Recorded(NamedTuple):

@@ -12,6 +12,12 @@ from typing import Protocol, TypeAlias
 
 from services.bookings.access import Viewer
 from services.bookings.inventory.changes import Booking
+from services.bookings.inventory.payment_commands import (
+    Paid,
+    PaymentCommand,
+    RefundEvent,
+    Refunding,
+)
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
@@ -54,10 +60,11 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Cancel a booking."""
+    """Cancel a booking. Its money is given back by the event's rule, or if `by_organizer`."""
 
     event_id: int
     booking_id: int
+    by_organizer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,17 @@ class SetSkipFit:
 
 SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | IssueTicket | Extend | BlockSeats
 Command: TypeAlias = (
-    Reserve | Book | Cancel | Withdraw | Apply | Sweep | Freeze | SetSkipFit | SeatCommand
+    Reserve
+    | Book
+    | Cancel
+    | Withdraw
+    | Apply
+    | Sweep
+    | Freeze
+    | SetSkipFit
+    | RefundEvent
+    | SeatCommand
+    | PaymentCommand
 )
 
 
@@ -245,8 +262,18 @@ class Replayed:
 
 
 SeatOutcome: TypeAlias = Seated | Released | SeatsBlocked | PlanNeeded
+PaymentOutcome: TypeAlias = Paid | Refunding
 Outcome: TypeAlias = (
-    SeatOutcome | Booked | Waiting | Cancelled | LeftLine | Judgement | Done | Replayed | Refusal
+    SeatOutcome
+    | PaymentOutcome
+    | Booked
+    | Waiting
+    | Cancelled
+    | LeftLine
+    | Judgement
+    | Done
+    | Replayed
+    | Refusal
 )
 
 

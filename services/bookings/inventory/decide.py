@@ -11,6 +11,8 @@ from services.bookings.inventory import (
     blocking,
     cancelling,
     holding,
+    paying,
+    refunding,
     releasing,
     reserving,
     states,
@@ -31,6 +33,13 @@ from services.bookings.inventory.commands import (
     Sweep,
     UnknownEvent,
     Withdraw,
+)
+from services.bookings.inventory.payment_commands import (
+    RefundEvent,
+    RefundPayment,
+    SettlePayment,
+    SettleRefund,
+    StartPayment,
 )
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
@@ -87,7 +96,7 @@ def _missing_plan(stock: Stock | None, command: Command, context: Context) -> in
             return None
         if state.plan_id is not None and context.plans.loaded(state.plan_id) is None:
             return state.plan_id
-    if stock is None or stock.plan is not None or isinstance(command, Freeze | SetSkipFit):
+    if stock is None or stock.plan is not None or isinstance(command, _WITHOUT_SEATS):
         return None
     return stock.plan_id
 
@@ -100,6 +109,7 @@ def _open(stocks: MutableMapping[int, Stock], command: Command, context: Context
     return states.judge(stock, command.state)
 
 
+_WITHOUT_SEATS = (Freeze, SetSkipFit, RefundEvent)
 Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome | Deferred]
 _RULES: Mapping[type[Command], Rule] = {
     Reserve: reserving.reserve,
@@ -117,4 +127,9 @@ _RULES: Mapping[type[Command], Rule] = {
     IssueTicket: ticketing.issue,
     Extend: releasing.extend,
     BlockSeats: blocking.block_seats,
+    StartPayment: paying.start,
+    SettlePayment: paying.settle,
+    RefundPayment: refunding.refund,
+    SettleRefund: refunding.settle,
+    RefundEvent: refunding.refund_event,
 }

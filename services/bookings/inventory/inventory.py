@@ -22,6 +22,7 @@ from services.bookings.inventory.commands import (
 )
 from services.bookings.inventory.lane import Lane, failed_outcomes
 from services.bookings.inventory.limits import HoldLimits
+from services.bookings.inventory.payment_commands import RefundEvent
 from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.seat_commands import PlanNeeded
 from services.bookings.inventory.transaction import Ask, Transactions
@@ -34,6 +35,8 @@ OFFER_SECONDS = 7_200
 CLOSING_CHUNK = 5_000
 FORGETTING_CHUNK = 1_000
 SWEEP_CHUNK = 50
+REFUNDED_EVENTS = 10
+REFUNDING_CHUNK = 100
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -169,6 +172,19 @@ class Inventory:
         if failed:
             raise failed
         return False
+
+    async def refund_chunk(self) -> bool:
+        """Writes a chunk of the refunds of closed events; returns whether there may be more.
+
+        Skips events that another transaction has locked.
+        """
+        async with self._pool.connection() as connection:
+            values = {"limit": REFUNDED_EVENTS}
+            rows = await (await connection.execute(SQL["events_to_refund"], values)).fetchall()
+        asks = [Ask(RefundEvent(event_id, REFUNDING_CHUNK)) for (event_id,) in rows]
+        decided = await self.decide(asks, skip_busy=True)
+        done = [_expect(each, Done) for each in decided if not isinstance(each, Busy)]
+        return bool(done)
 
     async def close_chunk(self) -> bool:
         """Writes a chunk of a closed event's bookings as CANCELLED; returns False without one."""

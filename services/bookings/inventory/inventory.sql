@@ -33,3 +33,12 @@ FROM (
 WHERE event_id > %(after)s
 ORDER BY event_id
 LIMIT %(limit)s
+
+-- name: events_to_refund
+-- Lists closed events whose refunds are not all written.
+SELECT event_id
+FROM inventory
+WHERE closed_at IS NOT NULL
+    AND NOT refunds_written
+ORDER BY event_id
+LIMIT %(limit)s

@@ -15,6 +15,13 @@ from services.bookings.inventory.commands import (
     Sweep,
     Withdraw,
 )
+from services.bookings.inventory.payment_commands import (
+    RefundEvent,
+    RefundPayment,
+    SettlePayment,
+    SettleRefund,
+    StartPayment,
+)
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
@@ -34,10 +41,22 @@ MAX_EXPIRED = 256
 
 All events of the transaction share them; each has at least one.
 """
-_SERVING = (Cancel, Withdraw, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats)
-_TICKETING = (Confirm, IssueTicket)
-_BY_NUMBER = (Cancel, Release, Extend, *_TICKETING)
-_SEATED = (Hold, Release, ReleaseUser, Extend, BlockSeats, *_TICKETING)
+_CANCELLING = (Cancel, Withdraw)
+_SERVING = (
+    *_CANCELLING, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats, RefundPayment,
+)  # fmt: skip
+_TICKETING = (Confirm, IssueTicket, SettlePayment)
+_REFUNDING = (RefundPayment, SettleRefund)
+_PAYING = (StartPayment, SettlePayment, *_REFUNDING)
+_BY_NUMBER = (Cancel, Release, Extend, Confirm, IssueTicket, *_PAYING)
+_SEATED = (Hold, Release, ReleaseUser, Extend, BlockSeats, StartPayment, *_TICKETING)
+
+_OF_BOOKINGS = (
+    ("named_bookings", _BY_NUMBER),
+    ("named_tickets", (StartPayment, *_TICKETING)),
+    ("named_payments", _PAYING),
+    ("rival_bookings", (SettlePayment,)),
+)
 
 
 def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
@@ -52,13 +71,14 @@ def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
         yield "pasts", asked
     if asked := _users(commands, Book, Withdraw):
         yield "entries", asked
-    for name, kinds in (("named_bookings", _BY_NUMBER), ("named_tickets", _TICKETING)):
+    for name, kinds in _OF_BOOKINGS:
         if named := [command for command in commands if isinstance(command, kinds)]:
             yield (
                 name,
                 [{"event_id": one.event_id, "booking_id": one.booking_id} for one in named],
             )
     yield from _reads_of_seats(commands)
+    yield from _reads_of_refunds(commands)
     if applied := [command for command in commands if isinstance(command, Apply)]:
         yield "booked_events", [{"event_id": command.event_id} for command in applied]
         if any(command.position for command in applied):
@@ -76,6 +96,34 @@ def _reads_of_seats(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row
     if named:
         asked = [{"event_id": event_id, "seat_id": seat_id} for event_id, seat_id in sorted(named)]
         yield "seat_holders", asked
+
+
+def _reads_of_refunds(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
+    """Lists the statements that read refunds, and what is left of closed events' payments."""
+    if named := [command for command in commands if isinstance(command, _REFUNDING)]:
+        yield (
+            "named_refunds",
+            [{"event_id": one.event_id, "refund_id": one.refund_id} for one in named],
+        )
+    if closed := [command for command in commands if isinstance(command, RefundEvent)]:
+        yield (
+            "unrefunded_payments",
+            [{"event_id": one.event_id, "limit": one.limit} for one in closed],
+        )
+
+
+def sold_bookings(stocks: Mapping[int, Stock], commands: Sequence[Command]) -> list[Row]:
+    """Lists the bookings whose payments have to be read, because they may be cancelled.
+
+    Bookings of free events have none.
+    """
+    event_ids = {command.event_id for command in commands if isinstance(command, _CANCELLING)}
+    return [
+        {"event_id": event_id, "booking_id": booking.id}
+        for event_id in sorted(event_ids & stocks.keys())
+        for booking in stocks[event_id].bookings.values()
+        if booking.status == "CONFIRMED" and booking.price_amount_minor
+    ]
 
 
 def ids(commands: Sequence[Command]) -> int:

@@ -51,12 +51,18 @@ def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
     booking = lasting(stock, command.booking_id)
     if isinstance(booking, Refusal):
         return booking
+    extended = extend_once(stock, booking, context)
+    return Seated(extended, stock.rev, changed=extended is not booking)
+
+
+def extend_once(stock: Stock, booking: Booking, context: Context) -> Booking:
+    """Extends a hold unless it was extended before; returns the booking as it is then."""
     if booking.expires_at is None or booking.extended_at is not None:
-        return Seated(booking, stock.rev, changed=False)
+        return booking
     latest = booking.created_at + timedelta(seconds=context.limits.extended_seconds)
     extended = replace(booking, expires_at=max(booking.expires_at, latest), extended_at=context.now)
     stock.record(Change(Kind.EXTENDED, booking.user_id, extended))
-    return Seated(extended, stock.rev)
+    return extended
 
 
 def lasting(stock: Stock, booking_id: int) -> Booking | Refusal:

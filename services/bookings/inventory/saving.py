@@ -11,6 +11,7 @@ from datetime import datetime
 import orjson
 
 from services.bookings.access import is_account
+from services.bookings.inventory import payment_rows
 from services.bookings.inventory.changes import Booking, Change, Kind, Recorded
 from services.bookings.inventory.seat_map import Block
 from services.bookings.inventory.stock import Stock
@@ -46,6 +47,7 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
     if saved.tickets:
         trip.call(SAVE_TICKETS, {"tickets": _json(saved.tickets)})
     _save_seats(trip, changed)
+    payment_rows.save(trip, [stock for stock in changed if stock.has_money], now)
 
 
 def _save_seats(trip: RoundTrip, stocks: Sequence[Stock]) -> None:
@@ -162,6 +164,8 @@ class _Saved:
             if ticket := change.ticket:
                 seats = {"seat_count": booking.seat_count, "seat_ids": booking.seat_ids}
                 self._tickets[key] = asdict(ticket) | seats
+        if change.payment is not None:
+            row["booking_id"] = change.payment.booking_id
         if change.place is not None:
             row["place"] = change.place
             self._add_entry(event_id, change)

@@ -10,8 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
+from uuid import UUID
 
-from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Recorded, Ticket
+from services.bookings.inventory.changes import (
+    Booking,
+    Change,
+    Entry,
+    Kind,
+    Payment,
+    Recorded,
+    Refund,
+    Ticket,
+)
+from services.bookings.inventory.records import Records
 from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.seating.alternatives import Alternatives
 from services.bookings.seating.plan import Plan
@@ -82,6 +93,8 @@ class Stock:
     pasts: dict[str, Past] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     """Tickets by their bookings."""
+    payments: Records[Payment] = field(default_factory=Records)
+    refunds: Records[Refund] = field(default_factory=Records)
     was_booked: bool = False
     line: list[Entry] = field(default_factory=list)
     """Entries that want no more seats than the event has, by place: all, or the first ones."""
@@ -100,6 +113,10 @@ class Stock:
     changes: list[Recorded] = field(default_factory=list)
     blocking: list[int] = field(default_factory=list)
     """Places of entries that are first from now on and want more seats than are free."""
+    provider_events: list[tuple[str, str, UUID]] = field(default_factory=list)
+    """Events of providers that were worked on: provider, id and payment."""
+    refunds_written: bool = False
+    """Whether the refunds of all payments are written from now on; the event is closed."""
     is_new: bool = False
     is_replanned: bool = False
     """Whether the event got another plan."""
@@ -152,6 +169,17 @@ class Stock:
             or self.blocking
             or self.state_changed
             or self.next_expiry_at != self.before.next_expiry_at
+            or self.has_money
+        )
+
+    @property
+    def has_money(self) -> bool:
+        """Whether anything about payments has to be saved."""
+        return bool(
+            self.provider_events
+            or self.refunds_written
+            or self.payments.is_changed
+            or self.refunds.is_changed
         )
 
     def add(self, booking: Booking) -> None:
@@ -219,6 +247,8 @@ class Stock:
             self.was_booked = True
         if change.ticket is not None:
             self.tickets[change.ticket.booking_id] = change.ticket
+        if change.payment is not None:
+            self.payments.put(change.payment)
         if change.kind is Kind.BLOCKED:
             self.seats.block(change.seat_ids)
         elif change.kind is Kind.UNBLOCKED:
@@ -231,9 +261,10 @@ class Stock:
 
     def _seat(self, booking: Booking) -> None:
         """Takes, sells or frees the seats of a booking in the map."""
+        known = self.bookings.get(booking.id)
         if not booking.is_live:
             self.seats.free(booking.id, booking.seat_ids)
-        elif booking.id in self.bookings:
+        elif known is not None and known.is_live:
             self.seats.sell(booking.seat_ids, is_sold=booking.status == "CONFIRMED")
         else:
             self.seats.take(booking.id, booking.seat_ids, is_sold=booking.status == "CONFIRMED")

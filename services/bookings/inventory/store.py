@@ -11,8 +11,8 @@ from datetime import datetime
 
 import orjson
 
-from services.bookings.inventory import needs
-from services.bookings.inventory.changes import Booking, Entry, Ticket
+from services.bookings.inventory import needs, payment_rows
+from services.bookings.inventory.changes import Booking, Entry, Payment, Refund, Ticket
 from services.bookings.inventory.commands import Command, FeedPosition
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
@@ -78,15 +78,22 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
     return loaded
 
 
-async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line]) -> None:
-    """Loads ended holds, the heads of waiting lists, and maps of seats that are still missing.
+async def load_rest(
+    connection: Connection,
+    loaded: Loaded,
+    lines: Sequence[Line],
+    sold: Sequence[needs.Row] = (),
+) -> None:
+    """Loads what depends on the rows that were loaded.
 
-    Commands that do not name seats still need the map if their event has assigned seats.
+    These are ended holds, the heads of waiting lists, the payments of `sold` bookings, and maps of
+    seats that are still missing: commands that do not name seats need them, too, if their event has
+    assigned seats.
     """
     unmapped = needs.maps(loaded.stocks)
     due = [line for line in lines if line.is_due]
     waited = [line for line in lines if line.limit]
-    if not (unmapped or lines):
+    if not (unmapped or lines or sold):
         return
     limit = max(1, needs.MAX_EXPIRED // max(1, len(due)))
     trip = RoundTrip(connection)
@@ -94,10 +101,12 @@ async def load_line(connection: Connection, loaded: Loaded, lines: Sequence[Line
     holds = _read(trip, "ended_holds", due, now=loaded.now, limit=limit)
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
     heads = _read(trip, "line", waited)
+    payments = _read(trip, "named_payments", sold) if sold else Rows()
     await trip.send()
     stocks = loaded.stocks
     _add_maps(loaded, blocks.rows)
     _add_bookings(loaded, holds.rows)
+    _add_payments(loaded, payments.rows)
     for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
         stocks[event_id].more_have_ended = count == limit
     for event_id, expires_next_at in expiries.rows:
@@ -125,6 +134,20 @@ def _add_tickets(loaded: Loaded, rows: Iterable[Row]) -> None:
         ticket = Ticket(*row)
         if stock := loaded.stocks.get(ticket.event_id):
             stock.tickets[ticket.booking_id] = ticket
+
+
+def _add_payments(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for row in rows:
+        payment = Payment(*row)
+        if stock := loaded.stocks.get(payment.event_id):
+            stock.payments.load(payment)
+
+
+def _add_refunds(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for row in rows:
+        refund = Refund(*row)
+        if stock := loaded.stocks.get(refund.event_id):
+            stock.refunds.load(refund)
 
 
 def _add_maps(loaded: Loaded, rows: Iterable[Row]) -> None:
@@ -167,7 +190,11 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "offered_bookings": _add_bookings,
     "users_bookings": _add_bookings,
     "named_bookings": _add_bookings,
+    "rival_bookings": _add_bookings,
     "named_tickets": _add_tickets,
+    "named_payments": _add_payments,
+    "unrefunded_payments": _add_payments,
+    "named_refunds": _add_refunds,
     "entries": _add_entries,
     "pasts": _add_pasts,
     "booked_events": _mark_booked,
@@ -176,7 +203,7 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "users_holds": _add_bookings,
     "feed_position": _set_position,
 }
-_STATEMENTS = {name: prepared(name, text) for name, text in SQL.items()}
+_STATEMENTS = {name: prepared(name, text) for name, text in {**SQL, **payment_rows.SQL}.items()}
 
 
 def _read(trip: RoundTrip, name: str, asked: Sequence[object], **values: object) -> Rows:

@@ -76,9 +76,9 @@ SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id = asked.event_id
-        AND loaded_bookings.user_id = asked.user_id
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
+        AND core_bookings.user_id = asked.user_id
         AND exclusive
         AND status IN ('HELD', 'CONFIRMED')
     OFFSET 0
@@ -98,9 +98,9 @@ CROSS JOIN LATERAL (
 ) AS offered
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id = asked.event_id
-        AND loaded_bookings.id = offered.booking_id
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
+        AND core_bookings.id = offered.booking_id
     OFFSET 0
 ) AS found
 WHERE offered.state = 'OFFERED'
@@ -112,9 +112,9 @@ SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id + 0 = asked.event_id
-        AND loaded_bookings.user_id = asked.user_id
+    FROM core_bookings
+    WHERE core_bookings.event_id + 0 = asked.event_id
+        AND core_bookings.user_id = asked.user_id
         AND status IN ('HELD', 'CONFIRMED')
     OFFSET 0
 ) AS found
@@ -125,9 +125,9 @@ SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id = asked.event_id
-        AND loaded_bookings.id = asked.booking_id
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
+        AND core_bookings.id = asked.booking_id
     OFFSET 0
 ) AS found
 
@@ -144,15 +144,17 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: ended_holds
--- Reads the holds that ended by a time: for each event the earliest ones.
+-- Reads the holds that ended by a time: for each event the earliest ones. A hold that is being paid ends
+-- only once its payment has failed.
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id = asked.event_id
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
         AND status = 'HELD'
         AND expires_at <= %(now)s::timestamptz
+        AND NOT is_paying
     ORDER BY expires_at
     LIMIT %(limit)s::integer
 ) AS found
@@ -246,9 +248,9 @@ FROM (
 ) AS claimed
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id = claimed.event_id
-        AND loaded_bookings.id = claimed.booking_id
+    FROM core_bookings
+    WHERE core_bookings.event_id = claimed.event_id
+        AND core_bookings.id = claimed.booking_id
     OFFSET 0
 ) AS found
 
@@ -272,9 +274,9 @@ CROSS JOIN LATERAL (
 ) AS own
 CROSS JOIN LATERAL (
     SELECT *
-    FROM loaded_bookings
-    WHERE loaded_bookings.event_id = asked.event_id
-        AND loaded_bookings.id = own.id
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
+        AND core_bookings.id = own.id
     OFFSET 0
 ) AS found
 

@@ -19,7 +19,7 @@ from services.kit.rpc.errors import Refusal
 def confirm(stock: Stock, command: Confirm, context: Context) -> Outcome:
     """Turns a hold into a lasting booking with a valid ticket; leaves such a booking as it is."""
     booking = lasting(stock, command.booking_id)
-    return booking if isinstance(booking, Refusal) else _confirm(stock, booking, context)
+    return booking if isinstance(booking, Refusal) else confirm_paid(stock, booking, context)
 
 
 def issue(stock: Stock, command: IssueTicket, context: Context) -> Outcome:
@@ -28,7 +28,7 @@ def issue(stock: Stock, command: IssueTicket, context: Context) -> Outcome:
     if isinstance(booking, Refusal):
         return booking
     if not booking.price_amount_minor:
-        return _confirm(stock, booking, context)
+        return confirm_paid(stock, booking, context)
     if known := stock.tickets.get(booking.id):
         return Seated(booking, stock.rev, changed=False, ticket=known)
     ticket = _new_ticket(booking, context)
@@ -36,7 +36,11 @@ def issue(stock: Stock, command: IssueTicket, context: Context) -> Outcome:
     return Seated(booking, stock.rev, ticket=ticket)
 
 
-def _confirm(stock: Stock, booking: Booking, context: Context) -> Seated:
+def confirm_paid(stock: Stock, booking: Booking, context: Context) -> Seated:
+    """Confirms a booking that does not cost anything any more, with its valid ticket.
+
+    The seats of a booking that has expired must be free: it takes them again.
+    """
     known = stock.tickets.get(booking.id)
     if booking.status == "CONFIRMED" and known and known.valid_at:
         return Seated(booking, stock.rev, changed=False, ticket=known)
@@ -46,10 +50,18 @@ def _confirm(stock: Stock, booking: Booking, context: Context) -> Seated:
     if booking.status == "CONFIRMED":
         stock.record(Change(Kind.TICKETED, booking.user_id, booking, ticket=ticket))
         return Seated(booking, stock.rev, ticket=ticket)
-    count = booking.seat_count
+    count, is_held = booking.seat_count, booking.is_live
     confirmed = replace(booking, status="CONFIRMED", expires_at=None)
     stock.record(
-        Change(Kind.CONFIRMED, booking.user_id, confirmed, sold=count, held=-count, ticket=ticket)
+        Change(
+            Kind.CONFIRMED if is_held else Kind.REGAINED,
+            booking.user_id,
+            confirmed,
+            sold=count,
+            held=-count if is_held else 0,
+            live=0 if is_held else 1,
+            ticket=ticket,
+        )
     )
     return Seated(confirmed, stock.rev, ticket=ticket)
 

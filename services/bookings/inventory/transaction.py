@@ -11,6 +11,7 @@ from services.bookings import metrics
 from services.bookings.errors import (
     Contradiction,
     EventNotFound,
+    PaymentUnderWay,
     ScreeningNotFound,
     TooManyHolds,
 )
@@ -184,7 +185,8 @@ class Transactions:
                 decided.append(index)
         commands = [asks[index].command for index in decided]
         lines = needs.lines(loaded.stocks, commands, loaded.now)
-        await store.load_line(connection, loaded, lines)
+        sold = needs.sold_bookings(loaded.stocks, commands)
+        await store.load_rest(connection, loaded, lines, sold)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = asks[index].explained(outcome)
@@ -269,6 +271,7 @@ _NOT_STORED = (
     Busy,
     UnknownEvent,
     EventNotFound,
+    PaymentUnderWay,
     PositionMoved,
     PlanNeeded,
     ScreeningNotFound,

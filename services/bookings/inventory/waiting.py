@@ -81,7 +81,7 @@ def sweep(stock: Stock, _: Sweep, context: Context) -> Done | Deferred:
 
 
 def expire(stock: Stock, now: datetime) -> None:
-    """Expires the loaded holds that have ended by now."""
+    """Expires the loaded holds that have ended by now and are not being paid."""
     ended = sorted(
         (booking for booking in stock.bookings.values() if _has_ended(booking, now)),
         key=lambda booking: booking.id,
@@ -217,4 +217,6 @@ def _join(stock: Stock, user_id: str, seat_count: int, now: datetime) -> Waiting
 
 
 def _has_ended(booking: Booking, now: datetime) -> bool:
-    return booking.status == "HELD" and booking.expires_at is not None and booking.expires_at <= now
+    if booking.status != "HELD" or booking.is_paying or booking.expires_at is None:
+        return False
+    return booking.expires_at <= now

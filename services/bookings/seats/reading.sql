@@ -37,3 +37,4 @@ FROM bookings
 WHERE event_id = %(event_id)s
     AND status = 'HELD'
     AND expires_at <= present()
+    AND NOT being_paid(event_id, id)

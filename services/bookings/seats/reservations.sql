@@ -10,7 +10,10 @@ SELECT
     CASE
         WHEN bookings.status IN ('HELD', 'CONFIRMED') AND inventory.closed_at IS NOT NULL
             THEN 'CANCELLED'
-        WHEN bookings.status = 'HELD' AND bookings.expires_at <= present() THEN 'EXPIRED'
+        WHEN bookings.status = 'HELD'
+            AND bookings.expires_at <= present()
+            AND NOT being_paid(bookings.event_id, bookings.id)
+            THEN 'EXPIRED'
         ELSE bookings.status
     END AS status,
     bookings.price_amount_minor,

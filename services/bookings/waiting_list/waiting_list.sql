@@ -17,7 +17,10 @@ FROM (
         AND entry.user_id = %(user_id)s
         AND entry.state IN ('WAITING', 'OFFERED')
         AND inventory.closed_at IS NULL
-        AND coalesce(offer.expires_at > present(), true)
+        AND (
+            coalesce(offer.expires_at > present(), true)
+            OR being_paid(offer.event_id, offer.id)
+        )
     UNION ALL
     (
         SELECT 2, 'booked', NULL, NULL

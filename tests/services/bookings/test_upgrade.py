@@ -37,6 +37,9 @@ MIGRATIONS = Path(package.__file__).parent / "migrations"
 OLD = Path(__file__).parent / "upgrade"
 OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sql")
 NEW_FUNCTIONS = (
+    "being_paid.sql",
+    "core_bookings.sql",
+    "ended_seats.sql",
     "loaded_bookings.sql",
     "seats_agree.sql",
     "shown_bookings.sql",

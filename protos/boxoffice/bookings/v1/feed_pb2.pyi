@@ -67,6 +67,12 @@ class _ChangeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeType
     """Somebody was admitted with a ticket."""
     CHANGE_TYPE_DOUBLE_ADMISSION: _ChangeType.ValueType  # 19
     """A ticket let in somebody that had let in somebody before: it was scanned without a network."""
+    CHANGE_TYPE_REGAINED: _ChangeType.ValueType  # 20
+    """A hold had ended, and was paid late; its seats were still free and are sold again."""
+    CHANGE_TYPE_REFUND_DUE: _ChangeType.ValueType  # 21
+    """Money of a booking is to be paid back."""
+    CHANGE_TYPE_REFUNDED: _ChangeType.ValueType  # 22
+    """Money of a booking was paid back."""
 
 class ChangeType(_ChangeType, metaclass=_ChangeTypeEnumTypeWrapper):
     """What happened to an event."""
@@ -111,6 +117,12 @@ CHANGE_TYPE_CHECKED_IN: ChangeType.ValueType  # 18
 """Somebody was admitted with a ticket."""
 CHANGE_TYPE_DOUBLE_ADMISSION: ChangeType.ValueType  # 19
 """A ticket let in somebody that had let in somebody before: it was scanned without a network."""
+CHANGE_TYPE_REGAINED: ChangeType.ValueType  # 20
+"""A hold had ended, and was paid late; its seats were still free and are sold again."""
+CHANGE_TYPE_REFUND_DUE: ChangeType.ValueType  # 21
+"""Money of a booking is to be paid back."""
+CHANGE_TYPE_REFUNDED: ChangeType.ValueType  # 22
+"""Money of a booking was paid back."""
 Global___ChangeType: _TypeAlias = ChangeType  # noqa: Y015
 
 @_typing.final

@@ -69,6 +69,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no such reservation of seats, or the caller may not see it."""
     REASON_TICKET_NOT_FOUND: _Reason.ValueType  # 18
     """There is no such ticket, or the caller may not see it."""
+    REASON_PAYMENT_NOT_FOUND: _Reason.ValueType  # 17
+    """There is no such payment, or the caller may not see it."""
     REASON_METHOD_NOT_ALLOWED: _Reason.ValueType  # 30
     """The route exists, but not with this method."""
     REASON_NOT_ACCEPTABLE: _Reason.ValueType  # 31
@@ -107,6 +109,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Another event has the room at that time."""
     REASON_SEATS_UNAVAILABLE: _Reason.ValueType  # 56
     """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+    REASON_ALREADY_PAID: _Reason.ValueType  # 37
+    """The booking is paid already, or costs nothing."""
     REASON_AWAITING_PAYMENT: _Reason.ValueType  # 59
     """The ticket is not paid yet."""
     REASON_TICKET_REVOKED: _Reason.ValueType  # 63
@@ -196,6 +200,8 @@ REASON_RESERVATION_NOT_FOUND: Reason.ValueType  # 19
 """There is no such reservation of seats, or the caller may not see it."""
 REASON_TICKET_NOT_FOUND: Reason.ValueType  # 18
 """There is no such ticket, or the caller may not see it."""
+REASON_PAYMENT_NOT_FOUND: Reason.ValueType  # 17
+"""There is no such payment, or the caller may not see it."""
 REASON_METHOD_NOT_ALLOWED: Reason.ValueType  # 30
 """The route exists, but not with this method."""
 REASON_NOT_ACCEPTABLE: Reason.ValueType  # 31
@@ -234,6 +240,8 @@ REASON_ROOM_OCCUPIED: Reason.ValueType  # 55
 """Another event has the room at that time."""
 REASON_SEATS_UNAVAILABLE: Reason.ValueType  # 56
 """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+REASON_ALREADY_PAID: Reason.ValueType  # 37
+"""The booking is paid already, or costs nothing."""
 REASON_AWAITING_PAYMENT: Reason.ValueType  # 59
 """The ticket is not paid yet."""
 REASON_TICKET_REVOKED: Reason.ValueType  # 63

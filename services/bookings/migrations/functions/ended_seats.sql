@@ -1,4 +1,5 @@
--- Counts the seats of an event whose holds ended before a time and are not written as EXPIRED yet.
+-- Counts the seats of an event whose holds ended before a time and are not written as EXPIRED yet. A
+-- hold does not end while it is being paid.
 CREATE OR REPLACE FUNCTION ended_seats(event bigint, moment timestamptz)
 RETURNS integer
 LANGUAGE sql
@@ -9,4 +10,5 @@ AS $$
     WHERE event_id = event
         AND status = 'HELD'
         AND expires_at <= moment
+        AND NOT being_paid(event_id, id)
 $$;

@@ -6,7 +6,7 @@ SELECT
     ledger.user_id,
     CASE WHEN ledger.kind IN ('CANCELLED', 'EXPIRED') THEN -1 ELSE 1 END AS bookings,
     CASE
-        WHEN ledger.kind NOT IN ('CANCELLED', 'EXPIRED') THEN ledger.at
+        WHEN ledger.kind NOT IN ('CANCELLED', 'EXPIRED', 'REGAINED') THEN ledger.at
         ELSE (
             SELECT bookings.created_at
             FROM bookings
@@ -15,4 +15,6 @@ SELECT
         )
     END AS created_at
 FROM ledger
-WHERE ledger.kind IN ('RESERVED', 'SERVED', 'OFFERED', 'HELD', 'CANCELLED', 'EXPIRED');
+WHERE ledger.kind IN (
+    'RESERVED', 'SERVED', 'OFFERED', 'HELD', 'REGAINED', 'CANCELLED', 'EXPIRED'
+);

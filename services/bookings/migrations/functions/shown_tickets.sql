@@ -10,7 +10,11 @@ SELECT
     CASE
         WHEN bookings.status NOT IN ('HELD', 'CONFIRMED')
             OR inventory.closed_at IS NOT NULL
-            OR (bookings.status = 'HELD' AND bookings.expires_at <= present())
+            OR (
+                bookings.status = 'HELD'
+                AND bookings.expires_at <= present()
+                AND NOT being_paid(bookings.event_id, bookings.id)
+            )
             THEN 'REVOKED'
         WHEN tickets.valid_at IS NULL THEN 'AWAITING_PAYMENT'
         WHEN codes.unused = 0 THEN 'USED'

@@ -7,7 +7,8 @@ from services import bookings
 SERVICE = Path(bookings.__file__).parent
 WRITE = re.compile(
     r"\b(INSERT INTO|UPDATE|DELETE FROM|MERGE INTO|TRUNCATE|COPY)\s+(?:ONLY\s+)?(?:bookings\.)?"
-    r"(inventory|bookings|waiting_list|ledger|notices|idempotency|seat_claims|seat_blocks)\b"
+    r"(inventory|bookings|waiting_list|ledger|notices|idempotency|seat_claims|seat_blocks"
+    r"|payments|refunds|provider_events)\b"
 )
 SAVED = {
     ("INSERT INTO", "inventory"),
@@ -25,6 +26,14 @@ SAVED = {
     ("UPDATE", "seat_blocks"),
     ("DELETE FROM", "seat_blocks"),
 }
+PAYMENTS_SAVED = {
+    ("INSERT INTO", "payments"),
+    ("UPDATE", "payments"),
+    ("INSERT INTO", "refunds"),
+    ("UPDATE", "refunds"),
+    ("INSERT INTO", "provider_events"),
+    ("UPDATE", "inventory"),
+}
 
 
 def test_nothing_but_saving_writes_what_is_decided() -> None:
@@ -37,5 +46,6 @@ def test_nothing_but_saving_writes_what_is_decided() -> None:
                 found[name].add((verb, table))
     assert found == {
         "inventory/saving.sql": SAVED,
+        "inventory/payment_rows.sql": PAYMENTS_SAVED,
         "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }

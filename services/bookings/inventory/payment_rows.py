@@ -1,0 +1,55 @@
+"""The rows of payments: statements that load and save them, their refunds and providers' events."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import orjson
+
+from services.bookings.inventory.changes import Payment
+from services.bookings.inventory.stock import Stock
+from services.kit.database import queries
+from services.kit.database.round_trip import RoundTrip, prepared
+
+SQL = queries.load(__file__)
+MOVE_PAYMENTS, ADD_PAYMENTS, SAVE_REFUNDS, ADD_PROVIDER_EVENTS, MARK_REFUNDED = (
+    prepared(name, SQL[name])
+    for name in (
+        "move_payments", "add_payments", "save_refunds", "add_provider_events", "mark_refunded",
+    )
+)  # fmt: skip
+_SUMS = ("received_minor", "refunding_minor", "refunded_minor")
+
+
+def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
+    """Adds the statements that save the payments of stocks to a round trip."""
+    moved = [_moved(*pair) for stock in stocks for pair in stock.payments.moved()]
+    if moved:
+        trip.call(MOVE_PAYMENTS, {"payments": _json(moved)})
+    if new := [payment for stock in stocks for payment in stock.payments.new()]:
+        trip.call(ADD_PAYMENTS, {"payments": _json(new)})
+    refunds = [row for stock in stocks for row in stock.refunds.new()]
+    changed = [row for stock in stocks for _, row in stock.refunds.moved()]
+    if refunds or changed:
+        trip.call(SAVE_REFUNDS, {"new": _json(refunds), "moved": _json(changed)})
+    if events := [row for stock in stocks for row in _provider_events(stock)]:
+        trip.call(ADD_PROVIDER_EVENTS, {"events": _json(events), "now": now})
+    if refunded := [stock.event_id for stock in stocks if stock.refunds_written]:
+        trip.call(MARK_REFUNDED, {"events": _json(refunded)})
+
+
+def _moved(before: Payment, after: Payment) -> dict[str, object]:
+    """Returns the parameters of a changed payment, with the differences of its sums."""
+    differences = {name: getattr(after, name) - getattr(before, name) for name in _SUMS}
+    return asdict(after) | differences
+
+
+def _provider_events(stock: Stock) -> list[dict[str, object]]:
+    return [
+        {"event_id": stock.event_id, "provider": provider, "id": name, "payment_id": payment_id}
+        for provider, name, payment_id in stock.provider_events
+    ]
+
+
+def _json(rows: Sequence[object]) -> str:
+    return orjson.dumps(rows).decode()

@@ -1,0 +1,138 @@
+-- name: named_payments
+-- Reads the payments of bookings. `+ 0` leaves only the index by booking, so that the planner never scans
+-- all payments of an event.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
+CROSS JOIN LATERAL (
+    SELECT
+        event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency,
+        created_at, received_minor, received_currency, mismatched, refunding_minor,
+        refunded_minor, provider_reference, settled_at
+    FROM payments
+    WHERE payments.event_id + 0 = asked.event_id
+        AND payments.booking_id = asked.booking_id
+    OFFSET 0
+) AS found
+
+-- name: unrefunded_payments
+-- Reads the next payments of events of which money is left.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, "limit" integer)
+CROSS JOIN LATERAL (
+    SELECT
+        event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency,
+        created_at, received_minor, received_currency, mismatched, refunding_minor,
+        refunded_minor, provider_reference, settled_at
+    FROM payments
+    WHERE payments.event_id = asked.event_id
+        AND received_minor > refunding_minor
+    ORDER BY booking_id
+    LIMIT asked."limit"
+) AS found
+
+-- name: named_refunds
+-- Reads refunds by their ids.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, refund_id uuid)
+CROSS JOIN LATERAL (
+    SELECT
+        event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
+        refunded_at, provider_reference
+    FROM refunds
+    WHERE refunds.event_id = asked.event_id
+        AND refunds.id = asked.refund_id
+    OFFSET 0
+) AS found
+
+-- name: rival_bookings
+-- Reads the live exclusive bookings of the users of bookings: an expired booking that is paid late is
+-- not regained beside one.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
+CROSS JOIN LATERAL (
+    SELECT user_id
+    FROM bookings
+    WHERE bookings.event_id = asked.event_id
+        AND bookings.id = asked.booking_id
+    OFFSET 0
+) AS own
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
+        AND core_bookings.user_id = own.user_id
+        AND exclusive
+        AND status IN ('HELD', 'CONFIRMED')
+    OFFSET 0
+) AS found
+
+-- name: move_payments
+-- Updates payments. Their sums are changed by the differences, so the CHECKs would see the changes of
+-- a transaction without the lock.
+UPDATE payments
+SET
+    status = changed.status,
+    received_minor = payments.received_minor + changed.received_minor,
+    received_currency = changed.received_currency,
+    mismatched = changed.mismatched,
+    refunding_minor = payments.refunding_minor + changed.refunding_minor,
+    refunded_minor = payments.refunded_minor + changed.refunded_minor,
+    provider_reference = changed.provider_reference,
+    settled_at = changed.settled_at
+FROM json_to_recordset(%(payments)s::json) AS changed (
+    event_id bigint, id uuid, status text, received_minor bigint, received_currency text,
+    mismatched boolean, refunding_minor bigint, refunded_minor bigint, provider_reference text,
+    settled_at timestamptz
+)
+WHERE payments.event_id = changed.event_id
+    AND payments.id = changed.id
+
+-- name: add_payments
+-- Stores new payments. It runs after `move_payments`: a booking has one payment under way at a time.
+INSERT INTO payments (
+    event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency, created_at,
+    received_minor, received_currency, mismatched, refunding_minor, refunded_minor,
+    provider_reference, settled_at
+)
+SELECT
+    event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency, created_at,
+    received_minor, received_currency, mismatched, refunding_minor, refunded_minor,
+    provider_reference, settled_at
+FROM json_populate_recordset(NULL::payments, %(payments)s::json)
+
+-- name: save_refunds
+-- Stores new refunds, and what has become of others.
+WITH added AS (
+    INSERT INTO refunds (
+        event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
+        refunded_at, provider_reference
+    )
+    SELECT
+        event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
+        refunded_at, provider_reference
+    FROM json_populate_recordset(NULL::refunds, %(new)s::json)
+)
+UPDATE refunds
+SET
+    status = changed.status,
+    refunded_at = changed.refunded_at,
+    provider_reference = changed.provider_reference
+FROM json_populate_recordset(NULL::refunds, %(moved)s::json) AS changed
+WHERE refunds.event_id = changed.event_id
+    AND refunds.id = changed.id
+
+-- name: add_provider_events
+-- Stores events of providers that were worked on; repeated ones are known.
+INSERT INTO provider_events (provider, id, event_id, payment_id, received_at)
+SELECT provider, id, event_id, payment_id, %(now)s::timestamptz
+FROM json_populate_recordset(NULL::provider_events, %(events)s::json)
+ON CONFLICT ON CONSTRAINT provider_events_pk DO NOTHING
+
+-- name: mark_refunded
+-- Marks closed events whose payments all have their refunds.
+UPDATE inventory
+SET refunds_written = true
+WHERE event_id IN (
+    SELECT value::text::bigint
+    FROM json_array_elements(%(events)s::json)
+)
