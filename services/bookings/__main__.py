@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import grpc
+
 from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     feed_pb2_grpc,
@@ -16,6 +18,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2_grpc,
     webhooks_pb2_grpc,
 )
+from services.bookings.accounts_client import AccountsClient
 from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.catalogue.following import Follower
@@ -39,10 +42,12 @@ from services.bookings.settings import Settings
 from services.bookings.tail import LedgerTail
 from services.bookings.tickets.details import DoorTimes
 from services.bookings.tickets.servicer import TicketsServicer
-from services.bookings.waiting_list.accounts_client import AccountsClient
+from services.bookings.waiting_list import messages as waiting_list_messages
 from services.bookings.waiting_list.notices import Notices
 from services.bookings.waiting_list.servicer import WaitingListServicer
+from services.bookings.webhooks import messages as webhook_messages
 from services.bookings.webhooks.deliveries import Deliveries
+from services.bookings.webhooks.letters import Letters
 from services.bookings.webhooks.sending import open_sender
 from services.bookings.webhooks.servicer import WebhooksServicer
 from services.bookings.webhooks.webhooks import Webhooks
@@ -71,7 +76,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         pool,
         lane_pool,
         open_pool(size=1) as tail_pool,
-        _changes_sent(settings, pool, service) as sending,
+        _changes_sent(settings, pool, service, accounts) as sending,
     ):
         feed, rankings = EventsClient(events, key), Rankings(pool)
         plans = Plans(pool, feed.get_seat_plan)
@@ -79,7 +84,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         inventory = Inventory(pool, lane_pool, offer_seconds=offers, plans=plans, limits=limits)
         follower, catalogue = Follower(pool, feed, inventory), Catalogue(feed.get_state, inventory)
         reconciler = Reconciler(pool, inventory, follower, feed)
-        notices = Notices(pool, AccountsClient(accounts, key))
+        notices = Notices(pool, AccountsClient(accounts, key, waiting_list_messages.notice))
         bookings = BookingsServicer(pool, inventory, catalogue, rankings, open_access=open_access)
         tail = LedgerTail(tail_pool)
         waiting_list = WaitingListServicer(
@@ -118,7 +123,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def _changes_sent(
-    settings: Settings, pool: postgres.Pool, service: Service
+    settings: Settings, pool: postgres.Pool, service: Service, accounts: grpc.aio.Channel
 ) -> AsyncIterator[Sequence[Coroutine[Any, Any, None]]]:
     """Serves the feed of changes and webhooks while the block runs; yields their workers."""
     public_only = settings.environment == "production"
@@ -128,10 +133,12 @@ async def _changes_sent(
         feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), service.grpc)
         webhooks_pb2_grpc.add_WebhooksServiceServicer_to_server(webhooks, service.grpc)
         deliveries = Deliveries(pool, changes, sender)
+        mailing = AccountsClient(accounts, settings.service_key, webhook_messages.notice)
         yield (
             repeat(tail.advance, every_seconds=0.25),
             repeat(tail.forget, every_seconds=60),
             repeat(deliveries.measure, every_seconds=15),
+            repeat(Letters(pool, mailing).send, every_seconds=1),
             *(repeat(deliveries.deliver, every_seconds=1) for _ in range(DELIVERING)),
         )
 

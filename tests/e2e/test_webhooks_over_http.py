@@ -8,7 +8,8 @@ import pytest
 
 from tests.e2e.accounts import Person, add_accounts
 from tests.e2e.client import create_event, named, refusal, reserve
-from tests.e2e.system import System
+from tests.e2e.system import System, until
+from tests.services.accounts.client import execute, read
 from tests.services.bookings.webhooks.receiver import receiving
 
 ARRIVES_SECONDS = 60
@@ -47,6 +48,31 @@ async def test_a_booking_reaches_its_receiver(
         [change] = receiver.changes
         assert (change["type"], change["user_id"]) == ("RESERVED", user_id)
         assert change["booking_id"] == booking.json()["booking_id"]
+
+
+async def test_the_owner_of_a_webhook_that_is_gone_gets_a_letter(
+    system: System, owner: httpx.Client, organizers: dict[str, Person]
+) -> None:
+    """The worker could be missing, or accounts not know such letters."""
+    user_id = organizers["owner"].id
+    execute(system.database, "UPDATE accounts SET email_verified = true")
+
+    def book(url: str) -> None:
+        owner.post("/api/webhooks", json={"url": url, "types": ["RESERVED"]})
+        reserve(owner, create_event(owner)["id"], user_id)
+
+    def letters() -> list[Any]:
+        return read(
+            system.database,
+            "SELECT account_id FROM notices WHERE kind = 'WEBHOOK_GONE'"
+            " AND account_id = %(account_id)s AND webhook_url = %(url)s",
+            account_id=user_id,
+            url=receiver.url,
+        )
+
+    async with receiving(status=410) as receiver:
+        await asyncio.to_thread(book, receiver.url)
+        await asyncio.to_thread(until, lambda: len(letters()) == 1, system.log)
 
 
 def test_a_secret_is_shown_once(owner: httpx.Client) -> None:

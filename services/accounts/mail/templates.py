@@ -106,6 +106,31 @@ def email_changed() -> EmailText:
 
 
 def notice(about: Notice) -> EmailText:
+    """Writes what a notice is about."""
+    return _webhook_disabled(about) if about.webhook_url else _seats_found(about)
+
+
+def one_line(text: str) -> str:
+    """Puts users' text on one line, without characters that change how the rest is shown."""
+    return " ".join(_UNFIT.sub(" ", text).split())
+
+
+def message(text: EmailText, *, sender: str, to: str) -> EmailMessage:
+    """Returns the message to send."""
+    made = EmailMessage()
+    made["Subject"] = text.subject
+    made["From"] = sender
+    made["To"] = to
+    made["Date"] = formatdate(usegmt=True)
+    made["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].rstrip(">"))
+    # No autoresponder should answer (RFC 3834).
+    made["Auto-Submitted"] = "auto-generated"
+    made.set_content(text.plain)
+    made.add_alternative(text.markup, subtype="html")
+    return made
+
+
+def _seats_found(about: Notice) -> EmailText:
     """Writes to a person on a waiting list that there are seats."""
     event = one_line(about.event_name)
     seats = "1 seat" if about.seat_count == 1 else f"{about.seat_count} seats"
@@ -132,24 +157,24 @@ def notice(about: Notice) -> EmailText:
     )
 
 
-def one_line(text: str) -> str:
-    """Puts users' text on one line, without characters that change how the rest is shown."""
-    return " ".join(_UNFIT.sub(" ", text).split())
-
-
-def message(text: EmailText, *, sender: str, to: str) -> EmailMessage:
-    """Returns the message to send."""
-    made = EmailMessage()
-    made["Subject"] = text.subject
-    made["From"] = sender
-    made["To"] = to
-    made["Date"] = formatdate(usegmt=True)
-    made["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].rstrip(">"))
-    # No autoresponder should answer (RFC 3834).
-    made["Auto-Submitted"] = "auto-generated"
-    made.set_content(text.plain)
-    made.add_alternative(text.markup, subtype="html")
-    return made
+def _webhook_disabled(about: Notice) -> EmailText:
+    """Writes to an organizer that a webhook gets no more changes, and how it gets them again."""
+    why = (
+        "its receiver answered 410, which means that it is gone"
+        if about.kind == "WEBHOOK_GONE"
+        else "all attempts to deliver have failed for three days"
+    )
+    path = f"/api/webhooks/{one_line(about.reference)}"
+    return EmailText(
+        "Your webhook was disabled",
+        (
+            f"Your webhook {one_line(about.webhook_url)} gets no more changes: {why}.",
+            f"GET {path}/deliveries lists the last attempts.",
+            f'Once its receiver works, enable it again: PATCH {path} {{"status": "ENABLED"}}.',
+            "It then gets all that it missed in the last 30 days.",
+            "If you do not need it any more, delete it.",
+        ),
+    )
 
 
 def _moment(moment: datetime) -> str:

@@ -16,4 +16,5 @@ def notice(message: notices_pb2.Notice) -> Notice:
         seat_count=message.seat_count,
         reference=message.reference,
         offer_expires_at=moment(message, "offer_expires_at"),
+        webhook_url=message.webhook_url,
     )

@@ -17,7 +17,10 @@ FORGOTTEN_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message to a waiting user about seats. Notices with the same `id` are equal."""
+    """A message to a waiting user about seats, or to an organizer about a webhook.
+
+    Notices with the same `id` are equal. `reference` is that of the booking or of the webhook.
+    """
 
     id: str
     account_id: str
@@ -27,6 +30,7 @@ class Notice:
     seat_count: int
     reference: str
     offer_expires_at: datetime | None
+    webhook_url: str = ""
 
 
 class Notices:

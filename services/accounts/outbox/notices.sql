@@ -12,11 +12,12 @@ WITH addressee AS (
 ),
 stored AS (
     INSERT INTO notices (
-        id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at
+        id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at,
+        webhook_url
     )
     SELECT
         %(id)s, addressee.id, %(kind)s, %(event_name)s, %(starts_at)s, %(seat_count)s,
-        %(reference)s, %(offer_expires_at)s
+        %(reference)s, %(offer_expires_at)s, %(webhook_url)s
     FROM addressee
     ON CONFLICT ON CONSTRAINT notices_pkey DO NOTHING
     RETURNING notices.id
@@ -28,7 +29,8 @@ FROM stored, addressee
 -- name: find_notice
 -- Finds a notice whose offer has not expired, for an account that still exists.
 SELECT
-    notices.id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at
+    notices.id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at,
+    webhook_url
 FROM notices
 JOIN accounts ON accounts.id = account_id
 WHERE notices.id = %(id)s

@@ -19,7 +19,7 @@ from standardwebhooks.webhooks import Webhook as Signer
 
 from services.bookings import metrics
 from services.bookings.errors import ChangesGone
-from services.bookings.feed.changes import Change, Changes
+from services.bookings.feed.changes import Change, ChangePage, Changes
 from services.bookings.feed.cursor import Cursor
 from services.bookings.webhooks.sending import SendError
 from services.kit.database import queries
@@ -32,7 +32,8 @@ PATIENCE = timedelta(days=3)
 LEASE_SECONDS = 30
 CHANGES_AT_ONCE = 50
 KEPT = 100
-GONE, FAILING = "GONE", "FAILING"
+TURN_SECONDS = 5.0
+"""How long a webhook has a worker while others are due: a slow one would hold it for minutes."""
 
 log = structlog.get_logger()
 
@@ -58,7 +59,6 @@ class LeasedWebhook:
     position: int
     rev: int
     attempts: int
-    failing_since: datetime | None
 
     @property
     def cursor(self) -> Cursor:
@@ -83,10 +83,13 @@ class Attempt:
 class Deliveries:
     """Delivers changes; several workers deliver to different webhooks."""
 
-    def __init__(self, pool: Pool, changes: Changes, sender: Sender) -> None:
+    def __init__(
+        self, pool: Pool, changes: Changes, sender: Sender, *, turn_seconds: float = TURN_SECONDS
+    ) -> None:
         self._pool = pool
         self._changes = changes
         self._sender = sender
+        self._turn_seconds = turn_seconds
 
     async def deliver(self) -> bool:
         """Delivers changes to one webhook that is due; returns whether another may be."""
@@ -101,14 +104,8 @@ class Deliveries:
             log.warning("webhook missed changes that are forgotten", webhook=str(webhook.id))
             await self._release(webhook, await self._changes.first_cursor())
             return True
-        before, attempts = webhook.cursor, webhook.attempts
-        for change in page.changes:
-            attempt = await self._send(webhook, change)
-            has_lease = await self._record(webhook, change, attempt, before, attempts)
-            if not (attempt.is_accepted and has_lease):
-                return True
-            before, attempts = change.cursor, 0
-        await self._release(webhook, page.cursor)
+        if (after := await self._send_all(webhook, page)) is not None:
+            await self._release(webhook, after)
         return True
 
     async def measure(self) -> bool:
@@ -117,6 +114,23 @@ class Deliveries:
             [seconds] = await (await connection.execute(SQL["get_lag"])).fetchone() or (0.0,)
         metrics.WEBHOOK_LAG_SECONDS.set(seconds)
         return False
+
+    async def _send_all(self, webhook: LeasedWebhook, page: ChangePage) -> Cursor | None:
+        """Sends changes until the turn ends; returns the cursor after them.
+
+        Returns None if one was not accepted, or the lease has ended.
+        """
+        ends_at = time.monotonic() + self._turn_seconds
+        before, attempts = webhook.cursor, webhook.attempts
+        for change in page.changes:
+            attempt = await self._send(webhook, change)
+            has_lease = await self._record(webhook, change, attempt, before, attempts)
+            if not (attempt.is_accepted and has_lease):
+                return None
+            before, attempts = change.cursor, 0
+            if time.monotonic() >= ends_at:
+                return before
+        return page.cursor
 
     async def _send(self, webhook: LeasedWebhook, change: Change) -> Attempt:
         body = orjson.dumps(change.entry)
@@ -147,9 +161,11 @@ class Deliveries:
             "lease": webhook.lease,
             "position": cursor.position,
             "rev": cursor.rev,
+            "is_accepted": is_accepted,
+            "is_gone": attempt.status == HTTPStatus.GONE,
             "attempts": 0 if is_accepted else attempts + 1,
             "seconds": LEASE_SECONDS if is_accepted else retry_seconds,
-            "disabled_reason": _disabled_reason(webhook, attempt, attempts),
+            "patience": PATIENCE,
             "change_id": change.id,
             "change_type": change.kind,
             "response_status": attempt.status,
@@ -188,13 +204,3 @@ def _headers(webhook: LeasedWebhook, change: Change, body: bytes) -> dict[str, s
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(signatures),
     }
-
-
-def _disabled_reason(webhook: LeasedWebhook, attempt: Attempt, attempts: int) -> str:
-    """Returns why a webhook is disabled after an attempt; "" if it is not."""
-    if attempt.status == HTTPStatus.GONE:
-        return GONE
-    if attempt.is_accepted or attempts == 0 or webhook.failing_since is None:
-        return ""
-    is_patient = datetime.now(UTC) - webhook.failing_since < PATIENCE
-    return "" if is_patient else FAILING

@@ -33,28 +33,47 @@ RETURNING
     CASE WHEN former_secret_until > clock_timestamp() THEN former_secret END AS former_secret,
     position,
     rev,
-    attempts,
-    failing_since
+    attempts
 
 -- name: record
 -- Records an attempt, and what follows from it: the cursor after a change that was delivered, or when
--- to try again. Does nothing if the lease has ended. Keeps the last attempts of the webhook.
-WITH changed AS (
+-- to try again. Disables a receiver that is gone, and one that fails when it has done so for as long
+-- as `patience`, at whose end is the last attempt; then a letter is due. Does nothing if the lease has
+-- ended. Keeps the last attempts of the webhook.
+WITH leased AS (
+    SELECT
+        id,
+        CASE
+            WHEN %(is_accepted)s THEN ''
+            WHEN %(is_gone)s THEN 'GONE'
+            WHEN failing_since <= clock_timestamp() - %(patience)s::interval THEN 'FAILING'
+            ELSE ''
+        END AS reason
+    FROM webhooks
+    WHERE id = %(id)s
+        AND lease = %(lease)s
+    FOR UPDATE
+),
+changed AS (
     UPDATE webhooks
     SET
         position = %(position)s,
         rev = %(rev)s,
         attempts = %(attempts)s,
         failing_since = CASE
-            WHEN %(attempts)s = 0 THEN NULL
-            ELSE coalesce(failing_since, clock_timestamp())
+            WHEN NOT %(is_accepted)s THEN coalesce(failing_since, clock_timestamp())
         END,
-        due_at = clock_timestamp() + %(seconds)s * interval '1 second',
-        status = CASE WHEN %(disabled_reason)s = '' THEN status ELSE 'DISABLED' END,
-        disabled_reason = %(disabled_reason)s
-    WHERE id = %(id)s
-        AND lease = %(lease)s
-    RETURNING id
+        due_at = least(
+            clock_timestamp() + %(seconds)s * interval '1 second',
+            CASE WHEN NOT %(is_accepted)s THEN failing_since + %(patience)s::interval END
+        ),
+        status = CASE WHEN reason = '' THEN status ELSE 'DISABLED' END,
+        disabled_reason = reason,
+        letter_id = CASE WHEN reason <> '' THEN gen_random_uuid() END,
+        letter_due_at = CASE WHEN reason <> '' THEN clock_timestamp() END
+    FROM leased
+    WHERE webhooks.id = leased.id
+    RETURNING webhooks.id
 ),
 recorded AS (
     INSERT INTO deliveries (webhook_id, change_id, change_type, status, error, latency_ms)

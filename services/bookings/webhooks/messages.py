@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from yarl import URL
 
+from boxoffice.accounts.v1 import notices_pb2
 from boxoffice.bookings.v1 import feed_pb2, webhooks_pb2
+from services.bookings.webhooks.letters import Letter
 from services.bookings.webhooks.sending import is_address, is_public
 from services.bookings.webhooks.webhooks import Delivery, Webhook, WebhookFields
 from services.kit.rpc import masks
@@ -38,6 +40,17 @@ def delivery(attempt: Delivery) -> webhooks_pb2.WebhookDelivery:
         status=attempt.status,
         error=attempt.error,
         latency_ms=attempt.latency_ms,
+    )
+
+
+def notice(letter: Letter) -> notices_pb2.Notice:
+    """Writes a letter as the notice that accounts mails."""
+    return notices_pb2.Notice(
+        id=str(letter.id),
+        account_id=letter.owner_id,
+        kind=notices_pb2.NoticeKind.Value(f"NOTICE_KIND_WEBHOOK_{letter.reason}"),
+        reference=str(letter.webhook_id),
+        webhook_url=letter.url,
     )
 
 

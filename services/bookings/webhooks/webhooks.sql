@@ -30,12 +30,15 @@ WHERE id = %(id)s
 
 -- name: update
 -- Changes a webhook, which is due at once if it is enabled. Ends the lease of a worker that delivers.
+-- An owner who sets the status needs no letter about the former one.
 UPDATE webhooks
 SET
     url = coalesce(%(url)s, url),
     types = coalesce(%(types)s::text[], types),
     status = coalesce(%(status)s, status),
     disabled_reason = CASE WHEN %(status)s::text IS NULL THEN disabled_reason ELSE '' END,
+    letter_id = CASE WHEN %(status)s::text IS NULL THEN letter_id END,
+    letter_due_at = CASE WHEN %(status)s::text IS NULL THEN letter_due_at END,
     attempts = 0,
     failing_since = NULL,
     due_at = clock_timestamp(),

@@ -32,6 +32,10 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     """The user has a booking now."""
     NOTICE_KIND_OFFERED: _NoticeKind.ValueType  # 2
     """Seats are kept for the user, who has to book again to take them."""
+    NOTICE_KIND_WEBHOOK_GONE: _NoticeKind.ValueType  # 3
+    """The account's webhook was disabled, because its receiver answered that it is gone."""
+    NOTICE_KIND_WEBHOOK_FAILING: _NoticeKind.ValueType  # 4
+    """The account's webhook was disabled after three days of failures."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """What a notice is about."""
@@ -42,6 +46,10 @@ NOTICE_KIND_PROMOTED: NoticeKind.ValueType  # 1
 """The user has a booking now."""
 NOTICE_KIND_OFFERED: NoticeKind.ValueType  # 2
 """Seats are kept for the user, who has to book again to take them."""
+NOTICE_KIND_WEBHOOK_GONE: NoticeKind.ValueType  # 3
+"""The account's webhook was disabled, because its receiver answered that it is gone."""
+NOTICE_KIND_WEBHOOK_FAILING: NoticeKind.ValueType  # 4
+"""The account's webhook was disabled after three days of failures."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
 
 @_typing.final
@@ -58,6 +66,7 @@ class Notice(_message.Message):
     SEAT_COUNT_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     OFFER_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id of the notice."""
     account_id: _builtins.str
@@ -67,9 +76,11 @@ class Notice(_message.Message):
     event_name: _builtins.str
     """Name of the event."""
     seat_count: _builtins.int
-    """Number of seats."""
+    """Number of seats; 0 if the notice is not about seats."""
     reference: _builtins.str
-    """Reference of the booking."""
+    """Reference of the booking, or id of the webhook."""
+    webhook_url: _builtins.str
+    """Address of the webhook."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When the event starts; unset if that is not known."""
@@ -89,10 +100,11 @@ class Notice(_message.Message):
         seat_count: _builtins.int = ...,
         reference: _builtins.str = ...,
         offer_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        webhook_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["offer_expires_at", b"offer_expires_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "event_name", b"event_name", "id", b"id", "kind", b"kind", "offer_expires_at", b"offer_expires_at", "reference", b"reference", "seat_count", b"seat_count", "starts_at", b"starts_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "event_name", b"event_name", "id", b"id", "kind", b"kind", "offer_expires_at", b"offer_expires_at", "reference", b"reference", "seat_count", b"seat_count", "starts_at", b"starts_at", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,25 @@ async def test_an_offer_is_emailed_with_its_end(
     assert "starts" not in text(email)
 
 
+@pytest.mark.parametrize(
+    ("kind", "why"), [("WEBHOOK_GONE", "answered 410"), ("WEBHOOK_FAILING", "for three days")]
+)
+async def test_an_organizer_learns_by_mail_that_a_webhook_was_disabled(
+    notices: Notices, ada: str, delivery: Delivery, kind: str, why: str
+) -> None:
+    """Nobody would notice that a program gets no more changes, or know how to mend it."""
+    url = "https://example.com/hook?x=1&y=<2>"
+    about: dict[str, object] = {"event_name": "", "starts_at": None, "seat_count": 0}
+    await notices.accept([notice_with(ada, kind=kind, webhook_url=url, **about)])
+    await delivery.deliver()
+    email = delivery.inbox.last(ADA.spelled)
+    assert email["Subject"] == "Your webhook was disabled"
+    assert f"Your webhook {url} gets no more changes: " in text(email)
+    assert why in text(email)
+    assert 'PATCH /api/webhooks/ref-1 {"status": "ENABLED"}' in text(email)
+    assert "y=&lt;2&gt;" in text(email, "html")
+
+
 async def test_each_notice_is_emailed_once(notices: Notices, ada: str, delivery: Delivery) -> None:
     """Repeated notices must not be sent twice, different ones not replace each other."""
     once, other = notice_with(ada), notice_with(ada)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ class Receiver:
     status: int = 200
     location: str = ""
     is_slow: bool = False
+    on_request: Callable[[], object] = bool
     requests: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     has_request: asyncio.Event = field(default_factory=asyncio.Event)
     has_ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,6 +43,7 @@ class Receiver:
         """Takes a request."""
         self.requests.append((request.headers, await request.read()))
         self.has_request.set()
+        self.on_request()
         if self.is_slow:
             await self.has_ended.wait()
         headers = {"location": self.location} if self.location else {}

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 import pytest
@@ -118,6 +119,38 @@ async def test_a_receiver_that_fails_for_three_days_is_disabled(
     await box.deliver()
     assert receiver.revisions[2:] == [2, 3]
     assert disabled(await shown(box)) == ("ENABLED", "")
+
+
+async def test_the_last_attempt_is_at_the_end_of_the_three_days(
+    box: Box, receiver: Receiver
+) -> None:
+    """A receiver that fails would be asked for ten hours longer than its owner was told."""
+    await box.register(receiver.url)
+    receiver.status = 500
+    await box.book("ada")
+    for _ in RETRY_SECONDS:
+        await box.deliver()
+        await box.later()
+    await box.execute("UPDATE webhooks SET failing_since = failing_since - interval '71 hours'")
+    await box.deliver()
+    assert await seconds_until_due(box) == pytest.approx(3_600, abs=60)
+
+
+async def test_a_slow_receiver_does_not_keep_a_worker_from_others(
+    box: Box, receiver: Receiver
+) -> None:
+    """A few that take seconds for each change would hold up all others for minutes."""
+    order: list[str] = []
+    async with receiving() as other:
+        for each, name in ((receiver, "first"), (other, "second")):
+            each.on_request = partial(order.append, name)
+            await box.register(each.url)
+        await box.book("ada", "bob", "eve")
+        async with sending.open_sender(public_only=False) as sender:
+            hasty = Deliveries(box.pool, Changes(box.pool), sender, turn_seconds=0)
+            while await hasty.deliver():
+                pass
+    assert order == ["first", "second"] * 3
 
 
 async def test_a_receiver_that_is_gone_is_disabled_at_once(box: Box, receiver: Receiver) -> None:
