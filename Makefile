@@ -77,6 +77,10 @@ protos-check: .venv/dev.stamp ## Fail where the generated Python is not that of 
 typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check its types (needs npm)
 	$(PYTHON) -m tests.protos.typescript
 
+.PHONY: node-receiver
+node-receiver: .venv/dev.stamp ## Run the receiver of docs/webhooks.md in Node, and deliver to it (needs npm)
+	$(PYTHON) -m pytest tests/services/bookings/webhooks/node_receiver.py $(ARGS)
+
 SWAGGER_UI := LICENSE NOTICE package.json favicon-32x32.png swagger-ui.css \
 	swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt
 
