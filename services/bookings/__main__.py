@@ -97,7 +97,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
         tickets = TicketsServicer(
-            pool, inventory, plans, _door_times(settings), open_access=open_access
+            pool, inventory, plans, feed, _door_times(settings), open_access=open_access
         )
         tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, service.grpc)
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)

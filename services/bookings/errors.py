@@ -14,6 +14,7 @@
     ├── SeatsUnavailable     FAILED_PRECONDITION  SEATS_UNAVAILABLE, with a Shortage
     ├── HoldEnded            FAILED_PRECONDITION  HOLD_EXPIRED
     ├── TicketNotFound       NOT_FOUND            TICKET_NOT_FOUND
+    ├── NoCalendar           NOT_FOUND            NOT_FOUND
     ├── AwaitingPayment      FAILED_PRECONDITION  AWAITING_PAYMENT
     ├── TicketRevoked        FAILED_PRECONDITION  TICKET_REVOKED
     ├── WrongEvent           FAILED_PRECONDITION  WRONG_EVENT
@@ -184,6 +185,13 @@ class TicketNotFound(Refusal):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "TICKET_NOT_FOUND"
+
+
+class NoCalendar(Refusal):
+    """It is not known when the event of the ticket starts."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "NOT_FOUND"
 
 
 class AwaitingPayment(Refusal):

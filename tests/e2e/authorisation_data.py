@@ -5,6 +5,7 @@ Whatever a request changes is created for it alone, so no response depends on an
 
 import contextlib
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -137,6 +138,10 @@ class AuthorisationData:
         """Creates an event of the owner; returns its id."""
         return self._create("owner", **fields)
 
+    def event_today(self) -> int:
+        """Creates an event of the owner whose doors are open; returns its id."""
+        return self.event(starts_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+
     def event_of_nobody(self, **fields: Any) -> int:
         """Creates an event without a token; returns its id."""
         return self._create("open", **fields)
@@ -191,12 +196,12 @@ class AuthorisationData:
 
     def new_booking(self) -> int:
         """Books a seat for the user, at an event of the owner."""
-        body = {"event_id": self.event(), "user_id": self.user_id}
+        body = {"event_id": self.event_today(), "user_id": self.user_id}
         return int(self._post("user", "/api/bookings/reserve", body)["booking_id"])
 
     def new_booking_of_guest(self) -> int:
         """Books a seat without a token, at an event of the owner."""
-        body = {"event_id": self.event(), "user_id": "guest"}
+        body = {"event_id": self.event_today(), "user_id": "guest"}
         return int(self._post("open", "/api/bookings/reserve", body)["booking_id"])
 
     def key(self, **fields: Any) -> str:

@@ -39,6 +39,8 @@ REFUSED = {
     "ReleaseSeats": "reservation_not_found",
     "CreateTicket": "reservation_not_found",
     "RenderTicketQrCode": "ticket_not_found",
+    "RenderTicketPdf": "ticket_not_found",
+    "RenderTicketCalendar": "ticket_not_found",
     "CheckInTicket": "invalid_ticket_code",
     "GetTicket": "ticket_not_found",
     "GetWebhook": "webhook_not_found",

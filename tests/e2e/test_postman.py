@@ -25,6 +25,8 @@ REFUSED = {
     "DELETE /bookings/:reference": "already_cancelled",
     "GET /api/tickets/:ticket_id": "ticket_not_found",
     "GET /api/tickets/:ticket_id/qr": "ticket_not_found",
+    "GET /api/tickets/:ticket_id/pdf": "ticket_not_found",
+    "GET /api/tickets/:ticket_id/calendar.ics": "ticket_not_found",
     "GET /api/webhooks/:webhook_id": "webhook_not_found",
     "GET /api/webhooks/:webhook_id/deliveries": "webhook_not_found",
     "GET /status/:event_id/waiting-list/:user_id": "booking_not_found",

@@ -68,6 +68,16 @@ def test_a_ticket_is_issued_once_and_read(client: httpx.Client, cinema: Cinema) 
     assert refusal(client.get(f"/api/tickets/{UNKNOWN}")) == (404, "ticket_not_found")
 
 
+def representation(client: httpx.Client, path: str, media_type: str) -> bytes:
+    """Gets a document that has one type, and that a client has to load once."""
+    found = client.get(path, headers={"Accept": media_type})
+    assert (found.status_code, found.headers["content-type"]) == (200, media_type)
+    known = client.get(path, headers={"If-None-Match": found.headers["etag"]})
+    other = client.get(path, headers={"Accept": "text/html"})
+    assert (known.status_code, other.status_code) == (304, 406)
+    return found.content
+
+
 def test_a_qr_code_is_svg_or_png(client: httpx.Client, cinema: Cinema) -> None:
     """A client could get a type that it cannot show, or load an image again and again."""
     made = ticket(client, cinema.screening(), 1, 2)
@@ -90,6 +100,20 @@ def test_a_qr_code_is_svg_or_png(client: httpx.Client, cinema: Cinema) -> None:
     assert (known.status_code, known.content) == (304, b"")
     missing = client.get(path, params={"seat_id": 3})
     assert refusal(missing) == (404, "seat_not_found")
+
+
+def test_a_ticket_is_printed_and_noted(client: httpx.Client, cinema: Cinema) -> None:
+    """A browser could not show a ticket or its date, or load them again and again."""
+    made = ticket(client, cinema.screening(), 1, 2)
+    path = f"/api/tickets/{made['ticket_id']}"
+    pdf, calendar = (
+        representation(client, f"{path}/{name}", media_type)
+        for name, media_type in (("pdf", "application/pdf"), ("calendar.ics", "text/calendar"))
+    )
+    assert pdf.startswith(b"%PDF-")
+    assert calendar.startswith(b"BEGIN:VCALENDAR\r\n")
+    assert b"LOCATION:Roxy\\, " in calendar
+    assert b"DTEND" in calendar
 
 
 def test_released_seats_take_their_ticket_along(client: httpx.Client, cinema: Cinema) -> None:

@@ -7,6 +7,7 @@ import grpc
 from boxoffice.events.v1 import catalogue_pb2, catalogue_pb2_grpc
 from services.bookings.catalogue import messages
 from services.bookings.catalogue.following import FeedPage, Listing
+from services.bookings.catalogue.places import Place
 from services.bookings.errors import EventNotFound, HistoryGone
 from services.bookings.inventory import EventState, FeedPosition
 from services.kit.auth.authentication import SERVICE_SCHEME
@@ -35,6 +36,12 @@ class EventsClient:
             request = catalogue_pb2.GetEventStateRequest(key=event)
         response = await self._call(self._stub.GetEventState, request, STATE_SECONDS)
         return messages.event_state(response.state)
+
+    async def get_place(self, event_id: int) -> Place:
+        """See places.Places."""
+        request = catalogue_pb2.GetEventPlaceRequest(event_id=event_id)
+        response = await self._call(self._stub.GetEventPlace, request, STATE_SECONDS)
+        return messages.place(response.place)
 
     async def list_changes(self, position: FeedPosition, limit: int) -> FeedPage:
         """Lists the changes after a position in the feed; raises HistoryGone."""

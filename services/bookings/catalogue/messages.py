@@ -9,6 +9,7 @@ from boxoffice.bookings.v1 import inventory_pb2
 from boxoffice.events.v1 import catalogue_pb2, events_pb2, seat_plans_pb2
 from boxoffice.type.v1 import money_pb2
 from services.bookings.catalogue.following import FeedPage, Listing
+from services.bookings.catalogue.places import Place
 from services.bookings.inventory import EventState, FeedPosition, Judgement
 from services.bookings.seating.plan import Area, Plan, Row
 from services.kit.rpc.timestamps import moment
@@ -70,6 +71,18 @@ def apply_response(judgement: Judgement) -> inventory_pb2.ApplyEventResponse:
         reason=judgement.refusal,
         cancelled_bookings=judgement.cancelled_bookings,
         inventory_revision=judgement.inventory_rev,
+    )
+
+
+def place(found: catalogue_pb2.EventPlace) -> Place:
+    """Reads where and when an event is."""
+    return Place(
+        revision=found.revision,
+        starts_at=moment(found, "starts_at"),
+        ends_at=moment(found, "ends_at"),
+        time_zone=found.time_zone,
+        venue=found.venue,
+        room=found.room,
     )
 
 

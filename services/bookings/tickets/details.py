@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from services.bookings.errors import AwaitingPayment, TicketRevoked
+
 
 class Period(NamedTuple):
     """When codes admit; None on a side without a bound."""
@@ -52,6 +54,19 @@ class TicketDetails:
     code_ids: Sequence[UUID]
     seat_ids: Sequence[int | None]
     used_at: Sequence[datetime | None]
+    valid_at: datetime | None
+
+    def expect_to_admit(self) -> None:
+        """Raises AwaitingPayment or TicketRevoked if the codes admit nobody."""
+        if self.status == "AWAITING_PAYMENT":
+            raise AwaitingPayment
+        if self.status == "REVOKED":
+            raise TicketRevoked
+
+    def expect_to_have_been_valid(self) -> None:
+        """Raises AwaitingPayment or TicketRevoked if the codes never admitted anybody."""
+        if self.valid_at is None:
+            self.expect_to_admit()
 
     @property
     def id(self) -> int:

@@ -2,6 +2,8 @@
 
 import base64
 
+from google.api import httpbody_pb2
+
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
 from services.bookings.asks import expect
 from services.bookings.errors import AwaitingPayment, SeatNotFound, TicketRevoked
@@ -11,6 +13,7 @@ from services.bookings.seating.plan import Plan
 from services.bookings.tickets.codes import Code, sign
 from services.bookings.tickets.details import Period, TicketDetails
 from services.bookings.tickets.keys import TicketKey
+from services.bookings.tickets.printed import Document
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
 
@@ -75,6 +78,11 @@ def code_of(shown: tickets_pb2.Ticket, request: tickets_pb2.RenderTicketQrCodeRe
         seat_ids=[request.seat_id] if request.HasField("seat_id") else []
     )
     raise refusal
+
+
+def body(document: Document) -> httpbody_pb2.HttpBody:
+    """Writes a document as it is."""
+    return httpbody_pb2.HttpBody(content_type=document.media_type, data=document.data)
 
 
 def seat(plan: Plan | None, seat_id: int | None) -> tickets_pb2.TicketSeat:

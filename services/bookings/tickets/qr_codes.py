@@ -1,11 +1,12 @@
 """Drawing codes of tickets as QR codes."""
 
-import hashlib
 import io
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import segno
+
+from services.bookings.tickets.printed import Document
 
 SVG, PNG = "image/svg+xml", "image/png"
 LEVEL = "m"
@@ -14,24 +15,24 @@ PNG_SCALE = 8
 _QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 
-class Image(NamedTuple):
-    """An image, and a tag that differs if the image does."""
-
-    media_type: str
-    data: bytes
-    entity_tag: str
-
-
-def draw(code: str, accept: str) -> Image:
+def draw(code: str, accept: str) -> Document:
     """Draws a code: as PNG for clients that prefer it to SVG."""
     media_type = PNG if _quality(PNG, accept) > _quality(SVG, accept) else SVG
-    qr_code, output = segno.make(code, error=LEVEL, boost_error=False, micro=False), io.BytesIO()
+    qr_code, output = _made(code), io.BytesIO()
     if media_type == PNG:
         qr_code.save(output, kind="png", scale=PNG_SCALE)
     else:
         qr_code.save(output, kind="svg", scale=PNG_SCALE, light="white")
-    digest = hashlib.sha256(output.getvalue()).hexdigest()
-    return Image(media_type, output.getvalue(), digest[:32])
+    return Document.of(media_type, output.getvalue())
+
+
+def modules(code: str) -> Sequence[bytes]:
+    """Returns the rows of a QR code without its border: a byte for each module, 1 if it is dark."""
+    return [bytes(row) for row in _made(code).matrix]
+
+
+def _made(code: str) -> segno.QRCode:
+    return segno.make(code, error=LEVEL, boost_error=False, micro=False)
 
 
 def _quality(media_type: str, accept: str) -> float:

@@ -6,12 +6,12 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import grpc
-from google.api import httpbody_pb2
 
 from boxoffice.bookings.v1 import tickets_pb2, tickets_pb2_grpc
 from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
+from services.bookings.catalogue.places import Places
 from services.bookings.catalogue.plans import Plans
 from services.bookings.errors import AlreadyUsed
 from services.bookings.seating.plan import Plan
@@ -19,6 +19,7 @@ from services.bookings.tickets import door_messages, messages, qr_codes
 from services.bookings.tickets.bundles import Bundles
 from services.bookings.tickets.check_in import CheckIn
 from services.bookings.tickets.details import DoorTimes, TicketDetails
+from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
 from services.bookings.tickets.tickets import BookingName, Tickets
 from services.kit.database.postgres import Pool
@@ -32,7 +33,14 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
     """Serves boxoffice.bookings.v1.TicketsService."""
 
     def __init__(
-        self, pool: Pool, decider: Decider, plans: Plans, door: DoorTimes, *, open_access: bool
+        self,
+        pool: Pool,
+        decider: Decider,
+        plans: Plans,
+        places: Places,
+        door: DoorTimes,
+        *,
+        open_access: bool,
     ) -> None:
         self._decider = decider
         self._plans = plans
@@ -41,6 +49,7 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         self._tickets = Tickets(pool)
         self._check_in = CheckIn(pool, self._keys, door)
         self._bundles = Bundles(pool)
+        self._documents = Documents(self._keys, plans, door, places)
         self._viewers = Viewers(open_access)
 
     async def CreateTicket(
@@ -81,8 +90,25 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         code = messages.code_of(await self._get(request.ticket_id), request)
         image = await asyncio.to_thread(qr_codes.draw, code, request.accept)
         return tickets_pb2.RenderTicketQrCodeResponse(
-            body=httpbody_pb2.HttpBody(content_type=image.media_type, data=image.data),
-            entity_tag=image.entity_tag,
+            body=messages.body(image), entity_tag=image.entity_tag
+        )
+
+    async def RenderTicketPdf(
+        self, request: tickets_pb2.RenderTicketPdfRequest, _: Context
+    ) -> tickets_pb2.RenderTicketPdfResponse:
+        """See tickets.proto."""
+        document = await self._documents.pdf(await self._details(request.ticket_id))
+        return tickets_pb2.RenderTicketPdfResponse(
+            body=messages.body(document), entity_tag=document.entity_tag
+        )
+
+    async def RenderTicketCalendar(
+        self, request: tickets_pb2.RenderTicketCalendarRequest, _: Context
+    ) -> tickets_pb2.RenderTicketCalendarResponse:
+        """See tickets.proto."""
+        document = await self._documents.calendar(await self._details(request.ticket_id))
+        return tickets_pb2.RenderTicketCalendarResponse(
+            body=messages.body(document), entity_tag=document.entity_tag
         )
 
     async def CheckInTicket(
@@ -124,9 +150,11 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         response = tickets_pb2.CreateTicketResponse
         return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
 
+    async def _details(self, ticket_id: str) -> TicketDetails:
+        return await self._tickets.get(UUID(ticket_id), self._viewers.current())
+
     async def _get(self, ticket_id: str) -> tickets_pb2.Ticket:
-        found = await self._tickets.get(UUID(ticket_id), self._viewers.current())
-        [written] = await self._written([found])
+        [written] = await self._written([await self._details(ticket_id)])
         return written
 
     async def _plan(self, plan_id: int | None) -> Plan | None:

@@ -16,6 +16,7 @@ from services.events.events.results import (
     ExistingEvent,
     InitializedEvent,
     Outcome,
+    Place,
     expect,
 )
 from services.events.events.revisions import Event, Fields
@@ -130,6 +131,17 @@ class Events:
         if event is None:
             raise EventNotFound
         return event
+
+    async def get_place(self, event_id: int) -> Place:
+        """Finds where and when an event is, as `get_state` finds the event."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Place))
+            place = await (
+                await cursor.execute(SQL["get_place"], {"event_id": event_id})
+            ).fetchone()
+        if place is None:
+            raise EventNotFound
+        return place
 
     async def list(self, wanted: Filter, viewer: Viewer, page: Page) -> Listing:
         """Lists a page of the events that the viewer may see, newest first."""

@@ -10,6 +10,20 @@ SELECT {columns}
 FROM events
 WHERE key = %(key)s
 
+-- name: get_place
+-- Finds where and when an event is, even a deleted one.
+SELECT
+    events.revision,
+    events.starts_at,
+    events.ends_at,
+    coalesce(events.time_zone, theaters.time_zone, 'UTC') AS time_zone,
+    coalesce(events.venue, theaters.name, '') AS venue,
+    coalesce(rooms.name, '') AS room
+FROM events
+LEFT JOIN rooms ON rooms.id = events.room_id
+LEFT JOIN theaters ON theaters.id = rooms.theater_id
+WHERE events.id = %(event_id)s
+
 -- name: list_events
 -- Lists the events that the viewer may see, newest first.
 SELECT {columns}

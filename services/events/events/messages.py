@@ -16,6 +16,7 @@ from services.events.events.results import (
     DeletedEvent,
     EventDetails,
     InitializedEvent,
+    Place,
 )
 from services.events.events.revisions import Event, Fields
 from services.events.requests import Responses
@@ -57,6 +58,18 @@ def state(found: Event) -> catalogue_pb2.EventState:
         epoch=found.epoch,
         orphan_rule=bool(found.orphan_rule),
         **_shared(found),
+    )
+
+
+def place(found: Place) -> catalogue_pb2.EventPlace:
+    """Returns where and when an event is, as its tickets show it."""
+    return catalogue_pb2.EventPlace(
+        revision=found.revision,
+        starts_at=timestamp(found.starts_at),
+        ends_at=timestamp(found.ends_at),
+        time_zone=found.time_zone,
+        venue=found.venue,
+        room=found.room,
     )
 
 

@@ -1,6 +1,7 @@
-"""Results of the requests that create, change and delete events."""
+"""Results of the requests that find, create, change and delete events."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from services.events.events.revisions import Event
@@ -14,6 +15,18 @@ class EventDetails:
 
     event: Event
     available_seats: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and when an event is; `venue` and `room` are empty if there is none."""
+
+    revision: int
+    starts_at: datetime | None
+    ends_at: datetime | None
+    time_zone: str
+    venue: str
+    room: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,13 @@ class CatalogueServicer(catalogue_pb2_grpc.CatalogueServiceServicer):
             event = await self._events.get_state(request.event_id)
         return catalogue_pb2.GetEventStateResponse(state=messages.state(event))
 
+    async def GetEventPlace(
+        self, request: catalogue_pb2.GetEventPlaceRequest, _: Context
+    ) -> catalogue_pb2.GetEventPlaceResponse:
+        """See catalogue.proto."""
+        place = await self._events.get_place(request.event_id)
+        return catalogue_pb2.GetEventPlaceResponse(place=messages.place(place))
+
     async def ListChanges(
         self, request: catalogue_pb2.ListChangesRequest, _: Context
     ) -> catalogue_pb2.ListChangesResponse:

@@ -265,6 +265,8 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
         "/api/rooms/{room_id}",
         "/api/seat-plans/{plan_id}",
         "/api/tickets/{ticket_id}/qr",
+        "/api/tickets/{ticket_id}/pdf",
+        "/api/tickets/{ticket_id}/calendar.ics",
     )
     assert found == {(path, "get") for path in paths}
 

@@ -24,7 +24,7 @@ from boxoffice.rest.v1 import batch_pb2_grpc
 from services.bookings.__main__ import serving
 from services.bookings.errors import EventNotFound
 from services.bookings.settings import Settings
-from services.kit.rpc.errors import Refusal, abort, refusal_from_call
+from services.kit.rpc.errors import Refusal, Unavailable, abort, refusal_from_call
 from services.kit.server.server import DATABASE
 from tests.conftest import Database
 from tests.services.conditions import until
@@ -41,6 +41,7 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
     def __init__(self) -> None:
         self.states: dict[int, catalogue_pb2.EventState] = {}
         self.plans: dict[int, seat_plans_pb2.SeatPlan] = {}
+        self.places: dict[int, catalogue_pb2.EventPlace] = {}
         self.authorizations: set[str] = set()
 
     def put(self, event_id: int, total_seats: int = 50, **changes: Any) -> catalogue_pb2.EventState:
@@ -65,6 +66,14 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
         if request.event_id not in self.states:
             await abort(context, EventNotFound())
         return catalogue_pb2.GetEventStateResponse(state=self.states[request.event_id])
+
+    async def GetEventPlace(  # noqa: N802
+        self, request: catalogue_pb2.GetEventPlaceRequest, context: Context
+    ) -> catalogue_pb2.GetEventPlaceResponse:
+        """Returns a place that a test has put there; refuses without one, as if events was down."""
+        if request.event_id not in self.places:
+            await abort(context, Unavailable())
+        return catalogue_pb2.GetEventPlaceResponse(place=self.places[request.event_id])
 
     async def ListChanges(  # noqa: N802
         self, request: catalogue_pb2.ListChangesRequest, context: Context

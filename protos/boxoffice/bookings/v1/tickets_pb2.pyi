@@ -676,6 +676,106 @@ class RenderTicketQrCodeResponse(_message.Message):
 Global___RenderTicketQrCodeResponse: _TypeAlias = RenderTicketQrCodeResponse  # noqa: Y015
 
 @_typing.final
+class RenderTicketPdfRequest(_message.Message):
+    """Request of TicketsService.RenderTicketPdf."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    ticket_id: _builtins.str
+    """Id of the ticket, a UUID."""
+    def __init__(
+        self,
+        *,
+        ticket_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderTicketPdfRequest: _TypeAlias = RenderTicketPdfRequest  # noqa: Y015
+
+@_typing.final
+class RenderTicketPdfResponse(_message.Message):
+    """Response of TicketsService.RenderTicketPdf."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    ENTITY_TAG_FIELD_NUMBER: _builtins.int
+    entity_tag: _builtins.str
+    """What the PDF depends on: the same ticket has the same PDF, byte for byte."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """The PDF."""
+
+    def __init__(
+        self,
+        *,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        entity_tag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "entity_tag", b"entity_tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderTicketPdfResponse: _TypeAlias = RenderTicketPdfResponse  # noqa: Y015
+
+@_typing.final
+class RenderTicketCalendarRequest(_message.Message):
+    """Request of TicketsService.RenderTicketCalendar."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    ticket_id: _builtins.str
+    """Id of the ticket, a UUID."""
+    def __init__(
+        self,
+        *,
+        ticket_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderTicketCalendarRequest: _TypeAlias = RenderTicketCalendarRequest  # noqa: Y015
+
+@_typing.final
+class RenderTicketCalendarResponse(_message.Message):
+    """Response of TicketsService.RenderTicketCalendar."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    ENTITY_TAG_FIELD_NUMBER: _builtins.int
+    entity_tag: _builtins.str
+    """What the calendar depends on."""
+    @_builtins.property
+    def body(self) -> _httpbody_pb2.HttpBody:
+        """The calendar."""
+
+    def __init__(
+        self,
+        *,
+        body: _httpbody_pb2.HttpBody | None = ...,
+        entity_tag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "entity_tag", b"entity_tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderTicketCalendarResponse: _TypeAlias = RenderTicketCalendarResponse  # noqa: Y015
+
+@_typing.final
 class CheckInTicketRequest(_message.Message):
     """Request of TicketsService.CheckInTicket."""
 

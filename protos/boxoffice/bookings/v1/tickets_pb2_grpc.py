@@ -55,6 +55,16 @@ class TicketsServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
                 _registered_method=True)
+        self.RenderTicketPdf = channel.unary_unary(
+                '/boxoffice.bookings.v1.TicketsService/RenderTicketPdf',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfResponse.FromString,
+                _registered_method=True)
+        self.RenderTicketCalendar = channel.unary_unary(
+                '/boxoffice.bookings.v1.TicketsService/RenderTicketCalendar',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketCalendarRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketCalendarResponse.FromString,
+                _registered_method=True)
         self.CheckInTicket = channel.unary_unary(
                 '/boxoffice.bookings.v1.TicketsService/CheckInTicket',
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.CheckInTicketRequest.SerializeToString,
@@ -117,6 +127,27 @@ class TicketsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenderTicketPdf(self, request, context):
+        """Draws a ticket as PDF: a page for each seat, with its QR code. Whoever may get the ticket may get
+        it.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/AWAITING_PAYMENT and
+        FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenderTicketCalendar(self, request, context):
+        """Writes the event of a ticket as iCalendar (RFC 5545), in the time zone of its venue. A ticket that
+        was valid and is revoked cancels the entry in the calendar. Whoever may get the ticket may get it.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, with FAILED_PRECONDITION/AWAITING_PAYMENT, with
+        FAILED_PRECONDITION/TICKET_REVOKED if it never was valid, and with
+        NOT_FOUND/NOT_FOUND if it is not known when the event starts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CheckInTicket(self, request, context):
         """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
         by a nonce: the same nonce gets the same answer, so a scanner may ask again when an answer was
@@ -171,6 +202,16 @@ def add_TicketsServiceServicer_to_server(servicer, server):
                     servicer.RenderTicketQrCode,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.SerializeToString,
+            ),
+            'RenderTicketPdf': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderTicketPdf,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfResponse.SerializeToString,
+            ),
+            'RenderTicketCalendar': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderTicketCalendar,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketCalendarRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketCalendarResponse.SerializeToString,
             ),
             'CheckInTicket': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckInTicket,
@@ -297,6 +338,60 @@ class TicketsService:
             '/boxoffice.bookings.v1.TicketsService/RenderTicketQrCode',
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderTicketPdf(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.TicketsService/RenderTicketPdf',
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderTicketCalendar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.TicketsService/RenderTicketCalendar',
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketCalendarRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketCalendarResponse.FromString,
             options,
             channel_credentials,
             insecure,

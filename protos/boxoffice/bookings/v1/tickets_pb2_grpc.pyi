@@ -58,6 +58,19 @@ class TicketsServiceStub:
     Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
     """
+    RenderTicketPdf: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketPdfRequest, _tickets_pb2.RenderTicketPdfResponse]
+    """Draws a ticket as PDF: a page for each seat, with its QR code. Whoever may get the ticket may get
+    it.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/AWAITING_PAYMENT and
+    FAILED_PRECONDITION/TICKET_REVOKED.
+    """
+    RenderTicketCalendar: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketCalendarRequest, _tickets_pb2.RenderTicketCalendarResponse]
+    """Writes the event of a ticket as iCalendar (RFC 5545), in the time zone of its venue. A ticket that
+    was valid and is revoked cancels the entry in the calendar. Whoever may get the ticket may get it.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, with FAILED_PRECONDITION/AWAITING_PAYMENT, with
+    FAILED_PRECONDITION/TICKET_REVOKED if it never was valid, and with
+    NOT_FOUND/NOT_FOUND if it is not known when the event starts.
+    """
     CheckInTicket: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.CheckInTicketRequest, _tickets_pb2.CheckInTicketResponse]
     """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
     by a nonce: the same nonce gets the same answer, so a scanner may ask again when an answer was
@@ -108,6 +121,19 @@ class TicketsServiceAsyncStub(TicketsServiceStub):
     get the ticket may get its QR codes.
     Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+    """
+    RenderTicketPdf: _aio.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketPdfRequest, _tickets_pb2.RenderTicketPdfResponse]  # type: ignore[assignment]
+    """Draws a ticket as PDF: a page for each seat, with its QR code. Whoever may get the ticket may get
+    it.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/AWAITING_PAYMENT and
+    FAILED_PRECONDITION/TICKET_REVOKED.
+    """
+    RenderTicketCalendar: _aio.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketCalendarRequest, _tickets_pb2.RenderTicketCalendarResponse]  # type: ignore[assignment]
+    """Writes the event of a ticket as iCalendar (RFC 5545), in the time zone of its venue. A ticket that
+    was valid and is revoked cancels the entry in the calendar. Whoever may get the ticket may get it.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, with FAILED_PRECONDITION/AWAITING_PAYMENT, with
+    FAILED_PRECONDITION/TICKET_REVOKED if it never was valid, and with
+    NOT_FOUND/NOT_FOUND if it is not known when the event starts.
     """
     CheckInTicket: _aio.UnaryUnaryMultiCallable[_tickets_pb2.CheckInTicketRequest, _tickets_pb2.CheckInTicketResponse]  # type: ignore[assignment]
     """Admits somebody with a code, once. The organizer of the event and admins may do so. A scan is named
@@ -180,6 +206,31 @@ class TicketsServiceServicer(metaclass=_abc_1.ABCMeta):
         get the ticket may get its QR codes.
         Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
         FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+
+    @_abc_1.abstractmethod
+    def RenderTicketPdf(
+        self,
+        request: _tickets_pb2.RenderTicketPdfRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tickets_pb2.RenderTicketPdfResponse, _abc.Awaitable[_tickets_pb2.RenderTicketPdfResponse]]:
+        """Draws a ticket as PDF: a page for each seat, with its QR code. Whoever may get the ticket may get
+        it.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/AWAITING_PAYMENT and
+        FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+
+    @_abc_1.abstractmethod
+    def RenderTicketCalendar(
+        self,
+        request: _tickets_pb2.RenderTicketCalendarRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tickets_pb2.RenderTicketCalendarResponse, _abc.Awaitable[_tickets_pb2.RenderTicketCalendarResponse]]:
+        """Writes the event of a ticket as iCalendar (RFC 5545), in the time zone of its venue. A ticket that
+        was valid and is revoked cancels the entry in the calendar. Whoever may get the ticket may get it.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, with FAILED_PRECONDITION/AWAITING_PAYMENT, with
+        FAILED_PRECONDITION/TICKET_REVOKED if it never was valid, and with
+        NOT_FOUND/NOT_FOUND if it is not known when the event starts.
         """
 
     @_abc_1.abstractmethod

@@ -175,6 +175,59 @@ class EventState(_message.Message):
 Global___EventState: _TypeAlias = EventState  # noqa: Y015
 
 @_typing.final
+class EventPlace(_message.Message):
+    """Where and when an event is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    VENUE_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Revision of the event; a higher one replaces a lower one."""
+    time_zone: _builtins.str
+    """IANA name of the time zone of the venue; `UTC` if none is given."""
+    venue: _builtins.str
+    """Where it takes place: the venue of the event, or the theater of its room; empty if neither."""
+    room: _builtins.str
+    """Name of the room; empty for an event without one."""
+    @_builtins.property
+    def starts_at(self) -> _timestamp_pb2.Timestamp:
+        """When it starts; unset if that is not known."""
+
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ends. Only an event with a room has it."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        starts_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        time_zone: _builtins.str = ...,
+        venue: _builtins.str = ...,
+        room: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ends_at", b"_ends_at", "_starts_at", b"_starts_at", "ends_at", b"ends_at", "starts_at", b"starts_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ends_at", b"_ends_at", "_starts_at", b"_starts_at", "ends_at", b"ends_at", "revision", b"revision", "room", b"room", "starts_at", b"starts_at", "time_zone", b"time_zone", "venue", b"venue"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__ends_at: _TypeAlias = _typing.Literal["ends_at"]  # noqa: Y015
+    _WhichOneofArgType__ends_at: _TypeAlias = _typing.Literal["_ends_at", b"_ends_at"]  # noqa: Y015
+    _WhichOneofReturnType__starts_at: _TypeAlias = _typing.Literal["starts_at"]  # noqa: Y015
+    _WhichOneofArgType__starts_at: _TypeAlias = _typing.Literal["_starts_at", b"_starts_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ends_at) -> _WhichOneofReturnType__ends_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__starts_at) -> _WhichOneofReturnType__starts_at | None: ...
+
+Global___EventPlace: _TypeAlias = EventPlace  # noqa: Y015
+
+@_typing.final
 class GetEventStateRequest(_message.Message):
     """Request of CatalogueService.GetEventState."""
 
@@ -379,6 +432,52 @@ class ListEventStatesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEventStatesResponse: _TypeAlias = ListEventStatesResponse  # noqa: Y015
+
+@_typing.final
+class GetEventPlaceRequest(_message.Message):
+    """Request of CatalogueService.GetEventPlace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.int
+    """Number of the event."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventPlaceRequest: _TypeAlias = GetEventPlaceRequest  # noqa: Y015
+
+@_typing.final
+class GetEventPlaceResponse(_message.Message):
+    """Response of CatalogueService.GetEventPlace."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def place(self) -> Global___EventPlace:
+        """The place."""
+
+    def __init__(
+        self,
+        *,
+        place: Global___EventPlace | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventPlaceResponse: _TypeAlias = GetEventPlaceResponse  # noqa: Y015
 
 @_typing.final
 class GetSeatPlanRequest(_message.Message):

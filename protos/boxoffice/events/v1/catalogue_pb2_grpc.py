@@ -50,6 +50,11 @@ class CatalogueServiceStub:
                 request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.FromString,
                 _registered_method=True)
+        self.GetEventPlace = channel.unary_unary(
+                '/boxoffice.events.v1.CatalogueService/GetEventPlace',
+                request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventPlaceRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventPlaceResponse.FromString,
+                _registered_method=True)
         self.GetSeatPlan = channel.unary_unary(
                 '/boxoffice.events.v1.CatalogueService/GetSeatPlan',
                 request_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetSeatPlanRequest.SerializeToString,
@@ -86,6 +91,14 @@ class CatalogueServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEventPlace(self, request, context):
+        """Gets where and when an event is, even a deleted one: what its tickets show.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSeatPlan(self, request, context):
         """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
         """
@@ -110,6 +123,11 @@ def add_CatalogueServiceServicer_to_server(servicer, server):
                     servicer.ListEventStates,
                     request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.FromString,
                     response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.SerializeToString,
+            ),
+            'GetEventPlace': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventPlace,
+                    request_deserializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventPlaceRequest.FromString,
+                    response_serializer=boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventPlaceResponse.SerializeToString,
             ),
             'GetSeatPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSeatPlan,
@@ -199,6 +217,33 @@ class CatalogueService:
             '/boxoffice.events.v1.CatalogueService/ListEventStates',
             boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesRequest.SerializeToString,
             boxoffice_dot_events_dot_v1_dot_catalogue__pb2.ListEventStatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventPlace(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.events.v1.CatalogueService/GetEventPlace',
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventPlaceRequest.SerializeToString,
+            boxoffice_dot_events_dot_v1_dot_catalogue__pb2.GetEventPlaceResponse.FromString,
             options,
             channel_credentials,
             insecure,

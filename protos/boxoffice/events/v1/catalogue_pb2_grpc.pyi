@@ -45,6 +45,10 @@ class CatalogueServiceStub:
     """
     ListEventStates: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.ListEventStatesRequest, _catalogue_pb2.ListEventStatesResponse]
     """Lists the states of all events, deleted ones included, in the order of their ids."""
+    GetEventPlace: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.GetEventPlaceRequest, _catalogue_pb2.GetEventPlaceResponse]
+    """Gets where and when an event is, even a deleted one: what its tickets show.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
+    """
     GetSeatPlan: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.GetSeatPlanRequest, _catalogue_pb2.GetSeatPlanResponse]
     """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
 
@@ -65,6 +69,10 @@ class CatalogueServiceAsyncStub(CatalogueServiceStub):
     """
     ListEventStates: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.ListEventStatesRequest, _catalogue_pb2.ListEventStatesResponse]  # type: ignore[assignment]
     """Lists the states of all events, deleted ones included, in the order of their ids."""
+    GetEventPlace: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.GetEventPlaceRequest, _catalogue_pb2.GetEventPlaceResponse]  # type: ignore[assignment]
+    """Gets where and when an event is, even a deleted one: what its tickets show.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
+    """
     GetSeatPlan: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.GetSeatPlanRequest, _catalogue_pb2.GetSeatPlanResponse]  # type: ignore[assignment]
     """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
 
@@ -100,6 +108,16 @@ class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalogue_pb2.ListEventStatesResponse, _abc.Awaitable[_catalogue_pb2.ListEventStatesResponse]]:
         """Lists the states of all events, deleted ones included, in the order of their ids."""
+
+    @_abc_1.abstractmethod
+    def GetEventPlace(
+        self,
+        request: _catalogue_pb2.GetEventPlaceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalogue_pb2.GetEventPlaceResponse, _abc.Awaitable[_catalogue_pb2.GetEventPlaceResponse]]:
+        """Gets where and when an event is, even a deleted one: what its tickets show.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
+        """
 
     @_abc_1.abstractmethod
     def GetSeatPlan(

@@ -29,7 +29,8 @@ SELECT
     inventory.plan_id,
     codes.code_ids,
     codes.seat_ids,
-    codes.used_at
+    codes.used_at,
+    tickets.valid_at
 FROM tickets
 JOIN bookings ON bookings.event_id = tickets.event_id
     AND bookings.id = tickets.booking_id

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
-from boxoffice.events.v1 import seat_plans_pb2
+from boxoffice.events.v1 import catalogue_pb2, seat_plans_pb2
 from services.kit.rpc.callers import Role
 from tests.conftest import Database
 from tests.services.bookings.rooms import PLAN_ID, hall, serialized
@@ -70,6 +70,16 @@ class Hall:
         request = tickets_pb2.RenderTicketQrCodeRequest(ticket_id=ticket_id, **asked)
         return await self.call("RenderTicketQrCode", request)
 
+    async def pdf(self, ticket: Any) -> bytes:
+        """Gets a ticket as PDF."""
+        request = tickets_pb2.RenderTicketPdfRequest(ticket_id=ticket.ticket_id)
+        return bytes((await self.call("RenderTicketPdf", request)).body.data)
+
+    async def calendar(self, ticket: Any) -> str:
+        """Gets the calendar of a ticket."""
+        request = tickets_pb2.RenderTicketCalendarRequest(ticket_id=ticket.ticket_id)
+        return str((await self.call("RenderTicketCalendar", request)).body.data.decode())
+
     async def scan(self, code: str, nonce: str, at: datetime | None = None, **asked: Any) -> Any:
         """Scans a code at the door, as the owner; returns the admission."""
         request = tickets_pb2.CheckInTicketRequest(code=code, nonce=nonce, **asked)
@@ -93,6 +103,13 @@ class Hall:
         return {int(key.kid): key.x for key in found.keys}
 
 
+def place() -> catalogue_pb2.EventPlace:
+    """Returns where and when all events are."""
+    made = catalogue_pb2.EventPlace(revision=1, time_zone="Europe/Berlin", venue="Roxy")
+    made.starts_at.FromDatetime(STARTS_AT)
+    return made
+
+
 @pytest.fixture
 async def house(database: Database) -> AsyncIterator[Hall]:
     """Opens bookings beside a scripted issuer, with events that have an owner."""
@@ -107,6 +124,8 @@ async def house(database: Database) -> AsyncIterator[Hall]:
             running.catalogue.put(SCREENING, total_seats=8, plan_id=PLAN_ID, price=price, **common)
             running.catalogue.put(CONCERT, price=price, **common)
             running.catalogue.put(FREE, **common)
+            for event_id in (SCREENING, CONCERT, FREE):
+                running.catalogue.places[event_id] = place()
             yield Hall(running, issuer)
     finally:
         await server.stop(None)

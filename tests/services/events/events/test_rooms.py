@@ -6,7 +6,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from boxoffice.events.v1 import catalogue_pb2
 from services.events.access import Viewer
 from services.events.errors import RoomOccupied
 from services.events.events import room_slots
@@ -19,6 +21,7 @@ from tests.services.events.cinema import EVENING, LATE, Cinema, add_cinema, reno
 from tests.services.events.client import (
     CANCELLED,
     PUBLISHED,
+    SERVICE,
     Client,
     change_rows,
     eventually,
@@ -238,3 +241,33 @@ async def settle(connection: Connection, event_id: int, room_id: int, starts_at:
     slot = {"event_id": event_id, "room_id": room_id}
     times = {"starts_at": starts_at, "ends_at": starts_at + 3 * HOUR}
     await connection.execute(room_slots.SQL["settle_slots"], {**slot, **times})
+
+
+async def test_tickets_show_where_an_event_is(client: Client, cinema: Cinema) -> None:
+    """Visitors could go to another theater, or come at the hour of another zone."""
+    placed = await client.create(**concert(cinema.large))
+    open_air = await client.create(venue="Meadow", time_zone="Asia/Tokyo", starts_at=EVENING)
+    plain = await client.create()
+    await client.delete(plain.id)
+    found = [await place(client, event.id) for event in (placed, open_air, plain)]
+    ends_at = Timestamp()
+    ends_at.FromDatetime(EVENING + 3 * HOUR)
+    assert (found[0].starts_at, found[0].ends_at) == (placed.starts_at, ends_at)
+    assert [(each.venue, each.room, each.time_zone) for each in found] == [
+        ("Park", "Hall", "Europe/Berlin"),
+        ("Meadow", "", "Asia/Tokyo"),
+        ("", "", "UTC"),
+    ]
+    assert [each.HasField("ends_at") for each in found] == [True, False, False]
+    assert [each.revision for each in found] == [1, 1, 2]
+    with refused("EVENT_NOT_FOUND"):
+        await place(client, plain.id + 1)
+
+
+async def place(client: Client, event_id: int) -> catalogue_pb2.EventPlace:
+    """Gets where an event is, as bookings does."""
+    request = catalogue_pb2.GetEventPlaceRequest(event_id=event_id)
+    response: catalogue_pb2.GetEventPlaceResponse = await client.call(
+        client.catalogue.GetEventPlace, request, SERVICE
+    )
+    return response.place
