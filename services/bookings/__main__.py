@@ -31,6 +31,7 @@ from services.bookings.feed.servicer import FeedServicer
 from services.bookings.feed.tail import Tail
 from services.bookings.inventory import Inventory, store
 from services.bookings.inventory.limits import HoldLimits
+from services.bookings.inventory.restoring import Restores
 from services.bookings.live.live import Live
 from services.bookings.live.servicer import LiveServicer
 from services.bookings.rankings.rankings import Rankings
@@ -114,6 +115,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.refund_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
+            repeat(Restores(pool).raise_revisions, every_seconds=5),
             repeat(tail.follow, every_seconds=0.25),
             tail.end(service.is_stopping),
             *sending,

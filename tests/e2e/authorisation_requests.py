@@ -216,6 +216,8 @@ REQUESTS: Mapping[str, Request] = {
     "TicketsService.CheckInTicket": lambda s, a: {"code": s.code, "nonce": "scan"},
     "TicketsService.GetCheckInBundle": lambda s, a: {"event_id": s.published},
     "TicketsService.GetTicketKeys": lambda s, a: {},
+    "LiveService.WatchEvent": lambda s, a: {"event_id": s.published},
+    "LiveService.WatchEvent of a draft": lambda s, a: {"event_id": s.draft},
     "FeedService.RenderChanges": lambda s, a: {},
     "WebhooksService.CreateWebhook": lambda s, a: {"webhook": WEBHOOK},
     "WebhooksService.ListWebhooks": lambda s, a: {},

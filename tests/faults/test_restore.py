@@ -1,19 +1,18 @@
 """The catalogue is restored from a backup: a new epoch begins, and bookings lists all events."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from deploy.local.postgres.server import EmbeddedPostgres
 from services.events.feed import feed
 from tests.conftest import Database, cloned
 from tests.e2e.system import free_ports
+from tests.faults.backups import Backups
 from tests.faults.proxy import Proxy
 from tests.faults.two_services import TwoServices
 from tests.services.bookings.conftest import drift
@@ -21,38 +20,6 @@ from tests.services.events.client import eventually, refused
 
 SEATS = 10
 RESTORED_SECONDS = 60
-
-
-class Backups:
-    """Copies of the catalogue's database, made and loaded while nothing is connected to it."""
-
-    def __init__(self, server: EmbeddedPostgres, catalogue: Database) -> None:
-        self._server = server
-        self._names = [str(conninfo_to_dict(catalogue.owner_dsn)["dbname"])]
-        self._backup = f"{self._names[0]}_backup"
-
-    def make(self) -> None:
-        """Copies the database."""
-        self._copy(self._names[0], self._backup)
-
-    def load_elsewhere(self, catalogue: Database) -> Database:
-        """Loads the copy into another database and returns it."""
-        name = f"{self._names[0]}_restored"
-        self._copy(self._backup, name)
-        self._names.append(name)
-        return Database(*(make_conninfo(dsn, dbname=name) for dsn in astuple(catalogue)))
-
-    def drop(self) -> None:
-        """Drops the copies."""
-        for name in (self._backup, *self._names[1:]):
-            self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
-    def _copy(self, source: str, target: str) -> None:
-        self._run("CREATE DATABASE {} TEMPLATE {}", target, source)
-
-    def _run(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self._server.dsn(), autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 @pytest.fixture
@@ -67,7 +34,7 @@ def backups(postgres: EmbeddedPostgres, catalogue: Database) -> Iterator[Backups
     """Returns backups of the catalogue."""
     made = Backups(postgres, catalogue)
     yield made
-    made.drop()
+    made.close()
 
 
 @dataclass

@@ -15,6 +15,7 @@ from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     inventory_pb2,
     inventory_pb2_grpc,
+    live_pb2_grpc,
     seats_pb2,
     seats_pb2_grpc,
     waiting_list_pb2,
@@ -48,6 +49,7 @@ class Buyer:
         self.inventory = inventory_pb2_grpc.InventoryServiceStub(channel)
         self.waiting_list = waiting_list_pb2_grpc.WaitingListServiceStub(channel)
         self.seats = seats_pb2_grpc.SeatsServiceStub(channel)
+        self.live = live_pb2_grpc.LiveServiceStub(channel)
 
     async def reserve(self, event_id: int, user_id: str, request_id: str = "") -> int:
         """Books a seat; returns the id of the booking."""

@@ -64,9 +64,7 @@ class SeatChange(_message.Message):
     SEATS_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Revision of the event's inventory after the change. It is one more than that of the change before,
-    or over a billion more if the database was restored from a backup between them.
-    """
+    """Revision of the event's inventory after the change: one more than that of the change before."""
     kind: Global___SeatChangeKind.ValueType
     """What happened to the seats."""
     seats: _builtins.int
@@ -114,7 +112,9 @@ class SeatSnapshot(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     PAST_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Revision of the event's inventory."""
+    """Revision of the event's inventory. It jumps by a billion when the database was restored from a
+    backup, so no revision ever means two things.
+    """
     total_seats: _builtins.int
     """Number of the event's seats; blocked ones do not count."""
     left: _builtins.int

@@ -47,5 +47,6 @@ def test_nothing_but_saving_writes_what_is_decided() -> None:
     assert found == {
         "inventory/saving.sql": SAVED,
         "inventory/payment_rows.sql": PAYMENTS_SAVED,
+        "inventory/restoring.sql": {("UPDATE", "inventory"), ("INSERT INTO", "ledger")},
         "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }

@@ -1,0 +1,47 @@
+-- name: count_restores
+-- Counts a restore when this is not the database that was looked at last: a dump was loaded, a cluster
+-- was recovered to a point in time, or a standby took over. The very first look only stores the name.
+WITH found AS (
+    SELECT
+        concat_ws(
+            '/', system_identifier, timeline_id, pg_database.oid, 'lineage'::regclass::oid
+        ) AS name
+    FROM pg_control_system(), pg_control_checkpoint(), pg_database
+    WHERE pg_database.datname = current_database()
+),
+counted AS (
+    UPDATE lineage
+    SET
+        restores = CASE WHEN lineage.name = '' THEN restores ELSE restores + 1 END,
+        name = found.name
+    FROM found
+    WHERE lineage.name <> found.name
+    RETURNING lineage.restores
+)
+SELECT coalesce((SELECT restores FROM counted), restores) AS restores
+FROM lineage
+
+-- name: raise_revisions
+-- Raises revisions of a restored database, of a chunk of events that no transaction has locked. The
+-- last nine digits go on counting the changes; those before them count the restores. So no
+-- revision means two things, although the changes since the backup are lost. The ledger shows it as
+-- a change of the number of seats to the same number. Events that were made since are raised, too: they
+-- may have been known before.
+WITH lagging AS (
+    SELECT event_id
+    FROM inventory
+    WHERE rev < %(restores)s::bigint * 1000000000
+    ORDER BY event_id
+    LIMIT %(chunk)s
+    FOR NO KEY UPDATE SKIP LOCKED
+),
+raised AS (
+    UPDATE inventory
+    SET rev = rev %% 1000000000 + 1 + %(restores)s::bigint * 1000000000
+    FROM lagging
+    WHERE inventory.event_id = lagging.event_id
+    RETURNING inventory.event_id, rev, capacity
+)
+INSERT INTO ledger (event_id, rev, kind, seats, capacity, at)
+SELECT event_id, rev, 'RESIZED', 0, capacity, clock_timestamp()
+FROM raised
