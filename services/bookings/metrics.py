@@ -22,5 +22,6 @@ FEED_WAITERS = Gauge("boxoffice_feed_waiters", "Requests that wait for changes")
 WEBHOOK_ATTEMPTS = Counter("boxoffice_webhook_attempts_total", "Requests to webhooks", ["outcome"])
 WEBHOOK_LAG_SECONDS = Gauge(
     "boxoffice_webhook_lag_seconds",
-    "Age of the oldest change that a webhook has not got yet",
+    "Age of the oldest change that a webhook which is not failing has not got yet",
 )
+WEBHOOKS_FAILING = Gauge("boxoffice_webhooks_failing", "Enabled webhooks whose last attempt failed")

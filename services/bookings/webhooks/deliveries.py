@@ -109,9 +109,11 @@ class Deliveries:
         return True
 
     async def measure(self) -> bool:
-        """Measures how far webhooks are behind."""
+        """Measures how far webhooks are behind, and how many are failing."""
         async with self._pool.connection() as connection:
-            [seconds] = await (await connection.execute(SQL["get_lag"])).fetchone() or (0.0,)
+            found = await (await connection.execute(SQL["get_lag"])).fetchone()
+        failing, seconds = found or (0, 0.0)
+        metrics.WEBHOOKS_FAILING.set(failing)
         metrics.WEBHOOK_LAG_SECONDS.set(seconds)
         return False
 

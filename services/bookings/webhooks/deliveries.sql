@@ -107,10 +107,16 @@ WHERE id = %(id)s
     AND lease = %(lease)s
 
 -- name: get_lag
--- Reads the age in seconds of the oldest change that an enabled webhook has not got yet.
-SELECT coalesce(extract(epoch FROM clock_timestamp() - min(next.at)), 0)::float AS seconds
+-- Reads how many enabled webhooks are failing, and of all others the age in seconds of the oldest
+-- change that one has not got yet.
+SELECT
+    count(*) FILTER (WHERE failing_since IS NOT NULL) AS failing,
+    coalesce(
+        extract(epoch FROM clock_timestamp() - min(next.at) FILTER (WHERE failing_since IS NULL)),
+        0
+    )::float AS seconds
 FROM webhooks
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT at
     FROM feed_spans
     WHERE organizer_id = owner_id
@@ -118,5 +124,5 @@ CROSS JOIN LATERAL (
         AND (feed_spans.position > webhooks.position OR last_rev > webhooks.rev)
     ORDER BY feed_spans.position
     LIMIT 1
-) AS next
+) AS next ON true
 WHERE status = 'ENABLED'

@@ -1,18 +1,28 @@
 """Sending requests to addresses that strangers name, without reaching into our own network."""
 
+import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 SECONDS = 5.0
 MOST_BYTES = 64 * 1024
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+RESOLVING = 16
+"""Names that are looked up at once. A look-up takes longer than a request is waited for."""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All other addresses of IPv6 are reserved, or lead into our own network or to IPv4."""
+_RESERVED = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""What some releases of Python take for public."""
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+Lookup = Callable[..., Sequence[AddressInfo]]
 
 
 class SendError(Exception):
@@ -51,13 +61,48 @@ async def open_sender(*, public_only: bool) -> AsyncIterator[Sender]:
     """Opens a sender."""
     factory = public_socket if public_only else None
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(use_dns_cache=False, socket_factory=factory),
+        connector=aiohttp.TCPConnector(
+            resolver=Resolver(), use_dns_cache=False, socket_factory=factory
+        ),
         timeout=aiohttp.ClientTimeout(total=SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         headers={"user-agent": "Boxoffice-Webhooks"},
     ) as session:
         yield Sender(session)
+
+
+class Resolver(AbstractResolver):
+    """Resolves names in threads of its own.
+
+    A name server of strangers may hold a thread for long, and the service needs the common ones.
+    """
+
+    def __init__(self, lookup: Lookup = socket.getaddrinfo) -> None:
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(RESOLVING, "resolver")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Returns the addresses of a name; raises OSError if there are none."""
+        lookup = partial(self._lookup, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, lookup)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address[0],
+                port=address[1],
+                family=family,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for family, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Waits for no look-up that is under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def public_socket(info: AddressInfo) -> socket.socket:
@@ -85,10 +130,10 @@ def is_public(host: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return is_public(str(address.ipv4_mapped))
-        # They lead to addresses of IPv4 that a gateway chooses.
-        if address.sixtofour or address.teredo or address in _NAT64:
+        if address not in _UNICAST or address.sixtofour or address.teredo:
             return False
-    return address.is_global and not address.is_multicast
+    is_reserved = any(address in network for network in _RESERVED)
+    return address.is_global and not address.is_multicast and not is_reserved
 
 
 async def _read_some(response: aiohttp.ClientResponse) -> None:

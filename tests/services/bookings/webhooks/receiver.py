@@ -13,12 +13,17 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 @dataclass
 class Receiver:
-    """Takes requests and answers with `status`; those that come while `is_slow` at the end."""
+    """Takes requests and answers with `status`; those that come while `is_slow` at the end.
+
+    If `is_endless`, the body of a response goes on until the client closes the connection.
+    """
 
     url: str = ""
     status: int = 200
     location: str = ""
     is_slow: bool = False
+    is_endless: bool = False
+    sent_bytes: int = 0
     on_request: Callable[[], object] = bool
     requests: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     has_request: asyncio.Event = field(default_factory=asyncio.Event)
@@ -39,15 +44,28 @@ class Receiver:
         headers, body = self.requests[-1]
         Verifier(secret).verify(body, dict(headers))
 
-    async def receive(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.StreamResponse:
         """Takes a request."""
         self.requests.append((request.headers, await request.read()))
         self.has_request.set()
         self.on_request()
         if self.is_slow:
             await self.has_ended.wait()
+        if self.is_endless:
+            return await self._respond_for_ever(request)
         headers = {"location": self.location} if self.location else {}
         return web.Response(status=self.status, headers=headers)
+
+    async def _respond_for_ever(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(bytes(1024))
+                self.sent_bytes += 1024
+        except ConnectionError:
+            self.has_ended.set()
+        return response
 
 
 @contextlib.asynccontextmanager

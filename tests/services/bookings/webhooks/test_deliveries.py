@@ -1,6 +1,7 @@
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -301,15 +302,25 @@ async def test_the_log_has_the_last_hundred_attempts(box: Box, receiver: Receive
 
 
 async def test_the_lag_is_a_metric(box: Box, receiver: Receiver) -> None:
-    """Nobody would notice that deliveries have stopped."""
+    """Nobody would notice that deliveries have stopped, or one receiver that fails hide it."""
     await box.register(receiver.url)
     await box.book("ada")
     await box.execute("UPDATE feed_spans SET at = at - interval '1 hour'")
-    await box.deliveries.measure()
-    assert REGISTRY.get_sample_value("boxoffice_webhook_lag_seconds") == pytest.approx(3600, abs=60)
+    assert await measured(box) == (pytest.approx(3_600, abs=60), 0)
+    receiver.status = 500
     await box.deliver()
+    assert await measured(box) == (0, 1)
+    receiver.status = 200
+    await box.later()
+    await box.deliver()
+    assert await measured(box) == (0, 0)
+
+
+async def measured(box: Box) -> tuple[Any, Any]:
+    """Measures; returns the lag in seconds, and how many webhooks fail."""
     await box.deliveries.measure()
-    assert REGISTRY.get_sample_value("boxoffice_webhook_lag_seconds") == 0
+    lag = REGISTRY.get_sample_value("boxoffice_webhook_lag_seconds")
+    return lag, REGISTRY.get_sample_value("boxoffice_webhooks_failing")
 
 
 async def shown(box: Box) -> Webhook:
