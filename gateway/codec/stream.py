@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.codec.raw import BodyOf
+from gateway.http.messages import Outlet
 
 
 class MessageStream(Protocol):
@@ -25,11 +26,12 @@ class StreamedBody:
 
     messages: MessageStream
     body_of: BodyOf
+    is_chunked: bool = True
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def pour(self, outlet: Outlet) -> None:
         """See BodyStream."""
         async for message in self.messages:
-            yield self.body_of(message).data
+            await outlet.send_part(self.body_of(message).data)
 
     def close(self) -> None:
         """See BodyStream."""

@@ -1,6 +1,6 @@
 """HTTP messages: a request that was received completely, and its response."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 Header: TypeAlias = tuple[bytes, bytes]
@@ -27,11 +27,35 @@ class Request(NamedTuple):
     version: str = "1.1"
 
 
-class BodyStream(Protocol):
-    """A body that is still being written. Close it in any case, read to its end or not."""
+class Outlet(Protocol):
+    """Where a stream writes its body."""
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yields the parts of the body; ends early after `close`. Raises Refusal if it breaks."""
+    on_room: Callable[[], None] | None
+    """Called when an outlet that was full takes data again."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has not read enough of what was written, or has gone."""
+
+    def write(self, data: bytes) -> None:
+        """Writes as it is, even if the outlet is full; does nothing for a client that has gone."""
+
+    async def send_part(self, part: bytes) -> None:
+        """Writes a part of the body once there is room."""
+
+
+class BodyStream(Protocol):
+    """A body that is still being written. Close it in any case, poured to its end or not.
+
+    One that is chunked is written with `send_part` only.
+    """
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the parts are framed; otherwise the end of the connection ends the body."""
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Writes the body, until its end or until `close`. Raises Refusal if it breaks."""
 
     def close(self) -> None:
         """Stops the writing; does nothing the second time."""

@@ -2,13 +2,12 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gateway.http import metrics
 from gateway.http.client_address import ClientAddresses
 from gateway.http.errors import RateLimited
-from gateway.http.messages import BodyStream, Handler, Request, Response
+from gateway.http.messages import BodyStream, Handler, Outlet, Request, Response
 from gateway.http.routing import Route
 from services.kit.rpc.errors import Unavailable
 
@@ -81,8 +80,14 @@ class _CountedStream:
     stream: BodyStream
     slot: contextlib.ExitStack
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self.stream)
+    @property
+    def is_chunked(self) -> bool:
+        """See BodyStream."""
+        return self.stream.is_chunked
+
+    async def pour(self, outlet: Outlet) -> None:
+        """See BodyStream."""
+        await self.stream.pour(outlet)
 
     def close(self) -> None:
         """See BodyStream."""

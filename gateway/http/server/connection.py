@@ -98,14 +98,14 @@ class HttpProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Sets a deadline for a client that does not read its responses."""
-        self._pipeline.pause_writing()
+        self._pipeline.outlet.pause()
         self._write_deadline = self._loop.call_later(
             self.limits.write_seconds, self._transport.abort
         )
 
     def resume_writing(self) -> None:
         """Removes the deadline once the client reads."""
-        self._pipeline.resume_writing()
+        self._pipeline.outlet.resume()
         if self._write_deadline is not None:
             self._write_deadline.cancel()
 

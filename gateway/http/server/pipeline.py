@@ -8,12 +8,8 @@ import structlog
 
 from gateway.http.app import App
 from gateway.http.messages import BodyStream, Handler, Request, Response
-from gateway.http.server.serialization import (
-    LAST_CHUNK,
-    serialize,
-    serialize_chunk,
-    serialize_stream_head,
-)
+from gateway.http.server.outlet import Outlet
+from gateway.http.server.serialization import serialize, serialize_stream_head
 from services.kit.rpc.errors import Refusal
 
 log = structlog.get_logger()
@@ -36,13 +32,13 @@ class Pipeline:
     ) -> None:
         self._app = app
         self._transport = transport
+        self.outlet = Outlet(transport)
         self._tasks = tasks
         self._became_idle = became_idle
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Handler, Request]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._arrival: asyncio.Future[None] | None = None
-        self._may_write: asyncio.Future[None] | None = None
         self._stream: BodyStream | None = None
         self._cuts_streams = False
         self._is_finishing = False
@@ -85,7 +81,7 @@ class Pipeline:
         self._cut_streams()
         self._became_idle = _do_nothing
         self._wake_up()
-        self.resume_writing()
+        self.outlet.resume()
 
     def when_done(self, callback: Callable[[], None]) -> None:
         """Calls back once no request is handled any more, also of a connection that is gone."""
@@ -93,15 +89,6 @@ class Pipeline:
             callback()
         else:
             self._task.add_done_callback(lambda _: callback())
-
-    def pause_writing(self) -> None:
-        """Holds responses back until the client has read the earlier ones."""
-        self._may_write = self._loop.create_future()
-
-    def resume_writing(self) -> None:
-        """Lets responses be written again."""
-        if self._may_write is not None and not self._may_write.done():
-            self._may_write.set_result(None)
 
     def _wake_up(self) -> None:
         if self._arrival is not None:
@@ -119,7 +106,7 @@ class Pipeline:
                 closes = self._app.is_draining or (self._is_finishing and not self._waiting)
                 has_body = request.method != "HEAD"
                 sent = serialize(response, request.request_id, has_body=has_body, closes=closes)
-                await self._write(sent)
+                await self.outlet.send(sent)
                 if closes or (self._is_finishing and not self._waiting):
                     return
                 if not self._waiting:
@@ -133,37 +120,28 @@ class Pipeline:
         """Sends the last response of the connection, at the pace of its client."""
         self._is_finishing = True
         self._stream = stream
-        is_chunked = request.version != "1.0"
+        is_chunked = stream.is_chunked and request.version != "1.0"
         if self._cuts_streams:
             stream.close()
         try:
-            await self._write(
-                serialize_stream_head(response, request.request_id, is_chunked=is_chunked)
-            )
+            head = serialize_stream_head(response, request.request_id, is_chunked=is_chunked)
+            await self.outlet.send(head)
             if request.method != "HEAD":
-                await self._send_parts(stream, is_chunked=is_chunked)
+                await self._pour(stream, is_chunked=is_chunked)
         except Refusal as refusal:
             log.warning("stream broke", request_id=request.request_id, reason=refusal.reason)
             if not is_chunked:
-                # Only a reset shows a client of HTTP/1.0 that the body is incomplete.
+                # Only a reset shows the client that the body is incomplete.
                 self._transport.abort()
         finally:
             stream.close()
             self._stream = None
 
-    async def _send_parts(self, stream: BodyStream, *, is_chunked: bool) -> None:
-        async for part in stream:
-            if part:
-                await self._write(serialize_chunk(part) if is_chunked else part)
+    async def _pour(self, stream: BodyStream, *, is_chunked: bool) -> None:
         if is_chunked:
-            await self._write(LAST_CHUNK)
-
-    async def _write(self, data: bytes) -> None:
-        """Writes once the client has read enough of what came before."""
-        if self._may_write is not None:
-            await self._may_write
-        if not self._transport.is_closing():
-            self._transport.write(data)
+            self.outlet.begin_chunks()
+        await stream.pour(self.outlet)
+        await self.outlet.send_end()
 
     def _cut_streams(self) -> None:
         self._cuts_streams = True

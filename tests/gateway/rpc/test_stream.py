@@ -24,6 +24,26 @@ EVENT = b"data: 1\n\n"
 Behaviour = Callable[[Any, Any], AsyncIterator[HttpBody]]
 
 
+class Sink:
+    """An outlet that keeps what it is given."""
+
+    on_room: Callable[[], None] | None = None
+    is_full = False
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.arrived = asyncio.Event()
+
+    def write(self, data: bytes) -> None:
+        """See Outlet."""
+        self.parts.append(data)
+        self.arrived.set()
+
+    async def send_part(self, part: bytes) -> None:
+        """See Outlet."""
+        self.write(part)
+
+
 @contextlib.asynccontextmanager
 async def served(behaviour: Behaviour, first_seconds: float = 60) -> AsyncIterator[Endpoint]:
     """Runs a server whose Watch behaves so; gives the endpoint of it."""
@@ -68,7 +88,9 @@ async def test_messages_become_parts_of_the_body() -> None:
             b"cache-control": b"no-store",
             b"x-accel-buffering": b"no",
         }
-        assert [part async for part in stream] == [b"data: 7\n\n"] * 2
+        sink = Sink()
+        await stream.pour(sink)
+        assert sink.parts == [b"data: 7\n\n"] * 2
 
 
 async def test_closing_a_stream_cancels_its_rpc() -> None:
@@ -84,14 +106,14 @@ async def test_closing_a_stream_cancels_its_rpc() -> None:
 
     async with served(watch) as endpoint:
         _, stream = await opened(endpoint)
-        parts = aiter(stream)
-        assert await anext(parts) == EVENT
-        reading = asyncio.ensure_future(anext(parts, b"the end"))
-        await asyncio.sleep(0)
-        stream.close()
+        sink = Sink()
+        pouring = asyncio.ensure_future(stream.pour(sink))
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            assert await reading == b"the end"
+            await sink.arrived.wait()
+            stream.close()
+            await pouring
             await cancelled.wait()
+        assert sink.parts == [EVENT]
 
 
 async def test_a_refusal_before_the_first_part_has_its_own_status() -> None:
@@ -115,10 +137,10 @@ async def test_a_service_that_fails_later_breaks_the_stream() -> None:
 
     async with served(watch) as endpoint:
         _, stream = await opened(endpoint)
-        parts = aiter(stream)
-        assert await anext(parts) == EVENT
+        sink = Sink()
         with pytest.raises(Refusal):
-            await anext(parts)
+            await stream.pour(sink)
+        assert sink.parts == [EVENT]
 
 
 async def test_a_service_without_a_first_part_is_not_waited_for() -> None:

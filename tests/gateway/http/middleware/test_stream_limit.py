@@ -1,14 +1,13 @@
 """The limit on streams, and that they leave the requests alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
 import pytest
 
 from gateway.http.client_address import FORWARDED_FOR, ClientAddresses
 from gateway.http.errors import RateLimited
-from gateway.http.messages import Handler, Request, Response
+from gateway.http.messages import Handler, Outlet, Request, Response
 from gateway.http.middleware.capacity import Capacity
 from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
@@ -21,10 +20,10 @@ ALICE, BOB, CAROL = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 class EmptyStream:
     """A stream without parts."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    is_chunked = True
+
+    async def pour(self, outlet: Outlet) -> None:
         """See BodyStream."""
-        for part in list[bytes]():
-            yield part
 
     def close(self) -> None:
         """See BodyStream."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from gateway.http.app import App
 from gateway.http.client_address import FORWARDED_FOR, ClientAddresses
-from gateway.http.messages import Request, Response
+from gateway.http.messages import Outlet, Request, Response
 from gateway.http.middleware.stack import middleware_stack
 from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
@@ -25,17 +25,18 @@ TIMEOUT_SECONDS = 20
 class Stream:
     """A stream of given parts, which waits after them for its end unless it `ends`."""
 
-    def __init__(self, *parts: bytes, ends: bool = True) -> None:
+    def __init__(self, *parts: bytes, ends: bool = True, is_chunked: bool = True) -> None:
+        self.is_chunked = is_chunked
         self._parts = parts
         self._ends = ends
         self.asked = 0
         self.closed = asyncio.Event()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def pour(self, outlet: Outlet) -> None:
         """See BodyStream."""
         for part in self._parts:
             self.asked += 1
-            yield part
+            await outlet.send_part(part)
         if not self._ends:
             await self.closed.wait()
 
@@ -47,10 +48,9 @@ class Stream:
 class BrokenStream(Stream):
     """A stream whose service fails after the parts."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def pour(self, outlet: Outlet) -> None:
         """See BodyStream."""
-        async for part in super().__aiter__():
-            yield part
+        await super().pour(outlet)
         raise Unavailable
 
 
@@ -160,7 +160,7 @@ class SlowTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Notes the data."""
         self.written.append(bytes(data))
-        self.pipeline.pause_writing()
+        self.pipeline.outlet.pause()
 
     def is_closing(self) -> bool:
         """Returns whether the pipeline closed it."""
@@ -186,7 +186,7 @@ async def test_a_stream_waits_for_a_slow_client() -> None:
         await until_blocked(task)
         assert len(transport.written) == count
         assert stream.asked <= count
-        transport.pipeline.resume_writing()
+        transport.pipeline.outlet.resume()
     await task
     assert transport.written[-1] == LAST_CHUNK
 
