@@ -27,13 +27,16 @@ from gateway.http.server import file_descriptors
 from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
+from gateway.live.event_stream import WATCH_EVENT, WatchCall
+from gateway.live.hub import Hub, open_hub
+from gateway.live.source import Source
 from gateway.operations import health
 from gateway.pages import site
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
 from gateway.rpc.stream import StreamingCall
-from gateway.services import IDENTITY, SERVICES
+from gateway.services import IDENTITY, LIVE, SERVICES
 from gateway.settings import Settings
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer_client import IssuerClient
@@ -53,12 +56,14 @@ def application(
     channels: Channels,
     authenticator: Authenticator,
     counters: RateLimiter,
+    hub: Hub,
+    *,
     limits: Limits = LIMITS,
 ) -> App:
     """Puts the gateway together: every route inside the middleware."""
     bindings = read_bindings(channels)
     admission = _admissions(settings, authenticator, counters)
-    endpoints = _endpoints(settings, bindings, channels, admission)
+    endpoints = _endpoints(bindings, _calls(settings, channels, hub), admission)
     return App(
         (
             *health.routes(_by_name(channels)),
@@ -86,12 +91,13 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url) as counters,
+        open_hub(live_source(settings, channels)) as hub,
     ):
         authenticator = credentials(channels, open_access=settings.open_access)
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
             serving(
-                application(settings, channels, authenticator, counters, limits),
+                application(settings, channels, authenticator, counters, hub, limits=limits),
                 sockets,
                 limits,
                 proxies=settings.trusted_proxies,
@@ -108,6 +114,11 @@ def limits_of(settings: Settings, descriptors: int) -> Limits:
     connections = file_descriptors.affordable(settings.max_connections, descriptors)
     own = settings.address_connections or max(1, connections // 4)
     return replace(LIMITS, connections=connections, address_connections=own)
+
+
+def live_source(settings: Settings, channels: Channels) -> Source:
+    """Returns where live updates come from."""
+    return Source(channels[LIVE], seconds=settings.deadline_seconds)
 
 
 def stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
@@ -165,12 +176,10 @@ def _name(service: ServiceDescriptor) -> str:
 
 
 def _endpoints(
-    settings: Settings,
     bindings: Sequence[Binding],
-    channels: Channels,
+    find_call: Callable[[Binding], Call],
     admission: Callable[[Binding], Admission],
 ) -> Sequence[Route]:
-    find_call = _calls(settings, channels)
     return [
         Route(
             binding.http_method,
@@ -201,13 +210,16 @@ def _admissions(
     return lambda binding: RateLimits(limits, binding, counters)
 
 
-def _calls(settings: Settings, channels: Channels) -> Callable[[Binding], Call]:
+def _calls(settings: Settings, channels: Channels, hub: Hub) -> Callable[[Binding], Call]:
     """Returns a function that finds how the RPC of a binding is called."""
     budget = RetryBudget()
     find_rpc = _rpcs(settings, channels)
+    event_streams: Mapping[str, Call] = {WATCH_EVENT: WatchCall(hub)}
 
     def find(binding: Binding) -> Call:
         seconds = settings.deadline_seconds
+        if binding.has_events:
+            return event_streams[binding.rpc_path]
         if binding.is_stream:
             channel = channels[binding.rpc.containing_service]
             return StreamingCall(binding, channel, first_seconds=seconds)

@@ -59,7 +59,7 @@ class Endpoint:
     async def _read(self, request: Request) -> _Read:
         """Reads in the contract's order: what cannot be parsed, who calls how often, fields."""
         carried = self._decoder.carried(request.headers)
-        query = parse_query(request.query)
+        query = self._decoder.resumed(parse_query(request.query), request.headers)
         body: Members = ()
         if self._raw_field:
             carried[self._raw_field] = raw.read(request)

@@ -4,6 +4,7 @@ from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
 from boxoffice.bookings.v1 import (
     bookings_pb2,
     feed_pb2,
+    live_pb2,
     seats_pb2,
     tickets_pb2,
     waiting_list_pb2,
@@ -19,6 +20,7 @@ BOOKINGS = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"]
 WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"]
 SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
 TICKETS = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
+LIVE = live_pb2.DESCRIPTOR.services_by_name["LiveService"]
 FEED = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
 WEBHOOKS = webhooks_pb2.DESCRIPTOR.services_by_name["WebhooksService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
@@ -33,6 +35,7 @@ SERVICES = (
     WAITING_LIST,
     SEATS,
     TICKETS,
+    LIVE,
     FEED,
     WEBHOOKS,
     ACCOUNTS,

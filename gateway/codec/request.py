@@ -121,6 +121,11 @@ class Decoder:
             for field in binding.header_fields
         ]
         self._query = FieldSet(binding.query_fields, _query_reader, in_update=False)
+        self._resuming = [
+            (_as_sent(field.rule.resumed_by), field.rule.aliases[-1], field.request_names)
+            for field in binding.query_fields
+            if field.rule.resumed_by
+        ]
         self._copied = binding.copies.values()
         self._body = FieldSet(
             binding.body_fields, _json_reader, in_update=binding.is_update, copies=binding.copies
@@ -134,6 +139,14 @@ class Decoder:
             for sent, header, name in self._headers
             if sent in headers
         }
+
+    def resumed(self, query: Pairs, headers: Mapping[bytes, bytes]) -> Pairs:
+        """Replaces fields of the query by the headers that go before them."""
+        for header, alias, names in self._resuming:
+            if sent := headers.get(header):
+                others = [pair for pair in query if pair[0] not in names]
+                query = [*others, (alias, sent.decode("latin-1"))]
+        return query
 
     def decode(
         self,

@@ -14,9 +14,9 @@ from gateway.codec import raw
 from gateway.codec.paging import pages_of
 from gateway.codec.response import body_encoder, header_encoders
 from gateway.codec.stream import MessageStream, StreamedBody
-from gateway.contract.bindings import Binding
+from gateway.contract.bindings import EVENT_STREAM, Binding
 from gateway.http.location import Location
-from gateway.http.messages import Header, Request, Response, json_headers
+from gateway.http.messages import BodyStream, Header, Request, Response, json_headers
 
 NO_BUFFERING: Header = (b"x-accel-buffering", b"no")
 """Asks a proxy to pass on each part of a stream at once; nginx collects them otherwise."""
@@ -100,8 +100,20 @@ class StreamedSuccesses(Successes):
         return Response(self._status_of(response.first), headers, b"", stream)
 
 
+class EventStreams(Successes):
+    """The successes of a binding whose messages are Server-Sent Events; see BodyStream."""
+
+    def respond(self, request: Request, message: Any, response: BodyStream) -> Response:
+        """Returns the response to a request, of which the stream was opened."""
+        media_type = (b"content-type", EVENT_STREAM.encode())
+        headers = (media_type, NO_BUFFERING, *self._json_headers[1:])
+        return Response(HTTPStatus.OK, headers, b"", response)
+
+
 def successes(binding: Binding) -> Successes:
     """Returns the encoder of a binding's successes."""
+    if binding.has_events:
+        return EventStreams(binding)
     if binding.is_stream:
         return StreamedSuccesses(binding)
     return RawSuccesses(binding) if binding.has_raw_response else Successes(binding)

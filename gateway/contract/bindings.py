@@ -25,6 +25,7 @@ WHOLE = "*"
 REPEATED = "repeated "
 HTTP_BODY = httpbody_pb2.HttpBody.DESCRIPTOR.full_name
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 FIELD_MASK = field_mask_pb2.FieldMask.DESCRIPTOR.full_name
 KEY_HEADER = "Idempotency-Key"
 ETAG_HEADER = "ETag"
@@ -162,8 +163,14 @@ class Binding:
 
     @property
     def is_stream(self) -> bool:
-        """Whether the response is streamed, one google.api.HttpBody after the other."""
+        """Whether the response is streamed."""
         return bool(self.rpc.server_streaming)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether the gateway turns the messages of a stream into Server-Sent Events."""
+        is_named = self.media_type == EVENT_STREAM
+        return self.is_stream and is_named and not self.has_raw_response
 
     @property
     def media_type(self) -> str:
@@ -257,6 +264,7 @@ class Binding:
             if field.name not in self.variables
             and not field.rule.request_header
             and not field.rule.copy_of
+            and not field.rule.not_in_rest
             and not _is_update_mask(field)
         ]
 

@@ -90,7 +90,7 @@ def _raw_objections(binding: Binding) -> Iterator[str]:
         if is_bool != (field.rule.request_header == ACCEPT_ENCODING):
             yield f"has a header of another type than `{field.name}`"
     if not binding.has_raw_response:
-        if binding.rule.shown_as or binding.rule.media_type:
+        if binding.rule.shown_as or (binding.rule.media_type and not binding.has_events):
             yield "has a media type, which only a google.api.HttpBody has"
     elif binding.rule.paging:
         yield "has pages, which a google.api.HttpBody has not"
@@ -102,8 +102,8 @@ def _stream_objections(binding: Binding) -> Iterator[str]:
     """Lists what is wrong with a stream."""
     if binding.rpc.client_streaming:
         yield "streams requests, which REST cannot"
-    if binding.is_stream and not binding.has_raw_response:
-        yield "streams messages, and REST streams google.api.HttpBody only"
+    if binding.is_stream and not (binding.has_raw_response or binding.has_events):
+        yield "streams messages that are neither google.api.HttpBody nor text/event-stream"
     if binding.is_stream and binding.rule.batched:
         yield "streams responses, which cannot share a batch"
 

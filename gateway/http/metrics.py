@@ -20,6 +20,10 @@ BATCHED = Histogram(
 SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])
 CONNECTIONS = Gauge("boxoffice_http_connections", "Connections that are open, idle ones included")
 STREAMS = Gauge("boxoffice_http_streams", "Responses that are being streamed")
+LIVE_EVENTS = Gauge("boxoffice_live_events", "Events that are followed for clients who watch them")
+LIVE_INTERRUPTIONS = Counter(
+    "boxoffice_live_interruptions_total", "Times that live updates of an event were interrupted"
+)
 CROWDED_OUT = Counter(
     "boxoffice_http_connections_crowded_out_total",
     "Idle connections closed, and newcomers turned away, as there were too many",

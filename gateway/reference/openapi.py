@@ -134,6 +134,8 @@ def _parameters(binding: Binding, schemas: Schemas) -> Iterator[Schema]:
         yield _parameter(request[name], name, "path", schemas) | {"required": True}
     for field in binding.query_fields:
         yield _parameter(field, field.name, "query", schemas)
+        if field.rule.resumed_by:
+            yield _parameter(field, field.rule.resumed_by, "header", schemas)
     for field in binding.header_fields:
         if field.rule.request_header in {ACCEPT, ACCEPT_ENCODING}:
             continue  # HTTP clients send them by themselves, and OpenAPI ignores the first.

@@ -104,6 +104,8 @@ class Responses:
             return {"description": "Done.", "headers": _headers(())}
         if binding.has_raw_response:
             return self._raw(binding)
+        if binding.has_events:
+            return _response("Events.", {"type": "string"}, (), binding.media_type)
         shown = binding.response_body_type
         if isinstance(shown, Descriptor):
             schema = self._schemas.response(shown)

@@ -8,12 +8,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.__main__ import application, credentials, open_channels
+from gateway.__main__ import application, credentials, live_source, open_channels
 from gateway.admission.counters import open_counters
 from gateway.http.app import App
 from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
-from gateway.http.server.server import serving
+from gateway.http.server.server import Server, serving
+from gateway.live.hub import Hub, open_hub
+from gateway.live.pace import PACE, Pace
 from gateway.settings import Settings
 from tests.gateway.script import Script, ScriptedServer
 
@@ -23,10 +25,12 @@ SCRIPTED = {"batch_size": 1, "log_sample": 0, "open_access": True}
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A running gateway: where it listens, and its application."""
+    """A running gateway: where it listens, and its parts."""
 
     port: int
     app: App
+    hub: Hub
+    server: Server
 
     @property
     def url(self) -> str:
@@ -36,7 +40,7 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def run_gateway(
-    target: str, limits: Limits = LIMITS, **named: object
+    target: str, limits: Limits = LIMITS, pace: Pace = PACE, /, **named: object
 ) -> AsyncIterator[Gateway]:
     """Runs a gateway in front of one gRPC target for every service."""
     targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
@@ -50,13 +54,15 @@ async def run_gateway(
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url, timeout_seconds=10) as counters,
+        open_hub(live_source(settings, channels), pace) as hub,
     ):
-        app = application(
-            settings, channels, credentials(channels, open_access=settings.open_access), counters
-        )
+        authenticator = credentials(channels, open_access=settings.open_access)
+        app = application(settings, channels, authenticator, counters, hub)
         proxies = settings.trusted_proxies
-        async with serving(app, sockets, limits, proxies=proxies, drain_seconds=0, grace_seconds=1):
-            yield Gateway(port, app)
+        async with serving(
+            app, sockets, limits, proxies=proxies, drain_seconds=0, grace_seconds=1
+        ) as server:
+            yield Gateway(port, app, hub, server)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

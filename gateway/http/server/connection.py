@@ -99,9 +99,10 @@ class HttpProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Sets a deadline for a client that does not read its responses."""
         self._pipeline.outlet.pause()
-        self._write_deadline = self._loop.call_later(
-            self.limits.write_seconds, self._transport.abort
-        )
+        is_stream = self._pipeline.is_streaming
+        limits = self.limits
+        seconds = limits.stream_write_seconds if is_stream else limits.write_seconds
+        self._write_deadline = self._loop.call_later(seconds, self._transport.abort)
 
     def resume_writing(self) -> None:
         """Removes the deadline once the client reads."""

@@ -10,7 +10,8 @@ class Limits:
     After a refusal a client has `linger_seconds` to read it. A body has at most `body_bytes`,
     unless its route takes larger ones: those may arrive at `large_body_bytes_per_second`, and all
     of them together take at most `large_bodies_bytes`. One address may have `address_connections`
-    of the `connections`. `spare_connections` come on top, for vital routes.
+    of the `connections`. `spare_connections` come on top, for vital routes. A client has
+    `write_seconds` to read a response, and `stream_write_seconds` to go on reading a stream.
     """
 
     url_bytes: int = 8 * 1024
@@ -22,6 +23,7 @@ class Limits:
     large_bodies_bytes: int = 64 * 1024 * 1024
     large_body_bytes_per_second: int = 256 * 1024
     write_seconds: float = 10.0
+    stream_write_seconds: float = 30.0
     idle_seconds: int = 30
     linger_seconds: float = 1.0
     connections: int = 10_000

@@ -8,6 +8,7 @@ import structlog
 
 from gateway.http.app import App
 from gateway.http.messages import BodyStream, Handler, Request, Response
+from gateway.http.server import stream_socket
 from gateway.http.server.outlet import Outlet
 from gateway.http.server.serialization import serialize, serialize_stream_head
 from services.kit.rpc.errors import Refusal
@@ -48,6 +49,11 @@ class Pipeline:
     def is_new(self) -> bool:
         """Whether no request has arrived yet."""
         return self._task is None
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the response is a stream."""
+        return self._stream is not None
 
     def add(self, handle: Handler, request: Request, *, is_last: bool) -> None:
         """Queues a request; ignores every request after the last one."""
@@ -120,6 +126,7 @@ class Pipeline:
         """Sends the last response of the connection, at the pace of its client."""
         self._is_finishing = True
         self._stream = stream
+        stream_socket.tune(self._transport)
         is_chunked = stream.is_chunked and request.version != "1.0"
         if self._cuts_streams:
             stream.close()

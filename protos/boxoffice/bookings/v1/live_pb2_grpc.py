@@ -51,6 +51,8 @@ class LiveServiceServicer:
         `after_revision` if those are at most 1,000. Another snapshot follows whenever the event was
         changed: its number of seats, its status, its prices. The stream ends after 10 minutes, and when
         the service stops: call again with the revision of the last response.
+        In REST the messages are Server-Sent Events: `seat_status_update` has all seats, `seat_reserved`
+        and `seat_released` have those that changed between `after_revision` and `revision`.
         Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, and RESOURCE_EXHAUSTED/UNAVAILABLE if the
         caller reads so slowly that over 4,000 changes wait for it.
         """

@@ -179,6 +179,7 @@ class MethodRule(_message.Message):
     media_type: _builtins.str
     """Media type of a response that is a `google.api.HttpBody`, such as `image/png`, or `image/*` if the
     service chooses by the header `Accept`; by default `application/json`, which has a `shown_as`.
+    A stream of messages has `text/event-stream`: the gateway turns them into Server-Sent Events.
     """
     shown_as: _builtins.str
     """What the JSON of a `google.api.HttpBody` is, for the documentation: the full name of a message,
@@ -327,6 +328,8 @@ class FieldRule(_message.Message):
     COPY_OF_FIELD_NUMBER: _builtins.int
     NAMED_BY_TOKEN_FIELD_NUMBER: _builtins.int
     NEEDED_WITHOUT_FIELD_NUMBER: _builtins.int
+    RESUMED_BY_FIELD_NUMBER: _builtins.int
+    NOT_IN_REST_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
     """Request header that carries the field; it is in no path, query or body then. A bool with
     `Accept-Encoding` is true if the client accepts gzip.
@@ -345,6 +348,12 @@ class FieldRule(_message.Message):
     """Whether the caller's token names it as well: only a caller with one may leave it out."""
     needed_without: _builtins.str
     """Another field of the same resource, without which a request that creates one needs this field."""
+    resumed_by: _builtins.str
+    """Request header that has the field as well, and goes before the query. It is read as the last
+    of the field's aliases.
+    """
+    not_in_rest: _builtins.bool
+    """Whether only gRPC has the field."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further names that a request may use."""
@@ -364,10 +373,12 @@ class FieldRule(_message.Message):
         copy_of: _builtins.str = ...,
         named_by_token: _builtins.bool = ...,
         needed_without: _builtins.str = ...,
+        resumed_by: _builtins.str = ...,
+        not_in_rest: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "needed_without", b"needed_without", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "needed_without", b"needed_without", "not_in_rest", b"not_in_rest", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header", "resumed_by", b"resumed_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

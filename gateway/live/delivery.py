@@ -1,0 +1,55 @@
+"""Writes pages to clients, at a pace that leaves time for everything else."""
+
+import asyncio
+import time
+
+import structlog
+
+from gateway.live.channel import Channel
+from gateway.live.pace import Pace
+
+log = structlog.get_logger()
+
+
+class Delivery:
+    """Brings clients up to date, in rounds over the channels that have something for them."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._due: dict[Channel, None] = {}
+        self._is_due = asyncio.Event()
+        self._slice_began = 0.0
+
+    def schedule(self, channel: Channel) -> None:
+        """Has a channel served in the next round."""
+        self._due[channel] = None
+        self._is_due.set()
+
+    async def run(self) -> None:
+        """Serves channels until cancelled. A defect ends the watches of its channel only."""
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            began = self._slice_began = time.perf_counter()
+            due, self._due = self._due, {}
+            for channel in due:
+                try:
+                    await self._serve(channel)
+                except Exception:
+                    log.exception("live updates failed", event_id=channel.event_id)
+                    channel.end()
+            rest = self._pace.round_seconds - (time.perf_counter() - began)
+            await asyncio.sleep(max(rest, self._pace.slice_seconds))
+
+    async def _serve(self, channel: Channel) -> None:
+        channel.turn_page()
+        for watcher in channel.watchers:
+            channel.catch_up(watcher)
+            await self._take_turns()
+
+    async def _take_turns(self) -> None:
+        """Leaves the loop alone for as long as the last writing took."""
+        busy = time.perf_counter() - self._slice_began
+        if busy >= self._pace.slice_seconds:
+            await asyncio.sleep(busy)
+            self._slice_began = time.perf_counter()

@@ -1,0 +1,23 @@
+"""How often clients are written to, and what else takes time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds of the work of a hub.
+
+    After each `slice_seconds` of writing, everything else that the gateway does has its turn for as
+    long. So watchers take at most half of its time, and bookings do not wait for them. An event is
+    followed for `linger_seconds` after its last client has left.
+    """
+
+    round_seconds: float = 0.02
+    slice_seconds: float = 0.001
+    heartbeat_seconds: float = 15.0
+    linger_seconds: float = 10.0
+    first_pause_seconds: float = 0.1
+    longest_pause_seconds: float = 2.0
+
+
+PACE = Pace()
