@@ -76,7 +76,8 @@ SESSION: Mapping[str, str] = {
 def collection(
     bindings: Sequence[Binding], contract_comments: Comments, walks: Sequence[Walk] = WALKS
 ) -> Json:
-    """Returns the collection of some bindings."""
+    """Returns the collection of some bindings. Streams would never let its run come to an end."""
+    bindings = [binding for binding in bindings if not binding.has_events]
     requests = Requests(contract_comments, first_values(bindings))
     by_service = groupby(bindings, key=lambda binding: binding.rpc.containing_service.name)
     folders = [

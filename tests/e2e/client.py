@@ -88,5 +88,19 @@ def reserve(
 
 
 def _read_and_check(response: httpx.Response) -> None:
-    response.read()
+    if response.headers.get("content-type") == "text/event-stream":
+        response._content = _first_event(response)
+        response.close()
+    else:
+        response.read()
     check_form(response)
+
+
+def _first_event(response: httpx.Response) -> bytes:
+    """Reads the first event of a stream, which has no end."""
+    found = b""
+    for part in response.iter_raw():
+        found += part
+        if b"\ndata: " in found:
+            break
+    return found
