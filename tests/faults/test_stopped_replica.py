@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import grpc
 import psycopg
@@ -12,6 +13,7 @@ import pytest
 
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
+from tests.e2e.cinema import open_cinema
 from tests.e2e.client import create_event, new_key, open_client
 from tests.e2e.system import System
 from tests.faults.two_services import Buyer
@@ -23,6 +25,7 @@ from tests.services.events.scripted import SERVICE_KEY
 STOPPED = {"BOXOFFICE_FAILPOINTS": "bookings.batch.decided=stop"}
 # The database ends the transaction of a stopped process after 5 s. Nothing else would.
 PATIENCE_SECONDS = 60
+Ask: TypeAlias = Callable[[Buyer, int, str, str], Awaitable[Any]]
 
 
 @pytest.fixture
@@ -55,10 +58,31 @@ async def owner(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
         yield connection
 
 
-async def new_event(system: System, owner: psycopg.AsyncConnection) -> int:
-    """Creates an event with any number of seats per user; returns once bookings knows it."""
+async def reserve(buyer: Buyer, event_id: int, user_id: str, key: str) -> Any:
+    """Books a seat; returns the id of the booking."""
+    return await buyer.reserve(event_id, user_id, key)
+
+
+async def hold(buyer: Buyer, event_id: int, user_id: str, key: str) -> Any:
+    """Holds two seats of a screening; returns the id of the reservation."""
+    held = await buyer.hold(event_id, user_id, [1, 2] if user_id == "ada" else [3, 4], key)
+    return held.reservation_id
+
+
+def concert(system: System) -> int:
+    """Creates an event with any number of seats per user."""
     with open_client(system.url) as client:
-        event = create_event(client, 10, one_booking_per_user=False)
+        return int(create_event(client, 10, one_booking_per_user=False)["id"])
+
+
+def screening(system: System) -> int:
+    """Creates a screening."""
+    with open_cinema(system) as cinema:
+        return cinema.screening()
+
+
+async def until_followed(owner: psycopg.AsyncConnection) -> None:
+    """Returns once bookings knows all events."""
 
     async def is_followed() -> bool:
         found = await owner.execute(
@@ -67,7 +91,6 @@ async def new_event(system: System, owner: psycopg.AsyncConnection) -> int:
         return found.rowcount == 1
 
     await until(is_followed)
-    return int(event["id"])
 
 
 async def seats(owner: psycopg.AsyncConnection, event_id: int) -> list[str]:
@@ -78,25 +101,32 @@ async def seats(owner: psycopg.AsyncConnection, event_id: int) -> list[str]:
     return [user for (user,) in await rows.fetchall()]
 
 
+@pytest.mark.parametrize(("create", "ask"), [(concert, reserve), (screening, hold)])
 @pytest.mark.parametrize("then", ["killed", "continued"])
 async def test_a_stopped_replica_delays_others_for_seconds_only(
-    running: System, buyers: list[Buyer], owner: psycopg.AsyncConnection, then: str
+    running: System,
+    buyers: list[Buyer],
+    owner: psycopg.AsyncConnection,
+    then: str,
+    create: Callable[[System], int],
+    ask: Ask,
 ) -> None:
     """A process that hangs could keep its lock, and so stop an event's sale for as long.
 
-    The decision that the replica had not saved is lost with the lock. The repeated key gets one
-    seat, whether the process dies or goes on.
+    The decision that the replica had not saved is lost with the lock. The repeated key has one
+    booking, whether the process dies or goes on.
     """
-    event_id, key = await new_event(running, owner), new_key()
+    event_id, key = await asyncio.to_thread(create, running), new_key()
+    await until_followed(owner)
     victim = running.bookings[0]
     stopped, other = buyers
     victim.kill()
     victim.start(**STOPPED)
     await asyncio.to_thread(running.wait_until_ready)
-    request = asyncio.create_task(stopped.reserve(event_id, "ada", key))
+    request = asyncio.ensure_future(ask(stopped, event_id, "ada", key))
     await until_stopped(victim)
     started = time.monotonic()
-    await reserve(other, event_id, "bob", new_key())
+    await until_done(ask, other, event_id, "bob", new_key())
     print(f"waited for {time.monotonic() - started:.2f} s")
     assert victim.is_stopped
     if then == "killed":
@@ -107,7 +137,7 @@ async def test_a_stopped_replica_delays_others_for_seconds_only(
     with pytest.raises((grpc.aio.AioRpcError, Refusal)):
         await request
     await asyncio.to_thread(running.wait_until_ready)
-    booked = {await reserve(buyer, event_id, "ada", key) for buyer in buyers}
+    booked = {await until_done(ask, buyer, event_id, "ada", key) for buyer in buyers}
     assert len(booked) == 1
     assert await seats(owner, event_id) == ["ada", "bob"]
     assert drift(running.database) == []
@@ -122,10 +152,10 @@ async def until_stopped(process: Process) -> None:
     await until(is_stopped)
 
 
-async def reserve(buyer: Buyer, event_id: int, user_id: str, key: str) -> int:
-    """Repeats the request until it succeeds; returns the booking's id. Raises TimeoutError."""
+async def until_done(ask: Ask, buyer: Buyer, event_id: int, user_id: str, key: str) -> Any:
+    """Repeats a request until it succeeds; returns its answer. Raises TimeoutError."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError, Refusal):
-                return await buyer.reserve(event_id, user_id, key)
+                return await ask(buyer, event_id, user_id, key)
             await asyncio.sleep(0.05)  # as a client waits before it asks again

@@ -10,7 +10,13 @@ import pytest
 
 from services.bookings.inventory import Ask, EventState, Inventory, store
 from services.bookings.inventory.commands import Apply, Cancel, Command, Outcome
-from services.bookings.inventory.seat_commands import BlockSeats, Confirm, Release, Seated
+from services.bookings.inventory.seat_commands import (
+    BlockSeats,
+    Confirm,
+    Hold,
+    Release,
+    Seated,
+)
 from services.bookings.inventory.store import Loaded
 from services.kit.database.postgres import Pool
 from services.kit.database.round_trip import RoundTrip, Statement
@@ -130,10 +136,10 @@ async def _rush_without_the_lock(database: Database, pool: Pool) -> None:
         mend_the_lock()
 
 
-async def test_a_map_that_is_loaded_before_the_lock_gives_seats_twice(
-    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Negative control: the tests above would pass if maps were loaded before the lock."""
+async def _hold_with_early_maps(
+    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch, *holds: Hold
+) -> list[Outcome]:
+    """Decides two holds at once by maps that were loaded before the lock, with no constraint."""
     load, both_have_loaded = store.load, asyncio.Barrier(2)
 
     async def load_early(
@@ -150,9 +156,29 @@ async def test_a_map_that_is_loaded_before_the_lock_gives_seats_twice(
     take_out_the_second_line(database)
     as_owner(database, DROP_AGREEMENT)
     monkeypatch.setattr(store, "load", load_early)
-    outcomes = await rush([one, other], [hold("ada", 7, 8), hold("bob", 8, 9)])
+    return await rush([one, other], holds)
+
+
+async def test_a_map_that_is_loaded_before_the_lock_gives_seats_twice(
+    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: the tests above would pass if maps were loaded before the lock."""
+    holds = hold("ada", 7, 8), hold("bob", 8, 9)
+    outcomes = await _hold_with_early_maps(database, pool, monkeypatch, *holds)
     assert counts(outcomes) == {"Seated": 2}
     assert given_twice(database) == [8]
+
+
+async def test_claims_alone_lose_bits_of_the_map(
+    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: claims of different seats agree, and one map is written over the other."""
+    holds = hold("ada", 7, 8), hold("bob", 9, 10)
+    outcomes = await _hold_with_early_maps(database, pool, monkeypatch, *holds)
+    assert counts(outcomes) == {"Seated": 2}
+    assert given_twice(database) == []
+    assert as_owner(database, "SELECT count(booking_id) FROM seat_claims") == [(4,)]
+    assert as_owner(database, "SELECT bit_count(taken) FROM seat_blocks") == [(2,)]
 
 
 async def test_a_released_seat_goes_to_one_of_those_who_want_it(
