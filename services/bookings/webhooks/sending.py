@@ -60,16 +60,20 @@ class Sender:
 async def open_sender(*, public_only: bool) -> AsyncIterator[Sender]:
     """Opens a sender."""
     factory = public_socket if public_only else None
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            resolver=Resolver(), use_dns_cache=False, socket_factory=factory
-        ),
-        timeout=aiohttp.ClientTimeout(total=SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        headers={"user-agent": "Boxoffice-Webhooks"},
-    ) as session:
-        yield Sender(session)
+    resolver = Resolver()
+    try:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=resolver, use_dns_cache=False, socket_factory=factory
+            ),
+            timeout=aiohttp.ClientTimeout(total=SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={"user-agent": "Boxoffice-Webhooks"},
+        ) as session:
+            yield Sender(session)
+    finally:
+        await resolver.close()
 
 
 class Resolver(AbstractResolver):
