@@ -67,7 +67,7 @@ def test_a_movie_is_found_by_its_words(admin: httpx.Client, client: httpx.Client
     assert named(client.get("/api/movies", params={"sort": "best"})) == {"sort"}
 
 
-def test_what_was_read_can_be_edited_and_put(admin: httpx.Client) -> None:
+def test_a_resource_that_was_read_can_be_edited_and_put(admin: httpx.Client) -> None:
     """A client would have to know which fields it may send back."""
     movie = create(admin)
     path = f"/api/movies/{movie['id']}"

@@ -131,7 +131,7 @@ def test_large_rooms_are_described_seat_by_seat_or_in_rows(
     assert named(admin.put(f"{path}/seats", json={"seats": more})) == {"seats"}
 
 
-def test_what_is_wrong_with_a_room_is_named(admin: httpx.Client, theater: dict[str, Any]) -> None:
+def test_mistakes_in_a_room_are_named(admin: httpx.Client, theater: dict[str, Any]) -> None:
     """An admin could not find the seat among hundreds."""
     seats = [{"row": "A", "number": 1}, {"row": "B", "number": 1}, {"row": "A", "number": 2}]
     path = f"/api/theaters/{theater['id']}/rooms"
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_a_room_is_named(admin: httpx.Client, theater: dict[s
     assert named(misspelled) == {"seats[0].numer", "seats[0].number"}
 
 
-def test_what_is_not_there_is_not_found(admin: httpx.Client, client: httpx.Client) -> None:
+def test_unknown_ids_are_not_found(admin: httpx.Client, client: httpx.Client) -> None:
     """A wrong number could be answered as a defect."""
     number = 2**62
     missing = {

@@ -110,7 +110,9 @@ def test_a_room_shows_one_screening_at_a_time(admin: httpx.Client, hall: dict[st
     assert admin.patch(path, json={"starts_at": STARTS}).json()["ends_at"] == ENDS
 
 
-def test_what_was_read_can_be_edited_and_put(admin: httpx.Client, hall: dict[str, Any]) -> None:
+def test_a_resource_that_was_read_can_be_edited_and_put(
+    admin: httpx.Client, hall: dict[str, Any]
+) -> None:
     """A client would have to know which fields it may send back."""
     made = screening(admin, hall)
     path = f"/api/screenings/{made['id']}"

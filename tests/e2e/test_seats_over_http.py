@@ -89,7 +89,9 @@ def test_a_taken_seat_is_refused_with_better_ones(client: httpx.Client, cinema: 
     assert int(refused.headers["x-inventory-revision"]) >= 2
 
 
-def test_what_is_free_is_held_if_not_all_is_required(client: httpx.Client, cinema: Cinema) -> None:
+def test_the_free_seats_are_held_if_not_all_are_required(
+    client: httpx.Client, cinema: Cinema
+) -> None:
     """A party that takes what is left could get nothing."""
     screening = cinema.screening()
     assert hold(client, screening, 2).status_code == 201
@@ -128,7 +130,7 @@ def test_wrong_choices_are_named(
     assert wrong in {detail["path"] for detail in response.json()["details"]}
 
 
-def test_what_does_not_exist_is_not_found(client: httpx.Client, cinema: Cinema) -> None:
+def test_unknown_seats_are_not_found(client: httpx.Client, cinema: Cinema) -> None:
     """A seat of another room could be held, or an event without seats be shown as a screening."""
     screening = cinema.screening()
     refused = hold(client, screening, 8, 9, 10)

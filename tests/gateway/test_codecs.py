@@ -48,8 +48,8 @@ events = st.builds(
 
 
 @given(events)
-def test_what_is_printed_reads_back_as_the_same(event: events_pb2.Event) -> None:
-    """Except for what only the service sets."""
+def test_a_printed_event_reads_back_as_the_same(event: events_pb2.Event) -> None:
+    """A client that sends back what it read would change the event."""
     printed = {name: value for name, value in encode(event).items() if name in SENT}
     body = json_body.parse(orjson.dumps(printed))
     request: Any = DECODER.decode({}, {}, [], body)
@@ -58,7 +58,7 @@ def test_what_is_printed_reads_back_as_the_same(event: events_pb2.Event) -> None
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_do_more_than_be_refused(body: bytes) -> None:
-    """Whatever comes, it is a JSON object or MalformedJson."""
+    """Bytes of a client's choice would end in 500."""
     with contextlib.suppress(MalformedJson):
         assert isinstance(json_body.parse(body), tuple)
 
@@ -75,6 +75,6 @@ values = st.recursive(
 
 @given(st.lists(st.tuples(st.sampled_from([*sorted(SENT), "id", "nope"]), values), max_size=5))
 def test_no_values_do_more_than_be_refused(members: list[tuple[str, Any]]) -> None:
-    """A wrong value never becomes an error of the program."""
+    """A wrong value would end in 500."""
     with contextlib.suppress(ValidationFailed):
         DECODER.decode({}, {}, [], tuple(members))

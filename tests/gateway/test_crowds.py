@@ -76,7 +76,7 @@ async def crowded(connections: int = 2, own: int = 2, **named: object) -> AsyncI
 
 
 async def test_a_newcomer_is_served_though_idle_ones_take_all_the_room() -> None:
-    """They asked once, and would keep everybody out until they hang up."""
+    """Clients that asked once would keep everybody out until they hang up."""
     file_descriptors.raise_limit()
     async with crowded(900, 900) as crowd:
         for _ in range(1_000):
@@ -91,8 +91,8 @@ async def test_a_newcomer_is_served_though_idle_ones_take_all_the_room() -> None
         assert (await crowd.connections[101].ask(HEALTH)).status == 200
 
 
-async def test_what_is_in_flight_keeps_its_connection() -> None:
-    """Whoever else comes, however long it takes; idle ones are closed instead."""
+async def test_a_request_in_flight_keeps_its_connection() -> None:
+    """A request under way would be lost to somebody who connects later."""
     async with crowded() as crowd:
         reserving = await crowd.reserving()
         idle = await crowd.connect()
@@ -105,7 +105,7 @@ async def test_what_is_in_flight_keeps_its_connection() -> None:
 
 
 async def test_half_a_request_keeps_its_connection() -> None:
-    """It is in flight, as far as its client knows."""
+    """A client that is still sending would lose its request."""
     async with crowded(1, 1) as crowd:
         slow = await crowd.connect()
         slow.send(RESERVE[:9])
@@ -117,7 +117,7 @@ async def test_half_a_request_keeps_its_connection() -> None:
 
 
 async def test_balancers_are_answered_where_there_is_no_room() -> None:
-    """Else they would take the gateway away just when it is needed; nobody else gets in."""
+    """They would take the gateway away just when it is needed."""
     async with crowded() as crowd:
         for _ in range(2):
             await crowd.reserving()
@@ -131,7 +131,7 @@ async def test_balancers_are_answered_where_there_is_no_room() -> None:
 
 
 async def test_one_address_does_not_take_the_room_of_others() -> None:
-    """Its requests in flight fill its share, and nobody else's; behind a proxy are many clients."""
+    """One client with many connections would keep all others out."""
     async with crowded(4, 2) as crowd:
         for _ in range(2):
             await crowd.reserving()
@@ -144,7 +144,7 @@ async def test_one_address_does_not_take_the_room_of_others() -> None:
 
 
 async def test_requests_are_bounded_apart_from_connections() -> None:
-    """What is too much is refused at once, its connection goes on, and balancers see nothing."""
+    """Pipelined requests would fill the memory, or balancers see a full gateway as dead."""
     async with crowded(10, 10, max_requests=2) as crowd:
         first = await crowd.reserving()
         await crowd.reserving()
@@ -163,7 +163,7 @@ async def test_requests_are_bounded_apart_from_connections() -> None:
 async def test_a_request_that_has_arrived_keeps_its_connection(
     sent: bytes, *, makes_way: bool
 ) -> None:
-    """Before the gateway has read it, too: its client takes it for sent."""
+    """A request that its client takes for sent would be lost unread."""
     shared = {"app": App((), ()), "connections": ConnectionBudget(LIMITS)}
     protocol = type("Protocol", (HttpProtocol,), shared)(ServerState())
     ours, client = socket.socketpair()

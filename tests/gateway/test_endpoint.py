@@ -39,7 +39,7 @@ def raising(refusal: Exception) -> Answer:
 
 
 async def test_a_reservation_is_answered_exactly(client: httpx.AsyncClient, script: Script) -> None:
-    """The body has four members and no more; what else is known is in headers."""
+    """Clients that compare the body would meet members that the contract does not have."""
     script.answers["Reserve"] = messages.reserved
     answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
     assert answer.status_code == 201
@@ -53,8 +53,8 @@ async def test_a_reservation_is_answered_exactly(client: httpx.AsyncClient, scri
     assert "idempotent-replayed" not in answer.headers
 
 
-async def test_what_anybody_may_keep_says_for_how_long() -> None:
-    """Where the contract says so; everything else is `no-store`."""
+async def test_a_public_response_has_a_lifetime() -> None:
+    """Caches would keep what is private, or nothing at all."""
 
     async def call(request: Any, context: CallContext) -> Any:
         return events_pb2.GetEventResponse(event=messages.event())
@@ -69,7 +69,7 @@ async def test_what_anybody_may_keep_says_for_how_long() -> None:
 
 @pytest.mark.parametrize(("is_other", "status"), [(False, 201), (True, 202)])
 async def test_a_success_may_have_another_status(is_other: bool, status: int) -> None:
-    """A field of the response decides; `Location` is of what was made, so of 201 alone."""
+    """A client would take an answer that created nothing for a creation."""
 
     async def call(request: Any, context: CallContext) -> Any:
         response = messages.reserved(request)
@@ -93,7 +93,7 @@ async def test_a_success_may_have_another_status(is_other: bool, status: int) ->
 async def test_an_idempotency_key_reaches_the_service_unquoted(
     client: httpx.AsyncClient, script: Script, sent: str
 ) -> None:
-    """A bare key and the same key as a quoted string are one key."""
+    """A key and the same key in quotes would be two, and book twice."""
     script.answers["Reserve"] = lambda request: bookings_pb2.ReserveResponse(
         reservation=bookings_pb2.Reservation(booking_id=1), replayed=True
     )
@@ -106,8 +106,10 @@ async def test_an_idempotency_key_reaches_the_service_unquoted(
     assert answer.headers["idempotent-replayed"] == "true"
 
 
-async def test_what_has_no_content_has_no_body(client: httpx.AsyncClient, script: Script) -> None:
-    """The connection goes on after it, as nobody waits for a body."""
+async def test_a_response_without_content_has_no_body(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """A client would wait for a body, or take the next answer for it."""
     script.answers["Logout"] = lambda _: accounts_pb2.LogoutResponse()
     for _ in range(2):
         answer = await client.post("/auth/logout", json={"refreshToken": "token"})
@@ -118,7 +120,7 @@ async def test_what_has_no_content_has_no_body(client: httpx.AsyncClient, script
 
 
 async def test_a_session_is_answered_exactly(client: httpx.AsyncClient, script: Script) -> None:
-    """On both of its paths, and nobody on the way may keep it."""
+    """A proxy would keep tokens, or a client meet unknown members."""
     script.answers["Login"] = lambda _: accounts_pb2.LoginResponse(session=messages.session())
     for path in ("/auth/login", "/api/auth/login"):
         answer = await client.post(path, json={"email": "a@example.com", "password": "secret"})
@@ -130,7 +132,7 @@ async def test_a_session_is_answered_exactly(client: httpx.AsyncClient, script: 
 async def test_nobody_registers_with_a_role_of_their_own_choice(
     client: httpx.AsyncClient, script: Script, role: object
 ) -> None:
-    """Nothing but USER and ORGANIZER ever reaches the service."""
+    """Anybody could become an admin."""
     body = {
         "firstname": "Ada",
         "lastname": "Lovelace",
@@ -146,7 +148,7 @@ async def test_nobody_registers_with_a_role_of_their_own_choice(
 
 
 async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Script) -> None:
-    """What a refusal knows besides its code is in headers."""
+    """Clients that compare the body would meet members that the contract does not have."""
     script.answers["Reserve"] = raising(ALREADY_BOOKED)
     answer = await client.post("/api/bookings/reserve", json={"event_id": 5, "user_id": "alice"})
     assert (answer.status_code, answer.content) == (409, b'{"error":"already_booked"}')
@@ -156,7 +158,7 @@ async def test_a_refusal_is_its_code_alone(client: httpx.AsyncClient, script: Sc
 
 
 async def test_a_response_of_megabytes_arrives(client: httpx.AsyncClient, script: Script) -> None:
-    """A map of 40,000 seats is larger than the messages that gRPC clients take by default."""
+    """A map of 40,000 seats would fail: gRPC clients take 4 MB by default."""
     name = "x" * (8 << 20)
     script.answers["Reserve"] = lambda _: bookings_pb2.ReserveResponse(
         reservation=bookings_pb2.Reservation(user_id=name)
@@ -182,7 +184,7 @@ async def test_a_refusal_may_have_details(client: httpx.AsyncClient, script: Scr
 async def test_a_service_knows_for_how_long_to_wait(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Better than the contract, which says a second."""
+    """Clients would come back after a second, whatever the service said."""
     script.answers["SendCode"] = raising(
         Received(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", {"retry_after_seconds": "42"})
     )
@@ -197,7 +199,7 @@ async def test_a_service_knows_for_how_long_to_wait(
 async def test_fields_that_a_service_refuses_are_named_as_in_the_body(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """The client sent `starts_at`, and never heard of `event.starts_at`."""
+    """A client that sent `starts_at` would be told of `event.starts_at`."""
     script.answers["CreateEvent"] = raising(
         Received(
             grpc.StatusCode.INVALID_ARGUMENT,
@@ -216,7 +218,7 @@ async def test_fields_that_a_service_refuses_are_named_as_in_the_body(
 
 
 async def test_a_created_event_is_printed_whole(client: httpx.AsyncClient, script: Script) -> None:
-    """Every field is there, unset ones as null, and `title` repeats `name`."""
+    """Clients would have to handle members that are missing."""
     script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
         event=messages.event(price=messages.money(1250, "EUR"))
     )
@@ -251,7 +253,7 @@ async def test_a_created_event_is_printed_whole(client: httpx.AsyncClient, scrip
 async def test_an_event_that_a_client_has_is_not_sent_again(
     client: httpx.AsyncClient, script: Script, method: str
 ) -> None:
-    """Polling clients asked with the ETag and got the same kilobytes each time."""
+    """Polling clients would get the same kilobytes each time."""
     script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(event=messages.event())
     tag = (await client.get("/events/5")).headers["etag"]
     for _ in range(2):
@@ -266,7 +268,7 @@ async def test_an_event_that_a_client_has_is_not_sent_again(
 async def test_a_read_at_a_revision_has_an_etag_of_what_it_showed(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """A hold that ends by the clock frees a seat at the same revision: that is no 304."""
+    """A seat that a hold's end has freed would stay taken, by 304."""
     left = [50, 50, 51]
     script.answers["GetAvailability"] = lambda request: bookings_pb2.GetAvailabilityResponse(
         availability=bookings_pb2.Availability(event_id=request.event_id, left=left.pop(0)),
@@ -283,7 +285,7 @@ async def test_a_read_at_a_revision_has_an_etag_of_what_it_showed(
 async def test_an_event_that_came_compressed_can_be_changed(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Its ETag is that of its encoding, and the service compares versions."""
+    """A client that got it compressed could never change it: 412 for ever."""
     text = "opera " * 500
     script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(
         event=messages.event(description=text)
@@ -302,7 +304,7 @@ async def test_an_event_that_came_compressed_can_be_changed(
 async def test_whoever_asks_for_more_seats_than_are_left_is_told_how_many(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """The body is the same for every event that is sold out, as clients compare it whole."""
+    """A group would have to guess how many seats are left."""
     script.answers["Reserve"] = raising(
         Received(grpc.StatusCode.FAILED_PRECONDITION, "SOLD_OUT", {"seats_left": "2"})
     )
@@ -315,7 +317,7 @@ async def test_whoever_asks_for_more_seats_than_are_left_is_told_how_many(
 async def test_an_update_names_the_fields_that_are_present(
     client: httpx.AsyncClient, script: Script, method: str
 ) -> None:
-    """Null clears: the field is in the mask, and unset."""
+    """Null would not clear a field, or an absent one be cleared."""
     script.answers["UpdateEvent"] = lambda request: events_pb2.UpdateEventResponse(
         event=messages.event()
     )
@@ -335,7 +337,7 @@ async def test_an_update_names_the_fields_that_are_present(
 async def test_a_fetched_event_can_be_edited_and_put(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """What only answers have is ignored: output-only fields, and the copy of `name`."""
+    """Output-only fields and the copy of `name` would be refused."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     script.answers["UpdateEvent"] = lambda request: events_pb2.UpdateEventResponse(
         event=request.event
@@ -350,7 +352,7 @@ async def test_a_fetched_event_can_be_edited_and_put(
 async def test_a_copy_that_differs_is_for_the_service_to_weigh(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """It alone knows which of the two was edited; a copy that is alike tells it nothing."""
+    """The edited one of two copies would be lost."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     script.answers["UpdateEvent"] = lambda request: events_pb2.UpdateEventResponse(
         event=request.event
@@ -367,7 +369,7 @@ async def test_a_copy_that_differs_is_for_the_service_to_weigh(
 async def test_a_field_and_its_copy_alike_make_an_event(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """As an answer has them, whichever comes first."""
+    """A client that sends back both would be refused."""
     script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
         event=request.event
     )
@@ -378,7 +380,7 @@ async def test_a_field_and_its_copy_alike_make_an_event(
 
 
 async def test_a_title_alone_changes_the_name(client: httpx.AsyncClient, script: Script) -> None:
-    """An alias stands for its field where the field itself is absent."""
+    """A client that knows `title` alone could not change it."""
     script.answers["UpdateEvent"] = lambda request: events_pb2.UpdateEventResponse(
         event=request.event
     )
@@ -389,7 +391,7 @@ async def test_a_title_alone_changes_the_name(client: httpx.AsyncClient, script:
 async def test_head_answers_like_get_without_the_body(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """The length is that of the body which GET would have."""
+    """A client would learn another length than that of the body."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     answer = await client.head("/events/5")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -399,7 +401,7 @@ async def test_head_answers_like_get_without_the_body(
 async def test_only_the_id_and_the_credentials_are_forwarded(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Headers of a client do not become metadata."""
+    """A client could send metadata that services trust."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     headers = {"X-Request-Id": "abc-1", "Cookie": "a=b", "X-Forwarded-User": "root"}
     answer = await client.get("/events/5", headers=headers)
@@ -412,7 +414,7 @@ async def test_only_the_id_and_the_credentials_are_forwarded(
 async def test_the_order_of_checks_is_the_contracts(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Each request is wrong in one way less than the one before it."""
+    """A client would mend one mistake after another in a surprising order."""
     url, json_type = "/events", {"content-type": "application/json"}
     token, body = {"authorization": "Bearer x"}, b'{"name":"x","total_seats":"1"}'
     exchanges = [
@@ -441,7 +443,7 @@ async def test_the_order_of_checks_is_the_contracts(
 async def test_no_credential_is_valid_yet(
     client: httpx.AsyncClient, script: Script, authorization: str
 ) -> None:
-    """Least of all the services' own, which no client may use."""
+    """A client could call as a service."""
     answer = await client.get("/events/5", headers={"authorization": authorization})
     assert (answer.status_code, answer.content) == (401, b'{"error":"invalid_token"}')
     assert answer.headers["www-authenticate"] == "Bearer"

@@ -80,7 +80,7 @@ async def leftovers() -> dict[str, int]:
 
 
 def test_a_closed_connection_leaves_no_cycles() -> None:
-    """Neither one that was served nor one that was refused, too late or in the way."""
+    """Memory would grow until the collector runs, which stops all requests meanwhile."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, uncollected():
         found = runner.run(leftovers())
     assert {name: count for name, count in found.items() if count >= ROUNDS} == {}
@@ -93,7 +93,7 @@ def leave_a_cycle() -> None:
 
 
 def test_the_count_would_show_a_cycle() -> None:
-    """The control of the test above."""
+    """The test above would pass whatever it counts."""
     with uncollected():
         start_counting()
         for _ in range(ROUNDS):

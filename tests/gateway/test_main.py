@@ -71,7 +71,7 @@ async def started(client: httpx.AsyncClient, ports: Sequence[int]) -> None:
 async def test_a_request_in_flight_is_finished_on_sigterm(
     unused_tcp_port_factory: Callable[[], int],
 ) -> None:
-    """The last answers ask their clients to go elsewhere, and the process ends well."""
+    """Each restart would lose requests, or send clients back to a process that ends."""
     ports = [unused_tcp_port_factory(), unused_tcp_port_factory()]
     arrived, may_answer = asyncio.Event(), asyncio.Event()
 
@@ -102,7 +102,7 @@ async def test_a_request_in_flight_is_finished_on_sigterm(
 
 
 async def test_a_taken_port_is_named(unused_tcp_port: int) -> None:
-    """Nobody has to guess which of them, or read a traceback."""
+    """An operator would have to guess the port, or read a traceback."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -116,7 +116,7 @@ async def test_a_taken_port_is_named(unused_tcp_port: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_idle_gateway_ends_at_once(unused_tcp_port: int, number: signal.Signals) -> None:
-    """Idle connections do not hold it up."""
+    """Each restart would wait for clients that ask for nothing."""
     async with gateway_process([unused_tcp_port]) as process, httpx.AsyncClient() as client:
         await started(client, [unused_tcp_port])
         process.send_signal(number)

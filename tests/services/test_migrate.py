@@ -123,7 +123,7 @@ def test_a_failing_migration_leaves_nothing_of_itself(empty: str, tmp_path: Path
     assert read(empty, "SELECT to_regclass('test.b') IS NOT NULL") == [(True,)]
 
 
-def test_what_a_migration_warns_of_is_logged(empty: str, tmp_path: Path) -> None:
+def test_warnings_of_a_migration_are_logged(empty: str, tmp_path: Path) -> None:
     """An operator would not learn that an extension is missing."""
     text = "DO $$ BEGIN RAISE WARNING 'no pg_trgm'; RAISE NOTICE 'chatter'; END $$"
     with capture_logs() as logged:

@@ -91,7 +91,7 @@ def test_a_body_of_a_request_is_a_file_too(
         ("", "line 1: must name columns"),
     ],
 )
-def test_what_is_wrong_is_named_by_its_line(
+def test_a_mistake_in_a_room_is_named_by_its_line(
     type_in: Type, database: Database, tmp_path: Path, text: str, message: str
 ) -> None:
     """An operator could not find the seat among thousands."""
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_named_by_its_line(
     assert rows(database, "SELECT FROM rooms") == []
 
 
-def test_what_is_no_file_of_a_room_is_refused(type_in: Type, tmp_path: Path) -> None:
+def test_a_file_that_is_no_room_is_refused(type_in: Type, tmp_path: Path) -> None:
     """A traceback says nothing to an operator."""
     for name, text in (("x.json", "{"), ("x.csv", 'row,number\n"A,1\n')):
         result = type_in("import-room", write(tmp_path, name, text), "--theater", "1")

@@ -31,7 +31,7 @@ def decoded(body: Any) -> Message:
 
 
 def test_doubles_bytes_and_maps_go_there_and_back() -> None:
-    """Prices by type of seat are a map, and a digest is bytes."""
+    """A price or a digest would reach the service as something else than the client sent."""
     message = decoded(SAMPLE)
     assert ENCODE(message) == SAMPLE
     assert orjson.dumps(ENCODE(decoded({}))) == orjson.dumps(
@@ -59,27 +59,27 @@ def test_doubles_bytes_and_maps_go_there_and_back() -> None:
         ({"shares": {"a": 0.1, "b": 0.1, "c": 0.1, "d": 0.1}}, "shares"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_its_name(body: dict[str, Any], path: str) -> None:
-    """Nothing is coerced, and a client is told which entry is wrong."""
+def test_a_value_that_does_not_fit_is_refused_by_its_name(body: dict[str, Any], path: str) -> None:
+    """A value would be coerced, or the client not learn which entry is wrong."""
     with pytest.raises(ValidationFailed) as caught:
         decoded(body)
     assert path in {violation.path for violation in caught.value.violations}
 
 
 def test_numbers_beyond_a_double_are_refused() -> None:
-    """Python reads integers of any size, which no double holds."""
+    """A number would be rounded: Python reads integers of any size, which no double holds."""
     with pytest.raises(ValidationFailed):
         DECODER.decode({}, {}, [], json_body.parse(b'{"ratio": 1%s}' % (b"0" * 400)))
 
 
 def test_a_key_comes_once() -> None:
-    """Two readers could take different ones of two."""
+    """Two readers would take different ones of two equal keys."""
     with pytest.raises(ValidationFailed):
         DECODER.decode({}, {}, [], json_body.parse(b'{"labels": {"1": "a", "1": "b"}}'))
 
 
 def test_the_documentation_knows_them() -> None:
-    """Generated clients follow the schema."""
+    """Generated clients would send other types than the gateway reads."""
     schemas = Schemas({})
     schemas.body(BINDING)
     sent = schemas.components["Sample"]["properties"]

@@ -45,14 +45,14 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_not_a_json_object_is_malformed(body: bytes) -> None:
-    """Nothing is guessed, and nothing but a refusal comes out."""
+def test_a_body_that_is_not_a_json_object_is_malformed(body: bytes) -> None:
+    """A guess at what was meant, or a traceback, would be the answer."""
     with pytest.raises(MalformedJson):
         json_body.parse(body)
 
 
 def test_repeated_names_and_order_are_kept() -> None:
-    """A parser that keeps the last of two names hides what another reader would take."""
+    """A parser that keeps the last of two names would hide what another reader takes."""
     assert json_body.parse(b'{"a":1,"b":{"c":[{}]},"a":2}') == (
         ("a", 1),
         ("b", (("c", [()]),)),
@@ -68,7 +68,7 @@ PIECES = (
 
 
 def test_the_quick_way_reads_what_the_strict_way_reads() -> None:
-    """Above all where a name comes twice; what it is not sure of it leaves to the other."""
+    """A body would mean one thing to the quick reader, and another to the strict one."""
     choose = random.Random(1)
     agreed = 0
     for _ in range(20_000):
@@ -102,7 +102,7 @@ def test_the_quick_way_reads_what_the_strict_way_reads() -> None:
 async def test_a_body_must_be_announced_as_plain_json(
     client: httpx.AsyncClient, script: Script, headers: dict[str, str], status: int
 ) -> None:
-    """Compressed bodies are not unpacked, and other encodings than UTF-8 are not read."""
+    """A compressed body, or one in another encoding, would be read as something else."""
     script.answers["Reserve"] = messages.reserved
     answer = await client.post("/api/bookings/reserve", content=GOOD, headers=headers)
     assert answer.status_code == status
@@ -129,7 +129,7 @@ async def test_a_request_that_takes_no_fields_gets_none(
     status: int,
     error: str | None,
 ) -> None:
-    """Who sends one believes that it means something."""
+    """A client would believe that a field it sends means something."""
     script.answers["DeleteEvent"] = lambda _: events_pb2.DeleteEventResponse()
     answer = await client.request("DELETE", "/events/5", content=content, headers=announced)
     assert answer.status_code == status
@@ -139,7 +139,7 @@ async def test_a_request_that_takes_no_fields_gets_none(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_body_of_a_read_is_ignored(client: httpx.AsyncClient, script: Script) -> None:
-    """HTTP gives it no meaning."""
+    """A client that sends one with each request could read nothing."""
     script.answers["GetEvent"] = lambda _: events_pb2.GetEventResponse(event=messages.event())
     for path in ("/health", "/events/5"):
         answer = await client.request("GET", path, content=b"{")

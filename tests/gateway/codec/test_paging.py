@@ -19,7 +19,7 @@ NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
 
 
 async def test_the_next_page_is_linked(client: httpx.AsyncClient, script: Script) -> None:
-    """With the same query, but for the token."""
+    """A client would have to build the next query itself, or lose its filters."""
     script.answers["ListUserBookings"] = lambda _: bookings_pb2.ListUserBookingsResponse(
         bookings=[messages.booking()], next_page_token="to/ken="
     )
@@ -35,14 +35,14 @@ async def test_the_next_page_is_linked(client: httpx.AsyncClient, script: Script
 
 
 async def test_the_last_page_links_nowhere(client: httpx.AsyncClient, script: Script) -> None:
-    """Nor does an empty one."""
+    """A client that follows links would never end."""
     script.answers["ListBookings"] = lambda _: bookings_pb2.ListBookingsResponse()
     answer = await client.get("/api/bookings")
     assert (answer.content, "link" in answer.headers) == (b"[]", False)
 
 
 async def test_a_query_cannot_end_its_own_link(client: httpx.AsyncClient, script: Script) -> None:
-    """A `>` in it is escaped."""
+    """A `>` in a query would put links of a client's choice into the header."""
     script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse(next_page_token="t")
     answer = await client.send(
         client.build_request("GET", httpx.URL(client.base_url, raw_path=b'/events?query=>",x'))
@@ -68,7 +68,7 @@ async def test_pages_by_number_have_an_envelope(
     limit: int,
     total_pages: int,
 ) -> None:
-    """Where a client asks for one by `page` or `limit`."""
+    """A client that asks by `page` could not learn how many pages there are."""
     script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse(
         events=[messages.event()], total=25
     )
@@ -81,7 +81,7 @@ async def test_pages_by_number_have_an_envelope(
 
 
 async def test_a_page_size_alone_keeps_the_array(client: httpx.AsyncClient, script: Script) -> None:
-    """It belongs to paging by token."""
+    """Clients that page by token would get an object instead of their array."""
     script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse()
     assert (await client.get("/events?page_size=5")).json() == []
 
@@ -92,7 +92,7 @@ async def test_a_page_size_alone_keeps_the_array(client: httpx.AsyncClient, scri
 async def test_a_page_that_cannot_be_is_refused(
     client: httpx.AsyncClient, script: Script, query: str
 ) -> None:
-    """By the name of the field."""
+    """A client would get another page than it asked for."""
     answer = await client.get(f"/events?{query}")
     assert answer.status_code == 422
     assert answer.json()["details"][0]["path"] in {"page", "page_size", "limit"}
@@ -102,7 +102,7 @@ async def test_a_page_that_cannot_be_is_refused(
 async def test_a_page_has_a_number_or_a_token(
     client: httpx.AsyncClient, script: Script, query: str
 ) -> None:
-    """Together they are two pages, so one would be ignored."""
+    """Of two pages that are asked for at once one would be ignored."""
     answer = await client.get(f"/events?{query}")
     assert (answer.status_code, answer.json()["error"]) == (422, "validation_error")
     assert answer.json()["details"][0]["path"] in {"page_token", "pageToken"}
@@ -121,7 +121,7 @@ async def test_a_page_has_a_number_or_a_token(
 async def test_a_list_without_tokens_is_always_in_an_envelope(
     query: list[tuple[str, str]], asked: list[tuple[str, str]], meta: tuple[int, int, int]
 ) -> None:
-    """The first page of fifty where nothing else is asked for."""
+    """A client could not learn that there are more than fifty."""
     pages = Pages(ruled("ListEvents", NUMBERED))
     assert pages.ask(query) == asked
     given = dict(asked)
@@ -138,7 +138,7 @@ async def test_a_list_without_tokens_is_always_in_an_envelope(
 
 
 async def test_a_list_without_tokens_documents_its_envelope() -> None:
-    """And no link to a next page."""
+    """Generated clients would expect an array, or a link that never comes."""
     document = openapi.document([ruled("ListEvents", NUMBERED)], {})
     success = document["paths"]["/events"]["get"]["responses"]["200"]
     schema = success["content"]["application/json"]["schema"]
@@ -149,7 +149,7 @@ async def test_a_list_without_tokens_documents_its_envelope() -> None:
 async def test_a_page_that_is_too_large_is_refused(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Whoever asked for 1000 rows and got 200 took them for all there are."""
+    """A client that asked for 1000 rows and got 200 would take them for all."""
     answer = await client.get("/api/bookings?page_size=1000")
     assert answer.status_code == 422
     assert answer.json()["details"] == [{"path": "page_size", "message": "must be from 0 to 200"}]

@@ -69,7 +69,7 @@ async def test_a_service_says_that_nothing_changed(accepted: str) -> None:
 
 
 async def test_a_response_may_be_bytes_and_nothing_else() -> None:
-    """A picture is no JSON, and its media type is its service's."""
+    """A picture would be sent as JSON, or under another media type than its own."""
     drawn = HttpBody(content_type="image/png", data=b"\x89PNG" * 500)
     handle = sample.endpoint("DrawCode", lambda _: drawn)
     asked = request("GET", "/codes/1")._replace(variables={"code_id": "1"})
@@ -86,7 +86,7 @@ def importing(body: bytes, **headers: str) -> Request:
 
 
 async def test_a_request_of_any_type_reaches_its_service_as_it_is() -> None:
-    """The signature of a webhook is one of bytes, which JSON read and written again has not."""
+    """A signature would not fit: JSON that is read and written again has other bytes."""
     seen: list[Any] = []
 
     def take(asked: Any) -> Any:

@@ -59,7 +59,7 @@ async def refused(client: httpx.AsyncClient, url: str, body: str) -> list[dict[s
 async def test_a_wrong_reservation_names_its_field(
     client: httpx.AsyncClient, script: Script, body: str, path: str
 ) -> None:
-    """Nothing is coerced, and nothing that is unknown, repeated or bound elsewhere is accepted."""
+    """A wrong body would be coerced, or refused without a hint where it is wrong."""
     details = await refused(client, "/api/bookings/reserve", body)
     assert [detail["path"] for detail in details] == [path]
     assert all(detail["message"] for detail in details)
@@ -107,7 +107,7 @@ async def test_a_wrong_reservation_names_its_field(
 async def test_a_wrong_event_names_its_field(
     client: httpx.AsyncClient, script: Script, field: str, path: str
 ) -> None:
-    """Paths are those of the body, by the names that it uses."""
+    """A client would get the path of another name than the one it sent."""
     details = await refused(client, "/events", f'{{"name":"x","total_seats":1,{field}}}')
     assert [detail["path"] for detail in details] == [path]
     assert not script.asked
@@ -116,7 +116,7 @@ async def test_a_wrong_event_names_its_field(
 async def test_everything_that_is_wrong_is_told_at_once(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """A form can mark all its fields."""
+    """A form would be sent once for each of its mistakes."""
     body = '{"name":1,"totalSeats":"2","nope":3,"price":{"x":1},"version":2}'
     details = await refused(client, "/events", body)
     paths = {detail["path"] for detail in details}
@@ -137,7 +137,7 @@ async def test_everything_that_is_wrong_is_told_at_once(
 async def test_a_wrong_field_has_the_name_that_was_sent(
     client: httpx.AsyncClient, script: Script, method: str, url: str, body: str, path: str
 ) -> None:
-    """Its client may never have heard of another one."""
+    """A client would be told of a field that it has never heard of."""
     answer = await client.request(method, url, content=body, headers=JSON)
     assert answer.status_code == 422
     assert {detail["path"] for detail in answer.json()["details"]} == {path}
@@ -218,10 +218,10 @@ LONGEST = "must be an integer from 1 to 9223372036854775807"
         ("GET", "/bookings/1", None, ["must be a UUID, like " + messages.booking().reference]),
     ],
 )
-async def test_what_is_wrong_is_said_in_words(
+async def test_mistakes_are_described_in_words(
     client: httpx.AsyncClient, script: Script, method: str, url: str, body: str, told: list[str]
 ) -> None:
-    """For people, who read neither patterns nor numbers of enums."""
+    """People would have to read patterns and numbers of enums."""
     answer = await client.request(method, url, content=body, headers=JSON)
     assert [detail["message"] for detail in answer.json()["details"]] == told
 
@@ -229,7 +229,7 @@ async def test_what_is_wrong_is_said_in_words(
 async def test_an_enum_is_told_by_its_admitted_names(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """And by no other, nor by their numbers."""
+    """A client would be offered numbers, or names that are refused."""
     body = '{"role":"ADMIN"}'
     details = await refused(client, "/auth/register", body)
     found = {detail["path"]: detail["message"] for detail in details}
@@ -238,7 +238,7 @@ async def test_an_enum_is_told_by_its_admitted_names(
 
 
 async def test_details_are_bounded(client: httpx.AsyncClient, script: Script) -> None:
-    """A body full of nonsense does not get an answer that is as large."""
+    """A body full of nonsense would get an answer of its own size."""
     names = ",".join(f'"{"x" * 500}{number}":1' for number in range(100))
     details = await refused(client, "/events", f"{{{names}}}")
     assert len(details) == 50
@@ -258,7 +258,7 @@ async def test_details_are_bounded(client: httpx.AsyncClient, script: Script) ->
 async def test_times_are_read_to_the_nanosecond(
     client: httpx.AsyncClient, script: Script, sent: str, seconds: int, nanos: int
 ) -> None:
-    """Any offset, from the year 1 to the year 9999."""
+    """A time would be rounded, or refused for its offset or its year."""
     script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
         event=messages.event()
     )
@@ -290,7 +290,7 @@ async def test_times_are_read_to_the_nanosecond(
 async def test_the_part_of_a_time_that_is_wrong_is_named(
     client: httpx.AsyncClient, script: Script, sent: object, message: str
 ) -> None:
-    """The thirtieth of February was said to lie in no year from 1 to 9999."""
+    """A client would look for its mistake in the wrong part of the time."""
     body = {"name": "x", "total_seats": 0, "starts_at": sent}
     answer = await client.post("/events", json=body)
     assert answer.json()["details"] == [{"path": "starts_at", "message": message}]
@@ -321,12 +321,12 @@ async def test_the_part_of_a_time_that_is_wrong_is_named(
 async def test_fields_are_judged_though_another_cannot_be_read(
     rpc: str, body: str, wrong: list[str]
 ) -> None:
-    """Or a form is sent once for each of its faults; one field is told of once."""
+    """A form would be sent once for each of its faults, or a fault be told twice."""
     assert broken(rpc, body) == wrong
 
 
 async def test_a_caller_with_a_token_need_not_name_the_user() -> None:
-    """Their token does."""
+    """A client would have to know the id of its own account."""
     assert broken("Reserve", "{}") == ["event_id"]
     assert broken("Reserve", "{}", has_account=False) == ["event_id", "user_id"]
 
@@ -343,7 +343,7 @@ def broken(rpc: str, body: str, *, has_account: bool = True) -> list[str]:
 async def test_null_is_absent_when_something_is_made(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """There is nothing to clear yet."""
+    """A client that prints unset fields as null could create nothing."""
     script.answers["CreateEvent"] = lambda request: events_pb2.CreateEventResponse(
         event=messages.event()
     )
@@ -363,7 +363,7 @@ async def test_null_is_absent_when_something_is_made(
 async def test_an_id_in_a_path_is_a_plain_number(
     client: httpx.AsyncClient, script: Script, sent: str
 ) -> None:
-    """Python's int() would take half of these."""
+    """One event would have many paths: Python's int() takes spaces, signs and underscores."""
     answer = await client.get(f"/events/{sent}")
     assert answer.status_code == 422
     assert [detail["path"] for detail in answer.json()["details"]] == ["event_id"]
@@ -371,7 +371,7 @@ async def test_an_id_in_a_path_is_a_plain_number(
 
 
 async def test_the_largest_id_is_an_id(client: httpx.AsyncClient, script: Script) -> None:
-    """2^63 - 1 is the end of the type, not of the check."""
+    """An event with the last possible id could not be reached."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     assert (await client.get("/events/9223372036854775807")).status_code == 200
     assert script.asked[0].request.event_id == 2**63 - 1
@@ -400,7 +400,7 @@ async def test_the_largest_id_is_an_id(client: httpx.AsyncClient, script: Script
 async def test_a_wrong_query_is_refused(
     client: httpx.AsyncClient, script: Script, query: str, status: int, path: str | None
 ) -> None:
-    """A query is read as strictly as a body."""
+    """A misspelled filter would be ignored, and everything be listed."""
     answer = await client.get(f"/api/bookings/user?{query}")
     assert answer.status_code == status
     if path is None:
@@ -417,7 +417,7 @@ async def test_a_wrong_query_is_refused(
 async def test_a_query_is_decoded_as_forms_are(
     client: httpx.AsyncClient, script: Script, query: str, user_id: str
 ) -> None:
-    """A semicolon separates nothing."""
+    """A value with a semicolon or a plus would arrive as another one."""
     script.answers["ListUserBookings"] = lambda _: bookings_pb2.ListUserBookingsResponse()
     answer = await client.get(f"/api/bookings/user?{query}&page_size=3")
     assert (answer.status_code, answer.json()) == (200, [])
@@ -443,7 +443,7 @@ async def test_a_wrong_idempotency_key_is_refused(
 
 
 async def test_two_idempotency_keys_are_none(client: httpx.AsyncClient, script: Script) -> None:
-    """Nobody can say which of them counts."""
+    """One of two keys would count, and nobody could say which."""
     answer = await client.post(
         "/api/bookings/reserve",
         json={"event_id": 5, "user_id": "alice"},
@@ -455,7 +455,7 @@ async def test_two_idempotency_keys_are_none(client: httpx.AsyncClient, script: 
 async def test_a_read_has_no_use_for_an_idempotency_key(
     client: httpx.AsyncClient, script: Script
 ) -> None:
-    """Clients that send one with everything are not told off."""
+    """Clients that send a key with everything could not read."""
     script.answers["GetEvent"] = lambda request: events_pb2.GetEventResponse(event=messages.event())
     answer = await client.get("/events/5", headers={"Idempotency-Key": "a b"})
     assert answer.status_code == 200

@@ -30,7 +30,7 @@ async def sort(body: Any) -> Response:
 
 
 async def test_arrays_in_maps_and_in_arrays_go_there_and_back() -> None:
-    """Protobuf has neither, and JSON would show a name that means nothing."""
+    """JSON would show names that mean nothing, since protobuf has no such arrays."""
     assert orjson.loads((await sort(SORTED)).body) == SORTED
 
 
@@ -46,15 +46,15 @@ async def test_arrays_in_maps_and_in_arrays_go_there_and_back() -> None:
         ({"pairs": [[], [{"seat_id": 1}, {"seat_id": 0}]]}, "pairs[1][1].seat_id"),
     ],
 )
-async def test_what_is_wrong_within_is_named_as_it_was_sent(body: Any, path: str) -> None:
-    """A client never heard of the names that JSON leaves out."""
+async def test_a_wrong_inner_value_is_named_as_it_was_sent(body: Any, path: str) -> None:
+    """A client would be told names that JSON leaves out."""
     with pytest.raises(ValidationFailed) as refused:
         await sort(body)
     assert [violation.path for violation in refused.value.violations] == [path]
 
 
 def test_the_documentation_shows_the_arrays() -> None:
-    """Generated clients follow the schema."""
+    """Generated clients would send objects where arrays are read."""
     schemas = openapi.document([sample.binding("SortSeats")], {})["components"]["schemas"]
     numbers = {"type": "integer", "format": "int32"}
     assert schemas["Numbers"] == {"type": "array", "items": numbers}

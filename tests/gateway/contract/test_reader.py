@@ -19,7 +19,7 @@ NUMBERED = rest_pb2.MethodRule(paging=rest_pb2.PAGING_NUMBER)
 
 
 def test_a_list_needs_what_numbers_are_made_of() -> None:
-    """Not the first who turns a page finds out that there is no total."""
+    """The first client that turns a page would find out that there is no total."""
     reader.check(ruled("ListEvents", NUMBERED))
     with pytest.raises(ContractError, match="lacks `page`"):
         reader.check(ruled("ListBookings", NUMBERED))
@@ -36,7 +36,7 @@ def test_a_list_needs_what_numbers_are_made_of() -> None:
     ],
 )
 def test_a_quota_is_of_something_and_for_a_time(quota: rest_pb2.Quota, is_kept: bool) -> None:
-    """Its field is one of the body, by its own name."""
+    """A quota of a field that no body has would limit nobody."""
     binding = ruled("Reserve", rest_pb2.MethodRule(quotas=[quota]))
     if is_kept:
         reader.check(binding)
@@ -57,7 +57,7 @@ def test_a_quota_is_of_something_and_for_a_time(quota: rest_pb2.Quota, is_kept: 
     ],
 )
 def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told: bool) -> None:
-    """Of the response, and it has the status of a success."""
+    """A response would get its other status by a field that it does not have."""
     binding = ruled("Reserve", rest_pb2.MethodRule(other_success=other))
     if is_told:
         reader.check(binding)
@@ -67,7 +67,7 @@ def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told
 
 
 def test_a_batched_write_has_a_lane() -> None:
-    """What a batch finds busy must be able to wait apart from the rest."""
+    """What a batch finds busy would hold up all the rest."""
     rule = rest_pb2.MethodRule(batched=True)
     reader.check(ruled("GetEvent", rule))
     with pytest.raises(ContractError, match="no lane"):
@@ -87,7 +87,7 @@ def test_only_bodies_can_be_streamed(rpc: MethodDescriptor, objection: str) -> N
 
 
 def test_a_stream_shares_no_batch() -> None:
-    """A batch is answered as a whole, which a stream never is."""
+    """A stream would be held back until the others of its batch end."""
     streamed = sample.binding("Watch")
     reader.check(streamed)
     with pytest.raises(ContractError, match="cannot share a batch"):

@@ -59,13 +59,13 @@ def test_only_one_header_counts() -> None:
 
 
 def test_nobody_else_is_believed() -> None:
-    """Neither whoever connects from elsewhere, nor anybody where there is no proxy."""
+    """Anybody could choose the address that their limits are counted for."""
     headers = {b"x-forwarded-for": b"6.6.6.6"}
     assert BEHIND.of("9.9.9.9", headers) == "9.9.9.9"
     assert ClientAddresses((), FORWARDED_FOR).of("10.0.0.1", headers) == "10.0.0.1"
 
 
 def test_a_network_of_ipv6_is_one_client() -> None:
-    """It has more addresses than anybody can count."""
+    """Its owner would escape each limit by changing addresses."""
     one, other = (ClientAddresses((), FORWARDED_FOR).of(f"2001:db8::{n}", {}) for n in (1, 2))
     assert one == other != ClientAddresses((), FORWARDED_FOR).of("2001:db8:0:1::1", {})

@@ -26,7 +26,7 @@ from gateway.http.headers import accepts, accepts_gzip, etag_matches, field_valu
     ],
 )
 def test_the_most_specific_range_decides(accept: str, is_accepted: bool) -> None:
-    """As RFC 9110 has it."""
+    """A client would get a type that it has excluded."""
     assert accepts(accept.encode(), b"application/json") == is_accepted
 
 

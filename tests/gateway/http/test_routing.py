@@ -48,7 +48,7 @@ ROUTES = Routes(Route(method, template, handle) for method, template in TEMPLATE
 def test_a_path_leads_to_its_route(
     method: str, path: str, template: str, variables: dict[str, str]
 ) -> None:
-    """Literal parts win, parts are decoded one by one, and HEAD is GET."""
+    """A literal path would be read as a value, or a part be decoded twice."""
     match = ROUTES.find(method, path)
     assert (match.route.template, match.variables) == (template, variables)
 
@@ -68,22 +68,22 @@ def test_a_path_leads_to_its_route(
         ("GET", "/events/%ff", BadRequest),
     ],
 )
-async def test_what_leads_nowhere_says_so(
+async def test_an_unknown_path_is_not_found(
     method: str, path: str, refusal: type[HttpRefusal]
 ) -> None:
-    """Every request has a route, if only one that refuses."""
+    """A wrong path would be answered without a code, or count for no route."""
     with pytest.raises(refusal):
         await ROUTES.find(method, path).route.handle(request(method, path))
 
 
 async def test_a_wrong_method_is_told_the_right_ones() -> None:
-    """HEAD among them, wherever there is GET."""
+    """A client would have to guess the methods of a path."""
     with pytest.raises(MethodNotAllowed) as caught:
         await ROUTES.find("PUT", "/events").route.handle(request("PUT", "/events"))
     assert caught.value.headers == ((b"allow", b"GET, HEAD, POST"),)
 
 
-async def test_what_has_a_path_of_its_own_is_no_value_of_a_variable() -> None:
+async def test_a_literal_path_is_no_value_of_a_variable() -> None:
     """A wrong method of a literal path could reach the resource that is called like it."""
     with pytest.raises(MethodNotAllowed) as caught:
         await ROUTES.find("DELETE", "/events/mine").route.handle(request("DELETE", "/events/mine"))
@@ -91,6 +91,6 @@ async def test_what_has_a_path_of_its_own_is_no_value_of_a_variable() -> None:
 
 
 def test_a_route_is_declared_once() -> None:
-    """Two RPCs cannot share an endpoint."""
+    """Of two RPCs with one path, one would never be called."""
     with pytest.raises(ValueError, match="twice"):
         Routes([Route("GET", "/a/{b}", handle), Route("GET", "/a/{c}", handle)])

@@ -191,7 +191,7 @@ async def test_a_client_that_does_not_read_costs_little(ledger: Ledger) -> None:
 
 
 async def test_a_client_that_never_reads_is_cut_off(ledger: Ledger) -> None:
-    """Its connection would stay for as long as the other side's computer sleeps."""
+    """Its answers would fill the memory."""
     limits = replace(LIMITS, stream_write_seconds=0.2)
     async with gateway_of(ledger, limits) as gateway, streaming(gateway) as client:
         await client.until(3)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_a_page_needs_nothing_from_elsewhere(
     client: httpx.AsyncClient, script: Script, path: str
 ) -> None:
-    """Every file that it names is served here, and its policy allows no other."""
+    """The page would tell other hosts of its readers, or be blank without them."""
     page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -33,7 +33,7 @@ async def test_a_page_needs_nothing_from_elsewhere(
 
 @pytest.mark.parametrize("path", ["/docs/first-steps", "/docs/errors"])
 async def test_a_page_leads_somewhere(client: httpx.AsyncClient, script: Script, path: str) -> None:
-    """No link of it is dead, and none of its pages leaves the gateway."""
+    """A reader would follow a link to nothing."""
     script.answers["ListEvents"] = lambda _: events_pb2.ListEventsResponse()
     script.answers["ListScreenings"] = lambda _: screenings_pb2.ListScreeningsResponse()
     page = await client.get(path)
@@ -43,7 +43,7 @@ async def test_a_page_leads_somewhere(client: httpx.AsyncClient, script: Script,
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs/swagger-ui.css", "/docs/start.js"])
 async def test_a_file_is_sent_once(client: httpx.AsyncClient, script: Script, path: str) -> None:
-    """Compressed if it is large, and not again to whoever has it."""
+    """Each look at the page would transfer a megabyte."""
     answer = await client.get(path, headers={"accept-encoding": "gzip"})
     is_large = len(answer.content) > 1024
     assert ("content-encoding" in answer.headers) == is_large
@@ -54,7 +54,7 @@ async def test_a_file_is_sent_once(client: httpx.AsyncClient, script: Script, pa
 
 
 async def test_the_document_is_served_as_json(client: httpx.AsyncClient, script: Script) -> None:
-    """Where every tool looks for it."""
+    """Tools would not find the document where they look for it."""
     answer = await client.get("/openapi.json", headers={"accept": "application/json"})
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["openapi"] == "3.1.0"

@@ -10,7 +10,7 @@ ERRORS = error_page.error_codes(comments.load())
 
 
 def test_every_code_is_explained() -> None:
-    """Its meaning is one sentence, and somebody who gets it reads what to do."""
+    """Somebody who gets a code could not find out what to do."""
     templates = ((template.status, reason.lower()) for reason, template in TEMPLATES.items())
     expected = {(status, code) for status, code in templates if status}
     assert {(error.status, error.code) for error in ERRORS} == expected
@@ -20,7 +20,7 @@ def test_every_code_is_explained() -> None:
 
 
 def test_the_page_has_every_code_under_its_status() -> None:
-    """Each has an anchor, so that it can be linked to."""
+    """A link to a code would lead to the top of the page."""
     page = error_page.page(comments.load()).decode()
     under = dict(re.findall(r'<h2 id="(\d+)">(.*?)</section>', page, re.DOTALL))
     for error in ERRORS:
@@ -28,7 +28,7 @@ def test_the_page_has_every_code_under_its_status() -> None:
 
 
 def test_words_of_the_contract_stay_text() -> None:
-    """`Bearer <access_token>` is no element of HTML."""
+    """`Bearer <access_token>` would be read as an element of HTML, and vanish."""
     page = error_page.page(comments.load()).decode()
     assert "<code>Authorization: Bearer &lt;access_token&gt;</code>" in page
     assert "`" not in page

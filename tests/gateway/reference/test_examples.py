@@ -12,7 +12,7 @@ from gateway.services import ACCOUNTS
 
 
 def test_a_request_has_what_it_needs_and_what_has_an_example() -> None:
-    """`user_id` may be left out with a token, and nobody who tries things has one yet."""
+    """Somebody who tries things without a token would be refused for lack of `user_id`."""
     request = fields(bookings_pb2.ReserveRequest.DESCRIPTOR)
     assert examples.sample(request) == {"event_id": 1, "user_id": "alice"}
 
@@ -24,12 +24,12 @@ def test_a_time_is_written_as_clients_send_it() -> None:
 
 
 def test_a_list_has_one_value() -> None:
-    """And is a list."""
+    """The example would be no list, and be refused."""
     request = fields(api_keys_pb2.CreateApiKeyRequest.DESCRIPTOR)
     assert examples.sample(request)["scopes"] == ["EVENTS_WRITE"]
 
 
-def test_what_is_within_a_field_is_shown_with_it() -> None:
+def test_an_example_shows_its_inner_fields() -> None:
     """The example of a room would have no seats, and be refused."""
     room = examples.sample(fields(theaters_pb2.RoomSpec.DESCRIPTOR))
     assert room["focal_point"] == {"x": 1200, "y": 1600}
@@ -37,20 +37,20 @@ def test_what_is_within_a_field_is_shown_with_it() -> None:
 
 
 def test_an_update_needs_nothing() -> None:
-    """A role is in every profile, and cannot change."""
+    """The example would set a role, which cannot change, and be refused."""
     [update] = [binding for binding in read_bindings([ACCOUNTS]) if binding.is_update]
     assert examples.sample_body(update) == {"name": "Alice Liddell"}
 
 
 def test_text_without_an_example_is_a_mistake_of_the_contract() -> None:
-    """Made up from the name of its field, it would be refused by whoever gets it."""
+    """An example made up from the field's name would be refused by its rules."""
     descriptor = events_pb2.CreateEventRequest.DESCRIPTOR.fields_by_name["request_id"]
     with pytest.raises(ContractError, match="request_id has no example"):
         examples.example(Field(descriptor))
 
 
 def test_the_log_in_is_that_of_who_registers() -> None:
-    """One example leads to the next."""
+    """The example of the log-in would be refused after that of the registration."""
     registers, logs_in = (
         examples.sample(fields(message.DESCRIPTOR))
         for message in (accounts_pb2.RegisterRequest, accounts_pb2.LoginRequest)

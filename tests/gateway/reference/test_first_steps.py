@@ -26,21 +26,21 @@ def links(text: str) -> dict[str, str]:
 
 
 def test_it_leads_to_what_there_is() -> None:
-    """The documentation must come first."""
+    """A link of the first page would lead nowhere."""
     found = links(page())
     assert list(found.values())[:2] == ["/", "/docs"]
     assert (found["Sample events"], found["Mailbox"]) == ("/events", MAILBOX)
 
 
 def test_only_the_development_run_has_a_mailbox_and_sample_events() -> None:
-    """Elsewhere mail is sent, and events are real."""
+    """Users of a production system would look for a mailbox that is not there."""
     found = links(page(open_access=False, mailbox_url=""))
     assert "Mailbox" not in found
     assert found["Events"] == "/events"
 
 
 def test_its_commands_are_those_of_the_readme() -> None:
-    """Nobody types them in two versions."""
+    """The page and the README would teach different commands."""
     blocks = re.findall("<pre><code>(.*?)</code></pre>", page(), re.DOTALL)
     assert len(blocks) == 3
     for block in blocks:
@@ -48,7 +48,7 @@ def test_its_commands_are_those_of_the_readme() -> None:
 
 
 def test_it_has_no_commands_that_would_be_refused() -> None:
-    """Without open access they need a token, which takes an account."""
+    """The first command that a newcomer copies would be answered with 401."""
     closed = page(open_access=False)
     assert "curl" not in closed
     assert "/api/auth/register" in closed
@@ -65,7 +65,7 @@ def test_it_has_no_commands_that_would_be_refused() -> None:
     ],
 )
 def test_its_commands_name_the_host_that_was_asked(host: bytes, origin: str) -> None:
-    """If that is one: it comes from whoever made the link, and is pasted into a shell."""
+    """A link could make people paste another host, or more, into their shell."""
     assert FirstSteps.origin(host) == origin
 
 
@@ -84,7 +84,7 @@ class Outline(HTMLParser):
 
 
 def test_it_can_be_read_aloud() -> None:
-    """A screen reader needs a language, landmarks that have names, and headings in their order."""
+    """A screen reader would not find language, landmarks or headings in order."""
     outline = Outline()
     outline.feed(page())
     assert outline.attributes["html"]["lang"] == "en"

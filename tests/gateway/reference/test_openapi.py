@@ -36,12 +36,12 @@ def operation(document: dict[str, Any], binding: Binding) -> dict[str, Any]:
 
 
 def test_the_document_is_openapi(document: dict[str, Any]) -> None:
-    """A validator that knows the specification agrees."""
+    """Tools would refuse the document."""
     validate(document)
 
 
 def test_every_binding_is_an_operation_of_its_own(document: dict[str, Any]) -> None:
-    """Generated clients need a name for each."""
+    """Generated clients would have two methods of one name."""
     found = [operation(document, binding) for binding in BINDINGS]
     found += [document["paths"][path]["get"] for path in ("/health", "/ready", "/metrics")]
     assert len(found) == sum(len(path) for path in document["paths"].values())
@@ -50,7 +50,7 @@ def test_every_binding_is_an_operation_of_its_own(document: dict[str, Any]) -> N
 
 
 def test_everything_is_described(document: dict[str, Any]) -> None:
-    """The comments of the contract arrive."""
+    """Readers of /docs would see fields without a word about them."""
     schemas = document["components"]["schemas"]
     assert all(schema["description"] for schema in schemas.values())
     assert schemas["ReserveRequest"]["properties"]["user_id"]["description"].startswith(
@@ -61,7 +61,7 @@ def test_everything_is_described(document: dict[str, Any]) -> None:
 
 
 def test_operations_are_told_in_words_of_rest(document: dict[str, Any]) -> None:
-    """What an RPC refuses with is among the responses; a summary is plain text."""
+    """Readers of REST would be told of RPCs and their codes."""
     for binding in BINDINGS:
         found = operation(document, binding)
         said = f"{found['summary']} {found['description']}"
@@ -84,12 +84,12 @@ def test_operations_are_told_in_words_of_rest(document: dict[str, Any]) -> None:
 def test_a_token_is_asked_for_where_it_is_needed(
     document: dict[str, Any], method: str, path: str, security: list[Any]
 ) -> None:
-    """Public operations need none, and open ones may have one."""
+    """Generated clients would send no token, or ask for one that nobody needs."""
     assert document["paths"][path][method]["security"] == security
 
 
 def test_a_request_is_described_as_strictly_as_it_is_read(document: dict[str, Any]) -> None:
-    """Rules, required fields, and that nothing else is accepted."""
+    """Clients that follow the document would be refused."""
     schema = document["components"]["schemas"]["ReserveRequest"]
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["event_id"]
@@ -110,7 +110,7 @@ def test_a_request_is_described_as_strictly_as_it_is_read(document: dict[str, An
 def test_patterns_mean_what_the_contract_means(
     document: dict[str, Any], text: str, is_fine: bool
 ) -> None:
-    """Unicode categories are spelled out so that any reader of JSON Schema has them."""
+    """A reader of JSON Schema without Unicode categories would refuse good names."""
     schema = document["components"]["schemas"]["ReserveRequest"]["properties"]["user_id"]
     assert bool(re.search(schema["pattern"], text)) == is_fine
 
@@ -125,7 +125,7 @@ def codes(document: dict[str, Any], response: dict[str, Any]) -> list[str]:
 
 
 def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -> None:
-    """By its status where the endpoint has it of its own, else among those that all have."""
+    """A client would get a code that the document does not have."""
     for binding in BINDINGS:
         responses = operation(document, binding)["responses"]
         for reason in map(bindings.reason_name, binding.rule.refusals):
@@ -135,7 +135,7 @@ def test_every_refusal_of_the_contract_is_documented(document: dict[str, Any]) -
 
 
 def test_only_special_refusals_are_inline(document: dict[str, Any]) -> None:
-    """A reader sees what is particular to an endpoint, not twenty codes that all endpoints have."""
+    """What is particular to an endpoint would be lost among twenty common codes."""
     responses = document["paths"]["/api/bookings/reserve"]["post"]["responses"]
     assert list(responses) == ["201", "404", "409", "default"]
     assert list(document["paths"]["/events"]["get"]["responses"]) == ["200", "default"]
@@ -150,7 +150,7 @@ def test_a_status_admits_the_general_refusals_too(document: dict[str, Any]) -> N
 
 
 def test_general_refusals_are_documented_once(document: dict[str, Any]) -> None:
-    """Every endpoint refers to the same list of them."""
+    """The document would repeat the same list at each endpoint."""
     defaults = [operation(document, binding)["responses"]["default"] for binding in BINDINGS]
     assert all(one == defaults[0] for one in defaults)
     expected = {bindings.reason_name(reason).lower() for reason in GENERAL}
@@ -166,15 +166,15 @@ def test_general_refusals_are_documented_once(document: dict[str, Any]) -> None:
         ("/book", "callers without a token only while open access is on."),
     ],
 )
-def test_who_may_call_is_told(document: dict[str, Any], path: str, told: str) -> None:
-    """Before anything else, or people find out by 401 and 403."""
+def test_operations_name_their_callers(document: dict[str, Any], path: str, told: str) -> None:
+    """People would find out by 401 and 403."""
     first = document["paths"][path]["post"]["description"].splitlines()[0]
     assert first.startswith("**Who may call:** ")
     assert told in first
 
 
 def test_a_group_of_endpoints_says_what_it_is_for(document: dict[str, Any]) -> None:
-    """Each tag that an operation has is described, in words."""
+    """Readers would have to guess what a tag stands for."""
     described = {tag["name"]: tag["description"] for tag in document["tags"]}
     used = {operation(document, binding)["tags"][0] for binding in BINDINGS}
     assert used < set(described)
@@ -183,13 +183,13 @@ def test_a_group_of_endpoints_says_what_it_is_for(document: dict[str, Any]) -> N
 
 
 def test_other_names_of_fields_are_in_a_table(document: dict[str, Any]) -> None:
-    """Once for all endpoints, not in every description."""
+    """Each description would repeat them, or none have them."""
     assert "| `name` | `title` | `title` |" in document["info"]["description"]
     assert "Also called" not in str(document["components"]["schemas"])
 
 
 def test_a_code_is_listed_once(document: dict[str, Any]) -> None:
-    """Also where the gateway and the service both refuse with it."""
+    """A code with which both gateway and service refuse would be listed twice."""
     for response in document["components"]["responses"].values():
         codes = response["content"]["application/json"]["schema"]["properties"]["error"]["enum"]
         assert len(set(codes)) == len(codes)
@@ -203,19 +203,19 @@ def test_a_code_is_listed_once(document: dict[str, Any]) -> None:
     ],
 )
 def test_the_size_of_a_page_is_told(document: dict[str, Any], path: str, told: str) -> None:
-    """A list that ends after 50 rows looks whole to whoever does not know."""
+    """A list that ends after 50 rows would look whole."""
     assert told in document["paths"][path]["get"]["description"]
 
 
 def test_quotas_are_told(document: dict[str, Any]) -> None:
-    """Where an endpoint has its own."""
+    """A client would learn of a quota from its 429."""
     login = document["paths"]["/auth/login"]["post"]["description"]
     assert "At most 10 failed requests in 900 seconds for each `email` from each address" in login
 
 
 @pytest.mark.parametrize("binding", BINDINGS, ids=lambda b: f"{b.http_method} {b.path}")
 def test_examples_are_accepted(document: dict[str, Any], binding: Binding) -> None:
-    """What the page offers to try is no 422: it keeps every rule of its fields."""
+    """What the page offers to try would be answered with 422."""
     found = operation(document, binding)
     examples = {
         place: {p["name"]: str(p["example"]) for p in found["parameters"] if shown(p, place)}
@@ -233,19 +233,19 @@ def shown(parameter: dict[str, Any], place: str) -> bool:
 
 
 def test_the_first_execute_has_all_that_it_needs(document: dict[str, Any]) -> None:
-    """Without a token a reservation needs `user_id`, though no schema can say so."""
+    """Without a token the example of a reservation would lack `user_id`."""
     body = document["paths"]["/api/bookings/reserve"]["post"]["requestBody"]
     example = body["content"]["application/json"]["example"]
     assert example == {"event_id": 1, "user_id": "alice"}
 
 
-def test_what_has_no_content_is_documented_without(document: dict[str, Any]) -> None:
-    """No schema, no media type."""
+def test_a_response_without_content_is_documented_as_such(document: dict[str, Any]) -> None:
+    """Generated clients would wait for a body that never comes."""
     assert "content" not in document["paths"]["/auth/logout"]["post"]["responses"]["204"]
 
 
-def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, Any]) -> None:
-    """Reads with an ETag, and those alone; clients that are generated must know the status."""
+def test_conditional_reads_are_documented(document: dict[str, Any]) -> None:
+    """Generated clients would take 304 for a failure."""
     found = {
         (path, method)
         for path, operations in document["paths"].items()
@@ -272,7 +272,7 @@ def test_what_can_be_asked_for_if_it_changed_is_documented(document: dict[str, A
 
 
 def test_every_success_is_documented() -> None:
-    """With its status; what it shows is the same."""
+    """Generated clients would take another success for a failure."""
     other = rest_pb2.OtherSuccess(field="replayed", status=200)
     rule = rest_pb2.MethodRule(other_success=other)
     made = openapi.document([ruled("Reserve", rule)], comments.load())
@@ -282,8 +282,8 @@ def test_every_success_is_documented() -> None:
     assert "$ref" in responses["409"]
 
 
-def test_what_nobody_may_choose_is_not_offered(document: dict[str, Any]) -> None:
-    """The roles that one can register with; and addresses are such by their format."""
+def test_values_that_nobody_may_choose_are_not_offered(document: dict[str, Any]) -> None:
+    """A form that is generated would offer roles that are refused."""
     fields = document["components"]["schemas"]["RegisterWithCodeRequest"]["properties"]
     assert fields["role"]["enum"] == ["USER", "ORGANIZER", None]
     assert fields["email"]["format"] == "email"

@@ -27,12 +27,12 @@ def requests(collection: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_the_file_is_that_of_the_contract(collection: dict[str, Any]) -> None:
-    """As `make lint` checks, too."""
+    """The collection would have endpoints of another release."""
     assert json.loads(postman.FILE.read_text(encoding="utf-8")) == collection
 
 
 def test_every_endpoint_is_there(collection: dict[str, Any]) -> None:
-    """Once in its service's folder, with what the contract says of it."""
+    """An endpoint could be missing from the collection, or be in a strange folder."""
     walk, cinema, *folders = collection["item"]
     assert len(walk["item"]) == len(WALKS[0].steps) + 1  # with a look into the mailbox
     assert len(cinema["item"]) == len(WALKS[1].steps)
@@ -47,7 +47,7 @@ def test_every_endpoint_is_there(collection: dict[str, Any]) -> None:
 def test_before_the_walk_a_request_is_the_example_of_the_documentation(
     collection: dict[str, Any],
 ) -> None:
-    """Whoever tries one request alone sends no literal `event_id`, and no key that is a number."""
+    """A request that is tried alone would send a literal `event_id`."""
     document = openapi.document(BINDINGS, comments.load())
     variables = runner.variables(collection)
     folders = collection["item"][len(WALKS) :]
@@ -78,7 +78,7 @@ def filled(text: str, values: dict[str, str]) -> str:
 
 
 def test_a_log_in_keeps_its_tokens(collection: dict[str, Any]) -> None:
-    """A refresh uses up the token that was kept before: a second one needs the new token."""
+    """A second refresh would send the token that the first one used up."""
     items = {item["request"]["url"]["raw"]: item for item in requests(collection)}
     for path in ("/auth/login", "/api/auth/register", "/api/auth/refresh", "/auth/reset-password"):
         [event] = items[f"{{{{base_url}}}}{path}"]["event"]
@@ -86,14 +86,14 @@ def test_a_log_in_keeps_its_tokens(collection: dict[str, Any]) -> None:
 
 
 def test_every_variable_is_declared(collection: dict[str, Any]) -> None:
-    """Or Postman would send the braces."""
+    """Postman would send the braces."""
     declared = {*runner.variables(collection), "$guid"}
     used = set(runner.VARIABLE.findall(json.dumps(collection["item"])))
     assert used <= declared
 
 
 def test_bodies_are_json_once_variables_have_values(collection: dict[str, Any]) -> None:
-    """A variable that stands for a number is not quoted, any other is."""
+    """A variable that stands for a number would be sent as text, or text without quotes."""
     bodies = [item["request"]["body"]["raw"] for item in requests(collection) if _has_body(item)]
     for raw in bodies:
         assert json.loads(runner.VARIABLE.sub("7", raw))
@@ -101,8 +101,8 @@ def test_bodies_are_json_once_variables_have_values(collection: dict[str, Any]) 
     assert '"event_id": {{event_id}}' in booking
 
 
-def test_what_anybody_may_call_has_no_token(collection: dict[str, Any]) -> None:
-    """Everything else has that of the collection."""
+def test_public_requests_have_no_token(collection: dict[str, Any]) -> None:
+    """Public requests would fail before the log-in, and others have no token after it."""
     with_auth = {
         item["request"]["url"]["raw"]: "auth" in item["request"] for item in requests(collection)
     }

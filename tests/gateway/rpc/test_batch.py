@@ -71,7 +71,7 @@ def granted(request: Request) -> Response:
 
 
 async def test_each_of_a_batch_gets_its_own_answer() -> None:
-    """One is refused, one is in doubt and one is certainly not done; the others are booked."""
+    """One that is refused or in doubt would take the rest of its batch along."""
     details = messages.money(1250, "EUR")
     full = Received(grpc.StatusCode.RESOURCE_EXHAUSTED, "SOLD_OUT", details=details)
     refusals: dict[str, Refusal] = {"doubt": OutcomeUnknown(), "never": Unavailable(), "late": full}
@@ -94,8 +94,8 @@ async def test_each_of_a_batch_gets_its_own_answer() -> None:
     assert ids == {"id-ada", "id-doubt", "id-never", "id-bob", "id-late"}
 
 
-async def test_who_shows_an_api_key_goes_alone() -> None:
-    """Accounts may have to be asked about it, which nobody else waits for."""
+async def test_a_call_with_an_api_key_is_sent_alone() -> None:
+    """Everybody in the batch would wait while accounts is asked about the key."""
     arrived, told = asyncio.Event(), asyncio.Event()
 
     async def hang(request: bookings_pb2.ReserveRequest) -> bookings_pb2.ReserveResponse:
@@ -118,7 +118,7 @@ async def test_who_shows_an_api_key_goes_alone() -> None:
 
 
 async def test_methods_of_a_service_share_their_batches() -> None:
-    """Writes of all methods wait together for the batch that is away; reads do not wait."""
+    """Each method would send small batches of its own, and reads wait for writes."""
     arrived, told = asyncio.Event(), asyncio.Event()
     given = waiting_list_pb2.CancelResponse(
         result=waiting_list_pb2.CancelResult(status="cancelled")
@@ -156,7 +156,7 @@ async def test_methods_of_a_service_share_their_batches() -> None:
 
 
 async def test_a_read_carries_the_token_of_its_caller() -> None:
-    """There may be something for them alone: a draft exists for its owner."""
+    """An owner would not see their own draft."""
     token = f"Bearer {ScriptedIssuer().token(account('ada'))}"
 
     def hide(request: Request) -> Response:
@@ -176,8 +176,8 @@ async def test_a_read_carries_the_token_of_its_caller() -> None:
     assert sent == ["", token]
 
 
-async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
-    """A locked event's requests go to a lane of their own; a free one is sold meanwhile."""
+async def test_a_busy_item_waits_where_it_delays_nobody() -> None:
+    """A locked event would hold up the sale of all others."""
     unlocked = asyncio.Event()
 
     async def answer(request: Request) -> Response:
@@ -200,8 +200,8 @@ async def test_what_is_busy_waits_where_it_delays_nobody() -> None:
         assert [(await task).status_code for task in waiting] == [201, 201]
 
 
-async def test_what_stays_busy_is_not_done() -> None:
-    """Whoever is told so twice may ask again: it is no defect."""
+async def test_an_item_that_stays_busy_is_not_done() -> None:
+    """A client that may safely ask again would be told of a defect."""
     busy = Script({BATCH: lambda request: Response(results=[Result(busy=True)])})
     async with batching(busy) as client:
         answer = await reserve(client, 1, "ada")
@@ -209,7 +209,7 @@ async def test_what_stays_busy_is_not_done() -> None:
 
 
 async def test_a_lost_batch_leaves_each_outcome_unknown() -> None:
-    """Nobody in it can be told that nothing was done; who brought a key is asked for again."""
+    """Somebody who has booked would be told that nothing was done."""
     lost = [TransportError(grpc.StatusCode.UNAVAILABLE)]
 
     def answer(request: Request) -> Response:

@@ -69,7 +69,7 @@ def failing(*faults: Exception) -> Answer:
 async def test_a_failed_call_says_whether_it_may_have_been_done(
     client: httpx.AsyncClient, script: Script, rpc: str, fault: Exception, status: int, code: str
 ) -> None:
-    """503 is a promise that nothing was done; a write that may have arrived never gets it."""
+    """A write that may have arrived would get 503, which promises that it did not."""
     script.answers[rpc] = failing(*[fault] * 9)
     answer = await ask(client, rpc, {})
     assert (answer.status_code, answer.json()) == (status, {"error": code})
@@ -99,7 +99,7 @@ async def test_only_what_is_harmless_is_sent_again(
     fault: Exception,
     times: int,
 ) -> None:
-    """A write without a key is never sent twice, and who is overloaded is left alone."""
+    """A write without a key would be done twice, or an overloaded service get more calls."""
     script.answers[rpc] = failing(fault)
     answer = await ask(client, rpc, headers)
     assert len(script.asked) == times
@@ -108,7 +108,7 @@ async def test_only_what_is_harmless_is_sent_again(
 
 
 def test_a_service_in_trouble_gets_hardly_more_calls() -> None:
-    """Once the savings are spent, ten calls earn one repetition."""
+    """Repetitions would double the load of a service that fails."""
     budget = RetryBudget(capacity=3)
     assert [budget.spend() for _ in range(5)] == [True, True, True, False, False]
     for _ in range(11):
@@ -117,7 +117,7 @@ def test_a_service_in_trouble_gets_hardly_more_calls() -> None:
 
 
 async def test_nothing_sent_is_tried_again_and_then_unavailable(unused_tcp_port: int) -> None:
-    """Also without a key: a connection that was refused carried nothing."""
+    """A connection that was refused would fail a request that could be repeated safely."""
     async with (
         run_gateway(f"127.0.0.1:{unused_tcp_port}") as gateway,
         httpx.AsyncClient(base_url=gateway.url) as client,
@@ -128,7 +128,7 @@ async def test_nothing_sent_is_tried_again_and_then_unavailable(unused_tcp_port:
 
 
 async def test_a_service_that_comes_back_in_time_is_found(unused_tcp_port: int) -> None:
-    """A restart that takes no longer than the pauses between attempts is not seen by clients."""
+    """Clients would see each restart, however short."""
     server = ScriptedServer(Script({WRITE: messages.reserved}))
     target = f"127.0.0.1:{unused_tcp_port}"
     async with (
@@ -145,7 +145,7 @@ async def test_a_service_that_comes_back_in_time_is_found(unused_tcp_port: int) 
 
 
 async def test_a_service_that_dies_half_way_leaves_the_outcome_unknown() -> None:
-    """The call had arrived, so nobody can say."""
+    """A call that had arrived would be called not done."""
     arrived, server = asyncio.Event(), ScriptedServer(Script())
 
     async def never(_: Any) -> None:
@@ -165,7 +165,7 @@ async def test_a_service_that_dies_half_way_leaves_the_outcome_unknown() -> None
 
 
 async def test_a_service_that_never_answers_is_given_up_in_time() -> None:
-    """The deadline is the whole request's, however many attempts it takes."""
+    """Attempts would add up to more than the deadline of the request."""
     server = ScriptedServer(Script({WRITE: lambda _: asyncio.Event().wait()}))
     async with (
         run_gateway(await server.start(), deadline_seconds=0.2) as gateway,
@@ -178,7 +178,7 @@ async def test_a_service_that_never_answers_is_given_up_in_time() -> None:
 
 
 async def test_a_repeat_that_is_refused_does_not_hide_the_first_attempt() -> None:
-    """What may have been done is never called certainly not done."""
+    """What the first attempt may have done would be called not done."""
     calls = UnaryCall(_reserve(), _failing_rpc(), RetryBudget(), deadline_seconds=5)
     request = bookings_pb2.ReserveRequest(event_id=5, user_id="alice", request_id="k")
     assert isinstance(await calls(request, CallContext("r", "")), OutcomeUnknown)

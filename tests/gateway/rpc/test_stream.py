@@ -74,7 +74,7 @@ async def opened(endpoint: Endpoint) -> tuple[Response, BodyStream]:
 
 
 async def test_messages_become_parts_of_the_body() -> None:
-    """The request's fields reach the service, and the media type is that of the contract."""
+    """A stream would lack its fields, its parts or its media type."""
 
     async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
         for _ in range(2):
@@ -156,7 +156,7 @@ async def test_a_service_without_a_first_part_is_not_waited_for() -> None:
 
 
 async def test_an_empty_stream_is_an_empty_body() -> None:
-    """Without a first message there is none to take headers from."""
+    """A stream without a message would never be answered."""
 
     async def watch(asked: Any, context: Any) -> AsyncIterator[HttpBody]:
         for message in list[HttpBody]():

@@ -74,7 +74,7 @@ async def test_an_event_is_read_on_from_where_its_first_watcher_began(
         assert (revs(first), revs(second)) == ([4], [])
 
 
-async def test_who_takes_nothing_loses_it(
+async def test_a_watcher_that_takes_nothing_is_dropped(
     inventory: Inventory,
     reservations: Reservations,
     tail: LedgerTail,

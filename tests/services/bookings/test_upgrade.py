@@ -156,7 +156,7 @@ async def test_a_key_means_what_it_meant(pool: Pool, inventory: Inventory) -> No
     assert answer.reason == "IDEMPOTENCY_KEY_REUSED"
 
 
-async def test_what_was_counted_is_counted_on(
+async def test_counting_goes_on_after_the_upgrade(
     pool: Pool, inventory: Inventory, upgraded: Database
 ) -> None:
     """Old rows that are read in another sense would stop the sale, or sell a seat twice.

@@ -159,7 +159,7 @@ async def test_refusals_are_replayed(client: Client) -> None:
         await client.update(created.id, name="Blues")
 
 
-async def test_what_is_not_decided_is_not_stored(client: Client) -> None:
+async def test_an_undecided_outcome_is_not_stored(client: Client) -> None:
     """A request that was invalid, or early, could not be retried with its key."""
     created = await client.create()
     with refused("VALIDATION_ERROR"):

@@ -98,7 +98,7 @@ async def test_a_closed_stream_makes_room_once() -> None:
 
 
 @pytest.mark.parametrize("handle", [refuse, respond])
-async def test_what_opened_no_stream_takes_no_room(handle: Handler) -> None:
+async def test_a_request_that_opened_no_stream_takes_no_room(handle: Handler) -> None:
     """A service that is down for a minute would use up the streams for good."""
     bounded = limited(handle)
     for _ in range(3):

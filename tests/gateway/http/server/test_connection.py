@@ -51,7 +51,7 @@ BAD = {
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("sent", BAD.values(), ids=BAD)
-async def test_what_could_be_read_in_two_ways_ends_the_connection(
+async def test_an_ambiguous_request_ends_the_connection(
     gateway: Gateway, script: Script, sent: bytes
 ) -> None:
     """A proxy that read it otherwise would smuggle a request; none after it is answered."""
@@ -68,7 +68,7 @@ async def test_what_could_be_read_in_two_ways_ends_the_connection(
 async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
     gateway: Gateway, script: Script, method: str
 ) -> None:
-    """Whatever it is called, and however it is framed; the connection goes on."""
+    """A client would get 400 and lose its connection, instead of 405."""
     sent = f"{method} /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n".encode()
     async with connected(gateway.port) as connection:
         for rest in (b"\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n"):
@@ -106,7 +106,7 @@ ODD = b"FOO /health HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
 async def test_an_unknown_method_is_found_wherever_its_request_begins(
     gateway: Gateway, script: Script, before: bytes
 ) -> None:
-    """However the bytes are cut, and whatever a request before it has in its body."""
+    """It would depend on how the network cuts the bytes whether a client gets 405."""
     sent = before + ODD + HEALTH
     expected = [] if len(before) < 3 else [None]
     cuts = [sent[:at] for at in range(len(sent))] if len(before) < 3 else [sent[:-1], before, b""]
@@ -137,10 +137,10 @@ CODES = {413: "body_too_large", 414: "uri_too_long", 431: "headers_too_large"}
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("sent", "status"), TOO_LARGE.values(), ids=TOO_LARGE)
-async def test_what_is_too_large_is_refused_before_it_is_kept(
+async def test_a_request_that_is_too_large_is_refused_before_it_is_kept(
     gateway: Gateway, script: Script, sent: bytes, status: int
 ) -> None:
-    """The client reads why, although it was still sending."""
+    """Memory would fill, or the client see a reset instead of the reason."""
     async with connected(gateway.port) as connection:
         connection.send(sent)
         reply = await connection.reply()
@@ -166,7 +166,7 @@ async def test_what_is_too_large_is_refused_before_it_is_kept(
 async def test_every_way_to_send_a_body_is_served(
     gateway: Gateway, script: Script, sent: bytes
 ) -> None:
-    """Also byte by byte; trailers are no headers, and offers of other protocols are declined."""
+    """A client that sends byte by byte, or trailers, would be refused."""
     script.answers["Reserve"] = messages.reserved
     for pieces in ([sent], [sent[i : i + 1] for i in range(len(sent))]):
         async with connected(gateway.port) as connection:
@@ -181,7 +181,7 @@ async def test_every_way_to_send_a_body_is_served(
 async def test_a_client_that_waits_is_told_to_send_its_body(
     gateway: Gateway, script: Script
 ) -> None:
-    """Also where another request comes first, whose answer must not be mixed with that."""
+    """It would wait for ever, or take `100` for the answer to another request."""
     script.answers["Reserve"] = messages.reserved
     head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
     async with connected(gateway.port) as connection:
@@ -196,7 +196,7 @@ async def test_a_client_that_waits_is_told_to_send_its_body(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_pipelined_requests_are_answered_in_order(gateway: Gateway, script: Script) -> None:
-    """A broken one among them is not answered before those that were sent before it."""
+    """A client would take one answer for another."""
     async with connected(gateway.port) as connection:
         connection.send(HEALTH * 3)
         assert [(await connection.reply()).status for _ in range(3)] == [200] * 3
@@ -209,7 +209,7 @@ async def test_pipelined_requests_are_answered_in_order(gateway: Gateway, script
 async def test_a_client_that_closes_its_side_is_still_answered(
     gateway: Gateway, script: Script
 ) -> None:
-    """As `nc -N` does."""
+    """`nc -N` and the like would get nothing."""
     async with connected(gateway.port) as connection:
         connection.send(HEALTH)
         connection.writer.write_eof()
@@ -219,7 +219,7 @@ async def test_a_client_that_closes_its_side_is_still_answered(
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_refusal_has_the_clients_own_request_id(gateway: Gateway, script: Script) -> None:
-    """Where it was read before the fault."""
+    """A client could not find its refused request in the log."""
     async with connected(gateway.port) as connection:
         connection.send(b"GET / HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n")
         reply = await connection.reply()
@@ -232,7 +232,7 @@ async def test_a_refusal_has_the_clients_own_request_id(gateway: Gateway, script
 async def test_an_id_that_is_unfit_for_logs_is_replaced(
     gateway: Gateway, script: Script, sent: str
 ) -> None:
-    """What is logged and echoed is never the client's choice of bytes."""
+    """A client could write lines of its own into the log."""
     async with connected(gateway.port) as connection:
         connection.send(HEALTH[:-2] + b"X-Request-Id: " + sent.encode() + b"\r\n\r\n")
         reply = await connection.reply()
@@ -276,7 +276,7 @@ SLOW = {
 
 @pytest.mark.parametrize(("sent", "status"), SLOW.values(), ids=SLOW)
 async def test_a_slow_client_is_not_waited_for(sent: bytes, status: int | None) -> None:
-    """Whatever it holds back, the connection ends."""
+    """Clients that hold something back would keep connections for ever."""
     async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
         connection.send(sent)
         if status is not None:
@@ -296,7 +296,7 @@ async def test_a_refusal_has_nothing_of_an_earlier_request() -> None:
 
 
 async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
-    """Each byte is progress, and yet the head must be whole in time."""
+    """A byte now and then would keep a connection for ever."""
     async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
 
         async def drip() -> None:
@@ -311,7 +311,7 @@ async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
 
 
 async def test_a_client_that_never_reads_is_cut_off() -> None:
-    """Its answers fill the buffers, and then the write deadline ends it."""
+    """Its answers would fill the memory."""
     async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
         request = HEALTH.replace(b"/health", b"/docs/swagger-ui-bundle.js")
         connection.send(request * 20)

@@ -25,8 +25,8 @@ def test_no_more_connections_are_allowed_than_there_are_descriptors_for() -> Non
     assert [line["connections"] for line in lines] == [824]
 
 
-def test_what_is_wanted_is_allowed_where_there_is_room() -> None:
-    """And nothing is said."""
+def test_the_wanted_number_is_allowed_if_there_is_room() -> None:
+    """The gateway would warn of limits that are high enough."""
     with capture_logs() as lines:
         limits = limits_of(Settings(max_connections=100, address_connections=7), 1_024)
     assert (limits.connections, limits.address_connections) == (100, 7)

@@ -21,7 +21,7 @@ def close(sockets: Sequence[socket.socket]) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_localhost_is_listened_on_at_each_of_its_addresses(host: str) -> None:
-    """On one port: browsers try either address first."""
+    """A browser that tries the other address first would reach nothing."""
     sockets = listen(host, [0, 0])
     names = [opened.getsockname()[:2] for opened in sockets]
     close(sockets)
@@ -31,7 +31,7 @@ def test_localhost_is_listened_on_at_each_of_its_addresses(host: str) -> None:
 
 @pytest.mark.parametrize("address", OURS)
 def test_a_port_that_is_taken_is_named_with_its_address(address: str) -> None:
-    """Else `localhost` would lead to another program, for some clients; and none stays open."""
+    """`localhost` would lead some clients to another program."""
     taken = listen("localhost", [0])
     port = taken[0].getsockname()[1]
     close([opened for opened in taken if opened.getsockname()[0] != address])

@@ -11,7 +11,7 @@ RESPONSE = Response(201, ((b"location", b"/here"),), b"{}")
 
 
 def test_an_answer_is_sent_whole() -> None:
-    """With its length, its date and the id of its request."""
+    """A client would lack the length, the date or the id of its request."""
     sent = serialize(RESPONSE, "mine", closes=False)
     assert re.fullmatch(
         rb"HTTP/1.1 201 Created\r\ndate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n"
@@ -22,7 +22,7 @@ def test_an_answer_is_sent_whole() -> None:
 
 
 def test_head_is_told_the_length_of_what_it_does_not_get() -> None:
-    """As RFC 9110 has it."""
+    """A client would take the document for empty."""
     sent = serialize(RESPONSE, "mine", has_body=False, closes=True)
     assert sent.endswith(
         b"content-length: 2\r\nx-request-id: mine\r\nconnection: close\r\n\r\n",
@@ -39,6 +39,6 @@ def test_where_there_is_no_body_there_is_no_length(status: int) -> None:
 
 @pytest.mark.parametrize("value", [b"a\nb", b"a\r\nset-cookie: b", b"a\r"])
 def test_a_header_cannot_become_two(value: bytes) -> None:
-    """Whatever a service or a client put into it."""
+    """Text of a client could end a header and begin another."""
     with pytest.raises(ValueError, match="line's end"):
         serialize(RESPONSE._replace(headers=((b"location", value),)), "mine", closes=False)

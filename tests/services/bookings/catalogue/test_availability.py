@@ -47,7 +47,7 @@ async def test_an_event_that_was_just_made_has_all_its_seats(
 
 
 @pytest.mark.parametrize("hidden", [{"deleted": True}, {"status": "DRAFT"}])
-async def test_what_one_may_not_see_does_not_exist(
+async def test_a_hidden_event_does_not_exist(
     inventory: Inventory, availability: Availability, hidden: dict[str, Any]
 ) -> None:
     """A count would reveal that a draft or a deleted event exists."""

@@ -53,7 +53,7 @@ async def test_an_absent_event_is_asked_for_once_more_by_those_who_joined(
     assert scripted.fetched == [1, 1]
 
 
-async def test_who_joins_a_flight_that_left_too_early_is_not_misled(
+async def test_a_caller_who_joins_an_older_read_gets_a_newer_one(
     scripted: ScriptedCatalogue, inventory: Inventory
 ) -> None:
     """An event that was created during another caller's fetch would be called missing."""
@@ -96,7 +96,7 @@ async def test_a_failed_flight_is_not_remembered(
     assert await catalogue.learn([1]) == {}
 
 
-async def test_who_gives_up_leaves_the_flight_to_the_others(
+async def test_a_caller_who_gives_up_leaves_the_read_to_the_others(
     scripted: ScriptedCatalogue, inventory: Inventory, runway: Runway
 ) -> None:
     """A cancelled caller would cancel the fetch for all other callers."""

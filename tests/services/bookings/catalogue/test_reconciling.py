@@ -58,7 +58,7 @@ def drifting(kind: str) -> float | None:
     return REGISTRY.get_sample_value("boxoffice_drift", {"kind": kind})
 
 
-async def test_what_has_not_arrived_is_applied(
+async def test_a_change_that_has_not_arrived_is_applied(
     reconciler: Reconciler, follower: Follower, feed: ScriptedFeed, database: Database
 ) -> None:
     """A state that the feed never sent would stay unknown."""
@@ -120,7 +120,7 @@ def _only_the_first(tampering: str) -> str:
     return "" if "WHERE" in tampering else " WHERE event_id = 1"
 
 
-async def test_what_differs_from_the_catalogue_stops_the_sale_until_it_is_stated_anew(
+async def test_an_event_that_differs_from_the_catalogue_is_not_sold(
     reconciler: Reconciler,
     follower: Follower,
     feed: ScriptedFeed,
@@ -141,7 +141,7 @@ async def test_what_differs_from_the_catalogue_stops_the_sale_until_it_is_stated
     assert drifting("catalogue") == 0
 
 
-async def test_what_was_stated_anew_meanwhile_is_left_alone(
+async def test_an_event_that_was_stated_anew_meanwhile_is_left_alone(
     reconciler: Reconciler, inventory: Inventory, feed: ScriptedFeed, database: Database
 ) -> None:
     """An event would be frozen although a newer state has arrived since the comparison."""
@@ -168,7 +168,7 @@ async def test_wrong_counters_outweigh_the_catalogue(
     assert frozen(database) == {1: "COUNTERS"}
 
 
-async def test_what_has_not_changed_is_not_counted_again(
+async def test_an_unchanged_event_is_not_counted_again(
     reconciler: Reconciler, inventory: Inventory, reservations: Reservations
 ) -> None:
     """Each pass would count the bookings of all events again."""

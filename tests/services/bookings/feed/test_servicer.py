@@ -105,7 +105,7 @@ async def test_one_waiter_too_many_is_answered_at_once(servicer: FeedServicer, t
         assert (await page(servicer, wait=20))["changes"] == []
 
 
-async def test_what_is_no_cursor_or_no_type_is_refused(servicer: FeedServicer) -> None:
+async def test_an_unknown_cursor_or_type_is_refused(servicer: FeedServicer) -> None:
     """A misspelled one would look like a feed without changes."""
     for token in ("x", "AAAA", "~~~~"):
         with pytest.raises(InvalidPageToken):

@@ -24,7 +24,7 @@ def test_a_seat_is_freed_exactly_once_in_a_batch() -> None:
     assert memory.summaries(seat("ada"), seat("eve")) == ["BOOKED", "SOLD_OUT"]
 
 
-def test_what_is_over_cannot_be_cancelled() -> None:
+def test_a_booking_that_is_over_cannot_be_cancelled() -> None:
     """A closed event would free seats that it no longer counts, or a missing booking be freed."""
     memory = Memory(concert())
     [booking] = [made(outcome).booking for outcome in memory.decide(seat("ada"))]
@@ -58,7 +58,7 @@ def test_where_the_event_has_a_rule_the_last_booking_is_given_back(rule: bool) -
 @pytest.mark.parametrize(
     "former", [seat("ada"), Book(1, "ada", 1, GUEST), Book(1, "ada", 2, GUEST)]
 )
-def test_what_came_earlier_in_the_batch_is_a_users_past_too(former: Reserve | Book) -> None:
+def test_an_earlier_command_of_the_batch_is_a_users_past_too(former: Reserve | Book) -> None:
     """The outcome would depend on which commands share the transaction."""
     memory = Memory(concert(capacity=2))
     memory.decide(seat("bob"))

@@ -118,7 +118,7 @@ def test_everything_that_books_gets_the_best_seats_that_are_left(memory: Memory)
     assert seats_of(last) == (1, 2, 4, 5, 10)
 
 
-def test_who_waits_gets_the_seats_that_come_free(memory: Memory) -> None:
+def test_waiting_users_get_the_seats_that_come_free(memory: Memory) -> None:
     """P12: a party would wait although enough seats are free, adjacent or not."""
     [first, *_] = memory.decide(hold("ada", 1, 2), party("bob", 8))
     assert memory.book("cy", "dee", seats=1) == [1, 2]
@@ -266,7 +266,7 @@ def test_another_room_is_possible_until_something_was_booked() -> None:
         (Confirm(1, 999), "RESERVATION_NOT_FOUND"),
     ],
 )
-def test_what_is_not_there_is_not_found(command: Hold, reason: str) -> None:
+def test_unknown_ids_are_not_found(command: Hold, reason: str) -> None:
     """A seat that does not exist would be sold, or an event without seats get holds."""
     plain = screening(HALL, 2, plan_id=None)
     memory = Memory(screening(HALL), plain, plans=plans_of(HALL))

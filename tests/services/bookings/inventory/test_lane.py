@@ -48,7 +48,7 @@ async def crowd(
     return tasks
 
 
-async def test_what_arrives_meanwhile_shares_the_next_transaction(
+async def test_asks_that_arrive_meanwhile_share_the_next_transaction(
     lane: Lane, scripted: Scripted
 ) -> None:
     """Each ask would need its own transaction, so disk flushes would limit the throughput."""
@@ -86,7 +86,7 @@ async def test_a_poisoned_command_fails_alone(lane: Lane, scripted: Scripted) ->
     assert scripted.done == ["first", "a", "b", "c"]
 
 
-async def test_who_opens_an_event_second_tries_again(lane: Lane, scripted: Scripted) -> None:
+async def test_the_second_to_open_an_event_tries_again(lane: Lane, scripted: Scripted) -> None:
     """When two replicas open an event at once, one caller would get INTERNAL."""
     scripted.failures["late"] = [psycopg.errors.UniqueViolation("inventory_pk")]
     assert await lane.decide([ask("late")]) == [DONE]
@@ -104,7 +104,7 @@ async def test_the_rest_of_a_split_batch_fails_for_itself(lane: Lane, scripted: 
     assert scripted.done == ["a", "b"]
 
 
-async def test_who_gives_up_takes_nobody_along(lane: Lane, scripted: Scripted) -> None:
+async def test_a_caller_who_gives_up_takes_nobody_along(lane: Lane, scripted: Scripted) -> None:
     """One caller's deadline would cancel the COMMIT of all who share the transaction."""
     first, *others = await crowd(lane, scripted, "a", "b")
     first.cancel()
@@ -115,7 +115,7 @@ async def test_who_gives_up_takes_nobody_along(lane: Lane, scripted: Scripted) -
     assert scripted.done == ["first", "a", "b"]
 
 
-async def test_what_nobody_waits_for_is_never_run(lane: Lane, scripted: Scripted) -> None:
+async def test_an_ask_that_nobody_waits_for_is_never_run(lane: Lane, scripted: Scripted) -> None:
     """A caller who got 504 while queued would be booked without knowing it."""
     _, quitter, other = await crowd(lane, scripted, "quitter", "other")
     quitter.cancel()
@@ -153,7 +153,9 @@ async def test_those_who_wait_for_a_locked_event_share_transactions(
     assert scripted.batches == [["first"], ["first"], ["a", "b"], ["a", "b"]]
 
 
-async def test_who_cannot_wait_hears_that_an_event_is_busy(lane: Lane, scripted: Scripted) -> None:
+async def test_a_caller_who_cannot_wait_hears_that_an_event_is_busy(
+    lane: Lane, scripted: Scripted
+) -> None:
     """A batch of the gateway would wait for the lock of one of its events."""
     scripted.busy = {1}
     busy, done = await lane.decide([ask("a", 1), ask("b", 2)], skip_busy=True)
@@ -182,7 +184,7 @@ async def test_a_repeated_key_is_answered_as_the_first_was(lane: Lane, scripted:
     assert scripted.batches == [["twin", "a", "twin"], ["twin"]]
 
 
-async def test_what_is_deferred_shares_transactions_with_all_others(
+async def test_deferred_asks_share_transactions_with_all_others(
     lane: Lane, scripted: Scripted
 ) -> None:
     """A room in which thousands of holds end at once would hold up all other events."""
@@ -198,9 +200,7 @@ async def test_what_is_deferred_shares_transactions_with_all_others(
     assert scripted.batches == [["early", "late"], ["late", "a", "b"], ["late"], ["late"]]
 
 
-async def test_what_is_committed_keeps_its_outcome_if_the_rest_fails(
-    lane: Lane, scripted: Scripted
-) -> None:
+async def test_a_committed_outcome_stays_if_the_rest_fails(lane: Lane, scripted: Scripted) -> None:
     """A booking that is committed would be reported as failed, and made again."""
     scripted.deferred = {"late": 1}
     scripted.failures["late"] = [None, psycopg.errors.LockNotAvailable("timeout")]

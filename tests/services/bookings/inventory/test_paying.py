@@ -222,7 +222,7 @@ def event_cancelled(_: int) -> Command:
         (event_cancelled, "EVENT_CANCELLED"),
     ],
 )
-def test_what_is_paid_for_a_booking_that_is_over_is_given_back(
+def test_money_for_a_booking_that_is_over_is_given_back(
     memory: Memory, ending: Callable[[int], Command], reason: str
 ) -> None:
     """The money of a booking that was cancelled meanwhile would be kept."""
@@ -294,7 +294,7 @@ def outcome_reason(outcome: Outcome) -> tuple[str, list[str]]:
     return refusal.reason, [violation.path for violation in refusal.violations]
 
 
-def test_what_cannot_be_paid_is_refused(memory: Memory) -> None:
+def test_a_booking_that_cannot_be_paid_is_refused(memory: Memory) -> None:
     """A payment would be taken for nothing, for another price, or for seats that are gone."""
     booking = held(memory)
     unknown, dearer, foreign = memory.decide(

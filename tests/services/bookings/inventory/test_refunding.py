@@ -142,7 +142,7 @@ def test_a_withdrawn_booking_is_paid_back() -> None:
     assert refunds(memory) == [(900, "BOOKING_CANCELLED", "DUE")]
 
 
-def test_what_was_paid_back_in_part_is_paid_back_to_the_rest(memory: Memory) -> None:
+def test_a_partial_refund_is_completed(memory: Memory) -> None:
     """A cancellation would pay back more than was paid."""
     booking = bought(memory)
     memory.decide(give_back(booking, minor=400), Cancel(1, booking))

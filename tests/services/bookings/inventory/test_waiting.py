@@ -33,7 +33,7 @@ def offered(memory: Memory, user: str) -> Any:
     return booking
 
 
-def test_who_comes_too_late_waits_in_order() -> None:
+def test_latecomers_wait_in_order() -> None:
     """Positions would have gaps, or two users have the same one."""
     memory = Memory(show())
     assert memory.book("a", "b", "c", "d") == ["BOOKED", "BOOKED", 1, 2]
@@ -167,7 +167,7 @@ def test_an_offer_that_ends_goes_to_the_next(passer_by: Any) -> None:
     assert memory.book("b") == [1]
 
 
-def test_who_comes_too_late_hears_of_the_revision_that_ended_the_offer() -> None:
+def test_a_latecomer_hears_of_the_revision_that_ended_the_offer() -> None:
     """The refusal would carry a revision at which the offer was still open."""
     memory = Memory(show(capacity=1, **PRICED))
     memory.book("a", "b")

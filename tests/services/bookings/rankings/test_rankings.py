@@ -92,7 +92,7 @@ async def test_equals_share_a_place_and_ten_are_named(
     assert await top(rankings) == expected
 
 
-async def test_what_is_cancelled_counts_no_more(
+async def test_a_cancelled_booking_counts_no_more(
     pool: Pool, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
     """A cancelled booking would still count in its period, depending on the roll-up."""

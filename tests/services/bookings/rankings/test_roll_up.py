@@ -51,7 +51,7 @@ async def test_the_ranking_is_the_same_before_during_and_after_a_roll_up(
     assert rounds > 2
 
 
-async def test_what_a_roll_up_reads_does_not_grow_with_the_ledger(
+async def test_a_roll_up_does_not_read_the_whole_ledger(
     database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
 ) -> None:
     """Each roll-up would read the whole ledger."""

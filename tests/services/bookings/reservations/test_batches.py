@@ -75,9 +75,7 @@ async def test_methods_share_a_batch(running: Running) -> None:
     assert left.availability.booked == 2
 
 
-async def test_what_another_transaction_has_locked_is_asked_again(
-    running: Running, database: Database
-) -> None:
+async def test_a_locked_event_is_asked_for_again(running: Running, database: Database) -> None:
     """An item for a locked event would hold up the whole batch of the gateway."""
     running.catalogue.put(1, key="gig")
     made = (await running.reserve(user_id="ada")).reservation

@@ -66,7 +66,7 @@ async def test_the_revision_tells_when_it_was_freed(
     assert rev == before.rev + 1
 
 
-async def test_what_never_was_cannot_be_cancelled(
+async def test_an_unknown_booking_cannot_be_cancelled(
     cancellations: Cancellations, inventory: Inventory, reservations: Reservations
 ) -> None:
     """Cancelling a missing booking would free a seat, or fail as INTERNAL."""

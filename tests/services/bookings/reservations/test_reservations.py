@@ -84,7 +84,7 @@ async def test_without_the_lock_the_rush_oversells(
     pytest.fail("nothing was oversold")
 
 
-async def test_what_is_loaded_before_the_lock_oversells(
+async def test_bookings_that_are_loaded_before_the_lock_oversell(
     database: Database,
     pool: Pool,
     inventory: Inventory,
@@ -150,7 +150,7 @@ async def test_batches_in_opposite_order_do_not_deadlock(
         (ValueError("a state that cannot be read"), Internal),
     ],
 )
-async def test_what_is_booked_is_said_though_the_rest_of_its_batch_fails(
+async def test_a_booking_is_answered_though_the_rest_of_its_batch_fails(
     inventory: Inventory, failure: Exception, outcome: type[Exception]
 ) -> None:
     """A committed booking would be reported as failed, because another event is unknown."""

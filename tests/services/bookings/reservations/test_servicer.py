@@ -167,7 +167,7 @@ async def test_a_token_of_another_list_is_refused(running: Running) -> None:
     assert refusal.reason == "INVALID_PAGE_TOKEN"
 
 
-async def test_what_is_not_there_is_not_found(running: Running) -> None:
+async def test_unknown_ids_are_not_found(running: Running) -> None:
     """A missing booking or event would fail as INTERNAL."""
     booking = bookings_pb2.GetBookingRequest(booking_id=1)
     assert (await refused(running.bookings.GetBooking(booking))).reason == "BOOKING_NOT_FOUND"

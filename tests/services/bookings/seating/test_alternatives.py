@@ -15,7 +15,7 @@ def row(name: str, count: int, y: int = 0, *aisles_after: int) -> Row:
     )  # fmt: skip
 
 
-def test_what_is_offered_is_free_and_together_and_was_not_asked_for() -> None:
+def test_alternatives_are_free_and_together_and_were_not_asked_for() -> None:
     """Alternatives would be taken, apart, or the seats that were just refused."""
     random = Random(2)
     offered = 0

@@ -161,7 +161,7 @@ async def test_a_small_map_is_never_older_than_the_request(
     assert (await cinema.statuses())[0] == "HELD"
 
 
-async def test_who_joins_a_print_that_began_too_early_is_not_misled(
+async def test_a_caller_who_joins_an_older_print_gets_a_newer_one(
     inventory: Inventory, box: Box, cinema: Cinema
 ) -> None:
     """A map that was read before a hold would be sent after it as the newest."""

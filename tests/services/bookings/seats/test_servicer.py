@@ -122,7 +122,7 @@ async def test_a_repeated_key_gets_the_same_bytes(cinema: Cinema) -> None:
     )
 
 
-async def test_what_is_free_is_held_if_not_all_is_required(cinema: Cinema) -> None:
+async def test_the_free_seats_are_held_if_not_all_are_required(cinema: Cinema) -> None:
     """A party that accepts fewer seats would get none, or a taken one."""
     await cinema.hold(2, user_id="bob")
     made = (await cinema.hold(1, 2, 3, require_all=False)).reservation
@@ -187,7 +187,7 @@ async def test_suggestions_are_free_seats(cinema: Cinema) -> None:
     assert (refusal.reason, list(details.seat_ids)) == ("SEAT_NOT_FOUND", [9])
 
 
-async def test_what_is_no_screening_is_not_found(cinema: Cinema) -> None:
+async def test_an_event_without_seats_is_no_screening(cinema: Cinema) -> None:
     """A caller could tell a draft from an event without seats or a missing one."""
     cinema.running.catalogue.put(2)
     draft = events_pb2.EVENT_STATUS_DRAFT

@@ -118,7 +118,7 @@ async def test_late_uploads_count_by_the_time_of_the_scan(house: Hall) -> None:
     assert used_at(online) == now - 3 * MINUTE
 
 
-async def test_what_does_not_admit_has_a_reason(house: Hall, database: Database) -> None:
+async def test_a_code_that_does_not_admit_has_a_reason(house: Hall, database: Database) -> None:
     """A steward could not tell a forged ticket from one for tomorrow."""
     made, other = await house.ticket(), await code_of(house)
     code, now = made.seats[0].code, datetime.now(UTC)

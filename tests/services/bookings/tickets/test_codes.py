@@ -45,7 +45,7 @@ def test_each_bit_counts() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "A", "AAAA", "é", "A" * 199, sign(CODE, KEY) + "="])
-def test_what_is_no_code_is_invalid(text: str) -> None:
+def test_text_that_is_no_code_is_invalid(text: str) -> None:
     """A scan of anything else could fail as a defect."""
     with pytest.raises(InvalidTicketCode):
         verify(text, PUBLIC)

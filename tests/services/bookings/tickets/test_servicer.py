@@ -106,7 +106,7 @@ async def test_tickets_of_a_user_are_listed_by_pages(house: Hall) -> None:
     assert listed == made[::-1]
 
 
-async def test_what_one_may_not_see_is_not_found(house: Hall) -> None:
+async def test_a_hidden_ticket_is_not_found(house: Hall) -> None:
     """A stranger could see codes, or tell whose tickets there are."""
     reservation = await house.hold(1, who=ADA)
     made = (await house.create(ADA, reservation_id=reservation)).ticket

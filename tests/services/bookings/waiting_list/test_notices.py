@@ -200,7 +200,7 @@ async def test_a_notice_that_accounts_cannot_take_waits_alone(
         "UPDATE inventory SET starts_at = now()",
     ],
 )
-async def test_what_is_over_is_not_told(
+async def test_nobody_is_told_of_a_booking_that_is_over(
     notices: Notices,
     accounts: ScriptedAccounts,
     people: list[str],

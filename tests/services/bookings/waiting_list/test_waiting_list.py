@@ -24,7 +24,7 @@ from tests.services.bookings.waiting_list.conftest import PRICED, book, cancel, 
 REPLICAS = 4
 
 
-async def test_what_is_decided_of_a_line_is_stored(
+async def test_decisions_about_a_line_are_stored(
     inventory: Inventory, reservations: Reservations, line: WaitingList, database: Database
 ) -> None:
     """A position, an offer or its end would be lost between two transactions."""
@@ -111,7 +111,7 @@ async def test_smaller_parties_pass_a_head_after_a_while(
     assert drift(database) == []
 
 
-async def test_what_was_given_back_is_told_again_though_the_event_is_gone(
+async def test_a_cancellation_is_replayed_though_the_event_is_gone(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
     """A repeated cancellation would fail because the event was deleted meanwhile."""

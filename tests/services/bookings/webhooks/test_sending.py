@@ -53,13 +53,13 @@ INSIDE = [
 
 
 @pytest.mark.parametrize("host", INSIDE)
-def test_what_is_inside_is_not_public(host: str) -> None:
+def test_an_address_inside_is_not_public(host: str) -> None:
     """A webhook could reach the metadata of the cloud, the database, or this machine."""
     assert not is_public(host)
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
-def test_what_is_outside_is_public(host: str) -> None:
+def test_an_address_outside_is_public(host: str) -> None:
     """No webhook would work."""
     assert is_public(host)
 

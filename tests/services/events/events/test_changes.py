@@ -54,7 +54,7 @@ async def test_without_a_mask_the_set_fields_change(client: Client) -> None:
     assert (await client.update(created.id)).version == changed.version
 
 
-async def test_what_changes_nothing_takes_no_revision(
+async def test_an_update_without_a_change_takes_no_revision(
     client: Client, bookings: ScriptedBookings
 ) -> None:
     """Sending an event back as it was got would be refused, or change its version."""
@@ -69,7 +69,7 @@ async def test_what_changes_nothing_takes_no_revision(
 
 
 @pytest.mark.parametrize("field", ["name", "total_seats", "status"])
-async def test_what_every_event_has_cannot_be_cleared(client: Client, field: str) -> None:
+async def test_a_required_field_cannot_be_cleared(client: Client, field: str) -> None:
     """An event could lose its name, its number of seats or its status."""
     created = await client.create()
     with refused("VALIDATION_ERROR") as refusal:

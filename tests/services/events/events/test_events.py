@@ -22,7 +22,7 @@ NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
 ONE = datetime(2030, 5, 1, 13, tzinfo=UTC)
 
 
-async def test_what_a_client_sets_comes_back(client: Client) -> None:
+async def test_fields_that_a_client_sets_come_back(client: Client) -> None:
     """A field would be lost when it is stored, or when it is read."""
     fields: dict[str, Any] = {
         "name": "Jazz",
@@ -47,7 +47,7 @@ async def test_what_a_client_sets_comes_back(client: Client) -> None:
     assert await client.get(created.id) == created
 
 
-async def test_what_a_client_leaves_out_has_its_default(client: Client) -> None:
+async def test_fields_that_a_client_leaves_out_have_their_defaults(client: Client) -> None:
     """A new event would not be published, or have no seats."""
     created = await client.create(total_seats=9)
     assert (created.status, created.version, created.available_seats) == (PUBLISHED, 1, 9)
@@ -61,7 +61,7 @@ async def test_an_event_may_start_in_any_status(client: Client, status: int) -> 
     assert (await client.create(status=status)).status == status
 
 
-async def test_what_the_server_computes_cannot_be_set(client: Client) -> None:
+async def test_computed_fields_cannot_be_set(client: Client) -> None:
     """A client could set ids and owners, or not send back an event it got."""
     created = await client.create(id=99, version=7, available_seats=1, organizer_id="acct_1")
     assert (created.version, created.available_seats) == (1, 100)

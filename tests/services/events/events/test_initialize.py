@@ -177,7 +177,7 @@ async def test_a_repeated_request_gets_the_first_response(
         await client.initialize("jazz", 8, request_id="key-1")
 
 
-async def test_what_was_found_is_replayed_as_found(
+async def test_an_event_that_was_found_is_replayed_as_found(
     client: Client, bookings: ScriptedBookings, database: Database
 ) -> None:
     """A repetition would show other seats than the first response."""

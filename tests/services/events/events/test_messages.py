@@ -50,7 +50,7 @@ def test_every_field_of_an_event_is_converted() -> None:
     assert names_unset(messages.state(EVENT)) == set()
 
 
-def test_what_a_client_sets_is_read_back_as_it_is_stored() -> None:
+def test_fields_are_read_back_as_they_are_stored() -> None:
     """A field that is left out could be sent, and would be ignored."""
     read = messages.fields(messages.event(EventDetails(EVENT, 4)), None)
     assert read == {name: getattr(EVENT, name) for name in read}

@@ -74,7 +74,7 @@ def test_a_status_moves_only_as_the_contract_says(before: str, after: str) -> No
         {"name": "Rock", "total_seats": 1},
     ],
 )
-def test_what_takes_something_away_needs_a_decision(changes: dict[str, Any]) -> None:
+def test_a_change_that_takes_something_away_needs_a_decision(changes: dict[str, Any]) -> None:
     """A change could take away what is booked."""
     assert rules.needs_decision(EVENT, changes)
 
@@ -88,7 +88,7 @@ def test_what_takes_something_away_needs_a_decision(changes: dict[str, Any]) -> 
         {"price_amount_minor": 1, "price_currency": "EUR"},
     ],
 )
-def test_what_only_adds_needs_no_decision(changes: dict[str, Any]) -> None:
+def test_a_change_that_only_adds_needs_no_decision(changes: dict[str, Any]) -> None:
     """A harmless change would fail while bookings is down."""
     assert not rules.needs_decision(EVENT, changes)
     assert not rules.needs_decision(replace(EVENT, status="DRAFT"), {"status": "PUBLISHED"})

@@ -98,7 +98,7 @@ async def test_a_sequence_would_lose_a_change(pool: Pool, monitor: psycopg.Async
     assert seen == [(2, "quick")]
 
 
-async def test_what_is_forgotten_cannot_be_followed(
+async def test_forgotten_changes_cannot_be_followed(
     pool: Pool, feed: Feed, database: Database
 ) -> None:
     """A follower would miss forgotten changes without noticing."""

@@ -38,7 +38,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
-async def test_what_an_admin_sets_comes_back(client: Client) -> None:
+async def test_fields_that_an_admin_sets_come_back(client: Client) -> None:
     """A field would be lost when it is stored, or when it is read."""
     created = await cinema.create(client, **WHOLE)
     stored = movies_pb2.Movie()
@@ -62,7 +62,7 @@ async def test_what_an_admin_sets_comes_back(client: Client) -> None:
         ({"poster_url": "javascript:alert(1)"}, "movie.poster_url"),
     ],
 )
-async def test_what_no_movie_can_have_is_refused(
+async def test_an_impossible_movie_is_refused(
     client: Client, fields: dict[str, Any], path: str
 ) -> None:
     """A page that shows the movie could run a script, or print a day that no calendar has."""

@@ -45,7 +45,9 @@ async def test_an_event_without_a_movie_is_no_screening(client: Client, cinema: 
     assert await programme.ids(client) == []
 
 
-async def test_what_a_screening_needs_is_named_as_its_own(client: Client, cinema: Cinema) -> None:
+async def test_a_field_that_a_screening_lacks_is_named_as_its_own(
+    client: Client, cinema: Cinema
+) -> None:
     """A client would be told of an `event` that it never sent."""
     with refused("VALIDATION_ERROR") as refusal:
         await programme.create(client, cinema, ends_at=EVENING - HOUR)

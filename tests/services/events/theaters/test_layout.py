@@ -133,9 +133,7 @@ def test_the_focal_point_is_two_thirds_back(
         ([area("Floor", 1), area("Floor", 1)], "areas[1].section"),
     ],
 )
-def test_what_no_room_can_have_is_refused(
-    specs: list[SeatSpec | RowSpec | Area], path: str
-) -> None:
+def test_an_impossible_room_is_refused(specs: list[SeatSpec | RowSpec | Area], path: str) -> None:
     """Two seats could have one name, or a run could cross an aisle."""
     with pytest.raises(ValidationFailed) as caught:
         planned(*specs)

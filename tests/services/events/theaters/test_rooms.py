@@ -228,7 +228,7 @@ async def test_a_key_makes_one_room(client: Client, theater_id: int, database: D
     assert (replayed.replayed, halls.body(replayed.body)["capacity"]) == (True, 2)
 
 
-async def test_what_is_not_there_is_not_found(client: Client, theater_id: int) -> None:
+async def test_unknown_ids_are_not_found(client: Client, theater_id: int) -> None:
     """A wrong number could be answered as a defect."""
     with refused("THEATER_NOT_FOUND"):
         await halls.room(client, theater_id + 1)

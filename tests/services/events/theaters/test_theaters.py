@@ -28,7 +28,7 @@ async def listed(
     return response
 
 
-async def test_what_an_admin_sets_comes_back(client: Client) -> None:
+async def test_fields_that_an_admin_sets_come_back(client: Client) -> None:
     """A field would be lost when it is stored, or when it is read."""
     created = await halls.theater(client, name="Kino", location="Łódź", time_zone="Pacific/Apia")
     assert (created.name, created.location) == ("Kino", "Łódź")

@@ -128,7 +128,7 @@ def test_no_settings_show_a_secret_when_printed(
 
 
 @pytest.mark.parametrize("settings", [AccountsSettings, BookingsSettings, EventsSettings])
-def test_what_must_be_set_is_named(
+def test_a_missing_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, settings: type[ProcessSettings]
 ) -> None:
     """A service could start without a database, or with an empty URL."""
