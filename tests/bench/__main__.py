@@ -21,6 +21,7 @@ from tests.bench import (
     references,
     rush,
     seat_cases,
+    watching,
 )
 from tests.bench.case import Case
 from tests.bench.cases import cases
@@ -74,7 +75,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if not has_wrk():
         _log("There is no wrk (Debian package wrk): the load comes from Python, and takes more.")
-    with running_system(**LONG_HOLDS) as system:
+    with running_system(**LONG_HOLDS, **watching.SETTINGS) as system:
         return Bench(system, arguments).run()
 
 
@@ -168,6 +169,8 @@ class Bench:
             _print_lines(rush.report(self._system))
         if self._is_chosen("NEWCOMERS"):
             _print_lines(new_clients.report(self._system))
+        if self._is_chosen("WATCHING"):
+            _print_lines(watching.report(self._system, self._seconds))
         if self._is_chosen("OVERLOAD") and rounds.get("HOT"):
             _print_lines(overload.report(self._system, _rate(rounds["HOT"]), self._seconds / 3))
 
