@@ -5,6 +5,7 @@ from boxoffice.bookings.v1 import (
     bookings_pb2,
     feed_pb2,
     live_pb2,
+    payments_pb2,
     seats_pb2,
     tickets_pb2,
     waiting_list_pb2,
@@ -21,6 +22,7 @@ WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"
 SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
 TICKETS = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
 LIVE = live_pb2.DESCRIPTOR.services_by_name["LiveService"]
+PAYMENTS = payments_pb2.DESCRIPTOR.services_by_name["PaymentsService"]
 FEED = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
 WEBHOOKS = webhooks_pb2.DESCRIPTOR.services_by_name["WebhooksService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
@@ -36,6 +38,7 @@ SERVICES = (
     SEATS,
     TICKETS,
     LIVE,
+    PAYMENTS,
     FEED,
     WEBHOOKS,
     ACCOUNTS,

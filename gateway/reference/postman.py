@@ -37,8 +37,8 @@ ORIGINS = {"base_url": "http://localhost:3000", "mailbox_url": "http://localhost
 DESCRIPTION = """Books seats and never oversells.
 
 The first folder is a walk from a code in the mail to a cancelled booking, the second one from a
-movie to seats that are held: run their requests in their order. The other folders have every
-endpoint, with the values that the walks have found."""
+movie to seats that are held, paid and refunded: run their requests in their order. The other
+folders have every endpoint, with the values that the walks have found."""
 TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_ENUM)
 VARIABLES = (
     "event_id",
@@ -49,6 +49,8 @@ VARIABLES = (
     "plan_id",
     "screening_id",
     "reservation_id",
+    "ticket_id",
+    "payment_id",
     "booking_id",
     "reference",
     "user_id",

@@ -1,4 +1,4 @@
-"""The steps of two walks: to a cancelled booking, and to seats of a cinema that are held."""
+"""The steps of two walks: to a cancelled booking, and to seats of a cinema that are paid."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -62,7 +62,11 @@ CINEMA = Walk(
         Step("CreateMovie", keeps={"movie_id": "id"}),
         Step("CreateTheater", keeps={"theater_id": "id"}),
         Step("CreateRoom", keeps={"room_id": "id", "plan_id": "plan_id"}),
-        Step("CreateScreening", keeps={"screening_id": "id"}),
+        Step(
+            "CreateScreening",
+            body={"price": {"amount_minor": 900, "currency": "EUR"}},
+            keeps={"screening_id": "id"},
+        ),
         Step(
             "HoldSeats",
             body={"seat_ids": [2, 3]},
@@ -70,6 +74,15 @@ CINEMA = Walk(
         ),
         Step("RenderSeatMap"),
         Step("ReleaseSeats"),
+        Step(
+            "HoldSeats",
+            body={"seat_ids": [2, 3]},
+            keeps={"reservation_id": "reservation_id"},
+        ),
+        Step("CreateTicket", keeps={"ticket_id": "ticket_id"}),
+        Step("CreatePayment", keeps={"payment_id": "payment_id"}),
+        Step("GetTicket"),
+        Step("RefundPayment"),
     ),
 )
 WALKS: Sequence[Walk] = (EVENT, CINEMA)

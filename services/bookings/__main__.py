@@ -13,6 +13,7 @@ from boxoffice.bookings.v1 import (
     feed_pb2_grpc,
     inventory_pb2_grpc,
     live_pb2_grpc,
+    payments_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -34,6 +35,14 @@ from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.restoring import Restores
 from services.bookings.live.live import Live
 from services.bookings.live.servicer import LiveServicer
+from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.payments import Payments
+from services.bookings.payments.provider_events import ProviderEvents
+from services.bookings.payments.providers import Providers
+from services.bookings.payments.refunds import Refunds
+from services.bookings.payments.sandbox import Sandbox
+from services.bookings.payments.sandbox_webhooks import SandboxWebhooks
+from services.bookings.payments.servicer import PaymentsServicer
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -60,6 +69,8 @@ from services.kit.server.service import Service, run
 
 DELIVERING = 4
 """Webhooks that changes are sent to at once."""
+ASKING = 2
+"""Attempts to pay, and refunds, that providers are asked about at once."""
 
 
 @contextlib.asynccontextmanager
@@ -119,6 +130,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(tail.follow, every_seconds=0.25),
             tail.end(service.is_stopping),
             *sending,
+            *_payments_taken(settings, pool, inventory, service),
         ) as port:
             yield port
 
@@ -143,6 +155,30 @@ async def _changes_sent(
             repeat(Letters(pool, mailing).send, every_seconds=1),
             *(repeat(deliveries.deliver, every_seconds=1) for _ in range(DELIVERING)),
         )
+
+
+def _payments_taken(
+    settings: Settings, pool: postgres.Pool, inventory: Inventory, service: Service
+) -> Sequence[Coroutine[Any, Any, None]]:
+    """Serves payments; returns their workers."""
+    sandbox = Sandbox(pool, settings.sandbox_secret)
+    known, names = {sandbox.name: sandbox}, settings.payment_providers
+    providers = Providers(known[name] for name in names)
+    attempts = Attempts(pool, inventory, providers)
+    refunds = Refunds(pool, inventory, providers)
+    events = ProviderEvents(attempts, providers)
+    payments = PaymentsServicer(
+        inventory, Payments(pool, providers), attempts, events, open_access=settings.open_access
+    )
+    payments_pb2_grpc.add_PaymentsServiceServicer_to_server(payments, service.grpc)
+    webhooks = SandboxWebhooks(pool, sandbox, events.receive)
+    return [
+        repeat(attempts.measure, every_seconds=15),
+        repeat(refunds.measure, every_seconds=15),
+        *(repeat(attempts.look, every_seconds=1) for _ in range(ASKING)),
+        *(repeat(refunds.pay_back, every_seconds=1) for _ in range(ASKING)),
+        *([repeat(webhooks.send, every_seconds=0.25)] if sandbox.name in names else []),
+    ]
 
 
 def _limits(settings: Settings) -> HoldLimits:

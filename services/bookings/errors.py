@@ -25,6 +25,9 @@
     ├── PaymentNotFound      NOT_FOUND            PAYMENT_NOT_FOUND
     ├── AlreadyPaid          FAILED_PRECONDITION  ALREADY_PAID
     ├── PaymentUnderWay      ABORTED              REQUEST_IN_PROGRESS
+    ├── PaymentDeclined      FAILED_PRECONDITION  PAYMENT_DECLINED
+    ├── ProviderNotFound     NOT_FOUND            NOT_FOUND
+    ├── WebhookRejected      INVALID_ARGUMENT     BAD_REQUEST
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
     ├── TooSlow              RESOURCE_EXHAUSTED   UNAVAILABLE
@@ -274,6 +277,27 @@ class AlreadyPaid(Refusal):
 
 class PaymentUnderWay(RequestInProgress):
     """A payment of this booking is under way."""
+
+
+class PaymentDeclined(Refusal):
+    """The provider took no money."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "PAYMENT_DECLINED"
+
+
+class ProviderNotFound(Refusal):
+    """There is no such payment provider."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "NOT_FOUND"
+
+
+class WebhookRejected(Refusal):
+    """The event was not signed by the provider, or too long ago, or in the future."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "BAD_REQUEST"
 
 
 class InvalidTransition(Refusal):

@@ -1,4 +1,4 @@
-"""Metrics of bookings: time under locks, the lag behind the catalogue, readers of changes."""
+"""Metrics of bookings: time under locks, lags, readers of changes, payments."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -25,3 +25,21 @@ WEBHOOK_LAG_SECONDS = Gauge(
     "Age of the oldest change that a webhook which is not failing has not got yet",
 )
 WEBHOOKS_FAILING = Gauge("boxoffice_webhooks_failing", "Enabled webhooks whose last attempt failed")
+PAYMENTS = Counter(
+    "boxoffice_payments_total", "Payments by what became of them", ["provider", "outcome"]
+)
+PAYMENT_MISMATCHES = Counter(
+    "boxoffice_payment_mismatches_total",
+    "Payments of which another amount was received than was asked for",
+    ["provider"],
+)
+PROVIDER_FAILURES = Counter(
+    "boxoffice_provider_failures_total",
+    "Calls of payment providers without an answer, or refunds that they refused",
+    ["provider", "call"],
+)
+PAYMENT_LAG_SECONDS = Gauge(
+    "boxoffice_payment_lag_seconds", "Age of the oldest payment that is under way"
+)
+REFUNDS_DUE = Gauge("boxoffice_refunds_due", "Refunds that were not paid back yet")
+REFUND_LAG_SECONDS = Gauge("boxoffice_refund_lag_seconds", "Age of the oldest refund that is due")

@@ -1,10 +1,33 @@
 """The settings of bookings, read from the environment."""
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+import base64
+import binascii
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kit.process import settings
 from services.kit.process.setting_types import Address, Target
+
+DEVELOPMENT_SECRET = "whsec_Ym94b2ZmaWNlLWlzLWluLWRldmVsb3BtZW50"  # noqa: S105 - known to all
+
+
+def _split(value: object) -> object:
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _webhook_secret(value: str) -> str:
+    try:
+        base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        value = ""
+    if not value.startswith("whsec_"):
+        raise ValueError("must be whsec_ followed by base64")
+    return value
+
+
+PaymentProvider = Literal["sandbox"]
 
 
 class Settings(settings.ServiceSettings):
@@ -47,3 +70,22 @@ class Settings(settings.ServiceSettings):
 
     ended_holds_seconds: int = Field(default=300, ge=1, le=3_600)
     """For how long a hold of an account that has ended counts."""
+
+    payment_providers: Annotated[
+        tuple[PaymentProvider, ...], NoDecode, BeforeValidator(_split)
+    ] = ()
+    """Payment providers, of which the first one takes new payments, and all others finish theirs.
+    `sandbox` moves no money."""
+
+    sandbox_secret: Annotated[str, AfterValidator(_webhook_secret)] = Field(
+        default=DEVELOPMENT_SECRET, repr=False
+    )
+    """Secret that signs webhooks of the sandbox: `whsec_` and base64. Must be set in production."""
+
+    @model_validator(mode="after")
+    def _refuse_known_secret(self) -> Self:
+        """Refuses a sandbox in production whose webhooks everybody could sign."""
+        is_known = self.sandbox_secret == DEVELOPMENT_SECRET
+        if self.environment == "production" and "sandbox" in self.payment_providers and is_known:
+            raise ValueError("BOOKINGS_SANDBOX_SECRET must be set in production")
+        return self

@@ -204,6 +204,22 @@ class AuthorisationData:
         body = {"event_id": self.event_today(), "user_id": "guest"}
         return int(self._post("open", "/api/bookings/reserve", body)["booking_id"])
 
+    def to_pay(self) -> dict[str, Any]:
+        """Books a priced seat for the user; returns the request of its payment."""
+        return self._to_pay("user", self.user_id)
+
+    def to_pay_of_guest(self) -> dict[str, Any]:
+        """Books a priced seat without a token; returns the request of its payment."""
+        return self._to_pay("open", "guest")
+
+    def new_payment(self) -> dict[str, Any]:
+        """Pays for a seat of the user; returns the payment's id."""
+        return self._paid("user", self.to_pay())
+
+    def new_payment_of_guest(self) -> dict[str, Any]:
+        """Pays for a seat without a token; returns the payment's id."""
+        return self._paid("open", self.to_pay_of_guest())
+
     def key(self, **fields: Any) -> str:
         """Creates an event of the owner with a key, and returns the key."""
         key = new_key()
@@ -257,6 +273,16 @@ class AuthorisationData:
         """Issues the ticket of a booking; returns its id."""
         made = self._post(who, "/api/tickets", self.ticketed(booking_id))
         return str(made["ticket_id"])
+
+    def _to_pay(self, who: str, user_id: str) -> dict[str, Any]:
+        event_id = self.event(price={"amount_minor": 900, "currency": "EUR"})
+        asked = {"event_id": event_id, "user_id": user_id}
+        booked = self._post(who, "/api/bookings/reserve", asked)["booking_id"]
+        reference = self.reference(int(booked))["reference"]
+        return {"reservation_id": reference, "method": "card", "token": "tok_ok"}
+
+    def _paid(self, who: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return {"payment_id": self._post(who, "/api/payments", asked)["payment_id"]}
 
     def _create(self, who: str, **fields: Any) -> int:
         return int(self._post(who, "/events", EVENT | fields)["id"])

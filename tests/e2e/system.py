@@ -54,6 +54,7 @@ class System:
         self.events_target = f"127.0.0.1:{events}"
         self.bookings_targets = [f"127.0.0.1:{port}" for port in listening]
         shared = {
+            "BOOKINGS_PAYMENT_PROVIDERS": "sandbox",
             "BOXOFFICE_LOG_SAMPLE": "1",
             "BOXOFFICE_OPEN_ACCESS": "true",
             "BOXOFFICE_SERVICE_KEY": SERVICE_KEY,

@@ -38,6 +38,10 @@ REFUSED = {
     "GetSeatReservation": "reservation_not_found",
     "ReleaseSeats": "reservation_not_found",
     "CreateTicket": "reservation_not_found",
+    "CreatePayment": "reservation_not_found",
+    "GetPayment": "payment_not_found",
+    "RefundPayment": "payment_not_found",
+    "ReceiveProviderEvent": "bad_request",
     "RenderTicketQrCode": "ticket_not_found",
     "RenderTicketPdf": "ticket_not_found",
     "RenderTicketCalendar": "ticket_not_found",
@@ -53,8 +57,9 @@ REFUSED = {
     "UpdateScreeningByPut": "room_occupied",
     "DeleteMovie": "invalid_transition",
 }
-"""Operations that need data which no sample has: a reference, a code of a letter, a token. The room
-is occupied once the example of CreateScreening has run, and the movie is shown next week."""
+"""Operations that need data which no sample has: a reference, a code of a letter, a token, a
+signature. The room is occupied once the example of CreateScreening has run, and the movie is shown
+next week."""
 
 
 def test_every_example_succeeds(start: Start) -> None:

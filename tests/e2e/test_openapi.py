@@ -22,6 +22,7 @@ REFUSED_TOO = {412, 413, 414, 431}
 NO_TIMES = ("be a time in the years 1 to 9999", "have a time of day from 00:00:00 to 23:59:59")
 TIMES = ("at", "starts_at", "ends_at", "sales_open_at", "sales_close_at")
 BY_STATE = {
+    "bad_request",  # without the signature of a provider
     "idempotency_key_reused",
     "invalid_code",
     "invalid_page_token",
@@ -33,6 +34,8 @@ BY_VALUE = {
     ("", "only one of seat_ids, best can be set"),
     ("", "one of reservation_id, booking_id must be set"),
     ("", "only one of reservation_id, booking_id can be set"),
+    ("", "one of ticket_id, reservation_id, booking_id must be set"),
+    ("", "only one of ticket_id, reservation_id, booking_id can be set"),
     *((name, f"must {rule}") for name in TIMES for rule in NO_TIMES),
     ("best.accessible", "must not be more than `count`"),
     ("date", "must be a day that the calendar has"),
@@ -51,6 +54,7 @@ BY_VALUE = {
     ("total_seats", "must not be null"),  # in updates, too
     ("total_seats", "value is required"),  # beside a `room_id` of 1.0
     ("time_zone", "must be the name of an IANA time zone, like Europe/Berlin"),
+    ("token", "value is required"),  # of a provider without a page of its own
     ("user_id", "value is required"),  # for callers without a token
 }
 

@@ -16,6 +16,7 @@ from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.rpc.errors import Refusal
 from services.kit.rpc.timestamps import timestamp
 from tests.conftest import Database, cloned
+from tests.faults.test_payment_failpoints import PAYMENT_FAILPOINTS
 from tests.faults.two_services import TwoServices
 from tests.services.bookings.rooms import hall
 from tests.services.events.cinema import EVENING, LATE, add_cinema, draw
@@ -367,4 +368,4 @@ def test_failpoints_are_refused_in_production(
 
 def test_every_failpoint_has_a_case() -> None:
     """A step could be added to the protocol without a test of a crash there."""
-    assert in_the_source() == set(CASES)
+    assert in_the_source() == {*CASES, *PAYMENT_FAILPOINTS}

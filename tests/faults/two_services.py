@@ -16,6 +16,8 @@ from boxoffice.bookings.v1 import (
     inventory_pb2,
     inventory_pb2_grpc,
     live_pb2_grpc,
+    payments_pb2,
+    payments_pb2_grpc,
     seats_pb2,
     seats_pb2_grpc,
     waiting_list_pb2,
@@ -50,6 +52,7 @@ class Buyer:
         self.waiting_list = waiting_list_pb2_grpc.WaitingListServiceStub(channel)
         self.seats = seats_pb2_grpc.SeatsServiceStub(channel)
         self.live = live_pb2_grpc.LiveServiceStub(channel)
+        self.payments = payments_pb2_grpc.PaymentsServiceStub(channel)
 
     async def reserve(self, event_id: int, user_id: str, request_id: str = "") -> int:
         """Books a seat; returns the id of the booking."""
@@ -87,6 +90,18 @@ class Buyer:
             screening_id=event_id, user_id=user_id, seat_ids=seat_ids, request_id=request_id
         )
         return (await self._call(self.seats.HoldSeats, request)).reservation
+
+    async def pay(self, booking_id: int, request_id: str) -> Any:
+        """Pays for a booking in the sandbox; returns the payment."""
+        request = payments_pb2.CreatePaymentRequest(
+            booking_id=booking_id, method="card", token="tok_ok", request_id=request_id
+        )
+        return (await self._call(self.payments.CreatePayment, request)).payment
+
+    async def payment(self, payment_id: str) -> Any:
+        """Gets a payment."""
+        request = payments_pb2.GetPaymentRequest(payment_id=payment_id)
+        return (await self._call(self.payments.GetPayment, request)).payment
 
     async def cancel_by_key(self, key: str, user_id: str, request_id: str) -> Any:
         """Cancels what a user has of an event, by its key."""

@@ -36,6 +36,7 @@ LOCAL_ORIGINS = ",".join(
 DEVELOPMENT_DEFAULTS = {
     "ACCOUNTS_ORGANIZER_SIGN_UP": "open",
     "ACCOUNTS_REFUSE_COMMON_PASSWORDS": "false",
+    "BOOKINGS_PAYMENT_PROVIDERS": "sandbox",
     # The gateway has a line for each request; the services need not repeat them.
     "BOXOFFICE_LOG_SAMPLE": "0",
     "BOXOFFICE_REFLECTION": "true",

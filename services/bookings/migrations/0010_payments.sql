@@ -4,6 +4,8 @@ CREATE TABLE payments (
     event_id bigint NOT NULL,
     -- Random; the provider's idempotency key.
     id uuid NOT NULL,
+    -- The order in which the payments of a user are listed.
+    number bigint GENERATED ALWAYS AS IDENTITY,
     booking_id bigint NOT NULL,
     -- The user of the booking, who pays.
     user_id text COLLATE "C" NOT NULL,
@@ -58,7 +60,7 @@ CREATE UNIQUE INDEX payments_one_buys ON payments (event_id, booking_id)
     WHERE received_minor > refunding_minor;
 CREATE INDEX payments_by_id ON payments (id);
 CREATE INDEX payments_by_booking ON payments (booking_id);
-CREATE INDEX payments_by_user ON payments (user_id, created_at, id);
+CREATE INDEX payments_by_user ON payments (user_id, number);
 CREATE INDEX payments_to_look_at ON payments (next_look_at) WHERE status = 'CREATED';
 
 CREATE TABLE refunds (

@@ -18,6 +18,9 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         ),
         r"^[\x21-\x7e]{1,64}$": "must be 1 to 64 visible ASCII characters, without spaces",
         r"^([A-Z_]+(,[A-Z_]+)*)?$": "must be types in upper case with commas between them",
+        r"^[A-Za-z][A-Za-z0-9_-]{0,31}$": (
+            "must be 1 to 32 characters of A-Z, a-z, 0-9, `_` and `-`, the first one a letter"
+        ),
         r"^[\x21-\x7e]{0,255}$": "must be at most 255 visible ASCII characters, without spaces",
         r"^[A-Za-z0-9._-]{1,64}$": "must be 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`",
         r"^[A-Za-z0-9_+/-]+$": "must be the name of an IANA time zone, like Europe/Berlin",

@@ -15,6 +15,7 @@ from boxoffice.bookings.v1 import (
     inventory_pb2,
     inventory_pb2_grpc,
     live_pb2_grpc,
+    payments_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -105,6 +106,7 @@ class Running:
     seats: Any
     tickets: Any
     live: Any
+    payments: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -129,6 +131,7 @@ def settings(
         "events_target": events_target,
         "BOXOFFICE_SERVICE_KEY": KEY,
         "BOXOFFICE_OPEN_ACCESS": open_access,
+        "payment_providers": ("sandbox",),
     }
     return Settings(**(values | changes))
 
@@ -156,6 +159,7 @@ def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
         seats_pb2_grpc.SeatsServiceStub(channel),
         tickets_pb2_grpc.TicketsServiceStub(channel),
         live_pb2_grpc.LiveServiceStub(channel),
+        payments_pb2_grpc.PaymentsServiceStub(channel),
         catalogue,
     )
 

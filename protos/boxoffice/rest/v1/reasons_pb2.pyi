@@ -30,7 +30,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_UNSPECIFIED: _Reason.ValueType  # 0
     """Never sent."""
     REASON_BAD_REQUEST: _Reason.ValueType  # 1
-    """The HTTP request cannot be parsed."""
+    """The HTTP request cannot be parsed, or a webhook does not have the signature of its provider."""
     REASON_MALFORMED_JSON: _Reason.ValueType  # 2
     """The body is not one JSON object in UTF-8."""
     REASON_INVALID_PAGE_TOKEN: _Reason.ValueType  # 3
@@ -109,6 +109,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """Another event has the room at that time."""
     REASON_SEATS_UNAVAILABLE: _Reason.ValueType  # 56
     """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+    REASON_PAYMENT_DECLINED: _Reason.ValueType  # 36
+    """The provider took no money."""
     REASON_ALREADY_PAID: _Reason.ValueType  # 37
     """The booking is paid already, or costs nothing."""
     REASON_AWAITING_PAYMENT: _Reason.ValueType  # 59
@@ -161,7 +163,7 @@ class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
 REASON_UNSPECIFIED: Reason.ValueType  # 0
 """Never sent."""
 REASON_BAD_REQUEST: Reason.ValueType  # 1
-"""The HTTP request cannot be parsed."""
+"""The HTTP request cannot be parsed, or a webhook does not have the signature of its provider."""
 REASON_MALFORMED_JSON: Reason.ValueType  # 2
 """The body is not one JSON object in UTF-8."""
 REASON_INVALID_PAGE_TOKEN: Reason.ValueType  # 3
@@ -240,6 +242,8 @@ REASON_ROOM_OCCUPIED: Reason.ValueType  # 55
 """Another event has the room at that time."""
 REASON_SEATS_UNAVAILABLE: Reason.ValueType  # 56
 """Some of the seats are held, sold or blocked, or a single seat would be left alone."""
+REASON_PAYMENT_DECLINED: Reason.ValueType  # 36
+"""The provider took no money."""
 REASON_ALREADY_PAID: Reason.ValueType  # 37
 """The booking is paid already, or costs nothing."""
 REASON_AWAITING_PAYMENT: Reason.ValueType  # 59

@@ -48,5 +48,8 @@ def test_nothing_but_saving_writes_what_is_decided() -> None:
         "inventory/saving.sql": SAVED,
         "inventory/payment_rows.sql": PAYMENTS_SAVED,
         "inventory/restoring.sql": {("UPDATE", "inventory"), ("INSERT INTO", "ledger")},
+        # When providers are asked next, and the names that they have for payments.
+        "payments/attempts.sql": {("UPDATE", "payments")},
+        "payments/refunds.sql": {("UPDATE", "refunds")},
         "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }

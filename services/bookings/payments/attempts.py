@@ -1,0 +1,206 @@
+"""Attempts to pay: asking providers for money, and recording what has become of it.
+
+An attempt is committed before its provider is called, and its id is the provider's key. So whatever
+is cut off can be asked for again: by a client with its idempotency key, or by the worker here.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+from uuid import UUID
+
+import structlog
+from psycopg.rows import class_row
+
+from services.bookings import metrics
+from services.bookings.asks import Decider, expect
+from services.bookings.errors import ProviderNotFound
+from services.bookings.inventory import Ask
+from services.bookings.inventory.payment_commands import Charge, Paid, SettlePayment
+from services.bookings.payments.provider import (
+    Charged,
+    NewCharge,
+    Provider,
+    ProviderUnavailable,
+    Status,
+)
+from services.bookings.payments.providers import Providers
+from services.kit.database import queries
+from services.kit.database.postgres import Pool, refusal_from_database
+from services.kit.process.failpoints import failpoint
+from services.kit.rpc.errors import OutcomeUnknown, Unavailable
+
+SQL = queries.load(__file__)
+START_SECONDS = 3
+"""How long a client waits for the provider; less than the deadline of its call."""
+CALL_SECONDS = 10
+LEASE_SECONDS = 15
+LONGEST_PAUSE_SECONDS = 60
+UNKNOWN_FOR = timedelta(seconds=60)
+"""After which time a charge that the provider does not know will not arrive there any more."""
+OPEN_FOR = timedelta(minutes=30)
+"""How long an attempt may take if its booking is no hold, whose end would end it."""
+
+ResultT = TypeVar("ResultT")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A payment as its provider is asked about it."""
+
+    event_id: int
+    booking_id: int
+    id: UUID
+    provider: str
+    status: str
+    amount_minor: int
+    currency: str
+    provider_reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedAttempt(Attempt):
+    """An attempt under way that this worker looks at.
+
+    `has_ended` is whether it has to end now: its hold does, or it has taken too long.
+    """
+
+    age: timedelta
+    has_ended: bool
+
+
+class Attempts:
+    """Starts attempts, looks at those under way, and settles them."""
+
+    def __init__(self, pool: Pool, decider: Decider, providers: Providers) -> None:
+        self._pool = pool
+        self._decider = decider
+        self._providers = providers
+
+    async def start(self, payment_id: UUID, token: str) -> str | None:
+        """Asks the provider for the money of an attempt, and settles it if the answer comes soon.
+
+        Returns the page on which the payer goes on, if there is one. Does nothing for a payment
+        that is settled.
+        """
+        attempt = await self.find(payment_id)
+        if attempt is None or attempt.status != "CREATED":
+            return None
+        provider = self._providers.named(attempt.provider)
+        charge = NewCharge(payment_id, attempt.amount_minor, attempt.currency, token)
+        charged = await _answer(provider, "start", provider.start(charge), START_SECONDS)
+        if charged is None:
+            return None
+        failpoint("bookings.payment.charged")
+        if charged.status is Status.PENDING:
+            await self._keep_reference(attempt, charged)
+            return charged.redirect_url
+        await self.settle(attempt, charged)
+        return None
+
+    async def look(self) -> bool:
+        """Asks a provider about an attempt that is due; returns False if none is."""
+        attempt = await self._lease()
+        if attempt is None:
+            return False
+        try:
+            provider = self._providers.named(attempt.provider)
+        except ProviderNotFound:
+            log.exception("the provider of a payment is not configured", provider=attempt.provider)
+            return True
+        charged = await _answer(provider, "look_up", _look_up(provider, attempt), CALL_SECONDS)
+        if charged and charged.status is not Status.PENDING:
+            await self.settle(attempt, charged)
+        return True
+
+    async def settle(self, attempt: Attempt, charged: Charged, event_id: str | None = None) -> None:
+        """Records what has become of an attempt; does nothing if that is recorded.
+
+        `event_id` is that of the provider's event that tells of it.
+        """
+        charge = Charge(
+            charged.status is Status.SUCCEEDED,
+            charged.reference,
+            charged.amount_minor,
+            charged.currency,
+        )
+        command = SettlePayment(attempt.event_id, attempt.booking_id, attempt.id, charge, event_id)
+        [outcome] = await self._decider.decide([Ask(command)], skip_busy=False)
+        paid = expect(outcome, Paid)
+        if paid.changed:
+            _count(paid)
+
+    async def find(self, payment_id: UUID) -> Attempt | None:
+        """Finds a payment."""
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(Attempt))
+            return await (await cursor.execute(SQL["find"], {"id": payment_id})).fetchone()
+
+    async def measure(self) -> bool:
+        """Measures how long the oldest attempt has been under way."""
+        async with self._pool.connection() as connection:
+            [seconds] = await (await connection.execute(SQL["get_lag"])).fetchone() or (0.0,)
+        metrics.PAYMENT_LAG_SECONDS.set(seconds)
+        return False
+
+    async def _lease(self) -> LeasedAttempt | None:
+        values = {
+            "open_for": OPEN_FOR,
+            "shortest": timedelta(seconds=LEASE_SECONDS),
+            "longest": timedelta(seconds=LONGEST_PAUSE_SECONDS),
+        }
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(LeasedAttempt))
+            return await (await cursor.execute(SQL["lease"], values)).fetchone()
+
+    async def _keep_reference(self, attempt: Attempt, charged: Charged) -> None:
+        values = {"event_id": attempt.event_id, "id": attempt.id, "reference": charged.reference}
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["keep_reference"], values)
+
+
+@contextlib.contextmanager
+def in_doubt() -> Iterator[None]:
+    """Raises OutcomeUnknown in place of failures after which money may move all the same."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, Unavailable) or refusal_from_database(error, is_read=False):
+            raise OutcomeUnknown from error
+        raise
+
+
+async def _look_up(provider: Provider, attempt: LeasedAttempt) -> Charged | None:
+    """Looks a charge up, and cancels it if it is open for too long."""
+    charged = await provider.look_up(attempt.id, attempt.provider_reference)
+    is_open = charged is None or charged.status is Status.PENDING
+    is_unknown = charged is None and attempt.age >= UNKNOWN_FOR
+    if (is_open and attempt.has_ended) or is_unknown:
+        return await provider.cancel(attempt.id, attempt.provider_reference)
+    return charged
+
+
+async def _answer(
+    provider: Provider, call: str, answer: Awaitable[ResultT], seconds: float
+) -> ResultT | None:
+    """Returns the answer of a provider; None if none comes in time: somebody asks again."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except (TimeoutError, ProviderUnavailable) as error:
+        metrics.PROVIDER_FAILURES.labels(provider.name, call).inc()
+        log.warning("no answer from provider", provider=provider.name, call=call, error=str(error))
+        return None
+
+
+def _count(paid: Paid) -> None:
+    payment = paid.payment
+    metrics.PAYMENTS.labels(payment.provider, payment.status.lower()).inc()
+    if payment.mismatched:
+        metrics.PAYMENT_MISMATCHES.labels(payment.provider).inc()
+        log.error("a payment differs from its price", payment=str(payment.id))

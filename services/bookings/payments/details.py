@@ -1,0 +1,43 @@
+"""A payment as people ask for it, and as they see it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.bookings.inventory.payment_commands import Amount
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """What a client asks to pay: a booking by one of its names, and how.
+
+    The ids of tickets and the references of bookings are secrets of guests. `amount` is what the
+    client expects to pay.
+    """
+
+    method: str
+    token: str = field(repr=False)
+    ticket_id: UUID | None = None
+    reference: UUID | None = None
+    booking_id: int | None = None
+    amount: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDetails:
+    """A payment with its event and its ticket. Money is minor units; pages go by `id`."""
+
+    id: int
+    event_id: int
+    payment_id: UUID
+    booking_id: int
+    ticket_id: UUID | None
+    user_id: str
+    event_organizer_id: str | None
+    amount_minor: int
+    currency: str
+    refunded_minor: int
+    refunded_currency: str
+    status: str
+    method: str
+    created_at: datetime

@@ -1,0 +1,82 @@
+"""Protobuf messages of payments."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from boxoffice.bookings.v1 import payments_pb2
+from boxoffice.type.v1 import money_pb2
+from services.bookings.asks import expect
+from services.bookings.inventory.commands import Outcome
+from services.bookings.inventory.payment_commands import Amount, Paid, Refunding
+from services.bookings.payments.details import NewPayment, PaymentDetails
+from services.kit.rpc.money import money
+from services.kit.rpc.timestamps import timestamp
+
+
+def new_payment(request: payments_pb2.CreatePaymentRequest) -> NewPayment:
+    """Reads what a client asks to pay."""
+    return NewPayment(
+        request.method,
+        request.token,
+        ticket_id=UUID(request.ticket_id) if request.HasField("ticket_id") else None,
+        reference=UUID(request.reservation_id) if request.HasField("reservation_id") else None,
+        booking_id=request.booking_id if request.HasField("booking_id") else None,
+        amount=amount(request.amount) if request.HasField("amount") else None,
+    )
+
+
+def amount(message: money_pb2.Money) -> Amount:
+    """Reads money."""
+    return Amount(message.amount_minor, message.currency)
+
+
+def started(outcome: Outcome) -> payments_pb2.CreatePaymentResponse:
+    """Writes which payment was started. What became of it is read, now and when it is repeated."""
+    paid = expect(outcome, Paid)
+    return payments_pb2.CreatePaymentResponse(
+        payment=payments_pb2.Payment(payment_id=str(paid.payment.id))
+    )
+
+
+def refunding(outcome: Outcome) -> payments_pb2.RefundPaymentResponse:
+    """Writes what a refund changes of its payment; the rest is read."""
+    changed = expect(outcome, Refunding)
+    payment = changed.payment
+    return payments_pb2.RefundPaymentResponse(
+        payment=payments_pb2.Payment(
+            payment_id=str(payment.id),
+            status=_status(payment.status),
+            refunded=money(payment.refunded_minor, payment.received_currency),
+        ),
+        inventory_revision=changed.rev,
+    )
+
+
+def payment(found: PaymentDetails, redirect_url: str | None = None) -> payments_pb2.Payment:
+    """Writes a payment, with the page on which the payer goes on."""
+    return payments_pb2.Payment(
+        payment_id=str(found.payment_id),
+        booking_id=found.booking_id,
+        ticket_id=str(found.ticket_id) if found.ticket_id else None,
+        user_id=found.user_id,
+        amount=money(found.amount_minor, found.currency),
+        refunded=money(found.refunded_minor, found.refunded_currency),
+        status=_status(found.status),
+        method=found.method,
+        created_at=timestamp(found.created_at),
+        redirect_url=redirect_url,
+    )
+
+
+def signature_headers(request: payments_pb2.ReceiveProviderEventRequest) -> Mapping[str, str]:
+    """Returns the headers by which providers sign, by their names in lower case."""
+    return {
+        "webhook-id": request.webhook_id,
+        "webhook-timestamp": request.webhook_timestamp,
+        "webhook-signature": request.webhook_signature,
+        "stripe-signature": request.stripe_signature,
+    }
+
+
+def _status(name: str) -> payments_pb2.PaymentStatus.ValueType:
+    return payments_pb2.PaymentStatus.Value(f"PAYMENT_STATUS_{name}")

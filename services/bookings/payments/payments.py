@@ -1,0 +1,106 @@
+"""Payments as those who pay and those who refund ask for them."""
+
+from uuid import UUID, uuid4
+
+from psycopg.rows import class_row
+
+from services.bookings.access import Viewer
+from services.bookings.asks import idempotency_key
+from services.bookings.errors import (
+    BookingNotFound,
+    PaymentNotFound,
+    ReservationNotFound,
+    TicketNotFound,
+)
+from services.bookings.inventory import Ask
+from services.bookings.inventory.payment_commands import Amount, RefundPayment, StartPayment
+from services.bookings.payments import messages
+from services.bookings.payments.details import NewPayment, PaymentDetails
+from services.bookings.payments.providers import Providers
+from services.kit.database import queries
+from services.kit.database.postgres import Pool
+from services.kit.rpc.callers import denied
+from services.kit.rpc.errors import ValidationFailed, Violation
+from services.kit.rpc.paging import Page
+
+SQL = queries.load(__file__)
+
+
+class Payments:
+    """Finds what is paid and refunded, and reads payments."""
+
+    def __init__(self, pool: Pool, providers: Providers) -> None:
+        self._pool = pool
+        self._providers = providers
+
+    async def ask_for(self, new: NewPayment, viewer: Viewer, request_id: str) -> Ask:
+        """Asks to start a payment of a booking that the viewer may see.
+
+        Raises ReservationNotFound, BookingNotFound or TicketNotFound, and Unavailable without a
+        provider.
+        """
+        provider = self._providers.of_new_payments()
+        if provider.needs_token and not new.token:
+            raise ValidationFailed(violations=[Violation("token", "value is required")])
+        event_id, booking_id = await self._find(new, viewer)
+        command = StartPayment(event_id, booking_id, uuid4(), provider.name, new.method, new.amount)
+        content = (event_id, booking_id, new.method, new.token, new.amount)
+        key = idempotency_key(viewer, "create_payment", request_id, *content)
+        return Ask(command, key, messages.started)
+
+    async def ask_for_refund(
+        self, payment_id: UUID, amount: Amount | None, viewer: Viewer, request_id: str
+    ) -> Ask:
+        """Asks to refund a payment of the viewer's event.
+
+        Raises PaymentNotFound, PermissionDenied and ValidationFailed.
+        """
+        payment = await self.get(payment_id, viewer)
+        if not viewer.owns(payment.event_organizer_id):
+            raise denied(viewer.caller)
+        if amount and amount.currency != payment.refunded_currency:
+            wrong = f"must be {payment.refunded_currency}, in which it was paid"
+            raise ValidationFailed(violations=[Violation("amount.currency", wrong)])
+        minor = amount.minor if amount else None
+        command = RefundPayment(payment.event_id, payment.booking_id, payment_id, uuid4(), minor)
+        key = idempotency_key(viewer, "refund_payment", request_id, payment_id, minor)
+        return Ask(command, key, messages.refunding)
+
+    async def get(self, payment_id: UUID, viewer: Viewer) -> PaymentDetails:
+        """Reads a payment; raises PaymentNotFound unless the viewer may see it."""
+        rows = viewer.rows(guests=True)
+        found = await self._read("get_payment", payment_id=payment_id, **rows)
+        if not found:
+            raise PaymentNotFound
+        return found[0]
+
+    async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[PaymentDetails]:
+        """Lists a user's payments, and one more than the page has. Raises PermissionDenied."""
+        viewer.expect_to_list_user(user_id)
+        return await self._read(
+            "list_user_payments", user_id=user_id, before=page.before, limit=page.limit
+        )
+
+    async def _find(self, new: NewPayment, viewer: Viewer) -> tuple[int, int]:
+        """Finds the event and the number of a booking, which never change."""
+        rows = viewer.rows(guests=None if new.booking_id else True)
+        values = {
+            "ticket_id": new.ticket_id,
+            "reference": new.reference,
+            "booking_id": new.booking_id,
+            **rows,
+        }
+        statement = SQL["find_ticketed" if new.ticket_id else "find_booking"]
+        async with self._pool.connection() as connection:
+            found = await (await connection.execute(statement, values)).fetchone()
+        if found is not None:
+            return found[0], found[1]
+        if new.ticket_id:
+            raise TicketNotFound
+        raise ReservationNotFound if new.reference else BookingNotFound
+
+    async def _read(self, statement: str, **values: object) -> list[PaymentDetails]:
+        async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(PaymentDetails))
+            await cursor.execute(SQL[statement], values)
+            return await cursor.fetchall()

@@ -1,0 +1,105 @@
+"""The port to payment providers: what Boxoffice asks of one, and what one tells Boxoffice.
+
+Each call has a key of ours: the id of the payment, or that of the refund. A provider does once what
+it is asked, however often a call comes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class ProviderUnavailable(Exception):  # noqa: N818 - it names what was found
+    """The provider has not answered. Whether it did what it was asked is not known."""
+
+
+class Status(StrEnum):
+    """What has become of a charge or a refund."""
+
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCharge:
+    """Money to take: minor units of a currency, by a token that stands for the payer's card."""
+
+    payment_id: UUID
+    amount_minor: int
+    currency: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What has become of a charge. `reference` is the provider's own name of it.
+
+    The payer goes on at `redirect_url`, if there is one, while the charge is PENDING.
+    """
+
+    status: Status
+    reference: str
+    amount_minor: int
+    currency: str
+    redirect_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRefund:
+    """Money to pay back, of a charge that succeeded."""
+
+    refund_id: UUID
+    payment_id: UUID
+    reference: str | None
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """What has become of a refund. `reference` is the provider's own name of it."""
+
+    status: Status
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """News of a charge that the provider sent by itself, with the provider's id of them."""
+
+    id: str
+    payment_id: UUID
+    charged: Charged
+
+
+class Provider(Protocol):
+    """A payment provider. Every call may raise ProviderUnavailable."""
+
+    @property
+    def name(self) -> str:
+        """The name of the provider, as payments and webhooks have it."""
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a charge needs a token; otherwise the payer goes on at the provider's page."""
+
+    async def start(self, charge: NewCharge) -> Charged:
+        """Takes money, once for each payment."""
+
+    async def look_up(self, payment_id: UUID, reference: str | None) -> Charged | None:
+        """Returns what has become of a charge; None if the provider has never heard of it."""
+
+    async def cancel(self, payment_id: UUID, reference: str | None) -> Charged:
+        """Ends a charge that is PENDING or unknown, for good; returns what has become of it."""
+
+    async def refund(self, refund: NewRefund) -> Refunded:
+        """Pays money back, once for each refund."""
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent | None:
+        """Verifies and reads an event; None if it is no news of a charge.
+
+        The names of `headers` are in lower case. Raises WebhookRejected.
+        """

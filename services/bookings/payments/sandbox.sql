@@ -1,0 +1,56 @@
+-- name: add_charge
+-- Adds a charge and the webhooks that will tell of it; does nothing if it is there already. Webhooks of
+-- one status have one id: two of them are the same event.
+WITH added AS (
+    INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
+    VALUES (
+        %(id)s,
+        %(token)s,
+        %(amount_minor)s,
+        %(currency)s,
+        %(outcome)s,
+        clock_timestamp() + %(milliseconds)s * interval '1 millisecond'
+    )
+    ON CONFLICT ON CONSTRAINT sandbox_charges_pk DO NOTHING
+    RETURNING id, settles_at
+)
+INSERT INTO sandbox_webhooks (charge_id, status, due_at)
+SELECT added.id, told.status, settles_at
+FROM added
+CROSS JOIN unnest(%(told)s::text[]) WITH ORDINALITY AS told (status, place)
+ORDER BY place
+
+-- name: get_charge
+-- Reads a charge, PENDING until it settles, and for how many seconds it will be that.
+SELECT
+    id,
+    token,
+    CASE WHEN settles_at > clock_timestamp() THEN 'PENDING' ELSE outcome END AS status,
+    amount_minor,
+    currency,
+    greatest(extract(epoch FROM settles_at - clock_timestamp()), 0)::float AS pending_seconds
+FROM sandbox_charges
+WHERE id = %(id)s
+
+-- name: cancel_charge
+-- Ends a charge that has not settled, and adds one that is unknown as failed.
+INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
+VALUES (%(id)s, '', 0, 'XXX', 'FAILED', clock_timestamp())
+ON CONFLICT ON CONSTRAINT sandbox_charges_pk DO UPDATE
+SET
+    outcome = 'FAILED',
+    settles_at = clock_timestamp()
+WHERE sandbox_charges.settles_at > clock_timestamp()
+
+-- name: add_refund
+-- Refunds a charge once for each id. sandbox_charges_refunded_range fails beyond its amount.
+WITH added AS (
+    INSERT INTO sandbox_refunds (id, charge_id, amount_minor)
+    VALUES (%(id)s, %(charge_id)s, %(amount_minor)s)
+    ON CONFLICT ON CONSTRAINT sandbox_refunds_pk DO NOTHING
+    RETURNING charge_id, amount_minor
+)
+UPDATE sandbox_charges
+SET refunded_minor = refunded_minor + added.amount_minor
+FROM added
+WHERE sandbox_charges.id = added.charge_id

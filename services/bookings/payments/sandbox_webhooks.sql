@@ -1,0 +1,31 @@
+-- name: lease
+-- Leases the next webhook that is due; the later due_at keeps other workers away after the commit.
+WITH due AS (
+    SELECT number
+    FROM sandbox_webhooks
+    WHERE due_at <= clock_timestamp()
+    ORDER BY due_at, number
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+),
+leased AS (
+    UPDATE sandbox_webhooks
+    SET due_at = clock_timestamp() + %(lease_seconds)s * interval '1 second'
+    FROM due
+    WHERE sandbox_webhooks.number = due.number
+    RETURNING sandbox_webhooks.number, charge_id, status
+)
+SELECT
+    number,
+    'evt_' || replace(charge_id::text, '-', '') || '_' || lower(leased.status) AS id,
+    charge_id,
+    leased.status,
+    amount_minor,
+    currency
+FROM leased
+JOIN sandbox_charges ON sandbox_charges.id = charge_id
+
+-- name: delete
+-- Deletes a webhook that was received.
+DELETE FROM sandbox_webhooks
+WHERE number = %(number)s

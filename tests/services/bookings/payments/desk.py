@@ -1,0 +1,68 @@
+"""Starts payments without a server, at a provider that a test scripts, and works on them."""
+
+from uuid import UUID, uuid4
+
+from services.bookings.asks import expect
+from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.payment_commands import (
+    Paid,
+    Refunding,
+    RefundPayment,
+    StartPayment,
+)
+from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.providers import Providers
+from services.bookings.payments.refunds import Refunds
+from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Pool
+from tests.services.bookings.asking import booked, party
+from tests.services.bookings.payments.scripted import ScriptedProvider
+
+
+class Desk:
+    """Starts payments of bookings of a concert, and works on them."""
+
+    def __init__(
+        self, pool: Pool, inventory: Inventory, office: Reservations, provider: ScriptedProvider
+    ) -> None:
+        self._pool = pool
+        self._inventory = inventory
+        self._office = office
+        self.attempts = Attempts(pool, inventory, Providers([provider]))
+        self.refunds = Refunds(pool, inventory, Providers([provider]))
+
+    async def begin(self) -> UUID:
+        """Books a seat and commits an attempt to pay it; the provider is not called."""
+        [booking] = await booked(self._office, [party(1, "ada")])
+        command = StartPayment(1, booking.id, uuid4(), "scripted", "card")
+        [outcome] = await self._inventory.decide([Ask(command)])
+        return expect(outcome, Paid).payment.id
+
+    async def refund(self, amount_minor: int | None = None) -> UUID:
+        """Pays a new booking and refunds it; returns the refund, which is due."""
+        payment_id = await self.begin()
+        await self.attempts.start(payment_id, "")
+        found = await self.attempts.find(payment_id)
+        assert found
+        command = RefundPayment(1, found.booking_id, payment_id, uuid4(), amount_minor)
+        [outcome] = await self._inventory.decide([Ask(command)])
+        return expect(outcome, Refunding).refund.id
+
+    async def status(self, payment_id: UUID) -> str:
+        """Returns the status of a payment."""
+        found = await self.attempts.find(payment_id)
+        assert found
+        return found.status
+
+    async def read(self, statement: str) -> list[tuple[object, ...]]:
+        """Runs a statement; returns its rows."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(statement.encode())
+            return await cursor.fetchall() if cursor.description else []
+
+    async def make_due(self, *, age: str = "0 seconds") -> None:
+        """Makes all that is under way due at once, and older."""
+        await self.read(
+            f"UPDATE payments SET next_look_at = now(), created_at = created_at - interval '{age}'"
+        )
+        await self.read("UPDATE refunds SET next_try_at = now()")

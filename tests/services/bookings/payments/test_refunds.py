@@ -1,0 +1,59 @@
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from services.bookings.payments.provider import Status
+from tests.services.bookings.payments.desk import Desk
+from tests.services.bookings.payments.scripted import ScriptedProvider
+
+WORKERS = 4
+
+
+async def state(desk: Desk, refund_id: UUID) -> tuple[object, ...]:
+    """Returns status, reference and attempts of a refund."""
+    [found] = await desk.read(
+        f"SELECT status, provider_reference, attempts FROM refunds WHERE id = '{refund_id}'"
+    )
+    return found
+
+
+async def test_a_refund_is_paid_back_once(desk: Desk, provider: ScriptedProvider) -> None:
+    """Money could be paid back twice by several replicas, or never."""
+    refunds = [await desk.refund() for _ in range(WORKERS)]
+    provider.gate.clear()
+    before = provider.waiting
+    work = [asyncio.create_task(desk.refunds.pay_back()) for _ in range(2 * WORKERS)]
+    await provider.until_waiting(before + WORKERS)
+    provider.gate.set()
+    assert sorted(await asyncio.gather(*work)) == [False] * WORKERS + [True] * WORKERS
+    for refund in refunds:
+        assert provider.asked["refund", refund] == 1
+        assert await state(desk, refund) == ("REFUNDED", f"ref-{refund}", 1)
+
+
+@pytest.mark.parametrize("answer", [None, Status.PENDING])
+async def test_a_refund_without_an_answer_is_tried_again(
+    desk: Desk, provider: ScriptedProvider, answer: Status | None
+) -> None:
+    """A refund could be forgotten because the provider was down."""
+    refund = await desk.refund(400)
+    provider.refunded = answer
+    assert await desk.refunds.pay_back()
+    assert not await desk.refunds.pay_back(), "the next attempt comes after a pause"
+    assert await state(desk, refund) == ("DUE", None, 1)
+    provider.refunded = Status.SUCCEEDED
+    await desk.make_due()
+    assert await desk.refunds.pay_back()
+    assert await state(desk, refund) == ("REFUNDED", f"ref-{refund}", 2)
+
+
+async def test_a_refund_that_the_provider_refuses_is_kept(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    """Nobody could learn that somebody has to pay money back in another way."""
+    refund = await desk.refund()
+    provider.refunded = Status.FAILED
+    assert await desk.refunds.pay_back()
+    assert (await state(desk, refund))[0] == "FAILED"
+    assert not await desk.refunds.pay_back()
