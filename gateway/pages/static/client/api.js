@@ -37,18 +37,32 @@ export async function call(method, path, body, headers = {}) {
   return response.json();
 }
 
+/** Returns the JSON of a response to somebody without an account, whoever has signed in.
+ * @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>}
+ */
+export async function callAsGuest(method, path, body) {
+  const response = await sent(method, path, body, {}, persistent);
+  return response.json();
+}
+
 /** Returns the response to a GET or to a write; see `call`, which reads its JSON.
  * @param {string} method @param {string} path @param {object} [body]
  * @param {Record<string, string>} [headers]
  */
-export async function respond(method, path, body, headers = {}) {
-  const sent = { ...headers };
-  if (body) sent["Content-Type"] = "application/json";
+export function respond(method, path, body, headers = {}) {
+  return sent(method, path, body, headers, authorized);
+}
+
+/** @param {string} method @param {string} path @param {object | undefined} body
+ * @param {Record<string, string>} headers @param {typeof persistent} send
+ */
+async function sent(method, path, body, headers, send) {
+  const all = { ...headers };
+  if (body) all["Content-Type"] = "application/json";
   const isAboutAccounts = path.startsWith("/auth/") || path.startsWith("/api/auth/");
-  if (method !== "GET" && !isAboutAccounts) sent["Idempotency-Key"] = randomHex(16);
-  const options = { method, body: body && JSON.stringify(body), headers: sent };
-  const tries = isAboutAccounts ? 1 : TRIES;
-  const response = await authorized(path, options, tries);
+  if (method !== "GET" && !isAboutAccounts) all["Idempotency-Key"] = randomHex(16);
+  const options = { method, body: body && JSON.stringify(body), headers: all };
+  const response = await send(path, options, isAboutAccounts ? 1 : TRIES);
   if (!response.ok && response.status !== 304) {
     throw new Refused(response.status, await response.json().catch(() => ({})));
   }

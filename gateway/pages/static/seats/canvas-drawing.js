@@ -1,36 +1,35 @@
 // Draws any number of seats on a canvas: only those in sight, so a stadium is as quick as a cinema.
 // It is for pointers; the list beside the map is the way in for the keyboard and screen readers.
 
-import { bounds, MARGIN, seatAt, SEAT, sections } from "./geometry.js";
+import { bounds, MARGIN, OVERVIEW, seatAt, SEAT, sections } from "./geometry.js";
 
-const LOOKS = ["free", "held", "taken", "chosen", "mine"];
+const KINDS = ["free", "vip", "deluxe", "held", "taken", "chosen"];
+const HALF = SEAT / 2;
 
 export class CanvasDrawing {
   /**
    * @param {HTMLElement} box @param {import("./room.js").SeatRoom} room
-   * @param {{pick: (id: number) => void, look: (id: number) => void}} on
+   * @param {{pick: (id: number) => void, look: (id: number) => void, closer: (x: number, y: number) => void}} on
    */
   constructor(box, room, on) {
     this.box = box;
     this.room = room;
+    this.on = on;
     this.bounds = bounds(room.seats);
     this.sections = sections(room.seats);
-    this.pixels = 1;
+    this.pixels = 0;
     this.isDue = false;
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
+    this.context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
     this.space = document.createElement("div");
     this.space.className = "canvas-space";
     this.space.append(this.canvas);
-    box.replaceChildren(this.space);
-    box.addEventListener("scroll", () => this.paint());
-    new ResizeObserver(() => this.paint()).observe(box);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
-    this.canvas.addEventListener("click", (event) => {
-      const id = this.seatOf(event);
-      if (id) on.pick(id);
-    });
-    this.canvas.addEventListener("pointermove", (event) => on.look(this.seatOf(event)));
+    box.replaceChildren(this.space, ...this.samples());
+    box.setAttribute("tabindex", "0");
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Map of the seats");
+    this.listen();
   }
 
   /** Sets the distance of neighbours on the screen. @param {number} pixels */
@@ -51,69 +50,122 @@ export class CanvasDrawing {
     });
   }
 
-  draw() {
-    const { clientWidth: width, clientHeight: height, scrollLeft, scrollTop } = this.box;
-    const density = devicePixelRatio;
-    Object.assign(this.canvas, { width: width * density, height: height * density });
-    Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
-    const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
-    const scale = this.pixels / 100;
-    context.scale(density, density);
-    context.translate(-scrollLeft, -scrollTop);
-    context.scale(scale, scale);
-    context.translate(-this.bounds.x, -this.bounds.y);
-    const seen = { x: scrollLeft / scale + this.bounds.x, y: scrollTop / scale + this.bounds.y, width: width / scale, height: height / scale };
-    this.drawNames(context);
-    const paths = this.paths(seen);
-    for (const [look, path] of paths) this.fill(context, look, path);
+  /** Returns unseen elements of which the style sheet decides the colours. */
+  samples() {
+    return KINDS.map((kind) => Object.assign(document.createElement("i"), { className: `swatch unseen ${kind}` }));
   }
 
-  /** Returns the seats in sight, as one path for each look. @param {{x: number, y: number, width: number, height: number}} seen */
-  paths(seen) {
-    const paths = new Map(LOOKS.map((look) => [look, new Path2D()]));
-    const half = SEAT / 2;
-    const [left, top, right, bottom] = [seen.x - half, seen.y - half, seen.x + seen.width + half, seen.y + seen.height + half];
-    const isRound = this.pixels > 12;
-    for (const { seat_id, x, y } of this.room.seats) {
-      if (x < left || x > right || y < top || y > bottom) continue;
-      const path = paths.get(this.room.look(seat_id));
-      if (isRound) path?.roundRect(x - half, y - half, SEAT, SEAT, 24);
-      else path?.rect(x - half, y - half, SEAT, SEAT);
+  listen() {
+    this.box.addEventListener("scroll", () => this.paint());
+    new ResizeObserver(() => this.paint()).observe(this.box);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    this.canvas.addEventListener("pointermove", (event) => this.on.look(this.seatOf(event)));
+    this.canvas.addEventListener("click", (event) => {
+      const { x, y } = this.point(event);
+      const id = this.seatOf(event);
+      if (this.pixels < OVERVIEW) this.on.closer(x, y);
+      else if (id) this.on.pick(id);
+    });
+  }
+
+  draw() {
+    const { clientWidth, clientHeight, scrollLeft, scrollTop } = this.box;
+    const { context, canvas } = this;
+    canvas.width = clientWidth * devicePixelRatio;
+    canvas.height = clientHeight * devicePixelRatio;
+    canvas.style.width = `${clientWidth}px`;
+    canvas.style.height = `${clientHeight}px`;
+    const scale = this.pixels / 100;
+    const [left, top] = [scrollLeft / scale + this.bounds.x, scrollTop / scale + this.bounds.y];
+    context.scale(devicePixelRatio * scale, devicePixelRatio * scale);
+    context.translate(-left, -top);
+    this.drawScreen();
+    const paths = this.paths(left, top, left + clientWidth / scale, top + clientHeight / scale);
+    for (const sample of this.box.querySelectorAll(".swatch")) {
+      const kind = KINDS.find((each) => sample.classList.contains(each));
+      if (kind) this.fill(getComputedStyle(sample), kind, paths);
+    }
+    this.drawNames();
+  }
+
+  /** Returns the seats in sight, as one path for each kind.
+   * @param {number} left @param {number} top @param {number} right @param {number} bottom
+   */
+  paths(left, top, right, bottom) {
+    const paths = new Map(KINDS.map((kind) => [kind, new Path2D()]));
+    for (const { seat_id, x, y, type } of this.room.seats) {
+      if (x < left - HALF || x > right + HALF || y < top - HALF || y > bottom + HALF) continue;
+      const look = this.room.look(seat_id);
+      const kind = look === "mine" ? "chosen" : look === "free" && type !== "REGULAR" ? type.toLowerCase() : look;
+      const path = paths.get(kind);
+      if (this.pixels < OVERVIEW) path?.rect(x - HALF, y - HALF, SEAT, SEAT);
+      else path?.roundRect(x - HALF, y - HALF, SEAT, SEAT, 24);
     }
     return paths;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {string} look @param {Path2D} path */
-  fill(context, look, path) {
-    const style = getComputedStyle(this.box);
-    context.fillStyle = style.getPropertyValue(`--seat-${look}`);
-    context.strokeStyle = style.getPropertyValue(`--seat-${look}-line`);
-    context.lineWidth = this.pixels > 12 ? 7 : 16;
-    context.setLineDash(look === "held" ? [18, 12] : []);
-    context.fill(path);
-    context.stroke(path);
+  /** @param {CSSStyleDeclaration} style @param {string} kind @param {Map<string, Path2D>} paths */
+  fill(style, kind, paths) {
+    const { context } = this;
+    const path = /** @type {Path2D} */ (paths.get(kind));
+    const isOutline = ["free", "vip", "deluxe"].includes(kind);
+    context.save();
+    if (this.pixels < OVERVIEW) {
+      // An outline would be all that is left of a small seat.
+      context.globalAlpha = isOutline ? 0.55 : 1;
+      context.fillStyle = isOutline ? style.borderTopColor : style.backgroundColor;
+      context.fill(path);
+    } else {
+      context.fillStyle = style.backgroundColor;
+      context.strokeStyle = style.borderTopColor;
+      context.lineWidth = kind === "free" ? 7 : 9;
+      context.setLineDash(kind === "held" ? [18, 12] : []);
+      context.fill(path);
+      context.stroke(path);
+    }
+    context.restore();
   }
 
-  /** @param {CanvasRenderingContext2D} context */
-  drawNames(context) {
+  drawScreen() {
     const { x, y, width } = this.bounds;
-    context.fillStyle = context.strokeStyle = getComputedStyle(this.box).color;
-    context.lineWidth = 12;
+    const { context } = this;
+    context.strokeStyle = getComputedStyle(this.box).color;
+    context.lineWidth = 14;
     context.beginPath();
     context.moveTo(x + MARGIN, y + 100);
     context.quadraticCurveTo(x + width / 2, y + 20, x + width - MARGIN, y + 100);
     context.stroke();
+  }
+
+  drawNames() {
+    const { context } = this;
+    const style = getComputedStyle(this.box);
+    const isSmall = this.pixels < OVERVIEW;
     context.textAlign = "center";
-    context.font = `${Math.max(60, 1300 / this.pixels)}px sans-serif`;
-    for (const section of this.sections) context.fillText(section.name, section.x, section.y);
+    context.font = `600 ${isSmall ? 1600 / this.pixels : 60}px sans-serif`;
+    context.fillStyle = style.color;
+    context.strokeStyle = style.backgroundColor;
+    context.lineWidth = 500 / this.pixels;
+    context.lineJoin = "round";
+    for (const { name, x, y, middle } of this.sections) {
+      if (isSmall) context.strokeText(name, x, middle);
+      context.fillText(name, x, isSmall ? middle : y);
+    }
+  }
+
+  /** Returns where a pointer is in the plan. @param {MouseEvent} event */
+  point(event) {
+    const corner = this.canvas.getBoundingClientRect();
+    const scale = 100 / this.pixels;
+    return {
+      x: (event.clientX - corner.left + this.box.scrollLeft) * scale + this.bounds.x,
+      y: (event.clientY - corner.top + this.box.scrollTop) * scale + this.bounds.y,
+    };
   }
 
   /** Returns the seat under a pointer, or 0. @param {MouseEvent} event */
   seatOf(event) {
-    const corner = this.canvas.getBoundingClientRect();
-    const scale = 100 / this.pixels;
-    const x = (event.clientX - corner.left + this.box.scrollLeft) * scale + this.bounds.x;
-    const y = (event.clientY - corner.top + this.box.scrollTop) * scale + this.bounds.y;
+    const { x, y } = this.point(event);
     return seatAt(this.room.seats, x, y)?.seat_id ?? 0;
   }
 }

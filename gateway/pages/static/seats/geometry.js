@@ -4,6 +4,8 @@
 
 export const SEAT = 84;
 export const MARGIN = 160;
+/** Where neighbours are less than this apart on the screen, a click looks closer. */
+export const OVERVIEW = 12;
 const SCREEN = 130;
 
 /** Returns the rectangle around all seats, the screen and the names of rows. @param {Seat[]} seats */
@@ -32,20 +34,22 @@ export function rows(seats) {
   return [...found.values()];
 }
 
-/** Returns the names of sections and where they belong: above the middle of their first row.
+/** Returns the names of sections and where they belong: above their first row, or in the middle.
  * @param {Seat[]} seats
  */
 export function sections(seats) {
-  /** @type {Map<string, {name: string, left: number, right: number, y: number}>} */
+  /** @type {Map<string, {name: string, left: number, right: number, top: number, bottom: number}>} */
   const found = new Map();
   for (const { section, x, y } of seats) {
-    const known = found.get(section) ?? { name: section, left: x, right: x, y };
+    const known = found.get(section) ?? { name: section, left: x, right: x, top: y, bottom: y };
     known.left = Math.min(known.left, x);
     known.right = Math.max(known.right, x);
-    known.y = Math.min(known.y, y);
+    known.top = Math.min(known.top, y);
+    known.bottom = Math.max(known.bottom, y);
     found.set(section, known);
   }
-  return [...found.values()].map(({ name, left, right, y }) => ({ name, x: (left + right) / 2, y: y - 95 }));
+  return [...found.values()].map(({ name, left, right, top, bottom }) => (
+    { name, x: (left + right) / 2, y: top - 95, middle: (top + bottom) / 2 }));
 }
 
 /** Returns the nearest seat in a direction, or null.

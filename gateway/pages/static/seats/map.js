@@ -3,22 +3,22 @@
 import { html, render } from "../vendor/lit-html/lit-html.js";
 import { price, seatName } from "../shell/format.js";
 import { CanvasDrawing } from "./canvas-drawing.js";
-import { bounds } from "./geometry.js";
+import { bounds, OVERVIEW } from "./geometry.js";
 import { SvgDrawing } from "./svg-drawing.js";
 
 const MOST_IN_SVG = 2000;
 const COMFORTABLE = { fine: 28, coarse: 32 };
-const OVERVIEW = 12;
 const LARGEST = 56;
 const LOOKS = [["free", "free"], ["chosen", "yours"], ["held", "held"], ["taken", "taken"]];
 
 export class SeatMap {
   /**
    * @param {HTMLElement} element @param {import("./room.js").SeatRoom} room
-   * @param {(id: number) => void} pick is called with a seat that was clicked or entered
+   * @param {?((id: number) => void)} pick is called with a seat that was clicked or entered; null to look only
    */
   constructor(element, room, pick) {
     this.room = room;
+    this.pick = pick;
     /** Distance of neighbours on the screen; 0 before the first drawing. */
     this.pixels = 0;
     render(
@@ -40,7 +40,8 @@ export class SeatMap {
     this.line = /** @type {HTMLElement} */ (element.querySelector(".pointed"));
     const Drawing = room.seats.length > MOST_IN_SVG ? CanvasDrawing : SvgDrawing;
     this.drawing = new Drawing(this.box, room, {
-      pick: (id) => this.picked(id, pick),
+      pick: (id) => this.pick?.(id),
+      closer: (x, y) => this.closer(x, y),
       look: (id) => this.lookAt(id),
     });
     this.setPixels(this.initial());
@@ -54,18 +55,24 @@ export class SeatMap {
     const { seats, typePrices } = this.room;
     const types = [...new Set(seats.map(({ type }) => type))].filter((type) => type in typePrices);
     const kinds = types.map((type) => [type.toLowerCase(), `${type} ${price(typePrices[type])}`]);
-    return [...LOOKS, ...kinds].map(([look, name]) => html`<li><i class="swatch ${look}"></i> ${name}</li>`);
+    const looks = LOOKS.filter(([look]) => this.pick || look !== "chosen");
+    return [...looks, ...kinds].map(([look, name]) => html`<li><i class="swatch ${look}"></i> ${name}</li>`);
   }
 
   hint() {
+    if (!this.pick) return "";
     return this.room.seats.length > MOST_IN_SVG ? "Click to look closer, then choose." : "Choose a seat.";
   }
 
-  /** Where seats are too small to hit, a click looks closer. @param {number} id @param {(id: number) => void} pick */
-  picked(id, pick) {
-    if (this.pixels >= OVERVIEW) return pick(id);
+  /** Looks closer at a point of the plan. @param {number} x @param {number} y */
+  closer(x, y) {
     this.setPixels(COMFORTABLE.fine);
-    this.reveal(id);
+    const around = bounds(this.room.seats);
+    const scale = this.pixels / 100;
+    this.box.scrollTo({
+      left: (x - around.x) * scale - this.box.clientWidth / 2,
+      top: (y - around.y) * scale - this.box.clientHeight / 2,
+    });
   }
 
   /** @param {number} id */
@@ -75,17 +82,6 @@ export class SeatMap {
     const kind = seat.accessible ? " · wheelchair place" : seat.companion ? " · companion seat" : "";
     const type = seat.type === "REGULAR" ? "" : ` · ${seat.type}`;
     this.line.textContent = `${seatName(seat)}${type} · ${price(this.room.price(id))}${kind}`;
-  }
-
-  /** Scrolls to a seat. @param {number} id */
-  reveal(id) {
-    const { x, y } = this.room.seat(id);
-    const around = bounds(this.room.seats);
-    const scale = this.pixels / 100;
-    this.box.scrollTo({
-      left: (x - around.x) * scale - this.box.clientWidth / 2,
-      top: (y - around.y) * scale - this.box.clientHeight / 2,
-    });
   }
 
   /** Returns the size at which the whole room is in sight. */

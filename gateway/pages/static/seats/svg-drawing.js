@@ -1,7 +1,7 @@
 // Draws up to 2,000 seats as SVG: each is an element that has a name, a state and the keyboard.
 
 import { price, seatName } from "../shell/format.js";
-import { bounds, MARGIN, neighbour, rows, SEAT, sections } from "./geometry.js";
+import { bounds, MARGIN, neighbour, OVERVIEW, rows, SEAT, sections } from "./geometry.js";
 
 /** @typedef {import("../client/types.js").Seat} Seat */
 
@@ -11,18 +11,22 @@ const STATES = { free: "free", chosen: "chosen", mine: "yours", held: "held by s
 export class SvgDrawing {
   /**
    * @param {HTMLElement} box @param {import("./room.js").SeatRoom} room
-   * @param {{pick: (id: number) => void, look: (id: number) => void}} on
+   * @param {{pick: (id: number) => void, look: (id: number) => void, closer: (x: number, y: number) => void}} on
    */
   constructor(box, room, on) {
     this.room = room;
     this.on = on;
     this.bounds = bounds(room.seats);
+    this.pixels = 0;
     /** @type {Map<number, SVGElement>} */
     this.elements = new Map();
     const { x, y, width, height } = this.bounds;
     this.svg = element("svg", { viewBox: `${x} ${y} ${width} ${height}` });
     this.svg.append(this.screen(), ...this.names(), this.grid());
-    box.replaceChildren(this.svg);
+    // Chromium lets Tab stop at an SVG that listens to the focus, so the element around it listens.
+    this.around = document.createElement("div");
+    this.around.append(this.svg);
+    box.replaceChildren(this.around);
     this.current = room.seats[0].seat_id;
     this.elements.get(this.current)?.setAttribute("tabindex", "0");
     this.listen();
@@ -30,6 +34,7 @@ export class SvgDrawing {
 
   /** Sets the distance of neighbours on the screen. @param {number} pixels */
   resize(pixels) {
+    this.pixels = pixels;
     this.svg.setAttribute("width", String((this.bounds.width * pixels) / 100));
     this.svg.setAttribute("height", String((this.bounds.height * pixels) / 100));
   }
@@ -88,17 +93,25 @@ export class SvgDrawing {
   }
 
   listen() {
-    this.svg.addEventListener("click", (event) => {
+    this.around.addEventListener("click", (event) => {
       const id = seatOf(event);
-      if (id) this.on.pick(id);
+      if (id) this.picked(id);
     });
-    this.svg.addEventListener("pointerover", (event) => this.on.look(seatOf(event)));
-    this.svg.addEventListener("focusin", (event) => this.focused(seatOf(event)));
-    this.svg.addEventListener("keydown", (event) => this.pressed(event));
+    this.around.addEventListener("pointerover", (event) => this.on.look(seatOf(event)));
+    this.around.addEventListener("focusin", (event) => this.focused(seatOf(event)));
+    this.around.addEventListener("keydown", (event) => this.pressed(event));
+  }
+
+  /** @param {number} id */
+  picked(id) {
+    const { x, y } = this.room.seat(id);
+    if (this.pixels < OVERVIEW) this.on.closer(x, y);
+    else this.on.pick(id);
   }
 
   /** @param {number} id */
   focused(id) {
+    if (!id) return;
     this.elements.get(this.current)?.setAttribute("tabindex", "-1");
     this.elements.get(id)?.setAttribute("tabindex", "0");
     this.current = id;

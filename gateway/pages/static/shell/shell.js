@@ -48,6 +48,7 @@ class SiteHeader extends HTMLElement {
           <a class="brand" href="/">Boxoffice</a>
           <nav aria-label="Pages">
             ${link("/", "Events")} ${link("/pages/bookings.html", "My bookings")}
+            ${link("/pages/organize.html", "Organize")}
           </nav>
           <span class="who">
             ${user
@@ -81,6 +82,7 @@ class SiteFooter extends HTMLElement {
     const { mailbox_url } = await serverSettings();
     render(
       html`<footer>
+        <a href="/seat-reservation-demo.html">Seat map demo</a>
         <a href="/docs">API</a>
         <a href="/docs/first-steps">For developers</a>
         ${mailbox_url ? html`<a href=${mailbox_url}>Mailbox of this run</a>` : nothing}

@@ -1,0 +1,122 @@
+// The queue of an event: join, see one's place, be let in.
+
+import { call, Refused } from "../client/api.js";
+import { explain, number } from "../shell/format.js";
+import { announce, html, nothing, render } from "../shell/shell.js";
+
+const LOOK_AGAIN_MS = 2000;
+const LOOK_AGAIN_WHILE_OFF_MS = 20_000;
+
+/** @typedef {import("../client/types.js").BoxofficeEvent} BoxofficeEvent */
+
+/** Returns the header with this browser's place in the queue of an event.
+ * @param {number} eventId @returns {Record<string, string>}
+ */
+export function queueCredentials(eventId) {
+  const token = localStorage.getItem(`boxoffice.queue.${eventId}`);
+  return token ? { "X-Queue-Token": token } : {};
+}
+
+/** Figures of a queue, and the buttons to join and to leave it. */
+export class QueueTiles {
+  /**
+   * @param {HTMLElement} element @param {BoxofficeEvent} event
+   * @param {() => string} user @param {(text: string) => void} [log]
+   */
+  constructor(element, event, user, log = () => {}) {
+    this.element = element;
+    this.event = event;
+    this.user = user;
+    this.log = log;
+    this.path = `/api/queue/${event.id}`;
+    this.state = "";
+    /** @type {unknown} */
+    this.problem = null;
+    this.keepLooking();
+  }
+
+  async keepLooking() {
+    const isOn = document.hidden || (await this.look());
+    setTimeout(() => this.keepLooking(), isOn ? LOOK_AGAIN_MS : LOOK_AGAIN_WHILE_OFF_MS);
+  }
+
+  /** Shows how long the queue is; returns whether there is one. @returns {Promise<boolean>} */
+  async look() {
+    try {
+      const queue = await call("GET", this.path, undefined, this.credentials());
+      this.show(queue);
+      return queue.enabled;
+    } catch (error) {
+      if (error instanceof Refused) this.show({ enabled: false });
+      return false;
+    }
+  }
+
+  credentials() {
+    return queueCredentials(this.event.id);
+  }
+
+  async join() {
+    await this.attempt(async () => {
+      const { queue_token } = await call("POST", this.path, { user_id: this.user() });
+      localStorage.setItem(`boxoffice.queue.${this.event.id}`, queue_token);
+      this.log("joined the queue");
+    });
+  }
+
+  async leave() {
+    await this.attempt(async () => {
+      await call("DELETE", this.path, undefined, this.credentials());
+      localStorage.removeItem(`boxoffice.queue.${this.event.id}`);
+      this.log("left the queue");
+    });
+  }
+
+  /** @param {() => Promise<void>} work */
+  async attempt(work) {
+    this.problem = null;
+    await work().catch((problem) => (this.problem = problem));
+    await this.look();
+  }
+
+  /** @param {any} queue */
+  show({ enabled, waiting, active, you }) {
+    if (you && you.state !== this.state && this.state) announce(sentence(you));
+    this.state = you?.state ?? "";
+    render(enabled ? this.tiles(waiting, active, you) : this.off(), this.element);
+  }
+
+  off() {
+    return html`<p class="quiet">This event has no queue at the moment.</p>`;
+  }
+
+  /** @param {number} waiting @param {number} active @param {any} you */
+  tiles(waiting, active, you) {
+    const isIn = you && ["WAITING", "AWAY", "ADMITTED"].includes(you.state);
+    return html`
+      <p>${you ? sentence(you) : "Buyers are let in one after the other. Join the queue to book."}
+        ${you?.admitted_until ? html`<count-down until=${you.admitted_until}></count-down>` : nothing}</p>
+      <dl class="tiles">
+        <div><dt>waiting</dt><dd>${waiting}</dd></div>
+        <div><dt>inside</dt><dd>${active}</dd></div>
+        ${isIn ? html`<div><dt>your place</dt><dd>${you.position ?? "drawn at the opening"}</dd></div>` : nothing}
+        ${isIn && you.estimated_wait_seconds !== null
+          ? html`<div><dt>about</dt><dd>${Math.ceil(you.estimated_wait_seconds / 60)} min</dd></div>`
+          : nothing}
+      </dl>
+      ${isIn
+        ? html`<button @click=${() => this.leave()}>Leave the queue</button>`
+        : html`<button class="main" @click=${() => this.join()}>Join the queue</button>`}
+      ${this.problem ? html`<p class="notice bad">${explain(this.problem)}</p>` : nothing}
+    `;
+  }
+}
+
+/** @param {{state: string, position: ?number}} you */
+function sentence({ state, position }) {
+  if (state === "ADMITTED") return "You are in, and can book.";
+  if (state === "DONE") return "You have booked.";
+  if (state === "WAITING" && position) return `You are number ${number(position, "", "").trim()} in line.`;
+  if (state === "WAITING") return "You are in the queue. Places are drawn when it opens.";
+  return "You are not in the queue.";
+}

@@ -1,0 +1,124 @@
+"""A buyer's way from the programme to the ticket, in a real browser on a running system."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.cinema import Cinema
+from tests.e2e.client import create_event, new_key
+from tests.pages.conftest import NewPage
+
+MOST_TABS = 60
+FREE = {"price": None, "seat_type_prices": {}}
+HELD = re.compile("held")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Presses Tab until an element has the focus."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} cannot be reached with the keyboard")
+
+
+def test_a_seat_is_bought_with_the_keyboard_alone(page: Page, cinema: Cinema) -> None:
+    """People who use no pointer could not book."""
+    screening = cinema.screening(**FREE)
+    page.goto("/")
+    tab_to(page, f"[href='/pages/event.html?id={screening}']")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("gridcell").first).to_be_visible()
+    tab_to(page, "[role=gridcell]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    focused = page.locator(":focus")
+    expect(focused).to_have_attribute("aria-label", "Row B, seat 2, Free, free")
+    page.keyboard.press("Space")
+    expect(focused).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("status")).to_have_text("1 seat chosen: Row B, seat 2")
+    tab_to(page, "aside .main")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("timer")).to_be_visible()
+    tab_to(page, "aside .main")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("img", name="QR code of Row B, seat 2")).to_be_visible()
+
+
+def test_two_browsers_see_each_others_seats(new_page: NewPage, cinema: Cinema) -> None:
+    """A buyer could choose seats that are gone long since."""
+    one, other = new_page(), new_page()
+    screening = cinema.screening()
+    for page in (one, other):
+        page.goto(f"/pages/event.html?id={screening}")
+    one.locator("[data-seat='2']").click()
+    one.get_by_role("button", name=re.compile("Hold 1 seat")).click()
+    expect(other.locator("[data-seat='2']")).to_have_class(HELD)
+    expect(one.locator("[data-seat='2']")).to_have_class(re.compile("mine"))
+    one.get_by_role("button", name="Release").click()
+    expect(other.locator("[data-seat='2']")).to_have_class(re.compile("free"))
+
+
+def test_other_seats_are_offered_for_those_that_are_gone(page: Page, cinema: Cinema) -> None:
+    """A buyer whose seat is gone would have to start again."""
+    screening = cinema.screening()
+    page.goto(f"/pages/event.html?id={screening}")
+    page.locator("[data-seat='2']").click()
+    taken = {"screening_id": screening, "user_id": "ada", "seat_ids": [2]}
+    assert cinema.client.post("/api/seat-reservations", json=taken).status_code == 201
+    page.get_by_role("button", name=re.compile("Hold 1 seat")).click()
+    expect(page.get_by_text("These seats are gone.").last).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Row ., seat")).first.click()
+    expect(page.get_by_role("timer")).to_be_visible()
+
+
+def test_a_hold_counts_down_and_ends(page: Page, cinema: Cinema) -> None:
+    """A buyer could try to pay for seats that are on sale again."""
+    page.goto(f"/pages/event.html?id={cinema.screening()}")
+    page.get_by_role("button", name="Hold the best").click()
+    expect(page.get_by_role("timer")).to_have_text(re.compile("^(10|9):"))
+    ended = "timer => timer.setAttribute('until', '2000-01-01T00:00:00Z')"
+    page.locator("count-down").evaluate(ended)
+    expect(page.get_by_text("The time is over").last).to_be_visible()
+    expect(page.get_by_role("timer")).to_have_count(0)
+
+
+def test_a_hold_survives_a_reload(page: Page, cinema: Cinema) -> None:
+    """A buyer who reloads the page could lose the seats, and wait for them to come free."""
+    page.goto(f"/pages/event.html?id={cinema.screening()}")
+    page.get_by_role("button", name="Hold the best").click()
+    expect(page.get_by_role("timer")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("timer")).to_be_visible()
+
+
+def test_a_stadium_is_sold_from_a_canvas_and_a_list(page: Page, cinema: Cinema) -> None:
+    """A large room could be too slow to use, or closed to people who use no pointer."""
+    rows = [{"row": f"{row}", "seats": 50} for row in range(1, 43)]
+    page.goto(f"/pages/event.html?id={cinema.screening(rows)}")
+    canvas = page.locator("canvas")
+    expect(canvas).to_be_visible()
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Zoom in").click()
+    corner = page.locator(".map-box")
+    corner.evaluate("box => box.scrollTo(0, 0)")
+    scale = page.evaluate("document.querySelector('.canvas-space').offsetWidth / 5220")
+    canvas.click(position={"x": 160 * scale, "y": 290 * scale})
+    expect(page.locator("aside")).to_contain_text("Row 1, seat 1")
+    page.get_by_text("Choose from a list").click()
+    page.get_by_label("Row").select_option("7")
+    page.get_by_role("button", name="Choose", exact=True).click()
+    expect(page.locator("aside")).to_contain_text("Row 7, seat 1")
+
+
+def test_a_place_that_comes_free_goes_to_the_waiting_list(page: Page, cinema: Cinema) -> None:
+    """Who waits could not see that a place came free."""
+    key = new_key()
+    event = create_event(cinema.client, total_seats=1, key=key)
+    body = {"eventId": key, "userId": "grace"}
+    assert cinema.client.post("/book", json=body).status_code == 201
+    page.goto(f"/pages/event.html?id={event['id']}")
+    page.get_by_role("button", name="Join the waiting list").click()
+    expect(page.locator("#seats").get_by_text("You are number 1 in line.")).to_be_visible()
+    assert cinema.client.post("/cancel", json=body).json()["promoted"]
+    expect(page.locator("#seats").get_by_text("You have a booking.")).to_be_visible()
