@@ -28,8 +28,8 @@ NewPage = Callable[..., Page]
 def browser(cinema: Cinema, people: Mapping[str, Person]) -> Iterator[Browser]:
     """Starts BOXOFFICE_BROWSER, a browser on PATH, or the one that Playwright has downloaded.
 
-    While it runs, nothing else can run an event loop in this thread: so it ends with its module, and
-    starts after the fixtures that need a loop.
+    While it runs, nothing else can run an event loop in this thread: so it ends with its module,
+    and starts after the fixtures that need a loop.
     """
     found = os.environ.get("BOXOFFICE_BROWSER") or next(
         filter(None, map(shutil.which, BROWSERS)), None

@@ -9,7 +9,6 @@ from tests.e2e.client import create_event, new_key
 from tests.pages.conftest import NewPage
 
 MOST_TABS = 60
-FREE = {"price": None, "seat_type_prices": {}}
 HELD = re.compile("held")
 
 
@@ -24,7 +23,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 def test_a_seat_is_bought_with_the_keyboard_alone(page: Page, cinema: Cinema) -> None:
     """People who use no pointer could not book."""
-    screening = cinema.screening(**FREE)
+    screening = cinema.screening(price=None)
     page.goto("/")
     tab_to(page, f"[href='/pages/event.html?id={screening}']")
     page.keyboard.press("Enter")
