@@ -72,15 +72,19 @@ committed AS (
     ) AS entry
 ),
 told AS (
-    SELECT event_id, max(feed_spans.last_rev) AS rev
+    SELECT moved.event_id, last.rev
     FROM (SELECT DISTINCT event_id FROM committed) AS moved
-    JOIN feed_spans USING (event_id)
-    GROUP BY event_id
+    -- By the index: an event may have many spans.
+    CROSS JOIN LATERAL (
+        SELECT max(last_rev) AS rev
+        FROM feed_spans
+        WHERE feed_spans.event_id = moved.event_id
+    ) AS last
 ),
 entries AS (
     SELECT event_id, committed.rev, at, NULL::uuid AS code_id, NULL AS nonce
     FROM committed
-    LEFT JOIN told USING (event_id)
+    JOIN told USING (event_id)
     -- Never twice, whatever the numbers of transactions say.
     WHERE told.rev IS NULL
         OR committed.rev > told.rev

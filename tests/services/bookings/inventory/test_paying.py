@@ -129,7 +129,7 @@ def test_seats_that_are_free_again_are_regained_by_a_late_payment(memory: Memory
 
 
 def taken_by_another(memory: Memory) -> None:
-    """Gives the seat to another user."""
+    """Holds the seat for another user."""
     held(memory, "bob", 1)
 
 
