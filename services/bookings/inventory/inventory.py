@@ -36,7 +36,6 @@ CLOSING_CHUNK = 5_000
 FORGETTING_CHUNK = 1_000
 SWEEP_CHUNK = 50
 REFUNDED_EVENTS = 10
-REFUNDING_CHUNK = 100
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -181,7 +180,7 @@ class Inventory:
         async with self._pool.connection() as connection:
             values = {"limit": REFUNDED_EVENTS}
             rows = await (await connection.execute(SQL["events_to_refund"], values)).fetchall()
-        asks = [Ask(RefundEvent(event_id, REFUNDING_CHUNK)) for (event_id,) in rows]
+        asks = [Ask(RefundEvent(event_id)) for (event_id,) in rows]
         decided = await self.decide(asks, skip_busy=True)
         done = [_expect(each, Done) for each in decided if not isinstance(each, Busy)]
         return bool(done)

@@ -41,9 +41,12 @@ MAX_EXPIRED = 256
 
 All events of the transaction share them; each has at least one.
 """
+MAX_REFUNDED = 100
+"""How many payments of a closed event are given back at most in a transaction."""
 _CANCELLING = (Cancel, Withdraw)
 _SERVING = (
-    *_CANCELLING, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats, RefundPayment,
+    *_CANCELLING, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats, SettlePayment,
+    RefundPayment,
 )  # fmt: skip
 _TICKETING = (Confirm, IssueTicket, SettlePayment)
 _REFUNDING = (RefundPayment, SettleRefund)
@@ -108,7 +111,7 @@ def _reads_of_refunds(commands: Sequence[Command]) -> Iterator[tuple[str, list[R
     if closed := [command for command in commands if isinstance(command, RefundEvent)]:
         yield (
             "unrefunded_payments",
-            [{"event_id": one.event_id, "limit": one.limit} for one in closed],
+            [{"event_id": one.event_id, "limit": MAX_REFUNDED} for one in closed],
         )
 
 

@@ -22,6 +22,7 @@ from services.bookings.inventory.releasing import extend_once, lasting
 from services.bookings.inventory.reserving import Context, objection
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.ticketing import confirm_paid
+from services.bookings.inventory.waiting import lapse, promote
 from services.bookings.seating.plan import map_of
 from services.kit.rpc.errors import Refusal, ValidationFailed, Violation
 
@@ -74,12 +75,15 @@ def settle(stock: Stock, command: SettlePayment, context: Context) -> Outcome | 
     _note_event(stock, payment, command)
     settled = _settled(payment, command.charge, context.now)
     stock.payments.put(settled)
-    _end_attempt(stock, payment)
     if reason is not None:
         settled = give_back_rest(stock, settled, reason, context.now)
     elif received is not None:
         confirm_paid(stock, stock.bookings[payment.booking_id], context)
-    return _paid(stock, settled)
+    has_lapsed = payment.status == "CREATED" and _end_attempt(stock, payment, context.now)
+    outcome = _paid(stock, settled)
+    if has_lapsed:
+        promote(stock, context)
+    return outcome
 
 
 def _price(booking: Booking) -> Amount | None:
@@ -99,7 +103,8 @@ def _objection(
         return PaymentUnderWay(inventory_revision=stock.rev)
     if expected is not None and expected != price:
         message = f"must be the price of the booking, {price.minor} {price.currency}"
-        return ValidationFailed(violations=[Violation("amount", message)])
+        violations = [Violation("amount", message)]
+        return ValidationFailed(violations=violations, inventory_revision=stock.rev)
     return None
 
 
@@ -148,15 +153,19 @@ def _settled(payment: Payment, charge: Charge, now: datetime) -> Payment:
     )
 
 
-def _end_attempt(stock: Stock, payment: Payment) -> None:
-    """Lets the hold of a payment that was under way end by the clock again."""
+def _end_attempt(stock: Stock, payment: Payment, now: datetime) -> bool:
+    """Lets a hold that is not paid yet end by the clock again; returns whether it has ended."""
     booking = stock.bookings[payment.booking_id]
-    if not booking.is_paying or payment.status != "CREATED":
-        return
-    stock.add(replace(booking, is_paying=False))
-    if booking.expires_at is not None:
-        ends_at = booking.expires_at
-        stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
+    ends_at = booking.expires_at
+    if stock.is_closed or not booking.is_paying or not booking.is_live or ends_at is None:
+        return False
+    hold = replace(booking, is_paying=False)
+    if ends_at <= now:
+        lapse(stock, hold)
+        return True
+    stock.add(hold)
+    stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
+    return False
 
 
 def _note_event(stock: Stock, payment: Payment, command: SettlePayment) -> None:

@@ -95,10 +95,9 @@ class SettleRefund:
 
 @dataclass(frozen=True, slots=True)
 class RefundEvent:
-    """Give back the money of the next payments of a closed event, at most `limit`."""
+    """Give back the money of the next payments of a closed event."""
 
     event_id: int
-    limit: int
 
 
 PaymentCommand: TypeAlias = StartPayment | SettlePayment | RefundPayment | SettleRefund

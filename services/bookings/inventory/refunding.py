@@ -66,14 +66,14 @@ def settle(stock: Stock, command: SettleRefund, context: Context) -> Outcome:
     return Refunding(payment, refunded, stock.rev)
 
 
-def refund_event(stock: Stock, command: RefundEvent, context: Context) -> Done:
+def refund_event(stock: Stock, _: RefundEvent, context: Context) -> Done:
     """Writes the refunds of the payments that were loaded, once the event is closed."""
     if not stock.is_closed:
         return Done(changed=False)
-    unrefunded = [payment for payment in stock.payments if payment.left_minor]
-    for payment in unrefunded:
-        give_back_rest(stock, payment, Reason.EVENT_CANCELLED, context.now)
-    stock.refunds_written = len(unrefunded) < command.limit
+    for payment in list(stock.payments):
+        if payment.left_minor:
+            give_back_rest(stock, payment, Reason.EVENT_CANCELLED, context.now)
+    stock.refunds_written = not stock.has_more_payments
     return Done(changed=True)
 
 

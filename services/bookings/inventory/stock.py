@@ -95,6 +95,8 @@ class Stock:
     """Tickets by their bookings."""
     payments: Records[Payment] = field(default_factory=Records)
     refunds: Records[Refund] = field(default_factory=Records)
+    has_more_payments: bool = False
+    """Whether more payments of a closed event are to be given back than were loaded."""
     was_booked: bool = False
     line: list[Entry] = field(default_factory=list)
     """Entries that want no more seats than the event has, by place: all, or the first ones."""

@@ -143,6 +143,15 @@ def _add_payments(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.payments.load(payment)
 
 
+def _add_unrefunded(loaded: Loaded, rows: Iterable[Row]) -> None:
+    """Adds payments to be given back, and records whether these are all of their events."""
+    found = list(rows)
+    _add_payments(loaded, found)
+    for event_id, count in Counter(event_id for event_id, *_ in found).items():
+        if stock := loaded.stocks.get(event_id):
+            stock.has_more_payments = count >= needs.MAX_REFUNDED
+
+
 def _add_refunds(loaded: Loaded, rows: Iterable[Row]) -> None:
     for row in rows:
         refund = Refund(*row)
@@ -193,7 +202,7 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "rival_bookings": _add_bookings,
     "named_tickets": _add_tickets,
     "named_payments": _add_payments,
-    "unrefunded_payments": _add_payments,
+    "unrefunded_payments": _add_unrefunded,
     "named_refunds": _add_refunds,
     "entries": _add_entries,
     "pasts": _add_pasts,

@@ -51,7 +51,7 @@ def confirm_paid(stock: Stock, booking: Booking, context: Context) -> Seated:
         stock.record(Change(Kind.TICKETED, booking.user_id, booking, ticket=ticket))
         return Seated(booking, stock.rev, ticket=ticket)
     count, is_held = booking.seat_count, booking.is_live
-    confirmed = replace(booking, status="CONFIRMED", expires_at=None)
+    confirmed = replace(booking, status="CONFIRMED", expires_at=None, is_paying=False)
     stock.record(
         Change(
             Kind.CONFIRMED if is_held else Kind.REGAINED,

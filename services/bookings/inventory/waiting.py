@@ -51,7 +51,7 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome | Deferred:
 
 def accept(stock: Stock, offer: Booking, ticket: Ticket | None = None) -> Booked:
     """Turns an offer into a confirmed booking; `ticket` is issued with it."""
-    booking = replace(offer, status="CONFIRMED", expires_at=None, place=None)
+    booking = replace(offer, status="CONFIRMED", expires_at=None, place=None, is_paying=False)
     stock.record(
         Change(
             Kind.ACCEPTED,
@@ -87,19 +87,24 @@ def expire(stock: Stock, now: datetime) -> None:
         key=lambda booking: booking.id,
     )
     for booking in ended:
-        stock.record(
-            Change(
-                Kind.EXPIRED,
-                booking.user_id,
-                replace(booking, status="EXPIRED", place=None),
-                booking.place,
-                "EXPIRED",
-                held=-booking.seat_count,
-                live=-1,
-            )
-        )
+        lapse(stock, booking)
     if not stock.more_have_ended:
         stock.next_expiry_at = stock.expires_next_at
+
+
+def lapse(stock: Stock, hold: Booking) -> None:
+    """Ends a hold whose time is over; that of an offer also ends its user's waiting."""
+    stock.record(
+        Change(
+            Kind.EXPIRED,
+            hold.user_id,
+            replace(hold, status="EXPIRED", place=None),
+            hold.place,
+            "EXPIRED",
+            held=-hold.seat_count,
+            live=-1,
+        )
+    )
 
 
 def promote(stock: Stock, context: Context) -> int:

@@ -92,9 +92,19 @@ def test_a_hold_ends_once_its_payment_has_failed(memory: Memory) -> None:
     memory.pass_by(seconds=EXTENDED_SECONDS + 1)
     memory.decide(Sweep(1))
     assert memory.has("ada") == ["HELD"]
-    memory.decide(declined(booking))
-    memory.decide(Sweep(1))
-    assert memory.has("ada") == []
+    memory.decide(hold("bob", 2, 3, 4), Book(1, "cy", 1, GUEST))
+    [failed] = memory.decide(declined(booking))
+    assert paid_of(failed) == ("FAILED", "EXPIRED", False, True)
+    assert memory.has("cy") == ["HELD"]
+
+
+def test_a_payment_that_fails_when_its_event_is_over_changes_no_seats(memory: Memory) -> None:
+    """A closed event would free the seats of a hold a second time."""
+    booking = held(memory)
+    memory.decide(start(booking), event_cancelled(booking))
+    memory.pass_by(seconds=EXTENDED_SECONDS + 1)
+    memory.decide(declined(booking), Sweep(1))
+    assert kinds(memory)[-1] is Kind.CLOSED
 
 
 def test_a_payment_that_ends_after_the_hold_still_buys_it(memory: Memory) -> None:

@@ -3,8 +3,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from services.bookings.inventory import Inventory
-from services.bookings.inventory import inventory as inventory_module
+from services.bookings.inventory import Inventory, needs
 from services.bookings.inventory.commands import Cancel, Command, Outcome
 from services.bookings.inventory.payment_commands import Paid
 from services.kit.database.postgres import Pool
@@ -91,9 +90,9 @@ async def test_a_hold_is_kept_while_its_payment_is_under_way(
     ended = "SELECT status FROM bookings"
     assert as_owner(database, ended) == [("HELD",)]
     assert (await cinema.count_seats([1]))[1].booked == 1
-    await one(cinema, declined(booking))
+    failed = await one(cinema, declined(booking))
+    assert paid_of(failed) == ("FAILED", "EXPIRED", False, True)
     assert (await cinema.count_seats([1]))[1].booked == 0
-    await cinema.sweep()
     assert as_owner(database, ended) == [("EXPIRED",)]
     bought = await one(cinema, paid(booking))
     assert paid_of(bought) == BOUGHT
@@ -136,7 +135,7 @@ async def test_a_closed_event_is_refunded_in_chunks_that_go_on_after_a_crash(
     cinema: Inventory, database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Payments of a cancelled event would be kept, or the worker would never end."""
-    monkeypatch.setattr(inventory_module, "REFUNDING_CHUNK", 2)
+    monkeypatch.setattr(needs, "MAX_REFUNDED", 2)
     for number in (1, 2, 3):
         booking = await held(cinema, f"user-{number}", number)
         await one(cinema, start(booking, number), paid(booking, number))
