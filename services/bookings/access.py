@@ -86,9 +86,13 @@ class Viewer:
         Under open access everybody may change an event without an owner.
         """
         is_ownerless = organizer_id is None and self.open_access
-        is_own = organizer_id is not None and organizer_id == self.caller.subject
-        if not (is_ownerless or is_own or self.caller.is_admin):
+        if not (is_ownerless or self.organizes(organizer_id)):
             raise denied(self.caller)
+
+    def organizes(self, organizer_id: str | None) -> bool:
+        """Returns whether the caller made the event, or is an administrator."""
+        is_own = organizer_id is not None and organizer_id == self.caller.subject
+        return is_own or self.caller.is_admin
 
     def owns(self, organizer_id: str | None) -> bool:
         """Returns whether the caller owns the event, or may act for all users."""

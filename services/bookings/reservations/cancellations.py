@@ -35,16 +35,18 @@ class Cancellations:
         self._inventory = inventory
 
     async def cancel(self, booking_id: int) -> int:
-        """Cancels a live booking; returns the revision of the inventory that freed its seats.
+        """Cancels a live booking for an operator; returns the revision that freed its seats.
 
-        Raises BookingNotFound, or AlreadyCancelled for one that is over or whose event is closed.
+        Its money is given back. Raises BookingNotFound, or AlreadyCancelled for one that is over or
+        whose event is closed.
         """
         async with self._pool.connection() as connection:
             values = {"booking_id": booking_id}
             found = await (await connection.execute(SQL["find_event"], values)).fetchone()
         if found is None:
             raise BookingNotFound
-        [outcome] = await self._inventory.decide([Ask(Cancel(found[0], booking_id))])
+        command = Cancel(found[0], booking_id, by_organizer=True)
+        [outcome] = await self._inventory.decide([Ask(command)])
         return expect(outcome, Cancelled).rev
 
     async def asks_of(self, cancellations: Sequence[Cancellation]) -> list[Ask | Refusal]:
@@ -56,5 +58,8 @@ class Cancellations:
 def _ask(asked: Cancellation, found: FoundBooking | None) -> Ask | Refusal:
     if found is None or not found.is_visible_to(asked.viewer):
         return BookingNotFound()
-    key = idempotency_key(asked.viewer, "cancel_booking", asked.request_id, asked.reference)
-    return Ask(Cancel(found.event_id, found.booking_id), key, messages.cancel_response)
+    viewer = asked.viewer
+    key = idempotency_key(viewer, "cancel_booking", asked.request_id, asked.reference)
+    by_organizer = found.user_id != viewer.caller.subject and viewer.organizes(found.organizer_id)
+    command = Cancel(found.event_id, found.booking_id, by_organizer)
+    return Ask(command, key, messages.cancel_response)

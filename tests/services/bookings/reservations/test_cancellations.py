@@ -7,16 +7,17 @@ import psycopg
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.rest.v1 import rest_pb2
 from services.bookings.access import Viewer
 from services.bookings.errors import AlreadyCancelled, BookingNotFound
-from services.bookings.inventory import Inventory
+from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.changes import Booking
-from services.bookings.inventory.commands import Booked, Replayed
+from services.bookings.inventory.commands import Booked, Cancel, Replayed
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellation, Cancellations
 from services.bookings.reservations.reservations import Reservations
-from services.kit.auth.authentication import Caller
 from services.kit.database.postgres import Pool
+from services.kit.rpc.callers import Caller, Role
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.bookings.asking import GUEST, booked, party, response_to, seat, summaries
@@ -76,6 +77,32 @@ async def test_an_unknown_booking_cannot_be_cancelled(
     await cancellations.cancel(booking_id)
     with pytest.raises(AlreadyCancelled):
         await cancellations.cancel(booking_id)
+
+
+@pytest.mark.parametrize(
+    ("caller", "by_organizer"),
+    [
+        (Caller("acct_ada"), False),
+        (Caller("acct_org"), True),
+        (Caller("acct_root", Role.ADMIN), True),
+        (Caller("acct_root", Role.ADMIN, {rest_pb2.SCOPE_BOOKINGS_ANY_USER}), False),
+    ],
+)
+async def test_what_others_cancel_is_cancelled_by_the_organizer(
+    cancellations: Cancellations,
+    inventory: Inventory,
+    reservations: Reservations,
+    caller: Caller,
+    by_organizer: bool,
+) -> None:
+    """Users would choose whether a late cancellation is paid back, or organizers keep the money."""
+    await inventory.apply(concert(organizer_id="acct_org"))
+    ada = Viewer(Caller("acct_ada"), open_access=False)
+    [booking] = await booked(reservations, [seat(1, "acct_ada", viewer=ada)])
+    cancellation = Cancellation(booking.reference, Viewer(caller, open_access=False))
+    [ask] = await cancellations.asks_of([cancellation])
+    assert isinstance(ask, Ask)
+    assert ask.command == Cancel(1, booking.id, by_organizer)
 
 
 async def test_top_users_follow(
