@@ -21,7 +21,6 @@ from services.bookings.inventory.payment_commands import (
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
-    Extend,
     Hold,
     IssueTicket,
     PlanNeeded,
@@ -163,7 +162,7 @@ class SetSkipFit:
     seconds: int | None
 
 
-SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | IssueTicket | Extend | BlockSeats
+SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | IssueTicket | BlockSeats
 Command: TypeAlias = (
     Reserve
     | Book

@@ -45,7 +45,6 @@ from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
-    Extend,
     Hold,
     IssueTicket,
     PlanNeeded,
@@ -125,7 +124,6 @@ _RULES: Mapping[type[Command], Rule] = {
     ReleaseUser: releasing.release_user,
     Confirm: ticketing.confirm,
     IssueTicket: ticketing.issue,
-    Extend: releasing.extend,
     BlockSeats: blocking.block_seats,
     StartPayment: paying.start,
     SettlePayment: paying.settle,

@@ -25,7 +25,6 @@ from services.bookings.inventory.payment_commands import (
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
-    Extend,
     Hold,
     IssueTicket,
     Release,
@@ -51,8 +50,8 @@ _SERVING = (
 _TICKETING = (Confirm, IssueTicket, SettlePayment)
 _REFUNDING = (RefundPayment, SettleRefund)
 _PAYING = (StartPayment, SettlePayment, *_REFUNDING)
-_BY_NUMBER = (Cancel, Release, Extend, Confirm, IssueTicket, *_PAYING)
-_SEATED = (Hold, Release, ReleaseUser, Extend, BlockSeats, StartPayment, *_TICKETING)
+_BY_NUMBER = (Cancel, Release, Confirm, IssueTicket, *_PAYING)
+_SEATED = (Hold, Release, ReleaseUser, BlockSeats, StartPayment, *_TICKETING)
 
 _OF_BOOKINGS = (
     ("named_bookings", _BY_NUMBER),

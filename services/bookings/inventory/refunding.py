@@ -1,6 +1,7 @@
 """The rules of refunds: writing them, recording what became of them, and those of closed events."""
 
 from dataclasses import replace
+from operator import attrgetter
 
 from services.bookings.errors import PaymentNotFound
 from services.bookings.inventory.cancelling import end
@@ -70,7 +71,7 @@ def refund_event(stock: Stock, _: RefundEvent, context: Context) -> Done:
     """Writes the refunds of the payments that were loaded, once the event is closed."""
     if not stock.is_closed:
         return Done(changed=False)
-    for payment in list(stock.payments):
+    for payment in sorted(stock.payments, key=attrgetter("booking_id")):
         if payment.left_minor:
             give_back_rest(stock, payment, Reason.EVENT_CANCELLED, context.now)
     stock.refunds_written = not stock.has_more_payments

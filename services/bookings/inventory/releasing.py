@@ -14,11 +14,9 @@ from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.seat_commands import (
-    Extend,
     Release,
     Released,
     ReleaseUser,
-    Seated,
 )
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
@@ -44,15 +42,6 @@ def release_user(stock: Stock, command: ReleaseUser, context: Context) -> Outcom
     live = () if stock.is_closed else stock.live_of(command.user_id)
     holds = [booking for booking in live if booking.status == "HELD" and booking.seat_ids]
     return _release(stock, sorted(holds, key=lambda booking: booking.id), context)
-
-
-def extend(stock: Stock, command: Extend, context: Context) -> Outcome:
-    """Extends a hold once; leaves an extended or confirmed one as it is."""
-    booking = lasting(stock, command.booking_id)
-    if isinstance(booking, Refusal):
-        return booking
-    extended = extend_once(stock, booking, context)
-    return Seated(extended, stock.rev, changed=extended is not booking)
 
 
 def extend_once(stock: Stock, booking: Booking, context: Context) -> Booking:

@@ -66,14 +66,6 @@ class IssueTicket:
 
 
 @dataclass(frozen=True, slots=True)
-class Extend:
-    """Extend a hold once, because a payment has begun."""
-
-    event_id: int
-    booking_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class BlockSeats:
     """Take exactly these seats off sale, and put all others on sale again."""
 
@@ -87,7 +79,7 @@ class Seated:
     """A booking of assigned seats after a command, and the revision.
 
     `unavailable` are the seats asked for that were taken. `changed` is False if a hold was
-    confirmed or extended before, or its ticket issued. `ticket` is the ticket of a booking that was
+    confirmed before, or its ticket issued. `ticket` is the ticket of a booking that was
     confirmed or asked for one.
     """
 

@@ -141,6 +141,9 @@ class SeatMap:
             raise Contradiction("the map of the seats is not there")
         for seat_id in seat_ids:
             known = self._claims.get(seat_id)
+            if known and known[0] == after:
+                # The claim stays, but a hold that ended may have been regained: it is sold now.
+                self._sold.add(block_of(seat_id))
             self._claims[seat_id] = (known[0] if known else before, after)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from services.bookings.errors import SeatNotFound, SeatsUnavailable
 from services.bookings.inventory.changes import Change, Kind, Recorded
@@ -20,10 +21,10 @@ from services.bookings.inventory.commands import (
     Waiting,
 )
 from services.bookings.inventory.decide import decide
+from services.bookings.inventory.payment_commands import Paid, PaymentCommand, Refunding
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
     Confirm,
-    Extend,
     IssueTicket,
     Release,
     Released,
@@ -39,7 +40,7 @@ from tests.services.bookings.inventory.reference_event import Answer, Event, Led
 from tests.services.bookings.inventory.tables import Tables
 from tests.services.bookings.seating.plans import LoadedPlans
 
-BY_NUMBER = Cancel | Release | Confirm | IssueTicket | Extend
+BY_NUMBER = Cancel | Release | Confirm | IssueTicket | PaymentCommand
 Made = Mapping[int, int]
 """For an event, the revisions that made its bookings, by booking number."""
 FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})
@@ -49,12 +50,15 @@ class Comparison:
     """Random lives of events, decided by the core and by the reference.
 
     `omitted` names reads of needs.py that are left out. With `seated` most events have assigned
-    seats.
+    seats; with `paying` many commands are about payments.
     """
 
-    def __init__(self, seed: int, omitted: Iterable[str] = (), *, seated: bool = False) -> None:
+    def __init__(
+        self, seed: int, omitted: Iterable[str] = (), *, seated: bool = False, paying: bool = False
+    ) -> None:
         plans = made_up_plans(seed) if seated else NO_PLANS
-        self.lives = Lives(seed, self._bookings, plans)
+        prices = self._price if paying else None
+        self.lives = Lives(seed, self._bookings, plans, prices=prices)
         self._memory = Memory(omitted)
         self._plans = LoadedPlans(plans)
         self._reference = Reference(OFFER_SECONDS, plans)
@@ -87,6 +91,9 @@ class Comparison:
             _expect_same(stock, tables, self._reference.events[event_id], now)
             if stock.is_closed and self.lives.random.random() < 0.1:
                 tables.close()
+
+    def _price(self, event_id: int, payment_id: UUID) -> int:
+        return self._reference.price(event_id, payment_id)
 
     def _bookings(self, event_id: int) -> Sequence[int]:
         """Lists live bookings of an event, or if there are none, some that have ended."""
@@ -129,13 +136,31 @@ def _seats_answer(outcome: SeatOutcome, made: Made) -> Answer:
     return ("BLOCKED", outcome.rev, tuple(outcome.seat_ids))
 
 
+def _money_answer(outcome: Paid | Refunding, made: Made) -> Answer:
+    payment = outcome.payment
+    if isinstance(outcome, Refunding):
+        kind = "REFUND" if outcome.changed else "KEPT"
+        written = outcome.refund.amount_minor, outcome.refund.status
+        return (kind, outcome.rev, payment.status, *written)
+    is_valid = outcome.ticket is not None and outcome.ticket.valid_at is not None
+    kind, received = "PAID" if outcome.changed else "KEPT", payment.received_minor
+    settled = payment.status, received, payment.mismatched, is_valid
+    return (kind, outcome.rev, made[payment.booking_id], *settled)
+
+
 def _other_answer(outcome: Outcome, made: Made) -> Answer:
     if isinstance(outcome, Seated | Released | SeatsBlocked):
         return _seats_answer(outcome, made)
+    if isinstance(outcome, Paid | Refunding):
+        return _money_answer(outcome, made)
     if isinstance(outcome, Done):
         return ("DONE", None, outcome.changed)
     if isinstance(outcome, UnknownEvent):
         return UNKNOWN
+    return _refusal_answer(outcome, made)
+
+
+def _refusal_answer(outcome: Outcome, made: Made) -> Answer:
     assert isinstance(outcome, Refusal)
     metadata = outcome.metadata
     rev, booking = metadata.get("inventory_revision"), metadata.get("booking_id")
@@ -178,6 +203,7 @@ def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> N
             party.user for party in event.line
         ]
         tables.expect_sound()
+        tables.expect_money()
         tables.expect_seats({each.made: each.ids for each in event.live.values()}, event.blocked)
         # The next sweep serves an entry that joined behind parties that want too much.
         kinds = [recorded.change.kind for recorded in stock.changes]
@@ -192,13 +218,14 @@ def _expect_same(stock: Stock, tables: Tables, event: Event, now: datetime) -> N
 def _ledger_row(recorded: Recorded, made: Made) -> LedgerRow:
     rev, change, capacity = recorded
     booking = change.booking
+    named = booking.id if booking else change.payment.booking_id if change.payment else None
     return (
         rev,
         change.kind,
         change.user_id,
         change.sold + change.held + change.blocked,
         change.place,
-        made[booking.id] if booking else None,
+        made[named] if named else None,
         booking.expires_at if booking else None,
         capacity if _is_sized(change) else None,
         tuple(booking.seat_ids if booking else change.seat_ids),

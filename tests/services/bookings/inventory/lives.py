@@ -22,7 +22,6 @@ from services.bookings.inventory.commands import (
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
-    Extend,
     Hold,
     IssueTicket,
     Release,
@@ -31,6 +30,7 @@ from services.bookings.inventory.seat_commands import (
 from services.bookings.seating.choosing import Wish
 from services.bookings.seating.plan import Plan
 from services.kit.rpc.callers import Caller
+from tests.services.bookings.inventory.paying_lives import PayingLives, Prices
 from tests.services.bookings.seating.plans import TYPES, random_plan
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ LIFE = 400
 PLANS = 40
 NO_PLANS: Mapping[int, Plan] = {}
 BY_NUMBER: Sequence[Callable[[int, int], Command]] = (
-    Cancel, Release, Release, Confirm, IssueTicket, Extend,
+    Cancel, Release, Release, Confirm, IssueTicket,
 )  # fmt: skip
 LONG_STEPS = (0, 0, 0, 1, 5, 20, 70, 150, 400, 900)
 
@@ -75,15 +75,19 @@ class Lives:
         seed: int,
         bookings: Callable[[int], Sequence[int]],
         plans: Mapping[int, Plan] = NO_PLANS,
+        *,
+        prices: Prices | None = None,
     ) -> None:
         """`bookings` lists the numbers of an event's bookings that may be cancelled.
 
-        With `plans` most events have assigned seats, and most commands are about these.
+        With `plans` most events have assigned seats, and most commands are about these. With
+        `prices` half of the commands are about payments, and all events have a price.
         """
         self.random = Random(seed)
         self.now = START
         self.plans = plans
         self._bookings = bookings
+        self._paying = PayingLives(self.random, bookings, prices) if prices else None
         self._last_event_id = 0
         self._lives = [self._born() for _ in range(EVENTS)]
 
@@ -107,12 +111,14 @@ class Lives:
         chance = self.random.random()
         if not life.state.rev and chance < 0.5:
             return self._apply(life, epoch="")
+        if self._paying and self.random.random() < 0.5:
+            return self._paying.command(event_id)
         if self.plans and self.random.random() < 0.85:
             return self._about_seats(life)
         if chance < 0.72:
             return self._asked(event_id, chance)
         if chance < 0.85:
-            return Cancel(event_id, self._booking(event_id))
+            return Cancel(event_id, self._booking(event_id), self.random.random() < 0.5)
         return self._applied(life) if chance < 0.95 else self._rare(life)
 
     def _asked(self, event_id: int, chance: float) -> Command:
@@ -199,10 +205,10 @@ class Lives:
         return self._apply(life, epoch=life.state.epoch)
 
     def _apply(self, life: Life, *, epoch: str, begins_epoch: bool = False) -> Apply:
-        price = self.pick((None, 0, 700))
+        price = self.pick((700, 700, 900) if self._paying else (None, 0, 700))
         plan_id = self._plan(life)
         plan = self.plans.get(plan_id or 0)
-        ends = life.left < 30 and self.random.random() < 0.5
+        ends = life.left < (120 if self._paying else 30) and self.random.random() < 0.5
         state = EventState(
             life.state.event_id,
             life.state.rev + 1,

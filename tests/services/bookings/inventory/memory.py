@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from uuid import UUID
 
 from services.bookings.access import is_account
 from services.bookings.inventory import needs
@@ -37,6 +38,10 @@ class Memory:
                 event_id, *key = row.values()
                 if event_id in stocks:
                     _READS[name](stocks[event_id], events[event_id], *key)
+        for row in needs.sold_bookings(stocks, commands):
+            if "sold_bookings" not in self._omitted:
+                event_id, booking_id = row.values()
+                _named_payments(stocks[event_id], events[event_id], booking_id)
         for event_id in needs.maps(stocks):
             _seat_blocks(stocks[event_id], events[event_id])
         for line in needs.lines(stocks, commands, now):
@@ -62,8 +67,8 @@ class Memory:
             stock.expires_next_at = min(ends, default=None)
             if "ended_holds" not in self._omitted:
                 for booking in held:
-                    if booking.expires_at and booking.expires_at <= now:
-                        stock.add(booking)
+                    if tables.has_ended(booking, now):
+                        stock.add(tables.loaded(booking))
         if not line.limit:
             return
         waiting = tables.line.values()
@@ -80,18 +85,18 @@ class Memory:
 def _exclusive_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     for booking in tables.live.values():
         if booking.exclusive and booking.user_id == user_id:
-            stock.add(booking)
+            stock.add(tables.loaded(booking))
 
 
 def _offered_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     if number := tables.offered.get(user_id):
-        stock.add(tables.bookings[number])
+        stock.add(tables.loaded(tables.bookings[number]))
 
 
 def _users_bookings(stock: Stock, tables: Tables, user_id: str) -> None:
     for booking in tables.live.values():
         if booking.user_id == user_id:
-            stock.add(booking)
+            stock.add(tables.loaded(booking))
 
 
 def _pasts(stock: Stock, tables: Tables, user_id: str) -> None:
@@ -107,12 +112,34 @@ def _entries(stock: Stock, tables: Tables, user_id: str) -> None:
 
 def _named_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
     if booking := tables.bookings.get(booking_id):
-        stock.add(booking)
+        stock.add(tables.loaded(booking))
 
 
 def _named_tickets(stock: Stock, tables: Tables, booking_id: int) -> None:
     if ticket := tables.tickets.get(booking_id):
         stock.tickets[booking_id] = ticket
+
+
+def _named_payments(stock: Stock, tables: Tables, booking_id: int) -> None:
+    for payment in tables.payments.values():
+        if payment.booking_id == booking_id:
+            stock.payments.load(payment)
+
+
+def _named_refunds(stock: Stock, tables: Tables, refund_id: UUID) -> None:
+    if refund := tables.refunds.get(refund_id):
+        stock.refunds.load(refund)
+
+
+def _unrefunded_payments(stock: Stock, tables: Tables, _: int) -> None:
+    for payment in tables.payments.values():
+        if payment.left_minor:
+            stock.payments.load(payment)
+
+
+def _rival_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
+    if booking := tables.bookings.get(booking_id):
+        _exclusive_bookings(stock, tables, booking.user_id)
 
 
 def _booked_events(stock: Stock, tables: Tables) -> None:
@@ -130,12 +157,12 @@ def _users_holds(stock: Stock, tables: Tables, user_id: str) -> None:
         has_ended = not booking.is_live and booking.expires_at is not None
         is_asked = booking.user_id == user_id and booking.seat_ids
         if is_asked and (is_held or (has_ended and is_account(user_id))):
-            stock.add(booking)
+            stock.add(tables.loaded(booking))
 
 
 def _seat_holders(stock: Stock, tables: Tables, seat_id: int) -> None:
     if number := tables.claims.get(seat_id):
-        stock.add(tables.bookings[number])
+        stock.add(tables.loaded(tables.bookings[number]))
 
 
 _READS: Mapping[str, Callable[..., None]] = {
@@ -146,6 +173,10 @@ _READS: Mapping[str, Callable[..., None]] = {
     "entries": _entries,
     "named_bookings": _named_bookings,
     "named_tickets": _named_tickets,
+    "named_payments": _named_payments,
+    "named_refunds": _named_refunds,
+    "unrefunded_payments": _unrefunded_payments,
+    "rival_bookings": _rival_bookings,
     "booked_events": _booked_events,
     "seat_blocks": _seat_blocks,
     "users_holds": _users_holds,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from services.bookings.inventory.commands import (
     Apply,
@@ -21,7 +22,7 @@ from services.bookings.inventory.commands import (
     Withdraw,
 )
 from services.bookings.seating.plan import Plan
-from tests.services.bookings.inventory import reference_seats
+from tests.services.bookings.inventory import reference_payments, reference_seats
 from tests.services.bookings.inventory.reference_event import (
     NOT_FOUND,
     Answer,
@@ -49,12 +50,20 @@ class Reference:
             return self._open(command)
         event.settle(now)
         if isinstance(command, Cancel):
-            return _cancel(event, made, now)
+            return _cancel(event, made, now, by_organizer=command.by_organizer)
         if isinstance(command, Apply):
             return _apply(event, command, now, self.plans)
+        if type(command) in reference_payments.RULES:
+            return reference_payments.RULES[type(command)](event, command, now, made)
         if type(command) in reference_seats.RULES:
             return reference_seats.decide(event, command, now, made)
         return _RULES[type(command)](event, command, now)
+
+    def price(self, event_id: int, payment_id: UUID) -> int:
+        """Returns what a payment was asked for, 0 if it was not started."""
+        event = self.events.get(event_id)
+        money = event.payments.get(payment_id) if event else None
+        return money.price if money else 0
 
     def _open(self, command: Command) -> Answer:
         if not isinstance(command, Apply):
@@ -104,7 +113,7 @@ def _book(event: Event, command: Book, now: datetime) -> Answer:
 
 
 def _accept(event: Event, seats: Seats) -> Answer:
-    place, seats.place, seats.ends_at = seats.place, None, None
+    place, seats.place, seats.ends_at, seats.paying = seats.place, None, None, False
     event.add_row("ACCEPTED", seats.user, place=place, made=seats.made, ids=seats.ids)
     return _booked(event, seats)
 
@@ -122,7 +131,7 @@ def _join(event: Event, user: str, count: int) -> Answer:
     return ("WAITING", event.rev, user, count, len(event.line))
 
 
-def _cancel(event: Event, made: int | None, now: datetime) -> Answer:
+def _cancel(event: Event, made: int | None, now: datetime, *, by_organizer: bool = False) -> Answer:
     if made in event.over:
         return ("ALREADY_CANCELLED", event.rev, None, None)
     if made is None:
@@ -131,7 +140,12 @@ def _cancel(event: Event, made: int | None, now: datetime) -> Answer:
     event.end("CANCELLED", ended)
     if ended.ends_at is not None:
         event.let_go.append((ended.user, now))
-    return ("CANCELLED", event.rev, made, event.serve_line(now))
+    rev, starts_at = event.rev, event.state.starts_at
+    if bought := event.buyer(made):
+        payment_id, money = bought
+        if by_organizer or starts_at is None or now < starts_at:
+            event.give_back(money, uuid5(payment_id, "rest"), money.left)
+    return ("CANCELLED", rev, made, event.serve_line(now))
 
 
 def _withdraw(event: Event, command: Withdraw, now: datetime) -> Answer:
@@ -204,6 +218,7 @@ def _put_in_force(event: Event, state: EventState, plans: Mapping[int, Plan]) ->
         event.add_row("CLOSED", count=-gone, capacity=state.capacity)
         event.blocked = set()
         event.over.update(event.live)
+        event.gone |= {made: ("CLOSED", seats) for made, seats in event.live.items()}
         event.live, event.line, event.look_at, event.closed = {}, [], None, True
     elif event.capacity != capacity:
         event.add_row("RESIZED", capacity=event.capacity)

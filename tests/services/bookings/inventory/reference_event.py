@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 from services.bookings.access import Viewer
 from services.bookings.inventory.commands import EventState
@@ -36,7 +37,36 @@ class Seats:
     ids: tuple[int, ...] = ()
     made_at: datetime | None = None
     extended: bool = False
+    paying: bool = False
     ticket: str = ""
+
+
+@dataclass(slots=True)
+class Money:
+    """A payment of a booking: what was asked for and received, and its refunds by their ids."""
+
+    made: int
+    user: str
+    price: int
+    state: str = "CREATED"
+    got: int = 0
+    wrong: bool = False
+    refunds: dict[UUID, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        """What was not given back."""
+        return self.got - sum(amount for amount, _ in self.refunds.values())
+
+    @property
+    def status(self) -> str:
+        """The status that follows from the refunds."""
+        if not self.got:
+            return self.state
+        back = sum(amount for amount, state in self.refunds.values() if state == "REFUNDED")
+        if back == self.got:
+            return "REFUNDED"
+        return "REFUND_DUE" if back < self.got - self.left else "SUCCEEDED"
 
 
 @dataclass(slots=True)
@@ -78,6 +108,9 @@ class Event:
     blocked: set[int] = field(default_factory=set)
     let_go: list[tuple[str, datetime]] = field(default_factory=list)
     """Users whose holds ended unconfirmed, and when."""
+    gone: dict[int, tuple[str, Seats]] = field(default_factory=dict)
+    """Bookings that have ended, and how."""
+    payments: dict[UUID, Money] = field(default_factory=dict)
     ledger: list[LedgerRow] = field(default_factory=list)
 
     @property
@@ -180,6 +213,7 @@ class Event:
         """Ends a booking and frees its seats."""
         del self.live[seats.made]
         self.over.add(seats.made)
+        self.gone[seats.made] = kind, seats
         self.add_row(
             kind, seats.user, -seats.count, place=seats.place, made=seats.made,
             ends_at=seats.ends_at, ids=seats.ids,
@@ -206,12 +240,26 @@ class Event:
             return
         self.look_at = None
         for seats in list(self.live.values()):
+            if seats.paying and seats.ends_at is not None and seats.ends_at <= now:
+                continue
             if seats.ends_at is not None and seats.ends_at <= now:
                 self.end("EXPIRED", seats)
                 self.let_go.append((seats.user, seats.ends_at))
             elif seats.ends_at is not None:
                 self.look_at = min(self.look_at or seats.ends_at, seats.ends_at)
         self.serve_line(now)
+
+    def give_back(self, money: Money, refund_id: UUID, amount: int) -> None:
+        """Writes a refund."""
+        money.refunds[refund_id] = amount, "DUE"
+        self.add_row("REFUND_DUE", money.user, made=money.made)
+
+    def buyer(self, made: int) -> tuple[UUID, Money] | None:
+        """Returns the payment that bought a booking."""
+        for payment_id, money in self.payments.items():
+            if money.made == made and money.left:
+                return payment_id, money
+        return None
 
     def serve_line(self, now: datetime) -> int:
         """Assigns free seats to the line; returns how many entries got some.

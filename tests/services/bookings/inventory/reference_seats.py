@@ -8,7 +8,6 @@ from services.bookings.inventory.commands import Command
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
-    Extend,
     Hold,
     IssueTicket,
     Release,
@@ -21,7 +20,6 @@ from tests.services.bookings.seating import naive
 NO_SCREENING: Answer = ("SCREENING_NOT_FOUND", None, None, None)
 NO_RESERVATION: Answer = ("RESERVATION_NOT_FOUND", None, None, None)
 HOLD = timedelta(minutes=10)
-EXTENDED = timedelta(minutes=30)
 LATELY = timedelta(minutes=5)
 
 
@@ -31,7 +29,7 @@ def decide(event: Event, command: Command, now: datetime, made: int | None) -> A
         if event.plan_id is None or event.hides_from(command.viewer):
             return NO_SCREENING
         return RULES[type(command)](event, command, now)
-    is_ticket = isinstance(command, Confirm | IssueTicket | Extend)
+    is_ticket = isinstance(command, Confirm | IssueTicket)
     if made is None or not (is_ticket or made in event.seated):
         return NO_RESERVATION
     return RULES[type(command)](event, made, now)
@@ -152,7 +150,8 @@ def _released(event: Event, holds: list[Seats], now: datetime) -> Answer:
     return ("RELEASED", rev, count, event.serve_line(now))
 
 
-def _confirm(event: Event, made: int, _: datetime) -> Answer:
+def confirm(event: Event, made: int, _: datetime) -> Answer:
+    """Confirms a booking with a valid ticket."""
     seats = event.live.get(made)
     if seats is None:
         return ("HOLD_EXPIRED", event.rev, None, None)
@@ -160,7 +159,7 @@ def _confirm(event: Event, made: int, _: datetime) -> Answer:
     if seats.ends_at is None:
         return _kept(event, seats) if had_ticket == "VALID" else _ticketed(event, seats)
     kind = "CONFIRMED" if seats.place is None else "ACCEPTED"
-    place, seats.place, seats.ends_at = seats.place, None, None
+    place, seats.place, seats.ends_at, seats.paying = seats.place, None, None, False
     event.add_row(kind, seats.user, place=place, made=made, ids=seats.ids)
     return _seated(event, seats)
 
@@ -168,7 +167,7 @@ def _confirm(event: Event, made: int, _: datetime) -> Answer:
 def _issue(event: Event, made: int, now: datetime) -> Answer:
     seats = event.live.get(made)
     if seats is None or not seats.price:
-        return _confirm(event, made, now)
+        return confirm(event, made, now)
     if seats.ticket:
         return _kept(event, seats)
     seats.ticket = "AWAITING_PAYMENT"
@@ -177,19 +176,6 @@ def _issue(event: Event, made: int, now: datetime) -> Answer:
 
 def _ticketed(event: Event, seats: Seats) -> Answer:
     event.add_row("TICKETED", seats.user, made=seats.made, ends_at=seats.ends_at, ids=seats.ids)
-    return _seated(event, seats)
-
-
-def _extend(event: Event, made: int, _: datetime) -> Answer:
-    seats = event.live.get(made)
-    if seats is None:
-        return ("HOLD_EXPIRED", event.rev, None, None)
-    if seats.ends_at is None or seats.extended:
-        return _kept(event, seats)
-    seats.extended = True
-    if seats.made_at is not None and seats.made_at + EXTENDED > seats.ends_at:
-        seats.ends_at = seats.made_at + EXTENDED
-    event.add_row("EXTENDED", seats.user, made=made, ends_at=seats.ends_at, ids=seats.ids)
     return _seated(event, seats)
 
 
@@ -220,8 +206,7 @@ RULES: Mapping[type[Command], Callable[[Event, Any, datetime], Answer]] = {
     Hold: _hold,
     Release: _release,
     ReleaseUser: _release_user,
-    Confirm: _confirm,
+    Confirm: confirm,
     IssueTicket: _issue,
-    Extend: _extend,
     BlockSeats: _block,
 }

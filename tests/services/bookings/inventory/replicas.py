@@ -22,9 +22,9 @@ from services.bookings.inventory.commands import (
     Reserve,
     Withdraw,
 )
+from services.bookings.inventory.payment_commands import PaymentCommand, RefundEvent
 from services.bookings.inventory.seat_commands import (
     Confirm,
-    Extend,
     Hold,
     IssueTicket,
     Release,
@@ -44,7 +44,9 @@ from tests.services.bookings.inventory.reference_event import Answer
 ROUND = 80
 GROUPS = (1, 1, 1, 2, 8)
 # The first of several outcomes with the same revision is the one that made it.
-CHANGES = frozenset({"BOOKED", "WAITING", "CANCELLED", "LEFT", "SEATED", "RELEASED"})
+CHANGES = frozenset(
+    {"BOOKED", "WAITING", "CANCELLED", "LEFT", "SEATED", "RELEASED", "PAID", "REFUND"}
+)
 SIDE_BY_SIDE = (
     Reserve
     | Book
@@ -55,7 +57,8 @@ SIDE_BY_SIDE = (
     | ReleaseUser
     | Confirm
     | IssueTicket
-    | Extend
+    | PaymentCommand
+    | RefundEvent
 )
 ANSWERS: Mapping[type[Command], transaction.Answer] = {
     Reserve: messages.create_response,

@@ -5,8 +5,16 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
-from services.bookings.inventory.changes import Booking, Entry, Recorded, Ticket
+from services.bookings.inventory.changes import (
+    Booking,
+    Entry,
+    Payment,
+    Recorded,
+    Refund,
+    Ticket,
+)
 from services.bookings.inventory.seat_map import BLOCK_BYTES, BLOCKED, Block, SeatMap
 from services.bookings.inventory.stock import Stock
 from services.bookings.seating.plan import map_of
@@ -36,6 +44,21 @@ class Tables:
     tickets: dict[int, Ticket] = field(default_factory=dict)
     claims: dict[int, int] = field(default_factory=dict)
     blocks: dict[int, Block] = field(default_factory=dict)
+    payments: dict[UUID, Payment] = field(default_factory=dict)
+    refunds: dict[UUID, Refund] = field(default_factory=dict)
+
+    def loaded(self, booking: Booking) -> Booking:
+        """Returns a booking as it is loaded: with a payment that is under way."""
+        is_paying = booking.status == "HELD" and any(
+            each.booking_id == booking.id and each.status == "CREATED"
+            for each in self.payments.values()
+        )
+        return replace(booking, is_paying=is_paying)
+
+    def has_ended(self, booking: Booking, now: datetime) -> bool:
+        """Returns whether a hold is over by the clock, and no payment of it is under way."""
+        is_over = booking.expires_at is not None and booking.expires_at <= now
+        return is_over and not self.loaded(booking).is_paying
 
     def save(self, stock: Stock, now: datetime) -> None:
         """Saves the changes of a stock."""
@@ -50,6 +73,7 @@ class Tables:
         for recorded in stock.changes:
             self._save(recorded)
         self._save_seats(stock)
+        self._save_payments(stock)
         for place in stock.blocking:
             if entry := self.line.get(place):
                 self.line[place] = replace(entry, blocked_since=entry.blocked_since or now)
@@ -87,6 +111,20 @@ class Tables:
                 self.claims[seat_id] = after
         for block in stock.seats.blocks(claims):
             self.blocks[block.number] = block
+
+    def _save_payments(self, stock: Stock) -> None:
+        for payment in stock.payments.new():
+            assert payment.id not in self.payments, "two payments with one id"
+            self.payments[payment.id] = payment
+        for before, payment in stock.payments.moved():
+            assert self.payments[payment.id] == before
+            self.payments[payment.id] = payment
+        for refund in stock.refunds.new():
+            assert refund.id not in self.refunds, "paid back twice"
+            self.refunds[refund.id] = refund
+        for refund_before, refund in stock.refunds.moved():
+            assert self.refunds[refund.id] == refund_before
+            self.refunds[refund.id] = refund
 
     def _save_ticket(self, ticket: Ticket) -> None:
         known = self.tickets.get(ticket.booking_id)
@@ -152,6 +190,25 @@ class Tables:
         assert len(exclusive) == len(set(exclusive)), "two live bookings of one user"
         assert len(self.line) == stock.waiting
         assert self.ledger_length == stock.rev, "the ledger has gaps"
+
+    def expect_money(self) -> None:
+        """Fails unless each payment bought a ticket or is given back, and all sums balance."""
+        under_way = [each.booking_id for each in self.payments.values() if each.status == "CREATED"]
+        buyers = {each.booking_id: each for each in self.payments.values() if each.left_minor}
+        assert len(under_way) == len(set(under_way)), "two payments under way"
+        for payment in self.payments.values():
+            refunds = [each for each in self.refunds.values() if each.payment_id == payment.id]
+            given = sum(each.amount_minor for each in refunds)
+            back = sum(each.amount_minor for each in refunds if each.status == "REFUNDED")
+            assert (given, back) == (payment.refunding_minor, payment.refunded_minor)
+            assert payment.left_minor >= 0, "more was given back than was paid"
+            assert not payment.left_minor or buyers[payment.booking_id] is payment, "paid twice"
+        for booking in self.live.values():
+            ticket = self.tickets.get(booking.id)
+            if booking.id in buyers:
+                assert booking.status == "CONFIRMED", "paid, and not confirmed"
+                assert ticket is not None, "paid without a ticket"
+                assert ticket.valid_at is not None, "paid, and the ticket is not valid"
 
     def expect_seats(self, live: Mapping[int, Sequence[int]], blocked: Iterable[int]) -> None:
         """Fails unless claims and maps are those of the live bookings, by making revision.

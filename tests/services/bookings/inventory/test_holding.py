@@ -8,7 +8,6 @@ from services.bookings.inventory.commands import Apply, Booked, Outcome, Reserve
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
-    Extend,
     Hold,
     Release,
     Released,
@@ -168,30 +167,15 @@ def test_releasing_again_frees_nothing_and_a_sold_seat_is_not_released(memory: M
     assert memory.summaries(Release(1, 999)) == ["RESERVATION_NOT_FOUND"]
 
 
-@pytest.mark.parametrize("command", [Confirm, Extend])
-def test_a_hold_is_kept_until_the_moment_it_ends(
-    memory: Memory, command: type[Confirm | Extend]
-) -> None:
-    """A hold could be confirmed or extended after its seats were free again."""
+def test_a_hold_is_kept_until_the_moment_it_ends(memory: Memory) -> None:
+    """A hold could be confirmed after its seats were free again."""
     early, late = memory.decide(hold("ada", 1), hold("bob", 2))
     memory.pass_by(seconds=10 * MINUTE - 0.001)
-    assert memory.summaries(command(1, seated(early).booking.id)) == ["SEATED"]
+    assert memory.summaries(Confirm(1, seated(early).booking.id)) == ["SEATED"]
     memory.pass_by(seconds=0.001)
-    taken, ended = memory.decide(hold("cy", 2), command(1, seated(late).booking.id))
+    taken, ended = memory.decide(hold("cy", 2), Confirm(1, seated(late).booking.id))
     assert held(taken) == (2,)
     assert getattr(ended, "reason", None) == "HOLD_EXPIRED"
-
-
-def test_a_hold_is_extended_once_to_half_an_hour(memory: Memory) -> None:
-    """A paying user would lose the seats, or keep them forever without paying."""
-    [made] = memory.decide(hold("ada", 1))
-    memory.pass_by(seconds=9 * MINUTE)
-    extend = Extend(1, seated(made).booking.id)
-    first, again = memory.decide(extend, extend)
-    assert seated(first).booking.expires_at == NOW + timedelta(minutes=30)
-    assert (seated(again).changed, seated(again).booking) == (False, seated(first).booking)
-    memory.pass_by(seconds=21 * MINUTE)
-    assert memory.summaries(hold("bob", 1)) == ["SEATED"]
 
 
 def test_a_user_holds_ten_seats_of_an_event_at_most(memory: Memory) -> None:

@@ -99,6 +99,20 @@ async def test_a_hold_is_kept_while_its_payment_is_under_way(
     assert drift(database) == []
 
 
+async def test_seats_that_end_and_are_regained_in_one_batch_are_sold(
+    cinema: Inventory, database: Database
+) -> None:
+    """The map would show the seats as held, because their claims have not changed."""
+    booking = await held(cinema, "ada", 1)
+    await one(cinema, start(booking), declined(booking))
+    clock_forward(database, seconds=2_000)
+    bought = await one(cinema, paid(booking))
+    assert paid_of(bought) == BOUGHT
+    kinds = "SELECT kind FROM ledger ORDER BY rev DESC LIMIT 2"
+    assert as_owner(database, kinds) == [("REGAINED",), ("EXPIRED",)]
+    assert drift(database) == []
+
+
 async def test_a_late_payment_is_not_regained_beside_another_booking(
     pool: Pool, database: Database
 ) -> None:

@@ -2,14 +2,12 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
 
 from services.bookings.errors import Contradiction
-from services.bookings.inventory import decide, holding, releasing, seats, shortages
-from services.bookings.inventory.seat_commands import Extend
+from services.bookings.inventory import holding, seats, shortages
 from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.inventory.stock import Stock
 from tests.services.bookings.inventory.comparison import Comparison
@@ -86,18 +84,6 @@ def free_at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(shortages, "_free_again_at", early)
 
 
-def extend_for_ever(patch: pytest.MonkeyPatch) -> None:
-    """Extends a hold each time it is asked."""
-    extend = releasing.extend
-
-    def again(stock: Stock, command: Any, context: Any) -> object:
-        if booking := stock.bookings.get(command.booking_id):
-            stock.bookings[booking.id] = replace(booking, extended_at=None)
-        return extend(stock, command, context)
-
-    patch.setitem(decide._RULES, Extend, again)
-
-
 @pytest.mark.parametrize(
     "alter",
     [
@@ -106,7 +92,6 @@ def extend_for_ever(patch: pytest.MonkeyPatch) -> None:
         sell_nothing,
         strand_seats,
         free_at_once,
-        extend_for_ever,
     ],
 )
 def test_a_broken_rule_is_noticed(alter: Alter, monkeypatch: pytest.MonkeyPatch) -> None:
