@@ -22,6 +22,7 @@ from services.accounts.outbox.servicer import NoticesServicer
 from services.accounts.people.people import People
 from services.accounts.people.servicer import AccountsServicer
 from services.accounts.settings import Settings
+from services.accounts.users.directory import Directory
 from services.kit.database import postgres
 from services.kit.process.workers import repeat
 from services.kit.server.service import Service, run
@@ -39,7 +40,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     refused = common_passwords() if settings.refuse_common_passwords else frozenset()
     async with pool, Passwords(refused=refused) as passwords:
         people = People.of(pool, codes, passwords, settings.organizer_sign_up)
-        identity = IdentityServicer(signing_keys, api_keys, revocations)
+        identity = IdentityServicer(signing_keys, api_keys, revocations, Directory(pool))
         accounts = AccountsServicer(people, Tokens(signing_keys))
         identity_pb2_grpc.add_IdentityServiceServicer_to_server(identity, service.grpc)
         accounts_pb2_grpc.add_AccountsServiceServicer_to_server(accounts, service.grpc)

@@ -2,6 +2,7 @@
 
 Refusal
 ├── ApiKeyNotFound         NOT_FOUND            NOT_FOUND
+├── UserNotFound           NOT_FOUND            USER_NOT_FOUND
 ├── InvalidCredentials     UNAUTHENTICATED      INVALID_CREDENTIALS
 ├── InvalidCode            INVALID_ARGUMENT     INVALID_CODE
 ├── EmailTaken             ALREADY_EXISTS       EMAIL_TAKEN
@@ -23,6 +24,13 @@ class ApiKeyNotFound(Refusal):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
+
+
+class UserNotFound(Refusal):
+    """No account has this address."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "USER_NOT_FOUND"
 
 
 class NoSigningKeyError(StartError):

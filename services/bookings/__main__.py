@@ -19,7 +19,7 @@ from boxoffice.bookings.v1 import (
     waiting_list_pb2_grpc,
     webhooks_pb2_grpc,
 )
-from services.bookings.accounts_client import AccountsClient
+from services.bookings.accounts_client import AccountFinder, AccountsClient
 from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.events_client import EventsClient
 from services.bookings.catalogue.following import Follower
@@ -109,7 +109,13 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
         tickets = TicketsServicer(
-            pool, inventory, plans, feed, _door_times(settings), open_access=open_access
+            pool,
+            inventory,
+            plans,
+            places=feed,
+            accounts=AccountFinder(accounts, key),
+            door=_door_times(settings),
+            open_access=open_access,
         )
         tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, service.grpc)
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)

@@ -15,6 +15,7 @@
     ├── HoldEnded            FAILED_PRECONDITION  HOLD_EXPIRED
     ├── TicketNotFound       NOT_FOUND            TICKET_NOT_FOUND
     ├── NoCalendar           NOT_FOUND            NOT_FOUND
+    ├── UserNotFound         NOT_FOUND            USER_NOT_FOUND
     ├── AwaitingPayment      FAILED_PRECONDITION  AWAITING_PAYMENT
     ├── TicketRevoked        FAILED_PRECONDITION  TICKET_REVOKED
     ├── WrongEvent           FAILED_PRECONDITION  WRONG_EVENT
@@ -195,6 +196,13 @@ class NoCalendar(Refusal):
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
+
+
+class UserNotFound(Refusal):
+    """No account has this address."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "USER_NOT_FOUND"
 
 
 class AwaitingPayment(Refusal):

@@ -107,6 +107,10 @@ class AuthorisationData:
         """Returns an address without an account."""
         return {"email": f"{new_user()}@example.com"}
 
+    def address(self) -> str:
+        """Creates an account with a verified address; returns the address."""
+        return f"{add_account(self._closed.database, email_verified=True)}@example.com"
+
     def credentials(self) -> dict[str, Any]:
         """Returns the credentials of a member."""
         return {"email": self.member["email"], **PASSWORD}
@@ -219,6 +223,10 @@ class AuthorisationData:
     def new_payment_of_guest(self) -> dict[str, Any]:
         """Pays for a seat without a token; returns the payment's id."""
         return self._paid("open", self.to_pay_of_guest())
+
+    def new_ticket(self) -> str:
+        """Issues a ticket of the user, at an event of the owner; returns its id."""
+        return self._ticket("user", self.new_booking())
 
     def key(self, **fields: Any) -> str:
         """Creates an event of the owner with a key, and returns the key."""

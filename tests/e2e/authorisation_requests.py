@@ -203,6 +203,10 @@ REQUESTS: Mapping[str, Request] = {
     "TicketsService.CreateTicket by number of a guest": lambda s, a: {
         "booking_id": s.booking_of_guest
     },
+    "TicketsService.TransferTicket": lambda s, a: {
+        "ticket_id": s.new_ticket(),
+        "email": s.address(),
+    },
     "TicketsService.GetTicket": lambda s, a: {"ticket_id": s.ticket},
     "TicketsService.GetTicket of a guest": lambda s, a: {"ticket_id": s.ticket_of_guest},
     "TicketsService.ListUserTickets": lambda s, a: {"user_id": a.user_id},
@@ -281,6 +285,7 @@ REQUESTS: Mapping[str, Request] = {
     },
     "IdentityService.GetSigningKeys": lambda s, a: {},
     "IdentityService.ResolveApiKey": lambda s, a: {"api_key": s.api_key.removeprefix("Bearer ")},
+    "IdentityService.FindAccount": lambda s, a: {"email": s.address()},
     "IdentityService.ListRevocations": lambda s, a: {},
     "NoticesService.SendNotices": lambda s, a: {
         "notices": [

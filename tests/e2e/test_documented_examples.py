@@ -43,6 +43,7 @@ REFUSED = {
     "RefundPayment": "payment_not_found",
     "ReceiveProviderEvent": "bad_request",
     "RenderTicketQrCode": "ticket_not_found",
+    "TransferTicket": "ticket_not_found",
     "RenderTicketPdf": "ticket_not_found",
     "RenderTicketCalendar": "ticket_not_found",
     "CheckInTicket": "invalid_ticket_code",

@@ -25,6 +25,7 @@ REFUSED = {
     "DELETE /bookings/:reference": "already_cancelled",
     "GET /api/tickets/:ticket_id/qr": "ticket_revoked",
     "GET /api/tickets/:ticket_id/pdf": "ticket_revoked",
+    "POST /api/tickets/:ticket_id/transfer": "ticket_revoked",
     "GET /api/webhooks/:webhook_id": "webhook_not_found",
     "GET /api/webhooks/:webhook_id/deliveries": "webhook_not_found",
     "GET /status/:event_id/waiting-list/:user_id": "booking_not_found",

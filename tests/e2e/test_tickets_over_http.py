@@ -5,10 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.accounts import add_accounts
 from tests.e2e.cinema import PRICES, Cinema, open_cinema
 from tests.e2e.client import new_user, refusal
 from tests.e2e.system import System
 from tests.e2e.test_seats_over_http import hold
+from tests.services.accounts.client import execute
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -114,6 +116,30 @@ def test_a_ticket_is_printed_and_noted(client: httpx.Client, cinema: Cinema) -> 
     assert calendar.startswith(b"BEGIN:VCALENDAR\r\n")
     assert b"LOCATION:Roxy\\, " in calendar
     assert b"DTEND" in calendar
+
+
+def test_a_ticket_is_given_to_somebody_else(
+    client: httpx.Client, cinema: Cinema, system: System
+) -> None:
+    """A buyer who cannot come could not give the ticket away, or learn who has an account."""
+    people = add_accounts(system.database, {"ada": "USER", "bob": "USER"})
+    execute(system.database, "UPDATE accounts SET email_verified = true")
+    ada, bob = ({"Authorization": people[name].authorization} for name in ("ada", "bob"))
+    wanted = {"screening_id": cinema.screening(), "seat_ids": [1]}
+    held = client.post("/api/seat-reservations", json=wanted, headers=ada).json()
+    asked = {"reservation_id": held["reservation_id"]}
+    made = client.post("/api/tickets", json=asked, headers=ada).json()
+    path = f"/api/tickets/{made['ticket_id']}"
+    unknown = client.post(f"{path}/transfer", json={"email": "no@example.com"}, headers=ada)
+    assert refusal(unknown) == (404, "user_not_found")
+    to = {"email": f"{people['bob'].id}@example.com"}
+    keyed = {**ada, "Idempotency-Key": "gift"}
+    given, again = (client.post(f"{path}/transfer", json=to, headers=keyed) for _ in range(2))
+    assert (given.status_code, again.headers["idempotent-replayed"]) == (200, "true")
+    assert given.json() == again.json()
+    assert (given.json()["user_id"], given.json()["seats"][0]["code"]) == (people["bob"].id, None)
+    assert refusal(client.get(path, headers=ada)) == (404, "ticket_not_found")
+    assert client.get(path, headers=bob).json()["seats"][0]["code"]
 
 
 def test_released_seats_take_their_ticket_along(client: httpx.Client, cinema: Cinema) -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from boxoffice.accounts.v1 import identity_pb2, identity_pb2_grpc
 from boxoffice.rest.v1 import rest_pb2
+from services.bookings.errors import UserNotFound
 from services.kit.auth.issuer import IssuerState
 from services.kit.rpc.callers import Caller, Role
 from services.kit.rpc.errors import InvalidToken, Refusal, abort
@@ -39,6 +40,9 @@ class ScriptedIssuer:
     refusal: Refusal | None = None
     asked: int = 0
     resolved: list[str] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Accounts by their addresses."""
+    addresses_asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.published[self.kid] = self.key.public_key()
@@ -138,6 +142,14 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
             role=identity_pb2.Role.Value(f"ROLE_{caller.role}"),
             scopes=caller.scopes or (),
         )
+
+    async def FindAccount(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Returns the account of an address."""
+        self._issuer.addresses_asked.append(request.email)
+        if request.email not in self._issuer.addresses:
+            await abort(context, UserNotFound())
+        account_id = self._issuer.addresses[request.email]
+        return identity_pb2.FindAccountResponse(account_id=account_id)
 
 
 def jwk(kid: str, key: Ed25519PublicKey) -> identity_pb2.SigningKey:

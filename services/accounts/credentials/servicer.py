@@ -14,6 +14,7 @@ from services.accounts.credentials import messages
 from services.accounts.credentials.api_keys import ApiKeys
 from services.accounts.credentials.revocations import Revocations
 from services.accounts.credentials.signing_keys import SigningKeys
+from services.accounts.users.directory import Directory
 from services.kit.rpc import context, paging
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -23,11 +24,16 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     """Serves boxoffice.accounts.v1.IdentityService."""
 
     def __init__(
-        self, signing_keys: SigningKeys, api_keys: ApiKeys, revocations: Revocations
+        self,
+        signing_keys: SigningKeys,
+        api_keys: ApiKeys,
+        revocations: Revocations,
+        directory: Directory,
     ) -> None:
         self._signing_keys = signing_keys
         self._api_keys = api_keys
         self._revocations = revocations
+        self._directory = directory
 
     async def GetSigningKeys(
         self, request: identity_pb2.GetSigningKeysRequest, _: Context
@@ -41,6 +47,13 @@ class IdentityServicer(identity_pb2_grpc.IdentityServiceServicer):
     ) -> identity_pb2.ResolveApiKeyResponse:
         """See identity.proto."""
         return messages.resolved_api_key(await self._api_keys.resolve(request.api_key))
+
+    async def FindAccount(
+        self, request: identity_pb2.FindAccountRequest, _: Context
+    ) -> identity_pb2.FindAccountResponse:
+        """See identity.proto."""
+        account_id = await self._directory.find(request.email)
+        return identity_pb2.FindAccountResponse(account_id=account_id)
 
     async def ListRevocations(
         self, request: identity_pb2.ListRevocationsRequest, _: Context

@@ -7,7 +7,7 @@ FROM feed
 
 -- name: list_changes
 -- Lists changes after a cursor. Reads as many rows of the ledger as it returns, whatever the length
--- of the spans. A span without revisions is a scan that let somebody in; of those of one code the
+-- of the spans. A span without revisions is a scan that let somebody in; of those of one seat the
 -- first is a check-in, and all others are double admissions.
 SELECT
     page.position,
@@ -62,9 +62,11 @@ FROM (
             CASE
                 WHEN EXISTS (
                     SELECT
-                    FROM ticket_scans AS former
-                    WHERE former.event_id = scan.event_id
-                        AND former.code_id = scan.code_id
+                    FROM ticket_codes AS same
+                    JOIN ticket_scans AS former USING (event_id, code_id)
+                    WHERE same.event_id = code.event_id
+                        AND same.ticket_id = code.ticket_id
+                        AND same.place = code.place
                         AND former.position < scan.position
                 ) THEN 'DOUBLE_ADMISSION'
                 ELSE 'CHECKED_IN'

@@ -10,16 +10,21 @@ from services.bookings.inventory.money import Reason, buyer_of, give_back_rest, 
 from services.bookings.inventory.reserving import Context, is_hidden
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import promote
+from services.kit.rpc.errors import PermissionDenied
 
 
 def cancel(stock: Stock, command: Cancel, context: Context) -> Outcome:
     """Cancels a booking by its id, and gives its money back if the event's rule says so.
 
-    What the organizer cancels is always paid back.
+    What the organizer cancels is always paid back. Only the organizer may take a ticket away from
+    somebody to whom it was transferred.
     """
     booking = stock.bookings.get(command.booking_id)
     if booking is None:
         return BookingNotFound()
+    ticket = stock.tickets.get(booking.id)
+    if ticket and ticket.user_id != booking.user_id and not command.by_organizer:
+        return PermissionDenied(inventory_revision=stock.rev)
     if not booking.is_live or stock.closed_at is not None:
         return AlreadyCancelled(inventory_revision=stock.rev)
     cancelled = end(stock, booking, context.now)

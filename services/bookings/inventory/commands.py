@@ -29,6 +29,7 @@ from services.bookings.inventory.seat_commands import (
     ReleaseUser,
     Seated,
     SeatsBlocked,
+    Transfer,
 )
 from services.kit.rpc.errors import Refusal, Unavailable
 
@@ -162,7 +163,9 @@ class SetSkipFit:
     seconds: int | None
 
 
-SeatCommand: TypeAlias = Hold | Release | ReleaseUser | Confirm | IssueTicket | BlockSeats
+SeatCommand: TypeAlias = (
+    Hold | Release | ReleaseUser | Confirm | IssueTicket | Transfer | BlockSeats
+)
 Command: TypeAlias = (
     Reserve
     | Book

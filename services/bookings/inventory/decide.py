@@ -50,6 +50,7 @@ from services.bookings.inventory.seat_commands import (
     PlanNeeded,
     Release,
     ReleaseUser,
+    Transfer,
 )
 from services.bookings.inventory.stock import Stock
 from services.kit.rpc.errors import Refusal
@@ -124,6 +125,7 @@ _RULES: Mapping[type[Command], Rule] = {
     ReleaseUser: releasing.release_user,
     Confirm: ticketing.confirm,
     IssueTicket: ticketing.issue,
+    Transfer: ticketing.transfer,
     BlockSeats: blocking.block_seats,
     StartPayment: paying.start,
     SettlePayment: paying.settle,

@@ -29,6 +29,7 @@ from services.bookings.inventory.seat_commands import (
     IssueTicket,
     Release,
     ReleaseUser,
+    Transfer,
 )
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import MAX_SERVED
@@ -50,12 +51,15 @@ _SERVING = (
 _TICKETING = (Confirm, IssueTicket, SettlePayment)
 _REFUNDING = (RefundPayment, SettleRefund)
 _PAYING = (StartPayment, SettlePayment, *_REFUNDING)
-_BY_NUMBER = (Cancel, Release, Confirm, IssueTicket, *_PAYING)
+_BY_NUMBER = (Cancel, Release, Confirm, IssueTicket, Transfer, *_PAYING)
 _SEATED = (Hold, Release, ReleaseUser, BlockSeats, StartPayment, *_TICKETING)
 
 _OF_BOOKINGS = (
     ("named_bookings", _BY_NUMBER),
-    ("named_tickets", (StartPayment, *_TICKETING)),
+    # Locked first, and read by later statements, whose snapshots are newer than the lock.
+    ("lock_tickets", (Transfer,)),
+    ("named_tickets", (Cancel, Transfer, StartPayment, *_TICKETING)),
+    ("ticket_uses", (Transfer,)),
     ("named_payments", _PAYING),
     ("rival_bookings", (SettlePayment,)),
 )
@@ -71,6 +75,7 @@ def reads(commands: Sequence[Command]) -> Iterator[tuple[str, list[Row]]]:
         yield "users_bookings", asked
     if asked := _users(commands, Withdraw):
         yield "pasts", asked
+        yield "users_tickets", asked
     if asked := _users(commands, Book, Withdraw):
         yield "entries", asked
     for name, kinds in _OF_BOOKINGS:

@@ -12,20 +12,21 @@ import orjson
 
 from services.bookings.access import is_account
 from services.bookings.inventory import payment_rows
-from services.bookings.inventory.changes import Booking, Change, Kind, Recorded
+from services.bookings.inventory.changes import Booking, Change, Kind, Recorded, Ticket
 from services.bookings.inventory.seat_map import Block
 from services.bookings.inventory.stock import Stock
 from services.kit.database import queries
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
-OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE, SAVE_TICKETS, FORGET_SEATS, MAP_SEATS, SAVE_SEATS = (
+OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE, SAVE_TICKETS = (
     prepared(name, SQL[name])
-    for name in (
-        "open", "put_in_force", "save", "save_line", "save_tickets", "forget_seats", "map_seats",
-        "save_seats",
-    )
-)  # fmt: skip
+    for name in ("open", "put_in_force", "save", "save_line", "save_tickets")
+)
+TRANSFER_TICKETS, FORGET_SEATS, MAP_SEATS, SAVE_SEATS = (
+    prepared(name, SQL[name])
+    for name in ("transfer_tickets", "forget_seats", "map_seats", "save_seats")
+)
 
 
 def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
@@ -46,6 +47,8 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
         trip.call(SAVE_LINE, saved.line_rows())
     if saved.tickets:
         trip.call(SAVE_TICKETS, {"tickets": _json(saved.tickets)})
+    if saved.transfers:
+        trip.call(TRANSFER_TICKETS, {"tickets": _json(saved.transfers), "now": now})
     _save_seats(trip, changed)
     payment_rows.save(trip, [stock for stock in changed if stock.has_money], now)
 
@@ -97,11 +100,17 @@ class _Saved:
         self._blocked: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
         self._tickets: dict[tuple[int, int], dict[str, object]] = {}
+        self._transfers: dict[tuple[int, int], Ticket] = {}
 
     @property
     def tickets(self) -> list[dict[str, object]]:
         """The parameters of `save_tickets`: tickets that were issued or became valid."""
         return list(self._tickets.values())
+
+    @property
+    def transfers(self) -> list[Ticket]:
+        """Tickets that other users have from now on."""
+        return list(self._transfers.values())
 
     @property
     def has_line(self) -> bool:
@@ -161,7 +170,9 @@ class _Saved:
             if change.kind in _MADE:
                 self._new_bookings.add(key)
             self._bookings[key] = booking
-            if ticket := change.ticket:
+            if (ticket := change.ticket) and change.kind is Kind.TRANSFERRED:
+                self._transfers[key] = ticket
+            elif ticket:
                 seats = {"seat_count": booking.seat_count, "seat_ids": booking.seat_ids}
                 self._tickets[key] = asdict(ticket) | seats
         if change.payment is not None:

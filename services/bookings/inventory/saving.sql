@@ -228,6 +228,28 @@ JOIN json_to_recordset(%(tickets)s::json) AS ticket (
 CROSS JOIN generate_series(1, seat_count) AS place
 ON CONFLICT (event_id, ticket_id, place) WHERE revoked_at IS NULL DO NOTHING
 
+-- name: transfer_tickets
+-- Stores whose tickets are from now on. Their codes are revoked, and new ones stand in their places.
+WITH given AS (
+    UPDATE tickets
+    SET user_id = ticket.user_id
+    FROM json_to_recordset(%(tickets)s::json) AS ticket (event_id bigint, id uuid, user_id text)
+    WHERE (tickets.event_id, tickets.id) = (ticket.event_id, ticket.id)
+    RETURNING tickets.event_id, tickets.id
+),
+revoked AS (
+    UPDATE ticket_codes
+    SET revoked_at = %(now)s::timestamptz
+    FROM given
+    WHERE ticket_codes.event_id = given.event_id
+        AND ticket_codes.ticket_id = given.id
+        AND revoked_at IS NULL
+    RETURNING ticket_codes.event_id, ticket_id, place, seat_id
+)
+INSERT INTO ticket_codes (event_id, code_id, ticket_id, place, seat_id)
+SELECT event_id, gen_random_uuid(), ticket_id, place, seat_id
+FROM revoked
+
 -- name: save_line
 -- Stores the changes of the waiting list: new and changed entries, heads that block the line, and the
 -- notices to send.

@@ -66,6 +66,16 @@ class IssueTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Give the valid ticket of a booking, which is the user's, to another user."""
+
+    event_id: int
+    booking_id: int
+    user_id: str
+    to_user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class BlockSeats:
     """Take exactly these seats off sale, and put all others on sale again."""
 
@@ -80,7 +90,7 @@ class Seated:
 
     `unavailable` are the seats asked for that were taken. `changed` is False if a hold was
     confirmed before, or its ticket issued. `ticket` is the ticket of a booking that was
-    confirmed or asked for one.
+    confirmed or asked for one, or that was transferred.
     """
 
     booking: Booking

@@ -93,6 +93,8 @@ class Stock:
     pasts: dict[str, Past] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     """Tickets by their bookings."""
+    uses: dict[int, datetime | None] = field(default_factory=dict)
+    """When a ticket was used first, by its booking; only of tickets that are locked."""
     payments: Records[Payment] = field(default_factory=Records)
     refunds: Records[Refund] = field(default_factory=Records)
     has_more_payments: bool = False

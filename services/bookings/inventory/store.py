@@ -136,6 +136,20 @@ def _add_tickets(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.tickets[ticket.booking_id] = ticket
 
 
+def _add_locks(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for event_id, booking_id in rows:
+        if stock := loaded.stocks.get(event_id):
+            stock.uses[booking_id] = None
+
+
+def _add_uses(loaded: Loaded, rows: Iterable[Row]) -> None:
+    """Adds when tickets were used, of those that are locked."""
+    for event_id, booking_id, used_at in rows:
+        stock = loaded.stocks.get(event_id)
+        if stock and booking_id in stock.uses:
+            stock.uses[booking_id] = used_at
+
+
 def _add_payments(loaded: Loaded, rows: Iterable[Row]) -> None:
     for row in rows:
         payment = Payment(*row)
@@ -201,6 +215,9 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "named_bookings": _add_bookings,
     "rival_bookings": _add_bookings,
     "named_tickets": _add_tickets,
+    "users_tickets": _add_tickets,
+    "lock_tickets": _add_locks,
+    "ticket_uses": _add_uses,
     "named_payments": _add_payments,
     "unrefunded_payments": _add_unrefunded,
     "named_refunds": _add_refunds,

@@ -143,6 +143,51 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS found
 
+-- name: users_tickets
+-- Reads the tickets of all live bookings of users; see users_bookings.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
+CROSS JOIN LATERAL (
+    SELECT tickets.event_id, tickets.id, booking_id, tickets.user_id, tickets.created_at, valid_at
+    FROM bookings
+    JOIN tickets ON tickets.event_id = bookings.event_id
+        AND tickets.booking_id = bookings.id
+    WHERE bookings.event_id + 0 = asked.event_id
+        AND bookings.user_id = asked.user_id
+        AND bookings.status IN ('HELD', 'CONFIRMED')
+    OFFSET 0
+) AS found
+
+-- name: lock_tickets
+-- Locks tickets, which are also the locks of scans. A ticket that is scanned at this moment is left
+-- out: nobody who holds the lock of an event waits for a scan.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
+CROSS JOIN LATERAL (
+    SELECT event_id, booking_id
+    FROM tickets
+    WHERE tickets.event_id = asked.event_id
+        AND tickets.booking_id = asked.booking_id
+    OFFSET 0
+    FOR NO KEY UPDATE SKIP LOCKED
+) AS found
+
+-- name: ticket_uses
+-- Reads when tickets were used first. It runs after lock_tickets, so that it sees every scan that had
+-- the lock before.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
+CROSS JOIN LATERAL (
+    SELECT tickets.event_id, tickets.booking_id, min(used_at) AS used_at
+    FROM tickets
+    JOIN ticket_codes ON ticket_codes.event_id = tickets.event_id
+        AND ticket_codes.ticket_id = tickets.id
+    WHERE tickets.event_id = asked.event_id
+        AND tickets.booking_id = asked.booking_id
+    GROUP BY tickets.event_id, tickets.booking_id
+    OFFSET 0
+) AS found
+
 -- name: ended_holds
 -- Reads the holds that ended by a time: for each event the earliest ones. A hold that is being paid ends
 -- only once its payment has failed.

@@ -1,4 +1,4 @@
-"""Confirming bookings and issuing their tickets.
+"""Confirming bookings, issuing their tickets, and giving tickets to others.
 
 A ticket is issued, and becomes valid, in the transaction that confirms its booking: the change that
 does both is saved in one statement.
@@ -6,14 +6,20 @@ does both is saved in one statement.
 
 from dataclasses import replace
 
+from services.bookings.errors import (
+    AlreadyUsed,
+    AwaitingPayment,
+    TicketNotFound,
+    TicketRevoked,
+)
 from services.bookings.inventory.changes import Booking, Change, Kind, Ticket
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.releasing import lasting
 from services.bookings.inventory.reserving import Context
-from services.bookings.inventory.seat_commands import Confirm, IssueTicket, Seated
+from services.bookings.inventory.seat_commands import Confirm, IssueTicket, Seated, Transfer
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import accept
-from services.kit.rpc.errors import Refusal
+from services.kit.rpc.errors import Refusal, RequestInProgress
 
 
 def confirm(stock: Stock, command: Confirm, context: Context) -> Outcome:
@@ -34,6 +40,29 @@ def issue(stock: Stock, command: IssueTicket, context: Context) -> Outcome:
     ticket = _new_ticket(booking, context)
     stock.record(Change(Kind.TICKETED, booking.user_id, booking, ticket=ticket))
     return Seated(booking, stock.rev, ticket=ticket)
+
+
+def transfer(stock: Stock, command: Transfer, context: Context) -> Outcome:
+    """Gives a valid ticket that nobody has used to another user.
+
+    The booking stays its user's, who paid. A code that is scanned at this moment may be used or
+    not, so nothing is decided before that is known.
+    """
+    booking = stock.bookings.get(command.booking_id)
+    ticket = stock.tickets.get(command.booking_id)
+    if booking is None or ticket is None or ticket.user_id != command.user_id:
+        return TicketNotFound()
+    if stock.is_closed or not booking.is_live:
+        return TicketRevoked(inventory_revision=stock.rev)
+    if ticket.valid_at is None:
+        return AwaitingPayment(inventory_revision=stock.rev)
+    if booking.id not in stock.uses:
+        return RequestInProgress()
+    if used_at := stock.uses[booking.id]:
+        return AlreadyUsed(used_at=used_at)
+    given = replace(ticket, user_id=command.to_user_id)
+    stock.record(Change(Kind.TRANSFERRED, given.user_id, booking, ticket=given))
+    return Seated(booking, stock.rev, ticket=given)
 
 
 def confirm_paid(stock: Stock, booking: Booking, context: Context) -> Seated:

@@ -13,6 +13,7 @@ from services.bookings.errors import (
     EventNotFound,
     PaymentUnderWay,
     ScreeningNotFound,
+    TicketNotFound,
     TooManyHolds,
 )
 from services.bookings.inventory import needs, old_results, saving, store
@@ -268,6 +269,8 @@ def _result(ask: Ask, outcome: Outcome | Deferred | None) -> Result | None:
 
 
 _NOT_STORED = (
+    RequestInProgress,
+    TicketNotFound,
     Busy,
     UnknownEvent,
     EventNotFound,

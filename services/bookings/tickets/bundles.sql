@@ -25,10 +25,21 @@ WHERE code.event_id = %(event_id)s
 ORDER BY code.seat_id, code.code_id
 
 -- name: list_double_admissions
--- Lists the scans of an event that let in somebody with a code that another scan used.
-SELECT scan.code_id, scan.nonce, scan.scanned_at
-FROM ticket_scans AS scan
-JOIN ticket_codes AS code USING (event_id, code_id)
-WHERE scan.event_id = %(event_id)s
-    AND scan.nonce <> code.used_nonce
-ORDER BY scan.scanned_at, scan.code_id, scan.nonce
+-- Lists the scans of an event that let in somebody to a seat that another scan used, with the same code
+-- or with one that was transferred.
+SELECT code_id, nonce, scanned_at
+FROM (
+    SELECT
+        scan.code_id,
+        scan.nonce,
+        scan.scanned_at,
+        row_number() OVER (
+            PARTITION BY code.ticket_id, code.place
+            ORDER BY scan.scanned_at, scan.received_at
+        ) AS turn
+    FROM ticket_scans AS scan
+    JOIN ticket_codes AS code USING (event_id, code_id)
+    WHERE scan.event_id = %(event_id)s
+) AS numbered
+WHERE turn > 1
+ORDER BY scanned_at, code_id, nonce

@@ -65,6 +65,7 @@ class Scanned:
     is_paid: bool
     revoked_at: datetime | None
     rev: int
+    place: int
     used_at: datetime | None
     used_nonce: str | None
     scanned_at: datetime | None
@@ -77,7 +78,7 @@ class Scanned:
 
 
 class CheckIn:
-    """Admits people by codes. The row of a code is the lock of its scans."""
+    """Admits people by codes. The row of a ticket is the lock of its scans."""
 
     def __init__(self, pool: Pool, keys: TicketKeys, door: DoorTimes) -> None:
         self._pool = pool
@@ -122,7 +123,8 @@ class CheckIn:
         await connection.execute(SQL["add_scan"], scanned)
         if not was_first:
             return AlreadyUsed(used_at=found.used_at, is_double=True)
-        await connection.execute(SQL["use_code"], scanned)
+        seat = {"ticket_id": found.ticket_id, "place": found.place}
+        await connection.execute(SQL["use_code"], scanned | seat)
         return found.admitted(at, is_double=found.used_at is not None)
 
     def _objection(self, found: Scanned, at: datetime) -> Refusal | None:

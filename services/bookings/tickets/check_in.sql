@@ -1,11 +1,13 @@
 -- name: lock_code
--- Locks a code. Of several scans at once each later one waits here, and then reads what the former
--- ones have done: that statement must be a later one than this.
-SELECT event_id
+-- Locks the ticket of a code. Of several scans at once each later one waits here, and then reads what
+-- the former ones have done: that statement must be a later one than this. Waits for a transfer, too.
+SELECT tickets.event_id
 FROM ticket_codes
-WHERE event_id = %(event_id)s
-    AND code_id = %(code_id)s
-FOR UPDATE
+JOIN tickets ON tickets.event_id = ticket_codes.event_id
+    AND tickets.id = ticket_codes.ticket_id
+WHERE ticket_codes.event_id = %(event_id)s
+    AND ticket_codes.code_id = %(code_id)s
+FOR NO KEY UPDATE OF tickets
 
 -- name: get_scanned
 -- Reads what a scanned code is decided by, and what became of the scan if it was received before.
@@ -25,6 +27,7 @@ SELECT
         inventory.closed_at
     ) AS revoked_at,
     inventory.rev,
+    code.place,
     code.used_at,
     code.used_nonce,
     scan.scanned_at,
@@ -52,11 +55,13 @@ VALUES (
 )
 
 -- name: use_code
--- Makes a scan the one that counts.
+-- Makes a scan the one that counts for a seat. It uses up all codes of the seat, those that are revoked
+-- and the one that admits.
 UPDATE ticket_codes
 SET used_at = %(scanned_at)s, used_nonce = %(nonce)s
 WHERE event_id = %(event_id)s
-    AND code_id = %(code_id)s
+    AND ticket_id = %(ticket_id)s
+    AND place = %(place)s
 
 -- name: get_organizer
 -- Reads whose an event is.

@@ -31,6 +31,24 @@ def issue_response(outcome: Outcome) -> tickets_pb2.CreateTicketResponse:
     )
 
 
+def transfer_response(outcome: Outcome) -> tickets_pb2.TransferTicketResponse:
+    """Writes who has a ticket now. The rest is read."""
+    seated = expect(outcome, Seated)
+    if seated.ticket is None:
+        raise TypeError(f"{seated} has no ticket")
+    given = tickets_pb2.Ticket(
+        ticket_id=str(seated.ticket.id), user_id=seated.ticket.user_id, status=_status("VALID")
+    )
+    return tickets_pb2.TransferTicketResponse(ticket=given, inventory_revision=seated.rev)
+
+
+def without_codes(shown: tickets_pb2.Ticket) -> tickets_pb2.Ticket:
+    """Removes the codes of a ticket, which is not the caller's any more."""
+    for each in shown.seats:
+        each.ClearField("code")
+    return shown
+
+
 def ticket(
     found: TicketDetails, plan: Plan | None, key: TicketKey, period: Period
 ) -> tickets_pb2.Ticket:

@@ -22,6 +22,7 @@ from services.bookings.tickets.details import DoorTimes, TicketDetails
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
 from services.bookings.tickets.tickets import BookingName, Tickets
+from services.bookings.tickets.transfers import Accounts, Transfers
 from services.kit.database.postgres import Pool
 from services.kit.rpc import paging
 from services.kit.server.batch import Item, Outcome, answer_alone
@@ -37,9 +38,10 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         pool: Pool,
         decider: Decider,
         plans: Plans,
-        places: Places,
-        door: DoorTimes,
         *,
+        places: Places,
+        accounts: Accounts,
+        door: DoorTimes,
         open_access: bool,
     ) -> None:
         self._decider = decider
@@ -47,6 +49,7 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         self._door = door
         self._keys = TicketKeys(pool)
         self._tickets = Tickets(pool)
+        self._transfers = Transfers(self._tickets, accounts)
         self._check_in = CheckIn(pool, self._keys, door)
         self._bundles = Bundles(pool)
         self._documents = Documents(self._keys, plans, door, places)
@@ -61,6 +64,17 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         # A repeated response shows the status that it showed first.
         ticket.MergeFrom(response.ticket)
         response.ticket.CopyFrom(ticket)
+        return response
+
+    async def TransferTicket(
+        self, request: tickets_pb2.TransferTicketRequest, _: Context
+    ) -> tickets_pb2.TransferTicketResponse:
+        """See tickets.proto."""
+        response = await answer_alone(self._transfer, request, tickets_pb2.TransferTicketResponse)
+        [ticket] = await self._written([await self._tickets.find(UUID(request.ticket_id))])
+        # A repeated response shows who got the ticket first.
+        ticket.MergeFrom(response.ticket)
+        response.ticket.CopyFrom(messages.without_codes(ticket))
         return response
 
     async def GetTicket(
@@ -148,6 +162,21 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
             for item in items
         ]
         response = tickets_pb2.CreateTicketResponse
+        return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+
+    async def _transfer(
+        self, items: Sequence[Item[tickets_pb2.TransferTicketRequest]], /, *, skip_busy: bool
+    ) -> Sequence[Outcome]:
+        asked = [
+            await self._transfers.ask_for(
+                UUID(item.request.ticket_id),
+                item.request.email,
+                self._viewers.of(item.caller),
+                item.request.request_id,
+            )
+            for item in items
+        ]
+        response = tickets_pb2.TransferTicketResponse
         return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
 
     async def _details(self, ticket_id: str) -> TicketDetails:

@@ -58,6 +58,13 @@ class Tickets:
             raise TicketNotFound
         return found[0]
 
+    async def find(self, ticket_id: UUID) -> TicketDetails:
+        """Reads a ticket for the service itself, whoever asks; raises TicketNotFound."""
+        found = await self._read("find_ticket", ticket_id=ticket_id)
+        if not found:
+            raise TicketNotFound
+        return found[0]
+
     async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[TicketDetails]:
         """Lists a user's tickets, and one more than the page has. Raises PermissionDenied."""
         viewer.expect_to_list_user(user_id)

@@ -27,13 +27,15 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$boxoffice/accounts/v1/identity.proto\x12\x15\x62oxoffice.accounts.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"X\n\nSigningKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\"1\n\nRevocation\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\"\x17\n\x15GetSigningKeysRequest\"I\n\x16GetSigningKeysResponse\x12/\n\x04keys\x18\x01 \x03(\x0b\x32!.boxoffice.accounts.v1.SigningKey\"\'\n\x14ResolveApiKeyRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\"}\n\x15ResolveApiKeyResponse\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12)\n\x04role\x18\x02 \x01(\x0e\x32\x1b.boxoffice.accounts.v1.Role\x12(\n\x06scopes\x18\x03 \x03(\x0e\x32\x18.boxoffice.rest.v1.Scope\"P\n\x16ListRevocationsRequest\x12\x1e\n\rafter_subject\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"Q\n\x17ListRevocationsResponse\x12\x36\n\x0brevocations\x18\x01 \x03(\x0b\x32!.boxoffice.accounts.v1.Revocation*O\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ORGANIZER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x32\x9d\x03\n\x0fIdentityService\x12\x98\x01\n\x0eGetSigningKeys\x12,.boxoffice.accounts.v1.GetSigningKeysRequest\x1a-.boxoffice.accounts.v1.GetSigningKeysResponse\")\x90\x02\x01\xa2\xbb\x18\x04\x08\x01P<\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12r\n\rResolveApiKey\x12+.boxoffice.accounts.v1.ResolveApiKeyRequest\x1a,.boxoffice.accounts.v1.ResolveApiKeyResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12{\n\x0fListRevocations\x12-.boxoffice.accounts.v1.ListRevocationsRequest\x1a..boxoffice.accounts.v1.ListRevocationsResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$boxoffice/accounts/v1/identity.proto\x12\x15\x62oxoffice.accounts.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\"X\n\nSigningKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x61lg\x18\x05 \x01(\t\x12\x0b\n\x03use\x18\x06 \x01(\t\"1\n\nRevocation\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x12\n\ngeneration\x18\x02 \x01(\x03\"\x17\n\x15GetSigningKeysRequest\"I\n\x16GetSigningKeysResponse\x12/\n\x04keys\x18\x01 \x03(\x0b\x32!.boxoffice.accounts.v1.SigningKey\"\'\n\x14ResolveApiKeyRequest\x12\x0f\n\x07\x61pi_key\x18\x01 \x01(\t\"}\n\x15ResolveApiKeyResponse\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12)\n\x04role\x18\x02 \x01(\x0e\x32\x1b.boxoffice.accounts.v1.Role\x12(\n\x06scopes\x18\x03 \x03(\x0e\x32\x18.boxoffice.rest.v1.Scope\"-\n\x12\x46indAccountRequest\x12\x17\n\x05\x65mail\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01\")\n\x13\x46indAccountResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\"P\n\x16ListRevocationsRequest\x12\x1e\n\rafter_subject\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"Q\n\x17ListRevocationsResponse\x12\x36\n\x0brevocations\x18\x01 \x03(\x0b\x32!.boxoffice.accounts.v1.Revocation*O\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ORGANIZER\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x32\x8e\x04\n\x0fIdentityService\x12\x98\x01\n\x0eGetSigningKeys\x12,.boxoffice.accounts.v1.GetSigningKeysRequest\x1a-.boxoffice.accounts.v1.GetSigningKeysResponse\")\x90\x02\x01\xa2\xbb\x18\x04\x08\x01P<\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x12r\n\rResolveApiKey\x12+.boxoffice.accounts.v1.ResolveApiKeyRequest\x1a,.boxoffice.accounts.v1.ResolveApiKeyResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12o\n\x0b\x46indAccount\x12).boxoffice.accounts.v1.FindAccountRequest\x1a*.boxoffice.accounts.v1.FindAccountResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12{\n\x0fListRevocations\x12-.boxoffice.accounts.v1.ListRevocationsRequest\x1a..boxoffice.accounts.v1.ListRevocationsResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'boxoffice.accounts.v1.identity_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_FINDACCOUNTREQUEST'].fields_by_name['email']._loaded_options = None
+  _globals['_FINDACCOUNTREQUEST'].fields_by_name['email']._serialized_options = b'\272H\005r\003\030\376\001'
   _globals['_LISTREVOCATIONSREQUEST'].fields_by_name['after_subject']._loaded_options = None
   _globals['_LISTREVOCATIONSREQUEST'].fields_by_name['after_subject']._serialized_options = b'\272H\004r\002\030@'
   _globals['_LISTREVOCATIONSREQUEST'].fields_by_name['limit']._loaded_options = None
@@ -42,10 +44,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['GetSigningKeys']._serialized_options = b'\220\002\001\242\273\030\004\010\001P<\202\323\344\223\002\030\022\026/.well-known/jwks.json'
   _globals['_IDENTITYSERVICE'].methods_by_name['ResolveApiKey']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['ResolveApiKey']._serialized_options = b'\242\273\030\002\010\003'
+  _globals['_IDENTITYSERVICE'].methods_by_name['FindAccount']._loaded_options = None
+  _globals['_IDENTITYSERVICE'].methods_by_name['FindAccount']._serialized_options = b'\220\002\001\242\273\030\002\010\003'
   _globals['_IDENTITYSERVICE'].methods_by_name['ListRevocations']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['ListRevocations']._serialized_options = b'\220\002\001\242\273\030\002\010\003'
-  _globals['_ROLE']._serialized_start=726
-  _globals['_ROLE']._serialized_end=805
+  _globals['_ROLE']._serialized_start=816
+  _globals['_ROLE']._serialized_end=895
   _globals['_SIGNINGKEY']._serialized_start=152
   _globals['_SIGNINGKEY']._serialized_end=240
   _globals['_REVOCATION']._serialized_start=242
@@ -58,10 +62,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESOLVEAPIKEYREQUEST']._serialized_end=432
   _globals['_RESOLVEAPIKEYRESPONSE']._serialized_start=434
   _globals['_RESOLVEAPIKEYRESPONSE']._serialized_end=559
-  _globals['_LISTREVOCATIONSREQUEST']._serialized_start=561
-  _globals['_LISTREVOCATIONSREQUEST']._serialized_end=641
-  _globals['_LISTREVOCATIONSRESPONSE']._serialized_start=643
-  _globals['_LISTREVOCATIONSRESPONSE']._serialized_end=724
-  _globals['_IDENTITYSERVICE']._serialized_start=808
-  _globals['_IDENTITYSERVICE']._serialized_end=1221
+  _globals['_FINDACCOUNTREQUEST']._serialized_start=561
+  _globals['_FINDACCOUNTREQUEST']._serialized_end=606
+  _globals['_FINDACCOUNTRESPONSE']._serialized_start=608
+  _globals['_FINDACCOUNTRESPONSE']._serialized_end=649
+  _globals['_LISTREVOCATIONSREQUEST']._serialized_start=651
+  _globals['_LISTREVOCATIONSREQUEST']._serialized_end=731
+  _globals['_LISTREVOCATIONSRESPONSE']._serialized_start=733
+  _globals['_LISTREVOCATIONSRESPONSE']._serialized_end=814
+  _globals['_IDENTITYSERVICE']._serialized_start=898
+  _globals['_IDENTITYSERVICE']._serialized_end=1424
 # @@protoc_insertion_point(module_scope)

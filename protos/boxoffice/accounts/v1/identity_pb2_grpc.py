@@ -45,6 +45,11 @@ class IdentityServiceStub:
                 request_serializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ResolveApiKeyRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ResolveApiKeyResponse.FromString,
                 _registered_method=True)
+        self.FindAccount = channel.unary_unary(
+                '/boxoffice.accounts.v1.IdentityService/FindAccount',
+                request_serializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.FindAccountRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.FindAccountResponse.FromString,
+                _registered_method=True)
         self.ListRevocations = channel.unary_unary(
                 '/boxoffice.accounts.v1.IdentityService/ListRevocations',
                 request_serializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ListRevocationsRequest.SerializeToString,
@@ -74,6 +79,16 @@ class IdentityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindAccount(self, request, context):
+        """Finds the account of a verified e-mail address, to which somebody gives something. Callers must not
+        let strangers ask for address after address.
+        Refuses with INVALID_ARGUMENT/VALIDATION_ERROR, and with NOT_FOUND/USER_NOT_FOUND if no account has
+        the address, has not verified it, or is banned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRevocations(self, request, context):
         """Lists the accounts whose tokens were revoked in the last 20 minutes; older tokens have expired.
         """
@@ -93,6 +108,11 @@ def add_IdentityServiceServicer_to_server(servicer, server):
                     servicer.ResolveApiKey,
                     request_deserializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ResolveApiKeyRequest.FromString,
                     response_serializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ResolveApiKeyResponse.SerializeToString,
+            ),
+            'FindAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindAccount,
+                    request_deserializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.FindAccountRequest.FromString,
+                    response_serializer=boxoffice_dot_accounts_dot_v1_dot_identity__pb2.FindAccountResponse.SerializeToString,
             ),
             'ListRevocations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRevocations,
@@ -155,6 +175,33 @@ class IdentityService:
             '/boxoffice.accounts.v1.IdentityService/ResolveApiKey',
             boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ResolveApiKeyRequest.SerializeToString,
             boxoffice_dot_accounts_dot_v1_dot_identity__pb2.ResolveApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.accounts.v1.IdentityService/FindAccount',
+            boxoffice_dot_accounts_dot_v1_dot_identity__pb2.FindAccountRequest.SerializeToString,
+            boxoffice_dot_accounts_dot_v1_dot_identity__pb2.FindAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

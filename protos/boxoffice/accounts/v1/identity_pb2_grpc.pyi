@@ -43,6 +43,12 @@ class IdentityServiceStub:
     Refuses with UNAUTHENTICATED/INVALID_TOKEN if the key is malformed, unknown, deleted or
     expired, or its account is banned or deleted.
     """
+    FindAccount: _grpc.UnaryUnaryMultiCallable[_identity_pb2.FindAccountRequest, _identity_pb2.FindAccountResponse]
+    """Finds the account of a verified e-mail address, to which somebody gives something. Callers must not
+    let strangers ask for address after address.
+    Refuses with INVALID_ARGUMENT/VALIDATION_ERROR, and with NOT_FOUND/USER_NOT_FOUND if no account has
+    the address, has not verified it, or is banned.
+    """
     ListRevocations: _grpc.UnaryUnaryMultiCallable[_identity_pb2.ListRevocationsRequest, _identity_pb2.ListRevocationsResponse]
     """Lists the accounts whose tokens were revoked in the last 20 minutes; older tokens have expired."""
 
@@ -60,6 +66,12 @@ class IdentityServiceAsyncStub(IdentityServiceStub):
     seconds, so that a deleted key is refused everywhere within 30.
     Refuses with UNAUTHENTICATED/INVALID_TOKEN if the key is malformed, unknown, deleted or
     expired, or its account is banned or deleted.
+    """
+    FindAccount: _aio.UnaryUnaryMultiCallable[_identity_pb2.FindAccountRequest, _identity_pb2.FindAccountResponse]  # type: ignore[assignment]
+    """Finds the account of a verified e-mail address, to which somebody gives something. Callers must not
+    let strangers ask for address after address.
+    Refuses with INVALID_ARGUMENT/VALIDATION_ERROR, and with NOT_FOUND/USER_NOT_FOUND if no account has
+    the address, has not verified it, or is banned.
     """
     ListRevocations: _aio.UnaryUnaryMultiCallable[_identity_pb2.ListRevocationsRequest, _identity_pb2.ListRevocationsResponse]  # type: ignore[assignment]
     """Lists the accounts whose tokens were revoked in the last 20 minutes; older tokens have expired."""
@@ -87,6 +99,18 @@ class IdentityServiceServicer(metaclass=_abc_1.ABCMeta):
         seconds, so that a deleted key is refused everywhere within 30.
         Refuses with UNAUTHENTICATED/INVALID_TOKEN if the key is malformed, unknown, deleted or
         expired, or its account is banned or deleted.
+        """
+
+    @_abc_1.abstractmethod
+    def FindAccount(
+        self,
+        request: _identity_pb2.FindAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_identity_pb2.FindAccountResponse, _abc.Awaitable[_identity_pb2.FindAccountResponse]]:
+        """Finds the account of a verified e-mail address, to which somebody gives something. Callers must not
+        let strangers ask for address after address.
+        Refuses with INVALID_ARGUMENT/VALIDATION_ERROR, and with NOT_FOUND/USER_NOT_FOUND if no account has
+        the address, has not verified it, or is banned.
         """
 
     @_abc_1.abstractmethod

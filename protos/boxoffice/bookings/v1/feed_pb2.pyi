@@ -63,6 +63,8 @@ class _ChangeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeType
     """Blocked seats came free."""
     CHANGE_TYPE_TICKETED: _ChangeType.ValueType  # 17
     """A ticket was issued, or became valid, with no other change of its booking."""
+    CHANGE_TYPE_TRANSFERRED: _ChangeType.ValueType  # 23
+    """The ticket of a booking was transferred: `user_id` has it from now on."""
     CHANGE_TYPE_CHECKED_IN: _ChangeType.ValueType  # 18
     """Somebody was admitted with a ticket."""
     CHANGE_TYPE_DOUBLE_ADMISSION: _ChangeType.ValueType  # 19
@@ -113,6 +115,8 @@ CHANGE_TYPE_UNBLOCKED: ChangeType.ValueType  # 16
 """Blocked seats came free."""
 CHANGE_TYPE_TICKETED: ChangeType.ValueType  # 17
 """A ticket was issued, or became valid, with no other change of its booking."""
+CHANGE_TYPE_TRANSFERRED: ChangeType.ValueType  # 23
+"""The ticket of a booking was transferred: `user_id` has it from now on."""
 CHANGE_TYPE_CHECKED_IN: ChangeType.ValueType  # 18
 """Somebody was admitted with a ticket."""
 CHANGE_TYPE_DOUBLE_ADMISSION: ChangeType.ValueType  # 19

@@ -676,6 +676,68 @@ class RenderTicketQrCodeResponse(_message.Message):
 Global___RenderTicketQrCodeResponse: _TypeAlias = RenderTicketQrCodeResponse  # noqa: Y015
 
 @_typing.final
+class TransferTicketRequest(_message.Message):
+    """Request of TicketsService.TransferTicket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ticket_id: _builtins.str
+    """Id of the ticket, a UUID."""
+    email: _builtins.str
+    """Verified e-mail address of the account that gets the ticket; not that of the caller."""
+    request_id: _builtins.str
+    """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    def __init__(
+        self,
+        *,
+        ticket_id: _builtins.str = ...,
+        email: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "request_id", b"request_id", "ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferTicketRequest: _TypeAlias = TransferTicketRequest  # noqa: Y015
+
+@_typing.final
+class TransferTicketResponse(_message.Message):
+    """Response of TicketsService.TransferTicket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    INVENTORY_REVISION_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    inventory_revision: _builtins.int
+    """Revision of the inventory at which it was transferred."""
+    replayed: _builtins.bool
+    """Whether this is the stored response to an earlier request with the same key."""
+    @_builtins.property
+    def ticket(self) -> Global___Ticket:
+        """The ticket, without its codes."""
+
+    def __init__(
+        self,
+        *,
+        ticket: Global___Ticket | None = ...,
+        inventory_revision: _builtins.int = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inventory_revision", b"inventory_revision", "replayed", b"replayed", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferTicketResponse: _TypeAlias = TransferTicketResponse  # noqa: Y015
+
+@_typing.final
 class RenderTicketPdfRequest(_message.Message):
     """Request of TicketsService.RenderTicketPdf."""
 

@@ -55,6 +55,11 @@ class TicketsServiceStub:
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
                 response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
                 _registered_method=True)
+        self.TransferTicket = channel.unary_unary(
+                '/boxoffice.bookings.v1.TicketsService/TransferTicket',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.TransferTicketRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.TransferTicketResponse.FromString,
+                _registered_method=True)
         self.RenderTicketPdf = channel.unary_unary(
                 '/boxoffice.bookings.v1.TicketsService/RenderTicketPdf',
                 request_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketPdfRequest.SerializeToString,
@@ -91,7 +96,8 @@ class TicketsServiceServicer:
         and the ticket is valid; the ticket of any other booking awaits payment, and a hold stays a hold.
         Asked again, the answer is the same ticket with status 200. Everybody who may get the booking may
         do so; `reservation_id` is the secret of a guest.
-        Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, and with
+        Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, with
+        NOT_FOUND/TICKET_NOT_FOUND if the ticket was transferred to somebody else, and with
         FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over. The latter has `inventory_revision` in
         its metadata, the revision of the inventory at which it was true.
         """
@@ -122,6 +128,21 @@ class TicketsServiceServicer:
         get the ticket may get its QR codes.
         Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
         FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TransferTicket(self, request, context):
+        """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+        admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
+        only the organizer of the event and admins can cancel the booking. Money is still paid back to the
+        user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response
+        has no codes.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/TICKET_REVOKED,
+        FAILED_PRECONDITION/AWAITING_PAYMENT, FAILED_PRECONDITION/ALREADY_USED (with AlreadyUsedDetails),
+        NOT_FOUND/USER_NOT_FOUND if no account has verified the address, and ABORTED/REQUEST_IN_PROGRESS
+        while a code is scanned.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,6 +223,11 @@ def add_TicketsServiceServicer_to_server(servicer, server):
                     servicer.RenderTicketQrCode,
                     request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.FromString,
                     response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.SerializeToString,
+            ),
+            'TransferTicket': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferTicket,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.TransferTicketRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.TransferTicketResponse.SerializeToString,
             ),
             'RenderTicketPdf': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderTicketPdf,
@@ -338,6 +364,33 @@ class TicketsService:
             '/boxoffice.bookings.v1.TicketsService/RenderTicketQrCode',
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeRequest.SerializeToString,
             boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.RenderTicketQrCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferTicket(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.TicketsService/TransferTicket',
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.TransferTicketRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_tickets__pb2.TransferTicketResponse.FromString,
             options,
             channel_credentials,
             insecure,

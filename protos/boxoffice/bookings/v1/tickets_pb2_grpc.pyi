@@ -38,7 +38,8 @@ class TicketsServiceStub:
     and the ticket is valid; the ticket of any other booking awaits payment, and a hold stays a hold.
     Asked again, the answer is the same ticket with status 200. Everybody who may get the booking may
     do so; `reservation_id` is the secret of a guest.
-    Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, and with
+    Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, with
+    NOT_FOUND/TICKET_NOT_FOUND if the ticket was transferred to somebody else, and with
     FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over. The latter has `inventory_revision` in
     its metadata, the revision of the inventory at which it was true.
     """
@@ -57,6 +58,17 @@ class TicketsServiceStub:
     get the ticket may get its QR codes.
     Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+    """
+    TransferTicket: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.TransferTicketRequest, _tickets_pb2.TransferTicketResponse]
+    """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+    admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
+    only the organizer of the event and admins can cancel the booking. Money is still paid back to the
+    user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response
+    has no codes.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/TICKET_REVOKED,
+    FAILED_PRECONDITION/AWAITING_PAYMENT, FAILED_PRECONDITION/ALREADY_USED (with AlreadyUsedDetails),
+    NOT_FOUND/USER_NOT_FOUND if no account has verified the address, and ABORTED/REQUEST_IN_PROGRESS
+    while a code is scanned.
     """
     RenderTicketPdf: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketPdfRequest, _tickets_pb2.RenderTicketPdfResponse]
     """Draws a ticket as PDF: a page for each seat, with its QR code. Whoever may get the ticket may get
@@ -102,7 +114,8 @@ class TicketsServiceAsyncStub(TicketsServiceStub):
     and the ticket is valid; the ticket of any other booking awaits payment, and a hold stays a hold.
     Asked again, the answer is the same ticket with status 200. Everybody who may get the booking may
     do so; `reservation_id` is the secret of a guest.
-    Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, and with
+    Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, with
+    NOT_FOUND/TICKET_NOT_FOUND if the ticket was transferred to somebody else, and with
     FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over. The latter has `inventory_revision` in
     its metadata, the revision of the inventory at which it was true.
     """
@@ -121,6 +134,17 @@ class TicketsServiceAsyncStub(TicketsServiceStub):
     get the ticket may get its QR codes.
     Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+    """
+    TransferTicket: _aio.UnaryUnaryMultiCallable[_tickets_pb2.TransferTicketRequest, _tickets_pb2.TransferTicketResponse]  # type: ignore[assignment]
+    """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+    admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
+    only the organizer of the event and admins can cancel the booking. Money is still paid back to the
+    user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response
+    has no codes.
+    Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/TICKET_REVOKED,
+    FAILED_PRECONDITION/AWAITING_PAYMENT, FAILED_PRECONDITION/ALREADY_USED (with AlreadyUsedDetails),
+    NOT_FOUND/USER_NOT_FOUND if no account has verified the address, and ABORTED/REQUEST_IN_PROGRESS
+    while a code is scanned.
     """
     RenderTicketPdf: _aio.UnaryUnaryMultiCallable[_tickets_pb2.RenderTicketPdfRequest, _tickets_pb2.RenderTicketPdfResponse]  # type: ignore[assignment]
     """Draws a ticket as PDF: a page for each seat, with its QR code. Whoever may get the ticket may get
@@ -169,7 +193,8 @@ class TicketsServiceServicer(metaclass=_abc_1.ABCMeta):
         and the ticket is valid; the ticket of any other booking awaits payment, and a hold stays a hold.
         Asked again, the answer is the same ticket with status 200. Everybody who may get the booking may
         do so; `reservation_id` is the secret of a guest.
-        Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, and with
+        Refuses with NOT_FOUND/RESERVATION_NOT_FOUND or NOT_FOUND/BOOKING_NOT_FOUND, with
+        NOT_FOUND/TICKET_NOT_FOUND if the ticket was transferred to somebody else, and with
         FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over. The latter has `inventory_revision` in
         its metadata, the revision of the inventory at which it was true.
         """
@@ -206,6 +231,23 @@ class TicketsServiceServicer(metaclass=_abc_1.ABCMeta):
         get the ticket may get its QR codes.
         Refuses with NOT_FOUND/TICKET_NOT_FOUND, NOT_FOUND/SEAT_NOT_FOUND if the ticket has no such seat,
         FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
+        """
+
+    @_abc_1.abstractmethod
+    def TransferTicket(
+        self,
+        request: _tickets_pb2.TransferTicketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tickets_pb2.TransferTicketResponse, _abc.Awaitable[_tickets_pb2.TransferTicketResponse]]:
+        """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+        admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
+        only the organizer of the event and admins can cancel the booking. Money is still paid back to the
+        user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response
+        has no codes.
+        Refuses with NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/TICKET_REVOKED,
+        FAILED_PRECONDITION/AWAITING_PAYMENT, FAILED_PRECONDITION/ALREADY_USED (with AlreadyUsedDetails),
+        NOT_FOUND/USER_NOT_FOUND if no account has verified the address, and ABORTED/REQUEST_IN_PROGRESS
+        while a code is scanned.
         """
 
     @_abc_1.abstractmethod

@@ -142,6 +142,12 @@ def _rival_bookings(stock: Stock, tables: Tables, booking_id: int) -> None:
         _exclusive_bookings(stock, tables, booking.user_id)
 
 
+def _users_tickets(stock: Stock, tables: Tables, user_id: str) -> None:
+    for number, booking in tables.live.items():
+        if booking.user_id == user_id and number in tables.tickets:
+            stock.tickets[number] = tables.tickets[number]
+
+
 def _booked_events(stock: Stock, tables: Tables) -> None:
     stock.was_booked = bool(tables.bookings)
 
@@ -177,6 +183,7 @@ _READS: Mapping[str, Callable[..., None]] = {
     "named_refunds": _named_refunds,
     "unrefunded_payments": _unrefunded_payments,
     "rival_bookings": _rival_bookings,
+    "users_tickets": _users_tickets,
     "booked_events": _booked_events,
     "seat_blocks": _seat_blocks,
     "users_holds": _users_holds,

@@ -1,12 +1,19 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.bookings.inventory.changes import Ticket
-from services.bookings.inventory.commands import Booked, Cancel, Outcome, Sweep
-from services.bookings.inventory.seat_commands import Confirm, IssueTicket, Release, Seated
+from services.bookings.inventory.commands import Booked, Cancel, Cancelled, Outcome, Sweep, Withdraw
+from services.bookings.inventory.seat_commands import (
+    Confirm,
+    IssueTicket,
+    Release,
+    Seated,
+    Transfer,
+)
+from tests.services.bookings.asking import GUEST
 from tests.services.bookings.inventory.rules import NOW, Memory, party
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 
@@ -95,3 +102,53 @@ def test_no_ticket_is_issued_for_what_is_over(
     free.decide(command(1, booking_of(held)), Sweep(1))
     [refused] = free.decide(IssueTicket(1, booking_of(held)))
     assert getattr(refused, "reason", None) == "HOLD_EXPIRED"
+
+
+def given(memory: Memory, *, used_at: datetime | None = None) -> tuple[int, list[Outcome]]:
+    """Transfers ada's ticket to bob; returns the number of the booking, and the outcome."""
+    [held] = memory.decide(hold("ada", 1))
+    booking = booking_of(held)
+    memory.decide(IssueTicket(1, booking))
+    memory.stocks[1].uses[booking] = used_at
+    return booking, memory.decide(Transfer(1, booking, "ada", "bob"))
+
+
+def reasons(outcomes: list[Outcome]) -> list[str]:
+    """Returns why commands were refused."""
+    return [getattr(outcome, "reason", "") for outcome in outcomes]
+
+
+def test_a_transfer_changes_the_user_of_the_ticket_alone(free: Memory) -> None:
+    """A seat could come free or be sold twice, or the payer lose the booking."""
+    before = free.stocks[1].counters
+    booking, [outcome] = given(free)
+    ticket, status, changed = ticketed(outcome)
+    assert (ticket.user_id, ticket.valid_at, status, changed) == ("bob", NOW, "CONFIRMED", True)
+    stock = free.stocks[1]
+    assert (stock.bookings[booking].user_id, stock.sold, stock.held) == ("ada", 1, 0)
+    assert stock.rev == before.rev + 3
+    assert reasons(free.decide(Transfer(1, booking, "ada", "eve"))) == ["TICKET_NOT_FOUND"]
+
+
+def test_a_buyer_cannot_cancel_what_somebody_else_has(free: Memory) -> None:
+    """A buyer could sell a ticket, and then get the money of the booking back, too."""
+    booking, _ = given(free)
+    by_buyer = free.decide(Cancel(1, booking), Withdraw(1, "ada", GUEST))
+    assert reasons(by_buyer) == ["PERMISSION_DENIED", "BOOKING_NOT_FOUND"]
+    [cancelled] = free.decide(Cancel(1, booking, by_organizer=True))
+    assert isinstance(cancelled, Cancelled)
+    assert reasons(free.decide(Transfer(1, booking, "bob", "eve"))) == ["TICKET_REVOKED"]
+
+
+def test_only_a_valid_unused_ticket_is_transferred(free: Memory, priced: Memory) -> None:
+    """Somebody could buy a ticket that admits nobody, or one that is scanned at this moment."""
+    _, used = given(free, used_at=NOW)
+    _, unpaid = given(priced)
+    [held] = free.decide(hold("eve", 2))
+    [issued] = free.decide(IssueTicket(1, booking_of(held)))
+    scanned = free.decide(Transfer(1, booking_of(issued), "eve", "bob"))
+    assert reasons([*used, *unpaid, *scanned]) == [
+        "ALREADY_USED",
+        "AWAITING_PAYMENT",
+        "REQUEST_IN_PROGRESS",
+    ]

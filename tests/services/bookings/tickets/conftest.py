@@ -70,6 +70,20 @@ class Hall:
         request = tickets_pb2.RenderTicketQrCodeRequest(ticket_id=ticket_id, **asked)
         return await self.call("RenderTicketQrCode", request)
 
+    async def ticket_of(self, who: str, event_id: int = FREE) -> Any:
+        """Books a place at a concert for an account; returns its ticket."""
+        request = bookings_pb2.ReserveRequest(event_id=event_id)
+        booked = await self.running.bookings.Reserve(request, metadata=self.issuer.bearer(who))
+        booking_id = int(booked.reservation.booking_id)
+        return (await self.create(who, booking_id=booking_id)).ticket
+
+    async def transfer(self, ticket: Any, who: str, email: str, key: str = "") -> Any:
+        """Transfers a ticket of an account; returns the response."""
+        request = tickets_pb2.TransferTicketRequest(
+            ticket_id=ticket.ticket_id, email=email, request_id=key
+        )
+        return await self.call("TransferTicket", request, who)
+
     async def pdf(self, ticket: Any) -> bytes:
         """Gets a ticket as PDF."""
         request = tickets_pb2.RenderTicketPdfRequest(ticket_id=ticket.ticket_id)

@@ -71,6 +71,9 @@ async def rush(house: Hall, scanners: int = SCANNERS) -> list[bool]:
             await house.scan(code, nonce)
         except grpc.aio.AioRpcError as error:
             refusal = refusal_from_call(error)
+            if refusal is not None and refusal.reason == "UNAVAILABLE":
+                # A busy machine has no connection free: a scanner asks again.
+                return await is_admitted(nonce)
             if refusal is None or refusal.reason != "ALREADY_USED":
                 raise
             return False
@@ -89,7 +92,7 @@ async def test_without_its_lock_a_code_admits_several(
 ) -> None:
     """The test above could pass by chance, and the lock be superfluous."""
     make_decisions_wait(database, "pg_sleep(0.05)")
-    unlocked = check_in.SQL["lock_code"].replace(b"FOR UPDATE", b"")
+    unlocked = check_in.SQL["lock_code"].replace(b"FOR NO KEY UPDATE OF tickets", b"")
     monkeypatch.setattr(check_in, "SQL", {**check_in.SQL, "lock_code": unlocked})
     assert (await rush(house, scanners=4)).count(True) > 1
 
