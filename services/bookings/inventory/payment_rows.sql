@@ -79,13 +79,24 @@ SET
     refunded_minor = payments.refunded_minor + changed.refunded_minor,
     provider_reference = changed.provider_reference,
     settled_at = changed.settled_at
-FROM json_to_recordset(%(payments)s::json) AS changed (
-    event_id bigint, id uuid, status text, received_minor bigint, received_currency text,
-    mismatched boolean, refunding_minor bigint, refunded_minor bigint, provider_reference text,
-    settled_at timestamptz
-)
-WHERE payments.event_id = changed.event_id
-    AND payments.id = changed.id
+FROM (
+    -- Each row is looked up by itself, or PostgreSQL may read all payments, of which it believes that
+    -- there are few.
+    SELECT own.row, moved.*
+    FROM json_to_recordset(%(payments)s::json) AS moved (
+        event_id bigint, id uuid, status text, received_minor bigint, received_currency text,
+        mismatched boolean, refunding_minor bigint, refunded_minor bigint,
+        provider_reference text, settled_at timestamptz
+    )
+    CROSS JOIN LATERAL (
+        SELECT ctid AS row
+        FROM payments
+        WHERE payments.event_id = moved.event_id
+            AND payments.id = moved.id
+        OFFSET 0
+    ) AS own
+) AS changed
+WHERE payments.ctid = changed.row
 
 -- name: add_payments
 -- Stores new payments. It runs after `move_payments`: a booking has one payment under way at a time.
@@ -117,9 +128,19 @@ SET
     status = changed.status,
     refunded_at = changed.refunded_at,
     provider_reference = changed.provider_reference
-FROM json_populate_recordset(NULL::refunds, %(moved)s::json) AS changed
-WHERE refunds.event_id = changed.event_id
-    AND refunds.id = changed.id
+FROM (
+    -- Looked up one by one, as above.
+    SELECT own.row, moved.status, moved.refunded_at, moved.provider_reference
+    FROM json_populate_recordset(NULL::refunds, %(moved)s::json) AS moved
+    CROSS JOIN LATERAL (
+        SELECT ctid AS row
+        FROM refunds
+        WHERE refunds.event_id = moved.event_id
+            AND refunds.id = moved.id
+        OFFSET 0
+    ) AS own
+) AS changed
+WHERE refunds.ctid = changed.row
 
 -- name: add_provider_events
 -- Stores events of providers that were worked on; repeated ones are known.

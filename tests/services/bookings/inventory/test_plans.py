@@ -2,12 +2,23 @@ import psycopg
 import pytest
 
 from services.bookings.inventory import Ask, EventState, store
-from services.bookings.inventory.commands import Apply, Book, Withdraw
+from services.bookings.inventory.commands import Apply, Book, Booked, Withdraw
+from services.bookings.inventory.payment_commands import RefundEvent
 from services.bookings.inventory.seat_commands import Release, Seated
 from services.bookings.inventory.transaction import Transactions
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
+from tests.services.bookings.conftest import concert
+from tests.services.bookings.inventory.payments import (
+    PRICE,
+    give_back,
+    given_back,
+    paid,
+    refund_id,
+    start,
+)
+from tests.services.bookings.inventory.rules import party
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 
 TYPED = """
@@ -76,3 +87,38 @@ async def _explain(pool: Pool, statement: str) -> str:
         explain = f"EXPLAIN EXECUTE {name} ({', '.join(empty)})".encode()
         rows = await (await connection.execute(explain)).fetchall()
     return "\n".join(line for (line,) in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("named_payments", "(booking_id = asked.booking_id)"),
+        ("named_refunds", "(id = asked.refund_id)"),
+        ("unrefunded_payments", "(event_id = asked.event_id)"),
+        ("rival_bookings", "(id = asked.booking_id)"),
+        ("move_payments", "(id = moved.id)"),
+        ("save_refunds", "(id = moved.id)"),
+    ],
+)
+async def test_plans_made_on_empty_tables_find_payments_by_their_keys(
+    database: Database, name: str, condition: str
+) -> None:
+    """After ANALYZE of empty tables, each payment would scan all payments of its event."""
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute("VACUUM ANALYZE bookings.payments, bookings.refunds, bookings.bookings")
+    made = patient_pool(database.bookings_dsn, schema="bookings", size=1, session=store.SESSION)
+    async with made as pool:
+        transactions = Transactions(pool, offer_seconds=60)
+        await transactions.run([Ask(Apply(concert(1, 2, **PRICE)))], lock=store.WAIT)
+        [booked] = await transactions.run([Ask(party("ada"))], lock=store.WAIT)
+        assert isinstance(booked, Booked)
+        booking = booked.booking.id
+        commands = (
+            start(booking), paid(booking), give_back(booking, minor=1),
+            given_back(booking, refund_id(1)), RefundEvent(1),
+        )  # fmt: skip
+        for command in commands:
+            await transactions.run([Ask(command)], lock=store.WAIT)
+        plan = await _explain(pool, name)
+    assert condition in plan
+    assert "Seq Scan" not in plan

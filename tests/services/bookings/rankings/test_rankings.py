@@ -13,7 +13,8 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import ValidationFailed
 from tests.conftest import Database
 from tests.services.bookings.asking import party
-from tests.services.bookings.conftest import concert
+from tests.services.bookings.conftest import clock_forward, concert
+from tests.services.bookings.inventory.payments import PRICE, declined, paid, start
 from tests.services.bookings.inventory.screening import ask, hold, plans_of, room, screening
 from tests.services.bookings.rankings.conftest import PERIODS, book, book_in, roll_up, top
 
@@ -177,4 +178,24 @@ async def test_seats_that_are_held_count_until_the_hold_is_released(
     await ask(holding, Confirm(1, other.booking.id), Release(1, held.booking.id))
     for _ in range(2):
         assert await top(rankings) == [(1, "bob", 1)]
+        await roll_up(rankings)
+
+
+async def test_a_booking_that_is_paid_late_counts_again(
+    pool: Pool, rankings: Rankings, database: Database
+) -> None:
+    """A user whose seats were regained would not be counted, or be counted twice."""
+    hall = room()
+    cinema = Inventory(pool, plans=plans_of(hall))
+    _, held = await ask(cinema, Apply(screening(hall, **PRICE)), hold("ada", 1))
+    assert isinstance(held, Seated)
+    booking = held.booking.id
+    await ask(cinema, start(booking), declined(booking))
+    clock_forward(database, seconds=2_000)
+    await cinema.sweep()
+    assert await top(rankings) == []
+    await roll_up(rankings)
+    await ask(cinema, paid(booking))
+    for _ in range(2):
+        assert await top(rankings) == [(1, "ada", 1)]
         await roll_up(rankings)
