@@ -11,7 +11,7 @@ from tests.e2e.cinema import Cinema
 
 
 def sign_in(page: Page, person: Person) -> None:
-    """Gives the browser a session of an account."""
+    """Signs in: keeps a session of an account in the browser."""
     user = {"id": person.id, "name": "Olive", "email": "", "role": person.role}
     session = {
         "access_token": person.authorization.removeprefix("Bearer "),
