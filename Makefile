@@ -119,6 +119,10 @@ settings-check: .venv/run.stamp ## Fail where docs/settings.md is not that of th
 pictures: .venv/dev.stamp ## Draw the pictures of docs/best-seats.md with the real algorithm
 	$(PYTHON) -m tests.docs.pictures
 
+.PHONY: page-pictures
+page-pictures: .venv/dev.stamp ## Take the pictures of docs/pages.md from what `make run` has started
+	$(PYTHON) -m tests.pages.pictures
+
 .PHONY: docs
 docs: build/docs.stamp ## Build the documents as a site in build/site; broken links fail
 	build/docs/bin/zensical build --clean --strict

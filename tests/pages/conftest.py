@@ -1,7 +1,5 @@
 """A browser, a running system, and pages that must not break a rule while a test uses them."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +13,8 @@ from tests.conftest import cloned
 from tests.e2e.accounts import Person, add_accounts
 from tests.e2e.cinema import Cinema, open_cinema
 from tests.e2e.system import System
+from tests.pages.browsers import HINT, browser_path
 
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
-HINT = "no browser: apt-get install chromium, or .venv/bin/playwright install --with-deps chromium"
 EXPECTED = {402, 409, 422}
 """Refusals that pages show to whoever uses them."""
 
@@ -26,14 +23,12 @@ NewPage = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser(cinema: Cinema, people: Mapping[str, Person]) -> Iterator[Browser]:
-    """Starts BOXOFFICE_BROWSER, a browser on PATH, or the one that Playwright has downloaded.
+    """Starts TEST_BROWSER, a browser on PATH, or the one that Playwright has downloaded.
 
     While it runs, nothing else can run an event loop in this thread: so it ends with its module,
     and starts after the fixtures that need a loop.
     """
-    found = os.environ.get("BOXOFFICE_BROWSER") or next(
-        filter(None, map(shutil.which, BROWSERS)), None
-    )
+    found = browser_path()
     with sync_playwright() as playwright:
         try:
             started = playwright.chromium.launch(executable_path=found)

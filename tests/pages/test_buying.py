@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.cinema import Cinema
+from tests.e2e.cinema import PRICES, Cinema
 from tests.e2e.client import create_event, new_key
 from tests.pages.conftest import NewPage
 
@@ -23,7 +23,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 def test_a_seat_is_bought_with_the_keyboard_alone(page: Page, cinema: Cinema) -> None:
     """People who use no pointer could not book."""
-    screening = cinema.screening(price=None)
+    screening = cinema.screening(**PRICES)
     page.goto("/")
     tab_to(page, f"[href='/pages/event.html?id={screening}']")
     page.keyboard.press("Enter")
@@ -32,14 +32,14 @@ def test_a_seat_is_bought_with_the_keyboard_alone(page: Page, cinema: Cinema) ->
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     focused = page.locator(":focus")
-    expect(focused).to_have_attribute("aria-label", "Row B, seat 2, Free, free")
+    expect(focused).to_have_attribute("aria-label", "Row B, seat 2, €15.00, free")
     page.keyboard.press("Space")
     expect(focused).to_have_attribute("aria-selected", "true")
     expect(page.get_by_role("status")).to_have_text("1 seat chosen: Row B, seat 2")
     tab_to(page, "aside .main")
     page.keyboard.press("Enter")
     expect(page.get_by_role("timer")).to_be_visible()
-    tab_to(page, "aside .main")
+    tab_to(page, ".pay .main")
     page.keyboard.press("Enter")
     expect(page.get_by_role("img", name="QR code of Row B, seat 2")).to_be_visible()
 
@@ -80,6 +80,18 @@ def test_a_hold_counts_down_and_ends(page: Page, cinema: Cinema) -> None:
     page.locator("count-down").evaluate(ended)
     expect(page.get_by_text("The time is over").last).to_be_visible()
     expect(page.get_by_role("timer")).to_have_count(0)
+
+
+def test_a_declined_payment_keeps_the_seats(page: Page, cinema: Cinema) -> None:
+    """A buyer whose card is declined could not try another one, or not see why."""
+    page.goto(f"/pages/event.html?id={cinema.screening(**PRICES)}")
+    page.get_by_role("button", name="Hold the best").click()
+    page.get_by_label("Test card that is declined").check()
+    page.get_by_role("button", name="Pay").click()
+    expect(page.locator("aside")).to_contain_text("The payment was declined.")
+    page.get_by_label("Test card that pays").check()
+    page.get_by_role("button", name="Pay").click()
+    expect(page.get_by_role("img", name="QR code")).to_have_count(2)
 
 
 def test_a_hold_survives_a_reload(page: Page, cinema: Cinema) -> None:

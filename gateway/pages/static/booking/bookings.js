@@ -3,6 +3,8 @@
 import { call, Refused } from "../client/api.js";
 import { session, userId } from "../client/session.js";
 
+const LOOK_AGAIN_MS = 1000;
+
 /** @typedef {import("../client/types.js").BoxofficeEvent} BoxofficeEvent */
 /** @typedef {import("../client/types.js").Booking} Booking */
 
@@ -54,10 +56,20 @@ export async function release(event, booking) {
   forget(event);
 }
 
-/** Pays a hold, with a token of the provider in place of a card. @param {Booking} booking @param {string} token */
-export function pay(booking, token) {
+/** Pays a hold, with a token of the provider in place of a card; waits until the provider has decided.
+ * @param {Booking} booking @param {string} token
+ * @throws {Refused} if the payment is declined
+ */
+export async function pay(booking, token) {
   const body = { reservation_id: booking.reference, method: "card", token };
-  return call("POST", "/api/payments", body);
+  let payment = await call("POST", "/api/payments", body);
+  if (payment.redirect_url) location.assign(payment.redirect_url);
+  while (payment.status === "CREATED") {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    payment = await call("GET", `/api/payments/${payment.payment_id}`);
+  }
+  if (payment.status === "FAILED") throw new Refused(402, { error: "payment_declined" });
+  if (payment.status !== "SUCCEEDED") throw new Refused(409, { error: "paid_too_late" });
 }
 
 /** Returns the ticket of a booking; a free one is confirmed with it.

@@ -101,8 +101,12 @@ export class BookingPanel {
   /** @param {Booking} booking @param {string} token */
   pay(booking, token) {
     return this.attempt(async () => {
-      const payment = await pay(booking, token);
-      if (payment.status === "FAILED") throw { code: "payment_declined" };
+      try {
+        await pay(booking, token);
+      } catch (refusal) {
+        this.set(await currentBooking(this.event)); // its end may have moved
+        throw refusal;
+      }
       await this.finish(booking);
     });
   }

@@ -74,6 +74,7 @@ const REFUSALS = {
   not_found: "This server does not have that.",
   not_yet_valid: "The doors are not open yet.",
   outcome_unknown: "The server did not answer in time. Please look under My bookings.",
+  paid_too_late: "The time was over and the seats are gone. Your money is paid back.",
   payment_declined: "The payment was declined. Your seats are still held.",
   permission_denied: "You may not do that with this account.",
   queue_required: "There is a queue for this event. Please join it.",

@@ -31,6 +31,13 @@ export function submitted(event) {
   return /** @type {Record<string, string>} */ (Object.fromEntries(new FormData(form)));
 }
 
+/** Lets the browser save a file. @param {Blob} file @param {string} name */
+export function save(file, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 /** Shows what went wrong instead of the page. @param {unknown} error */
 export function fail(error) {
   render(html`<p class="notice bad" role="alert">${explain(error)}</p>`, part("main"));

@@ -6,7 +6,7 @@ import { placed, planOf } from "../seats/drawn-rows.js";
 import { SeatMap } from "../seats/map.js";
 import { SeatRoom } from "../seats/room.js";
 import { explain, number } from "../shell/format.js";
-import { announce, fail, html, nothing, part, render, submitted } from "../shell/shell.js";
+import { announce, fail, html, nothing, part, render, save, submitted } from "../shell/shell.js";
 
 /** @typedef {import("../seats/drawn-rows.js").DrawnRow} DrawnRow */
 
@@ -37,10 +37,10 @@ function changed() {
 function showRows() {
   render(
     html`
-      <table class="rows">
+      <div class="scroll"><table class="rows">
         <thead><tr><th>Section</th><th class="few">Row</th><th class="few">Seats</th><th>Type</th><th>Aisles after</th><th class="few"><span class="unseen">Remove</span></th></tr></thead>
         <tbody>${rows.map(line)}</tbody>
-      </table>
+      </table></div>
       <p class="actions">
         <button @click=${addRow}>Add a row</button>
         <button @click=${() => replace([])} ?disabled=${rows.length < 2}>Start again</button>
@@ -116,7 +116,7 @@ function showSave() {
     html`
       <h2>${number(seats, "seat")} in ${number(rows.length, "row")}</h2>
       ${isAdmin
-        ? html`<form class="fields wide" @submit=${save}>
+        ? html`<form class="fields wide" @submit=${saveRoom}>
             <label>Theater <select name="theater" required>${theaters.map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
             <label>Name of the room <input name="name" maxlength="200" required></label>
             <button class="main">Save the room</button>
@@ -133,7 +133,7 @@ function showSave() {
 }
 
 /** @param {SubmitEvent} event */
-async function save(event) {
+async function saveRoom(event) {
   const { theater, name } = submitted(event);
   try {
     await call("POST", `/api/theaters/${theater}/rooms`, { name, rows: placed(rows) });
@@ -145,10 +145,7 @@ async function save(event) {
 }
 
 function download() {
-  const file = new Blob([JSON.stringify({ rows: placed(rows) }, null, 2)], { type: "application/json" });
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: "room.json" });
-  link.click();
-  URL.revokeObjectURL(link.href);
+  save(new Blob([JSON.stringify({ rows: placed(rows) }, null, 2)], { type: "application/json" }), "room.json");
 }
 
 /** @param {any} event */

@@ -3,7 +3,7 @@
 import { call, respond } from "../client/api.js";
 import { withVenues } from "../client/venues.js";
 import { price, seatName, when } from "../shell/format.js";
-import { fail, html, nothing, part, render } from "../shell/shell.js";
+import { fail, html, nothing, part, render, save } from "../shell/shell.js";
 
 /** @typedef {import("../client/types.js").Ticket} Ticket */
 /** @typedef {import("../client/types.js").TicketSeat} TicketSeat */
@@ -29,7 +29,11 @@ async function main() {
       <ul class="stubs">
         ${ticket.seats.map((seat, index) => stub(ticket, event, seat, pictures[index]))}
       </ul>
-      <p><button @click=${() => print()}>Print</button> <a href="/pages/bookings.html">My bookings</a></p>
+      <p class="actions">
+        <button @click=${() => print()}>Print</button>
+        <button @click=${() => download(ticket, "pdf", "ticket.pdf")} ?disabled=${ticket.status === "AWAITING_PAYMENT"}>PDF</button>
+        <button @click=${() => download(ticket, "calendar.ics", "event.ics")}>Add to the calendar</button>
+      </p>
     `,
     part("ticket"),
   );
@@ -58,6 +62,12 @@ function stub(ticket, event, seat, source) {
     ${source ? html`<img src=${source} alt="QR code of ${name}" width="180" height="180">` : nothing}
     ${seat.code ? html`<details><summary>Code as text</summary><code>${seat.code}</code></details>` : nothing}
   </li>`;
+}
+
+/** Saves a document of the ticket. @param {Ticket} ticket @param {string} document @param {string} name */
+async function download(ticket, document, name) {
+  const response = await respond("GET", `/api/tickets/${ticket.ticket_id}/${document}`, undefined, { Accept: "*/*" });
+  save(await response.blob(), name);
 }
 
 /** Returns the address of a QR code. It is fetched here: an image cannot send the access token.
