@@ -43,7 +43,7 @@ def issue(stock: Stock, command: IssueTicket, context: Context) -> Outcome:
 
 
 def transfer(stock: Stock, command: Transfer, context: Context) -> Outcome:
-    """Gives a valid ticket that nobody has used to another user.
+    """Transfers a valid ticket that nobody has used to another user.
 
     The booking stays its user's, who paid. A code that is scanned at this moment may be used or
     not, so nothing is decided before that is known.
