@@ -1,5 +1,7 @@
 """Starts payments without a server, at a provider that a test scripts, and works on them."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 from services.bookings.asks import expect
@@ -59,6 +61,13 @@ class Desk:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(statement.encode())
             return await cursor.fetchall() if cursor.description else []
+
+    @contextlib.asynccontextmanager
+    async def taken_elsewhere(self, table: str) -> AsyncIterator[None]:
+        """Locks the rows of a table, as a worker does that takes them at this moment."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(f"SELECT id FROM {table} FOR NO KEY UPDATE".encode())
+            yield
 
     async def make_due(self, *, age: str = "0 seconds") -> None:
         """Makes all that is under way due at once, and older."""

@@ -54,6 +54,17 @@ async def test_workers_ask_about_different_attempts(desk: Desk, provider: Script
     assert provider.asked == {("look_up", payment): 1 for payment in payments}
 
 
+async def test_an_attempt_that_another_worker_takes_is_passed_over(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    """Two workers that take an attempt at the same moment could both ask about it."""
+    await desk.begin()
+    await desk.make_due()
+    async with desk.taken_elsewhere("payments"):
+        assert not await desk.attempts.look()
+    assert not provider.asked
+
+
 @pytest.mark.parametrize(("age", "status"), [("29 minutes", "CREATED"), ("31 minutes", "FAILED")])
 async def test_a_pending_charge_is_cancelled_after_its_time(
     desk: Desk, provider: ScriptedProvider, age: str, status: str

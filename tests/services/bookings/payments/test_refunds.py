@@ -32,6 +32,16 @@ async def test_a_refund_is_paid_back_once(desk: Desk, provider: ScriptedProvider
         assert await state(desk, refund) == ("REFUNDED", f"ref-{refund}", 1)
 
 
+async def test_a_refund_that_another_worker_takes_is_passed_over(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    """Two workers that take a refund at the same moment could both send it."""
+    refund = await desk.refund()
+    async with desk.taken_elsewhere("refunds"):
+        assert not await desk.refunds.pay_back()
+    assert not provider.asked["refund", refund]
+
+
 @pytest.mark.parametrize("answer", [None, Status.PENDING])
 async def test_a_refund_without_an_answer_is_tried_again(
     desk: Desk, provider: ScriptedProvider, answer: Status | None
