@@ -69,7 +69,7 @@ from services.kit.server.service import Service, run
 
 DELIVERING = 4
 """Webhooks that changes are sent to at once."""
-ASKING = 2
+ASKING = 4
 """Attempts to pay, and refunds, that providers are asked about at once."""
 
 

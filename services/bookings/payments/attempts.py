@@ -91,7 +91,9 @@ class Attempts:
         attempt = await self.find(payment_id)
         if attempt is None or attempt.status != "CREATED":
             return None
-        provider = self._providers.named(attempt.provider)
+        provider = self._provider(attempt)
+        if provider is None:
+            return None
         charge = NewCharge(payment_id, attempt.amount_minor, attempt.currency, token)
         charged = await _answer(provider, "start", provider.start(charge), START_SECONDS)
         if charged is None:
@@ -108,10 +110,8 @@ class Attempts:
         attempt = await self._lease()
         if attempt is None:
             return False
-        try:
-            provider = self._providers.named(attempt.provider)
-        except ProviderNotFound:
-            log.exception("the provider of a payment is not configured", provider=attempt.provider)
+        provider = self._provider(attempt)
+        if provider is None:
             return True
         charged = await _answer(provider, "look_up", _look_up(provider, attempt), CALL_SECONDS)
         if charged and charged.status is not Status.PENDING:
@@ -147,6 +147,14 @@ class Attempts:
             [seconds] = await (await connection.execute(SQL["get_lag"])).fetchone() or (0.0,)
         metrics.PAYMENT_LAG_SECONDS.set(seconds)
         return False
+
+    def _provider(self, attempt: Attempt) -> Provider | None:
+        """Returns the provider of an attempt; None if it is no longer configured."""
+        try:
+            return self._providers.named(attempt.provider)
+        except ProviderNotFound:
+            log.exception("the provider of a payment is not configured", provider=attempt.provider)
+            return None
 
     async def _lease(self) -> LeasedAttempt | None:
         values = {

@@ -9,6 +9,7 @@ import structlog
 
 from services.kit.database.postgres import refusal_from_database
 from services.kit.process import metrics
+from services.kit.rpc.errors import Unavailable
 
 log = structlog.get_logger()
 
@@ -17,8 +18,8 @@ async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -
     """Calls `work` again and again until cancelled.
 
     `work` returns whether there is more to do at once. If not, or if it failed, it is called again
-    after `every_seconds`. A failure never ends the worker. A failure that is no outage of the
-    database is a defect: it is logged with its traceback and counted.
+    after `every_seconds`. A failure never ends the worker. A failure that is no outage or
+    overload of the database is a defect: it is logged with its traceback and counted.
     """
     name = getattr(work, "__qualname__", repr(work))
     while True:
@@ -26,7 +27,7 @@ async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -
             has_more = await work()
         except Exception as error:
             has_more = False
-            if refusal_from_database(error, is_read=True):
+            if isinstance(error, Unavailable) or refusal_from_database(error, is_read=True):
                 log.warning("worker waits for the database", worker=name, error=str(error).strip())
             else:
                 metrics.WORKER_FAILURES.labels(name).inc()

@@ -192,11 +192,16 @@ async def test_a_payment_that_is_open_when_its_hold_ends_is_cancelled(
     payment = await till.paid("tok_lost", reservation_id=reservation)
     # As if the charge had never reached the provider.
     till.execute("DELETE FROM sandbox_charges")
-    clock_forward(database, seconds=3_600)
+    clock_forward(database, seconds=1_900)
     await till.until_it_is(FAILED, payment)
     assert (await refused(till.pay(reservation_id=reservation))).reason == "HOLD_EXPIRED"
     [(outcome,)] = till.execute("SELECT outcome FROM sandbox_charges")
     assert outcome == "FAILED"
+    # If the money came all the same, it buys the seats: they are still free.
+    await till.send(payment, PRICE)
+    regained = await till.get(payment.payment_id)
+    assert regained.status == SUCCEEDED
+    assert (await till.hall.get(regained.ticket_id)).status == VALID
     assert drift(database) == []
 
 

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from services.kit.process import metrics
 from services.kit.process.workers import repeat, running
+from services.kit.rpc.errors import Unavailable
 from tests.services.conditions import until
 
 SOON, NEVER = 0.0, 3600.0
@@ -72,6 +73,7 @@ async def test_work_pauses_when_there_is_no_more() -> None:
         PoolTimeout("no connection"),
         psycopg.errors.ReadOnlySqlTransaction("a standby"),
         psycopg.errors.DeadlockDetected("deadlock"),
+        Unavailable(),
     ],
 )
 async def test_a_worker_waits_for_its_database(error: Exception) -> None:
