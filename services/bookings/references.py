@@ -1,4 +1,4 @@
-"""Finds bookings by their references, the secrets of guests.
+"""Finds bookings by their references, the secrets of guests, or by their numbers.
 
 The event and the user of a booking never change, so they are read before any lock.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.bookings.access import Viewer
+from services.bookings.errors import BookingNotFound, ReservationNotFound
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 
@@ -27,6 +28,29 @@ class FoundBooking:
     def is_visible_to(self, viewer: Viewer) -> bool:
         """Returns whether a viewer who knows the reference may see the booking."""
         return viewer.sees_by_reference(self.user_id, self.organizer_id)
+
+
+@dataclass(frozen=True, slots=True)
+class BookingName:
+    """A booking by its number, or by its reference, the secret of a guest."""
+
+    reference: UUID | None = None
+    booking_id: int | None = None
+
+
+async def find_visible(pool: Pool, name: BookingName, viewer: Viewer) -> tuple[int, int]:
+    """Finds the event and the number of a booking that the viewer may see.
+
+    Raises ReservationNotFound or BookingNotFound.
+    """
+    is_secret = name.reference is not None
+    rows = viewer.rows(guests=True if is_secret else None)
+    values = {"reference": name.reference, "booking_id": name.booking_id, **rows}
+    async with pool.connection() as connection:
+        found = await (await connection.execute(SQL["find_visible"], values)).fetchone()
+    if found is None:
+        raise ReservationNotFound if is_secret else BookingNotFound
+    return found[0], found[1]
 
 
 async def find_bookings(pool: Pool, references: Collection[UUID]) -> Mapping[UUID, FoundBooking]:

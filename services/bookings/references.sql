@@ -10,3 +10,12 @@ SELECT
 FROM bookings
 JOIN inventory USING (event_id)
 WHERE bookings.reference = ANY (%(references)s::uuid[])
+
+-- name: find_visible
+-- Finds a booking by its number or its reference; nothing if the viewer may not see it.
+SELECT event_id, id
+FROM shown_bookings
+WHERE (id = %(booking_id)s::bigint OR reference = %(reference)s::uuid)
+    AND is_visible(
+        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
+    )

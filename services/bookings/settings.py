@@ -82,8 +82,8 @@ class Settings(settings.ServiceSettings):
     sandbox_secret: Annotated[str, AfterValidator(_webhook_secret)] = Field(
         default=DEVELOPMENT_SECRET, repr=False
     )
-    """Secret that signs webhooks of the sandbox: `whsec_` and base64 of 24 bytes or more. Must be set
-    in production."""
+    """Secret that signs webhooks of the sandbox: `whsec_` and base64 of 24 bytes or more. It must
+    be set in production."""
 
     @model_validator(mode="after")
     def _refuse_known_secret(self) -> Self:

@@ -5,21 +5,23 @@ from datetime import datetime
 from uuid import UUID
 
 from services.bookings.inventory.payment_commands import Amount
+from services.bookings.references import BookingName
+
+
+@dataclass(frozen=True, slots=True)
+class TicketId:
+    """A booking by the id of its ticket, the secret of a guest."""
+
+    ticket_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """What a client asks to pay: a booking by one of its names, and how.
+    """What a client asks to pay, and how; `amount` is what it expects to pay, if it says so."""
 
-    The ids of tickets and the references of bookings are secrets of guests. `amount` is what the
-    client expects to pay.
-    """
-
+    booking: TicketId | BookingName
     method: str
     token: str = field(repr=False)
-    ticket_id: UUID | None = None
-    reference: UUID | None = None
-    booking_id: int | None = None
     amount: Amount | None = None
 
 

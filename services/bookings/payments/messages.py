@@ -8,21 +8,16 @@ from boxoffice.type.v1 import money_pb2
 from services.bookings.asks import expect
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.payment_commands import Amount, Paid, Refunding
-from services.bookings.payments.details import NewPayment, PaymentDetails
+from services.bookings.payments.details import NewPayment, PaymentDetails, TicketId
+from services.bookings.references import BookingName
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
 
 
 def new_payment(request: payments_pb2.CreatePaymentRequest) -> NewPayment:
     """Reads what a client asks to pay."""
-    return NewPayment(
-        request.method,
-        request.token,
-        ticket_id=UUID(request.ticket_id) if request.HasField("ticket_id") else None,
-        reference=UUID(request.reservation_id) if request.HasField("reservation_id") else None,
-        booking_id=request.booking_id if request.HasField("booking_id") else None,
-        amount=amount(request.amount) if request.HasField("amount") else None,
-    )
+    expected = amount(request.amount) if request.HasField("amount") else None
+    return NewPayment(_booking(request), request.method, request.token, expected)
 
 
 def amount(message: money_pb2.Money) -> Amount:
@@ -76,6 +71,14 @@ def signature_headers(request: payments_pb2.ReceiveProviderEventRequest) -> Mapp
         "webhook-signature": request.webhook_signature,
         "stripe-signature": request.stripe_signature,
     }
+
+
+def _booking(request: payments_pb2.CreatePaymentRequest) -> TicketId | BookingName:
+    if request.HasField("ticket_id"):
+        return TicketId(UUID(request.ticket_id))
+    if request.HasField("reservation_id"):
+        return BookingName(reference=UUID(request.reservation_id))
+    return BookingName(booking_id=request.booking_id)
 
 
 def _status(name: str) -> payments_pb2.PaymentStatus.ValueType:

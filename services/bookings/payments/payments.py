@@ -6,17 +6,13 @@ from psycopg.rows import class_row
 
 from services.bookings.access import Viewer
 from services.bookings.asks import idempotency_key
-from services.bookings.errors import (
-    BookingNotFound,
-    PaymentNotFound,
-    ReservationNotFound,
-    TicketNotFound,
-)
+from services.bookings.errors import PaymentNotFound, TicketNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.payment_commands import Amount, RefundPayment, StartPayment
 from services.bookings.payments import messages
-from services.bookings.payments.details import NewPayment, PaymentDetails
+from services.bookings.payments.details import NewPayment, PaymentDetails, TicketId
 from services.bookings.payments.providers import Providers
+from services.bookings.references import BookingName, find_visible
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.callers import denied
@@ -42,7 +38,7 @@ class Payments:
         provider = self._providers.of_new_payments()
         if provider.needs_token and not new.token:
             raise ValidationFailed(violations=[Violation("token", "value is required")])
-        event_id, booking_id = await self._find(new, viewer)
+        event_id, booking_id = await self._find(new.booking, viewer)
         command = StartPayment(event_id, booking_id, uuid4(), provider.name, new.method, new.amount)
         content = (event_id, booking_id, new.method, new.token, new.amount)
         key = idempotency_key(viewer, "create_payment", request_id, *content)
@@ -81,23 +77,16 @@ class Payments:
             "list_user_payments", user_id=user_id, before=page.before, limit=page.limit
         )
 
-    async def _find(self, new: NewPayment, viewer: Viewer) -> tuple[int, int]:
+    async def _find(self, booking: TicketId | BookingName, viewer: Viewer) -> tuple[int, int]:
         """Finds the event and the number of a booking, which never change."""
-        rows = viewer.rows(guests=None if new.booking_id else True)
-        values = {
-            "ticket_id": new.ticket_id,
-            "reference": new.reference,
-            "booking_id": new.booking_id,
-            **rows,
-        }
-        statement = SQL["find_ticketed" if new.ticket_id else "find_booking"]
+        if isinstance(booking, BookingName):
+            return await find_visible(self._pool, booking, viewer)
+        values = {"ticket_id": booking.ticket_id, **viewer.rows(guests=True)}
         async with self._pool.connection() as connection:
-            found = await (await connection.execute(statement, values)).fetchone()
-        if found is not None:
-            return found[0], found[1]
-        if new.ticket_id:
+            found = await (await connection.execute(SQL["find_ticketed"], values)).fetchone()
+        if found is None:
             raise TicketNotFound
-        raise ReservationNotFound if new.reference else BookingNotFound
+        return found[0], found[1]
 
     async def _read(self, statement: str, **values: object) -> list[PaymentDetails]:
         async with self._pool.connection() as connection:

@@ -14,6 +14,7 @@ from services.bookings.asks import Decider
 from services.bookings.catalogue.places import Places
 from services.bookings.catalogue.plans import Plans
 from services.bookings.errors import AlreadyUsed
+from services.bookings.references import BookingName
 from services.bookings.seating.plan import Plan
 from services.bookings.tickets import door_messages, messages, qr_codes
 from services.bookings.tickets.bundles import Bundles
@@ -21,7 +22,7 @@ from services.bookings.tickets.check_in import CheckIn
 from services.bookings.tickets.details import DoorTimes, TicketDetails
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
-from services.bookings.tickets.tickets import BookingName, Tickets
+from services.bookings.tickets.tickets import Tickets
 from services.bookings.tickets.transfers import Accounts, Transfers
 from services.kit.database.postgres import Pool
 from services.kit.rpc import paging

@@ -1,15 +1,15 @@
 """Tickets: issuing and reading them."""
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from services.bookings.access import Viewer
 from services.bookings.asks import idempotency_key
-from services.bookings.errors import BookingNotFound, ReservationNotFound, TicketNotFound
+from services.bookings.errors import TicketNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import IssueTicket
+from services.bookings.references import BookingName, find_visible
 from services.bookings.tickets import messages
 from services.bookings.tickets.details import TicketDetails
 from services.kit.database import queries
@@ -17,14 +17,6 @@ from services.kit.database.postgres import Pool
 from services.kit.rpc.paging import Page
 
 SQL = queries.load(__file__)
-
-
-@dataclass(frozen=True, slots=True)
-class BookingName:
-    """The booking that a ticket is for: by its number, or its reference, the secret of a guest."""
-
-    reference: UUID | None = None
-    booking_id: int | None = None
 
 
 class Tickets:
@@ -39,14 +31,7 @@ class Tickets:
         Raises ReservationNotFound or BookingNotFound unless the viewer may see the booking. The
         event of a booking never changes, so it is read before any lock.
         """
-        is_secret = booking.reference is not None
-        rows = viewer.rows(guests=True if is_secret else None)
-        values = {"reference": booking.reference, "booking_id": booking.booking_id, **rows}
-        async with self._pool.connection() as connection:
-            found = await (await connection.execute(SQL["find_booking"], values)).fetchone()
-        if found is None:
-            raise ReservationNotFound if is_secret else BookingNotFound
-        event_id, booking_id = found
+        event_id, booking_id = await find_visible(self._pool, booking, viewer)
         key = idempotency_key(viewer, "create_ticket", request_id, event_id, booking_id)
         return Ask(IssueTicket(event_id, booking_id), key, messages.issue_response)
 
