@@ -12,8 +12,8 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
 -- name: audit
--- Compares counters, bookings, seats and ledger in one snapshot, of the next events that have changed
--- since their last audit.
+-- Compares counters, bookings, seats, payments and ledger in one snapshot, of the next events that have
+-- changed since their last audit.
 WITH due AS (
     SELECT inventory.*
     FROM inventory
@@ -37,7 +37,8 @@ SELECT
         AND due.capacity = entries.capacity
         AND due.blocked = map.blocked
         AND due.sold + due.held + due.blocked = coalesce(map.taken, due.sold + due.held + due.blocked)
-        AND (due.plan_id IS NULL OR due.closed_at IS NOT NULL OR seats_agree(due.event_id)) AS agrees
+        AND (due.plan_id IS NULL OR due.closed_at IS NOT NULL OR seats_agree(due.event_id))
+        AND payments_agree(due.event_id) AS agrees
 FROM due
 CROSS JOIN LATERAL (
     SELECT

@@ -41,8 +41,10 @@ NEW_FUNCTIONS = (
     "core_bookings.sql",
     "ended_seats.sql",
     "loaded_bookings.sql",
+    "payments_agree.sql",
     "seats_agree.sql",
     "shown_bookings.sql",
+    "shown_payments.sql",
     "shown_tickets.sql",
 )
 RESPONSES: Mapping[str, type[Message]] = {

@@ -8,6 +8,7 @@ from services.bookings.inventory.seat_commands import BlockSeats, Confirm, Seate
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Internal
 from tests.conftest import Database
+from tests.services.bookings.inventory.payments import PRICE, give_back, number_of, paid, start
 from tests.services.bookings.inventory.screening import (
     as_owner,
     ask,
@@ -119,3 +120,25 @@ async def test_an_event_that_lacks_its_room_stops_the_sale(
 
 def _frozen_events(database: Database) -> list[tuple[object, ...]]:
     return as_owner(database, "SELECT event_id FROM inventory WHERE frozen = 'COUNTERS'")
+
+
+@pytest.mark.parametrize(
+    ("tampering", "agrees"),
+    [
+        ("UPDATE refunds SET reason = 'PAID_TWICE'", True),
+        ("UPDATE refunds SET amount_minor = 399", False),
+        ("UPDATE refunds SET status = 'REFUNDED', refunded_at = now()", False),
+        ("DELETE FROM refunds", False),
+    ],
+)
+async def test_refunds_that_disagree_with_their_payment_stop_the_sale(
+    reconciler: Reconciler, inventory: Inventory, database: Database, tampering: str, agrees: bool
+) -> None:
+    """Money that was lost or given back twice by hand would be seen by nobody."""
+    _, held = await ask(inventory, Apply(screening(HALL, **PRICE)), hold("ada", 1))
+    booking = number_of(held)
+    await ask(inventory, start(booking), paid(booking), give_back(booking, minor=400))
+    as_owner(database, tampering)
+    await reconciler.reconcile()
+    frozen = as_owner(database, "SELECT frozen FROM inventory")
+    assert frozen == [("" if agrees else "COUNTERS",)]
