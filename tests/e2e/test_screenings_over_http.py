@@ -44,7 +44,8 @@ def test_a_screening_is_created_and_read(
     admin: httpx.Client, client: httpx.Client, hall: dict[str, Any]
 ) -> None:
     """A field could be lost between JSON, the database and bookings."""
-    made = screening(admin, hall, price=EUROS, seat_type_prices=VIP, orphan_rule=True)
+    rules = {"orphan_rule": True, "refund_until": "2030-04-30T12:00:00.000Z"}
+    made = screening(admin, hall, price=EUROS, seat_type_prices=VIP, **rules)
     path = f"/api/screenings/{made['id']}"
     assert made == {
         **hall,
@@ -53,7 +54,7 @@ def test_a_screening_is_created_and_read(
         "ends_at": ENDS,
         "price": EUROS,
         "seat_type_prices": VIP,
-        "orphan_rule": True,
+        **rules,
         "status": "PUBLISHED",
         "total_seats": 12,
         "available_seats": 12,

@@ -41,6 +41,7 @@ def event_state(state: catalogue_pb2.EventState) -> EventState:
             kind: price.amount_minor for kind, price in state.seat_type_prices.items()
         },
         orphan_rule=state.orphan_rule,
+        refund_until=moment(state, "refund_until"),
     )
 
 

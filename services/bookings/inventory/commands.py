@@ -102,6 +102,7 @@ class EventState:
     plan_id: int | None = None
     seat_type_prices: Mapping[str, int] = field(default_factory=dict)
     orphan_rule: bool = False
+    refund_until: datetime | None = None
 
     @property
     def closes(self) -> bool:

@@ -223,6 +223,7 @@ _STATE = (
     "refusal", "cancelled_bookings", "skip_fit_after_seconds", "key", "organizer_id", "name",
     "status", "deleted", "starts_at", "sales_open_at", "sales_close_at", "price_amount_minor",
     "price_currency", "one_booking_per_user", "plan_id", "seat_type_prices", "orphan_rule",
+    "refund_until",
 )  # fmt: skip
 
 

@@ -86,6 +86,7 @@ class Stock:
     plan_id: int | None = None
     seat_type_prices: Mapping[str, int] = field(default_factory=dict)
     orphan_rule: bool = False
+    refund_until: datetime | None = None
 
     # Further rows, if the commands need them.
     bookings: dict[int, Booking] = field(default_factory=dict)

@@ -35,7 +35,8 @@ SELECT
     one_booking_per_user,
     plan_id,
     seat_type_prices,
-    orphan_rule
+    orphan_rule,
+    refund_until
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 ORDER BY event_id

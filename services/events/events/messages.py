@@ -117,6 +117,7 @@ def _shared(found: Event) -> dict[str, Any]:
         "starts_at": timestamp(found.starts_at),
         "sales_open_at": timestamp(found.sales_open_at),
         "sales_close_at": timestamp(found.sales_close_at),
+        "refund_until": timestamp(found.refund_until),
         "price": money(found.price_amount_minor, found.price_currency),
         "one_booking_per_user": found.one_booking_per_user,
         "plan_id": found.plan_id,

@@ -51,6 +51,7 @@ class Event:
     ends_at: datetime | None
     seat_type_prices: Mapping[str, Mapping[str, Any]] | None
     orphan_rule: bool | None
+    refund_until: datetime | None
     organizer_id: str | None
     created_at: datetime
     updated_at: datetime

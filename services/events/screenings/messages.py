@@ -20,6 +20,7 @@ def screening(details: EventDetails) -> screenings_pb2.Screening:
         price=money(found.price_amount_minor, found.price_currency),
         seat_type_prices=messages.prices(found),
         orphan_rule=found.orphan_rule,
+        refund_until=timestamp(found.refund_until),
         status=messages.status_of(found.status),
         theater_id=found.theater_id or 0,
         plan_id=found.plan_id or 0,

@@ -30,7 +30,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/events/v1/catalogue.proto\x12\x13\x62oxoffice.events.v1\x1a boxoffice/events/v1/events.proto\x1a$boxoffice/events/v1/seat_plans.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1d\x62oxoffice/type/v1/money.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x06\n\nEventState\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x19\n\x08revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1c\n\x0btotal_seats\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x30\n\x06status\x18\x05 \x01(\x0e\x32 .boxoffice.events.v1.EventStatus\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x12\x32\n\tstarts_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x36\n\rsales_open_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x37\n\x0esales_close_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x12,\n\x05price\x18\n \x01(\x0b\x32\x18.boxoffice.type.v1.MoneyH\x03\x88\x01\x01\x12!\n\x14one_booking_per_user\x18\x0b \x01(\x08H\x04\x88\x01\x01\x12\r\n\x05\x65poch\x18\x0c \x01(\t\x12\x19\n\x0corganizer_id\x18\r \x01(\tH\x05\x88\x01\x01\x12\x10\n\x03key\x18\x0e \x01(\tH\x06\x88\x01\x01\x12\x14\n\x07plan_id\x18\x0f \x01(\x03H\x07\x88\x01\x01\x12M\n\x10seat_type_prices\x18\x10 \x03(\x0b\x32\x33.boxoffice.events.v1.EventState.SeatTypePricesEntry\x12\x13\n\x0borphan_rule\x18\x11 \x01(\x08\x1aO\n\x13SeatTypePricesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.boxoffice.type.v1.Money:\x02\x38\x01\x42\x0c\n\n_starts_atB\x10\n\x0e_sales_open_atB\x11\n\x0f_sales_close_atB\x08\n\x06_priceB\x17\n\x15_one_booking_per_userB\x0f\n\r_organizer_idB\x06\n\x04_keyB\n\n\x08_plan_id\"\xce\x01\n\nEventPlace\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x32\n\tstarts_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x30\n\x07\x65nds_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\r\n\x05venue\x18\x05 \x01(\t\x12\x0c\n\x04room\x18\x06 \x01(\tB\x0c\n\n_starts_atB\n\n\x08_ends_at\"q\n\x14GetEventStateRequest\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x12,\n\x03key\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$H\x00\x42\x0e\n\x05\x65vent\x12\x05\xbaH\x02\x08\x01\"G\n\x15GetEventStateResponse\x12.\n\x05state\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"e\n\x12ListChangesRequest\x12\x16\n\x05\x65poch\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"n\n\x13ListChangesResponse\x12\x31\n\x07\x63hanges\x18\x01 \x03(\x0b\x32 .boxoffice.events.v1.EventChange\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\"\x7f\n\x0b\x45ventChange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nchanged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05state\x18\x03 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"Q\n\x16ListEventStatesRequest\x12\x1f\n\x0e\x61\x66ter_event_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"p\n\x17ListEventStatesResponse\x12/\n\x06states\x18\x01 \x03(\x0b\x32\x1f.boxoffice.events.v1.EventState\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\"1\n\x14GetEventPlaceRequest\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"G\n\x15GetEventPlaceResponse\x12.\n\x05place\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventPlace\".\n\x12GetSeatPlanRequest\x12\x18\n\x07plan_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"B\n\x13GetSeatPlanResponse\x12+\n\x04plan\x18\x01 \x01(\x0b\x32\x1d.boxoffice.events.v1.SeatPlan2\xcb\x04\n\x10\x43\x61talogueService\x12q\n\rGetEventState\x12).boxoffice.events.v1.GetEventStateRequest\x1a*.boxoffice.events.v1.GetEventStateResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12k\n\x0bListChanges\x12\'.boxoffice.events.v1.ListChangesRequest\x1a(.boxoffice.events.v1.ListChangesResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12w\n\x0fListEventStates\x12+.boxoffice.events.v1.ListEventStatesRequest\x1a,.boxoffice.events.v1.ListEventStatesResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12q\n\rGetEventPlace\x12).boxoffice.events.v1.GetEventPlaceRequest\x1a*.boxoffice.events.v1.GetEventPlaceResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12k\n\x0bGetSeatPlan\x12\'.boxoffice.events.v1.GetSeatPlanRequest\x1a(.boxoffice.events.v1.GetSeatPlanResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/events/v1/catalogue.proto\x12\x13\x62oxoffice.events.v1\x1a boxoffice/events/v1/events.proto\x1a$boxoffice/events/v1/seat_plans.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1d\x62oxoffice/type/v1/money.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x06\n\nEventState\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x19\n\x08revision\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1c\n\x0btotal_seats\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x30\n\x06status\x18\x05 \x01(\x0e\x32 .boxoffice.events.v1.EventStatus\x12\x0f\n\x07\x64\x65leted\x18\x06 \x01(\x08\x12\x32\n\tstarts_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x36\n\rsales_open_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x37\n\x0esales_close_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x02\x88\x01\x01\x12,\n\x05price\x18\n \x01(\x0b\x32\x18.boxoffice.type.v1.MoneyH\x03\x88\x01\x01\x12!\n\x14one_booking_per_user\x18\x0b \x01(\x08H\x04\x88\x01\x01\x12\r\n\x05\x65poch\x18\x0c \x01(\t\x12\x19\n\x0corganizer_id\x18\r \x01(\tH\x05\x88\x01\x01\x12\x10\n\x03key\x18\x0e \x01(\tH\x06\x88\x01\x01\x12\x14\n\x07plan_id\x18\x0f \x01(\x03H\x07\x88\x01\x01\x12M\n\x10seat_type_prices\x18\x10 \x03(\x0b\x32\x33.boxoffice.events.v1.EventState.SeatTypePricesEntry\x12\x13\n\x0borphan_rule\x18\x11 \x01(\x08\x12\x35\n\x0crefund_until\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x08\x88\x01\x01\x1aO\n\x13SeatTypePricesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.boxoffice.type.v1.Money:\x02\x38\x01\x42\x0c\n\n_starts_atB\x10\n\x0e_sales_open_atB\x11\n\x0f_sales_close_atB\x08\n\x06_priceB\x17\n\x15_one_booking_per_userB\x0f\n\r_organizer_idB\x06\n\x04_keyB\n\n\x08_plan_idB\x0f\n\r_refund_until\"\xce\x01\n\nEventPlace\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x32\n\tstarts_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x88\x01\x01\x12\x30\n\x07\x65nds_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x01\x88\x01\x01\x12\x11\n\ttime_zone\x18\x04 \x01(\t\x12\r\n\x05venue\x18\x05 \x01(\t\x12\x0c\n\x04room\x18\x06 \x01(\tB\x0c\n\n_starts_atB\n\n\x08_ends_at\"q\n\x14GetEventStateRequest\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01H\x00\x12,\n\x03key\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$H\x00\x42\x0e\n\x05\x65vent\x12\x05\xbaH\x02\x08\x01\"G\n\x15GetEventStateResponse\x12.\n\x05state\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"e\n\x12ListChangesRequest\x12\x16\n\x05\x65poch\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1f\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"n\n\x13ListChangesResponse\x12\x31\n\x07\x63hanges\x18\x01 \x03(\x0b\x32 .boxoffice.events.v1.EventChange\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\"\x7f\n\x0b\x45ventChange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12.\n\nchanged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05state\x18\x03 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventState\"Q\n\x16ListEventStatesRequest\x12\x1f\n\x0e\x61\x66ter_event_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x16\n\x05limit\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\"p\n\x17ListEventStatesResponse\x12/\n\x06states\x18\x01 \x03(\x0b\x32\x1f.boxoffice.events.v1.EventState\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x15\n\rhead_sequence\x18\x03 \x01(\x03\"1\n\x14GetEventPlaceRequest\x12\x19\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"G\n\x15GetEventPlaceResponse\x12.\n\x05place\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventPlace\".\n\x12GetSeatPlanRequest\x12\x18\n\x07plan_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"B\n\x13GetSeatPlanResponse\x12+\n\x04plan\x18\x01 \x01(\x0b\x32\x1d.boxoffice.events.v1.SeatPlan2\xcb\x04\n\x10\x43\x61talogueService\x12q\n\rGetEventState\x12).boxoffice.events.v1.GetEventStateRequest\x1a*.boxoffice.events.v1.GetEventStateResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12k\n\x0bListChanges\x12\'.boxoffice.events.v1.ListChangesRequest\x1a(.boxoffice.events.v1.ListChangesResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12w\n\x0fListEventStates\x12+.boxoffice.events.v1.ListEventStatesRequest\x1a,.boxoffice.events.v1.ListEventStatesResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12q\n\rGetEventPlace\x12).boxoffice.events.v1.GetEventPlaceRequest\x1a*.boxoffice.events.v1.GetEventPlaceResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x12k\n\x0bGetSeatPlan\x12\'.boxoffice.events.v1.GetSeatPlanRequest\x1a(.boxoffice.events.v1.GetSeatPlanResponse\"\t\x90\x02\x01\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -76,33 +76,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGUESERVICE'].methods_by_name['GetSeatPlan']._loaded_options = None
   _globals['_CATALOGUESERVICE'].methods_by_name['GetSeatPlan']._serialized_options = b'\220\002\001\242\273\030\002\010\003'
   _globals['_EVENTSTATE']._serialized_start=256
-  _globals['_EVENTSTATE']._serialized_end=1065
-  _globals['_EVENTSTATE_SEATTYPEPRICESENTRY']._serialized_start=863
-  _globals['_EVENTSTATE_SEATTYPEPRICESENTRY']._serialized_end=942
-  _globals['_EVENTPLACE']._serialized_start=1068
-  _globals['_EVENTPLACE']._serialized_end=1274
-  _globals['_GETEVENTSTATEREQUEST']._serialized_start=1276
-  _globals['_GETEVENTSTATEREQUEST']._serialized_end=1389
-  _globals['_GETEVENTSTATERESPONSE']._serialized_start=1391
-  _globals['_GETEVENTSTATERESPONSE']._serialized_end=1462
-  _globals['_LISTCHANGESREQUEST']._serialized_start=1464
-  _globals['_LISTCHANGESREQUEST']._serialized_end=1565
-  _globals['_LISTCHANGESRESPONSE']._serialized_start=1567
-  _globals['_LISTCHANGESRESPONSE']._serialized_end=1677
-  _globals['_EVENTCHANGE']._serialized_start=1679
-  _globals['_EVENTCHANGE']._serialized_end=1806
-  _globals['_LISTEVENTSTATESREQUEST']._serialized_start=1808
-  _globals['_LISTEVENTSTATESREQUEST']._serialized_end=1889
-  _globals['_LISTEVENTSTATESRESPONSE']._serialized_start=1891
-  _globals['_LISTEVENTSTATESRESPONSE']._serialized_end=2003
-  _globals['_GETEVENTPLACEREQUEST']._serialized_start=2005
-  _globals['_GETEVENTPLACEREQUEST']._serialized_end=2054
-  _globals['_GETEVENTPLACERESPONSE']._serialized_start=2056
-  _globals['_GETEVENTPLACERESPONSE']._serialized_end=2127
-  _globals['_GETSEATPLANREQUEST']._serialized_start=2129
-  _globals['_GETSEATPLANREQUEST']._serialized_end=2175
-  _globals['_GETSEATPLANRESPONSE']._serialized_start=2177
-  _globals['_GETSEATPLANRESPONSE']._serialized_end=2243
-  _globals['_CATALOGUESERVICE']._serialized_start=2246
-  _globals['_CATALOGUESERVICE']._serialized_end=2833
+  _globals['_EVENTSTATE']._serialized_end=1137
+  _globals['_EVENTSTATE_SEATTYPEPRICESENTRY']._serialized_start=918
+  _globals['_EVENTSTATE_SEATTYPEPRICESENTRY']._serialized_end=997
+  _globals['_EVENTPLACE']._serialized_start=1140
+  _globals['_EVENTPLACE']._serialized_end=1346
+  _globals['_GETEVENTSTATEREQUEST']._serialized_start=1348
+  _globals['_GETEVENTSTATEREQUEST']._serialized_end=1461
+  _globals['_GETEVENTSTATERESPONSE']._serialized_start=1463
+  _globals['_GETEVENTSTATERESPONSE']._serialized_end=1534
+  _globals['_LISTCHANGESREQUEST']._serialized_start=1536
+  _globals['_LISTCHANGESREQUEST']._serialized_end=1637
+  _globals['_LISTCHANGESRESPONSE']._serialized_start=1639
+  _globals['_LISTCHANGESRESPONSE']._serialized_end=1749
+  _globals['_EVENTCHANGE']._serialized_start=1751
+  _globals['_EVENTCHANGE']._serialized_end=1878
+  _globals['_LISTEVENTSTATESREQUEST']._serialized_start=1880
+  _globals['_LISTEVENTSTATESREQUEST']._serialized_end=1961
+  _globals['_LISTEVENTSTATESRESPONSE']._serialized_start=1963
+  _globals['_LISTEVENTSTATESRESPONSE']._serialized_end=2075
+  _globals['_GETEVENTPLACEREQUEST']._serialized_start=2077
+  _globals['_GETEVENTPLACEREQUEST']._serialized_end=2126
+  _globals['_GETEVENTPLACERESPONSE']._serialized_start=2128
+  _globals['_GETEVENTPLACERESPONSE']._serialized_end=2199
+  _globals['_GETSEATPLANREQUEST']._serialized_start=2201
+  _globals['_GETSEATPLANREQUEST']._serialized_end=2247
+  _globals['_GETSEATPLANRESPONSE']._serialized_start=2249
+  _globals['_GETSEATPLANRESPONSE']._serialized_end=2315
+  _globals['_CATALOGUESERVICE']._serialized_start=2318
+  _globals['_CATALOGUESERVICE']._serialized_end=2905
 # @@protoc_insertion_point(module_scope)

@@ -66,6 +66,7 @@ class EventState(_message.Message):
     PLAN_ID_FIELD_NUMBER: _builtins.int
     SEAT_TYPE_PRICES_FIELD_NUMBER: _builtins.int
     ORPHAN_RULE_FIELD_NUMBER: _builtins.int
+    REFUND_UNTIL_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     revision: _builtins.int
@@ -114,6 +115,10 @@ class EventState(_message.Message):
     def seat_type_prices(self) -> _containers.MessageMap[_builtins.str, _money_pb2.Money]:
         """Price of a seat of each type, in the currency of `price`."""
 
+    @_builtins.property
+    def refund_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when a user who cancels a paid booking is refunded; if unset, until the event starts."""
+
     def __init__(
         self,
         *,
@@ -134,10 +139,11 @@ class EventState(_message.Message):
         plan_id: _builtins.int | None = ...,
         seat_type_prices: _abc.Mapping[_builtins.str, _money_pb2.Money] | None = ...,
         orphan_rule: _builtins.bool = ...,
+        refund_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_plan_id", b"_plan_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "key", b"key", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "plan_id", b"plan_id", "price", b"price", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_plan_id", b"_plan_id", "_price", b"_price", "_refund_until", b"_refund_until", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "key", b"key", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "plan_id", b"plan_id", "price", b"price", "refund_until", b"refund_until", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_plan_id", b"_plan_id", "_price", b"_price", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_key", b"_key", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_plan_id", b"_plan_id", "_price", b"_price", "_refund_until", b"_refund_until", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "deleted", b"deleted", "epoch", b"epoch", "event_id", b"event_id", "key", b"key", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "refund_until", b"refund_until", "revision", b"revision", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "total_seats", b"total_seats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__key: _TypeAlias = _typing.Literal["key"]  # noqa: Y015
     _WhichOneofArgType__key: _TypeAlias = _typing.Literal["_key", b"_key"]  # noqa: Y015
@@ -149,6 +155,8 @@ class EventState(_message.Message):
     _WhichOneofArgType__plan_id: _TypeAlias = _typing.Literal["_plan_id", b"_plan_id"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
+    _WhichOneofReturnType__refund_until: _TypeAlias = _typing.Literal["refund_until"]  # noqa: Y015
+    _WhichOneofArgType__refund_until: _TypeAlias = _typing.Literal["_refund_until", b"_refund_until"]  # noqa: Y015
     _WhichOneofReturnType__sales_close_at: _TypeAlias = _typing.Literal["sales_close_at"]  # noqa: Y015
     _WhichOneofArgType__sales_close_at: _TypeAlias = _typing.Literal["_sales_close_at", b"_sales_close_at"]  # noqa: Y015
     _WhichOneofReturnType__sales_open_at: _TypeAlias = _typing.Literal["sales_open_at"]  # noqa: Y015
@@ -165,6 +173,8 @@ class EventState(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__plan_id) -> _WhichOneofReturnType__plan_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refund_until) -> _WhichOneofReturnType__refund_until | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sales_close_at) -> _WhichOneofReturnType__sales_close_at | None: ...
     @_typing.overload

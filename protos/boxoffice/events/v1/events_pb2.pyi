@@ -103,6 +103,7 @@ class Event(_message.Message):
     ENDS_AT_FIELD_NUMBER: _builtins.int
     SEAT_TYPE_PRICES_FIELD_NUMBER: _builtins.int
     ORPHAN_RULE_FIELD_NUMBER: _builtins.int
+    REFUND_UNTIL_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
     MOVIE_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.int
@@ -187,6 +188,12 @@ class Event(_message.Message):
         the currency of `price`.
         """
 
+    @_builtins.property
+    def refund_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when a user who cancels a paid booking is refunded, before or after the event starts; if
+        unset, until it starts. A cancelled or deleted event refunds everybody.
+        """
+
     def __init__(
         self,
         *,
@@ -212,12 +219,13 @@ class Event(_message.Message):
         ends_at: _timestamp_pb2.Timestamp | None = ...,
         seat_type_prices: _abc.Mapping[_builtins.str, _money_pb2.Money] | None = ...,
         orphan_rule: _builtins.bool | None = ...,
+        refund_until: _timestamp_pb2.Timestamp | None = ...,
         plan_id: _builtins.int | None = ...,
         movie_id: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_ends_at", b"_ends_at", "_key", b"_key", "_movie_id", b"_movie_id", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_orphan_rule", b"_orphan_rule", "_plan_id", b"_plan_id", "_price", b"_price", "_room_id", b"_room_id", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "ends_at", b"ends_at", "key", b"key", "movie_id", b"movie_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "room_id", b"room_id", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_ends_at", b"_ends_at", "_key", b"_key", "_movie_id", b"_movie_id", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_orphan_rule", b"_orphan_rule", "_plan_id", b"_plan_id", "_price", b"_price", "_refund_until", b"_refund_until", "_room_id", b"_room_id", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "ends_at", b"ends_at", "key", b"key", "movie_id", b"movie_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "refund_until", b"refund_until", "room_id", b"room_id", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_ends_at", b"_ends_at", "_key", b"_key", "_movie_id", b"_movie_id", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_orphan_rule", b"_orphan_rule", "_plan_id", b"_plan_id", "_price", b"_price", "_room_id", b"_room_id", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "ends_at", b"ends_at", "id", b"id", "key", b"key", "movie_id", b"movie_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "room_id", b"room_id", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_description", b"_description", "_ends_at", b"_ends_at", "_key", b"_key", "_movie_id", b"_movie_id", "_name", b"_name", "_one_booking_per_user", b"_one_booking_per_user", "_organizer_id", b"_organizer_id", "_orphan_rule", b"_orphan_rule", "_plan_id", b"_plan_id", "_price", b"_price", "_refund_until", b"_refund_until", "_room_id", b"_room_id", "_sales_close_at", b"_sales_close_at", "_sales_open_at", b"_sales_open_at", "_starts_at", b"_starts_at", "_status", b"_status", "_time_zone", b"_time_zone", "_total_seats", b"_total_seats", "_venue", b"_venue", "available_seats", b"available_seats", "created_at", b"created_at", "description", b"description", "ends_at", b"ends_at", "id", b"id", "key", b"key", "movie_id", b"movie_id", "name", b"name", "one_booking_per_user", b"one_booking_per_user", "organizer_id", b"organizer_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "refund_until", b"refund_until", "room_id", b"room_id", "sales_close_at", b"sales_close_at", "sales_open_at", b"sales_open_at", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "time_zone", b"time_zone", "total_seats", b"total_seats", "updated_at", b"updated_at", "venue", b"venue", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__available_seats: _TypeAlias = _typing.Literal["available_seats"]  # noqa: Y015
     _WhichOneofArgType__available_seats: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats"]  # noqa: Y015
@@ -241,6 +249,8 @@ class Event(_message.Message):
     _WhichOneofArgType__plan_id: _TypeAlias = _typing.Literal["_plan_id", b"_plan_id"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
+    _WhichOneofReturnType__refund_until: _TypeAlias = _typing.Literal["refund_until"]  # noqa: Y015
+    _WhichOneofArgType__refund_until: _TypeAlias = _typing.Literal["_refund_until", b"_refund_until"]  # noqa: Y015
     _WhichOneofReturnType__room_id: _TypeAlias = _typing.Literal["room_id"]  # noqa: Y015
     _WhichOneofArgType__room_id: _TypeAlias = _typing.Literal["_room_id", b"_room_id"]  # noqa: Y015
     _WhichOneofReturnType__sales_close_at: _TypeAlias = _typing.Literal["sales_close_at"]  # noqa: Y015
@@ -279,6 +289,8 @@ class Event(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__plan_id) -> _WhichOneofReturnType__plan_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refund_until) -> _WhichOneofReturnType__refund_until | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__room_id) -> _WhichOneofReturnType__room_id | None: ...
     @_typing.overload

@@ -57,6 +57,7 @@ class Screening(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     SEAT_TYPE_PRICES_FIELD_NUMBER: _builtins.int
     ORPHAN_RULE_FIELD_NUMBER: _builtins.int
+    REFUND_UNTIL_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     THEATER_ID_FIELD_NUMBER: _builtins.int
     PLAN_ID_FIELD_NUMBER: _builtins.int
@@ -112,6 +113,12 @@ class Screening(_message.Message):
         """
 
     @_builtins.property
+    def refund_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when a user who cancels a paid booking is refunded, before or after the screening starts;
+        if unset, until it starts. A cancelled or deleted screening refunds everybody.
+        """
+
+    @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
 
@@ -130,6 +137,7 @@ class Screening(_message.Message):
         price: _money_pb2.Money | None = ...,
         seat_type_prices: _abc.Mapping[_builtins.str, _money_pb2.Money] | None = ...,
         orphan_rule: _builtins.bool | None = ...,
+        refund_until: _timestamp_pb2.Timestamp | None = ...,
         status: _events_pb2.EventStatus.ValueType | None = ...,
         theater_id: _builtins.int = ...,
         plan_id: _builtins.int = ...,
@@ -139,9 +147,9 @@ class Screening(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_ends_at", b"_ends_at", "_movie_id", b"_movie_id", "_orphan_rule", b"_orphan_rule", "_price", b"_price", "_room_id", b"_room_id", "_starts_at", b"_starts_at", "_status", b"_status", "available_seats", b"available_seats", "created_at", b"created_at", "ends_at", b"ends_at", "movie_id", b"movie_id", "orphan_rule", b"orphan_rule", "price", b"price", "room_id", b"room_id", "starts_at", b"starts_at", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_ends_at", b"_ends_at", "_movie_id", b"_movie_id", "_orphan_rule", b"_orphan_rule", "_price", b"_price", "_refund_until", b"_refund_until", "_room_id", b"_room_id", "_starts_at", b"_starts_at", "_status", b"_status", "available_seats", b"available_seats", "created_at", b"created_at", "ends_at", b"ends_at", "movie_id", b"movie_id", "orphan_rule", b"orphan_rule", "price", b"price", "refund_until", b"refund_until", "room_id", b"room_id", "starts_at", b"starts_at", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_ends_at", b"_ends_at", "_movie_id", b"_movie_id", "_orphan_rule", b"_orphan_rule", "_price", b"_price", "_room_id", b"_room_id", "_starts_at", b"_starts_at", "_status", b"_status", "available_seats", b"available_seats", "created_at", b"created_at", "ends_at", b"ends_at", "id", b"id", "movie_id", b"movie_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "room_id", b"room_id", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "theater_id", b"theater_id", "total_seats", b"total_seats", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats", "_ends_at", b"_ends_at", "_movie_id", b"_movie_id", "_orphan_rule", b"_orphan_rule", "_price", b"_price", "_refund_until", b"_refund_until", "_room_id", b"_room_id", "_starts_at", b"_starts_at", "_status", b"_status", "available_seats", b"available_seats", "created_at", b"created_at", "ends_at", b"ends_at", "id", b"id", "movie_id", b"movie_id", "orphan_rule", b"orphan_rule", "plan_id", b"plan_id", "price", b"price", "refund_until", b"refund_until", "room_id", b"room_id", "seat_type_prices", b"seat_type_prices", "starts_at", b"starts_at", "status", b"status", "theater_id", b"theater_id", "total_seats", b"total_seats", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__available_seats: _TypeAlias = _typing.Literal["available_seats"]  # noqa: Y015
     _WhichOneofArgType__available_seats: _TypeAlias = _typing.Literal["_available_seats", b"_available_seats"]  # noqa: Y015
@@ -153,6 +161,8 @@ class Screening(_message.Message):
     _WhichOneofArgType__orphan_rule: _TypeAlias = _typing.Literal["_orphan_rule", b"_orphan_rule"]  # noqa: Y015
     _WhichOneofReturnType__price: _TypeAlias = _typing.Literal["price"]  # noqa: Y015
     _WhichOneofArgType__price: _TypeAlias = _typing.Literal["_price", b"_price"]  # noqa: Y015
+    _WhichOneofReturnType__refund_until: _TypeAlias = _typing.Literal["refund_until"]  # noqa: Y015
+    _WhichOneofArgType__refund_until: _TypeAlias = _typing.Literal["_refund_until", b"_refund_until"]  # noqa: Y015
     _WhichOneofReturnType__room_id: _TypeAlias = _typing.Literal["room_id"]  # noqa: Y015
     _WhichOneofArgType__room_id: _TypeAlias = _typing.Literal["_room_id", b"_room_id"]  # noqa: Y015
     _WhichOneofReturnType__starts_at: _TypeAlias = _typing.Literal["starts_at"]  # noqa: Y015
@@ -169,6 +179,8 @@ class Screening(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__orphan_rule) -> _WhichOneofReturnType__orphan_rule | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__price) -> _WhichOneofReturnType__price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__refund_until) -> _WhichOneofReturnType__refund_until | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__room_id) -> _WhichOneofReturnType__room_id | None: ...
     @_typing.overload

@@ -96,8 +96,8 @@ class ScreeningsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateScreening(self, request, context):
-        """Changes the fields that `update_mask` names. Time, prices and `orphan_rule` may change at any
-        time; the room, and with it the plan of the seats, only while nothing was ever booked.
+        """Changes the fields that `update_mask` names. Time, prices, `orphan_rule` and `refund_until` may
+        change at any time; the room, and with it the plan of the seats, only while nothing was ever booked.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/SCREENING_NOT_FOUND,
         NOT_FOUND/ROOM_NOT_FOUND, FAILED_PRECONDITION/ROOM_OCCUPIED, ABORTED/CHANGE_PENDING (not
         stored for an idempotency key), ABORTED/VERSION_MISMATCH (its metadata has `version`) and

@@ -50,8 +50,8 @@ class ScreeningsServiceStub:
     the room.
     """
     UpdateScreening: _grpc.UnaryUnaryMultiCallable[_screenings_pb2.UpdateScreeningRequest, _screenings_pb2.UpdateScreeningResponse]
-    """Changes the fields that `update_mask` names. Time, prices and `orphan_rule` may change at any
-    time; the room, and with it the plan of the seats, only while nothing was ever booked.
+    """Changes the fields that `update_mask` names. Time, prices, `orphan_rule` and `refund_until` may
+    change at any time; the room, and with it the plan of the seats, only while nothing was ever booked.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/SCREENING_NOT_FOUND,
     NOT_FOUND/ROOM_NOT_FOUND, FAILED_PRECONDITION/ROOM_OCCUPIED, ABORTED/CHANGE_PENDING (not
     stored for an idempotency key), ABORTED/VERSION_MISMATCH (its metadata has `version`) and
@@ -88,8 +88,8 @@ class ScreeningsServiceAsyncStub(ScreeningsServiceStub):
     the room.
     """
     UpdateScreening: _aio.UnaryUnaryMultiCallable[_screenings_pb2.UpdateScreeningRequest, _screenings_pb2.UpdateScreeningResponse]  # type: ignore[assignment]
-    """Changes the fields that `update_mask` names. Time, prices and `orphan_rule` may change at any
-    time; the room, and with it the plan of the seats, only while nothing was ever booked.
+    """Changes the fields that `update_mask` names. Time, prices, `orphan_rule` and `refund_until` may
+    change at any time; the room, and with it the plan of the seats, only while nothing was ever booked.
     Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/SCREENING_NOT_FOUND,
     NOT_FOUND/ROOM_NOT_FOUND, FAILED_PRECONDITION/ROOM_OCCUPIED, ABORTED/CHANGE_PENDING (not
     stored for an idempotency key), ABORTED/VERSION_MISMATCH (its metadata has `version`) and
@@ -147,8 +147,8 @@ class ScreeningsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _screenings_pb2.UpdateScreeningRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_screenings_pb2.UpdateScreeningResponse, _abc.Awaitable[_screenings_pb2.UpdateScreeningResponse]]:
-        """Changes the fields that `update_mask` names. Time, prices and `orphan_rule` may change at any
-        time; the room, and with it the plan of the seats, only while nothing was ever booked.
+        """Changes the fields that `update_mask` names. Time, prices, `orphan_rule` and `refund_until` may
+        change at any time; the room, and with it the plan of the seats, only while nothing was ever booked.
         Refuses with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/SCREENING_NOT_FOUND,
         NOT_FOUND/ROOM_NOT_FOUND, FAILED_PRECONDITION/ROOM_OCCUPIED, ABORTED/CHANGE_PENDING (not
         stored for an idempotency key), ABORTED/VERSION_MISMATCH (its metadata has `version`) and

@@ -30,6 +30,7 @@ EVENT = Event(
     ends_at=NOW,
     seat_type_prices={"VIP": {"amount_minor": 4_000, "currency": "EUR"}},
     orphan_rule=True,
+    refund_until=NOW,
     organizer_id="ada",
     created_at=NOW,
     updated_at=NOW,

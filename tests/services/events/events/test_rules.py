@@ -33,6 +33,7 @@ EVENT = Event(
     ends_at=None,
     seat_type_prices=None,
     orphan_rule=None,
+    refund_until=None,
     organizer_id=None,
     created_at=NOON,
     updated_at=NOON,
