@@ -32,7 +32,7 @@ def test_the_life_of_a_booking(client: httpx.Client, people: dict[str, Headers])
     booking = made.json()
     path = f"/bookings/{booking['reference']}"
     assert made.headers["location"] == path
-    assert (booking["status"], booking["seat_count"]) == ("CONFIRMED", 3)
+    assert (booking["status"], booking["seat_count"]) == ("HELD", 3)
     assert booking["price"] == {"amount_minor": 3750, "currency": "EUR"}
     assert booking["event"] == {"id": event["id"], "name": "Concert", "starts_at": None}
     assert client.get(path, headers=ada).json() == booking

@@ -111,19 +111,30 @@ def test_leaving_the_list(client: httpx.Client) -> None:
     assert (entry["state"], entry["position"]) == ("WAITING", 1)
 
 
-def test_an_offer_is_accepted_for_the_seats_that_it_was_made_for(client: httpx.Client) -> None:
-    """An acceptance could take more seats than were offered."""
+def test_who_books_again_gets_the_offer_until_it_ends(client: httpx.Client) -> None:
+    """A user with an offer could get other seats, or the seats without paying."""
     price = {"amount_minor": 100, "currency": "EUR"}
     key = create_event(client, total_seats=2, key=new_key(), price=price)["key"]
     for user in ("ada", "bob"):
         client.post("/book", json={"userId": user, "eventId": key, "seatCount": 2})
     assert cancel(client, key, "ada").json()["promoted"] is True
     keys = {"Idempotency-Key": new_key()}
-    accepted = book(client, key, "bob", **keys)
-    assert (accepted.status_code, accepted.json()["seat_count"]) == (201, 2)
-    booking = client.get(accepted.headers["location"]).json()
-    assert (booking["seat_count"], booking["status"]) == (2, "CONFIRMED")
-    assert book(client, key, "bob", **keys).content == accepted.content
+    offered = book(client, key, "bob", **keys)
+    booking = client.get(offered.headers["location"]).json()
+    assert (booking["seat_count"], booking["status"]) == (2, "HELD")
+    assert (offered.status_code, offered.json()) == (
+        201,
+        {
+            "status": "held",
+            "event_id": key,
+            "user_id": "bob",
+            "seat_count": 2,
+            "booking_id": booking["id"],
+            "position": None,
+            "expires_at": booking["expires_at"],
+        },
+    )
+    assert book(client, key, "bob", **keys).content == offered.content
 
 
 @pytest.mark.parametrize("ask", [book, cancel])

@@ -5,8 +5,9 @@ import asyncio
 import psycopg
 import pytest
 
-from services.bookings.inventory import Inventory, Verdict, store, waiting
+from services.bookings.inventory import Ask, Inventory, Verdict, store, waiting
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
+from services.bookings.inventory.seat_commands import Confirm, Seated
 from services.bookings.waiting_list.waiting_list import Standing, WaitingList
 from tests.conftest import Database
 from tests.faults.events_fixture import concert
@@ -115,22 +116,22 @@ async def test_an_ended_offer_is_not_accepted(
         assert waiting_list.holders() == {"second"}
 
 
-async def test_an_offer_ends_while_it_is_accepted(
+async def test_an_offer_ends_while_it_is_paid(
     waiting_list: WaitingListFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user who accepts in time could lose the seat to the sweeper."""
+    """A user who pays in time could lose the seat to the sweeper."""
     monkeypatch.setattr(store, "SKIP_LOCKED", SKIP_LOCKED)
     for others in ([], ["second"]):
-        assert isinstance(await accept_while_it_ends(waiting_list, *others), Booked)
+        assert isinstance(await confirm_while_it_ends(waiting_list, *others), Seated)
         waiting_list.check_settled()
         assert waiting_list.holders() == {"first"}
 
 
-async def test_without_the_lock_two_users_accept_one_offer(
+async def test_without_the_lock_two_users_have_one_offer(
     waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: the offer ends between the check and the acceptance, and two have it."""
-    assert isinstance(await accept_while_it_ends(waiting_list, "second"), Booked)
+    """Negative control: the offer ends between the check and the confirmation, and two have it."""
+    assert isinstance(await confirm_while_it_ends(waiting_list, "second"), Seated)
     assert waiting_list.holders() == {"first", "second"}
     assert drift(unlocked)
 
@@ -165,16 +166,20 @@ async def test_with_offers_ended_by_the_sweeper_only_a_user_waits(
     assert isinstance(await book(waiting_list.pool, number, "walk-in"), Waiting)
 
 
-async def accept_while_it_ends(waiting_list: WaitingListFixture, *others: str) -> Outcome:
-    """Accepts an offer that ends, and is swept, between the check and the acceptance."""
+async def confirm_while_it_ends(waiting_list: WaitingListFixture, *others: str) -> Outcome:
+    """Confirms an offer that ends, and is swept, between the check and the confirmation."""
     number = await waiting_list.create_with_an_offer(*others)
+    offer = await book(waiting_list.pool, number, "first")
+    assert isinstance(offer, Booked)
+    paid = Ask(Confirm(number, offer.booking.id))
     put_a_gate_behind_the_lock(waiting_list.database)
     dsn = waiting_list.database.owner_dsn
     with psycopg.connect(dsn, autocommit=True) as gatekeeper:
         gatekeeper.execute("SELECT pg_advisory_lock(%s)", [GATE])
-        accepting = asyncio.create_task(book(waiting_list.pool, number, "first"))
+        confirming = asyncio.create_task(Inventory(waiting_list.pool).decide([paid]))
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as watcher:
             await until_blocked(watcher, 1)
         waiting_list.forward(TWO_HOURS)
         await Inventory(waiting_list.pool).sweep()
-    return await accepting
+    [confirmed] = await confirming
+    return confirmed

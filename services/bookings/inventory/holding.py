@@ -1,27 +1,20 @@
 """Holding named or best seats, all or none, until a time."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from math import ceil
 
-from services.bookings.access import is_account
-from services.bookings.errors import (
-    AlreadyBooked,
-    ScreeningNotFound,
-    SeatNotFound,
-    TooManyHolds,
-)
-from services.bookings.inventory.changes import Booking, Change, Kind
+from services.bookings.errors import AlreadyBooked, ScreeningNotFound, SeatNotFound
 from services.bookings.inventory.commands import Outcome
+from services.bookings.inventory.limits import excess_of_holds
 from services.bookings.inventory.reserving import (
     Context,
     is_exclusive,
     is_hidden,
     objection,
     sold_out,
+    take,
 )
 from services.bookings.inventory.seat_commands import Hold, Seated
-from services.bookings.inventory.seats import free_map, total_price
+from services.bookings.inventory.seats import free_map
 from services.bookings.inventory.shortages import (
     shortage_of_best,
     shortage_of_named,
@@ -63,33 +56,8 @@ def _excess(stock: Stock, command: Hold, context: Context) -> Refusal | None:
     exclusive = is_exclusive(stock, otherwise=False)
     if exclusive and (existing := stock.exclusive_of(command.user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
-    return _excess_of_seats(stock, command, context) or _excess_of_ended(stock, command, context)
-
-
-def _excess_of_seats(stock: Stock, command: Hold, context: Context) -> TooManyHolds | None:
-    """Refuses a user who would hold too many seats, until the first of the holds ends."""
-    held = [booking for booking in stock.live_of(command.user_id) if booking.status == "HELD"]
-    count = sum(booking.seat_count for booking in held) + command.seat_count
-    if count <= context.limits.seats:
-        return None
-    ends = (hold.expires_at for hold in held if hold.expires_at)
-    return _too_many_holds(stock, context.now, min(ends, default=context.now))
-
-
-def _excess_of_ended(stock: Stock, command: Hold, context: Context) -> TooManyHolds | None:
-    """Refuses an account that has let too many holds end, until the first of them is forgotten."""
-    if not is_account(command.user_id):
-        return None
-    limits, period = context.limits, timedelta(seconds=context.limits.ended_within_seconds)
-    ended = stock.ended_since(command.user_id, context.now - period)
-    if len(ended) < limits.ended:
-        return None
-    return _too_many_holds(stock, context.now, ended[limits.ended - 1] + period)
-
-
-def _too_many_holds(stock: Stock, now: datetime, until: datetime) -> TooManyHolds:
-    seconds = max(1, ceil((until - now).total_seconds()))
-    return TooManyHolds(inventory_revision=stock.rev, retry_after_seconds=seconds)
+    limits, count = context.limits, command.seat_count
+    return excess_of_holds(stock, command.user_id, count, limits, context.now, most=limits.seats)
 
 
 def _hold_best(
@@ -121,23 +89,13 @@ def _held(
     context: Context,
     unavailable: Sequence[int] = (),
 ) -> Seated:
-    number, reference = context.identities.take()
-    ends_at = context.now + timedelta(seconds=context.limits.seconds)
-    count = len(seat_ids)
-    booking = Booking(
-        stock.event_id,
-        number,
-        reference,
+    booking = take(
+        stock,
         command.user_id,
-        "HELD",
-        is_exclusive(stock, otherwise=False),
-        count,
-        total_price(stock, count, seat_ids),
-        stock.price_currency,
-        context.now,
-        ends_at,
-        seat_ids=tuple(seat_ids),
+        len(seat_ids),
+        tuple(seat_ids),
+        context,
+        exclusive=is_exclusive(stock, otherwise=False),
+        ends_at=context.hold_ends_at,
     )
-    stock.record(Change(Kind.HELD, command.user_id, booking, held=count, live=1))
-    stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
     return Seated(booking, stock.rev, unavailable)

@@ -173,6 +173,17 @@ def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetim
     return [line for line in found if line is not None]
 
 
+def buyers(stocks: Mapping[int, Stock], commands: Sequence[Command]) -> list[Row]:
+    """Lists the users who may be given seats with a price, and their events.
+
+    Such seats are held, and a user may hold only so many.
+    """
+    changing = {command.event_id for command in commands if isinstance(command, Apply)}
+    priced = {event_id for event_id, stock in stocks.items() if stock.is_priced}
+    asked = _users(commands, Reserve, Book)
+    return [row for row in asked if row["event_id"] in priced | (changing & stocks.keys())]
+
+
 def maps(stocks: Mapping[int, Stock]) -> list[int]:
     """Lists the events with assigned seats whose map is not loaded yet.
 

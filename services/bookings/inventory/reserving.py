@@ -1,14 +1,18 @@
-"""Booking seats at once, and the rules that all ways of booking share."""
+"""Booking seats, and the rules that all ways of booking share.
 
+Seats without a price are confirmed at once. Seats with one are held until they are paid.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.bookings.access import Viewer
 from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
 from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Booked, Outcome, Reserve
 from services.bookings.inventory.identities import Identities
-from services.bookings.inventory.limits import HoldLimits
+from services.bookings.inventory.limits import HoldLimits, excess_of_holds
 from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.seats import best_seats, total_price
 from services.bookings.inventory.stock import Stock
@@ -28,6 +32,11 @@ class Context:
     plans: Plans = field(default_factory=NoPlans)
     limits: HoldLimits = field(default_factory=HoldLimits)
 
+    @property
+    def hold_ends_at(self) -> datetime:
+        """When a hold that is made now ends."""
+        return self.now + timedelta(seconds=self.limits.seconds)
+
 
 def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
     """Books seats, or refuses: because of the event, the user's bookings, or too few seats."""
@@ -43,25 +52,59 @@ def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
 
 def book_now(
     stock: Stock, user_id: str, seat_count: int, context: Context, *, exclusive: bool
-) -> Booked:
-    """Books seats that are known to be free; if seats are assigned, the best free ones."""
-    number, reference = context.identities.take()
+) -> Booked | Refusal:
+    """Books seats that are known to be free; if seats are assigned, the best free ones.
+
+    Seats with a price are held until they are paid, unless the user holds too many already.
+    """
     seat_ids = best_seats(stock, seat_count)
+    ends_at = None
+    if total_price(stock, seat_count, seat_ids):
+        # Whoever holds nothing may hold as many seats as one request books.
+        limits = context.limits
+        most = max(limits.seats, seat_count)
+        if refusal := excess_of_holds(stock, user_id, seat_count, limits, context.now, most=most):
+            return refusal
+        ends_at = context.hold_ends_at
+    booking = take(
+        stock, user_id, seat_count, seat_ids, context, exclusive=exclusive, ends_at=ends_at
+    )
+    return Booked(booking, stock, stock.rev)
+
+
+def take(
+    stock: Stock,
+    user_id: str,
+    seat_count: int,
+    seat_ids: Sequence[int],
+    context: Context,
+    *,
+    exclusive: bool,
+    ends_at: datetime | None,
+) -> Booking:
+    """Takes free seats for a user: until a time, or for good if `ends_at` is None."""
+    number, reference = context.identities.take()
+    is_held = ends_at is not None
     booking = Booking(
         stock.event_id,
         number,
         reference,
         user_id,
-        "CONFIRMED",
+        "HELD" if is_held else "CONFIRMED",
         exclusive,
         seat_count,
         total_price(stock, seat_count, seat_ids),
         stock.price_currency,
         context.now,
+        ends_at,
         seat_ids=seat_ids,
     )
-    stock.record(Change(Kind.RESERVED, user_id, booking, sold=seat_count, live=1))
-    return Booked(booking, stock, stock.rev)
+    sold, held = (0, seat_count) if is_held else (seat_count, 0)
+    kind = Kind.HELD if is_held else Kind.RESERVED
+    stock.record(Change(kind, user_id, booking, sold=sold, held=held, live=1))
+    if ends_at is not None:
+        stock.next_expiry_at = min(stock.next_expiry_at or ends_at, ends_at)
+    return booking
 
 
 def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refusal | None:

@@ -130,7 +130,7 @@ class Stock:
     before: Counters = field(init=False)
     _live_of: dict[str, list[int]] = field(default_factory=dict)
     _ended_of: dict[str, set[int]] = field(default_factory=dict)
-    """Holds of assigned seats that ended unconfirmed, by user, of the loaded bookings."""
+    """Holds that ended unconfirmed, by user, of the loaded bookings."""
     left_places: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -167,6 +167,13 @@ class Stock:
         return self.capacity - self.blocked
 
     @property
+    def is_priced(self) -> bool:
+        """Whether any of its seats may have a price."""
+        if self.price_amount_minor is None:
+            return False
+        return self.price_amount_minor > 0 or any(self.seat_type_prices.values())
+
+    @property
     def is_changed(self) -> bool:
         """Whether anything has to be saved."""
         return bool(
@@ -197,8 +204,8 @@ class Stock:
             self._live_of[booking.user_id].remove(booking.id)
         if booking.seat_ids:
             self.seats.set_holder(booking.id, booking.seat_ids, is_live=booking.is_live)
-            if not booking.is_live and booking.expires_at is not None:
-                self._ended_of.setdefault(booking.user_id, set()).add(booking.id)
+        if not booking.is_live and booking.expires_at is not None:
+            self._ended_of.setdefault(booking.user_id, set()).add(booking.id)
 
     def live_of(self, user_id: str) -> Sequence[Booking]:
         """Lists the live bookings of a user, of those that were loaded."""

@@ -83,17 +83,18 @@ async def load_rest(
     loaded: Loaded,
     lines: Sequence[Line],
     sold: Sequence[needs.Row] = (),
+    buyers: Sequence[needs.Row] = (),
 ) -> None:
     """Loads what depends on the rows that were loaded.
 
-    These are ended holds, the heads of waiting lists, the payments of `sold` bookings, and maps of
-    seats that are still missing: commands that do not name seats need them, too, if their event has
-    assigned seats.
+    These are ended holds, the heads of waiting lists, the payments of `sold` bookings, the holds of
+    `buyers`, and maps of seats that are still missing: commands that do not name seats need them,
+    too, if their event has assigned seats.
     """
     unmapped = needs.maps(loaded.stocks)
     due = [line for line in lines if line.is_due]
     waited = [line for line in lines if line.limit]
-    if not (unmapped or lines or sold):
+    if not (unmapped or lines or sold or buyers):
         return
     limit = max(1, needs.MAX_EXPIRED // max(1, len(due)))
     trip = RoundTrip(connection)
@@ -102,11 +103,13 @@ async def load_rest(
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
     heads = _read(trip, "line", waited)
     payments = _read(trip, "named_payments", sold) if sold else Rows()
+    others = _read(trip, "buyers_holds", buyers) if buyers else Rows()
     await trip.send()
     stocks = loaded.stocks
     _add_maps(loaded, blocks.rows)
     _add_bookings(loaded, holds.rows)
     _add_payments(loaded, payments.rows)
+    _add_bookings(loaded, others.rows)
     for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
         stocks[event_id].more_have_ended = count == limit
     for event_id, expires_next_at in expiries.rows:

@@ -326,6 +326,32 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS found
 
+-- name: buyers_holds
+-- Reads the holds of users with assigned seats or without, and those of accounts that ended within the
+-- last hour. `+ 0` leaves only the index by user, see users_bookings.
+SELECT found.*
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
+CROSS JOIN LATERAL (
+    SELECT id
+    FROM bookings
+    WHERE bookings.event_id + 0 = asked.event_id
+        AND bookings.user_id = asked.user_id
+        AND CASE
+            WHEN status = 'HELD' THEN true
+            WHEN status = 'CONFIRMED' OR expires_at IS NULL THEN false
+            ELSE is_account(asked.user_id)
+                AND coalesce(cancelled_at, expires_at) > present() - interval '1 hour'
+        END
+    OFFSET 0
+) AS own
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM core_bookings
+    WHERE core_bookings.event_id = asked.event_id
+        AND core_bookings.id = own.id
+    OFFSET 0
+) AS found
+
 -- name: booked_events
 -- Lists the events that were ever booked.
 SELECT asked.event_id

@@ -187,7 +187,8 @@ class Transactions:
         commands = [asks[index].command for index in decided]
         lines = needs.lines(loaded.stocks, commands, loaded.now)
         sold = needs.sold_bookings(loaded.stocks, commands)
-        await store.load_rest(connection, loaded, lines, sold)
+        buyers = needs.buyers(loaded.stocks, commands)
+        await store.load_rest(connection, loaded, lines, sold, buyers)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = asks[index].explained(outcome)

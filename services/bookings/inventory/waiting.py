@@ -31,13 +31,16 @@ MAX_SERVED = 1_000
 
 
 def book(stock: Stock, command: Book, context: Context) -> Outcome | Deferred:
-    """Accepts the user's offer, books seats, or adds the user to the waiting list."""
+    """Books seats, or adds the user to the waiting list.
+
+    A user with an offer gets that: its seats are held already, until they are paid.
+    """
     if refusal := objection(stock, context.now, command.viewer):
         return refusal
     user_id, seat_count = command.user_id, command.seat_count
     offer = next((held for held in stock.live_of(user_id) if held.place is not None), None)
     if offer is not None:
-        return accept(stock, offer)
+        return Booked(offer, stock, stock.rev)
     exclusive = is_exclusive(stock, otherwise=True)
     if exclusive and (existing := stock.exclusive_of(user_id)):
         return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
@@ -50,7 +53,7 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome | Deferred:
 
 
 def accept(stock: Stock, offer: Booking, ticket: Ticket | None = None) -> Booked:
-    """Turns an offer into a confirmed booking; `ticket` is issued with it."""
+    """Turns an offer that was paid into a confirmed booking; `ticket` is issued with it."""
     booking = replace(offer, status="CONFIRMED", expires_at=None, place=None, is_paying=False)
     stock.record(
         Change(

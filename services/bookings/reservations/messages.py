@@ -18,7 +18,7 @@ from services.kit.rpc.timestamps import timestamp
 
 
 def reserve_response(outcome: Outcome) -> bookings_pb2.ReserveResponse:
-    """Writes a new booking of one seat."""
+    """Writes a new booking of one seat; only a held one shows its status and end."""
     made = expect(outcome, Booked)
     response = bookings_pb2.ReserveResponse()
     reservation, made_booking = response.reservation, made.booking
@@ -26,6 +26,9 @@ def reserve_response(outcome: Outcome) -> bookings_pb2.ReserveResponse:
     reservation.event_id = made_booking.event_id
     reservation.user_id = made_booking.user_id
     reservation.created_at.CopyFrom(_shared_timestamp(made_booking.created_at))
+    if made_booking.expires_at is not None:
+        reservation.status = bookings_pb2.BOOKING_STATUS_HELD
+        reservation.expires_at.CopyFrom(_shared_timestamp(made_booking.expires_at))
     response.inventory_revision = made.rev
     return response
 

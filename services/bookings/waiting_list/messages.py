@@ -17,7 +17,7 @@ from services.kit.rpc.timestamps import timestamp
 
 
 def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookResponse:
-    """Writes a new booking, or a place in line."""
+    """Writes a new booking, an offer that the user has, or a place in line."""
     if isinstance(outcome, Waiting):
         return waiting_list_pb2.BookResponse(
             result=waiting_list_pb2.BookResult(
@@ -31,13 +31,15 @@ def book_response(event_key: str, outcome: Outcome) -> waiting_list_pb2.BookResp
             inventory_revision=outcome.rev,
         )
     made = expect(outcome, Booked)
+    booking = made.booking
     return waiting_list_pb2.BookResponse(
         result=waiting_list_pb2.BookResult(
-            status="booked",
+            status="held" if booking.status == "HELD" else "booked",
             event_id=event_key,
-            user_id=made.booking.user_id,
-            seat_count=made.booking.seat_count,
-            booking_id=made.booking.id,
+            user_id=booking.user_id,
+            seat_count=booking.seat_count,
+            booking_id=booking.id,
+            expires_at=timestamp(booking.expires_at),
         ),
         inventory_revision=made.rev,
     )
@@ -117,4 +119,5 @@ def _standing(standing: Standing) -> waiting_list_pb2.Standing:
         status=standing.status,
         position=standing.position,
         offer_expires_at=timestamp(standing.offer_expires_at),
+        expires_at=timestamp(standing.expires_at),
     )

@@ -25,11 +25,15 @@ WATCH_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The standing of a user with an event: booked, waiting, offered or none."""
+    """The standing of a user with an event: booked, held, waiting, offered or none.
+
+    `expires_at` is when held seats come free.
+    """
 
     status: str
     position: int | None = None
     offer_expires_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 -- name: get_standing
--- Reads whether a user waits, has an offer or a live booking. No row if none of these.
-SELECT status, position, offer_expires_at
+-- Reads whether a user waits, has an offer, a booking or a hold. No row if none of these.
+SELECT status, position, offer_expires_at, expires_at
 FROM (
     SELECT
         1 AS preference,
@@ -8,7 +8,8 @@ FROM (
         CASE entry.state
             WHEN 'WAITING' THEN waiting_position(entry.event_id, entry.place)
         END AS position,
-        offer.expires_at AS offer_expires_at
+        offer.expires_at AS offer_expires_at,
+        NULL::timestamptz AS expires_at
     FROM waiting_list AS entry
     JOIN inventory USING (event_id)
     LEFT JOIN bookings AS offer ON offer.event_id = entry.event_id
@@ -23,11 +24,20 @@ FROM (
         )
     UNION ALL
     (
-        SELECT 2, 'booked', NULL, NULL
+        SELECT
+            CASE status WHEN 'CONFIRMED' THEN 2 ELSE 3 END,
+            CASE status WHEN 'CONFIRMED' THEN 'booked' ELSE 'held' END,
+            NULL,
+            NULL,
+            CASE status WHEN 'HELD' THEN expires_at END
         FROM booking_details
         WHERE event_id = %(event_id)s
             AND user_id = %(user_id)s
-            AND status = 'CONFIRMED'
+            AND (
+                status = 'CONFIRMED'
+                OR (status = 'HELD' AND (expires_at > present() OR being_paid(event_id, id)))
+            )
+        ORDER BY status, expires_at
         LIMIT 1
     )
 ) AS standings

@@ -27,7 +27,7 @@ class Replay:
             self.line.append(place)
         if kind == "SERVED":
             assert self.line.popleft() == place, "somebody was overtaken"
-        if kind == "RESERVED":
+        if kind in {"RESERVED", "HELD"}:
             assert not self.line, "somebody was overtaken"
         if kind == "CANCELLED" and booking_id is not None:
             assert booking_id not in self.freed, "a seat was freed twice"

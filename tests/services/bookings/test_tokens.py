@@ -72,7 +72,7 @@ async def test_an_account_books_and_cancels_several_seats(office: Office) -> Non
     made = await office.book(key="k")
     booking = made.booking
     assert (booking.user_id, booking.seat_count, booking.price.amount_minor) == (ADA, 2, 2500)
-    assert booking.status == bookings_pb2.BOOKING_STATUS_CONFIRMED
+    assert booking.status == bookings_pb2.BOOKING_STATUS_HELD
     assert (made.inventory_revision, made.replayed) == (2, False)
     cancelling = bookings_pb2.CancelBookingByReferenceRequest(reference=booking.reference)
     cancelled = await office.call("CancelBookingByReference", cancelling, ADA)

@@ -102,12 +102,15 @@ class BookingsServiceServicer:
     """
 
     def Reserve(self, request, context):
-        """Books one seat of an event for a user.
+        """Books one seat of an event for a user. A seat with a price is held until it is paid, for ten
+        minutes: the response has `status` and `expires_at` then.
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED if the caller may not book for
         that user, NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
-        ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata) and
-        FAILED_PRECONDITION/SOLD_OUT. The metadata has `inventory_revision`, the revision of the
-        inventory at which the refusal was true.
+        ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata),
+        FAILED_PRECONDITION/SOLD_OUT and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the
+        user holds too many seats or has let too many holds end (with `retry_after_seconds` in its
+        metadata). The metadata has `inventory_revision`, the revision of the inventory at which the
+        refusal was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,12 +176,14 @@ class BookingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateBooking(self, request, context):
-        """Books seats of an event for the caller, all or none.
+        """Books seats of an event for the caller, all or none. Seats with a price are held until they are
+        paid, for ten minutes: the booking is HELD and has `expires_at` then.
         Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED if the event allows one booking per user (with `booking_id` in
-        its metadata), and FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were
-        requested). The metadata has `inventory_revision`, the revision of the inventory at which the
-        refusal was true.
+        its metadata), FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were requested)
+        and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or
+        has let too many holds end (with `retry_after_seconds` in its metadata). The metadata has
+        `inventory_revision`, the revision of the inventory at which the refusal was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,12 +34,15 @@ class BookingsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BookingsServiceAsyncStub: ...
     Reserve: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ReserveRequest, _bookings_pb2.ReserveResponse]
-    """Books one seat of an event for a user.
+    """Books one seat of an event for a user. A seat with a price is held until it is paid, for ten
+    minutes: the response has `status` and `expires_at` then.
     Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED if the caller may not book for
     that user, NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
-    ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata) and
-    FAILED_PRECONDITION/SOLD_OUT. The metadata has `inventory_revision`, the revision of the
-    inventory at which the refusal was true.
+    ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata),
+    FAILED_PRECONDITION/SOLD_OUT and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the
+    user holds too many seats or has let too many holds end (with `retry_after_seconds` in its
+    metadata). The metadata has `inventory_revision`, the revision of the inventory at which the
+    refusal was true.
     """
     GetAvailability: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.GetAvailabilityRequest, _bookings_pb2.GetAvailabilityResponse]
     """Counts the seats of an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -71,12 +74,14 @@ class BookingsServiceStub:
     from callers without a token.
     """
     CreateBooking: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.CreateBookingRequest, _bookings_pb2.CreateBookingResponse]
-    """Books seats of an event for the caller, all or none.
+    """Books seats of an event for the caller, all or none. Seats with a price are held until they are
+    paid, for ten minutes: the booking is HELD and has `expires_at` then.
     Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED if the event allows one booking per user (with `booking_id` in
-    its metadata), and FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were
-    requested). The metadata has `inventory_revision`, the revision of the inventory at which the
-    refusal was true.
+    its metadata), FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were requested)
+    and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or
+    has let too many holds end (with `retry_after_seconds` in its metadata). The metadata has
+    `inventory_revision`, the revision of the inventory at which the refusal was true.
     """
     ListOwnBookings: _grpc.UnaryUnaryMultiCallable[_bookings_pb2.ListOwnBookingsRequest, _bookings_pb2.ListOwnBookingsResponse]
     """Lists the caller's own bookings, newest first."""
@@ -98,12 +103,15 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Reserve: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ReserveRequest, _bookings_pb2.ReserveResponse]  # type: ignore[assignment]
-    """Books one seat of an event for a user.
+    """Books one seat of an event for a user. A seat with a price is held until it is paid, for ten
+    minutes: the response has `status` and `expires_at` then.
     Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED if the caller may not book for
     that user, NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
-    ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata) and
-    FAILED_PRECONDITION/SOLD_OUT. The metadata has `inventory_revision`, the revision of the
-    inventory at which the refusal was true.
+    ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata),
+    FAILED_PRECONDITION/SOLD_OUT and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the
+    user holds too many seats or has let too many holds end (with `retry_after_seconds` in its
+    metadata). The metadata has `inventory_revision`, the revision of the inventory at which the
+    refusal was true.
     """
     GetAvailability: _aio.UnaryUnaryMultiCallable[_bookings_pb2.GetAvailabilityRequest, _bookings_pb2.GetAvailabilityResponse]  # type: ignore[assignment]
     """Counts the seats of an event. Refuses with NOT_FOUND/EVENT_NOT_FOUND."""
@@ -135,12 +143,14 @@ class BookingsServiceAsyncStub(BookingsServiceStub):
     from callers without a token.
     """
     CreateBooking: _aio.UnaryUnaryMultiCallable[_bookings_pb2.CreateBookingRequest, _bookings_pb2.CreateBookingResponse]  # type: ignore[assignment]
-    """Books seats of an event for the caller, all or none.
+    """Books seats of an event for the caller, all or none. Seats with a price are held until they are
+    paid, for ten minutes: the booking is HELD and has `expires_at` then.
     Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
     ALREADY_EXISTS/ALREADY_BOOKED if the event allows one booking per user (with `booking_id` in
-    its metadata), and FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were
-    requested). The metadata has `inventory_revision`, the revision of the inventory at which the
-    refusal was true.
+    its metadata), FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were requested)
+    and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or
+    has let too many holds end (with `retry_after_seconds` in its metadata). The metadata has
+    `inventory_revision`, the revision of the inventory at which the refusal was true.
     """
     ListOwnBookings: _aio.UnaryUnaryMultiCallable[_bookings_pb2.ListOwnBookingsRequest, _bookings_pb2.ListOwnBookingsResponse]  # type: ignore[assignment]
     """Lists the caller's own bookings, newest first."""
@@ -165,12 +175,15 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.ReserveRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.ReserveResponse, _abc.Awaitable[_bookings_pb2.ReserveResponse]]:
-        """Books one seat of an event for a user.
+        """Books one seat of an event for a user. A seat with a price is held until it is paid, for ten
+        minutes: the response has `status` and `expires_at` then.
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED if the caller may not book for
         that user, NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
-        ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata) and
-        FAILED_PRECONDITION/SOLD_OUT. The metadata has `inventory_revision`, the revision of the
-        inventory at which the refusal was true.
+        ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its metadata),
+        FAILED_PRECONDITION/SOLD_OUT and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the
+        user holds too many seats or has let too many holds end (with `retry_after_seconds` in its
+        metadata). The metadata has `inventory_revision`, the revision of the inventory at which the
+        refusal was true.
         """
 
     @_abc_1.abstractmethod
@@ -250,12 +263,14 @@ class BookingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bookings_pb2.CreateBookingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bookings_pb2.CreateBookingResponse, _abc.Awaitable[_bookings_pb2.CreateBookingResponse]]:
-        """Books seats of an event for the caller, all or none.
+        """Books seats of an event for the caller, all or none. Seats with a price are held until they are
+        paid, for ten minutes: the booking is HELD and has `expires_at` then.
         Refuses, in this order, with NOT_FOUND/EVENT_NOT_FOUND, FAILED_PRECONDITION/EVENT_NOT_BOOKABLE,
         ALREADY_EXISTS/ALREADY_BOOKED if the event allows one booking per user (with `booking_id` in
-        its metadata), and FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were
-        requested). The metadata has `inventory_revision`, the revision of the inventory at which the
-        refusal was true.
+        its metadata), FAILED_PRECONDITION/SOLD_OUT (with `seats_left` if several seats were requested)
+        and, for seats with a price, RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or
+        has let too many holds end (with `retry_after_seconds` in its metadata). The metadata has
+        `inventory_revision`, the revision of the inventory at which the refusal was true.
         """
 
     @_abc_1.abstractmethod

@@ -68,8 +68,9 @@ class BookResult(_message.Message):
     SEAT_COUNT_FIELD_NUMBER: _builtins.int
     BOOKING_ID_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     status: _builtins.str
-    """`booked` or `waiting`."""
+    """`booked`, `held` if the seats have to be paid first, or `waiting`."""
     event_id: _builtins.str
     """Key of the event."""
     user_id: _builtins.str
@@ -79,7 +80,11 @@ class BookResult(_message.Message):
     booking_id: _builtins.int
     """Number of the booking; unset if the user waits."""
     position: _builtins.int
-    """Position in the waiting list, from 1; unset if the seats are booked."""
+    """Position in the waiting list, from 1; unset if the seats are booked or held."""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the seats come free unless they are paid; left out unless they are held."""
+
     def __init__(
         self,
         *,
@@ -89,17 +94,22 @@ class BookResult(_message.Message):
         seat_count: _builtins.int = ...,
         booking_id: _builtins.int | None = ...,
         position: _builtins.int | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_position", b"_position", "booking_id", b"booking_id", "position", b"position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_expires_at", b"_expires_at", "_position", b"_position", "booking_id", b"booking_id", "expires_at", b"expires_at", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_position", b"_position", "booking_id", b"booking_id", "event_id", b"event_id", "position", b"position", "seat_count", b"seat_count", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id", "_expires_at", b"_expires_at", "_position", b"_position", "booking_id", b"booking_id", "event_id", b"event_id", "expires_at", b"expires_at", "position", b"position", "seat_count", b"seat_count", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__booking_id: _TypeAlias = _typing.Literal["booking_id"]  # noqa: Y015
     _WhichOneofArgType__booking_id: _TypeAlias = _typing.Literal["_booking_id", b"_booking_id"]  # noqa: Y015
+    _WhichOneofReturnType__expires_at: _TypeAlias = _typing.Literal["expires_at"]  # noqa: Y015
+    _WhichOneofArgType__expires_at: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at"]  # noqa: Y015
     _WhichOneofReturnType__position: _TypeAlias = _typing.Literal["position"]  # noqa: Y015
     _WhichOneofArgType__position: _TypeAlias = _typing.Literal["_position", b"_position"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__booking_id) -> _WhichOneofReturnType__booking_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_at) -> _WhichOneofReturnType__expires_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__position) -> _WhichOneofReturnType__position | None: ...
 
@@ -182,13 +192,18 @@ class Standing(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     OFFER_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     status: _builtins.str
-    """`booked`, `waiting`, `offered` or `none`."""
+    """`booked`, `held` if the user's seats are not paid yet, `waiting`, `offered` or `none`."""
     position: _builtins.int
     """Position in the waiting list, from 1."""
     @_builtins.property
     def offer_expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the offer ends."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the held seats come free unless they are paid; left out unless the status is `held`."""
 
     def __init__(
         self,
@@ -196,15 +211,20 @@ class Standing(_message.Message):
         status: _builtins.str = ...,
         position: _builtins.int | None = ...,
         offer_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_offer_expires_at", b"_offer_expires_at", "_position", b"_position", "offer_expires_at", b"offer_expires_at", "position", b"position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_offer_expires_at", b"_offer_expires_at", "_position", b"_position", "expires_at", b"expires_at", "offer_expires_at", b"offer_expires_at", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_offer_expires_at", b"_offer_expires_at", "_position", b"_position", "offer_expires_at", b"offer_expires_at", "position", b"position", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at", "_offer_expires_at", b"_offer_expires_at", "_position", b"_position", "expires_at", b"expires_at", "offer_expires_at", b"offer_expires_at", "position", b"position", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expires_at: _TypeAlias = _typing.Literal["expires_at"]  # noqa: Y015
+    _WhichOneofArgType__expires_at: _TypeAlias = _typing.Literal["_expires_at", b"_expires_at"]  # noqa: Y015
     _WhichOneofReturnType__offer_expires_at: _TypeAlias = _typing.Literal["offer_expires_at"]  # noqa: Y015
     _WhichOneofArgType__offer_expires_at: _TypeAlias = _typing.Literal["_offer_expires_at", b"_offer_expires_at"]  # noqa: Y015
     _WhichOneofReturnType__position: _TypeAlias = _typing.Literal["position"]  # noqa: Y015
     _WhichOneofArgType__position: _TypeAlias = _typing.Literal["_position", b"_position"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_at) -> _WhichOneofReturnType__expires_at | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__offer_expires_at) -> _WhichOneofReturnType__offer_expires_at | None: ...
     @_typing.overload

@@ -79,13 +79,16 @@ class WaitingListServiceServicer:
     """
 
     def Book(self, request, context):
-        """Books seats for a user. If the event is sold out, the user joins its waiting list. A user who
-        has an offer from the waiting list accepts it.
+        """Books seats for a user. If the event is sold out, the user joins its waiting list. Seats with a
+        price are held until they are paid, for ten minutes: the status is `held` then. A user who has
+        an offer from the waiting list gets that, with the time that is left to pay it.
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
         FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its
-        metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`) and, for more seats than the event
-        has in total, FAILED_PRECONDITION/SOLD_OUT (with `seats_left`). The metadata has
-        `inventory_revision`, the revision of the inventory at which the refusal was true.
+        metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`), for more seats than the event has in
+        total FAILED_PRECONDITION/SOLD_OUT (with `seats_left`) and, for seats with a price,
+        RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+        (with `retry_after_seconds`). The metadata has `inventory_revision`, the revision of the
+        inventory at which the refusal was true.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,13 +36,16 @@ class WaitingListServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WaitingListServiceAsyncStub: ...
     Book: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.BookRequest, _waiting_list_pb2.BookResponse]
-    """Books seats for a user. If the event is sold out, the user joins its waiting list. A user who
-    has an offer from the waiting list accepts it.
+    """Books seats for a user. If the event is sold out, the user joins its waiting list. Seats with a
+    price are held until they are paid, for ten minutes: the status is `held` then. A user who has
+    an offer from the waiting list gets that, with the time that is left to pay it.
     Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
     FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its
-    metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`) and, for more seats than the event
-    has in total, FAILED_PRECONDITION/SOLD_OUT (with `seats_left`). The metadata has
-    `inventory_revision`, the revision of the inventory at which the refusal was true.
+    metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`), for more seats than the event has in
+    total FAILED_PRECONDITION/SOLD_OUT (with `seats_left`) and, for seats with a price,
+    RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+    (with `retry_after_seconds`). The metadata has `inventory_revision`, the revision of the
+    inventory at which the refusal was true.
     """
     Cancel: _grpc.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelRequest, _waiting_list_pb2.CancelResponse]
     """Cancels the booking that a user made by `POST /book` or `POST /api/bookings/reserve`, declines
@@ -85,13 +88,16 @@ class WaitingListServiceAsyncStub(WaitingListServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Book: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.BookRequest, _waiting_list_pb2.BookResponse]  # type: ignore[assignment]
-    """Books seats for a user. If the event is sold out, the user joins its waiting list. A user who
-    has an offer from the waiting list accepts it.
+    """Books seats for a user. If the event is sold out, the user joins its waiting list. Seats with a
+    price are held until they are paid, for ten minutes: the status is `held` then. A user who has
+    an offer from the waiting list gets that, with the time that is left to pay it.
     Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
     FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its
-    metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`) and, for more seats than the event
-    has in total, FAILED_PRECONDITION/SOLD_OUT (with `seats_left`). The metadata has
-    `inventory_revision`, the revision of the inventory at which the refusal was true.
+    metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`), for more seats than the event has in
+    total FAILED_PRECONDITION/SOLD_OUT (with `seats_left`) and, for seats with a price,
+    RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+    (with `retry_after_seconds`). The metadata has `inventory_revision`, the revision of the
+    inventory at which the refusal was true.
     """
     Cancel: _aio.UnaryUnaryMultiCallable[_waiting_list_pb2.CancelRequest, _waiting_list_pb2.CancelResponse]  # type: ignore[assignment]
     """Cancels the booking that a user made by `POST /book` or `POST /api/bookings/reserve`, declines
@@ -137,13 +143,16 @@ class WaitingListServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _waiting_list_pb2.BookRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_waiting_list_pb2.BookResponse, _abc.Awaitable[_waiting_list_pb2.BookResponse]]:
-        """Books seats for a user. If the event is sold out, the user joins its waiting list. A user who
-        has an offer from the waiting list accepts it.
+        """Books seats for a user. If the event is sold out, the user joins its waiting list. Seats with a
+        price are held until they are paid, for ten minutes: the status is `held` then. A user who has
+        an offer from the waiting list gets that, with the time that is left to pay it.
         Refuses, in this order, with PERMISSION_DENIED/PERMISSION_DENIED, NOT_FOUND/EVENT_NOT_FOUND,
         FAILED_PRECONDITION/EVENT_NOT_BOOKABLE, ALREADY_EXISTS/ALREADY_BOOKED (with `booking_id` in its
-        metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`) and, for more seats than the event
-        has in total, FAILED_PRECONDITION/SOLD_OUT (with `seats_left`). The metadata has
-        `inventory_revision`, the revision of the inventory at which the refusal was true.
+        metadata), ALREADY_EXISTS/ALREADY_WAITING (with `position`), for more seats than the event has in
+        total FAILED_PRECONDITION/SOLD_OUT (with `seats_left`) and, for seats with a price,
+        RESOURCE_EXHAUSTED/RATE_LIMITED if the user holds too many seats or has let too many holds end
+        (with `retry_after_seconds`). The metadata has `inventory_revision`, the revision of the
+        inventory at which the refusal was true.
         """
 
     @_abc_1.abstractmethod

@@ -108,7 +108,9 @@ def answer_of(outcome: Outcome, made: Made) -> Answer:
     if isinstance(outcome, Booked):
         booking = outcome.booking
         held = booking.user_id, booking.seat_count, booking.price_amount_minor, booking.status
-        return ("BOOKED", outcome.rev, made[booking.id], *held, tuple(booking.seat_ids))
+        kept = booking.expires_at, tuple(booking.seat_ids)
+        kind = "BOOKED" if booking.place is None else "OFFERED"
+        return (kind, outcome.rev, made[booking.id], *held, *kept)
     if isinstance(outcome, Waiting):
         place = outcome.user_id, outcome.seat_count, outcome.position
         return ("WAITING", outcome.rev, *place)

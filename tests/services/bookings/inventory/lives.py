@@ -39,7 +39,7 @@ OFFER_SECONDS = 60
 OWNER = Viewer(Caller(subject="acct_org"), open_access=False)
 USERS = ("ada", "bob", "cy", "dee", "eve", "flo", "gus", "hal", "ivy", "acct_jo")
 PARTIES = (1, 1, 1, 1, 1, 2, 2, 3, 4, 6)
-CAPACITIES = (0, 1, 2, 3, 4, 5, 6, 8)
+CAPACITIES = (0, 1, 2, 3, 4, 5, 6, 8, 20)
 BATCHES = (1, 1, 2, 3, 5, 8, 16, 32)
 STEPS = (0, 0, 0, 1, 5, 20, 70)
 PATIENCE = (None, 0, 10, 60)

@@ -1,6 +1,6 @@
 """The tables in memory. A batch loads exactly the rows that needs.py lists."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.bookings.access import is_account
 from services.bookings.inventory import needs
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Command
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
@@ -44,6 +45,9 @@ class Memory:
                 _named_payments(stocks[event_id], events[event_id], booking_id)
         for event_id in needs.maps(stocks):
             _seat_blocks(stocks[event_id], events[event_id])
+        for event_id, user_id in map(dict.values, needs.buyers(stocks, commands)):
+            if "buyers_holds" not in self._omitted:
+                _buyers_holds(stocks[event_id], events[event_id], user_id)
         for line in needs.lines(stocks, commands, now):
             self._load_line(stocks[line.event_id], line, now, identities)
         return stocks, identities
@@ -158,12 +162,23 @@ def _seat_blocks(stock: Stock, tables: Tables) -> None:
 
 
 def _users_holds(stock: Stock, tables: Tables, user_id: str) -> None:
+    for booking in _holds(tables, user_id):
+        if booking.seat_ids:
+            stock.add(booking)
+
+
+def _buyers_holds(stock: Stock, tables: Tables, user_id: str) -> None:
+    for booking in _holds(tables, user_id):
+        stock.add(booking)
+
+
+def _holds(tables: Tables, user_id: str) -> Iterator[Booking]:
+    """Lists a user's holds, and those of an account that ended."""
     for booking in tables.bookings.values():
         is_held = booking.status == "HELD"
         has_ended = not booking.is_live and booking.expires_at is not None
-        is_asked = booking.user_id == user_id and booking.seat_ids
-        if is_asked and (is_held or (has_ended and is_account(user_id))):
-            stock.add(tables.loaded(booking))
+        if booking.user_id == user_id and (is_held or (has_ended and is_account(user_id))):
+            yield tables.loaded(booking)
 
 
 def _seat_holders(stock: Stock, tables: Tables, seat_id: int) -> None:

@@ -24,6 +24,7 @@ from services.bookings.inventory.commands import (
 from services.bookings.seating.plan import Plan
 from tests.services.bookings.inventory import reference_payments, reference_seats
 from tests.services.bookings.inventory.reference_event import (
+    MOST_HELD,
     NOT_FOUND,
     Answer,
     Event,
@@ -85,16 +86,22 @@ def _reserve(event: Event, command: Reserve, now: datetime) -> Answer:
         return ("ALREADY_BOOKED", event.rev, seats.made, None)
     if event.line or event.taken + command.seat_count > event.room:
         return ("SOLD_OUT", event.rev, None, None)
-    return _booked(event, _give(event, command.user_id, command.seat_count, exclusive=exclusive))
+    return _give(event, command.user_id, command.seat_count, now, exclusive=exclusive)
 
 
-def _give(event: Event, user: str, count: int, *, exclusive: bool) -> Seats:
-    return event.give("RESERVED", user, count, exclusive=exclusive, ids=event.best(count))
+def _give(event: Event, user: str, count: int, now: datetime, *, exclusive: bool) -> Answer:
+    ids = event.best(count)
+    if not event.price(count, ids):
+        return _booked(event, event.give("RESERVED", user, count, exclusive=exclusive, ids=ids))
+    if event.holds_too_much(user, count, max(count, MOST_HELD), now):
+        return ("RATE_LIMITED", event.rev, None, None)
+    return _booked(event, event.hold(user, count, now, exclusive=exclusive, ids=ids))
 
 
 def _booked(event: Event, seats: Seats) -> Answer:
-    booked = (seats.made, seats.user, seats.count, seats.price, "CONFIRMED", seats.ids)
-    return ("BOOKED", event.rev, *booked)
+    status = "HELD" if seats.ends_at else "CONFIRMED"
+    booked = (seats.made, seats.user, seats.count, seats.price, status, seats.ends_at, seats.ids)
+    return ("BOOKED" if seats.place is None else "OFFERED", event.rev, *booked)
 
 
 def _book(event: Event, command: Book, now: datetime) -> Answer:
@@ -103,19 +110,13 @@ def _book(event: Event, command: Book, now: datetime) -> Answer:
     user, count = command.user_id, command.seat_count
     for seats in event.live.values():
         if seats.user == user and seats.place is not None:
-            return _accept(event, seats)
+            return _booked(event, seats)
     exclusive = event.is_exclusive(otherwise=True)
     if exclusive and (had := event.exclusive_of(user)):
         return ("ALREADY_BOOKED", event.rev, had.made, None)
     if not event.line and event.taken + count <= event.room:
-        return _booked(event, _give(event, user, count, exclusive=exclusive))
+        return _give(event, user, count, now, exclusive=exclusive)
     return _join(event, user, count)
-
-
-def _accept(event: Event, seats: Seats) -> Answer:
-    place, seats.place, seats.ends_at, seats.paying = seats.place, None, None, False
-    event.add_row("ACCEPTED", seats.user, place=place, made=seats.made, ids=seats.ids)
-    return _booked(event, seats)
 
 
 def _join(event: Event, user: str, count: int) -> Answer:

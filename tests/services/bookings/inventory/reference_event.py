@@ -17,6 +17,9 @@ Answer: TypeAlias = tuple[object, ...]
 LedgerRow: TypeAlias = tuple[object, ...]
 """A row of the ledger: revision, kind, user, number of seats, place, booking, when it ends,
 capacity, and which seats."""
+HOLD = timedelta(minutes=10)
+LATELY = timedelta(minutes=5)
+MOST_HELD = 10
 NOT_FOUND: Answer = ("EVENT_NOT_FOUND", None, None, None)
 
 
@@ -233,6 +236,24 @@ class Event:
         if each is None or self.plan is None:
             return None if each is None else each * count
         return sum(kinds.get(self.plan.seat(seat_id).type, each) for seat_id in ids)
+
+    def hold(
+        self, user: str, count: int, now: datetime, *, exclusive: bool, ids: Iterable[int] = ()
+    ) -> Seats:
+        """Holds seats for a user for ten minutes."""
+        ends_at = now + HOLD
+        seats = self.give("HELD", user, count, exclusive=exclusive, ends_at=ends_at, ids=ids)
+        seats.made_at = now
+        self.look_at = min(self.look_at or ends_at, ends_at)
+        return seats
+
+    def holds_too_much(self, user: str, count: int, most: int, now: datetime) -> bool:
+        """Returns whether a user would hold more than `most` seats, or let too many holds end."""
+        for seats in self.live.values():
+            if seats.user == user and seats.ends_at is not None:
+                count += seats.count
+        lately = [1 for who, at in self.let_go if who == user and at > now - LATELY]
+        return count > most or (user.startswith("acct_") and len(lately) >= 3)
 
     def settle(self, now: datetime) -> None:
         """Ends offers that are over, and serves the line."""

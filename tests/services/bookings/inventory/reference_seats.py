@@ -1,7 +1,7 @@
 """The rules of the reference for assigned seats: holding, releasing, confirming, blocking."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services.bookings.inventory.commands import Command
@@ -14,13 +14,11 @@ from services.bookings.inventory.seat_commands import (
     ReleaseUser,
 )
 from services.bookings.seating.plan import Plan
-from tests.services.bookings.inventory.reference_event import Answer, Event, Seats
+from tests.services.bookings.inventory.reference_event import MOST_HELD, Answer, Event, Seats
 from tests.services.bookings.seating import naive
 
 NO_SCREENING: Answer = ("SCREENING_NOT_FOUND", None, None, None)
 NO_RESERVATION: Answer = ("RESERVATION_NOT_FOUND", None, None, None)
-HOLD = timedelta(minutes=10)
-LATELY = timedelta(minutes=5)
 
 
 def decide(event: Event, command: Command, now: datetime, made: int | None) -> Answer:
@@ -46,7 +44,7 @@ def _hold(event: Event, command: Hold, now: datetime) -> Answer:
     exclusive = event.is_exclusive(otherwise=False)
     if exclusive and (had := event.exclusive_of(user)):
         return ("ALREADY_BOOKED", event.rev, had.made, None)
-    if _holds_too_much(event, command, now):
+    if event.holds_too_much(user, command.seat_count, MOST_HELD, now):
         return ("RATE_LIMITED", event.rev, None, None)
     return _hold_free(event, plan, command, now)
 
@@ -58,15 +56,6 @@ def _hold_free(event: Event, plan: Plan, command: Hold, now: datetime) -> Answer
         ids = naive.choose(plan, event.free, command.best)
         return _given(event, command, ids, now) if ids else _refused(event, {}, None, [])
     return _hold_named(event, plan, command, now)
-
-
-def _holds_too_much(event: Event, command: Hold, now: datetime) -> bool:
-    count, user = command.seat_count, command.user_id
-    for seats in event.live.values():
-        if seats.user == user and seats.ends_at is not None:
-            count += seats.count
-    lately = [1 for who, at in event.let_go if who == user and at > now - LATELY]
-    return count > 10 or (user.startswith("acct_") and len(lately) >= 3)
 
 
 def _hold_named(event: Event, plan: Plan, command: Hold, now: datetime) -> Answer:
@@ -104,12 +93,8 @@ def _refused(
 def _given(
     event: Event, command: Hold, ids: list[int], now: datetime, missing: list[int] | None = None
 ) -> Answer:
-    exclusive, ends_at = event.is_exclusive(otherwise=False), now + HOLD
-    seats = event.give(
-        "HELD", command.user_id, len(ids), exclusive=exclusive, ends_at=ends_at, ids=ids
-    )
-    seats.made_at = now
-    event.look_at = min(event.look_at or ends_at, ends_at)
+    exclusive = event.is_exclusive(otherwise=False)
+    seats = event.hold(command.user_id, len(ids), now, exclusive=exclusive, ids=ids)
     return _seated(event, seats, missing)
 
 

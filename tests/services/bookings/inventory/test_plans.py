@@ -29,7 +29,9 @@ TYPED = """
 FIND = "SELECT name FROM pg_prepared_statements WHERE statement LIKE %s"
 
 
-@pytest.mark.parametrize("part", ["%waiting_position%", "%offered.booking_id%", "%bool_or%"])
+@pytest.mark.parametrize(
+    "part", ["%waiting_position%", "%offered.booking_id%", "%bool_or%", "%interval '1 hour'%"]
+)
 async def test_plans_made_on_empty_tables_look_users_up_by_index(
     database: Database, part: str
 ) -> None:
@@ -39,7 +41,9 @@ async def test_plans_made_on_empty_tables_look_users_up_by_index(
     made = patient_pool(database.bookings_dsn, schema="bookings", size=1, session=store.SESSION)
     async with made as pool:
         transactions = Transactions(pool, offer_seconds=60)
-        state = EventState(1, 1, "Concert", 0, "PUBLISHED")
+        state = EventState(
+            1, 1, "Concert", 0, "PUBLISHED", price_amount_minor=1, price_currency="EUR"
+        )
         await transactions.run([Ask(Apply(state))], lock=store.WAIT)
         for user in ("ada", "bob"):
             asks = [Ask(Book(1, user)), Ask(Withdraw(1, user))]

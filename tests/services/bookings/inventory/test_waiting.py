@@ -13,6 +13,7 @@ from services.bookings.inventory.commands import (
     Sweep,
     Withdraw,
 )
+from services.bookings.inventory.seat_commands import Confirm
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
 from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused, seat
@@ -129,7 +130,7 @@ def test_smaller_parties_pass_a_head_after_a_while() -> None:
     assert (memory.has("c"), memory.line()) == (["CONFIRMED"], ["big", "d"])
 
 
-def test_a_priced_seat_is_offered_and_accepted_as_it_was_offered() -> None:
+def test_a_priced_seat_is_offered_and_sold_as_it_was_offered() -> None:
     """A user would be booked at a price they never saw, or get other seats than offered."""
     memory = Memory(show(capacity=2, **PRICED))
     memory.book("a", seats=2)
@@ -138,9 +139,10 @@ def test_a_priced_seat_is_offered_and_accepted_as_it_was_offered() -> None:
     offer = offered(memory, "b")
     assert offer.expires_at == NOW + timedelta(seconds=OFFER_SECONDS)
     assert memory.summaries(seat("b")) == ["ALREADY_BOOKED"]
-    [accepted] = memory.decide(Book(1, "b", 1, GUEST))
-    booking = made(accepted).booking
-    assert (booking.id, booking.seat_count, booking.price_amount_minor) == (offer.id, 2, 2000)
+    [again] = memory.decide(Book(1, "b", 1, GUEST))
+    assert (made(again).booking, memory.stocks[1].sold) == (offer, 0)
+    assert (offer.seat_count, offer.price_amount_minor) == (2, 2000)
+    memory.decide(Confirm(1, offer.id))
     assert (memory.has("b"), memory.stocks[1].sold) == (["CONFIRMED"], 2)
 
 

@@ -151,7 +151,7 @@ async def test_bookings_are_listed_and_read(running: Running) -> None:
     assert (one.id, one.user_id, one.event.name) == (made[0], "ada", "Concert 1")
     assert (one.price.amount_minor, one.price.currency) == (1250, "EUR")
     assert not one.HasField("cancelled_at")
-    assert one.status == bookings_pb2.BOOKING_STATUS_CONFIRMED
+    assert one.status == bookings_pb2.BOOKING_STATUS_HELD
 
 
 async def test_a_token_of_another_list_is_refused(running: Running) -> None:

@@ -81,6 +81,9 @@ async def test_a_refusal_explains_and_suggests(cinema: Cinema) -> None:
 async def test_seats_that_are_sold_or_blocked_are_not_free_again(cinema: Cinema) -> None:
     """A user would wait for a seat that does not come free."""
     await cinema.block(1)
+    await cinema.running.apply(
+        cinema.running.catalogue.put(1, 8, revision=2, plan_id=PLAN_ID, price=None)
+    )
     request = bookings_pb2.ReserveRequest(event_id=1, user_id="bob")
     booking = (await cinema.running.bookings.Reserve(request)).reservation
     sold = next(n for n, status in enumerate(await cinema.statuses(), 1) if status == "SOLD")

@@ -6,8 +6,9 @@ import pytest
 
 from services.bookings.access import Viewer
 from services.bookings.catalogue.read_through import Catalogue
-from services.bookings.inventory import Inventory
+from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Booked, Replayed, Waiting
+from services.bookings.inventory.seat_commands import Confirm
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
 from services.bookings.waiting_list.waiting_list import Standing, WaitingList
@@ -39,9 +40,11 @@ async def test_decisions_about_a_line_are_stored(
     offer = await line.standing(1, "big")
     assert (offer.status, offer.offer_expires_at is not None) == ("offered", True)
     assert summaries(await reservations.decide([seat(1, "big")])) == ["ALREADY_BOOKED"]
-    [accepted] = await book(reservations, "big")
-    assert isinstance(accepted, Booked)
-    assert (accepted.booking.seat_count, accepted.booking.status) == (2, "CONFIRMED")
+    [again] = await book(reservations, "big")
+    assert isinstance(again, Booked)
+    assert (again.booking.seat_count, again.booking.status) == (2, "HELD")
+    assert await line.standing(1, "big") == offer
+    await inventory.decide([Ask(Confirm(1, again.booking.id))])
     assert await line.standing(1, "big") == Standing("booked")
     assert (await line.entry(1, "big")).state == "SERVED"
     for user, reason in (("d", "ALREADY_CANCELLED"), ("nobody", "BOOKING_NOT_FOUND")):
@@ -177,7 +180,9 @@ async def test_changes_are_told_in_order(
     await book(reservations, "a", "b", "c", "d")
     await cancel(inventory, "c")
     await cancel(inventory, "a")
-    await book(reservations, "b")
+    [offer] = await book(reservations, "b")
+    assert isinstance(offer, Booked)
+    await inventory.decide([Ask(Confirm(1, offer.booking.id))])
     changes = await line.changes(1, 0)
     assert [(change.user_id, change.state, change.position) for change in changes] == [
         ("b", "WAITING", None),
