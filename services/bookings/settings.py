@@ -53,13 +53,13 @@ class Settings(settings.ServiceSettings):
     """How long an offer of seats to somebody from the waiting list can be accepted."""
 
     hold_seconds: int = Field(default=600, ge=1)
-    """How long a hold of chosen seats lasts."""
+    """How long seats are held: chosen ones, and those that have to be paid."""
 
     extended_hold_seconds: int = Field(default=1_800, ge=1)
     """How long after it was made a hold ends if its payment has begun."""
 
     held_seats: int = Field(default=10, ge=1)
-    """How many seats of an event a user can hold at a time."""
+    """How many seats of an event a user can hold at a time; one booking may hold more."""
 
     door_opens_seconds: int = Field(default=21_600, ge=0)
     """How long before its event starts a ticket admits."""

@@ -20,7 +20,7 @@ AT_RANDOM = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 DOCUMENT = openapi.document(read_bindings(SERVICES), comments.load())
 REFUSED_TOO = {412, 413, 414, 431}
 NO_TIMES = ("be a time in the years 1 to 9999", "have a time of day from 00:00:00 to 23:59:59")
-TIMES = ("at", "starts_at", "ends_at", "sales_open_at", "sales_close_at")
+TIMES = ("at", "starts_at", "ends_at", "sales_open_at", "sales_close_at", "refund_until")
 BY_STATE = {
     "bad_request",  # without the signature of a provider
     "idempotency_key_reused",

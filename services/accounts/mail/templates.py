@@ -152,7 +152,7 @@ def _seats_found(about: Notice) -> EmailText:
         (
             f"You are first on the waiting list for “{event}”: {seats} kept for you{until}.",
             *starts,
-            f"{booking} Book again by then to take it, or somebody else who waits gets it.",
+            f"{booking} Pay for it by then, or somebody else who waits gets it.",
         ),
     )
 

@@ -13,8 +13,9 @@ from services.bookings.inventory.stock import Stock
 class HoldLimits:
     """A hold ends after `seconds`; an extended one `extended_seconds` after it was made.
 
-    A user holds at most `seats` of an event at a time. An account has to wait if `ended` of its
-    holds ended unconfirmed within the last `ended_within_seconds`.
+    A user holds at most `seats` of an event at a time; one booking whose seats nobody chose may
+    have more. An account has to wait if `ended` of its holds ended unconfirmed within the last
+    `ended_within_seconds`.
     """
 
     seconds: int = 600
