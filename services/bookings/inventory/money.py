@@ -78,5 +78,6 @@ def with_status(payment: Payment) -> Payment:
 
 
 def may_refund(stock: Stock, now: datetime) -> bool:
-    """Returns whether users who cancel get their money back: until the event starts."""
-    return stock.starts_at is None or now < stock.starts_at
+    """Returns whether users who cancel get their money back: by the event's rule, or its start."""
+    until = stock.refund_until or stock.starts_at
+    return until is None or now < until

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.bookings.inventory.changes import Kind
+from services.bookings.inventory.changes import Change, Kind
 from services.bookings.inventory.commands import Apply, Book, Cancel, Command, Outcome, Sweep
 from services.bookings.inventory.payment_commands import Amount, Paid, SettlePayment
 from services.bookings.inventory.seat_commands import IssueTicket, Release, Seated
@@ -19,7 +19,7 @@ from tests.services.bookings.inventory.payments import (
     payment_id,
     start,
 )
-from tests.services.bookings.inventory.rules import NOW, Memory, party, refused
+from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 
 HALL = room(rows=1, seats=4)
@@ -325,6 +325,8 @@ def test_a_booking_that_cannot_be_paid_is_refused(memory: Memory) -> None:
 def test_a_confirmed_booking_that_nobody_paid_can_be_paid(memory: Memory) -> None:
     """Bookings of before payments could never get a valid ticket."""
     [booked] = memory.decide(party("ada", 2))
+    confirmed = replace(made(booked).booking, status="CONFIRMED", expires_at=None)
+    memory.stocks[1].record(Change(Kind.CONFIRMED, "ada", confirmed, sold=2, held=-2))
     [started, bought] = memory.decide(
         start(number_of(booked), 1, Amount(1_800, "EUR")), paid(number_of(booked), 1, 1_800)
     )

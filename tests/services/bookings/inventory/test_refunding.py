@@ -132,6 +132,20 @@ def test_a_cancelled_booking_is_paid_back_until_the_event_starts(
     assert status(memory) == ("REFUND_DUE" if is_refunded else "SUCCEEDED")
 
 
+@pytest.mark.parametrize(
+    ("minutes", "is_refunded"), [(-30, False), (-30.01, True), (30, False), (29.99, True)]
+)
+def test_the_event_decides_until_when_it_pays_back(minutes: float, is_refunded: bool) -> None:
+    """An organizer's rule on refunds would not count, before the event starts or after."""
+    until = STARTS_AT + timedelta(minutes=30 if minutes > 0 else -30)
+    memory = Memory(concert(1, 2, starts_at=STARTS_AT, refund_until=until, **PRICE))
+    [booked] = memory.decide(seat("ada"))
+    memory.decide(start(number_of(booked)), paid(number_of(booked)))
+    memory.now = STARTS_AT + timedelta(minutes=minutes)
+    memory.decide(Cancel(1, number_of(booked)))
+    assert refunds(memory) == ([(900, "BOOKING_CANCELLED", "DUE")] if is_refunded else [])
+
+
 def test_a_withdrawn_booking_is_paid_back() -> None:
     """Whoever cancels at `/cancel` would lose the money."""
     memory = Memory(concert(1, 2, **PRICE))
