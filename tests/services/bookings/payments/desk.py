@@ -74,4 +74,5 @@ class Desk:
         await self.read(
             f"UPDATE payments SET next_look_at = now(), created_at = created_at - interval '{age}'"
         )
+        await self.read(f"UPDATE bookings SET expires_at = expires_at - interval '{age}'")
         await self.read("UPDATE refunds SET next_try_at = now()")
