@@ -81,6 +81,10 @@ typescript: .venv/dev.stamp ## Generate TypeScript as the README does, and check
 node-receiver: .venv/dev.stamp ## Run the receiver of docs/webhooks.md in Node, and deliver to it (needs npm)
 	$(PYTHON) -m pytest tests/services/bookings/webhooks/node_receiver.py $(ARGS)
 
+.PHONY: socket-io
+socket-io: .venv/dev.stamp ## Check live updates with the official client of Socket.IO (needs npm)
+	$(PYTHON) -m tests.gateway.sockets.conformance
+
 SWAGGER_UI := LICENSE NOTICE package.json favicon-32x32.png swagger-ui.css \
 	swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt
 

@@ -38,6 +38,9 @@ from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
 from gateway.rpc.stream import StreamingCall
 from gateway.services import IDENTITY, LIVE, SERVICES
 from gateway.settings import Settings
+from gateway.sockets import routes as socket_routes
+from gateway.sockets.routes import Sockets
+from gateway.sockets.server import open_server
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer_client import IssuerClient
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
@@ -56,8 +59,9 @@ def application(
     channels: Channels,
     authenticator: Authenticator,
     counters: RateLimiter,
-    hub: Hub,
     *,
+    hub: Hub,
+    live_sockets: Sockets,
     limits: Limits = LIMITS,
 ) -> App:
     """Puts the gateway together: every route inside the middleware."""
@@ -71,6 +75,7 @@ def application(
             *docs_page.routes(
                 bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
             ),
+            *socket_routes.routes(live_sockets, has_cors=bool(settings.cors_origins)),
             *endpoints,
         ),
         middleware_stack(
@@ -94,16 +99,27 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         open_hub(live_source(settings, channels)) as hub,
     ):
         authenticator = credentials(channels, open_access=settings.open_access)
+        live_sockets = socket_io(settings, hub, authenticator, counters)
+        app = application(
+            settings,
+            channels,
+            authenticator,
+            counters,
+            hub=hub,
+            live_sockets=live_sockets,
+            limits=limits,
+        )
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),
             serving(
-                application(settings, channels, authenticator, counters, hub, limits=limits),
+                app,
                 sockets,
                 limits,
                 proxies=settings.trusted_proxies,
                 drain_seconds=settings.drain_seconds,
                 grace_seconds=settings.grace_seconds,
             ),
+            contextlib.aclosing(live_sockets),
         ):
             tune_garbage_collection()
             await wait_for_termination()
@@ -119,6 +135,28 @@ def limits_of(settings: Settings, descriptors: int) -> Limits:
 def live_source(settings: Settings, channels: Channels) -> Source:
     """Returns where live updates come from."""
     return Source(channels[LIVE], seconds=settings.deadline_seconds)
+
+
+def socket_io(
+    settings: Settings, hub: Hub, authenticator: Authenticator, counters: RateLimiter
+) -> Sockets:
+    """Returns the sockets of live updates, which pages of any origin may use by default."""
+    server = open_server(hub, authenticator, origins=[] if settings.cors_origins else "*")
+    limits = client_limits(settings, authenticator, counters) if settings.rate_limits else None
+    return Sockets(server, limits, max_sockets=settings.max_streams)
+
+
+def client_limits(
+    settings: Settings, authenticator: Authenticator, counters: RateLimiter
+) -> ClientLimits:
+    """Returns the limits of each address and each caller."""
+    return ClientLimits(
+        authenticator,
+        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
+        counters,
+        caller_requests=settings.caller_requests_per_minute,
+        address_requests=settings.address_requests_per_minute,
+    )
 
 
 def stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
@@ -200,13 +238,7 @@ def _admissions(
 ) -> Callable[[Binding], Admission]:
     if not settings.rate_limits:
         return lambda binding: CredentialCheck(authenticator, binding)
-    limits = ClientLimits(
-        authenticator,
-        ClientAddresses(settings.trusted_proxies, settings.proxy_header),
-        counters,
-        caller_requests=settings.caller_requests_per_minute,
-        address_requests=settings.address_requests_per_minute,
-    )
+    limits = client_limits(settings, authenticator, counters)
     return lambda binding: RateLimits(limits, binding, counters)
 
 

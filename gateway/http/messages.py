@@ -1,5 +1,6 @@
 """HTTP messages: a request that was received completely, and its response."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -36,6 +37,13 @@ class Outlet(Protocol):
     @property
     def is_full(self) -> bool:
         """Whether the client has not read enough of what was written, or has gone."""
+
+    @property
+    def protocol(self) -> asyncio.BaseProtocol:
+        """The protocol of the connection."""
+
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """Gives the connection to another protocol, which must tell this one when it is lost."""
 
     def write(self, data: bytes) -> None:
         """Writes as it is, even if the outlet is full; does nothing for a client that has gone."""

@@ -17,6 +17,16 @@ RETRY_MILLISECONDS = (1000, 4000)
 """How long a browser waits before it comes back; a random time, so that not all come at once."""
 
 
+def encode(page: Page) -> bytes:
+    """Encodes a page as Server-Sent Events. An `id` alone fires no event in a browser."""
+    if not page.events:
+        return b"id: %d\n\n" % page.revision
+    return b"".join(
+        b"event: %b\nid: %d\ndata: %b\n\n" % (event.name.encode(), event.revision, event.data)
+        for event in page.events
+    )
+
+
 class EventStream:
     """The events of one client; see BodyStream and Watcher."""
 
@@ -50,7 +60,7 @@ class EventStream:
     def write(self, page: Page) -> None:
         """See Watcher."""
         if self._outlet is not None:
-            self._outlet.write(page.sse)
+            self._outlet.write(page.encoded(encode))
 
     def end(self) -> None:
         """See Watcher."""

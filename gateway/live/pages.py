@@ -1,9 +1,11 @@
 """Pages: what happened since the page before, encoded once for all clients."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from gateway.live.events import Event
+
+Encoded = TypeVar("Encoded")
 
 
 class Page:
@@ -12,13 +14,11 @@ class Page:
     def __init__(self, events: Sequence[Event], revision: int) -> None:
         self.events = events
         self.revision = revision
+        self._encoded: dict[Any, Any] = {}
 
-    @cached_property
-    def sse(self) -> bytes:
-        """The events as Server-Sent Events."""
-        if not self.events:
-            return b"id: %d\n\n" % self.revision
-        return b"".join(
-            b"event: %b\nid: %d\ndata: %b\n\n" % (event.name.encode(), event.revision, event.data)
-            for event in self.events
-        )
+    def encoded(self, encode: Callable[["Page"], Encoded]) -> Encoded:
+        """Returns what a function makes of the page; calls it once."""
+        if encode not in self._encoded:
+            self._encoded[encode] = encode(self)
+        found: Encoded = self._encoded[encode]
+        return found

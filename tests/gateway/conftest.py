@@ -8,7 +8,13 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.__main__ import application, credentials, live_source, open_channels
+from gateway.__main__ import (
+    application,
+    credentials,
+    live_source,
+    open_channels,
+    socket_io,
+)
 from gateway.admission.counters import open_counters
 from gateway.http.app import App
 from gateway.http.server.limits import LIMITS, Limits
@@ -17,6 +23,7 @@ from gateway.http.server.server import Server, serving
 from gateway.live.hub import Hub, open_hub
 from gateway.live.pace import PACE, Pace
 from gateway.settings import Settings
+from gateway.sockets.routes import Sockets
 from tests.gateway.script import Script, ScriptedServer
 
 SCRIPTED = {"batch_size": 1, "log_sample": 0, "open_access": True}
@@ -31,6 +38,7 @@ class Gateway:
     app: App
     hub: Hub
     server: Server
+    sockets: Sockets
 
     @property
     def url(self) -> str:
@@ -49,20 +57,26 @@ async def run_gateway(
         for name, value in (targets | SCRIPTED | named).items()
     }
     settings = Settings.model_validate(values)
-    sockets = listen("127.0.0.1", [0])
-    port: int = sockets[0].getsockname()[1]
+    listening = listen("127.0.0.1", [0])
+    port: int = listening[0].getsockname()[1]
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url, timeout_seconds=10) as counters,
         open_hub(live_source(settings, channels), pace) as hub,
     ):
         authenticator = credentials(channels, open_access=settings.open_access)
-        app = application(settings, channels, authenticator, counters, hub)
+        sockets = socket_io(settings, hub, authenticator, counters)
+        app = application(
+            settings, channels, authenticator, counters, hub=hub, live_sockets=sockets
+        )
         proxies = settings.trusted_proxies
-        async with serving(
-            app, sockets, limits, proxies=proxies, drain_seconds=0, grace_seconds=1
-        ) as server:
-            yield Gateway(port, app, hub, server)
+        async with (
+            serving(
+                app, listening, limits, proxies=proxies, drain_seconds=0, grace_seconds=1
+            ) as server,
+            contextlib.aclosing(sockets),
+        ):
+            yield Gateway(port, app, hub, server, sockets)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

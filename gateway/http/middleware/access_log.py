@@ -18,8 +18,9 @@ TROUBLE_LINES_PER_SECOND = 20
 class AccessLog:
     """Counts and times every request; logs the failed, the slow, and a sample of the others.
 
-    Of the failed and the slow at most 20 a second are logged, and a sample of the rest. With
-    `log_requests` every request is logged, with its path as it was sent.
+    Of the failed and the slow at most 20 a second are logged, and a sample of the rest. A stream is
+    never slow, as its client may wait for its head. With `log_requests` every request is logged,
+    with its path as it was sent.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class AccessLog:
             seconds.observe(elapsed)
             if self._log_requests:
                 _write(request, route, status, elapsed, path=_sent_path(request))
-            elif self._is_logged(request, status, elapsed):
+            elif self._is_logged(request, status, 0 if route.is_stream else elapsed):
                 _write(request, route, status, elapsed)
             return response
 

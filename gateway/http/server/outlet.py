@@ -23,6 +23,16 @@ class Outlet:
         """See messages.Outlet."""
         return self._room is not None or self._transport.is_closing()
 
+    @property
+    def protocol(self) -> asyncio.BaseProtocol:
+        """See messages.Outlet."""
+        return self._transport.get_protocol()
+
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """See messages.Outlet."""
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+
     def write(self, data: bytes) -> None:
         """See messages.Outlet."""
         if not self._transport.is_closing():

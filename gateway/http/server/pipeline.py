@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 
@@ -131,8 +132,10 @@ class Pipeline:
         if self._cuts_streams:
             stream.close()
         try:
-            head = serialize_stream_head(response, request.request_id, is_chunked=is_chunked)
-            await self.outlet.send(head)
+            # A protocol that the connection changes to writes its own head.
+            if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+                head = serialize_stream_head(response, request.request_id, is_chunked=is_chunked)
+                await self.outlet.send(head)
             if request.method != "HEAD":
                 await self._pour(stream, is_chunked=is_chunked)
         except Refusal as refusal:

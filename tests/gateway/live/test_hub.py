@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import grpc
 import pytest_asyncio
 
+from gateway.live.event_stream import encode
 from gateway.live.following import Following
 from gateway.live.hub import Hub, open_hub
 from gateway.live.pace import PACE, Pace
@@ -231,7 +232,7 @@ async def test_a_quiet_stream_shows_that_it_lives(ledger: Ledger) -> None:
         def write(self, page: Page) -> None:
             super().write(page)
             if not page.events:
-                assert page.sse == b"id: 3\n\n"
+                assert page.encoded(encode) == b"id: 3\n\n"
                 self.beats += 1
                 beaten.set()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from gateway.live.event_stream import encode
 from gateway.live.pages import Page
 
 _EVENT = re.compile(rb"event: (\w+)\nid: (\d+)\ndata: (.+)")
@@ -31,7 +32,7 @@ class Viewer:
     def write(self, page: Page) -> None:
         """See Watcher."""
         assert not self.is_full
-        self.read(page.sse)
+        self.read(page.encoded(encode))
 
     def end(self) -> None:
         """See Watcher."""

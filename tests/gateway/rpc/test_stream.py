@@ -39,6 +39,15 @@ class Sink:
         self.parts.append(data)
         self.arrived.set()
 
+    @property
+    def protocol(self) -> asyncio.BaseProtocol:
+        """See Outlet."""
+        raise NotImplementedError
+
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """See Outlet."""
+        raise NotImplementedError
+
     async def send_part(self, part: bytes) -> None:
         """See Outlet."""
         self.write(part)
