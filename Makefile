@@ -88,9 +88,16 @@ socket-io: .venv/dev.stamp ## Check live updates with the official client of Soc
 SWAGGER_UI := LICENSE NOTICE package.json favicon-32x32.png swagger-ui.css \
 	swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt
 
+PRETTIER = npm exec --yes --package prettier@3 -- prettier --log-level warn --print-width 100
+
 .PHONY: pages-check
-pages-check: ## Check the types of the pages' scripts, which are comments (needs npm)
+pages-check: ## Check the types of the pages' scripts, which are comments, and their style (needs npm)
 	@npm exec --yes --package typescript@7 -- tsc --project gateway/pages
+	@$(PRETTIER) --check 'gateway/pages/static/*/*.js'
+
+.PHONY: pages-format
+pages-format: ## Rewrite the pages' scripts in their style (needs npm)
+	@$(PRETTIER) --write 'gateway/pages/static/*/*.js'
 
 .PHONY: lit-html
 lit-html: ## Take the newest release of lit-html, which the pages use (needs npm)

@@ -15,7 +15,7 @@ from tests.e2e.cinema import Cinema, open_cinema
 from tests.e2e.system import System
 from tests.pages.browsers import HINT, browser_path
 
-EXPECTED = {402, 409, 422}
+EXPECTED = {401, 402, 409, 422, 429}
 """Refusals that pages show to whoever uses them."""
 
 NewPage = Callable[..., Page]

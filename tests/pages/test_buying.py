@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.cinema import PRICES, Cinema
@@ -9,6 +10,7 @@ from tests.e2e.client import create_event, new_key
 from tests.pages.conftest import NewPage
 
 MOST_TABS = 60
+NO_STREAM = 429
 HELD = re.compile("held")
 
 
@@ -44,9 +46,14 @@ def test_a_seat_is_bought_with_the_keyboard_alone(page: Page, cinema: Cinema) ->
     expect(page.get_by_role("img", name="QR code of Row B, seat 2")).to_be_visible()
 
 
-def test_two_browsers_see_each_others_seats(new_page: NewPage, cinema: Cinema) -> None:
-    """A buyer could choose seats that are gone long since."""
+@pytest.mark.parametrize("has_stream", [True, False])
+def test_two_browsers_see_each_others_seats(
+    new_page: NewPage, cinema: Cinema, *, has_stream: bool
+) -> None:
+    """A buyer could choose seats that are gone long since, with a stream or without."""
     one, other = new_page(), new_page()
+    if not has_stream:
+        other.route("**/stream?*", lambda route: route.fulfill(status=NO_STREAM))
     screening = cinema.screening()
     for page in (one, other):
         page.goto(f"/pages/event.html?id={screening}")

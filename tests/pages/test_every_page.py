@@ -11,7 +11,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 PAGES = {
     "/": "What is on",
     "/pages/event.html?id={screening}": "Calm",
-    "/pages/event.html?id={event}": "Open-air",
+    "/pages/event.html?id={event}": "Open-air <b>night</b>",
     "/pages/ticket.html?id={ticket}": "Your ticket",
     "/pages/bookings.html": "My bookings",
     "/pages/sign-in.html": "Sign in",
@@ -28,7 +28,9 @@ PAGES = {
 def ids(cinema: Cinema) -> dict[str, object]:
     """Makes a screening, an event without seats, and a ticket of it."""
     client = cinema.client
-    event = client.post("/events", json={"name": "Open-air", "total_seats": 9}).json()["id"]
+    event = client.post("/events", json={"name": "Open-air <b>night</b>", "total_seats": 9}).json()[
+        "id"
+    ]
     booked = client.post("/api/bookings/reserve", json={"event_id": event, "user_id": "ada"})
     ticket = client.post("/api/tickets", json={"booking_id": booked.json()["booking_id"]}).json()
     return {"screening": cinema.screening(), "event": event, "ticket": ticket["ticket_id"]}

@@ -2,6 +2,7 @@
 
 import { call, Refused } from "../client/api.js";
 import { session, userId } from "../client/session.js";
+import { queueCredentials } from "./queue.js";
 
 const LOOK_AGAIN_MS = 1000;
 
@@ -15,7 +16,7 @@ const LOOK_AGAIN_MS = 1000;
  */
 export async function holdSeats(event, wish) {
   const body = { screening_id: event.id, user_id: userId(), ...wish };
-  const held = await call("POST", "/api/seat-reservations", body);
+  const held = await call("POST", "/api/seat-reservations", body, queueCredentials(event.id));
   return kept(event, held.reservation_id);
 }
 
@@ -24,11 +25,17 @@ export async function holdSeats(event, wish) {
  */
 export async function bookPlaces(event, count) {
   if (session()) {
-    const booked = await call("POST", "/bookings", { event_id: event.id, seat_count: count });
+    const wish = { event_id: event.id, seat_count: count };
+    const booked = await call("POST", "/bookings", wish, queueCredentials(event.id));
     return kept(event, booked.reference);
   }
   const body = { event_id: event.id, user_id: userId() };
-  const { booking_id } = await call("POST", "/api/bookings/reserve", body);
+  const { booking_id } = await call(
+    "POST",
+    "/api/bookings/reserve",
+    body,
+    queueCredentials(event.id),
+  );
   const { reference } = await call("GET", `/api/bookings/booking/${booking_id}`);
   return kept(event, reference);
 }
@@ -37,7 +44,8 @@ export async function bookPlaces(event, count) {
  * @param {BoxofficeEvent} event @returns {Promise<?Booking>}
  */
 export async function currentBooking(event) {
-  const reference = new URLSearchParams(location.search).get("booking") ?? localStorage.getItem(place(event));
+  const reference =
+    new URLSearchParams(location.search).get("booking") ?? localStorage.getItem(place(event));
   if (!reference) return null;
   try {
     const booking = await call("GET", `/bookings/${reference}`);

@@ -16,7 +16,12 @@ export async function reserveAtOnce(screeningId, free, buyers) {
   const outcome = { held: [], refused: 0, failed: 0, milliseconds: [] };
   const buy = async () => {
     const seat = free[Math.floor(Math.random() * free.length)];
-    const body = { screening_id: screeningId, user_id: `buyer-${randomHex(4)}`, seat_ids: [seat], suggest_alternatives: false };
+    const body = {
+      screening_id: screeningId,
+      user_id: `buyer-${randomHex(4)}`,
+      seat_ids: [seat],
+      suggest_alternatives: false,
+    };
     const start = performance.now();
     try {
       outcome.held.push(await callAsGuest("POST", "/api/seat-reservations", body));
@@ -30,7 +35,10 @@ export async function reserveAtOnce(screeningId, free, buyers) {
   return outcome;
 }
 
-/** Returns the time within which a share of the responses came. @param {number[]} milliseconds @param {number} share */
+/** Returns the time within which a share of the responses came.
+ * @param {number[]} milliseconds
+ * @param {number} share
+ */
 export function percentile(milliseconds, share) {
   const sorted = [...milliseconds].sort((one, other) => one - other);
   return Math.round(sorted[Math.ceil(share * sorted.length) - 1] ?? 0);
@@ -38,5 +46,9 @@ export function percentile(milliseconds, share) {
 
 /** Gives the seats of the buyers back. @param {Outcome} outcome */
 export async function releaseAll(outcome) {
-  await Promise.all(outcome.held.map(({ reservation_id }) => callAsGuest("DELETE", `/api/seat-reservations/${reservation_id}`)));
+  await Promise.all(
+    outcome.held.map(({ reservation_id }) =>
+      callAsGuest("DELETE", `/api/seat-reservations/${reservation_id}`),
+    ),
+  );
 }

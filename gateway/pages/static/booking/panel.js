@@ -3,15 +3,23 @@
 import { explain, number, price, seatNames, total } from "../shell/format.js";
 import { announce, html, nothing, render } from "../shell/shell.js";
 import { canBook, session } from "../client/session.js";
+import { alternatives } from "./alternatives.js";
 import { bestSeats } from "./best-seats.js";
-import { bookPlaces, currentBooking, forget, holdSeats, pay, release, ticketOf } from "./bookings.js";
+import {
+  bookPlaces,
+  currentBooking,
+  forget,
+  holdSeats,
+  pay,
+  release,
+  ticketOf,
+} from "./bookings.js";
+import { paymentForm } from "./payment-form.js";
 
 /** @typedef {import("../client/types.js").Booking} Booking */
-/** @typedef {import("../client/types.js").Seat} Seat */
 
 const MOST_SEATS = 10;
 const MOST_PLACES = 20;
-const TEST_CARDS = { tok_ok: "Test card that pays", tok_decline: "Test card that is declined" };
 
 export class BookingPanel {
   /**
@@ -50,7 +58,11 @@ export class BookingPanel {
     }
     room.toggle(id);
     const chosen = [...room.chosen].map((each) => room.seat(each));
-    announce(chosen.length ? `${number(chosen.length, "seat")} chosen: ${seatNames(chosen)}` : "No seat chosen");
+    announce(
+      chosen.length
+        ? `${number(chosen.length, "seat")} chosen: ${seatNames(chosen)}`
+        : "No seat chosen",
+    );
   }
 
   /** @param {number} left */
@@ -66,7 +78,9 @@ export class BookingPanel {
     this.show();
   }
 
-  /** Does something that the server may refuse, and shows how it went. @param {() => Promise<void>} work */
+  /** Does something that the server may refuse, and shows how it went.
+   * @param {() => Promise<void>} work
+   */
   async attempt(work) {
     this.isBusy = true;
     this.refusal = null;
@@ -150,38 +164,71 @@ export class BookingPanel {
     const ids = [...room.chosen].sort((one, other) => one - other);
     const prices = ids.map((id) => room.price(id));
     return html`
-      ${ids.length === 0
-        ? html`<p class="quiet">Choose seats in the map or from the list.</p>`
-        : html`<ul class="seats">
-              ${ids.map((id, index) => html`<li>
-                <span>${seatNames([room.seat(id)])}</span> <span>${price(prices[index])}</span>
-              </li>`)}
-            </ul>
-            <p class="sum"><span>${number(ids.length, "seat")}</span> <b>${price(total(prices))}</b></p>`}
-      ${this.mayBook(html`<button class="main" ?disabled=${ids.length === 0 || this.isBusy} @click=${() => this.hold({ seat_ids: ids })}>
-        Hold ${ids.length ? number(ids.length, "seat") : "seats"} for ten minutes
-      </button>`)}
-      ${this.isOpen ? html`<h3>Or take the best that are left</h3>${bestSeats(room, (wish) => this.hold(wish))}` : nothing}
+      ${
+        ids.length === 0
+          ? html`<p class="quiet">Choose seats in the map or from the list.</p>`
+          : html`<ul class="seats">
+                ${ids.map(
+                  (id, index) =>
+                    html`<li>
+                      <span>${seatNames([room.seat(id)])}</span>
+                      <span>${price(prices[index])}</span>
+                    </li>`,
+                )}
+              </ul>
+              <p class="sum">
+                <span>${number(ids.length, "seat")}</span> <b>${price(total(prices))}</b>
+              </p>`
+      }
+      ${this.mayBook(
+        html`<button
+          class="main"
+          ?disabled=${ids.length === 0 || this.isBusy}
+          @click=${() => this.hold({ seat_ids: ids })}
+        >
+          Hold ${ids.length ? number(ids.length, "seat") : "seats"} for ten minutes
+        </button>`,
+      )}
+      ${
+        this.isOpen
+          ? html`<h3>Or take the best that are left</h3>
+              ${bestSeats(room, (wish) => this.hold(wish))}`
+          : nothing
+      }
     `;
   }
 
   numberOfPlaces() {
     const most = Math.max(1, Math.min(MOST_PLACES, this.left));
     const prices = Array(this.places).fill(this.event.price);
-    const button = html`<button class="main" ?disabled=${this.isBusy || this.left === 0} @click=${() => this.book()}>
+    const button = html`<button
+      class="main"
+      ?disabled=${this.isBusy || this.left === 0}
+      @click=${() => this.book()}
+    >
       ${this.left === 0 ? "Sold out" : `Book ${number(this.places, "place")}`}
     </button>`;
     return html`
       <p aria-live="off"><b>${number(this.left, "place")}</b> left</p>
-      ${session()
-        ? html`<label>Number of places
-            <input type="number" min="1" max=${most} .value=${String(this.places)}
-              @change=${(/** @type {any} */ event) => {
-                this.places = Math.min(most, Math.max(1, Number(event.target.value)));
-                this.show();
-              }}>
-          </label>`
-        : html`<p class="quiet">Guests book one place. <a href="/pages/sign-in.html">Sign in</a> to book several.</p>`}
+      ${
+        session()
+          ? html`<label
+              >Number of places
+              <input
+                type="number"
+                min="1"
+                max=${most}
+                .value=${String(this.places)}
+                @change=${(/** @type {any} */ event) => {
+                  this.places = Math.min(most, Math.max(1, Number(event.target.value)));
+                  this.show();
+                }}
+              />
+            </label>`
+          : html`<p class="quiet">
+              Guests book one place. <a href="/pages/sign-in.html">Sign in</a> to book several.
+            </p>`
+      }
       <p class="sum"><span>${number(this.places, "place")}</span> <b>${price(total(prices))}</b></p>
       ${this.mayBook(button)}
     `;
@@ -196,55 +243,39 @@ export class BookingPanel {
   /** @param {Booking} booking */
   heldBooking(booking) {
     const room = this.room;
-    const seats = room ? seatNames(booking.seat_ids.map((id) => room.seat(id))) : number(booking.seat_count, "place");
+    const seats = room
+      ? seatNames(booking.seat_ids.map((id) => room.seat(id)))
+      : number(booking.seat_count, "place");
     const isPaid = (booking.price?.amount_minor ?? 0) > 0;
     return html`
       <p class="held-seats">${seats}</p>
-      <p class="sum"><span>Held for another <count-down until=${booking.expires_at} @over=${() => this.over()}></count-down></span>
-        <b>${price(booking.price)}</b></p>
-      ${isPaid ? this.payment(booking) : html`<button class="main" ?disabled=${this.isBusy} @click=${() => this.attempt(() => this.finish(booking))}>
-        Get the ticket
-      </button>`}
+      <p class="sum">
+        <span
+          >Held for another
+          <count-down until=${booking.expires_at} @over=${() => this.over()}></count-down
+        ></span>
+        <b>${price(booking.price)}</b>
+      </p>
+      ${
+        isPaid
+          ? paymentForm(booking.price, this.isBusy, (token) => this.pay(booking, token))
+          : html`<button
+              class="main"
+              ?disabled=${this.isBusy}
+              @click=${() => this.attempt(() => this.finish(booking))}
+            >
+              Get the ticket
+            </button>`
+      }
       <button ?disabled=${this.isBusy} @click=${() => this.release(booking)}>Release</button>
     `;
-  }
-
-  /** @param {Booking} booking */
-  payment(booking) {
-    return html`<form class="pay" @submit=${(/** @type {any} */ event) => {
-      event.preventDefault();
-      this.pay(booking, event.target.token.value);
-    }}>
-      <fieldset>
-        <legend>Pay</legend>
-        ${Object.entries(TEST_CARDS).map(([token, name], index) => html`<label>
-          <input type="radio" name="token" value=${token} ?checked=${index === 0}> ${name}
-        </label>`)}
-      </fieldset>
-      <button class="main" ?disabled=${this.isBusy}>Pay ${price(booking.price)}</button>
-    </form>`;
   }
 
   problem() {
     if (!this.refusal) return nothing;
     return html`<div class="notice bad">
       <p>${explain(this.refusal)}</p>
-      ${this.alternatives()}
+      ${alternatives(this.refusal, this.isBusy, (seat_ids) => this.hold({ seat_ids }))}
     </div>`;
-  }
-
-  /** Seats that the refusal offers instead, each group held with one click. */
-  alternatives() {
-    const details = /** @type {any} */ (this.refusal).details;
-    const offered = details?.alternatives;
-    if (!offered) return nothing;
-    /** @type {Seat[][]} */
-    const groups = offered.pairs.length ? offered.pairs : offered.seats.length ? [offered.seats] : [];
-    if (groups.length === 0) return nothing;
-    return html`<p>Free near them:</p>
-      ${groups.slice(0, 4).map((group) => html`<button ?disabled=${this.isBusy}
-        @click=${() => this.hold({ seat_ids: group.map((seat) => seat.seat_id) })}>
-        ${seatNames(group)} · ${price(total(group.map((/** @type {any} */ seat) => seat.price)))}
-      </button>`)}`;
   }
 }

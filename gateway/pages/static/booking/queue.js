@@ -20,14 +20,15 @@ export function queueCredentials(eventId) {
 /** Figures of a queue, and the buttons to join and to leave it. */
 export class QueueTiles {
   /**
-   * @param {HTMLElement} element @param {BoxofficeEvent} event
-   * @param {() => string} user @param {(text: string) => void} [log]
+   * @param {HTMLElement} element @param {BoxofficeEvent} event @param {() => string} user
+   * @param {{log?: (text: string) => void, off?: string}} [options] `off` is shown without a queue
    */
-  constructor(element, event, user, log = () => {}) {
+  constructor(element, event, user, { log = () => {}, off = "" } = {}) {
     this.element = element;
     this.event = event;
     this.user = user;
     this.log = log;
+    this.off = off;
     this.path = `/api/queue/${event.id}`;
     this.state = "";
     /** @type {unknown} */
@@ -47,8 +48,10 @@ export class QueueTiles {
       this.show(queue);
       return queue.enabled;
     } catch (error) {
-      if (error instanceof Refused) this.show({ enabled: false });
-      return false;
+      if (!(error instanceof Refused)) return false;
+      this.forget();
+      this.show({ enabled: false });
+      return error.code === "queue_entry_not_found";
     }
   }
 
@@ -67,9 +70,13 @@ export class QueueTiles {
   async leave() {
     await this.attempt(async () => {
       await call("DELETE", this.path, undefined, this.credentials());
-      localStorage.removeItem(`boxoffice.queue.${this.event.id}`);
+      this.forget();
       this.log("left the queue");
     });
+  }
+
+  forget() {
+    localStorage.removeItem(`boxoffice.queue.${this.event.id}`);
   }
 
   /** @param {() => Promise<void>} work */
@@ -83,32 +90,51 @@ export class QueueTiles {
   show({ enabled, waiting, active, you }) {
     if (you && you.state !== this.state && this.state) announce(sentence(you));
     this.state = you?.state ?? "";
-    render(enabled ? this.tiles(waiting, active, you) : this.off(), this.element);
-  }
-
-  off() {
-    return html`<p class="quiet">This event has no queue at the moment.</p>`;
+    const off = this.off ? html`<p class="quiet">${this.off}</p>` : nothing;
+    render(enabled ? this.tiles(waiting, active, you) : off, this.element);
   }
 
   /** @param {number} waiting @param {number} active @param {any} you */
   tiles(waiting, active, you) {
     const isIn = you && ["WAITING", "AWAY", "ADMITTED"].includes(you.state);
-    return html`
-      <p>${you ? sentence(you) : "Buyers are let in one after the other. Join the queue to book."}
-        ${you?.admitted_until ? html`<count-down until=${you.admitted_until}></count-down>` : nothing}</p>
+    return html`<div class="card">
+      <p>
+        ${you ? sentence(you) : "Buyers are let in one after the other. Join the queue to book."}
+        ${you?.admitted_until ? html`<count-down until=${you.admitted_until}></count-down>` : nothing}
+      </p>
       <dl class="tiles">
-        <div><dt>waiting</dt><dd>${waiting}</dd></div>
-        <div><dt>inside</dt><dd>${active}</dd></div>
-        ${isIn ? html`<div><dt>your place</dt><dd>${you.position ?? "drawn at the opening"}</dd></div>` : nothing}
-        ${isIn && you.estimated_wait_seconds !== null
-          ? html`<div><dt>about</dt><dd>${Math.ceil(you.estimated_wait_seconds / 60)} min</dd></div>`
-          : nothing}
+        <div>
+          <dt>waiting</dt>
+          <dd>${waiting}</dd>
+        </div>
+        <div>
+          <dt>inside</dt>
+          <dd>${active}</dd>
+        </div>
+        ${
+          isIn
+            ? html`<div>
+                <dt>your place</dt>
+                <dd>${you.position ?? "–"}</dd>
+              </div>`
+            : nothing
+        }
+        ${
+          isIn && you.estimated_wait_seconds !== null
+            ? html`<div>
+                <dt>about</dt>
+                <dd>${Math.ceil(you.estimated_wait_seconds / 60)} min</dd>
+              </div>`
+            : nothing
+        }
       </dl>
-      ${isIn
-        ? html`<button @click=${() => this.leave()}>Leave the queue</button>`
-        : html`<button class="main" @click=${() => this.join()}>Join the queue</button>`}
+      ${
+        isIn
+          ? html`<button @click=${() => this.leave()}>Leave the queue</button>`
+          : html`<button class="main" @click=${() => this.join()}>Join the queue</button>`
+      }
       ${this.problem ? html`<p class="notice bad">${explain(this.problem)}</p>` : nothing}
-    `;
+    </div>`;
   }
 }
 
@@ -116,7 +142,8 @@ export class QueueTiles {
 function sentence({ state, position }) {
   if (state === "ADMITTED") return "You are in, and can book.";
   if (state === "DONE") return "You have booked.";
-  if (state === "WAITING" && position) return `You are number ${number(position, "", "").trim()} in line.`;
+  if (state === "WAITING" && position)
+    return `You are number ${number(position, "", "").trim()} in line.`;
   if (state === "WAITING") return "You are in the queue. Places are drawn when it opens.";
   return "You are not in the queue.";
 }

@@ -40,8 +40,12 @@ export async function showWaitingList(element, event) {
     return html`<div class="card">
       <h2>Waiting list</h2>
       <p>${sentence(you)}</p>
-      <p class="quiet">${number(waiting_list, "person waits", "people wait")}. A place that comes free goes to the first.</p>
-      ${buttons(you.status)} ${problem ? html`<p class="notice bad">${explain(problem)}</p>` : nothing}
+      <p class="quiet">
+        ${number(waiting_list, "person waits", "people wait")}. A place that comes free goes to the
+        first.
+      </p>
+      ${buttons(you.status)}
+      ${problem ? html`<p class="notice bad">${explain(problem)}</p>` : nothing}
     </div>`;
   };
 
@@ -50,8 +54,10 @@ export async function showWaitingList(element, event) {
     if (status === "offered")
       return html`<button class="main" @click=${() => act("/book")}>Take the place</button>
         <button @click=${() => act("/cancel")}>Decline</button>`;
-    if (status === "waiting") return html`<button @click=${() => act("/cancel")}>Leave the list</button>`;
-    if (status === "none") return html`<button class="main" @click=${() => act("/book")}>Join the waiting list</button>`;
+    if (status === "waiting")
+      return html`<button @click=${() => act("/cancel")}>Leave the list</button>`;
+    if (status === "none")
+      return html`<button class="main" @click=${() => act("/book")}>Join the waiting list</button>`;
     return html`<a href="/pages/bookings.html">My bookings</a>`;
   };
 

@@ -38,10 +38,11 @@ export async function call(method, path, body, headers = {}) {
 }
 
 /** Returns the JSON of a response to somebody without an account, whoever has signed in.
- * @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>}
+ * @param {string} method @param {string} path @param {object} [body]
+ * @param {Record<string, string>} [headers] @returns {Promise<any>}
  */
-export async function callAsGuest(method, path, body) {
-  const response = await sent(method, path, body, {}, persistent);
+export async function callAsGuest(method, path, body, headers = {}) {
+  const response = await sent(method, path, body, headers, persistent);
   return response.json();
 }
 

@@ -6,7 +6,7 @@
  *   available_seats: ?number, status: string, starts_at: ?string, ends_at: ?string,
  *   venue: ?string, time_zone: ?string, price: ?Money, key: ?string, organizer_id: ?string,
  *   sales_open_at: ?string, sales_close_at: ?string, room_id: ?number, plan_id: ?number,
- *   movie_id: ?number, seat_type_prices: ?Object<string, Money>}} BoxofficeEvent
+ *   movie_id: ?number, version: number, seat_type_prices: ?Object<string, Money>}} BoxofficeEvent
  */
 /**
  * @typedef {{seat_id: number, section: string, row: string, number: number, label: string,

@@ -9,7 +9,7 @@ const HALF = SEAT / 2;
 export class CanvasDrawing {
   /**
    * @param {HTMLElement} box @param {import("./room.js").SeatRoom} room
-   * @param {{pick: (id: number) => void, look: (id: number) => void, closer: (x: number, y: number) => void}} on
+   * @param {import("./map.js").Reactions} on
    */
   constructor(box, room, on) {
     this.box = box;
@@ -52,7 +52,9 @@ export class CanvasDrawing {
 
   /** Returns unseen elements of which the style sheet decides the colours. */
   samples() {
-    return KINDS.map((kind) => Object.assign(document.createElement("i"), { className: `swatch unseen ${kind}` }));
+    return KINDS.map((kind) =>
+      Object.assign(document.createElement("i"), { className: `swatch unseen ${kind}` }),
+    );
   }
 
   listen() {
@@ -96,7 +98,12 @@ export class CanvasDrawing {
     for (const { seat_id, x, y, type } of this.room.seats) {
       if (x < left - HALF || x > right + HALF || y < top - HALF || y > bottom + HALF) continue;
       const look = this.room.look(seat_id);
-      const kind = look === "mine" ? "chosen" : look === "free" && type !== "REGULAR" ? type.toLowerCase() : look;
+      const kind =
+        look === "mine"
+          ? "chosen"
+          : look === "free" && type !== "REGULAR"
+            ? type.toLowerCase()
+            : look;
       const path = paths.get(kind);
       if (this.pixels < OVERVIEW) path?.rect(x - HALF, y - HALF, SEAT, SEAT);
       else path?.roundRect(x - HALF, y - HALF, SEAT, SEAT, 24);

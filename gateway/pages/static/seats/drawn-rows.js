@@ -16,7 +16,9 @@ const BETWEEN_SECTIONS = 200;
 export function planOf(drawn) {
   const widest = Math.max(...drawn.map(width));
   const seats = drawn.flatMap((row, index) => {
-    const isNew = drawn.slice(0, index + 1).filter((each, at) => at > 0 && (each.section ?? "") !== (drawn[at - 1].section ?? ""));
+    const isNew = drawn
+      .slice(0, index + 1)
+      .filter((each, at) => at > 0 && (each.section ?? "") !== (drawn[at - 1].section ?? ""));
     const y = index * ROW + isNew.length * BETWEEN_SECTIONS;
     return seatsOf(row, Math.round((widest - width(row)) / 2), y);
   });

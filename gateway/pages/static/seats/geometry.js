@@ -8,7 +8,9 @@ export const MARGIN = 160;
 export const OVERVIEW = 12;
 const SCREEN = 130;
 
-/** Returns the rectangle around all seats, the screen and the names of rows. @param {Seat[]} seats */
+/** Returns the rectangle around all seats, the screen and the names of rows.
+ * @param {Seat[]} seats
+ */
 export function bounds(seats) {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const { x, y } of seats) {
@@ -38,7 +40,9 @@ export function rows(seats) {
  * @param {Seat[]} seats
  */
 export function sections(seats) {
-  /** @type {Map<string, {name: string, left: number, right: number, top: number, bottom: number}>} */
+  /**
+   * @type {Map<string, {name: string, left: number, right: number, top: number, bottom: number}>}
+   */
   const found = new Map();
   for (const { section, x, y } of seats) {
     const known = found.get(section) ?? { name: section, left: x, right: x, top: y, bottom: y };
@@ -48,8 +52,12 @@ export function sections(seats) {
     known.bottom = Math.max(known.bottom, y);
     found.set(section, known);
   }
-  return [...found.values()].map(({ name, left, right, top, bottom }) => (
-    { name, x: (left + right) / 2, y: top - 95, middle: (top + bottom) / 2 }));
+  return [...found.values()].map(({ name, left, right, top, bottom }) => ({
+    name,
+    x: (left + right) / 2,
+    y: top - 95,
+    middle: (top + bottom) / 2,
+  }));
 }
 
 /** Returns the nearest seat in a direction, or null.
@@ -69,7 +77,11 @@ export function neighbour(seats, from, dx, dy) {
   return best;
 }
 
-/** Returns the seat at a point, or undefined. @param {Seat[]} seats @param {number} x @param {number} y */
+/** Returns the seat at a point, or undefined.
+ * @param {Seat[]} seats
+ * @param {number} x
+ * @param {number} y
+ */
 export function seatAt(seats, x, y) {
   return seats.find((seat) => Math.abs(seat.x - x) <= SEAT / 2 && Math.abs(seat.y - y) <= SEAT / 2);
 }

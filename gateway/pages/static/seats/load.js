@@ -17,7 +17,11 @@ export async function loadRoom(event) {
   return room;
 }
 
-/** Keeps a room current. @param {SeatRoom} room @param {(state: string) => void} [told] @param {(kind: string, change: any) => void} [heard] */
+/** Keeps a room current.
+ * @param {SeatRoom} room
+ * @param {(state: string) => void} [told]
+ * @param {(kind: string, change: any) => void} [heard]
+ */
 export function followRoom(room, told, heard) {
   let tag = "";
   return follow(room.event.id, {

@@ -9,7 +9,22 @@ import { SvgDrawing } from "./svg-drawing.js";
 const MOST_IN_SVG = 2000;
 const COMFORTABLE = { fine: 28, coarse: 32 };
 const LARGEST = 56;
-const LOOKS = [["free", "free"], ["chosen", "yours"], ["held", "held"], ["taken", "taken"]];
+const LOOKS = [
+  ["free", "free"],
+  ["chosen", "yours"],
+  ["held", "held"],
+  ["taken", "taken"],
+];
+
+/**
+ * What a drawing calls: for a seat that is chosen, one that is pointed at (0 for none), and a point
+ * of the plan to look closer at.
+ * @typedef {{
+ *   pick: (id: number) => void,
+ *   look: (id: number) => void,
+ *   closer: (x: number, y: number) => void,
+ * }} Reactions
+ */
 
 export class SeatMap {
   /**
@@ -26,13 +41,17 @@ export class SeatMap {
         <div class="map-tools">
           <p class="pointed" aria-hidden="true">${this.hint()}</p>
           <span>
-            <button type="button" aria-label="Zoom out" @click=${() => this.zoom(1 / 1.4)}>−</button>
+            <button type="button" aria-label="Zoom out" @click=${() => this.zoom(1 / 1.4)}>
+              −
+            </button>
             <button type="button" aria-label="Zoom in" @click=${() => this.zoom(1.4)}>+</button>
             <button type="button" @click=${() => this.setPixels(this.fitting())}>Whole room</button>
           </span>
         </div>
         <div class="map-box"></div>
-        <ul class="legend">${this.legend()}</ul>
+        <ul class="legend">
+          ${this.legend()}
+        </ul>
       `,
       element,
     );
@@ -56,12 +75,16 @@ export class SeatMap {
     const types = [...new Set(seats.map(({ type }) => type))].filter((type) => type in typePrices);
     const kinds = types.map((type) => [type.toLowerCase(), `${type} ${price(typePrices[type])}`]);
     const looks = LOOKS.filter(([look]) => this.pick || look !== "chosen");
-    return [...looks, ...kinds].map(([look, name]) => html`<li><i class="swatch ${look}"></i> ${name}</li>`);
+    return [...looks, ...kinds].map(
+      ([look, name]) => html`<li><i class="swatch ${look}"></i> ${name}</li>`,
+    );
   }
 
   hint() {
     if (!this.pick) return "";
-    return this.room.seats.length > MOST_IN_SVG ? "Click to look closer, then choose." : "Choose a seat.";
+    return this.room.seats.length > MOST_IN_SVG
+      ? "Click to look closer, then choose."
+      : "Choose a seat.";
   }
 
   /** Looks closer at a point of the plan. @param {number} x @param {number} y */
@@ -79,7 +102,11 @@ export class SeatMap {
   lookAt(id) {
     if (!id) return;
     const seat = this.room.seat(id);
-    const kind = seat.accessible ? " · wheelchair place" : seat.companion ? " · companion seat" : "";
+    const kind = seat.accessible
+      ? " · wheelchair place"
+      : seat.companion
+        ? " · companion seat"
+        : "";
     const type = seat.type === "REGULAR" ? "" : ` · ${seat.type}`;
     this.line.textContent = `${seatName(seat)}${type} · ${price(this.room.price(id))}${kind}`;
   }
@@ -103,15 +130,24 @@ export class SeatMap {
     this.setPixels(Math.min(LARGEST, Math.max(this.fitting(), this.pixels * factor)));
   }
 
-  /** Sets the distance of neighbours, and keeps the middle of the box where it is. @param {number} pixels */
+  /** Sets the distance of neighbours, and keeps the middle of the box where it is.
+   * @param {number} pixels
+   */
   setPixels(pixels) {
     const { box } = this;
     const isFirst = this.pixels === 0;
     const grown = isFirst ? 1 : pixels / this.pixels;
-    const [middleX, middleY] = [box.scrollLeft + box.clientWidth / 2, box.scrollTop + box.clientHeight / 2];
+    const [middleX, middleY] = [
+      box.scrollLeft + box.clientWidth / 2,
+      box.scrollTop + box.clientHeight / 2,
+    ];
     this.pixels = pixels;
     this.drawing.resize(pixels);
     if (isFirst) box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
-    else box.scrollTo({ left: middleX * grown - box.clientWidth / 2, top: middleY * grown - box.clientHeight / 2 });
+    else
+      box.scrollTo({
+        left: middleX * grown - box.clientWidth / 2,
+        top: middleY * grown - box.clientHeight / 2,
+      });
   }
 }

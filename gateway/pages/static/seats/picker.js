@@ -7,7 +7,11 @@ import { rows } from "./geometry.js";
 /** @typedef {import("../client/types.js").Seat} Seat */
 
 export class SeatPicker {
-  /** @param {HTMLElement} element @param {import("./room.js").SeatRoom} room @param {(id: number) => void} pick */
+  /**
+   * @param {HTMLElement} element
+   * @param {import("./room.js").SeatRoom} room
+   * @param {(id: number) => void} pick
+   */
   constructor(element, room, pick) {
     this.element = element;
     this.room = room;
@@ -24,19 +28,35 @@ export class SeatPicker {
   show() {
     const inSection = this.rows.filter(([seat]) => seat.section === this.section);
     const row = inSection.find(([seat]) => seat.row === this.row) ?? inSection[0];
-    const free = row.filter((seat) => this.room.isFree(seat.seat_id) && !this.room.chosen.has(seat.seat_id));
+    const free = row.filter(
+      (seat) => this.room.isFree(seat.seat_id) && !this.room.chosen.has(seat.seat_id),
+    );
     if (!free.some((seat) => seat.seat_id === this.seat)) this.seat = free[0]?.seat_id ?? 0;
     render(
       html`<form class="picker" @submit=${(/** @type {SubmitEvent} */ event) => this.submit(event)}>
-        ${this.sections.length > 1
-          ? select("Section", this.sections, this.section, (value) => this.choose({ section: value }))
-          : nothing}
-        ${select("Row", inSection.map(([seat]) => seat.row), row[0].row, (value) => this.choose({ row: value }))}
-        <label>Seat
+        ${
+          this.sections.length > 1
+            ? select("Section", this.sections, this.section, (value) =>
+                this.choose({ section: value }),
+              )
+            : nothing
+        }
+        ${select(
+          "Row",
+          inSection.map(([seat]) => seat.row),
+          row[0].row,
+          (value) => this.choose({ row: value }),
+        )}
+        <label
+          >Seat
           <select @change=${(/** @type {any} */ event) => (this.seat = Number(event.target.value))}>
-            ${free.map((seat) => html`<option value=${seat.seat_id} ?selected=${seat.seat_id === this.seat}>
-              ${seat.label}, ${price(this.room.price(seat.seat_id))}${seat.accessible ? ", wheelchair" : ""}
-            </option>`)}
+            ${free.map(
+              (seat) =>
+                html`<option value=${seat.seat_id} ?selected=${seat.seat_id === this.seat}>
+                  ${seat.label},
+                  ${price(this.room.price(seat.seat_id))}${seat.accessible ? ", wheelchair" : ""}
+                </option>`,
+            )}
             ${free.length === 0 ? html`<option value="0">none left</option>` : nothing}
           </select>
         </label>
@@ -59,9 +79,15 @@ export class SeatPicker {
   }
 }
 
-/** @param {string} name @param {string[]} values @param {string} chosen @param {(value: string) => void} choose */
+/**
+ * @param {string} name
+ * @param {string[]} values
+ * @param {string} chosen
+ * @param {(value: string) => void} choose
+ */
 function select(name, values, chosen, choose) {
-  return html`<label>${name}
+  return html`<label
+    >${name}
     <select @change=${(/** @type {any} */ event) => choose(event.target.value)}>
       ${values.map((value) => html`<option ?selected=${value === chosen}>${value}</option>`)}
     </select>

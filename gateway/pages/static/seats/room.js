@@ -41,7 +41,13 @@ export class SeatRoom extends EventTarget {
       return id < first;
     });
     const nowhere = { number: 0, label: "", accessible: false, companion: false, x: 0, y: 0 };
-    return { ...nowhere, seat_id: id, section: area?.section ?? "", row: "", type: area?.type ?? "" };
+    return {
+      ...nowhere,
+      seat_id: id,
+      section: area?.section ?? "",
+      row: "",
+      type: area?.type ?? "",
+    };
   }
 
   /** @param {number} id */

@@ -6,12 +6,18 @@ import { bounds, MARGIN, neighbour, OVERVIEW, rows, SEAT, sections } from "./geo
 /** @typedef {import("../client/types.js").Seat} Seat */
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const STATES = { free: "free", chosen: "chosen", mine: "yours", held: "held by somebody", taken: "taken" };
+const STATES = {
+  free: "free",
+  chosen: "chosen",
+  mine: "yours",
+  held: "held by somebody",
+  taken: "taken",
+};
 
 export class SvgDrawing {
   /**
    * @param {HTMLElement} box @param {import("./room.js").SeatRoom} room
-   * @param {{pick: (id: number) => void, look: (id: number) => void, closer: (x: number, y: number) => void}} on
+   * @param {import("./map.js").Reactions} on
    */
   constructor(box, room, on) {
     this.room = room;
@@ -53,7 +59,11 @@ export class SvgDrawing {
   }
 
   grid() {
-    const grid = element("g", { role: "grid", "aria-label": "Seats", "aria-multiselectable": "true" });
+    const grid = element("g", {
+      role: "grid",
+      "aria-label": "Seats",
+      "aria-multiselectable": "true",
+    });
     for (const seats of rows(this.room.seats)) {
       const row = element("g", { role: "row" });
       for (const seat of seats) row.append(...this.draw(seat));
@@ -67,7 +77,12 @@ export class SvgDrawing {
   draw(seat) {
     const half = SEAT / 2;
     const at = { x: seat.x - half, y: seat.y - half, width: SEAT, height: SEAT, rx: 24 };
-    const shown = element("rect", { ...at, role: "gridcell", tabindex: -1, "data-seat": seat.seat_id });
+    const shown = element("rect", {
+      ...at,
+      role: "gridcell",
+      tabindex: -1,
+      "data-seat": seat.seat_id,
+    });
     this.elements.set(seat.seat_id, shown);
     const mark = seat.accessible ? "\u267f\ufe0e" : seat.companion ? "+" : "";
     if (!mark) return [shown];
@@ -78,9 +93,15 @@ export class SvgDrawing {
     const lines = rows(this.room.seats).flatMap((seats) => {
       const ends = [seats[0], seats[seats.length - 1]].sort((one, other) => one.x - other.x);
       const { row, y } = seats[0];
-      return [text("row-name", ends[0].x - 95, y + 14, row), text("row-name", ends[1].x + 95, y + 14, row)];
+      return [
+        text("row-name", ends[0].x - 95, y + 14, row),
+        text("row-name", ends[1].x + 95, y + 14, row),
+      ];
     });
-    return [...lines, ...sections(this.room.seats).map(({ name, x, y }) => text("section-name", x, y, name))];
+    return [
+      ...lines,
+      ...sections(this.room.seats).map(({ name, x, y }) => text("section-name", x, y, name)),
+    ];
   }
 
   screen() {
@@ -134,7 +155,9 @@ export class SvgDrawing {
       const [dx, dy] = STEPS[/** @type {keyof typeof STEPS} */ (key)];
       return neighbour(this.room.seats, seat, dx, dy) ?? seat;
     }
-    const row = this.room.seats.filter(({ section, row }) => section === seat.section && row === seat.row);
+    const row = this.room.seats.filter(
+      ({ section, row }) => section === seat.section && row === seat.row,
+    );
     if (key === "Home") return row[0];
     return key === "End" ? row[row.length - 1] : null;
   }
@@ -147,7 +170,9 @@ function seatOf(event) {
 
 /** @param {string} name @param {Record<string, string | number>} attributes */
 function element(name, attributes) {
-  const made = /** @type {SVGElement} */ (document.createElementNS("http://www.w3.org/2000/svg", name));
+  const made = /** @type {SVGElement} */ (
+    document.createElementNS("http://www.w3.org/2000/svg", name)
+  );
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   return made;
 }

@@ -12,7 +12,10 @@ export function price(money) {
   return format.format(money.amount_minor / 10 ** digits);
 }
 
-/** Returns the sum of prices, which have one currency. @param {(?Money | undefined)[]} prices @returns {?Money} */
+/** Returns the sum of prices, which have one currency.
+ * @param {(?Money | undefined)[]} prices
+ * @returns {?Money}
+ */
 export function total(prices) {
   const paid = prices.filter((money) => money != null);
   if (paid.length === 0) return null;
@@ -24,8 +27,18 @@ export function total(prices) {
 export function when(moment, zone, options) {
   if (!moment) return "Date to be announced";
   /** @type {Intl.DateTimeFormatOptions} */
-  const usual = { weekday: "short", day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit" };
-  return new Intl.DateTimeFormat(LOCALE, { ...(options ?? usual), timeZone: zone ?? undefined }).format(new Date(moment));
+  const usual = {
+    weekday: "short",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+  };
+  return new Intl.DateTimeFormat(LOCALE, {
+    ...(options ?? usual),
+    timeZone: zone ?? undefined,
+  }).format(new Date(moment));
 }
 
 /** @param {number} count @param {string} one @param {string} [many] */
@@ -33,14 +46,18 @@ export function number(count, one, many = `${one}s`) {
   return `${new Intl.NumberFormat(LOCALE).format(count)} ${count === 1 ? one : many}`;
 }
 
-/** Returns "Stalls, row C, seat 12". @param {{section: string, row: string, number?: ?number, label: string}} seat */
+/** Returns "Stalls, row C, seat 12".
+ * @param {{section: string, row: string, number?: ?number, label: string}} seat
+ */
 export function seatName(seat) {
   if (!seat.row) return seat.section || "Admission";
   const section = seat.section ? `${seat.section}, row` : "Row";
   return `${section} ${seat.row}, seat ${seat.label || seat.number}`;
 }
 
-/** Returns a group of seats in short: "Row C, seats 12, 13". @param {{section: string, row: string, number?: ?number, label: string}[]} seats */
+/** Returns a group of seats in short: "Row C, seats 12, 13".
+ * @param {{section: string, row: string, number?: ?number, label: string}[]} seats
+ */
 export function seatNames(seats) {
   /** @type {Map<string, string[]>} */
   const rows = new Map();
@@ -48,11 +65,13 @@ export function seatNames(seats) {
     const row = seatName(seat).split(", seat ")[0];
     rows.set(row, [...(rows.get(row) ?? []), seat.label || String(seat.number ?? "")]);
   }
-  return [...rows].map(([row, labels]) => {
-    const named = labels.filter(Boolean);
-    if (named.length === 0) return labels.length > 1 ? `${row} (${labels.length})` : row;
-    return `${row}, ${named.length > 1 ? "seats" : "seat"} ${named.join(", ")}`;
-  }).join("; ");
+  return [...rows]
+    .map(([row, labels]) => {
+      const named = labels.filter(Boolean);
+      if (named.length === 0) return labels.length > 1 ? `${row} (${labels.length})` : row;
+      return `${row}, ${named.length > 1 ? "seats" : "seat"} ${named.join(", ")}`;
+    })
+    .join("; ");
 }
 
 /** @type {Record<string, string>} */
@@ -77,6 +96,7 @@ const REFUSALS = {
   paid_too_late: "The time was over and the seats are gone. Your money is paid back.",
   payment_declined: "The payment was declined. Your seats are still held.",
   permission_denied: "You may not do that with this account.",
+  queue_off: "There is no queue for this event now.",
   queue_required: "There is a queue for this event. Please join it.",
   rate_limited: "Too many attempts. Please wait a moment.",
   request_in_progress: "This is under way. Please wait a moment.",
@@ -88,6 +108,7 @@ const REFUSALS = {
   ticket_revoked: "This ticket is no longer valid.",
   unauthenticated: "Please sign in first.",
   unavailable: "The server is busy. Nothing was booked; please try again.",
+  version_mismatch: "Somebody else has changed this meanwhile. Please reload the page.",
   wrong_event: "This ticket is for another event.",
 };
 

@@ -14,7 +14,9 @@ export function part(id) {
   return found;
 }
 
-/** Returns a number of the page's address, such as `?id=5`; 0 if it has none. @param {string} name */
+/** Returns a number of the page's address, such as `?id=5`; 0 if it has none.
+ * @param {string} name
+ */
 export function numberOfAddress(name) {
   return Number(new URLSearchParams(location.search).get(name) ?? 0);
 }
@@ -24,7 +26,10 @@ export function announce(text) {
   part("announcement").textContent = text;
 }
 
-/** Returns the values of a form by the names of its fields. @param {SubmitEvent} event @returns {Record<string, string>} */
+/** Returns the values of a form by the names of its fields.
+ * @param {SubmitEvent} event
+ * @returns {Record<string, string>}
+ */
 export function submitted(event) {
   event.preventDefault();
   const form = /** @type {HTMLFormElement} */ (event.target);
@@ -33,7 +38,10 @@ export function submitted(event) {
 
 /** Lets the browser save a file. @param {Blob} file @param {string} name */
 export function save(file, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: name });
+  const link = Object.assign(document.createElement("a"), {
+    href: URL.createObjectURL(file),
+    download: name,
+  });
   link.click();
   URL.revokeObjectURL(link.href);
 }
@@ -58,10 +66,12 @@ class SiteHeader extends HTMLElement {
             ${link("/pages/organize.html", "Organize")}
           </nav>
           <span class="who">
-            ${user
-              ? html`${user.name || user.email}
-                  <button class="link" @click=${signOut}>Sign out</button>`
-              : link("/pages/sign-in.html", "Sign in")}
+            ${
+              user
+                ? html`${user.name || user.email}
+                    <button class="link" @click=${signOut}>Sign out</button>`
+                : link("/pages/sign-in.html", "Sign in")
+            }
           </span>
         </header>
         <p id="announcement" class="unseen" role="status"></p>

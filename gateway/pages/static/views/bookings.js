@@ -9,14 +9,22 @@ import { fail, html, nothing, part, render } from "../shell/shell.js";
 /** @typedef {import("../client/types.js").Booking} Booking */
 
 const MOST = 200;
-const STATES = { HELD: "held for you", CONFIRMED: "booked", CANCELLED: "cancelled", EXPIRED: "the time was over" };
+const STATES = {
+  HELD: "held for you",
+  CONFIRMED: "booked",
+  CANCELLED: "cancelled",
+  EXPIRED: "the time was over",
+};
 
 /** @type {unknown} */
 let problem = null;
 
 async function main() {
   if (!(await canBook())) {
-    render(html`<p>Please <a href="/pages/sign-in.html">sign in</a> to see your bookings.</p>`, part("bookings"));
+    render(
+      html`<p>Please <a href="/pages/sign-in.html">sign in</a> to see your bookings.</p>`,
+      part("bookings"),
+    );
     return;
   }
   const path = `/api/bookings/user?user_id=${encodeURIComponent(userId())}&page_size=${MOST}`;
@@ -29,8 +37,17 @@ async function main() {
       ${session() ? nothing : html`<p class="quiet">You book as the guest ${userId()}, known to this browser alone.</p>`}
       ${problem ? html`<p class="notice bad" role="alert">${explain(problem)}</p>` : nothing}
       ${bookings.length === 0 ? html`<p>Nothing yet. <a href="/">See what is on</a>.</p>` : nothing}
-      <ul class="programme">${live.map(row)}</ul>
-      ${over.length ? html`<h2>Over</h2><ul class="programme">${over.map(row)}</ul>` : nothing}
+      <ul class="programme">
+        ${live.map(row)}
+      </ul>
+      ${
+        over.length
+          ? html`<h2>Over</h2>
+              <ul class="programme">
+                ${over.map(row)}
+              </ul>`
+          : nothing
+      }
     `,
     part("bookings"),
   );
@@ -42,7 +59,10 @@ function row(booking) {
   return html`<li class="plain">
     <div>
       <h3>${booking.event?.name ?? `Event ${booking.event_id}`}</h3>
-      <p class="quiet">${when(booking.event?.starts_at)} · ${number(booking.seat_count, "place")} · ${price(booking.price)} · ${state}</p>
+      <p class="quiet">
+        ${when(booking.event?.starts_at)} · ${number(booking.seat_count, "place")} ·
+        ${price(booking.price)} · ${state}
+      </p>
     </div>
     <div class="actions">${actions(booking)}</div>
   </li>`;
@@ -51,7 +71,11 @@ function row(booking) {
 /** @param {Booking} booking */
 function actions(booking) {
   if (booking.status === "HELD") {
-    return html`<a class="button main" href="/pages/event.html?id=${booking.event_id}&booking=${booking.reference}">Continue</a>`;
+    return html`<a
+      class="button main"
+      href="/pages/event.html?id=${booking.event_id}&booking=${booking.reference}"
+      >Continue</a
+    >`;
   }
   if (booking.status !== "CONFIRMED") return nothing;
   return html`
@@ -68,7 +92,12 @@ async function openTicket(booking) {
 
 /** @param {Booking} booking */
 async function askAndCancel(booking) {
-  if (!confirm(`Cancel ${number(booking.seat_count, "place")} for ${booking.event?.name ?? "this event"}?`)) return;
+  if (
+    !confirm(
+      `Cancel ${number(booking.seat_count, "place")} for ${booking.event?.name ?? "this event"}?`,
+    )
+  )
+    return;
   await cancel(booking);
   await main();
 }

@@ -16,7 +16,10 @@ const camera = { isOn: false, last: "", at: 0 };
 
 async function main() {
   if (!session()) {
-    render(html`<p>Please <a href="/pages/sign-in.html">sign in</a> as the organizer.</p>`, part("scan"));
+    render(
+      html`<p>Please <a href="/pages/sign-in.html">sign in</a> as the organizer.</p>`,
+      part("scan"),
+    );
     return;
   }
   const event = await call("GET", `/events/${id}`);
@@ -28,12 +31,19 @@ function showForm() {
   const canSee = "BarcodeDetector" in window;
   render(
     html`<form class="fields" @submit=${type}>
-        <label>Code of a ticket <input name="code" autocomplete="off" autofocus required maxlength="1024"></label>
+        <label
+          >Code of a ticket
+          <input name="code" autocomplete="off" autofocus required maxlength="1024"
+        /></label>
         <button class="main">Check in</button>
       </form>
-      ${canSee
-        ? html`<p><button @click=${look} ?disabled=${camera.isOn}>Use the camera</button></p>`
-        : html`<p class="quiet">This browser cannot read codes with the camera: type the code, or use a hand scanner.</p>`}
+      ${
+        canSee
+          ? html`<p><button @click=${look} ?disabled=${camera.isOn}>Use the camera</button></p>`
+          : html`<p class="quiet">
+              This browser cannot read codes with the camera: type the code, or use a hand scanner.
+            </p>`
+      }
       <video class="camera" playsinline muted ?hidden=${!camera.isOn}></video>`,
     part("scan"),
   );
@@ -47,10 +57,16 @@ async function type(event) {
   await checkIn(code.trim());
 }
 
-/** Admits the holder of a code. The nonce lets the request be repeated if its response is lost. @param {string} code */
+/** Admits the holder of a code. The nonce lets the request be repeated if its response is lost.
+ * @param {string} code
+ */
 async function checkIn(code) {
   try {
-    const { seat, admitted_at } = await call("POST", "/api/tickets/check-in", { code, nonce: randomHex(12), event_id: id });
+    const { seat, admitted_at } = await call("POST", "/api/tickets/check-in", {
+      code,
+      nonce: randomHex(12),
+      event_id: id,
+    });
     show(true, `Admitted: ${seat.seat_id ? seatName(seat) : "one place"}`, admitted_at);
   } catch (error) {
     const usedAt = /** @type {any} */ (error).details?.used_at;
@@ -63,10 +79,15 @@ async function checkIn(code) {
 function show(isGood, text, moment) {
   history.unshift({ time: when(moment, null, { timeStyle: "medium" }), text, isGood });
   history.splice(KEPT);
-  render(html`<p class="verdict ${isGood ? "good" : "bad"}">${isGood ? "✓" : "✕"} ${text}</p>`, part("result"));
+  render(
+    html`<p class="verdict ${isGood ? "good" : "bad"}">${isGood ? "✓" : "✕"} ${text}</p>`,
+    part("result"),
+  );
   render(
     html`<h2>Scans</h2>
-      <ul class="seats">${history.map((scan) => html`<li><span>${scan.isGood ? "✓" : "✕"} ${scan.text}</span> <span>${scan.time}</span></li>`)}</ul>`,
+      <ul class="seats">
+        ${history.map((scan) => html`<li><span>${scan.isGood ? "✓" : "✕"} ${scan.text}</span> <span>${scan.time}</span></li>`)}
+      </ul>`,
     part("history"),
   );
 }
@@ -75,7 +96,9 @@ function show(isGood, text, moment) {
 async function look() {
   const video = /** @type {HTMLVideoElement} */ (document.querySelector("video"));
   try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    video.srcObject = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: "environment" },
+    });
   } catch {
     show(false, "The camera cannot be used.", new Date().toISOString());
     return;

@@ -23,7 +23,9 @@ async function main() {
 
 /** @param {BoxofficeEvent} event */
 function showAbout(event) {
-  const prices = [event.price, ...Object.values(event.seat_type_prices ?? {})].filter((each) => each != null);
+  const prices = [event.price, ...Object.values(event.seat_type_prices ?? {})].filter(
+    (each) => each != null,
+  );
   const cheapest = prices.sort((one, other) => one.amount_minor - other.amount_minor)[0];
   render(
     html`<header class="about">
@@ -71,7 +73,8 @@ async function showPlaces(event) {
       revision = change.revision ?? revision;
       if (change.left !== undefined) panel.setLeft(change.left);
     },
-    poll: async () => panel.setLeft((await call("GET", `/api/events/${event.id}/availability`)).left),
+    poll: async () =>
+      panel.setLeft((await call("GET", `/api/events/${event.id}/availability`)).left),
   });
   part("booking").classList.add("alone");
   if (event.key) showWaitingList(part("seats"), event);

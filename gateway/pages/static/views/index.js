@@ -31,7 +31,9 @@ function coming(events) {
 
 /** @param {BoxofficeEvent[]} events @param {any[]} movies */
 function show(events, movies) {
-  const found = events.filter(({ name, venue }) => `${name} ${venue ?? ""}`.toLowerCase().includes(search));
+  const found = events.filter(({ name, venue }) =>
+    `${name} ${venue ?? ""}`.toLowerCase().includes(search),
+  );
   const screenings = movies
     .map((movie) => ({ movie, shows: found.filter((event) => event.movie_id === movie.id) }))
     .filter(({ shows }) => shows.length > 0);
@@ -39,9 +41,13 @@ function show(events, movies) {
   render(
     html`
       ${found.length === 0 ? html`<p class="quiet">Nothing is on that matches.</p>` : nothing}
-      <ul class="programme">${others.map(row)}</ul>
+      <ul class="programme">
+        ${others.map(row)}
+      </ul>
       ${screenings.length ? html`<h2>At the cinema</h2>` : nothing}
-      <ul class="programme">${screenings.map(film)}</ul>
+      <ul class="programme">
+        ${screenings.map(film)}
+      </ul>
     `,
     part("programme"),
   );
@@ -68,9 +74,14 @@ function film({ movie, shows }) {
       <h3>${movie.title}</h3>
       <p>${movie.description}</p>
       <ul class="shows">
-        ${shows.map((event) => html`<li><a href="/pages/event.html?id=${event.id}">
-          ${when(event.starts_at, event.time_zone, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })}
-        </a></li>`)}
+        ${shows.map(
+          (event) =>
+            html`<li>
+              <a href="/pages/event.html?id=${event.id}">
+                ${when(event.starts_at, event.time_zone, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" })}
+              </a>
+            </li>`,
+        )}
       </ul>
     </div>
     <p class="offer">from ${price(shows[0].price)}</p>
@@ -81,14 +92,19 @@ function film({ movie, shows }) {
 function date(event) {
   if (!event.starts_at) return html`<p class="date">–</p>`;
   const [day, month] = [{ day: "numeric" }, { month: "short" }].map((part) =>
-    when(event.starts_at, event.time_zone, /** @type {any} */ (part)));
+    when(event.starts_at, event.time_zone, /** @type {any} */ (part)),
+  );
   return html`<p class="date"><b>${day}</b>${month}</p>`;
 }
 
 /** @param {BoxofficeEvent} event */
 function time(event) {
   if (!event.starts_at) return "";
-  return when(event.starts_at, event.time_zone, { weekday: "long", hour: "2-digit", minute: "2-digit" });
+  return when(event.starts_at, event.time_zone, {
+    weekday: "long",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
 }
 
 /** @param {BoxofficeEvent} event */

@@ -13,7 +13,12 @@ import { announce, fail, html, nothing, part, render, save, submitted } from "..
 const TYPES = ["REGULAR", "VIP", "DELUXE"];
 const KEPT = "boxoffice.room";
 /** @type {DrawnRow[]} */
-const EXAMPLE = [..."ABCDEFGH"].map((row) => ({ row, seats: 14, aisles_after: [7], type: row === "F" ? "VIP" : "REGULAR" }));
+const EXAMPLE = [..."ABCDEFGH"].map((row) => ({
+  row,
+  seats: 14,
+  aisles_after: [7],
+  type: row === "F" ? "VIP" : "REGULAR",
+}));
 
 /** The rows are kept in this browser until the room is saved. @type {DrawnRow[]} */
 let rows = JSON.parse(localStorage.getItem(KEPT) ?? "null") ?? EXAMPLE;
@@ -37,10 +42,23 @@ function changed() {
 function showRows() {
   render(
     html`
-      <div class="scroll"><table class="rows">
-        <thead><tr><th>Section</th><th class="few">Row</th><th class="few">Seats</th><th>Type</th><th>Aisles after</th><th class="few"><span class="unseen">Remove</span></th></tr></thead>
-        <tbody>${rows.map(line)}</tbody>
-      </table></div>
+      <div class="scroll">
+        <table class="rows">
+          <thead>
+            <tr>
+              <th>Section</th>
+              <th class="few">Row</th>
+              <th class="few">Seats</th>
+              <th>Type</th>
+              <th>Aisles after</th>
+              <th class="few"><span class="unseen">Remove</span></th>
+            </tr>
+          </thead>
+          <tbody>
+            ${rows.map(line)}
+          </tbody>
+        </table>
+      </div>
       <p class="actions">
         <button @click=${addRow}>Add a row</button>
         <button @click=${() => replace([])} ?disabled=${rows.length < 2}>Start again</button>
@@ -58,18 +76,62 @@ function line(row, index) {
     changed();
   };
   return html`<tr>
-    <td><input aria-label="Section ${of}" .value=${row.section ?? ""} @change=${(/** @type {any} */ event) => set({ section: event.target.value })}></td>
-    <td><input aria-label="Name ${of}" required .value=${row.row} @change=${(/** @type {any} */ event) => set({ row: event.target.value || "?" })}></td>
-    <td><input aria-label="Seats ${of}" type="number" min="1" max="500" .value=${String(row.seats)} @change=${(/** @type {any} */ event) => set(resized(row, bounded(event.target.value)))}></td>
-    <td><select aria-label="Type ${of}" @change=${(/** @type {any} */ event) => set({ type: event.target.value })}>
-      ${TYPES.map((type) => html`<option ?selected=${type === (row.type ?? "REGULAR")}>${type}</option>`)}
-    </select></td>
-    <td><input aria-label="Aisles after seats ${of}" .value=${(row.aisles_after ?? []).join(", ")} @change=${(/** @type {any} */ event) => set({ aisles_after: numbers(event.target.value, row.seats) })}></td>
-    <td><button aria-label="Remove row ${row.row}" ?disabled=${rows.length === 1} @click=${() => replace(rows.filter((each) => each !== row))}>×</button></td>
+    <td>
+      <input
+        aria-label="Section ${of}"
+        .value=${row.section ?? ""}
+        @change=${(/** @type {any} */ event) => set({ section: event.target.value })}
+      />
+    </td>
+    <td>
+      <input
+        aria-label="Name ${of}"
+        required
+        .value=${row.row}
+        @change=${(/** @type {any} */ event) => set({ row: event.target.value || "?" })}
+      />
+    </td>
+    <td>
+      <input
+        aria-label="Seats ${of}"
+        type="number"
+        min="1"
+        max="500"
+        .value=${String(row.seats)}
+        @change=${(/** @type {any} */ event) => set(resized(row, bounded(event.target.value)))}
+      />
+    </td>
+    <td>
+      <select
+        aria-label="Type ${of}"
+        @change=${(/** @type {any} */ event) => set({ type: event.target.value })}
+      >
+        ${TYPES.map((type) => html`<option ?selected=${type === (row.type ?? "REGULAR")}>${type}</option>`)}
+      </select>
+    </td>
+    <td>
+      <input
+        aria-label="Aisles after seats ${of}"
+        .value=${(row.aisles_after ?? []).join(", ")}
+        @change=${(/** @type {any} */ event) => set({ aisles_after: numbers(event.target.value, row.seats) })}
+      />
+    </td>
+    <td>
+      <button
+        aria-label="Remove row ${row.row}"
+        ?disabled=${rows.length === 1}
+        @click=${() => replace(rows.filter((each) => each !== row))}
+      >
+        ×
+      </button>
+    </td>
   </tr>`;
 }
 
-/** Returns a row of another length, without the aisles that it no longer has. @param {DrawnRow} row @param {number} seats */
+/** Returns a row of another length, without the aisles that it no longer has.
+ * @param {DrawnRow} row
+ * @param {number} seats
+ */
 function resized(row, seats) {
   return { seats, aisles_after: (row.aisles_after ?? []).filter((after) => after < seats) };
 }
@@ -81,7 +143,10 @@ function bounded(text) {
 
 /** @param {string} text @param {number} seats */
 function numbers(text, seats) {
-  const found = text.split(/[ ,]+/).map(Number).filter((each) => each >= 1 && each < seats);
+  const found = text
+    .split(/[ ,]+/)
+    .map(Number)
+    .filter((each) => each >= 1 && each < seats);
   return [...new Set(found)].sort((one, other) => one - other);
 }
 
@@ -115,16 +180,28 @@ function showSave() {
   render(
     html`
       <h2>${number(seats, "seat")} in ${number(rows.length, "row")}</h2>
-      ${isAdmin
-        ? html`<form class="fields wide" @submit=${saveRoom}>
-            <label>Theater <select name="theater" required>${theaters.map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
-            <label>Name of the room <input name="name" maxlength="200" required></label>
-            <button class="main">Save the room</button>
-          </form>`
-        : html`<p class="quiet">Admins save rooms. Send them this file; <code>boxoffice import-room</code> takes it, too.</p>`}
+      ${
+        isAdmin
+          ? html`<form class="fields wide" @submit=${saveRoom}>
+              <label
+                >Theater
+                <select name="theater" required>
+                  ${theaters.map((each) => html`<option value=${each.id}>${each.name}</option>`)}
+                </select></label
+              >
+              <label>Name of the room <input name="name" maxlength="200" required /></label>
+              <button class="main">Save the room</button>
+            </form>`
+          : html`<p class="quiet">
+              Admins save rooms. Send them this file; <code>boxoffice import-room</code> takes it,
+              too.
+            </p>`
+      }
       <p class="actions">
         <button @click=${download}>Download as JSON</button>
-        <label class="button">Open a file <input class="unseen" type="file" accept=".json" @change=${open}></label>
+        <label class="button"
+          >Open a file <input class="unseen" type="file" accept=".json" @change=${open}
+        /></label>
       </p>
       ${note ? html`<p class="notice ${note.isBad ? "bad" : ""}" role="alert">${note.text}</p>` : nothing}
     `,
@@ -145,7 +222,10 @@ async function saveRoom(event) {
 }
 
 function download() {
-  save(new Blob([JSON.stringify({ rows: placed(rows) }, null, 2)], { type: "application/json" }), "room.json");
+  save(
+    new Blob([JSON.stringify({ rows: placed(rows) }, null, 2)], { type: "application/json" }),
+    "room.json",
+  );
 }
 
 /** @param {any} event */

@@ -22,8 +22,10 @@ async function main() {
   const [event] = await withVenues([await call("GET", `/events/${numberOfAddress("id")}`)]);
   render(
     html`<h1>${event.name}</h1>
-      <p class="quiet">${when(event.starts_at, event.time_zone)}${event.venue ? ` · ${event.venue}` : ""}
-        · <span id="connection">connecting</span></p>`,
+      <p class="quiet">
+        ${when(event.starts_at, event.time_zone)}${event.venue ? ` · ${event.venue}` : ""} ·
+        <span id="connection">connecting</span>
+      </p>`,
     part("about"),
   );
   if (event.plan_id) await watchSeats(event);
@@ -81,13 +83,29 @@ function showCounters(event, more, left) {
   /** @type {[string, number | string][]} */
   const tiles = [["taken", taken], ...more, ["left", left], ["of", event.total_seats]];
   render(
-    html`<dl class="tiles">${tiles.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-      <meter class="wide" min="0" max=${event.total_seats} value=${taken} aria-label="Taken places"></meter>`,
+    html`<dl class="tiles">
+        ${tiles.map(
+          ([name, value]) =>
+            html`<div>
+              <dt>${name}</dt>
+              <dd>${value}</dd>
+            </div>`,
+        )}
+      </dl>
+      <meter
+        class="wide"
+        min="0"
+        max=${event.total_seats}
+        value=${taken}
+        aria-label="Taken places"
+      ></meter>`,
     part("counters"),
   );
 }
 
-/** Reads the latest bookings, once a second at most however fast the event sells. @param {BoxofficeEvent} event */
+/** Reads the latest bookings, once a second at most however fast the event sells.
+ * @param {BoxofficeEvent} event
+ */
 async function readBookings(event) {
   list.isBehind = true;
   if (list.isReading) return;
@@ -108,11 +126,31 @@ async function showBookings(event) {
     render(
       html`<h2>Latest bookings</h2>
         <table>
-          <thead><tr><th>Booking</th><th>Who</th><th>Places</th><th>Price</th><th>Status</th><th>When</th></tr></thead>
-          <tbody>${bookings.map((each) => html`<tr>
-            <td>${each.id}</td><td>${each.user_id}</td><td>${each.seat_count}</td><td>${price(each.price)}</td>
-            <td>${each.status.toLowerCase()}</td><td>${when(each.created_at, null, { dateStyle: "short", timeStyle: "medium" })}</td>
-          </tr>`)}</tbody>
+          <thead>
+            <tr>
+              <th>Booking</th>
+              <th>Who</th>
+              <th>Places</th>
+              <th>Price</th>
+              <th>Status</th>
+              <th>When</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${bookings.map(
+              (each) =>
+                html`<tr>
+                  <td>${each.id}</td>
+                  <td>${each.user_id}</td>
+                  <td>${each.seat_count}</td>
+                  <td>${price(each.price)}</td>
+                  <td>${each.status.toLowerCase()}</td>
+                  <td>
+                    ${when(each.created_at, null, { dateStyle: "short", timeStyle: "medium" })}
+                  </td>
+                </tr>`,
+            )}
+          </tbody>
         </table>
         ${bookings.length === 0 ? html`<p class="quiet">${number(0, "booking")}</p>` : nothing}`,
       part("latest"),

@@ -1,7 +1,8 @@
 // The demo: one screening, any user, every switch of a reservation, a crowd, and a log of what happens.
 
+import { alternatives } from "../booking/alternatives.js";
 import { percentile, releaseAll, reserveAtOnce } from "../booking/load-test.js";
-import { QueueTiles } from "../booking/queue.js";
+import { queueCredentials, QueueTiles } from "../booking/queue.js";
 import { call, callAsGuest } from "../client/api.js";
 import { guestId } from "../client/session.js";
 import { withVenues } from "../client/venues.js";
@@ -10,29 +11,40 @@ import { SeatMap } from "../seats/map.js";
 import { explain, number, price, seatNames, total, when } from "../shell/format.js";
 import { fail, html, nothing, numberOfAddress, part, render } from "../shell/shell.js";
 
-/** @typedef {import("../client/types.js").Seat} Seat */
-
 const BUYERS = 100;
 const LOG_LINES = 200;
 
 /** @type {import("../seats/room.js").SeatRoom} */
 let room;
-/** What the user holds, the last refusal, the last crowd. @type {{reservation: any, refusal: any, crowd: any, busy: boolean}} */
+/** What the user holds, the last refusal, the last crowd.
+ * @type {{reservation: any, refusal: any, crowd: any, busy: boolean}}
+ */
 const state = { reservation: null, refusal: null, crowd: null, busy: false };
 
 async function main() {
   const screenings = await screeningsToChoose();
   const id = numberOfAddress("screening") || screenings[0]?.id;
-  render(screenings.map((each) => html`<option value=${each.id} ?selected=${each.id === id}>
-    ${each.id}: ${each.name}, ${when(each.starts_at, each.time_zone)}
-  </option>`), part("screening"));
+  render(
+    screenings.map(
+      (each) =>
+        html`<option value=${each.id} ?selected=${each.id === id}>
+          ${each.id}: ${each.name}, ${when(each.starts_at, each.time_zone)}
+        </option>`,
+    ),
+    part("screening"),
+  );
   field("user").value = guestId();
-  part("screening").addEventListener("change", () => location.assign(`?screening=${field("screening").value}`));
+  part("screening").addEventListener("change", () =>
+    location.assign(`?screening=${field("screening").value}`),
+  );
   room = await loadRoom(await call("GET", `/events/${id}`));
   new SeatMap(part("map"), room, pick);
   room.addEventListener("change", show);
   followRoom(room, (state) => (part("connection").textContent = state), heard);
-  new QueueTiles(part("queue"), room.event, () => field("user").value, log);
+  new QueueTiles(part("queue"), room.event, () => field("user").value, {
+    log,
+    off: "This event has no queue at the moment.",
+  });
   show();
 }
 
@@ -64,13 +76,21 @@ function show() {
   render(
     html`
       <h2>Reservation</h2>
-      <p>${chosen.length ? `${seatNames(chosen.map((id) => room.seat(id)))}, ${price(total(prices))}` : "Choose seats in the map."}</p>
-      <button class="main" ?disabled=${chosen.length === 0 || state.busy} @click=${() => attempt(() => reserve(chosen))}>
+      <p>
+        ${chosen.length ? `${seatNames(chosen.map((id) => room.seat(id)))}, ${price(total(prices))}` : "Choose seats in the map."}
+      </p>
+      <button
+        class="main"
+        ?disabled=${chosen.length === 0 || state.busy}
+        @click=${() => attempt(() => reserve(chosen))}
+      >
         Reserve
       </button>
       ${state.reservation ? reservation(state.reservation) : nothing}
       ${state.refusal ? refusal(state.refusal) : nothing}
-      <button ?disabled=${state.busy} @click=${() => attempt(releaseMine)}>Release all of this user</button>
+      <button ?disabled=${state.busy} @click=${() => attempt(releaseMine)}>
+        Release all of this user
+      </button>
     `,
     part("actions"),
   );
@@ -80,21 +100,20 @@ function show() {
 /** @param {any} reservation */
 function reservation({ seat_ids, unavailable_seat_ids, price: money, expires_at }) {
   return html`<div class="notice">
-    <p>${seatNames(seat_ids.map((/** @type {number} */ id) => room.seat(id)))} for ${price(money)},
-      for another <count-down until=${expires_at} @over=${() => forget("The hold has ended.")}></count-down></p>
+    <p>
+      ${seatNames(seat_ids.map((/** @type {number} */ id) => room.seat(id)))} for ${price(money)},
+      for another
+      <count-down until=${expires_at} @over=${() => forget("The hold has ended.")}></count-down>
+    </p>
     ${unavailable_seat_ids.length ? html`<p>Not to be had: ${unavailable_seat_ids.join(", ")}</p>` : nothing}
   </div>`;
 }
 
 /** @param {any} error */
 function refusal(error) {
-  /** @type {Seat[][]} */
-  const groups = error.details?.alternatives?.pairs ?? [];
   return html`<div class="notice bad" role="alert">
     <p>${explain(error)} <code>${error.code}</code></p>
-    ${groups.slice(0, 4).map((group) => html`<button @click=${() => attempt(() => reserve(group.map((seat) => seat.seat_id)))}>
-      ${seatNames(group)}
-    </button>`)}
+    ${alternatives(error, state.busy, (seat_ids) => attempt(() => reserve(seat_ids)))}
   </div>`;
 }
 
@@ -107,7 +126,12 @@ async function reserve(seat_ids) {
     require_all: field("require-all").checked,
     suggest_alternatives: field("suggest").checked,
   };
-  state.reservation = await callAsGuest("POST", "/api/seat-reservations", body);
+  state.reservation = await callAsGuest(
+    "POST",
+    "/api/seat-reservations",
+    body,
+    queueCredentials(room.event.id),
+  );
   room.setMine([...room.mine, ...state.reservation.seat_ids]);
   log(`reserved ${state.reservation.seat_ids.join(", ")}`);
 }
@@ -127,10 +151,14 @@ function forget(why) {
 }
 
 function crowd() {
-  const free = room.seats.filter(({ seat_id }) => room.isFree(seat_id)).map(({ seat_id }) => seat_id);
+  const free = room.seats
+    .filter(({ seat_id }) => room.isFree(seat_id))
+    .map(({ seat_id }) => seat_id);
   return html`
     <p class="quiet">Each wants one free seat at random; each seat goes to one buyer at most.</p>
-    <button ?disabled=${state.busy || free.length === 0} @click=${() => attempt(() => rush(free))}>Let them in</button>
+    <button ?disabled=${state.busy || free.length === 0} @click=${() => attempt(() => rush(free))}>
+      Let them in
+    </button>
     ${state.crowd?.held.length ? html`<button ?disabled=${state.busy} @click=${() => attempt(leave)}>Release their seats</button>` : nothing}
     ${state.crowd ? figures(state.crowd) : nothing}
   `;
@@ -139,7 +167,9 @@ function crowd() {
 /** @param {number[]} free */
 async function rush(free) {
   state.crowd = await reserveAtOnce(room.event.id, free, BUYERS);
-  log(`${BUYERS} buyers: ${state.crowd.held.length} got a seat, ${state.crowd.refused} were refused`);
+  log(
+    `${BUYERS} buyers: ${state.crowd.held.length} got a seat, ${state.crowd.refused} were refused`,
+  );
 }
 
 async function leave() {
@@ -158,7 +188,15 @@ function figures({ held, refused, failed, milliseconds }) {
     ["p50, ms", percentile(milliseconds, 0.5)],
     ["p99, ms", percentile(milliseconds, 0.99)],
   ];
-  return html`<dl class="tiles">${tiles.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="tiles">
+    ${tiles.map(
+      ([name, value]) =>
+        html`<div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>`,
+    )}
+  </dl>`;
 }
 
 /** @param {() => Promise<void>} work */

@@ -21,7 +21,9 @@ async function main() {
   const ticket = await call("GET", `/api/tickets/${id}`);
   const [event] = await withVenues([await call("GET", `/events/${ticket.event.id}`)]);
   document.title = `Ticket: ${event.name} · Boxoffice`;
-  const pictures = await Promise.all(ticket.seats.map((seat, index) => picture(ticket, seat, index + 1)));
+  const pictures = await Promise.all(
+    ticket.seats.map((seat, index) => picture(ticket, seat, index + 1)),
+  );
   render(
     html`
       <h1>Your ticket</h1>
@@ -31,8 +33,15 @@ async function main() {
       </ul>
       <p class="actions">
         <button @click=${() => print()}>Print</button>
-        <button @click=${() => download(ticket, "pdf", "ticket.pdf")} ?disabled=${ticket.status === "AWAITING_PAYMENT"}>PDF</button>
-        <button @click=${() => download(ticket, "calendar.ics", "event.ics")}>Add to the calendar</button>
+        <button
+          @click=${() => download(ticket, "pdf", "ticket.pdf")}
+          ?disabled=${ticket.status === "AWAITING_PAYMENT"}
+        >
+          PDF
+        </button>
+        <button @click=${() => download(ticket, "calendar.ics", "event.ics")}>
+          Add to the calendar
+        </button>
       </p>
     `,
     part("ticket"),
@@ -43,11 +52,18 @@ async function main() {
 function note(ticket) {
   if (ticket.status === "VALID") return nothing;
   const link = `/pages/event.html?id=${ticket.event.id}`;
-  return html`<p class="notice bad">${STATES[/** @type {keyof typeof STATES} */ (ticket.status)]}.
-    ${ticket.status === "AWAITING_PAYMENT" ? html`<a href=${link}>Pay for it</a>` : nothing}</p>`;
+  return html`<p class="notice bad">
+    ${STATES[/** @type {keyof typeof STATES} */ (ticket.status)]}.
+    ${ticket.status === "AWAITING_PAYMENT" ? html`<a href=${link}>Pay for it</a>` : nothing}
+  </p>`;
 }
 
-/** @param {Ticket} ticket @param {import("../client/types.js").BoxofficeEvent} event @param {TicketSeat} seat @param {string} source */
+/**
+ * @param {Ticket} ticket
+ * @param {import("../client/types.js").BoxofficeEvent} event
+ * @param {TicketSeat} seat
+ * @param {string} source
+ */
 function stub(ticket, event, seat, source) {
   const name = seat.seat_id ? seatName(seat) : "Admission";
   return html`<li class="stub">
@@ -56,17 +72,33 @@ function stub(ticket, event, seat, source) {
       <p>${when(event.starts_at, event.time_zone)}</p>
       ${event.venue ? html`<p>${event.venue}</p>` : nothing}
       <p class="seat-name">${name}</p>
-      <p class="quiet">Booking ${ticket.booking_id} · ${price(ticket.price)}${ticket.seats.length > 1 ? " in all" : ""}</p>
+      <p class="quiet">
+        Booking ${ticket.booking_id} ·
+        ${price(ticket.price)}${ticket.seats.length > 1 ? " in all" : ""}
+      </p>
       ${seat.used_at ? html`<p class="quiet">Admitted ${when(seat.used_at, event.time_zone)}</p>` : nothing}
     </div>
-    ${source ? html`<img src=${source} alt="QR code of ${name}" width="180" height="180">` : nothing}
-    ${seat.code ? html`<details><summary>Code as text</summary><code>${seat.code}</code></details>` : nothing}
+    ${source ? html`<img src=${source} alt="QR code of ${name}" width="180" height="180" />` : nothing}
+    ${
+      seat.code
+        ? html`<details>
+            <summary>Code as text</summary>
+            <code>${seat.code}</code>
+          </details>`
+        : nothing
+    }
   </li>`;
 }
 
-/** Saves a document of the ticket. @param {Ticket} ticket @param {string} document @param {string} name */
+/** Saves a document of the ticket.
+ * @param {Ticket} ticket
+ * @param {string} document
+ * @param {string} name
+ */
 async function download(ticket, document, name) {
-  const response = await respond("GET", `/api/tickets/${ticket.ticket_id}/${document}`, undefined, { Accept: "*/*" });
+  const response = await respond("GET", `/api/tickets/${ticket.ticket_id}/${document}`, undefined, {
+    Accept: "*/*",
+  });
   save(await response.blob(), name);
 }
 
