@@ -12,12 +12,13 @@ from services.kit.database import queries
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
-MOVE_PAYMENTS, ADD_PAYMENTS, SAVE_REFUNDS, ADD_PROVIDER_EVENTS, MARK_REFUNDED = (
+LOCK_PAYMENTS, MOVE_PAYMENTS, ADD_PAYMENTS, LOCK_REFUNDS, SAVE_REFUNDS = (
     prepared(name, SQL[name])
-    for name in (
-        "move_payments", "add_payments", "save_refunds", "add_provider_events", "mark_refunded",
-    )
-)  # fmt: skip
+    for name in ("lock_payments", "move_payments", "add_payments", "lock_refunds", "save_refunds")
+)
+ADD_PROVIDER_EVENTS, MARK_REFUNDED = (
+    prepared(name, SQL[name]) for name in ("add_provider_events", "mark_refunded")
+)
 _SUMS = ("received_minor", "refunding_minor", "refunded_minor")
 
 
@@ -25,11 +26,14 @@ def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
     """Adds the statements that save the payments of stocks to a round trip."""
     moved = [_moved(*pair) for stock in stocks for pair in stock.payments.moved()]
     if moved:
+        trip.call(LOCK_PAYMENTS, {"payments": _json(moved)})
         trip.call(MOVE_PAYMENTS, {"payments": _json(moved)})
     if new := [payment for stock in stocks for payment in stock.payments.new()]:
         trip.call(ADD_PAYMENTS, {"payments": _json(new)})
     refunds = [row for stock in stocks for row in stock.refunds.new()]
     changed = [row for stock in stocks for _, row in stock.refunds.moved()]
+    if changed:
+        trip.call(LOCK_REFUNDS, {"moved": _json(changed)})
     if refunds or changed:
         trip.call(SAVE_REFUNDS, {"new": _json(refunds), "moved": _json(changed)})
     if events := [row for stock in stocks for row in _provider_events(stock)]:

@@ -66,8 +66,22 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS found
 
+-- name: lock_payments
+-- Locks payments that will be updated. Workers lease payments without the lock of the event, and a lease
+-- moves the row: `move_payments`, whose snapshot is newer than this lock, finds it at its last place.
+SELECT
+FROM json_to_recordset(%(payments)s::json) AS moved (event_id bigint, id uuid)
+CROSS JOIN LATERAL (
+    SELECT
+    FROM payments
+    WHERE payments.event_id = moved.event_id
+        AND payments.id = moved.id
+    OFFSET 0
+    FOR NO KEY UPDATE
+) AS locked
+
 -- name: move_payments
--- Updates payments. Their sums are changed by the differences, so the CHECKs would see the changes of
+-- Updates locked payments. Their sums are changed by the differences, so the CHECKs would see the changes of
 -- a transaction without the lock.
 UPDATE payments
 SET
@@ -111,8 +125,21 @@ SELECT
     provider_reference, settled_at
 FROM json_populate_recordset(NULL::payments, %(payments)s::json)
 
+-- name: lock_refunds
+-- Locks refunds that will be updated, for the same reason.
+SELECT
+FROM json_to_recordset(%(moved)s::json) AS moved (event_id bigint, id uuid)
+CROSS JOIN LATERAL (
+    SELECT
+    FROM refunds
+    WHERE refunds.event_id = moved.event_id
+        AND refunds.id = moved.id
+    OFFSET 0
+    FOR NO KEY UPDATE
+) AS locked
+
 -- name: save_refunds
--- Stores new refunds, and what has become of others.
+-- Stores new refunds, and what has become of others, which are locked.
 WITH added AS (
     INSERT INTO refunds (
         event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,

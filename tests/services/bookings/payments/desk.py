@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
+from psycopg import AsyncConnection
+
 from services.bookings.asks import expect
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.payment_commands import (
@@ -68,6 +70,15 @@ class Desk:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(f"SELECT id FROM {table} FOR NO KEY UPDATE".encode())
             yield
+
+    @contextlib.asynccontextmanager
+    async def leased_elsewhere(self, table: str) -> AsyncIterator[AsyncConnection]:
+        """Leases the rows of a table, as a worker does whose lease is committed afterwards."""
+        column = {"payments": "next_look_at", "refunds": "next_try_at"}[table]
+        lease = f"UPDATE {table} SET {column} = {column} + interval '15 seconds'"
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(lease.encode())
+            yield connection
 
     async def make_due(self, *, age: str = "0 seconds") -> None:
         """Makes all that is under way due at once, and older."""

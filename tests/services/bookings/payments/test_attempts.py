@@ -5,6 +5,7 @@ import pytest
 from services.bookings.payments.provider import Status
 from tests.services.bookings.payments.desk import Desk
 from tests.services.bookings.payments.scripted import ScriptedProvider
+from tests.services.conditions import until_blocked
 
 WORKERS = 6
 
@@ -63,6 +64,18 @@ async def test_an_attempt_that_another_worker_takes_is_passed_over(
     async with desk.taken_elsewhere("payments"):
         assert not await desk.attempts.look()
     assert not provider.asked
+
+
+async def test_a_payment_that_is_leased_at_the_same_moment_is_settled(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    """A booking could be confirmed while its payment stays under way, because its row has moved."""
+    payment = await desk.begin()
+    async with desk.leased_elsewhere("payments") as connection:
+        settling = asyncio.create_task(desk.attempts.start(payment, ""))
+        await until_blocked(connection, 1)
+    await settling
+    assert await desk.status(payment) == "SUCCEEDED"
 
 
 @pytest.mark.parametrize(("age", "status"), [("29 minutes", "CREATED"), ("31 minutes", "FAILED")])

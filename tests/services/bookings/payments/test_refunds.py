@@ -6,6 +6,7 @@ import pytest
 from services.bookings.payments.provider import Status
 from tests.services.bookings.payments.desk import Desk
 from tests.services.bookings.payments.scripted import ScriptedProvider
+from tests.services.conditions import until_blocked
 
 WORKERS = 4
 
@@ -40,6 +41,22 @@ async def test_a_refund_that_another_worker_takes_is_passed_over(
     async with desk.taken_elsewhere("refunds"):
         assert not await desk.refunds.pay_back()
     assert not provider.asked["refund", refund]
+
+
+async def test_a_refund_whose_lease_ends_at_the_same_moment_is_settled(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    """A refund could stay due, and be counted twice, because another worker leased it again."""
+    refund = await desk.refund(400)
+    provider.gate.clear()
+    before = provider.waiting
+    paying_back = asyncio.create_task(desk.refunds.pay_back())
+    await provider.until_waiting(before + 1)
+    async with desk.leased_elsewhere("refunds") as connection:
+        provider.gate.set()
+        await until_blocked(connection, 1)
+    await paying_back
+    assert (await state(desk, refund))[0] == "REFUNDED"
 
 
 @pytest.mark.parametrize("answer", [None, Status.PENDING])
