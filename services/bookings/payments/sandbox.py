@@ -169,7 +169,7 @@ def _told(token: str, milliseconds: int | None) -> list[str]:
 def _event(event_id: str, news: Any) -> ProviderEvent:
     """Reads the news of a charge. Raises LookupError, TypeError or ValueError for other news."""
     charge = news["charge"]
-    payment_id, amount_minor = UUID(charge["id"]), charge["amount_minor"]
+    payment_id, amount_minor = UUID(str(charge["id"])), charge["amount_minor"]
     if type(amount_minor) is not int:
         raise TypeError("an amount is an integer")
     charged = Charged(

@@ -33,14 +33,21 @@ FROM sandbox_charges
 WHERE id = %(id)s
 
 -- name: cancel_charge
--- Ends a charge that has not settled, and adds one that is unknown as failed.
-INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
-VALUES (%(id)s, '', 0, 'XXX', 'FAILED', clock_timestamp())
-ON CONFLICT ON CONSTRAINT sandbox_charges_pk DO UPDATE
-SET
-    outcome = 'FAILED',
-    settles_at = clock_timestamp()
-WHERE sandbox_charges.settles_at > clock_timestamp()
+-- Ends a charge that has not settled, whose webhooks would tell of money, and adds one that is unknown as
+-- failed.
+WITH cancelled AS (
+    INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
+    VALUES (%(id)s, '', 0, 'XXX', 'FAILED', clock_timestamp())
+    ON CONFLICT ON CONSTRAINT sandbox_charges_pk DO UPDATE
+    SET
+        outcome = 'FAILED',
+        settles_at = clock_timestamp()
+    WHERE sandbox_charges.settles_at > clock_timestamp()
+    RETURNING id
+)
+DELETE FROM sandbox_webhooks
+USING cancelled
+WHERE charge_id = cancelled.id
 
 -- name: add_refund
 -- Refunds a charge once for each id. sandbox_charges_refunded_range fails beyond its amount.
