@@ -14,6 +14,7 @@ from boxoffice.bookings.v1 import (
     inventory_pb2_grpc,
     live_pb2_grpc,
     payments_pb2_grpc,
+    queue_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -43,6 +44,9 @@ from services.bookings.payments.refunds import Refunds
 from services.bookings.payments.sandbox import Sandbox
 from services.bookings.payments.sandbox_webhooks import SandboxWebhooks
 from services.bookings.payments.servicer import PaymentsServicer
+from services.bookings.queue.admissions import Admissions
+from services.bookings.queue.queues import Queues
+from services.bookings.queue.servicer import QueueServicer
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -121,7 +125,13 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, service.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, service.grpc)
-        service.add_batches({**bookings.handlers, **waiting_list.handlers, **seats.handlers})
+        queues, availability = Queues(pool), Availability(inventory, catalogue)
+        queue = QueueServicer(queues, inventory, availability, open_access=open_access)
+        queue_pb2_grpc.add_QueueServiceServicer_to_server(queue, service.grpc)
+        admissions = Admissions(pool)
+        service.add_batches(
+            {**bookings.handlers, **waiting_list.handlers, **seats.handlers, **queue.handlers}
+        )
         async with service.serve(
             [pool, lane_pool],
             repeat(follower.follow, every_seconds=0.25),
@@ -133,6 +143,9 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(inventory.sweep, every_seconds=1),
             repeat(inventory.forget_keys, every_seconds=60),
             repeat(Restores(pool).raise_revisions, every_seconds=5),
+            repeat(admissions.admit, every_seconds=1),
+            repeat(admissions.draw, every_seconds=1),
+            repeat(admissions.sweep, every_seconds=5),
             repeat(tail.follow, every_seconds=0.25),
             tail.end(service.is_stopping),
             *sending,

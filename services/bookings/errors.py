@@ -32,6 +32,9 @@
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
     ├── TooSlow              RESOURCE_EXHAUSTED   UNAVAILABLE
+    ├── QueueRequired        FAILED_PRECONDITION  QUEUE_REQUIRED, with the path of the `queue`
+    ├── QueueOff             FAILED_PRECONDITION  QUEUE_OFF
+    ├── QueueEntryNotFound   NOT_FOUND            QUEUE_ENTRY_NOT_FOUND
     └── HistoryGone          OUT_OF_RANGE         HISTORY_GONE, received from events
 
 Contradiction is no refusal: what was loaded of an event cannot be true.
@@ -327,6 +330,27 @@ class TooSlow(Refusal):
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
     reason = "UNAVAILABLE"
+
+
+class QueueRequired(Refusal):
+    """The event has a queue, which has not admitted the user."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "QUEUE_REQUIRED"
+
+
+class QueueOff(Refusal):
+    """The event has no queue now."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "QUEUE_OFF"
+
+
+class QueueEntryNotFound(Refusal):
+    """Nobody has joined the queue with this token, or as this account."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    reason = "QUEUE_ENTRY_NOT_FOUND"
 
 
 class HistoryGone(Refusal):

@@ -18,6 +18,7 @@ from services.bookings.inventory.payment_commands import (
     RefundEvent,
     Refunding,
 )
+from services.bookings.inventory.queue_commands import SetQueue
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
     Confirm,
@@ -46,6 +47,7 @@ class Reserve:
     seat_count: int = 1
     exclusive: bool = True
     viewer: Viewer | None = None
+    queue_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Book:
     user_id: str
     seat_count: int = 1
     viewer: Viewer | None = None
+    queue_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ Command: TypeAlias = (
     | RefundEvent
     | SeatCommand
     | PaymentCommand
+    | SetQueue
 )
 
 

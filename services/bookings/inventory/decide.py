@@ -12,6 +12,7 @@ from services.bookings.inventory import (
     cancelling,
     holding,
     paying,
+    queueing,
     refunding,
     releasing,
     reserving,
@@ -41,6 +42,7 @@ from services.bookings.inventory.payment_commands import (
     SettleRefund,
     StartPayment,
 )
+from services.bookings.inventory.queue_commands import SetQueue
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
@@ -109,7 +111,7 @@ def _open(stocks: MutableMapping[int, Stock], command: Command, context: Context
     return states.judge(stock, command.state)
 
 
-_WITHOUT_SEATS = (Freeze, SetSkipFit, RefundEvent)
+_WITHOUT_SEATS = (Freeze, SetSkipFit, SetQueue, RefundEvent)
 Rule: TypeAlias = Callable[[Stock, Any, Context], Outcome | Deferred]
 _RULES: Mapping[type[Command], Rule] = {
     Reserve: reserving.reserve,
@@ -132,4 +134,5 @@ _RULES: Mapping[type[Command], Rule] = {
     RefundPayment: refunding.refund,
     SettleRefund: refunding.settle,
     RefundEvent: refunding.refund_event,
+    SetQueue: queueing.set_queue,
 }

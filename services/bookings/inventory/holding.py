@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.bookings.errors import AlreadyBooked, ScreeningNotFound, SeatNotFound
+from services.bookings.errors import ScreeningNotFound, SeatNotFound
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.limits import excess_of_holds
 from services.bookings.inventory.reserving import (
@@ -10,6 +10,7 @@ from services.bookings.inventory.reserving import (
     is_exclusive,
     is_hidden,
     objection,
+    objection_to_user,
     sold_out,
     take,
 )
@@ -52,10 +53,10 @@ def _unknown(stock: Stock, plan: Plan, command: Hold) -> Refusal | None:
 
 
 def _excess(stock: Stock, command: Hold, context: Context) -> Refusal | None:
-    """Refuses a user who has the one booking allowed, or has reached a limit of holds."""
+    """Refuses a user who is booked already, not admitted, or has reached a limit of holds."""
     exclusive = is_exclusive(stock, otherwise=False)
-    if exclusive and (existing := stock.exclusive_of(command.user_id)):
-        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    if refusal := objection_to_user(stock, command, context.now, exclusive=exclusive):
+        return refusal
     limits, count = context.limits, command.seat_count
     return excess_of_holds(stock, command.user_id, count, limits, context.now, most=limits.seats)
 

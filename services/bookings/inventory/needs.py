@@ -133,6 +133,15 @@ def sold_bookings(stocks: Mapping[int, Stock], commands: Sequence[Command]) -> l
     ]
 
 
+def admissions(stocks: Mapping[int, Stock], commands: Sequence[Command]) -> list[Row]:
+    """Lists the users whose admission by a queue has to be read; none while the queue is off."""
+    queued = {event_id for event_id, stock in stocks.items() if stock.queue_since is not None}
+    if not queued:
+        return []
+    asked = _users(commands, Reserve, Book, Hold)
+    return [row for row in asked if row["event_id"] in queued]
+
+
 def ids(commands: Sequence[Command]) -> int:
     """Counts the new bookings that the commands can make, without those of the waiting list."""
     return sum(isinstance(command, Reserve | Book | Hold) for command in commands)

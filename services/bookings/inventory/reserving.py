@@ -3,12 +3,20 @@
 Seats without a price are confirmed at once. Seats with one are held until they are paid.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from services.bookings.access import Viewer
-from services.bookings.errors import AlreadyBooked, EventNotBookable, EventNotFound, SoldOut
+from services.bookings.access import Viewer, is_account
+from services.bookings.errors import (
+    AlreadyBooked,
+    EventNotBookable,
+    EventNotFound,
+    QueueRequired,
+    SoldOut,
+)
 from services.bookings.inventory.changes import Booking, Change, Kind
 from services.bookings.inventory.commands import Booked, Outcome, Reserve
 from services.bookings.inventory.identities import Identities
@@ -43,8 +51,8 @@ def reserve(stock: Stock, command: Reserve, context: Context) -> Outcome:
     if refusal := objection(stock, context.now, command.viewer):
         return refusal
     exclusive = is_exclusive(stock, otherwise=command.exclusive)
-    if exclusive and (existing := stock.exclusive_of(command.user_id)):
-        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    if refusal := objection_to_user(stock, command, context.now, exclusive=exclusive):
+        return refusal
     if stock.waiting or command.seat_count > stock.free:
         return sold_out(stock, command.seat_count)
     return book_now(stock, command.user_id, command.seat_count, context, exclusive=exclusive)
@@ -118,6 +126,42 @@ def objection(stock: Stock, now: datetime, viewer: Viewer | None = None) -> Refu
     if stock.status != "PUBLISHED" or stock.frozen or not _is_on_sale(stock, now):
         return EventNotBookable(inventory_revision=stock.rev)
     return None
+
+
+class Asking(Protocol):
+    """The fields of a command by which a user asks for seats."""
+
+    @property
+    def user_id(self) -> str:
+        """The user."""
+
+    @property
+    def queue_token(self) -> str:
+        """The token of the event's queue; empty if there is none."""
+
+
+def objection_to_user(
+    stock: Stock, command: Asking, now: datetime, *, exclusive: bool
+) -> Refusal | None:
+    """Returns why the user cannot book: because of another booking, or the queue of the event."""
+    if exclusive and (existing := stock.exclusive_of(command.user_id)):
+        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    if stock.queue_since is None or _is_admitted(stock, command, now):
+        return None
+    return QueueRequired(inventory_revision=stock.rev, queue=f"/api/queue/{stock.event_id}")
+
+
+def _is_admitted(stock: Stock, command: Asking, now: datetime) -> bool:
+    """Returns whether the queue of the event has admitted the user.
+
+    Callers have proved that an account is theirs. Guests prove it by the token of the queue.
+    """
+    admission = stock.admissions.get(command.user_id)
+    if admission is None or admission.until <= now:
+        return False
+    if is_account(command.user_id):
+        return True
+    return hashlib.sha256(command.queue_token.encode()).digest() == admission.secret_hash
 
 
 def is_hidden(stock: Stock, viewer: Viewer | None) -> bool:

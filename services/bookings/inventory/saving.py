@@ -11,7 +11,7 @@ from datetime import datetime
 import orjson
 
 from services.bookings.access import is_account
-from services.bookings.inventory import payment_rows
+from services.bookings.inventory import payment_rows, queue_rows
 from services.bookings.inventory.changes import Booking, Change, Kind, Recorded, Ticket
 from services.bookings.inventory.seat_map import Block
 from services.bookings.inventory.stock import Stock
@@ -50,6 +50,7 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
     if saved.transfers:
         trip.call(TRANSFER_TICKETS, {"tickets": _json(saved.transfers), "now": now})
     _save_seats(trip, changed)
+    queue_rows.save(trip, changed)
     payment_rows.save(trip, [stock for stock in changed if stock.has_money], now)
 
 
@@ -223,7 +224,7 @@ _STATE = (
     "refusal", "cancelled_bookings", "skip_fit_after_seconds", "key", "organizer_id", "name",
     "status", "deleted", "starts_at", "sales_open_at", "sales_close_at", "price_amount_minor",
     "price_currency", "one_booking_per_user", "plan_id", "seat_type_prices", "orphan_rule",
-    "refund_until",
+    "refund_until", "queue_since",
 )  # fmt: skip
 
 

@@ -5,14 +5,14 @@ INSERT INTO inventory (
     next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal,
     cancelled_bookings, skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
     sales_close_at, price_amount_minor, price_currency, one_booking_per_user, plan_id,
-    seat_type_prices, orphan_rule, refund_until
+    seat_type_prices, orphan_rule, refund_until, queue_since
 )
 SELECT
     event_id, capacity, sold, held, blocked, live_bookings, waiting, last_place, rev,
     next_expiry_at, closed_at, closing, frozen, epoch, catalogue_rev, verdict, refusal,
     cancelled_bookings, skip_fit_after_seconds, key, organizer_id, name, status, deleted, starts_at, sales_open_at,
     sales_close_at, price_amount_minor, price_currency, one_booking_per_user, plan_id,
-    seat_type_prices, orphan_rule, refund_until
+    seat_type_prices, orphan_rule, refund_until, queue_since
 FROM json_populate_recordset(NULL::inventory, %(stocks)s::json)
 
 -- name: put_in_force
@@ -51,7 +51,8 @@ SET
     plan_id = changed.plan_id,
     seat_type_prices = changed.seat_type_prices,
     orphan_rule = changed.orphan_rule,
-    refund_until = changed.refund_until
+    refund_until = changed.refund_until,
+    queue_since = changed.queue_since
 FROM json_populate_recordset(NULL::inventory, %(stocks)s::json) AS changed
 WHERE inventory.event_id = changed.event_id
 

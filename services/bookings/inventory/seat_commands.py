@@ -25,6 +25,7 @@ class Hold:
     require_all: bool = True
     suggests_alternatives: bool = True
     viewer: Viewer | None = None
+    queue_token: str = ""
 
     @property
     def seat_count(self) -> int:

@@ -22,6 +22,7 @@ from services.bookings.inventory.changes import (
     Refund,
     Ticket,
 )
+from services.bookings.inventory.queue_commands import Admission, QueueSettings
 from services.bookings.inventory.records import Records
 from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.seating.alternatives import Alternatives
@@ -87,6 +88,7 @@ class Stock:
     seat_type_prices: Mapping[str, int] = field(default_factory=dict)
     orphan_rule: bool = False
     refund_until: datetime | None = None
+    queue_since: datetime | None = None
 
     # Further rows, if the commands need them.
     bookings: dict[int, Booking] = field(default_factory=dict)
@@ -100,6 +102,8 @@ class Stock:
     refunds: Records[Refund] = field(default_factory=Records)
     has_more_payments: bool = False
     """Whether more payments of a closed event are to be given back than were loaded."""
+    admissions: dict[str, Admission] = field(default_factory=dict)
+    """Those whom the event's queue has admitted, by user."""
     was_booked: bool = False
     line: list[Entry] = field(default_factory=list)
     """Entries that want no more seats than the event has, by place: all, or the first ones."""
@@ -122,6 +126,8 @@ class Stock:
     """Events of providers that were worked on: provider, id and payment."""
     refunds_written: bool = False
     """Whether the refunds of all payments are written from now on; the event is closed."""
+    queue_settings: QueueSettings | None = None
+    """New settings of the event's queue."""
     is_new: bool = False
     is_replanned: bool = False
     """Whether the event got another plan."""
@@ -257,6 +263,8 @@ class Stock:
                 self._seat(change.booking)
             self.add(change.booking)
             self.was_booked = True
+            if change.booking.status == "CONFIRMED":
+                self.admissions.pop(change.booking.user_id, None)
         if change.ticket is not None:
             self.tickets[change.ticket.booking_id] = change.ticket
         if change.payment is not None:

@@ -11,11 +11,12 @@ from datetime import datetime
 
 import orjson
 
-from services.bookings.inventory import needs, payment_rows
+from services.bookings.inventory import needs, payment_rows, queue_rows
 from services.bookings.inventory.changes import Booking, Entry, Payment, Refund, Ticket
 from services.bookings.inventory.commands import Command, FeedPosition
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
+from services.bookings.inventory.queue_commands import Admission
 from services.bookings.inventory.stock import Past, Stock
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
@@ -84,17 +85,18 @@ async def load_rest(
     lines: Sequence[Line],
     sold: Sequence[needs.Row] = (),
     buyers: Sequence[needs.Row] = (),
+    queued: Sequence[needs.Row] = (),
 ) -> None:
     """Loads what depends on the rows that were loaded.
 
     These are ended holds, the heads of waiting lists, the payments of `sold` bookings, the holds of
-    `buyers`, and maps of seats that are still missing: commands that do not name seats need them,
-    too, if their event has assigned seats.
+    `buyers`, the admissions of `queued` users, and maps of seats that are still missing: commands
+    that do not name seats need them, too, if their event has assigned seats.
     """
     unmapped = needs.maps(loaded.stocks)
     due = [line for line in lines if line.is_due]
     waited = [line for line in lines if line.limit]
-    if not (unmapped or lines or sold or buyers):
+    if not (unmapped or lines or sold or buyers or queued):
         return
     limit = max(1, needs.MAX_EXPIRED // max(1, len(due)))
     trip = RoundTrip(connection)
@@ -104,12 +106,14 @@ async def load_rest(
     heads = _read(trip, "line", waited)
     payments = _read(trip, "named_payments", sold) if sold else Rows()
     others = _read(trip, "buyers_holds", buyers) if buyers else Rows()
+    admissions = _read(trip, "admissions", queued) if queued else Rows()
     await trip.send()
     stocks = loaded.stocks
     _add_maps(loaded, blocks.rows)
     _add_bookings(loaded, holds.rows)
     _add_payments(loaded, payments.rows)
     _add_bookings(loaded, others.rows)
+    _add_admissions(loaded, admissions.rows)
     for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
         stocks[event_id].more_have_ended = count == limit
     for event_id, expires_next_at in expiries.rows:
@@ -176,6 +180,12 @@ def _add_refunds(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.refunds.load(refund)
 
 
+def _add_admissions(loaded: Loaded, rows: Iterable[Row]) -> None:
+    for row in rows:
+        admission = Admission(*row)
+        loaded.stocks[admission.event_id].admissions[admission.user_id] = admission
+
+
 def _add_maps(loaded: Loaded, rows: Iterable[Row]) -> None:
     """Adds the loaded maps of seats to the stocks."""
     blocks: dict[int, list[tuple[int, bytes, bytes, bytes]]] = {}
@@ -232,7 +242,8 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "users_holds": _add_bookings,
     "feed_position": _set_position,
 }
-_STATEMENTS = {name: prepared(name, text) for name, text in {**SQL, **payment_rows.SQL}.items()}
+_TEXTS = {**SQL, **payment_rows.SQL, **queue_rows.SQL}
+_STATEMENTS = {name: prepared(name, text) for name, text in _TEXTS.items()}
 
 
 def _read(trip: RoundTrip, name: str, asked: Sequence[object], **values: object) -> Rows:

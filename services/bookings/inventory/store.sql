@@ -36,7 +36,8 @@ SELECT
     plan_id,
     seat_type_prices,
     orphan_rule,
-    refund_until
+    refund_until,
+    queue_since
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 ORDER BY event_id

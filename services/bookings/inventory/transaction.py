@@ -12,6 +12,7 @@ from services.bookings.errors import (
     Contradiction,
     EventNotFound,
     PaymentUnderWay,
+    QueueRequired,
     ScreeningNotFound,
     TicketNotFound,
     TooManyHolds,
@@ -118,6 +119,9 @@ class Transactions:
         return self._decide_unlocked(loaded, asks)
 
     def _decide_unlocked(self, loaded: Loaded, asks: Sequence[Ask]) -> list[Outcome] | None:
+        if any(stock.queue_since for stock in loaded.stocks.values()):
+            # Whom the queue has admitted was not read.
+            return None
         try:
             decided = decide(loaded.stocks, [ask.command for ask in asks], self._context(loaded))
         except (IndexError, Contradiction):
@@ -188,7 +192,8 @@ class Transactions:
         lines = needs.lines(loaded.stocks, commands, loaded.now)
         sold = needs.sold_bookings(loaded.stocks, commands)
         buyers = needs.buyers(loaded.stocks, commands)
-        await store.load_rest(connection, loaded, lines, sold, buyers)
+        queued = needs.admissions(loaded.stocks, commands)
+        await store.load_rest(connection, loaded, lines, sold, buyers, queued)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = asks[index].explained(outcome)
@@ -278,6 +283,7 @@ _NOT_STORED = (
     PaymentUnderWay,
     PositionMoved,
     PlanNeeded,
+    QueueRequired,
     ScreeningNotFound,
     TooManyHolds,
 )

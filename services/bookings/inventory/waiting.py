@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.bookings.errors import AlreadyBooked, AlreadyWaiting
+from services.bookings.errors import AlreadyWaiting
 from services.bookings.inventory.changes import Booking, Change, Entry, Kind, Ticket
 from services.bookings.inventory.commands import (
     DEFERRED,
@@ -21,6 +21,7 @@ from services.bookings.inventory.reserving import (
     book_now,
     is_exclusive,
     objection,
+    objection_to_user,
     sold_out,
 )
 from services.bookings.inventory.seats import best_seats, total_price
@@ -42,8 +43,8 @@ def book(stock: Stock, command: Book, context: Context) -> Outcome | Deferred:
     if offer is not None:
         return Booked(offer, stock, stock.rev)
     exclusive = is_exclusive(stock, otherwise=True)
-    if exclusive and (existing := stock.exclusive_of(user_id)):
-        return AlreadyBooked(inventory_revision=stock.rev, booking_id=existing.id)
+    if refusal := objection_to_user(stock, command, context.now, exclusive=exclusive):
+        return refusal
     if stock.waiting == 0 and seat_count <= stock.free:
         return book_now(stock, user_id, seat_count, context, exclusive=exclusive)
     if stock.more_have_ended:

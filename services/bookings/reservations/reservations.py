@@ -48,13 +48,16 @@ class Reservations:
         return [missing.get(ask.command.event_id) or next(decided) for ask in asks]
 
 
-def reserve(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:
+def reserve(
+    event_id: int, user_id: str, viewer: Viewer, request_id: str = "", queue_token: str = ""
+) -> Ask:
     """Makes an ask for one seat.
 
     The user may have one such booking of the event, unless the event has its own rule.
     """
     key = idempotency_key(viewer, "reserve", request_id, event_id, user_id, 1)
-    return Ask(Reserve(event_id, user_id, viewer=viewer), key, messages.reserve_response)
+    command = Reserve(event_id, user_id, viewer=viewer, queue_token=queue_token)
+    return Ask(command, key, messages.reserve_response)
 
 
 def create(

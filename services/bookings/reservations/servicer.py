@@ -212,7 +212,9 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     def _reservation(self, item: Item[bookings_pb2.ReserveRequest]) -> Ask:
         request, viewer = item.request, self._viewers.of(item.caller)
         user_id = viewer.user(request.user_id)
-        return reservations.reserve(request.event_id, user_id, viewer, request.request_id)
+        return reservations.reserve(
+            request.event_id, user_id, viewer, request.request_id, request.queue_token
+        )
 
     def _creation(self, item: Item[bookings_pb2.CreateBookingRequest]) -> Ask:
         request, viewer = item.request, self._viewers.of(item.caller)

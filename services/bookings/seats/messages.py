@@ -27,6 +27,7 @@ def hold(request: seats_pb2.HoldSeatsRequest, user_id: str, viewer: Viewer) -> H
             request.suggest_alternatives or not request.HasField("suggest_alternatives")
         ),
         viewer=viewer,
+        queue_token=request.queue_token,
     )
 
 

@@ -14,13 +14,19 @@ CANCEL = "cancel_ticket"
 
 
 def book(
-    event: tuple[str, int], user_id: str, seat_count: int, viewer: Viewer, request_id: str = ""
+    event: tuple[str, int],
+    user_id: str,
+    seat_count: int,
+    viewer: Viewer,
+    request_id: str = "",
+    *,
+    queue_token: str = "",
 ) -> Ask:
     """Makes an ask for seats or a place in line. Takes the event's key and number."""
     event_key, event_id = event
     key = idempotency_key(viewer, BOOK, request_id, event_id, user_id, seat_count)
     answer = partial(messages.book_response, event_key)
-    return Ask(Book(event_id, user_id, seat_count, viewer), key, answer)
+    return Ask(Book(event_id, user_id, seat_count, viewer, queue_token), key, answer)
 
 
 def cancel(event_id: int, user_id: str, viewer: Viewer, request_id: str = "") -> Ask:

@@ -149,7 +149,10 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         request, viewer = item.request, self._viewers.of(item.caller)
         user_id = viewer.user(request.user_id)
         event = request.event_id, _found(event_ids, request.event_id)
-        return booking.book(event, user_id, request.seat_count or 1, viewer, request.request_id)
+        seats, request_id = request.seat_count or 1, request.request_id
+        return booking.book(
+            event, user_id, seats, viewer, request_id, queue_token=request.queue_token
+        )
 
     def _cancellation(self, event_ids: EventIds, item: Item[waiting_list_pb2.CancelRequest]) -> Ask:
         request, viewer = item.request, self._viewers.of(item.caller)

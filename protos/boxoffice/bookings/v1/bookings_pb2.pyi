@@ -305,6 +305,7 @@ class ReserveRequest(_message.Message):
     EVENT_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_TOKEN_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event."""
     user_id: _builtins.str
@@ -313,16 +314,19 @@ class ReserveRequest(_message.Message):
     """
     request_id: _builtins.str
     """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    queue_token: _builtins.str
+    """Token of the event's queue, if it has one. Accounts are known without."""
     def __init__(
         self,
         *,
         event_id: _builtins.int = ...,
         user_id: _builtins.str | None = ...,
         request_id: _builtins.str = ...,
+        queue_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "event_id", b"event_id", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_user_id", b"_user_id", "event_id", b"event_id", "queue_token", b"queue_token", "request_id", b"request_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__user_id: _TypeAlias = _typing.Literal["user_id"]  # noqa: Y015
     _WhichOneofArgType__user_id: _TypeAlias = _typing.Literal["_user_id", b"_user_id"]  # noqa: Y015

@@ -594,6 +594,7 @@ class HoldSeatsRequest(_message.Message):
     REQUIRE_ALL_FIELD_NUMBER: _builtins.int
     SUGGEST_ALTERNATIVES_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_TOKEN_FIELD_NUMBER: _builtins.int
     screening_id: _builtins.int
     """Number of the screening."""
     user_id: _builtins.str
@@ -608,6 +609,8 @@ class HoldSeatsRequest(_message.Message):
     """Whether a refusal suggests other seats; true if unset."""
     request_id: _builtins.str
     """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    queue_token: _builtins.str
+    """Token of the event's queue, if it has one. Accounts are known without."""
     @_builtins.property
     def seat_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ids of the seats, 1 to 10 different ones. Either these or `best`."""
@@ -626,10 +629,11 @@ class HoldSeatsRequest(_message.Message):
         require_all: _builtins.bool | None = ...,
         suggest_alternatives: _builtins.bool | None = ...,
         request_id: _builtins.str = ...,
+        queue_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_require_all", b"_require_all", "_suggest_alternatives", b"_suggest_alternatives", "_user_id", b"_user_id", "best", b"best", "require_all", b"require_all", "suggest_alternatives", b"suggest_alternatives", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_require_all", b"_require_all", "_suggest_alternatives", b"_suggest_alternatives", "_user_id", b"_user_id", "best", b"best", "request_id", b"request_id", "require_all", b"require_all", "screening_id", b"screening_id", "seat_ids", b"seat_ids", "suggest_alternatives", b"suggest_alternatives", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_require_all", b"_require_all", "_suggest_alternatives", b"_suggest_alternatives", "_user_id", b"_user_id", "best", b"best", "queue_token", b"queue_token", "request_id", b"request_id", "require_all", b"require_all", "screening_id", b"screening_id", "seat_ids", b"seat_ids", "suggest_alternatives", b"suggest_alternatives", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__require_all: _TypeAlias = _typing.Literal["require_all"]  # noqa: Y015
     _WhichOneofArgType__require_all: _TypeAlias = _typing.Literal["_require_all", b"_require_all"]  # noqa: Y015

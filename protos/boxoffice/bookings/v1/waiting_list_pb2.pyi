@@ -293,6 +293,7 @@ class BookRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     SEAT_COUNT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_TOKEN_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     """Key of the event."""
     user_id: _builtins.str
@@ -303,6 +304,8 @@ class BookRequest(_message.Message):
     """Number of seats, 1 to 20; 1 if unset. The user gets all of them or none."""
     request_id: _builtins.str
     """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
+    queue_token: _builtins.str
+    """Token of the event's queue, if it has one. Accounts are known without."""
     def __init__(
         self,
         *,
@@ -310,10 +313,11 @@ class BookRequest(_message.Message):
         user_id: _builtins.str | None = ...,
         seat_count: _builtins.int | None = ...,
         request_id: _builtins.str = ...,
+        queue_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_seat_count", b"_seat_count", "_user_id", b"_user_id", "seat_count", b"seat_count", "user_id", b"user_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seat_count", b"_seat_count", "_user_id", b"_user_id", "event_id", b"event_id", "request_id", b"request_id", "seat_count", b"seat_count", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seat_count", b"_seat_count", "_user_id", b"_user_id", "event_id", b"event_id", "queue_token", b"queue_token", "request_id", b"request_id", "seat_count", b"seat_count", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seat_count: _TypeAlias = _typing.Literal["seat_count"]  # noqa: Y015
     _WhichOneofArgType__seat_count: _TypeAlias = _typing.Literal["_seat_count", b"_seat_count"]  # noqa: Y015

@@ -151,6 +151,12 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no such webhook, or it belongs to somebody else."""
     REASON_TOO_MANY_WEBHOOKS: _Reason.ValueType  # 82
     """The account has as many webhooks as one may have."""
+    REASON_QUEUE_REQUIRED: _Reason.ValueType  # 90
+    """Only those whom the event's queue has admitted can book it now."""
+    REASON_QUEUE_OFF: _Reason.ValueType  # 91
+    """The event has no queue now."""
+    REASON_QUEUE_ENTRY_NOT_FOUND: _Reason.ValueType  # 92
+    """Nobody has joined the queue with this token, or as this account."""
     REASON_CHANGES_GONE: _Reason.ValueType  # 80
     """The changes after this cursor are older than 30 days and no longer kept."""
 
@@ -284,6 +290,12 @@ REASON_WEBHOOK_NOT_FOUND: Reason.ValueType  # 81
 """There is no such webhook, or it belongs to somebody else."""
 REASON_TOO_MANY_WEBHOOKS: Reason.ValueType  # 82
 """The account has as many webhooks as one may have."""
+REASON_QUEUE_REQUIRED: Reason.ValueType  # 90
+"""Only those whom the event's queue has admitted can book it now."""
+REASON_QUEUE_OFF: Reason.ValueType  # 91
+"""The event has no queue now."""
+REASON_QUEUE_ENTRY_NOT_FOUND: Reason.ValueType  # 92
+"""Nobody has joined the queue with this token, or as this account."""
 REASON_CHANGES_GONE: Reason.ValueType  # 80
 """The changes after this cursor are older than 30 days and no longer kept."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -1,0 +1,86 @@
+"""Queues over the real inventory, moved forward when a test says so."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.queue_commands import QueueSettings, SetQueue
+from services.bookings.queue.admissions import Admissions
+from services.bookings.queue.queues import Holder, Joined, Queues
+from services.bookings.reservations.reservations import Reservations, reserve
+from services.kit.database.postgres import Pool
+from tests.services.bookings.asking import GUEST
+from tests.services.bookings.conftest import concert
+
+SEED = bytes(32)
+
+
+@dataclass
+class Waiting:
+    """The queue of event 1, its people and its workers."""
+
+    pool: Pool
+    inventory: Inventory
+    reservations: Reservations
+    queues: Queues
+    admissions: Admissions
+
+    async def open(self, *, enabled: bool = True, **settings: Any) -> None:
+        """Puts an event on sale, and sets its queue."""
+        if not await self.inventory.count_seats([1]):
+            await self.inventory.apply(concert(1, 1_000))
+        command = SetQueue(1, enabled, QueueSettings(SEED, **settings), GUEST)
+        await self.inventory.decide([Ask(command)])
+
+    async def join(self, *users: str) -> list[Joined]:
+        """Adds users in one batch."""
+        return list(await self.queues.join(1, users))
+
+    async def position(self, token: str) -> int | None:
+        """Returns the position of the holder of a token, as a poll does."""
+        await self.queues.get(1, anew=True)
+        [place] = await self.queues.find([Holder(1, token)])
+        return getattr(place, "position", None)
+
+    async def state(self, token: str) -> str:
+        """Returns the state of the holder of a token, without a sign of life."""
+        [entry] = (await self.queues._entries([Holder(1, token)])).values()
+        return entry.state
+
+    async def buy(self, user_id: str, token: str = "") -> Any:
+        """Asks for a seat."""
+        [outcome] = await self.reservations.decide([reserve(1, user_id, GUEST, "", token)])
+        return outcome
+
+    async def rows(self, query: str) -> list[Any]:
+        """Reads from the schema of bookings."""
+        async with self.pool.connection() as connection:
+            return await (await connection.execute(query.encode())).fetchall()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Lets time pass for the queue: what has happened is so much longer ago."""
+        async with self.pool.connection() as connection:
+            await connection.execute(
+                "UPDATE queues SET ticked_at = ticked_at - make_interval(secs => %s)", [seconds]
+            )
+            await connection.execute(
+                "UPDATE queue_entries SET seen_at = seen_at - make_interval(secs => %(s)s),"
+                " admitted_until = admitted_until - make_interval(secs => %(s)s)",
+                {"s": seconds},
+            )
+
+
+@pytest.fixture
+def line(pool: Pool, inventory: Inventory, reservations: Reservations) -> Waiting:
+    """Returns the queue of event 1."""
+    return Waiting(pool, inventory, reservations, Queues(pool), Admissions(pool))
+
+
+async def moment(line: Waiting, seconds: float) -> datetime:
+    """Returns the time of the database in some seconds."""
+    [(found,)] = await line.rows(f"SELECT present() + make_interval(secs => {seconds})")
+    assert isinstance(found, datetime)
+    return found

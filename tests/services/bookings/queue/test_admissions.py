@@ -1,0 +1,106 @@
+import asyncio
+import random
+
+from services.bookings.queue.admissions import PRESENT_SECONDS, Admissions, LockedQueue
+from services.bookings.queue.queues import Holder
+from tests.services.bookings.queue.conftest import Waiting, moment
+
+JOINERS, MOST_ACTIVE, SECONDS = 1_000, 40, 5
+
+
+async def test_a_crowd_is_admitted_in_order_and_never_too_many_at_once(line: Waiting) -> None:
+    """Somebody who waits would be overtaken, or the sale be flooded; the silent would stall it."""
+    await line.open(
+        opens_at=await moment(line, -1),
+        rate_per_minute=60_000,
+        max_active=MOST_ACTIVE,
+        admission_seconds=SECONDS,
+    )
+    joined = await line.join(*(f"user-{number}" for number in range(JOINERS)))
+    await line.admissions.admit()
+    while await line.admissions.draw():
+        pass
+    replicas = [Admissions(line.pool), Admissions(line.pool)]
+    chance = random.Random(3)
+    silent = set(chance.sample(range(JOINERS), JOINERS // 3))
+    # Two thirds give a sign of life after the silence, as polls do.
+    await line.pass_time(PRESENT_SECONDS)
+    await line.queues.find(
+        [Holder(1, joined[number].token) for number in range(JOINERS) if number not in silent]
+    )
+    admitted: list[int] = []
+    while len(admitted) < 200:
+        await line.pass_time(1)
+        await asyncio.gather(*(replica.admit() for replica in replicas))
+        await _expect_at_most(line, MOST_ACTIVE)
+        rows = await line.rows(
+            "SELECT place, id - 1 FROM queue_entries WHERE state = 'ADMITTED' ORDER BY place"
+        )
+        new = [place for place, _ in rows if place not in admitted]
+        assert not {number for _, number in rows} & silent
+        assert not admitted or all(place > max(admitted) for place in new), "somebody was overtaken"
+        admitted += new
+        for _, number in rows[:7]:
+            if number % 2:
+                bought = await line.buy(f"user-{number}", joined[number].token)
+                assert bought.booking.user_id == f"user-{number}"
+    live = await line.rows(
+        "SELECT place FROM queue_entries WHERE state = 'WAITING' AND seen_at >"
+        f" present() - interval '{PRESENT_SECONDS} seconds'"
+    )
+    assert not live or max(admitted) < min(place for (place,) in live)
+
+
+async def _expect_at_most(line: Waiting, most: int) -> None:
+    [(active,)] = await line.rows("SELECT count(*) FROM queue_entries WHERE state = 'ADMITTED'")
+    assert active <= most
+
+
+async def test_the_rate_is_kept(line: Waiting) -> None:
+    """Two replicas would admit twice as many, or one too many after a pause."""
+    await line.open(rate_per_minute=120)
+    await line.join(*(f"user-{number}" for number in range(30)))
+    replicas = [Admissions(line.pool), Admissions(line.pool)]
+
+    async def admitted() -> int:
+        await asyncio.gather(*(replica.admit() for replica in replicas))
+        [(count,)] = await line.rows("SELECT count(*) FROM queue_entries WHERE state = 'ADMITTED'")
+        return int(count)
+
+    assert await admitted() == 2, "the first second's"
+    assert await admitted() == 2, "no time has passed"
+    await line.pass_time(1)
+    assert await admitted() == 4
+    await line.pass_time(40)
+    assert await admitted() == 8, "at most two seconds' worth after a pause"
+
+
+async def test_an_admission_ends_with_its_time(line: Waiting) -> None:
+    """People who do not book would keep the others out."""
+    await line.open(rate_per_minute=60, max_active=1, admission_seconds=20)
+    first, second = await line.join("ada", "bob")
+    await line.admissions.admit()
+    assert await line.position(first.token) == 0
+    await line.pass_time(20)
+    assert (await line.buy("ada", first.token)).reason == "QUEUE_REQUIRED"
+    await line.admissions.admit()
+    assert await line.state(first.token) == "EXPIRED"
+    assert await line.position(second.token) == 0
+
+
+async def test_the_wait_is_estimated_by_the_admissions_of_late(line: Waiting) -> None:
+    """People would be told the set rate, though a full house lets fewer in."""
+    queue = LockedQueue(True, 60, 9, 60, 0, 0, 0, b"", 0, 60, 60, await moment(line, 0))
+    assert queue.rate_after(admitted=6, room=6) < 30
+    assert round(queue.rate_after(admitted=6, room=7)) == 60, "nobody waited"
+    await line.open(rate_per_minute=60)
+    joined = await line.join(*(f"user-{number}" for number in range(10)))
+    assert [each.place.wait_seconds for each in joined][::9] == [1, 10]
+    await line.open(rate_per_minute=0)
+    [place] = await _after(line, joined[0].token)
+    assert place.wait_seconds is None
+
+
+async def _after(line: Waiting, token: str) -> list[object]:
+    await line.queues.get(1, anew=True)
+    return list(await line.queues.find([Holder(1, token)]))
