@@ -6,6 +6,7 @@ from boxoffice.bookings.v1 import (
     feed_pb2,
     live_pb2,
     payments_pb2,
+    queue_pb2,
     seats_pb2,
     tickets_pb2,
     waiting_list_pb2,
@@ -22,6 +23,7 @@ WAITING_LIST = waiting_list_pb2.DESCRIPTOR.services_by_name["WaitingListService"
 SEATS = seats_pb2.DESCRIPTOR.services_by_name["SeatsService"]
 TICKETS = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
 LIVE = live_pb2.DESCRIPTOR.services_by_name["LiveService"]
+QUEUE = queue_pb2.DESCRIPTOR.services_by_name["QueueService"]
 PAYMENTS = payments_pb2.DESCRIPTOR.services_by_name["PaymentsService"]
 FEED = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
 WEBHOOKS = webhooks_pb2.DESCRIPTOR.services_by_name["WebhooksService"]
@@ -38,6 +40,7 @@ SERVICES = (
     SEATS,
     TICKETS,
     LIVE,
+    QUEUE,
     PAYMENTS,
     FEED,
     WEBHOOKS,

@@ -86,6 +86,7 @@ class AuthorisationData:
         self.draft_key: str = new_key()
         self.draft: int = self.event(status="DRAFT", key=self.draft_key)
         self.draft_of_nobody: int = self.event_of_nobody(status="DRAFT")
+        self.queued: int = self._queued()
         self.seated: int = self.seated_event()
         self.seated_draft: int = self.seated_event(status="DRAFT")
         for word in self.words.values():
@@ -291,6 +292,14 @@ class AuthorisationData:
 
     def _paid(self, who: str, asked: dict[str, Any]) -> dict[str, Any]:
         return {"payment_id": self._post(who, "/api/payments", asked)["payment_id"]}
+
+    def _queued(self) -> int:
+        """Creates an event of the owner whose queue is on; returns its id."""
+        event_id = self.event()
+        owner = next(actor for actor in self.actors if actor.name == "owner")
+        path = f"/api/queue/{event_id}"
+        self.client(owner).put(path, json={"enabled": True}, headers=owner.headers)
+        return event_id
 
     def _create(self, who: str, **fields: Any) -> int:
         return int(self._post(who, "/events", EVENT | fields)["id"])

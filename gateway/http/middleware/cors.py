@@ -17,6 +17,7 @@ ALLOWED_HEADERS = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "X-Queue-Token",
     "If-Match",
     "If-None-Match",
     "X-Request-Id",
