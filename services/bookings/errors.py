@@ -31,7 +31,7 @@
     ├── WebhookRejected      INVALID_ARGUMENT     BAD_REQUEST
     ├── InvalidTransition    FAILED_PRECONDITION  INVALID_TRANSITION
     ├── TooManyHolds         RESOURCE_EXHAUSTED   RATE_LIMITED
-    ├── TooSlow              RESOURCE_EXHAUSTED   UNAVAILABLE
+    ├── TooSlow              RESOURCE_EXHAUSTED   RATE_LIMITED
     ├── QueueRequired        FAILED_PRECONDITION  QUEUE_REQUIRED, with the path of the `queue`
     ├── QueueOff             FAILED_PRECONDITION  QUEUE_OFF
     ├── QueueEntryNotFound   NOT_FOUND            QUEUE_ENTRY_NOT_FOUND
@@ -329,7 +329,7 @@ class TooSlow(Refusal):
     """Too many changes wait for the caller; watch again from the last revision."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    reason = "UNAVAILABLE"
+    reason = "RATE_LIMITED"
 
 
 class QueueRequired(Refusal):

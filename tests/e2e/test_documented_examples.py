@@ -48,6 +48,8 @@ REFUSED = {
     "RenderTicketCalendar": "ticket_not_found",
     "CheckInTicket": "invalid_ticket_code",
     "GetTicket": "ticket_not_found",
+    "JoinQueue": "queue_off",
+    "LeaveQueue": "queue_entry_not_found",
     "GetWebhook": "webhook_not_found",
     "UpdateWebhook": "webhook_not_found",
     "DeleteWebhook": "webhook_not_found",

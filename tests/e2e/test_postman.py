@@ -19,6 +19,7 @@ MAIL_SECONDS = 60
 REFUSED = {
     "DELETE /api/movies/:movie_id": "permission_denied",
     "DELETE /api/screenings/:screening_id": "permission_denied",
+    "DELETE /api/queue/:event_id": "event_not_found",
     "DELETE /api/seat-reservations/:reservation_id": "reservation_not_found",
     "DELETE /api/webhooks/:webhook_id": "webhook_not_found",
     "DELETE /auth/api-keys/:api_key_id": "not_found",
@@ -34,6 +35,7 @@ REFUSED = {
     "POST /api/payments": "hold_expired",
     "POST /api/payments/:payment_id/refund": "validation_error",
     "POST /api/payments/webhooks/:provider": "bad_request",
+    "POST /api/queue/:event_id": "queue_off",
     "POST /api/screenings": "room_occupied",
     "POST /api/tickets": "hold_expired",
     "POST /api/tickets/check-in": "invalid_ticket_code",

@@ -53,7 +53,7 @@ class LiveServiceServicer:
         the service stops: call again with the revision of the last response.
         In REST the messages are Server-Sent Events: `seat_status_update` has all seats, `seat_reserved`
         and `seat_released` have those that changed between `after_revision` and `revision`.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, and RESOURCE_EXHAUSTED/UNAVAILABLE if the
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, and RESOURCE_EXHAUSTED/RATE_LIMITED if the
         caller reads so slowly that over 4,000 changes wait for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
