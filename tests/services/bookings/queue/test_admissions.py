@@ -2,7 +2,7 @@ import asyncio
 import random
 
 from services.bookings.queue.admissions import PRESENT_SECONDS, Admissions, LockedQueue
-from services.bookings.queue.queues import Holder
+from services.bookings.queue.queues import Holder, Place
 from tests.services.bookings.queue.conftest import Waiting, moment
 
 JOINERS, MOST_ACTIVE, SECONDS = 1_000, 40, 5
@@ -97,10 +97,7 @@ async def test_the_wait_is_estimated_by_the_admissions_of_late(line: Waiting) ->
     joined = await line.join(*(f"user-{number}" for number in range(10)))
     assert [each.place.wait_seconds for each in joined][::9] == [1, 10]
     await line.open(rate_per_minute=0)
-    [place] = await _after(line, joined[0].token)
-    assert place.wait_seconds is None
-
-
-async def _after(line: Waiting, token: str) -> list[object]:
     await line.queues.get(1, anew=True)
-    return list(await line.queues.find([Holder(1, token)]))
+    [place] = await line.queues.find([Holder(1, joined[0].token)])
+    assert isinstance(place, Place)
+    assert place.wait_seconds is None

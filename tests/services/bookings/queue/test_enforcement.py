@@ -5,7 +5,7 @@ import pytest
 
 from services.bookings.errors import QueueRequired
 from services.bookings.inventory import Ask, Inventory, reserving
-from services.bookings.inventory.commands import Cancel
+from services.bookings.inventory.commands import Book, Cancel
 from services.bookings.inventory.queue_commands import QueueSettings, SetQueue
 from services.bookings.reservations.reservations import reserve
 from tests.conftest import Database
@@ -47,8 +47,7 @@ async def test_only_the_admitted_book_and_each_once(line: Waiting, database: Dat
 async def test_an_admission_books_one_party_of_a_batch(line: Waiting) -> None:
     """One admission would be used by many requests at once."""
     [token] = await admitted(line, "ada")
-    asks = [seat_by_key(1, user) for user in ("ada", "ada")]
-    asks = [Ask(type(ask.command)(1, "ada", queue_token=token)) for ask in asks]
+    asks = [Ask(Book(1, "ada", queue_token=token)) for _ in range(2)]
     await line.inventory.apply(concert(1, 1_000, rev=2, one_booking_per_user=False))
     assert summaries(await line.inventory.decide(asks)) == ["BOOKED", "QUEUE_REQUIRED"]
 
