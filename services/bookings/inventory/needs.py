@@ -182,6 +182,18 @@ def lines(stocks: Mapping[int, Stock], commands: Sequence[Command], now: datetim
     return [line for line in found if line is not None]
 
 
+def later_reads(
+    stocks: Mapping[int, Stock], commands: Sequence[Command]
+) -> Iterator[tuple[str, list[Row]]]:
+    """Lists the statements whose need shows in the locked rows, each with its parameters."""
+    if sold := sold_bookings(stocks, commands):
+        yield "named_payments", sold
+    if buying := buyers(stocks, commands):
+        yield "buyers_holds", buying
+    if queued := admissions(stocks, commands):
+        yield "admissions", queued
+
+
 def buyers(stocks: Mapping[int, Stock], commands: Sequence[Command]) -> list[Row]:
     """Lists the users who may be given seats with a price, and their events.
 

@@ -15,7 +15,6 @@ from services.bookings.inventory import needs, payment_rows, queue_rows
 from services.bookings.inventory.changes import Booking, Entry, Payment, Refund, Ticket
 from services.bookings.inventory.commands import Command, FeedPosition
 from services.bookings.inventory.identities import Identities
-from services.bookings.inventory.needs import Line
 from services.bookings.inventory.queue_commands import Admission
 from services.bookings.inventory.stock import Past, Stock
 from services.kit.database import queries
@@ -82,21 +81,20 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
 async def load_rest(
     connection: Connection,
     loaded: Loaded,
-    lines: Sequence[Line],
-    sold: Sequence[needs.Row] = (),
-    buyers: Sequence[needs.Row] = (),
-    queued: Sequence[needs.Row] = (),
+    commands: Sequence[Command],
 ) -> None:
     """Loads what depends on the rows that were loaded.
 
-    These are ended holds, the heads of waiting lists, the payments of `sold` bookings, the holds of
-    `buyers`, the admissions of `queued` users, and maps of seats that are still missing: commands
-    that do not name seats need them, too, if their event has assigned seats.
+    These are ended holds, the heads of waiting lists, the rows that `needs.later_reads` lists, and
+    maps of seats that are still missing: commands that do not name seats need them, too, if their
+    event has assigned seats.
     """
+    lines = needs.lines(loaded.stocks, commands, loaded.now)
+    later = list(needs.later_reads(loaded.stocks, commands))
     unmapped = needs.maps(loaded.stocks)
     due = [line for line in lines if line.is_due]
     waited = [line for line in lines if line.limit]
-    if not (unmapped or lines or sold or buyers or queued):
+    if not (unmapped or lines or later):
         return
     limit = max(1, needs.MAX_EXPIRED // max(1, len(due)))
     trip = RoundTrip(connection)
@@ -104,16 +102,13 @@ async def load_rest(
     holds = _read(trip, "ended_holds", due, now=loaded.now, limit=limit)
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
     heads = _read(trip, "line", waited)
-    payments = _read(trip, "named_payments", sold) if sold else Rows()
-    others = _read(trip, "buyers_holds", buyers) if buyers else Rows()
-    admissions = _read(trip, "admissions", queued) if queued else Rows()
+    reads = [(name, _read(trip, name, asked)) for name, asked in later]
     await trip.send()
     stocks = loaded.stocks
     _add_maps(loaded, blocks.rows)
     _add_bookings(loaded, holds.rows)
-    _add_payments(loaded, payments.rows)
-    _add_bookings(loaded, others.rows)
-    _add_admissions(loaded, admissions.rows)
+    for name, result in reads:
+        _ADD_ROWS[name](loaded, result.rows)
     for event_id, count in Counter(event_id for event_id, *_ in holds.rows).items():
         stocks[event_id].more_have_ended = count == limit
     for event_id, expires_next_at in expiries.rows:
@@ -232,6 +227,8 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "lock_tickets": _add_locks,
     "ticket_uses": _add_uses,
     "named_payments": _add_payments,
+    "buyers_holds": _add_bookings,
+    "admissions": _add_admissions,
     "unrefunded_payments": _add_unrefunded,
     "named_refunds": _add_refunds,
     "entries": _add_entries,

@@ -17,7 +17,7 @@ from services.bookings.errors import (
     TicketNotFound,
     TooManyHolds,
 )
-from services.bookings.inventory import needs, old_results, saving, store
+from services.bookings.inventory import old_results, saving, store
 from services.bookings.inventory.commands import (
     DEFERRED,
     Apply,
@@ -189,11 +189,7 @@ class Transactions:
             if outcomes[index] is None:
                 decided.append(index)
         commands = [asks[index].command for index in decided]
-        lines = needs.lines(loaded.stocks, commands, loaded.now)
-        sold = needs.sold_bookings(loaded.stocks, commands)
-        buyers = needs.buyers(loaded.stocks, commands)
-        queued = needs.admissions(loaded.stocks, commands)
-        await store.load_rest(connection, loaded, lines, sold, buyers, queued)
+        await store.load_rest(connection, loaded, commands)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = asks[index].explained(outcome)
