@@ -63,7 +63,7 @@ async def killed(services: TwoServices) -> None:
 
 
 def hurry(services: TwoServices, *, age: str = "0 s") -> None:
-    """Makes what is under way due at once, and older."""
+    """Makes what is under way due at once, and older; workers pass over rows that are locked."""
     with psycopg.connect(services.database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute(
@@ -86,9 +86,9 @@ async def until_it_is(
     )
 
     async def has_it() -> bool:
-        hurry(services, age=age)
         return bool((await services.buyer.payment(str(payment_id))).status == status)
 
+    hurry(services, age=age)
     await until(has_it)
 
 

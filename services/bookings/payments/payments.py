@@ -40,7 +40,7 @@ class Payments:
             raise ValidationFailed(violations=[Violation("token", "value is required")])
         event_id, booking_id = await self._find(new.booking, viewer)
         command = StartPayment(event_id, booking_id, uuid4(), provider.name, new.method, new.amount)
-        content = (event_id, booking_id, new.method, new.token, new.amount)
+        content = (event_id, booking_id, new.method, new.token, *(new.amount or ()))
         key = idempotency_key(viewer, "create_payment", request_id, *content)
         return Ask(command, key, messages.started)
 

@@ -68,9 +68,9 @@ class Till:
         """Waits until a payment has a status, with all looks and attempts due at once."""
 
         async def has_it() -> bool:
-            self.hurry()
             return bool((await self.get(payment.payment_id)).status == status)
 
+        self.hurry()
         await until(has_it)
         return await self.get(payment.payment_id)
 
