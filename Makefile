@@ -143,6 +143,7 @@ lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --upgrade --extra dev --output-file requirements-dev.txt
 	$(LOCK) --constraint requirements-dev.txt --extra run --output-file requirements-run.txt
 	$(LOCK) --constraint requirements-dev.txt --extra server --output-file requirements.txt
+	$(LOCK) --constraint requirements-dev.txt --extra stripe --output-file requirements-stripe.txt
 	$(LOCK_GROUP) docs --output-file requirements-docs.txt
 
 # Extras are named, or pip would take the newest release of what is asked for with one.

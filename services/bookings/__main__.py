@@ -38,6 +38,7 @@ from services.bookings.live.live import Live
 from services.bookings.live.servicer import LiveServicer
 from services.bookings.payments.attempts import Attempts
 from services.bookings.payments.payments import Payments
+from services.bookings.payments.provider import Provider
 from services.bookings.payments.provider_events import ProviderEvents
 from services.bookings.payments.providers import Providers
 from services.bookings.payments.refunds import Refunds
@@ -93,6 +94,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         lane_pool,
         open_pool(size=1) as tail_pool,
         _changes_sent(settings, pool, service, accounts) as sending,
+        _stripe_opened(settings) as stripe,
     ):
         feed, rankings = EventsClient(events, key), Rankings(pool)
         plans = Plans(pool, feed.get_seat_plan)
@@ -149,7 +151,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(tail.follow, every_seconds=0.25),
             tail.end(service.is_stopping),
             *sending,
-            *_payments_taken(settings, pool, inventory, service),
+            *_payments_taken(settings, pool, inventory, service, stripe),
         ) as port:
             yield port
 
@@ -176,12 +178,36 @@ async def _changes_sent(
         )
 
 
+@contextlib.asynccontextmanager
+async def _stripe_opened(settings: Settings) -> AsyncIterator[Sequence[Provider]]:
+    """Opens Stripe while the block runs, if it is configured."""
+    if "stripe" not in settings.payment_providers:
+        yield []
+        return
+    # Its library is an extra, and slow to import.
+    from services.bookings.payments.stripe import Account, open_stripe
+
+    account = Account(
+        settings.stripe_api_key,
+        settings.stripe_webhook_secrets,
+        settings.stripe_return_url,
+        settings.stripe_api_url,
+    )
+    async with open_stripe(account) as stripe:
+        yield [stripe]
+
+
 def _payments_taken(
-    settings: Settings, pool: postgres.Pool, inventory: Inventory, service: Service
+    settings: Settings,
+    pool: postgres.Pool,
+    inventory: Inventory,
+    service: Service,
+    others: Sequence[Provider],
 ) -> Sequence[Coroutine[Any, Any, None]]:
     """Serves payments; returns their workers."""
     sandbox = Sandbox(pool, settings.sandbox_secret)
-    known, names = {sandbox.name: sandbox}, settings.payment_providers
+    known: dict[str, Provider] = {each.name: each for each in (sandbox, *others)}
+    names = settings.payment_providers
     providers = Providers(known[name] for name in names)
     attempts = Attempts(pool, inventory, providers)
     refunds = Refunds(pool, inventory, providers)

@@ -1,6 +1,8 @@
 """The settings of bookings, read from the environment."""
 
 import base64
+import importlib.util
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -11,6 +13,7 @@ from services.kit.process.setting_types import Address, Target
 
 SHORTEST_SECRET = 24
 """Bytes, by the Standard Webhooks specification."""
+_PAGE = re.compile(r"https?://[^\s/]\S*")
 DEVELOPMENT_SECRET = "whsec_Ym94b2ZmaWNlLWlzLWluLWRldmVsb3BtZW50"  # noqa: S105 - known to all
 
 
@@ -29,7 +32,13 @@ def _webhook_secret(value: str) -> str:
     return value
 
 
-PaymentProvider = Literal["sandbox"]
+def _page(value: str) -> str:
+    if value and not _PAGE.fullmatch(value):
+        raise ValueError("must be a URL that begins with https:// or http://")
+    return value
+
+
+PaymentProvider = Literal["sandbox", "stripe"]
 
 
 class Settings(settings.ServiceSettings):
@@ -77,13 +86,39 @@ class Settings(settings.ServiceSettings):
         tuple[PaymentProvider, ...], NoDecode, BeforeValidator(_split)
     ] = ()
     """Payment providers, of which the first one takes new payments, and all others finish theirs.
-    `sandbox` moves no money."""
+    `sandbox` moves no money; `stripe` needs the settings of Stripe, and its library."""
 
     sandbox_secret: Annotated[str, AfterValidator(_webhook_secret)] = Field(
         default=DEVELOPMENT_SECRET, repr=False
     )
     """Secret that signs webhooks of the sandbox: `whsec_` and base64 of 24 bytes or more. It must
     be set in production."""
+
+    stripe_api_key: str = Field(default="", repr=False)
+    """Secret key of the account at Stripe, or better a restricted one; see payments."""
+
+    stripe_webhook_secrets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), repr=False
+    )
+    """Secrets of Stripe's webhook endpoint; several while one replaces another."""
+
+    stripe_return_url: Annotated[str, AfterValidator(_page)] = ""
+    """Page to which payers come back from Stripe; `{payment_id}` in it stands for the payment."""
+
+    stripe_api_url: Annotated[str, AfterValidator(_page)] = "https://api.stripe.com"
+    """Where the API of Stripe is."""
+
+    @model_validator(mode="after")
+    def _expect_stripe(self) -> Self:
+        """Refuses Stripe without its settings or its library."""
+        if "stripe" not in self.payment_providers:
+            return self
+        for name in ("stripe_api_key", "stripe_webhook_secrets", "stripe_return_url"):
+            if not getattr(self, name):
+                raise ValueError(f"BOOKINGS_{name.upper()} must be set for the provider stripe")
+        if importlib.util.find_spec("stripe") is None:
+            raise ValueError("the provider stripe needs requirements-stripe.txt to be installed")
+        return self
 
     @model_validator(mode="after")
     def _refuse_known_secret(self) -> Self:

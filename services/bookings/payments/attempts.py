@@ -100,8 +100,8 @@ class Attempts:
             return None
         failpoint("bookings.payment.charged")
         if charged.status is Status.PENDING:
-            await self._keep_reference(attempt, charged)
-            return charged.redirect_url
+            is_under_way = await self._keep_reference(attempt, charged)
+            return charged.redirect_url if is_under_way else None
         await self.settle(attempt, charged)
         return None
 
@@ -166,10 +166,12 @@ class Attempts:
             cursor = connection.cursor(row_factory=class_row(LeasedAttempt))
             return await (await cursor.execute(SQL["lease"], values)).fetchone()
 
-    async def _keep_reference(self, attempt: Attempt, charged: Charged) -> None:
+    async def _keep_reference(self, attempt: Attempt, charged: Charged) -> bool:
+        """Keeps by which name to ask for a charge; returns False if its attempt has ended."""
         values = {"event_id": attempt.event_id, "id": attempt.id, "reference": charged.reference}
         async with self._pool.connection() as connection:
-            await connection.execute(SQL["keep_reference"], values)
+            cursor = await connection.execute(SQL["keep_reference"], values)
+            return cursor.rowcount == 1
 
 
 @contextlib.contextmanager

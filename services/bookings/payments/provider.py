@@ -35,13 +35,13 @@ class NewCharge:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """What has become of a charge. `reference` is the provider's own name of it.
+    """What has become of a charge. `reference` is the provider's own name of it, if it has one.
 
     The payer goes on at `redirect_url`, if there is one, while the charge is PENDING.
     """
 
     status: Status
-    reference: str
+    reference: str | None
     amount_minor: int
     currency: str
     redirect_url: str | None = None

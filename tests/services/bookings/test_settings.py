@@ -30,6 +30,26 @@ def test_the_sandbox_has_to_be_switched_on(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
+STRIPE = PRODUCTION | {
+    "BOOKINGS_PAYMENT_PROVIDERS": "stripe",
+    "BOOKINGS_STRIPE_API_KEY": "rk_live_a",
+    "BOOKINGS_STRIPE_WEBHOOK_SECRETS": "whsec_a,whsec_b",
+    "BOOKINGS_STRIPE_RETURN_URL": "https://shop.example/paid/{payment_id}",
+}
+
+
+def test_stripe_has_to_be_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payments could fail one by one, or secrets be shown, where a setting is missing."""
+    settings = load(monkeypatch, **STRIPE)
+    assert settings.stripe_webhook_secrets == ("whsec_a", "whsec_b")
+    assert not any(secret in repr(settings) for secret in ("rk_live_a", "whsec_a", "whsec_b"))
+    for name in ("API_KEY", "WEBHOOK_SECRETS", "RETURN_URL"):
+        with pytest.raises(SettingsError, match=name):
+            load(monkeypatch, **STRIPE | {f"BOOKINGS_STRIPE_{name}": ""})
+    with pytest.raises(SettingsError, match="must be a URL"):
+        load(monkeypatch, **STRIPE | {"BOOKINGS_STRIPE_RETURN_URL": "shop.example"})
+
+
 @pytest.mark.parametrize("secret", ["", DEVELOPMENT_SECRET, "c2VjcmV0", "whsec_%", "whsec_eA=="])
 def test_a_bad_secret_of_the_sandbox_is_refused(
     monkeypatch: pytest.MonkeyPatch, secret: str

@@ -1,4 +1,4 @@
-"""Starts payments without a server, at a provider that a test scripts, and works on them."""
+"""Starts payments without a server, at a provider of the test, and works on them."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -15,30 +15,34 @@ from services.bookings.inventory.payment_commands import (
     StartPayment,
 )
 from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.provider import Provider
+from services.bookings.payments.provider_events import ProviderEvents
 from services.bookings.payments.providers import Providers
 from services.bookings.payments.refunds import Refunds
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
 from tests.services.bookings.asking import booked, party
-from tests.services.bookings.payments.scripted import ScriptedProvider
 
 
 class Desk:
     """Starts payments of bookings of a concert, and works on them."""
 
     def __init__(
-        self, pool: Pool, inventory: Inventory, office: Reservations, provider: ScriptedProvider
+        self, pool: Pool, inventory: Inventory, office: Reservations, provider: Provider
     ) -> None:
         self._pool = pool
         self._inventory = inventory
         self._office = office
-        self.attempts = Attempts(pool, inventory, Providers([provider]))
-        self.refunds = Refunds(pool, inventory, Providers([provider]))
+        self._provider = provider.name
+        providers = Providers([provider])
+        self.attempts = Attempts(pool, inventory, providers)
+        self.refunds = Refunds(pool, inventory, providers)
+        self.events = ProviderEvents(self.attempts, providers)
 
     async def begin(self) -> UUID:
         """Books a seat and commits an attempt to pay it; the provider is not called."""
         [booking] = await booked(self._office, [party(1, "ada")])
-        command = StartPayment(1, booking.id, uuid4(), "scripted", "card")
+        command = StartPayment(1, booking.id, uuid4(), self._provider, "card")
         [outcome] = await self._inventory.decide([Ask(command)])
         return expect(outcome, Paid).payment.id
 
