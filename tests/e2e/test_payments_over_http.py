@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -14,6 +15,8 @@ from tests.e2e.system import System, until
 from tests.e2e.test_seats_over_http import hold
 
 CARD = "4111111111111111"
+WEBHOOKS = "/api/payments/webhooks/sandbox"
+OTHER_SECRET = "whsec_b3RoZXI="
 
 
 @pytest.fixture(scope="module")
@@ -80,31 +83,76 @@ def test_a_hold_is_ticketed_paid_and_refunded(client: httpx.Client, cinema: Cine
     assert client.get(f"/api/tickets/{ticket['ticket_id']}").json()["status"] == "REVOKED"
 
 
-def test_a_webhook_settles_a_payment_once(client: httpx.Client, cinema: Cinema) -> None:
-    """A provider's own bytes could be changed on their way, so that no signature is good."""
+def lost(client: httpx.Client, cinema: Cinema) -> dict[str, Any]:
+    """Pays with an answer that is lost; returns the payment, which is under way."""
     held = hold(client, cinema.screening(**PRICES), 3, user_id=new_user()).json()
     asked = paying("tok_lost", reservation_id=held["reservation_id"])
-    payment = client.post("/api/payments", json=asked).json()
+    payment: dict[str, Any] = client.post("/api/payments", json=asked).json()
     assert payment["status"] == "CREATED"
+    return payment
+
+
+def news(payment: dict[str, Any]) -> bytes:
+    """Returns the body of a webhook: a charge has succeeded."""
     charge = {"id": payment["payment_id"], "status": "SUCCEEDED", **payment["amount"]}
     # Spaces, which nothing that parses and prints JSON would keep.
-    body = orjson.dumps({"charge": charge}).replace(b":", b" : ")
-    now = datetime.now(UTC)
-    headers = {
-        "webhook-id": f"evt_{payment['payment_id']}",
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(DEVELOPMENT_SECRET).sign(
-            f"evt_{payment['payment_id']}", now, body.decode()
-        ),
+    return orjson.dumps({"charge": charge}).replace(b":", b" : ")
+
+
+def signed(body: bytes, secret: str = DEVELOPMENT_SECRET, *, minutes: int = 0) -> dict[str, str]:
+    """Returns the headers of a webhook that was signed some minutes from now."""
+    event_id, at = f"evt_{new_key()}", datetime.now(UTC) + timedelta(minutes=minutes)
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(event_id, at, body.decode()),
     }
-    path = "/api/payments/webhooks/sandbox"
-    forged = client.post(path, content=body.replace(b"900", b"1"), headers=headers)
-    assert refusal(forged) == (400, "bad_request")
+
+
+def test_a_webhook_settles_a_payment_once(client: httpx.Client, cinema: Cinema) -> None:
+    """A provider's own bytes could be changed on their way, so that no signature is good."""
+    payment = lost(client, cinema)
+    body = news(payment)
+    headers = signed(body)
     for _ in range(2):
-        assert client.post(path, content=body, headers=headers).status_code == 200
+        assert client.post(WEBHOOKS, content=body, headers=headers).status_code == 200
     assert has_status(client, payment, "SUCCEEDED")()
     other = client.post("/api/payments/webhooks/nobody", content=body, headers=headers)
     assert refusal(other) == (404, "not_found")
+
+
+def test_a_webhook_of_somebody_else_settles_nothing(client: httpx.Client, cinema: Cinema) -> None:
+    """Somebody who forges, alters, keeps or redirects a webhook could get a ticket for nothing."""
+    payment = lost(client, cinema)
+    body = news(payment)
+    for altered, headers in (
+        (body, signed(body, OTHER_SECRET)),
+        (body.replace(b"900", b"1"), signed(body)),
+        (body, signed(body) | {"webhook-id": "evt_other"}),
+        (body, signed(body, minutes=-6)),
+        (body, signed(body, minutes=6)),
+        (body, {}),
+    ):
+        rejected = client.post(WEBHOOKS, content=altered, headers=headers)
+        assert refusal(rejected) == (400, "bad_request")
+    foreign = news(payment | {"payment_id": str(uuid4())})
+    assert client.post(WEBHOOKS, content=foreign, headers=signed(foreign)).status_code == 200
+    assert has_status(client, payment, "CREATED")()
+
+
+@pytest.mark.parametrize("token", ["tok_lost", "tok_twice"])
+def test_a_payment_without_an_answer_is_settled_later(
+    client: httpx.Client, cinema: Cinema, token: str
+) -> None:
+    """A visitor whose bank answers late, or twice, could pay without a ticket."""
+    held = hold(client, cinema.screening(**PRICES), 2, user_id=new_user()).json()
+    asked = {"reservation_id": held["reservation_id"]}
+    payment = client.post("/api/payments", json=paying(token, **asked)).json()
+    until(has_status(client, payment, "SUCCEEDED"))
+    ticket = client.post("/api/tickets", json=asked).json()
+    assert ticket["status"] == "VALID"
+    twice = client.post("/api/payments", json=paying(**asked))
+    assert refusal(twice) == (409, "already_paid")
 
 
 def test_the_number_of_a_card_is_refused_and_logged_nowhere(
