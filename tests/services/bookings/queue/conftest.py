@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from services.bookings.inventory import Ask, Inventory
@@ -12,6 +13,7 @@ from services.bookings.queue.admissions import Admissions
 from services.bookings.queue.queues import Holder, Joined, Queues
 from services.bookings.reservations.reservations import Reservations, reserve
 from services.kit.database.postgres import Pool
+from tests.conftest import Database
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
 
@@ -84,3 +86,13 @@ async def moment(line: Waiting, seconds: float) -> datetime:
     [(found,)] = await line.rows(f"SELECT present() + make_interval(secs => {seconds})")
     assert isinstance(found, datetime)
     return found
+
+
+def stop_the_clock(database: Database, *, at_seconds: int) -> None:
+    """Makes it the same time for the database until the clock is set again."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        connection.execute(f"""
+            CREATE OR REPLACE FUNCTION present() RETURNS timestamptz LANGUAGE sql VOLATILE
+            AS $$ SELECT timestamptz '2030-01-01 00:00:00Z' + interval '{at_seconds} seconds' $$
+        """)
