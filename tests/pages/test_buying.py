@@ -1,6 +1,7 @@
 """A buyer's way from the programme to the ticket, in a real browser on a running system."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -140,3 +141,23 @@ def test_a_place_that_comes_free_goes_to_the_waiting_list(page: Page, cinema: Ci
     expect(page.locator("#seats").get_by_text("You are number 1 in line.")).to_be_visible()
     assert cinema.client.post("/cancel", json=body).json()["promoted"]
     expect(page.locator("#seats").get_by_text("You have a booking.")).to_be_visible()
+
+
+def test_an_offer_of_the_waiting_list_leads_to_its_payment(page: Page, cinema: Cinema) -> None:
+    """Who waited could be offered a place and not find where to pay for it."""
+    key = new_key()
+    priced: dict[str, Any] = {
+        "total_seats": 1,
+        "key": key,
+        "price": {"amount_minor": 900, "currency": "EUR"},
+    }
+    event = create_event(cinema.client, **priced)
+    body = {"eventId": key, "userId": "grace"}
+    assert cinema.client.post("/book", json=body).status_code == 201
+    page.goto(f"/pages/event.html?id={event['id']}")
+    page.get_by_role("button", name="Join the waiting list").click()
+    expect(page.locator("#seats")).to_contain_text("You are number 1 in line.")
+    cinema.client.post("/cancel", json=body)
+    page.get_by_role("button", name="Take the place").click()
+    page.get_by_role("button", name="Pay").click()
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()

@@ -28,7 +28,8 @@ export async function showWaitingList(element, event) {
   const act = async (action) => {
     problem = null;
     try {
-      await call("POST", action, { eventId: event.key, userId: userId() });
+      const result = await call("POST", action, { eventId: event.key, userId: userId() });
+      if (result.status === "held") await pay(event, result.booking_id);
     } catch (refusal) {
       problem = refusal;
     }
@@ -65,10 +66,19 @@ export async function showWaitingList(element, event) {
   setInterval(() => document.hidden || look().catch(console.warn), LOOK_AGAIN_MS);
 }
 
+/** Leads to the panel that pays a held booking.
+ * @param {import("../client/types.js").BoxofficeEvent} event @param {number} bookingId
+ */
+async function pay(event, bookingId) {
+  const { reference } = await call("GET", `/api/bookings/booking/${bookingId}`);
+  location.assign(`/pages/event.html?id=${event.id}&booking=${reference}`);
+}
+
 /** @param {{status: string, position: ?number, offer_expires_at: ?string}} you */
 function sentence(you) {
   if (you.status === "waiting") return `You are number ${you.position} in line.`;
   if (you.status === "offered") return "A place is free for you.";
+  if (you.status === "held") return "A place is held for you until you pay.";
   if (you.status === "none") return "Everything is taken at the moment.";
   return "You have a booking.";
 }
