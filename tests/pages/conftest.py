@@ -90,8 +90,6 @@ class Watch:
 
     def responded(self, response: Response) -> None:
         """Notes a response that no page should get."""
-        if "/api/queue/" in response.url:
-            return
         if response.status >= 400 and response.status not in EXPECTED:
             self.broken.append(f"{response.status}: {response.url}")
 

@@ -12,6 +12,7 @@ from tests.pages.conftest import NewPage
 
 MOST_TABS = 60
 NO_STREAM = 429
+ADMITTED_MS = 30_000
 HELD = re.compile("held")
 
 
@@ -161,3 +162,20 @@ def test_an_offer_of_the_waiting_list_leads_to_its_payment(page: Page, cinema: C
     page.get_by_role("button", name="Take the place").click()
     page.get_by_role("button", name="Pay").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
+
+
+def test_a_buyer_waits_in_the_queue_and_books_once_admitted(page: Page, cinema: Cinema) -> None:
+    """A buyer could not join a queue, or not see when it is their turn."""
+    screening = cinema.screening()
+    queue = {"enabled": True, "rate_per_minute": 0}
+    cinema.client.put(f"/api/queue/{screening}", json=queue, headers=cinema.headers)
+    page.goto(f"/pages/event.html?id={screening}")
+    page.get_by_role("button", name="Hold the best").click()
+    expect(page.locator("aside")).to_contain_text("There is a queue for this event.")
+    page.get_by_role("button", name="Join the queue").click()
+    expect(page.locator("#queue")).to_contain_text("You are number 1 in line.")
+    queue["rate_per_minute"] = 600
+    cinema.client.put(f"/api/queue/{screening}", json=queue, headers=cinema.headers)
+    expect(page.locator("#queue")).to_contain_text("You are in, and can book.", timeout=ADMITTED_MS)
+    page.get_by_role("button", name="Hold the best").click()
+    expect(page.get_by_role("timer").last).to_be_visible()

@@ -1,9 +1,11 @@
 // An event: its seats or its places, and the booking.
 
 import { BookingPanel } from "../booking/panel.js";
+import { QueueTiles } from "../booking/queue.js";
 import { showWaitingList } from "../booking/waiting-list.js";
 import { call } from "../client/api.js";
 import { follow } from "../client/live.js";
+import { userId } from "../client/session.js";
 import { withVenues } from "../client/venues.js";
 import { followRoom, loadRoom } from "../seats/load.js";
 import { SeatMap } from "../seats/map.js";
@@ -17,6 +19,7 @@ async function main() {
   const [event] = await withVenues([await call("GET", `/events/${numberOfAddress("id")}`)]);
   document.title = `${event.name} · Boxoffice`;
   showAbout(event);
+  new QueueTiles(part("queue"), event, userId);
   if (event.plan_id) await showSeats(event);
   else await showPlaces(event);
 }

@@ -1,5 +1,6 @@
 // Watches an event sell: counters, the map, and the latest bookings.
 
+import { showQueueSwitch } from "../booking/queue-switch.js";
 import { call } from "../client/api.js";
 import { follow } from "../client/live.js";
 import { withVenues } from "../client/venues.js";
@@ -31,6 +32,7 @@ async function main() {
   if (event.plan_id) await watchSeats(event);
   else await watchPlaces(event);
   await readBookings(event);
+  await showQueueSwitch(part("queue"), event);
 }
 
 /** @param {BoxofficeEvent} event */
