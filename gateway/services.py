@@ -7,6 +7,7 @@ from boxoffice.bookings.v1 import (
     live_pb2,
     payments_pb2,
     queue_pb2,
+    reports_pb2,
     seats_pb2,
     tickets_pb2,
     waiting_list_pb2,
@@ -25,6 +26,7 @@ TICKETS = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
 LIVE = live_pb2.DESCRIPTOR.services_by_name["LiveService"]
 QUEUE = queue_pb2.DESCRIPTOR.services_by_name["QueueService"]
 PAYMENTS = payments_pb2.DESCRIPTOR.services_by_name["PaymentsService"]
+REPORTS = reports_pb2.DESCRIPTOR.services_by_name["ReportsService"]
 FEED = feed_pb2.DESCRIPTOR.services_by_name["FeedService"]
 WEBHOOKS = webhooks_pb2.DESCRIPTOR.services_by_name["WebhooksService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
@@ -42,6 +44,7 @@ SERVICES = (
     LIVE,
     QUEUE,
     PAYMENTS,
+    REPORTS,
     FEED,
     WEBHOOKS,
     ACCOUNTS,

@@ -47,6 +47,7 @@ EVENT = Walk(
             body={"seat_count": 2},
             keeps={"reference": "reference", "booking_id": "booking_id"},
         ),
+        Step("GetEventReport"),
         Step("ListOwnBookings"),
         Step("CancelBookingByReference"),
     ),

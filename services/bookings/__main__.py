@@ -15,6 +15,7 @@ from boxoffice.bookings.v1 import (
     live_pb2_grpc,
     payments_pb2_grpc,
     queue_pb2_grpc,
+    reports_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -49,6 +50,9 @@ from services.bookings.queue.admissions import Admissions
 from services.bookings.queue.queues import Queues
 from services.bookings.queue.servicer import QueueServicer
 from services.bookings.rankings.rankings import Rankings
+from services.bookings.reports.reports import Reports
+from services.bookings.reports.servicer import ReportsServicer
+from services.bookings.reports.sheets import Sheets
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
 from services.bookings.reservations.servicer import BookingsServicer
@@ -124,6 +128,8 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             open_access=open_access,
         )
         tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, service.grpc)
+        reports = ReportsServicer(Reports(pool, plans), Sheets(pool), open_access=open_access)
+        reports_pb2_grpc.add_ReportsServiceServicer_to_server(reports, service.grpc)
         seats_pb2_grpc.add_SeatsServiceServicer_to_server(seats, service.grpc)
         waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, service.grpc)
         inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, service.grpc)

@@ -245,6 +245,8 @@ REQUESTS: Mapping[str, Request] = {
         "event_id": s.event_of_nobody(),
         "enabled": False,
     },
+    "ReportsService.GetEventReport": lambda s, a: {"event_id": s.published},
+    "ReportsService.RenderEventReport": lambda s, a: {"event_id": s.published},
     "FeedService.RenderChanges": lambda s, a: {},
     "WebhooksService.CreateWebhook": lambda s, a: {"webhook": WEBHOOK},
     "WebhooksService.ListWebhooks": lambda s, a: {},

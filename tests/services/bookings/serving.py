@@ -16,6 +16,7 @@ from boxoffice.bookings.v1 import (
     inventory_pb2_grpc,
     live_pb2_grpc,
     payments_pb2_grpc,
+    reports_pb2_grpc,
     seats_pb2_grpc,
     tickets_pb2_grpc,
     waiting_list_pb2_grpc,
@@ -107,6 +108,7 @@ class Running:
     tickets: Any
     live: Any
     payments: Any
+    reports: Any
     catalogue: FakeCatalogue
 
     async def reserve(self, event_id: int = 1, user_id: str = "ada", key: str = "") -> Any:
@@ -160,6 +162,7 @@ def called_over(channel: grpc.aio.Channel, catalogue: FakeCatalogue) -> Running:
         tickets_pb2_grpc.TicketsServiceStub(channel),
         live_pb2_grpc.LiveServiceStub(channel),
         payments_pb2_grpc.PaymentsServiceStub(channel),
+        reports_pb2_grpc.ReportsServiceStub(channel),
         catalogue,
     )
 

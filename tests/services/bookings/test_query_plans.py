@@ -1,5 +1,5 @@
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +10,8 @@ from services.bookings.access import Viewer
 from services.bookings.inventory import inventory as inventory_module
 from services.bookings.live import live as live_module
 from services.bookings.rankings import rankings as rankings_module
+from services.bookings.reports import reports as reports_module
+from services.bookings.reports import sheets as sheets_module
 from services.bookings.reservations import reading as bookings_module
 from services.bookings.waiting_list import waiting_list as waiting_list_module
 from services.kit.auth.authentication import Caller
@@ -35,6 +37,11 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
         (inventory_module, {"event_ids": [7, 8]}),
         (live_module, {"event_id": 7}),
         (
+            reports_module,
+            {"event_id": 7, "at": datetime.now(UTC), "type_numbers": bytes(100)},
+        ),
+        (sheets_module, {"event_id": 7, "after": 3}),
+        (
             tail_module,
             {"event_id": 7, "after": 3, "last": 9, "event_ids": [7], "revs": [3], "versions": [1]},
         ),
@@ -48,7 +55,7 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
         ),
     )
     for name, statement in module.SQL.items()
-    if name.startswith(("get_", "list_", "count_", "read_"))
+    if name.startswith(("get_", "list_", "count_", "read_", "sum_"))
 }
 READ_VALUES = {"before": FIRST, "limit": 51}
 
@@ -100,6 +107,7 @@ def _fill(connection: psycopg.Connection) -> None:
         SELECT n / 20 + 1, n, 'user-' || n % 4000, 1, 'WAITING', now(), now()
         FROM generate_series(1, 7999) AS n
     """)
+    _fill_tickets_and_payments(connection)
     connection.execute(
         "INSERT INTO seat_blocks (event_id, block) SELECT event_id, 0 FROM inventory"
     )
@@ -113,3 +121,42 @@ def _fill(connection: psycopg.Connection) -> None:
     """)
     connection.execute("UPDATE tallied SET after_txid = (SELECT max(txid) FROM ledger)")
     connection.execute("VACUUM ANALYZE")
+
+
+def _fill_tickets_and_payments(connection: psycopg.Connection) -> None:
+    """Makes the ticket and the payment of each booking, refunded in part, and scans its ticket."""
+    connection.execute("""
+        INSERT INTO tickets (event_id, id, booking_id, user_id, created_at, valid_at)
+        SELECT event_id, gen_random_uuid(), id, user_id, now(), now()
+        FROM bookings
+    """)
+    connection.execute("""
+        INSERT INTO ticket_codes (event_id, code_id, ticket_id, place, used_at, used_nonce)
+        SELECT event_id, gen_random_uuid(), id, 1, now(), 'scan'
+        FROM tickets
+    """)
+    connection.execute("""
+        INSERT INTO ticket_scans (event_id, code_id, nonce, scanned_at, received_at, was_first)
+        SELECT event_id, code_id, 'scan', now(), now(), true
+        FROM ticket_codes
+    """)
+    connection.execute("""
+        INSERT INTO payments (
+            event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency,
+            created_at, received_minor, received_currency, refunding_minor, refunded_minor,
+            settled_at
+        )
+        SELECT
+            event_id, gen_random_uuid(), id, user_id, 'sandbox', 'card', 'SUCCEEDED', 900, 'EUR',
+            now(), 900, 'EUR', 400, 400, now()
+        FROM bookings
+    """)
+    connection.execute("""
+        INSERT INTO refunds (
+            event_id, id, payment_id, booking_id, amount_minor, currency, reason, status,
+            created_at, refunded_at
+        )
+        SELECT
+            event_id, id, id, booking_id, 400, 'EUR', 'REQUESTED', 'REFUNDED', now(), now()
+        FROM payments
+    """)
