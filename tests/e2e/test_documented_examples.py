@@ -16,12 +16,11 @@ from tests.e2e.conftest import Start
 
 BINDINGS = read_bindings(SERVICES)
 DOCUMENT = openapi.document(BINDINGS, comments.load())
-OF_OWNERS = {"SetBlockedSeats", "GetCheckInBundle"}
+OF_OWNERS = {"SetBlockedSeats", "GetCheckInBundle", "GetEventReport", "RenderEventReport"}
 OF_ADMINS = {
     (one.http_method.lower(), one.path)
     for one in BINDINGS
-    if one.rule.access == rest_pb2.ACCESS_ADMIN
-    or one.rpc.name in {"SetBlockedSeats", "GetCheckInBundle"}
+    if one.rule.access == rest_pb2.ACCESS_ADMIN or one.rpc.name in OF_OWNERS
 }
 """What needs an admin's token: the screenings of the sample data belong to an admin."""
 LAST = ("DeleteMovie", "DeleteScreening", "DeleteEvent", "LogoutAll", "DeleteMe")
