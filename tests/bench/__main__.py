@@ -20,6 +20,7 @@ from tests.bench import (
     promotion,
     references,
     rush,
+    sales,
     seat_cases,
     watching,
 )
@@ -56,6 +57,7 @@ RATIOS = (
     ("MAP, 304", "READ", " (goal 0.9)"),
     ("MAP, 200 free", "READ", " (goal 0.5)"),
     ("MAP, 40,000 sparse", "READ", " (goal 0.25)"),
+    ("HOLD-TO-TICKET", "HOT", " (goal 0.2)"),
     ("END", "SEATS-HOT", " (goal 0.4)"),
 )
 # Holds end after a second in the system of END, and never while another one is measured.
@@ -98,7 +100,11 @@ class Bench:
         """Measures and prints everything; returns the exit status."""
         reference = self._measure_references()
         seconds = WARM_UP_SECONDS + self._seconds
-        possible = [*cases(self._system), *seat_cases.cases(self._system, seconds)]
+        possible = [
+            *cases(self._system),
+            *seat_cases.cases(self._system, seconds),
+            sales.Selling(self._system, seconds),
+        ]
         rounds = self._measure_in_turn([case for case in possible if self._is_chosen(case.name)])
         if self._is_chosen("END"):
             with running_system(**SHORT_HOLDS) as other:

@@ -6,26 +6,36 @@ It takes several times the processor time of wrk, which the system under test th
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from statistics import quantiles
 
 import uvloop
 
 from tests.bench.wrk import Load
-from tests.e2e.raw_http import Connection
+from tests.e2e.raw_http import Answer, Connection
 
 REFUSED = 400
+
+Ask = Callable[[Connection, int], Awaitable[Answer]]
+"""Sends the requests of a number one after the other; returns the last answer."""
 
 
 def drive(port: int, write: Callable[[int], bytes], *, seconds: float, connections: int) -> Load:
     """Runs the load for a time; `write` returns the request of a number."""
+
+    async def ask(line: Connection, number: int) -> Answer:
+        return await line.ask(write(number))
+
+    return drive_each(port, ask, seconds=seconds, connections=connections)
+
+
+def drive_each(port: int, ask: Ask, *, seconds: float, connections: int) -> Load:
+    """Runs the load for a time, of requests that need the answers to others."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_drive(port, write, seconds=seconds, connections=connections))
+        return runner.run(_drive(port, ask, seconds=seconds, connections=connections))
 
 
-async def _drive(
-    port: int, write: Callable[[int], bytes], *, seconds: float, connections: int
-) -> Load:
+async def _drive(port: int, ask: Ask, *, seconds: float, connections: int) -> Load:
     numbers, statuses, waits = itertools.count(), list[int](), list[float]()
     failed = 0
     end = time.monotonic() + seconds
@@ -35,7 +45,7 @@ async def _drive(
         line = await Connection.open(port)
         while (asked := time.monotonic()) < end:
             try:
-                answer = await line.ask(write(next(numbers)))
+                answer = await ask(line, next(numbers))
             except (OSError, asyncio.IncompleteReadError):
                 failed += 1
                 line = await Connection.open(port)

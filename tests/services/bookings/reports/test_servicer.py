@@ -52,7 +52,7 @@ def amounts(revenue: Any) -> tuple[int, int, int, int]:
     """Returns the amounts of revenue."""
     figures = revenue.gross, revenue.refunded, revenue.refund_due, revenue.net
     assert {figure.currency for figure in figures} == {"EUR"}
-    return tuple(figure.amount_minor for figure in figures)  # type: ignore[return-value]
+    return tuple(figure.amount_minor for figure in figures)
 
 
 async def refund(till: Till, payment: Any, amount_minor: int) -> None:
