@@ -59,8 +59,13 @@ from services.bookings.reservations.servicer import BookingsServicer
 from services.bookings.seats.servicer import SeatsServicer
 from services.bookings.settings import Settings
 from services.bookings.tail import LedgerTail
+from services.bookings.tickets import messages as ticket_messages
 from services.bookings.tickets.details import DoorTimes
+from services.bookings.tickets.documents import Documents
+from services.bookings.tickets.keys import TicketKeys
+from services.bookings.tickets.letters import Letters as TicketLetters
 from services.bookings.tickets.servicer import TicketsServicer
+from services.bookings.tickets.tickets import Tickets
 from services.bookings.waiting_list import messages as waiting_list_messages
 from services.bookings.waiting_list.notices import Notices
 from services.bookings.waiting_list.servicer import WaitingListServicer
@@ -118,13 +123,18 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         seats = SeatsServicer(pool, reservations, catalogue, plans, open_access=open_access)
         operators = InventoryServicer(inventory, follower, Cancellations(pool, inventory).cancel)
         bookings_pb2_grpc.add_BookingsServiceServicer_to_server(bookings, service.grpc)
+        keys, door = TicketKeys(pool), _door_times(settings)
+        documents = Documents(keys, plans, door, places=feed)
+        mailing = AccountsClient(accounts, key, ticket_messages.notice)
+        letters = TicketLetters(pool, Tickets(pool), documents, mailing)
         tickets = TicketsServicer(
             pool,
             inventory,
             plans,
-            places=feed,
+            keys=keys,
+            documents=documents,
             accounts=AccountFinder(accounts, key),
-            door=_door_times(settings),
+            door=door,
             open_access=open_access,
         )
         tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, service.grpc)
@@ -146,6 +156,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
             repeat(rankings.roll_up, every_seconds=1),
             repeat(notices.send, every_seconds=1),
+            repeat(letters.send, every_seconds=0.5),
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(inventory.refund_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),

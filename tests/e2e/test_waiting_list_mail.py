@@ -1,4 +1,4 @@
-"""Promoted users get a letter, although any process may be down for a while."""
+"""Users get letters about their seats and with their tickets, although any process may be down."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from tests.e2e.system import free_ports, until
 from tests.e2e.test_waiting_list_over_http import book, cancel, initialize
 from tests.services.accounts.client import execute
 from tests.services.accounts.mailbox import Mailbox, text
+from tests.services.bookings.tickets.test_pdfs import scanned
 
 ROLES = {"ada": "USER", "bob": "USER"}
 
@@ -68,3 +69,24 @@ def test_a_promoted_user_gets_one_letter(start: Start, inbox: Mailbox) -> None:
         f"{person.id}@example.com" for person in (ada, bob)
     ]
     assert f"off the waiting list for “{key}”: 1 seat booked for you." in text(inbox.emails[0])
+
+
+def test_a_ticket_arrives_by_mail(start: Start, inbox: Mailbox) -> None:
+    """A user would have to come back to the site for the codes that admit."""
+    system = start(ACCOUNTS_SMTP_URL=f"smtp://127.0.0.1:{inbox.port}")
+    [ada] = add_accounts(system.database, {"ada": "USER"}).values()
+    execute(system.database, "UPDATE accounts SET email_verified = true")
+    with open_client(system.url) as client:
+        key = initialize(client, 1)
+        booked = book(client, key, ada.id, authorization=ada.authorization)
+        made = client.post(
+            "/api/tickets",
+            json={"booking_id": booked.json()["booking_id"]},
+            headers={"Authorization": ada.authorization},
+        )
+        assert made.status_code == 201, made.text
+    until(lambda: len(inbox.emails) == 1, system.log, seconds=60)
+    [letter] = inbox.emails
+    assert letter["To"] == f"{ada.id}@example.com"
+    [pdf] = letter.iter_attachments()
+    assert scanned(pdf.get_content()) == [made.json()["seats"][0]["code"]]

@@ -66,7 +66,7 @@ class Mailer:
         kind = EmailKind(leased.kind)
         if kind in _FIXED_TEXTS:
             return _FIXED_TEXTS[kind]()
-        if kind is EmailKind.NOTICE:
+        if kind in {EmailKind.NOTICE, EmailKind.TICKET}:
             return await self._write_notice(leased.notice_id)
         async with self._pool.connection() as connection:
             user = await users.find(connection, leased.address)

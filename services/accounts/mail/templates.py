@@ -2,23 +2,28 @@
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from services.accounts.outbox.notices import Notice
+from services.accounts.outbox.notices import Attachment, Notice
 
 SIGNED = "Boxoffice"
 
 
 @dataclass(frozen=True, slots=True)
 class EmailText:
-    """A subject and paragraphs; `code` is shown large between the first and the others."""
+    """A subject and paragraphs, and files.
+
+    `code` is shown large between the first and the others.
+    """
 
     subject: str
     paragraphs: tuple[str, ...]
     code: str | None = None
+    files: Sequence[Attachment] = ()
 
     @property
     def plain(self) -> str:
@@ -107,6 +112,8 @@ def email_changed() -> EmailText:
 
 def notice(about: Notice) -> EmailText:
     """Writes what a notice is about."""
+    if about.kind == "TICKET":
+        return _ticket(about)
     return _webhook_disabled(about) if about.webhook_url else _seats_found(about)
 
 
@@ -127,14 +134,21 @@ def message(text: EmailText, *, sender: str, to: str) -> EmailMessage:
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(text.plain)
     made.add_alternative(text.markup, subtype="html")
+    for file in text.files:
+        maintype, _, subtype = file.media_type.partition("/")
+        made.add_attachment(
+            file.content,
+            maintype=maintype,
+            subtype=subtype,
+            filename=file.name,
+            params={"charset": "utf-8"} if maintype == "text" else None,
+        )
     return made
 
 
 def _seats_found(about: Notice) -> EmailText:
     """Writes to a person on a waiting list that there are seats."""
-    event = one_line(about.event_name)
-    seats = "1 seat" if about.seat_count == 1 else f"{about.seat_count} seats"
-    starts = [f"The event starts on {_moment(about.starts_at)}."] if about.starts_at else []
+    event, seats, starts = one_line(about.event_name), _seats(about), _starts(about)
     booking = f"Your booking is {one_line(about.reference)}."
     if about.kind == "PROMOTED":
         return EmailText(
@@ -155,6 +169,30 @@ def _seats_found(about: Notice) -> EmailText:
             f"{booking} Pay for it by then, or somebody else who waits gets it.",
         ),
     )
+
+
+def _ticket(about: Notice) -> EmailText:
+    """Writes to the user of a valid ticket, and attaches its documents."""
+    event = one_line(about.event_name)
+    return EmailText(
+        f"Your ticket: {event}",
+        (
+            f"You have a ticket for “{event}”: {_seats(about)}.",
+            *_starts(about),
+            "The ticket is attached. Show the code of each seat at the door, on paper or a phone.",
+            "Whoever has a code can come with it, so do not show it to anybody else.",
+            f"Your booking is {one_line(about.reference)}.",
+        ),
+        files=about.attachments,
+    )
+
+
+def _seats(about: Notice) -> str:
+    return "1 seat" if about.seat_count == 1 else f"{about.seat_count} seats"
+
+
+def _starts(about: Notice) -> Sequence[str]:
+    return [f"The event starts on {_moment(about.starts_at)}."] if about.starts_at else []
 
 
 def _webhook_disabled(about: Notice) -> EmailText:

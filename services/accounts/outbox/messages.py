@@ -1,7 +1,7 @@
 """Converts the messages of NoticesService."""
 
 from boxoffice.accounts.v1 import notices_pb2
-from services.accounts.outbox.notices import Notice
+from services.accounts.outbox.notices import Attachment, Notice
 from services.kit.rpc.timestamps import moment
 
 
@@ -17,4 +17,7 @@ def notice(message: notices_pb2.Notice) -> Notice:
         reference=message.reference,
         offer_expires_at=moment(message, "offer_expires_at"),
         webhook_url=message.webhook_url,
+        attachments=[
+            Attachment(each.name, each.media_type, each.content) for each in message.attachments
+        ],
     )

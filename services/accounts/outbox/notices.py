@@ -1,7 +1,7 @@
 """Notices: messages of other services to people, each sent in one e-mail."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 
@@ -16,8 +16,17 @@ FORGOTTEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that is sent with a notice."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """A message to a waiting user about seats, or to an organizer about a webhook.
+    """A message to a user about seats or with a ticket, or to an organizer about a webhook.
 
     Notices with the same `id` are equal. `reference` is that of the booking or of the webhook.
     """
@@ -31,6 +40,7 @@ class Notice:
     reference: str
     offer_expires_at: datetime | None
     webhook_url: str = ""
+    attachments: Sequence[Attachment] = ()
 
 
 class Notices:
@@ -46,7 +56,7 @@ class Notices:
         """
         # Sorted, so that two replicas with the same notices cannot deadlock.
         ordered = sorted(notices, key=attrgetter("id"))
-        values = [asdict(notice) | {"email_kind": EmailKind.NOTICE} for notice in ordered]
+        values = [_values(notice) for notice in ordered]
         async with self._pool.connection() as connection, connection.transaction():
             await connection.cursor().executemany(SQL["accept_notice"], values)
 
@@ -61,9 +71,24 @@ class Notices:
 async def find(connection: Connection, id_: str) -> Notice | None:
     """Finds a notice; None when it is out of date, or its account is banned or gone."""
     cursor = connection.cursor(row_factory=class_row(Notice))
-    return await (await cursor.execute(SQL["find_notice"], {"id": id_})).fetchone()
+    notice = await (await cursor.execute(SQL["find_notice"], {"id": id_})).fetchone()
+    if notice is None:
+        return None
+    files = connection.cursor(row_factory=class_row(Attachment))
+    await files.execute(SQL["list_attachments"], {"id": id_})
+    return replace(notice, attachments=await files.fetchall())
 
 
 async def delete_for_account(connection: Connection, account_id: str) -> None:
     """Deletes all notices to an account, within the transaction that erases it."""
     await connection.execute(SQL["delete_notices_of"], {"account_id": account_id})
+
+
+def _values(notice: Notice) -> dict[str, object]:
+    files = notice.attachments
+    return asdict(notice) | {
+        "email_kind": EmailKind.TICKET if notice.kind == "TICKET" else EmailKind.NOTICE,
+        "names": [file.name for file in files],
+        "media_types": [file.media_type for file in files],
+        "contents": [file.content for file in files],
+    }

@@ -21,6 +21,13 @@ stored AS (
     FROM addressee
     ON CONFLICT ON CONSTRAINT notices_pkey DO NOTHING
     RETURNING notices.id
+),
+attached AS (
+    INSERT INTO attachments (notice_id, number, name, media_type, content)
+    SELECT stored.id, number, name, media_type, content
+    FROM stored
+    CROSS JOIN unnest(%(names)s::text[], %(media_types)s::text[], %(contents)s::bytea[])
+        WITH ORDINALITY AS file (name, media_type, content, number)
 )
 INSERT INTO outbox (canonical_email, email, letter, notice_id, asked_at, due_at)
 SELECT canonical_email, email, %(email_kind)s, stored.id, clock_timestamp(), clock_timestamp()
@@ -37,6 +44,13 @@ WHERE notices.id = %(id)s
     AND banned_at IS NULL
     AND deleted_at IS NULL
     AND coalesce(offer_expires_at > clock_timestamp(), true)
+
+-- name: list_attachments
+-- Lists the files of a notice.
+SELECT name, media_type, content
+FROM attachments
+WHERE notice_id = %(id)s
+ORDER BY number
 
 -- name: forget_notices
 -- Deletes notices that bookings no longer repeats.

@@ -26,6 +26,8 @@ class EmailKind(StrEnum):
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105 - the name of an e-mail
     EMAIL_CHANGED = "EMAIL_CHANGED"
     NOTICE = "NOTICE"
+    TICKET = "TICKET"
+    """A notice, too. Replicas that do not know it leave it to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Outbox:
     async def give_up(self) -> int:
         """Deletes e-mails that could not be sent for two days; returns how many."""
         async with self._pool.connection() as connection:
-            return (await connection.execute(SQL["delete_old_emails"])).rowcount
+            [count] = await (await connection.execute(SQL["delete_old_emails"])).fetchone() or (0,)
+            return int(count)
 
 
 async def enqueue(connection: Connection, kind: EmailKind, address: Address) -> None:
@@ -88,7 +91,7 @@ async def redirect(connection: Connection, former: Address, address: Address) ->
         "former": former.canonical,
         "canonical_email": address.canonical,
         "email": address.spelled,
-        "kind": EmailKind.NOTICE,
+        "kinds": [EmailKind.NOTICE, EmailKind.TICKET],
     }
     await connection.execute(SQL["redirect_emails"], values)
 

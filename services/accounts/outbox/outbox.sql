@@ -28,22 +28,38 @@ WHERE id IN (
 RETURNING id, canonical_email, email, letter AS kind, notice_id, asked_at, attempts
 
 -- name: delete_email
--- Deletes an e-mail, unless it was requested again in the meantime.
-DELETE FROM outbox
-WHERE id = %(id)s
-    AND asked_at = %(asked_at)s
+-- Deletes an e-mail with its files, unless it was requested again in the meantime.
+WITH deleted AS (
+    DELETE FROM outbox
+    WHERE id = %(id)s
+        AND asked_at = %(asked_at)s
+    RETURNING notice_id
+)
+DELETE FROM attachments
+USING deleted
+WHERE attachments.notice_id = deleted.notice_id
 
 -- name: delete_old_emails
--- Deletes e-mails that could not be sent for two days.
-DELETE FROM outbox
-WHERE asked_at < clock_timestamp() - interval '2 days'
+-- Deletes e-mails that could not be sent for two days, with their files.
+WITH deleted AS (
+    DELETE FROM outbox
+    WHERE asked_at < clock_timestamp() - interval '2 days'
+    RETURNING notice_id
+),
+detached AS (
+    DELETE FROM attachments
+    USING deleted
+    WHERE attachments.notice_id = deleted.notice_id
+)
+SELECT count(*)
+FROM deleted
 
 -- name: redirect_emails
--- Sends e-mails of a kind to another address.
+-- Sends e-mails of some kinds to another address.
 UPDATE outbox
 SET canonical_email = %(canonical_email)s, email = %(email)s
 WHERE canonical_email = %(former)s
-    AND letter = %(kind)s
+    AND letter = ANY(%(kinds)s)
 
 -- name: delete_emails_to
 -- Deletes all e-mails to an address.

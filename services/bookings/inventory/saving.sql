@@ -209,7 +209,8 @@ WHERE seat_blocks.event_id = changed.event_id
 
 -- name: save_tickets
 -- Stores tickets that were issued or became valid; new ones get a code for each seat. No id of a code
--- follows from another id: whoever has some of them cannot guess the others.
+-- follows from another id: whoever has some of them cannot guess the others. A valid ticket is due to
+-- be mailed to its account.
 WITH issued AS (
     INSERT INTO tickets AS ticket (event_id, id, booking_id, user_id, created_at, valid_at)
     SELECT event_id, id, booking_id, user_id, created_at, valid_at
@@ -219,7 +220,14 @@ WITH issued AS (
     )
     ON CONFLICT ON CONSTRAINT tickets_one_per_booking DO UPDATE
     SET valid_at = excluded.valid_at
-    RETURNING event_id, id
+    RETURNING event_id, id, user_id, valid_at
+),
+mailed AS (
+    INSERT INTO ticket_letters (event_id, ticket_id, user_id, id, due_at, attempts)
+    SELECT event_id, id, user_id, gen_random_uuid(), clock_timestamp(), 0
+    FROM issued
+    WHERE valid_at IS NOT NULL
+        AND is_account(user_id)
 )
 INSERT INTO ticket_codes (event_id, code_id, ticket_id, place, seat_id)
 SELECT event_id, gen_random_uuid(), id, place, seat_ids[place]
@@ -231,13 +239,14 @@ CROSS JOIN generate_series(1, seat_count) AS place
 ON CONFLICT (event_id, ticket_id, place) WHERE revoked_at IS NULL DO NOTHING
 
 -- name: transfer_tickets
--- Stores whose tickets are from now on. Their codes are revoked, and new ones stand in their places.
+-- Stores whose tickets are from now on. Their codes are revoked, and new ones stand in their places,
+-- which are due to be mailed. A letter to the former user that was not sent yet is replaced.
 WITH given AS (
     UPDATE tickets
     SET user_id = ticket.user_id
     FROM json_to_recordset(%(tickets)s::json) AS ticket (event_id bigint, id uuid, user_id text)
     WHERE (tickets.event_id, tickets.id) = (ticket.event_id, ticket.id)
-    RETURNING tickets.event_id, tickets.id
+    RETURNING tickets.event_id, tickets.id, tickets.user_id
 ),
 revoked AS (
     UPDATE ticket_codes
@@ -247,6 +256,17 @@ revoked AS (
         AND ticket_codes.ticket_id = given.id
         AND revoked_at IS NULL
     RETURNING ticket_codes.event_id, ticket_id, place, seat_id
+),
+mailed AS (
+    INSERT INTO ticket_letters (event_id, ticket_id, user_id, id, due_at, attempts)
+    SELECT event_id, id, user_id, gen_random_uuid(), clock_timestamp(), 0
+    FROM given
+    ON CONFLICT ON CONSTRAINT ticket_letters_pk DO UPDATE
+    SET
+        user_id = excluded.user_id,
+        id = excluded.id,
+        due_at = excluded.due_at,
+        attempts = excluded.attempts
 )
 INSERT INTO ticket_codes (event_id, code_id, ticket_id, place, seat_id)
 SELECT event_id, gen_random_uuid(), ticket_id, place, seat_id

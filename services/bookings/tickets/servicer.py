@@ -11,7 +11,6 @@ from boxoffice.bookings.v1 import tickets_pb2, tickets_pb2_grpc
 from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
-from services.bookings.catalogue.places import Places
 from services.bookings.catalogue.plans import Plans
 from services.bookings.errors import AlreadyUsed
 from services.bookings.references import BookingName
@@ -40,7 +39,8 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         decider: Decider,
         plans: Plans,
         *,
-        places: Places,
+        keys: TicketKeys,
+        documents: Documents,
         accounts: Accounts,
         door: DoorTimes,
         open_access: bool,
@@ -48,12 +48,12 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         self._decider = decider
         self._plans = plans
         self._door = door
-        self._keys = TicketKeys(pool)
+        self._keys = keys
         self._tickets = Tickets(pool)
         self._transfers = Transfers(self._tickets, accounts)
         self._check_in = CheckIn(pool, self._keys, door)
         self._bundles = Bundles(pool)
-        self._documents = Documents(self._keys, plans, door, places)
+        self._documents = documents
         self._viewers = Viewers(open_access)
 
     async def CreateTicket(

@@ -24,6 +24,7 @@ PATTERNS: Mapping[str, str] = MappingProxyType(
         r"^[\x21-\x7e]{0,255}$": "must be at most 255 visible ASCII characters, without spaces",
         r"^[A-Za-z0-9._-]{1,64}$": "must be 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`",
         r"^[A-Za-z0-9_+/-]+$": "must be the name of an IANA time zone, like Europe/Berlin",
+        r"^[a-z]+/[a-z]+$": "must be a media type without parameters, like text/calendar",
         r"^[A-Z]{3}$": "must be a currency of ISO 4217 in upper case, like EUR",
         r"^[0-9]{6}$": "must be 6 digits",
         r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$": "must be a day, like 2025-10-13",

@@ -36,6 +36,8 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     """The account's webhook was disabled, because its receiver answered that it is gone."""
     NOTICE_KIND_WEBHOOK_FAILING: _NoticeKind.ValueType  # 4
     """The account's webhook was disabled after three days of failures."""
+    NOTICE_KIND_TICKET: _NoticeKind.ValueType  # 5
+    """The account has a valid ticket, which is attached."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """What a notice is about."""
@@ -50,7 +52,39 @@ NOTICE_KIND_WEBHOOK_GONE: NoticeKind.ValueType  # 3
 """The account's webhook was disabled, because its receiver answered that it is gone."""
 NOTICE_KIND_WEBHOOK_FAILING: NoticeKind.ValueType  # 4
 """The account's webhook was disabled after three days of failures."""
+NOTICE_KIND_TICKET: NoticeKind.ValueType  # 5
+"""The account has a valid ticket, which is attached."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
+
+@_typing.final
+class Attachment(_message.Message):
+    """A file that is sent with a notice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the file."""
+    media_type: _builtins.str
+    """Media type without parameters; texts are UTF-8."""
+    content: _builtins.bytes
+    """Bytes of the file."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        media_type: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "media_type", b"media_type", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Attachment: _TypeAlias = Attachment  # noqa: Y015
 
 @_typing.final
 class Notice(_message.Message):
@@ -67,6 +101,7 @@ class Notice(_message.Message):
     REFERENCE_FIELD_NUMBER: _builtins.int
     OFFER_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     WEBHOOK_URL_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id of the notice."""
     account_id: _builtins.str
@@ -89,6 +124,10 @@ class Notice(_message.Message):
     def offer_expires_at(self) -> _timestamp_pb2.Timestamp:
         """Until when the seats are kept. An offer that has expired by then is not e-mailed."""
 
+    @_builtins.property
+    def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attachment]:
+        """Files. They are deleted once the e-mail is sent or given up."""
+
     def __init__(
         self,
         *,
@@ -101,10 +140,11 @@ class Notice(_message.Message):
         reference: _builtins.str = ...,
         offer_expires_at: _timestamp_pb2.Timestamp | None = ...,
         webhook_url: _builtins.str = ...,
+        attachments: _abc.Iterable[Global___Attachment] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["offer_expires_at", b"offer_expires_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "event_name", b"event_name", "id", b"id", "kind", b"kind", "offer_expires_at", b"offer_expires_at", "reference", b"reference", "seat_count", b"seat_count", "starts_at", b"starts_at", "webhook_url", b"webhook_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "attachments", b"attachments", "event_name", b"event_name", "id", b"id", "kind", b"kind", "offer_expires_at", b"offer_expires_at", "reference", b"reference", "seat_count", b"seat_count", "starts_at", b"starts_at", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NoticesServiceStub:
-    """E-mails people about their seats and their webhooks.
+    """E-mails people about their seats, their tickets and their webhooks.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class NoticesServiceStub:
 
 
 class NoticesServiceServicer:
-    """E-mails people about their seats and their webhooks.
+    """E-mails people about their seats, their tickets and their webhooks.
     """
 
     def SendNotices(self, request, context):
@@ -72,7 +72,7 @@ def add_NoticesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NoticesService:
-    """E-mails people about their seats and their webhooks.
+    """E-mails people about their seats, their tickets and their webhooks.
     """
 
     @staticmethod

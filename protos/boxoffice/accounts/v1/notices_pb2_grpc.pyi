@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NoticesServiceStub:
-    """E-mails people about their seats and their webhooks."""
+    """E-mails people about their seats, their tickets and their webhooks."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,7 +41,7 @@ class NoticesServiceStub:
 
 @_typing.type_check_only
 class NoticesServiceAsyncStub(NoticesServiceStub):
-    """E-mails people about their seats and their webhooks."""
+    """E-mails people about their seats, their tickets and their webhooks."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendNotices: _aio.UnaryUnaryMultiCallable[_notices_pb2.SendNoticesRequest, _notices_pb2.SendNoticesResponse]  # type: ignore[assignment]
@@ -51,7 +51,7 @@ class NoticesServiceAsyncStub(NoticesServiceStub):
     """
 
 class NoticesServiceServicer(metaclass=_abc_1.ABCMeta):
-    """E-mails people about their seats and their webhooks."""
+    """E-mails people about their seats, their tickets and their webhooks."""
 
     @_abc_1.abstractmethod
     def SendNotices(

@@ -9,7 +9,7 @@ import pytest
 
 from boxoffice.accounts.v1 import notices_pb2, notices_pb2_grpc
 from services.accounts.outbox import notices as notices_module
-from services.accounts.outbox.notices import Notice, Notices
+from services.accounts.outbox.notices import Attachment, Notice, Notices
 from services.accounts.people.people import People
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import PermissionDenied, Refusal, ValidationFailed
@@ -20,6 +20,10 @@ from tests.services.accounts.mailbox import text
 from tests.services.conditions import until_blocked
 
 SOON = datetime(2099, 11, 20, 19, 30, tzinfo=UTC)
+FILES = (
+    Attachment("ticket.pdf", "application/pdf", b"%PDF-1.7\x00\xff"),
+    Attachment("event.ics", "text/calendar", "SUMMARY:Soirée".encode()),
+)
 TABLES = "SELECT (SELECT count(*) FROM notices), (SELECT count(*) FROM outbox)"
 
 
@@ -87,6 +91,41 @@ async def test_an_organizer_learns_by_mail_that_a_webhook_was_disabled(
     assert "y=&lt;2&gt;" in text(email, "html")
 
 
+async def test_a_ticket_is_emailed_with_its_files(
+    notices: Notices, ada: str, delivery: Delivery, database: Database
+) -> None:
+    """A user would come without codes, or codes that admit people be kept in the database."""
+    await notices.accept([notice_with(ada, kind="TICKET", attachments=FILES)])
+    await delivery.deliver()
+    email = delivery.inbox.last(ADA.spelled)
+    assert email["Subject"] == "Your ticket: Concert"
+    for part in ("plain", "html"):
+        assert "You have a ticket for “Concert”: 2 seats." in text(email, part)
+        assert "Your booking is ref-1." in text(email, part)
+    files = list(email.iter_attachments())
+    assert [
+        (file.get_filename(), file.get_content_type(), file.get_payload(decode=True))
+        for file in files
+    ] == [(file.name, file.media_type, file.content) for file in FILES]
+    assert files[1].get_content_charset() == "utf-8"
+    assert read(database, "SELECT count(*) FROM attachments") == [(0,)]
+
+
+@pytest.mark.parametrize("end", ["given up", "account deleted"])
+async def test_files_go_with_their_email(
+    notices: Notices, people: People, ada: str, delivery: Delivery, database: Database, end: str
+) -> None:
+    """Codes that admit people would be kept for ever."""
+    await notices.accept([notice_with(ada, kind="TICKET", attachments=FILES)])
+    assert read(database, "SELECT count(*) FROM attachments") == [(2,)]
+    if end == "given up":
+        execute(database, "UPDATE outbox SET asked_at = now() - interval '3 days'")
+        await delivery.mailer.give_up()
+    else:
+        await people.profiles.delete(ada)
+    assert read(database, "SELECT count(*) FROM attachments") == [(0,)]
+
+
 async def test_each_notice_is_emailed_once(notices: Notices, ada: str, delivery: Delivery) -> None:
     """Repeated notices must not be sent twice, different ones not replace each other."""
     once, other = notice_with(ada), notice_with(ada)
@@ -111,7 +150,7 @@ async def test_without_the_constraint_a_notice_would_be_emailed_twice(
     notices: Notices, ada: str, database: Database
 ) -> None:
     """Negative control of the tests above."""
-    execute(database, "ALTER TABLE notices DROP CONSTRAINT notices_pkey")
+    execute(database, "ALTER TABLE notices DROP CONSTRAINT notices_pkey CASCADE")
     execute(database, "ALTER TABLE notices ADD CONSTRAINT notices_pkey UNIQUE (id, received_at)")
     execute(database, "ALTER TABLE outbox DROP CONSTRAINT outbox_letter_once")
     once = notice_with(ada)
