@@ -1,13 +1,14 @@
 """Interleavings of the sweeper with itself, with added seats and with offers."""
 
 import asyncio
+from uuid import uuid4
 
 import psycopg
 import pytest
 
 from services.bookings.inventory import Ask, Inventory, Verdict, store, waiting
 from services.bookings.inventory.commands import Booked, Outcome, Waiting
-from services.bookings.inventory.seat_commands import Confirm, Seated
+from services.bookings.inventory.payment_commands import Paid, StartPayment
 from services.bookings.waiting_list.waiting_list import Standing, WaitingList
 from tests.conftest import Database
 from tests.faults.events_fixture import concert
@@ -116,13 +117,13 @@ async def test_an_ended_offer_is_not_accepted(
         assert waiting_list.holders() == {"second"}
 
 
-async def test_an_offer_ends_while_it_is_paid(
+async def test_an_offer_ends_while_its_payment_starts(
     waiting_list: WaitingListFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A user who pays in time could lose the seat to the sweeper."""
     monkeypatch.setattr(store, "SKIP_LOCKED", SKIP_LOCKED)
     for others in ([], ["second"]):
-        assert isinstance(await confirm_while_it_ends(waiting_list, *others), Seated)
+        assert isinstance(await pay_while_it_ends(waiting_list, *others), Paid)
         waiting_list.check_settled()
         assert waiting_list.holders() == {"first"}
 
@@ -130,8 +131,8 @@ async def test_an_offer_ends_while_it_is_paid(
 async def test_without_the_lock_two_users_have_one_offer(
     waiting_list: WaitingListFixture, unlocked: Database
 ) -> None:
-    """Negative control: the offer ends between the check and the confirmation, and two have it."""
-    assert isinstance(await confirm_while_it_ends(waiting_list, "second"), Seated)
+    """Negative control: the offer ends between the check and the payment, and two have it."""
+    assert isinstance(await pay_while_it_ends(waiting_list, "second"), Paid)
     assert waiting_list.holders() == {"first", "second"}
     assert drift(unlocked)
 
@@ -166,20 +167,20 @@ async def test_with_offers_ended_by_the_sweeper_only_a_user_waits(
     assert isinstance(await book(waiting_list.pool, number, "walk-in"), Waiting)
 
 
-async def confirm_while_it_ends(waiting_list: WaitingListFixture, *others: str) -> Outcome:
-    """Confirms an offer that ends, and is swept, between the check and the confirmation."""
+async def pay_while_it_ends(waiting_list: WaitingListFixture, *others: str) -> Outcome:
+    """Starts to pay an offer that ends, and is swept, between the check and the payment."""
     number = await waiting_list.create_with_an_offer(*others)
     offer = await book(waiting_list.pool, number, "first")
     assert isinstance(offer, Booked)
-    paid = Ask(Confirm(number, offer.booking.id))
+    paying = Ask(StartPayment(number, offer.booking.id, uuid4(), "sandbox", "card"))
     put_a_gate_behind_the_lock(waiting_list.database)
     dsn = waiting_list.database.owner_dsn
     with psycopg.connect(dsn, autocommit=True) as gatekeeper:
         gatekeeper.execute("SELECT pg_advisory_lock(%s)", [GATE])
-        confirming = asyncio.create_task(Inventory(waiting_list.pool).decide([paid]))
+        starting = asyncio.create_task(Inventory(waiting_list.pool).decide([paying]))
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as watcher:
             await until_blocked(watcher, 1)
         waiting_list.forward(TWO_HOURS)
         await Inventory(waiting_list.pool).sweep()
-    [confirmed] = await confirming
-    return confirmed
+    [started] = await starting
+    return started

@@ -21,7 +21,6 @@ from services.bookings.inventory.payment_commands import (
 from services.bookings.inventory.queue_commands import SetQueue
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
     IssueTicket,
     PlanNeeded,
@@ -167,9 +166,7 @@ class SetSkipFit:
     seconds: int | None
 
 
-SeatCommand: TypeAlias = (
-    Hold | Release | ReleaseUser | Confirm | IssueTicket | Transfer | BlockSeats
-)
+SeatCommand: TypeAlias = Hold | Release | ReleaseUser | IssueTicket | Transfer | BlockSeats
 Command: TypeAlias = (
     Reserve
     | Book

@@ -46,7 +46,6 @@ from services.bookings.inventory.queue_commands import SetQueue
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
     IssueTicket,
     PlanNeeded,
@@ -125,7 +124,6 @@ _RULES: Mapping[type[Command], Rule] = {
     Hold: holding.hold,
     Release: releasing.release,
     ReleaseUser: releasing.release_user,
-    Confirm: ticketing.confirm,
     IssueTicket: ticketing.issue,
     Transfer: ticketing.transfer,
     BlockSeats: blocking.block_seats,

@@ -24,7 +24,6 @@ from services.bookings.inventory.payment_commands import (
 )
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
     IssueTicket,
     Release,
@@ -48,10 +47,10 @@ _SERVING = (
     *_CANCELLING, Apply, Sweep, SetSkipFit, Release, ReleaseUser, BlockSeats, SettlePayment,
     RefundPayment,
 )  # fmt: skip
-_TICKETING = (Confirm, IssueTicket, SettlePayment)
+_TICKETING = (IssueTicket, SettlePayment)
 _REFUNDING = (RefundPayment, SettleRefund)
 _PAYING = (StartPayment, SettlePayment, *_REFUNDING)
-_BY_NUMBER = (Cancel, Release, Confirm, IssueTicket, Transfer, *_PAYING)
+_BY_NUMBER = (Cancel, Release, IssueTicket, Transfer, *_PAYING)
 _SEATED = (Hold, Release, ReleaseUser, BlockSeats, StartPayment, *_TICKETING)
 
 _OF_BOOKINGS = (

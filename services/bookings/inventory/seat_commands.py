@@ -51,14 +51,6 @@ class ReleaseUser:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirm:
-    """Turn a hold that has not ended into a lasting booking with a valid ticket."""
-
-    event_id: int
-    booking_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class IssueTicket:
     """Issue the ticket of a booking. A free booking is confirmed; others await their payment."""
 
@@ -89,9 +81,8 @@ class BlockSeats:
 class Seated:
     """A booking of assigned seats after a command, and the revision.
 
-    `unavailable` are the seats asked for that were taken. `changed` is False if a hold was
-    confirmed before, or its ticket issued. `ticket` is the ticket of a booking that was
-    confirmed or asked for one, or that was transferred.
+    `unavailable` are the seats asked for that were taken. `changed` is False if the ticket
+    had been issued before. `ticket` is the ticket that was asked for, or that was transferred.
     """
 
     booking: Booking

@@ -16,16 +16,10 @@ from services.bookings.inventory.changes import Booking, Change, Kind, Ticket
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.releasing import lasting
 from services.bookings.inventory.reserving import Context
-from services.bookings.inventory.seat_commands import Confirm, IssueTicket, Seated, Transfer
+from services.bookings.inventory.seat_commands import IssueTicket, Seated, Transfer
 from services.bookings.inventory.stock import Stock
 from services.bookings.inventory.waiting import accept
 from services.kit.rpc.errors import Refusal, RequestInProgress
-
-
-def confirm(stock: Stock, command: Confirm, context: Context) -> Outcome:
-    """Turns a hold into a lasting booking with a valid ticket; leaves such a booking as it is."""
-    booking = lasting(stock, command.booking_id)
-    return booking if isinstance(booking, Refusal) else confirm_paid(stock, booking, context)
 
 
 def issue(stock: Stock, command: IssueTicket, context: Context) -> Outcome:

@@ -4,7 +4,7 @@ from services.bookings.catalogue.following import Follower
 from services.bookings.catalogue.reconciling import Reconciler
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.commands import Apply
-from services.bookings.inventory.seat_commands import BlockSeats, Confirm, Seated
+from services.bookings.inventory.seat_commands import BlockSeats, IssueTicket, Seated
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Internal
 from tests.conftest import Database
@@ -48,7 +48,7 @@ async def _sell(inventory: Inventory) -> None:
     assert isinstance(sold, Seated)
     [other] = await ask(inventory, hold("cy", 5))
     assert isinstance(other, Seated)
-    await ask(inventory, Confirm(1, sold.booking.id))
+    await ask(inventory, IssueTicket(1, sold.booking.id))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from services.bookings.inventory.decide import decide
 from services.bookings.inventory.payment_commands import Paid, PaymentCommand, Refunding
 from services.bookings.inventory.reserving import Context
 from services.bookings.inventory.seat_commands import (
-    Confirm,
     IssueTicket,
     Release,
     Released,
@@ -40,7 +39,7 @@ from tests.services.bookings.inventory.reference_event import Answer, Event, Led
 from tests.services.bookings.inventory.tables import Tables
 from tests.services.bookings.seating.plans import LoadedPlans
 
-BY_NUMBER = Cancel | Release | Confirm | IssueTicket | PaymentCommand
+BY_NUMBER = Cancel | Release | IssueTicket | PaymentCommand
 Made = Mapping[int, int]
 """For an event, the revisions that made its bookings, by booking number."""
 FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})

@@ -21,7 +21,6 @@ from services.bookings.inventory.commands import (
 )
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
     IssueTicket,
     Release,
@@ -48,7 +47,7 @@ LIFE = 400
 PLANS = 40
 NO_PLANS: Mapping[int, Plan] = {}
 BY_NUMBER: Sequence[Callable[[int, int], Command]] = (
-    Cancel, Release, Release, Confirm, IssueTicket,
+    Cancel, Release, Release, IssueTicket, IssueTicket,
 )  # fmt: skip
 LONG_STEPS = (0, 0, 0, 1, 5, 20, 70, 150, 400, 900)
 

@@ -7,7 +7,6 @@ from typing import Any
 from services.bookings.inventory.commands import Command
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
     IssueTicket,
     Release,
@@ -27,7 +26,7 @@ def decide(event: Event, command: Command, now: datetime, made: int | None) -> A
         if event.plan_id is None or event.hides_from(command.viewer):
             return NO_SCREENING
         return RULES[type(command)](event, command, now)
-    is_ticket = isinstance(command, Confirm | IssueTicket)
+    is_ticket = isinstance(command, IssueTicket)
     if made is None or not (is_ticket or made in event.seated):
         return NO_RESERVATION
     return RULES[type(command)](event, made, now)
@@ -191,7 +190,6 @@ RULES: Mapping[type[Command], Callable[[Event, Any, datetime], Answer]] = {
     Hold: _hold,
     Release: _release,
     ReleaseUser: _release_user,
-    Confirm: confirm,
     IssueTicket: _issue,
     BlockSeats: _block,
 }

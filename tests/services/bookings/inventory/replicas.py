@@ -24,7 +24,6 @@ from services.bookings.inventory.commands import (
 )
 from services.bookings.inventory.payment_commands import PaymentCommand, RefundEvent
 from services.bookings.inventory.seat_commands import (
-    Confirm,
     Hold,
     IssueTicket,
     Release,
@@ -55,7 +54,6 @@ SIDE_BY_SIDE = (
     | Hold
     | Release
     | ReleaseUser
-    | Confirm
     | IssueTicket
     | PaymentCommand
     | RefundEvent

@@ -7,8 +7,8 @@ from services.bookings.errors import SeatNotFound, SeatsUnavailable, Shortage, T
 from services.bookings.inventory.commands import Apply, Booked, Outcome, Reserve
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
+    IssueTicket,
     Release,
     Released,
     ReleaseUser,
@@ -16,6 +16,7 @@ from services.bookings.inventory.seat_commands import (
 )
 from services.bookings.seating.choosing import Wish
 from tests.services.bookings.asking import GUEST
+from tests.services.bookings.inventory.payments import paid, paid_of, start
 from tests.services.bookings.inventory.rules import NOW, Memory, party
 from tests.services.bookings.inventory.screening import held, hold, plans_of, room, screening
 
@@ -81,7 +82,7 @@ def test_a_refusal_names_reasons_the_time_and_seats_to_have_instead(memory: Memo
     assert found.left == 6
     assert list(found.alternatives) == list(found.groups[0])
     assert not {1, 2, 3, 5}.intersection(*found.groups)
-    memory.decide(Confirm(1, seated(first).booking.id))
+    memory.decide(IssueTicket(1, seated(first).booking.id))
     [refused] = memory.decide(hold("cy", 2, 3, 5, suggests_alternatives=False))
     found = shortage(refused)
     assert found.reasons == {2: "sold", 3: "held", 5: "blocked"}
@@ -156,7 +157,7 @@ def test_a_refusal_to_block_names_a_hundred_seats_at_most() -> None:
 def test_releasing_again_frees_nothing_and_a_sold_seat_is_not_released(memory: Memory) -> None:
     """A repeated release would free the seats of their next holder."""
     first, _, third = memory.decide(hold("ada", 1), hold("ada", 2), hold("ada", 3))
-    memory.decide(Confirm(1, seated(third).booking.id))
+    memory.decide(IssueTicket(1, seated(third).booking.id))
     number = seated(first).booking.id
     freed, again = memory.decide(Release(1, number), Release(1, number))
     assert [getattr(each, "seat_count", None) for each in (freed, again)] == [1, 0]
@@ -171,9 +172,9 @@ def test_a_hold_is_kept_until_the_moment_it_ends(memory: Memory) -> None:
     """A hold could be confirmed after its seats were free again."""
     early, late = memory.decide(hold("ada", 1), hold("bob", 2))
     memory.pass_by(seconds=10 * MINUTE - 0.001)
-    assert memory.summaries(Confirm(1, seated(early).booking.id)) == ["SEATED"]
+    assert memory.summaries(IssueTicket(1, seated(early).booking.id)) == ["SEATED"]
     memory.pass_by(seconds=0.001)
-    taken, ended = memory.decide(hold("cy", 2), Confirm(1, seated(late).booking.id))
+    taken, ended = memory.decide(hold("cy", 2), IssueTicket(1, seated(late).booking.id))
     assert held(taken) == (2,)
     assert getattr(ended, "reason", None) == "HOLD_EXPIRED"
 
@@ -184,7 +185,7 @@ def test_a_user_holds_ten_seats_of_an_event_at_most(memory: Memory) -> None:
     memory.pass_by(seconds=MINUTE)
     [refused] = memory.decide(hold("ada", 10, 1))
     assert retry_after(refused) == 9 * MINUTE
-    memory.decide(Confirm(1, seated(first).booking.id))
+    memory.decide(IssueTicket(1, seated(first).booking.id))
     assert memory.summaries(hold("ada", 10)) == ["SEATED"]
 
 
@@ -220,8 +221,9 @@ def test_seats_cost_what_their_type_does(memory: Memory) -> None:
     )
     made, booked = memory.decide(hold("ada", 1, 2), party("bob", 3))
     memory.apply(screening(HALL, rev=3, price_amount_minor=5, price_currency="EUR"))
-    [confirmed] = memory.decide(Confirm(1, seated(made).booking.id))
-    assert seated(confirmed).booking.price_amount_minor == 1_800
+    number = seated(made).booking.id
+    _, bought = memory.decide(start(number), paid(number, minor=1_800))
+    assert paid_of(bought) == ("SUCCEEDED", "CONFIRMED", True, True)
     assert isinstance(booked, Booked)
     assert booked.booking.price_amount_minor == 2_700
 
@@ -247,7 +249,7 @@ def test_another_room_is_possible_until_something_was_booked() -> None:
         (BlockSeats(1, (11,)), "SEAT_NOT_FOUND"),
         (hold("ada", 1, event_id=2), "SCREENING_NOT_FOUND"),
         (ReleaseUser(2, "ada"), "SCREENING_NOT_FOUND"),
-        (Confirm(1, 999), "RESERVATION_NOT_FOUND"),
+        (IssueTicket(1, 999), "RESERVATION_NOT_FOUND"),
     ],
 )
 def test_unknown_ids_are_not_found(command: Hold, reason: str) -> None:
@@ -262,5 +264,5 @@ def test_a_cancelled_screening_frees_all_and_gives_nothing(memory: Memory) -> No
     [made] = memory.decide(hold("ada", 1))
     memory.decide(Apply(screening(HALL, rev=2, status="CANCELLED")))
     assert memory.summaries(
-        hold("bob", 2), Confirm(1, seated(made).booking.id), BlockSeats(1, (3,))
+        hold("bob", 2), IssueTicket(1, seated(made).booking.id), BlockSeats(1, (3,))
     ) == ["EVENT_NOT_BOOKABLE", "HOLD_EXPIRED", "EVENT_NOT_BOOKABLE"]

@@ -6,9 +6,10 @@ import pytest
 from services.bookings.errors import TooManyHolds
 from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Book, Cancel, Command, Reserve, Sweep
-from services.bookings.inventory.seat_commands import Confirm, IssueTicket, Seated
+from services.bookings.inventory.seat_commands import IssueTicket, Seated
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.inventory.payments import paid, start
 from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused, seat
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 
@@ -45,7 +46,7 @@ def test_a_seat_with_a_price_is_held_until_it_is_paid(way: str) -> None:
     assert booking.expires_at == NOW + timedelta(minutes=10)
     stock = memory.stocks[1]
     assert (stock.held, stock.sold, stock.next_expiry_at) == (1, 0, booking.expires_at)
-    memory.decide(Confirm(1, booking.id))
+    memory.decide(start(booking.id), paid(booking.id, minor=1_250))
     assert (memory.has("ada"), stock.held, stock.sold) == (["CONFIRMED"], 0, 1)
 
 
@@ -113,7 +114,7 @@ def test_a_user_holds_as_many_seats_as_one_request_books() -> None:
     assert booked(memory, party("acct_bob", 6)).status == "HELD"
     assert booked(memory, party("acct_bob", 4)).status == "HELD"
     assert too_many(memory, party("acct_bob", 1)) == str(10 * MINUTE)
-    memory.decide(Confirm(1, first.id))
+    memory.decide(start(first.id), paid(first.id, minor=25_000))
     assert booked(memory, party(ADA, 10)).status == "HELD"
 
 

@@ -12,8 +12,8 @@ from services.bookings.inventory import Ask, EventState, Inventory, store
 from services.bookings.inventory.commands import Apply, Cancel, Command, Outcome
 from services.bookings.inventory.seat_commands import (
     BlockSeats,
-    Confirm,
     Hold,
+    IssueTicket,
     Release,
     Seated,
 )
@@ -207,7 +207,9 @@ async def test_blocking_and_confirming_race_with_holds(
     assert isinstance(first, Seated)
     wanted: list[Command] = [hold(f"user-{n}", n % 6 + 1, n % 6 + 2) for n in range(CALLERS)]
     blocks: list[Command] = [BlockSeats(1, (n + 1, n + 2)) for n in range(6)]
-    outcomes = await rush(replicas, [*blocks[:3], *wanted, Confirm(1, first.booking.id), *blocks])
+    outcomes = await rush(
+        replicas, [*blocks[:3], *wanted, IssueTicket(1, first.booking.id), *blocks]
+    )
     assert counts(outcomes)["Seated"] >= 2
     assert given_twice(database) == []
     assert drift(database) == []

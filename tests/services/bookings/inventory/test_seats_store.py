@@ -17,7 +17,7 @@ from services.bookings.inventory.commands import (
     Waiting,
 )
 from services.bookings.inventory.plans import NoPlans
-from services.bookings.inventory.seat_commands import BlockSeats, Confirm, Release, Seated
+from services.bookings.inventory.seat_commands import BlockSeats, IssueTicket, Release, Seated
 from services.bookings.seating.plan import Plan
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Internal, Unavailable
@@ -230,7 +230,7 @@ async def test_seats_that_were_falsified_are_given_to_nobody(
         *(await ask(inventory, hold("bob", 1))),
         *(await ask(inventory, hold("cy", 3))),
         *(await ask(inventory, Release(1, first.booking.id))),
-        *(await ask(inventory, Confirm(1, first.booking.id))),
+        *(await ask(inventory, IssueTicket(1, first.booking.id))),
     ]
     assert any(isinstance(outcome, Internal) for outcome in outcomes)
     assert given_twice(database) == []

@@ -1,24 +1,23 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from services.bookings.inventory.changes import Ticket
 from services.bookings.inventory.commands import Booked, Cancel, Cancelled, Outcome, Sweep, Withdraw
+from services.bookings.inventory.payment_commands import Paid
 from services.bookings.inventory.seat_commands import (
-    Confirm,
     IssueTicket,
     Release,
     Seated,
     Transfer,
 )
 from tests.services.bookings.asking import GUEST
+from tests.services.bookings.inventory.payments import PRICE, paid, start
 from tests.services.bookings.inventory.rules import NOW, Memory, party
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 
 HALL = room(rows=2, seats=5)
-PRICE: dict[str, Any] = {"price_amount_minor": 900, "price_currency": "EUR"}
 
 
 @pytest.fixture
@@ -44,6 +43,14 @@ def ticketed(outcome: Outcome) -> tuple[Ticket, str, bool]:
     assert isinstance(outcome, Seated), outcome
     assert outcome.ticket is not None
     return outcome.ticket, outcome.booking.status, outcome.changed
+
+
+def bought_ticket(outcome: Outcome) -> Ticket:
+    """Returns the ticket of a booking that was paid."""
+    assert isinstance(outcome, Paid), outcome
+    assert (outcome.booking.status, outcome.payment.received_minor > 0) == ("CONFIRMED", True)
+    assert outcome.ticket is not None
+    return outcome.ticket
 
 
 def test_the_ticket_of_a_free_hold_confirms_it(free: Memory) -> None:
@@ -72,16 +79,15 @@ def test_a_payment_makes_the_same_ticket_valid(priced: Memory) -> None:
     early, late = priced.decide(hold("ada", 1), hold("bob", 2))
     [issued] = priced.decide(IssueTicket(1, booking_of(early)))
     priced.pass_by(seconds=1)
-    paid, straight, again = priced.decide(
-        Confirm(1, booking_of(early)),
-        Confirm(1, booking_of(late)),
-        IssueTicket(1, booking_of(late)),
+    first, second = booking_of(early), booking_of(late)
+    _, bought, _, straight, again = priced.decide(
+        start(first), paid(first), start(second, 2), paid(second, 2), IssueTicket(1, second)
     )
     now = NOW + timedelta(seconds=1)
     expected = replace(ticketed(issued)[0], valid_at=now)
-    assert ticketed(paid) == (expected, "CONFIRMED", True)
-    assert ticketed(straight)[0].valid_at == now
-    assert ticketed(again) == (ticketed(straight)[0], "CONFIRMED", False)
+    assert bought_ticket(bought) == expected
+    assert bought_ticket(straight).valid_at == now
+    assert ticketed(again) == (bought_ticket(straight), "CONFIRMED", False)
 
 
 def test_a_priced_booking_that_nobody_paid_awaits_payment(priced: Memory) -> None:
@@ -89,8 +95,9 @@ def test_a_priced_booking_that_nobody_paid_awaits_payment(priced: Memory) -> Non
     [booked] = priced.decide(party("ada", 2))
     [issued] = priced.decide(IssueTicket(1, booking_of(booked)))
     assert ticketed(issued)[0].valid_at is None
-    [paid] = priced.decide(Confirm(1, booking_of(booked)))
-    assert ticketed(paid) == (replace(ticketed(issued)[0], valid_at=NOW), "CONFIRMED", True)
+    number = booking_of(booked)
+    _, bought = priced.decide(start(number), paid(number, minor=1_800))
+    assert bought_ticket(bought) == replace(ticketed(issued)[0], valid_at=NOW)
 
 
 @pytest.mark.parametrize("command", [Release, Cancel])

@@ -13,9 +13,9 @@ from services.bookings.inventory.commands import (
     Sweep,
     Withdraw,
 )
-from services.bookings.inventory.seat_commands import Confirm
 from tests.services.bookings.asking import GUEST
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.inventory.payments import paid, start
 from tests.services.bookings.inventory.rules import NOW, Memory, made, party, refused, seat
 
 PRICED = {"price_amount_minor": 1000, "price_currency": "EUR"}
@@ -142,7 +142,7 @@ def test_a_priced_seat_is_offered_and_sold_as_it_was_offered() -> None:
     [again] = memory.decide(Book(1, "b", 1, GUEST))
     assert (made(again).booking, memory.stocks[1].sold) == (offer, 0)
     assert (offer.seat_count, offer.price_amount_minor) == (2, 2000)
-    memory.decide(Confirm(1, offer.id))
+    memory.decide(start(offer.id), paid(offer.id, minor=2_000))
     assert (memory.has("b"), memory.stocks[1].sold) == (["CONFIRMED"], 2)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.commands import Apply
-from services.bookings.inventory.seat_commands import Confirm, Release, Seated
+from services.bookings.inventory.seat_commands import IssueTicket, Release, Seated
 from services.bookings.rankings.rankings import Rankings, TopUser, first_day
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -175,7 +175,7 @@ async def test_seats_that_are_held_count_until_the_hold_is_released(
     assert isinstance(other, Seated)
     assert await top(rankings) == [(1, "ada", 1), (1, "bob", 1)]
     await roll_up(rankings)
-    await ask(holding, Confirm(1, other.booking.id), Release(1, held.booking.id))
+    await ask(holding, IssueTicket(1, other.booking.id), Release(1, held.booking.id))
     for _ in range(2):
         assert await top(rankings) == [(1, "bob", 1)]
         await roll_up(rankings)

@@ -7,8 +7,9 @@ import pytest
 from services.bookings.access import Viewer
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Booked, Replayed, Waiting
-from services.bookings.inventory.seat_commands import Confirm
+from services.bookings.inventory.payment_commands import Paid
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
 from services.bookings.waiting_list.waiting_list import Standing, WaitingList
@@ -19,6 +20,7 @@ from services.kit.rpc.paging import cut, parse
 from tests.conftest import Database
 from tests.services.bookings.asking import GUEST, seat, seat_by_key, summaries
 from tests.services.bookings.conftest import clock_forward, drift
+from tests.services.bookings.inventory.payments import paid, start
 from tests.services.bookings.ledger import replay
 from tests.services.bookings.waiting_list.conftest import PRICED, book, cancel, left, show
 
@@ -44,7 +46,7 @@ async def test_decisions_about_a_line_are_stored(
     assert isinstance(again, Booked)
     assert (again.booking.seat_count, again.booking.status) == (2, "HELD")
     assert await line.standing(1, "big") == offer
-    await inventory.decide([Ask(Confirm(1, again.booking.id))])
+    await pay(inventory, again.booking)
     assert await line.standing(1, "big") == Standing("booked")
     assert (await line.entry(1, "big")).state == "SERVED"
     for user, reason in (("d", "ALREADY_CANCELLED"), ("nobody", "BOOKING_NOT_FOUND")):
@@ -172,6 +174,14 @@ async def test_the_list_is_walked_in_order(
         await line.list_waiting(event, parse(0, "", scope=""), stranger)
 
 
+async def pay(inventory: Inventory, booking: Booking) -> None:
+    """Pays a booking of event 1."""
+    settled = paid(booking.id, minor=booking.price_amount_minor or 0)
+    for command in (start(booking.id), settled):
+        [outcome] = await inventory.decide([Ask(command)])
+        assert isinstance(outcome, Paid), outcome
+
+
 async def test_changes_are_told_in_order(
     inventory: Inventory, reservations: Reservations, line: WaitingList
 ) -> None:
@@ -182,7 +192,7 @@ async def test_changes_are_told_in_order(
     await cancel(inventory, "a")
     [offer] = await book(reservations, "b")
     assert isinstance(offer, Booked)
-    await inventory.decide([Ask(Confirm(1, offer.booking.id))])
+    await pay(inventory, offer.booking)
     changes = await line.changes(1, 0)
     assert [(change.user_id, change.state, change.position) for change in changes] == [
         ("b", "WAITING", None),
