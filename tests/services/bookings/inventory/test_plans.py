@@ -4,7 +4,7 @@ import pytest
 from services.bookings.inventory import Ask, EventState, store
 from services.bookings.inventory.commands import Apply, Book, Booked, Withdraw
 from services.bookings.inventory.payment_commands import RefundEvent
-from services.bookings.inventory.seat_commands import Release, Seated
+from services.bookings.inventory.seat_commands import IssueTicket, Release, Seated, Transfer
 from services.bookings.inventory.transaction import Transactions
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
@@ -122,6 +122,40 @@ async def test_plans_made_on_empty_tables_find_payments_by_their_keys(
             given_back(booking, refund_id(1)), RefundEvent(1),
         )  # fmt: skip
         for command in commands:
+            await transactions.run([Ask(command)], lock=store.WAIT)
+        plan = await _explain(pool, name)
+    assert condition in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("lock_tickets", "(booking_id = asked.booking_id)"),
+        ("ticket_uses", "(booking_id = asked.booking_id)"),
+        ("named_tickets", "(booking_id = asked.booking_id)"),
+        ("users_tickets", "(booking_id = bookings.id)"),
+        ("transfer_tickets", "(id = ticket.id)"),
+    ],
+)
+async def test_plans_made_on_empty_tables_find_tickets_by_their_keys(
+    database: Database, name: str, condition: str
+) -> None:
+    """After ANALYZE of empty tables, each transfer would scan all tickets."""
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute("VACUUM ANALYZE bookings.tickets, bookings.ticket_codes")
+    made = patient_pool(database.bookings_dsn, schema="bookings", size=1, session=store.SESSION)
+    async with made as pool:
+        transactions = Transactions(pool, offer_seconds=60)
+        await transactions.run([Ask(Apply(concert()))], lock=store.WAIT)
+        [booked] = await transactions.run([Ask(party("ada"))], lock=store.WAIT)
+        assert isinstance(booked, Booked)
+        booking = booked.booking.id
+        for command in (
+            IssueTicket(1, booking),
+            Transfer(1, booking, "ada", "bob"),
+            Withdraw(1, "bob"),
+        ):
             await transactions.run([Ask(command)], lock=store.WAIT)
         plan = await _explain(pool, name)
     assert condition in plan
