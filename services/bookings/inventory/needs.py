@@ -59,6 +59,7 @@ _OF_BOOKINGS = (
     ("lock_tickets", (Transfer,)),
     ("named_tickets", (Cancel, Transfer, StartPayment, *_TICKETING)),
     ("ticket_uses", (Transfer,)),
+    ("lock_payments", (SettlePayment,)),
     ("named_payments", _PAYING),
     ("rival_bookings", (SettlePayment,)),
 )

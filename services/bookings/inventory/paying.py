@@ -68,6 +68,9 @@ def settle(stock: Stock, command: SettlePayment, context: Context) -> Outcome | 
     if payment.status not in {"CREATED", "FAILED"} or (payment.settled_at and received is None):
         _note_event(stock, payment, command)
         return _paid(stock, payment, changed=False)
+    if received is None and command.charge.reference is None and payment.provider_reference:
+        # The provider was asked before it named the charge. Workers ask again, by its name.
+        return _paid(stock, payment, changed=False)
     reason = _obstacle(stock, payment, received, context.now) if received else None
     if reason is Reason.SEATS_GONE and stock.more_have_ended:
         # The next transaction expires more holds, which may free the seats.

@@ -12,9 +12,9 @@ from services.kit.database import queries
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
-LOCK_PAYMENTS, MOVE_PAYMENTS, ADD_PAYMENTS, LOCK_REFUNDS, SAVE_REFUNDS = (
+MOVE_PAYMENTS, ADD_PAYMENTS, LOCK_REFUNDS, SAVE_REFUNDS = (
     prepared(name, SQL[name])
-    for name in ("lock_payments", "move_payments", "add_payments", "lock_refunds", "save_refunds")
+    for name in ("move_payments", "add_payments", "lock_refunds", "save_refunds")
 )
 ADD_PROVIDER_EVENTS, MARK_REFUNDED = (
     prepared(name, SQL[name]) for name in ("add_provider_events", "mark_refunded")
@@ -26,7 +26,6 @@ def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
     """Adds the statements that save the payments of stocks to a round trip."""
     moved = [_moved(*pair) for stock in stocks for pair in stock.payments.moved()]
     if moved:
-        trip.call(LOCK_PAYMENTS, {"payments": _json(moved)})
         trip.call(MOVE_PAYMENTS, {"payments": _json(moved)})
     if new := [payment for stock in stocks for payment in stock.payments.new()]:
         trip.call(ADD_PAYMENTS, {"payments": _json(new)})

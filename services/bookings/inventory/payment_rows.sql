@@ -1,3 +1,19 @@
+-- name: lock_payments
+-- Locks the payments under way of bookings. Workers lease them, and keep the provider's name of a charge,
+-- without the lock of the event: `named_payments`, whose snapshot is newer than this lock, reads what they
+-- have written, and until the commit they write no more.
+SELECT
+FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
+CROSS JOIN LATERAL (
+    SELECT
+    FROM payments
+    WHERE payments.event_id = asked.event_id
+        AND payments.booking_id = asked.booking_id
+        AND status = 'CREATED'
+    OFFSET 0
+    FOR NO KEY UPDATE
+) AS locked
+
 -- name: named_payments
 -- Reads the payments of bookings. `+ 0` leaves only the index by booking, so that the planner never scans
 -- all payments of an event.
@@ -66,22 +82,8 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS found
 
--- name: lock_payments
--- Locks payments that will be updated. Workers lease payments without the lock of the event, and a lease
--- moves the row: `move_payments`, whose snapshot is newer than this lock, finds it at its last place.
-SELECT
-FROM json_to_recordset(%(payments)s::json) AS moved (event_id bigint, id uuid)
-CROSS JOIN LATERAL (
-    SELECT
-    FROM payments
-    WHERE payments.event_id = moved.event_id
-        AND payments.id = moved.id
-    OFFSET 0
-    FOR NO KEY UPDATE
-) AS locked
-
 -- name: move_payments
--- Updates locked payments. Their sums are changed by the differences, so the CHECKs would see the changes of
+-- Updates payments, which are locked if they were under way. Their sums are changed by the differences, so the CHECKs would see the changes of
 -- a transaction without the lock.
 UPDATE payments
 SET
@@ -126,7 +128,8 @@ SELECT
 FROM json_populate_recordset(NULL::payments, %(payments)s::json)
 
 -- name: lock_refunds
--- Locks refunds that will be updated, for the same reason.
+-- Locks refunds that will be updated. Workers lease refunds without the lock of the event, and a lease moves
+-- the row: `save_refunds`, whose snapshot is newer than this lock, finds it at its last place.
 SELECT
 FROM json_to_recordset(%(moved)s::json) AS moved (event_id bigint, id uuid)
 CROSS JOIN LATERAL (

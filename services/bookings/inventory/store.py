@@ -144,6 +144,10 @@ def _add_locks(loaded: Loaded, rows: Iterable[Row]) -> None:
             stock.uses[booking_id] = None
 
 
+def _ignore(_: Loaded, __: Iterable[Row]) -> None:
+    """Adds nothing: the statement only locks."""
+
+
 def _add_uses(loaded: Loaded, rows: Iterable[Row]) -> None:
     """Adds when tickets were used, of those that are locked."""
     for event_id, booking_id, used_at in rows:
@@ -226,6 +230,7 @@ _ADD_ROWS: Mapping[str, Callable[[Loaded, Iterable[Row]], None]] = {
     "users_tickets": _add_tickets,
     "lock_tickets": _add_locks,
     "ticket_uses": _add_uses,
+    "lock_payments": _ignore,
     "named_payments": _add_payments,
     "buyers_holds": _add_bookings,
     "admissions": _add_admissions,

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.bookings.payments.provider import Status
+from services.bookings.payments.provider import Charged, Status
 from tests.services.bookings.payments.desk import Desk
 from tests.services.bookings.payments.scripted import ScriptedProvider
 from tests.services.conditions import until_blocked
@@ -76,6 +76,24 @@ async def test_a_payment_that_is_leased_at_the_same_moment_is_settled(
         await until_blocked(connection, 1)
     await settling
     assert await desk.status(payment) == "SUCCEEDED"
+
+
+async def test_a_charge_that_is_named_at_the_same_moment_is_not_given_up(
+    desk: Desk, provider: ScriptedProvider
+) -> None:
+    """A payer could be sent to a page whose payment has failed, and its name be forgotten."""
+    payment = await desk.begin()
+    attempt = await desk.attempts.find(payment)
+    assert attempt
+    unknown = Charged(Status.FAILED, None, 0, "XXX")
+    async with desk.leased_elsewhere("payments") as connection:
+        settling = asyncio.create_task(desk.attempts.settle(attempt, unknown))
+        await until_blocked(connection, 1)
+        await connection.execute("UPDATE payments SET provider_reference = 'named'")
+    await settling
+    attempt = await desk.attempts.find(payment)
+    assert attempt
+    assert (attempt.status, attempt.provider_reference) == ("CREATED", "named")
 
 
 @pytest.mark.parametrize(("age", "status"), [("29 minutes", "CREATED"), ("31 minutes", "FAILED")])
