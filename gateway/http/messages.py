@@ -43,7 +43,7 @@ class Outlet(Protocol):
         """The protocol of the connection."""
 
     def hand_over(self, protocol: asyncio.Protocol) -> None:
-        """Gives the connection to another protocol, which must tell this one when it is lost."""
+        """Passes the connection to another protocol, which must tell this one when it is lost."""
 
     def write(self, data: bytes) -> None:
         """Writes as it is, even if the outlet is full; does nothing for a client that has gone."""

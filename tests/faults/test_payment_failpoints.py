@@ -63,7 +63,7 @@ async def killed(services: TwoServices) -> None:
 
 
 def hurry(services: TwoServices, *, age: str = "0 s") -> None:
-    """Makes what is under way due at once, and older; workers pass over rows that are locked."""
+    """Moves what is under way into the past, so that it is due; workers pass over locked rows."""
     with psycopg.connect(services.database.owner_dsn) as connection:
         connection.execute("SET search_path TO bookings")
         connection.execute(

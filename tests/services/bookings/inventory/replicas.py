@@ -64,7 +64,7 @@ ANSWERS: Mapping[type[Command], transaction.Answer] = {
     Withdraw: waiting_list_messages.cancel_response,
     Cancel: messages.cancel_response,
 }
-NOT_KEPT = frozenset({"EVENT_NOT_FOUND", "UNAVAILABLE"})
+NOT_KEPT = frozenset({"EVENT_NOT_FOUND", "RATE_LIMITED", "UNAVAILABLE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +175,20 @@ class Replicas:
         ]
 
     def _settled(self, same: list[Asked]) -> list[Asked]:
-        """Fails unless one of the same requests was decided, and the others repeat its response."""
+        """Fails unless one of the same requests was decided, and later ones repeat its response.
+
+        Earlier ones may have got refusals that are not stored.
+        """
         fresh = [each for each in same if not _is_repeated(each.outcome)]
-        decided = fresh[0]
-        if isinstance(decided.outcome, Refusal) and decided.outcome.reason in NOT_KEPT:
+        kept = [each for each in fresh if not _is_not_kept(each.outcome)]
+        if not kept:
             assert len(fresh) == len(same)
             return fresh
-        assert len(fresh) == 1, "decided twice for one key"
+        assert len(kept) == 1, "decided twice for one key"
         for each in same:
-            assert each is decided or _repeats(each.outcome, decided)
-        self._kept.append(decided)
-        return [decided]
+            assert each in fresh or _repeats(each.outcome, kept[0])
+        self._kept.append(kept[0])
+        return fresh
 
     def _expect_same(self, asked: Sequence[Asked], *, sorted_by_event: bool) -> None:
         """Fails unless the reference decides the same, in the order of the revisions."""
@@ -260,6 +263,10 @@ async def _decided(inventory: Inventory, asks: Sequence[Ask]) -> list[Asked]:
 
 def _key(asked: Asked) -> str:
     return asked.ask.key.key if asked.ask.key else ""
+
+
+def _is_not_kept(outcome: Outcome) -> bool:
+    return isinstance(outcome, Refusal) and outcome.reason in NOT_KEPT
 
 
 def _is_repeated(outcome: Outcome) -> bool:

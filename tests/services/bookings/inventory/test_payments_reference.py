@@ -81,12 +81,12 @@ def regain_always(patch: pytest.MonkeyPatch) -> None:
 
 
 def forget_the_sums(patch: pytest.MonkeyPatch) -> None:
-    """Gives back the whole payment, whatever was given back before."""
+    """Refunds the whole payment, whatever was refunded before."""
     patch.setattr(Payment, "left_minor", property(lambda payment: payment.received_minor))
 
 
 def keep_the_booking(patch: pytest.MonkeyPatch) -> None:
-    """Gives all money back and leaves the booking confirmed."""
+    """Refunds all money and leaves the booking confirmed."""
     patch.setattr(refunding, "_cancel", lambda *_: None)
 
 
