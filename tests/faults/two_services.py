@@ -209,8 +209,14 @@ class TwoServices:
         """)
         place = self.read_bookings("SELECT epoch, sequence FROM following")
         pending = self.read_events("SELECT event_id, changes::text FROM intents")
+        # A closed event is gone through once more, for the payments to refund.
+        unrefunded = self.read_bookings("""
+            SELECT event_id, 'unrefunded'
+            FROM inventory
+            WHERE closed_at IS NOT NULL AND NOT refunds_written
+        """)
         head = self.read_events("SELECT epoch, sequence FROM head")
-        return {*catalogue} ^ {*stock} | {*place} ^ {*head} | {*pending}
+        return {*catalogue} ^ {*stock} | {*place} ^ {*head} | {*pending, *unrefunded}
 
     def read_events(self, query: str, *values: object) -> list[TupleRow]:
         """Reads from the schema of events, as its owner."""

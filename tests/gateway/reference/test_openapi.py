@@ -267,6 +267,7 @@ def test_conditional_reads_are_documented(document: dict[str, Any]) -> None:
         "/api/tickets/{ticket_id}/qr",
         "/api/tickets/{ticket_id}/pdf",
         "/api/tickets/{ticket_id}/calendar.ics",
+        "/api/events/{event_id}/report",
     )
     assert found == {(path, "get") for path in paths}
 

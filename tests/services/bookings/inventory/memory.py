@@ -194,6 +194,7 @@ _READS: Mapping[str, Callable[..., None]] = {
     "entries": _entries,
     "named_bookings": _named_bookings,
     "named_tickets": _named_tickets,
+    "lock_payments": lambda *_: None,
     "named_payments": _named_payments,
     "named_refunds": _named_refunds,
     "unrefunded_payments": _unrefunded_payments,

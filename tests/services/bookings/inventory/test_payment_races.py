@@ -6,11 +6,12 @@ from random import Random
 
 import pytest
 
-from services.bookings.inventory import Ask, Inventory, transaction
+from services.bookings.inventory import Ask, Inventory, payment_rows, store, transaction
 from services.bookings.inventory.commands import Cancel, Command, Outcome, Sweep
 from services.bookings.inventory.payment_commands import Paid
 from services.bookings.inventory.seat_commands import Release
 from services.kit.database.postgres import Pool
+from services.kit.database.round_trip import prepared
 from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.bookings.conftest import (
@@ -177,9 +178,12 @@ async def test_without_the_lock_a_payment_is_received_once_all_the_same(
 
 
 async def test_without_lock_and_constraints_a_payment_is_counted_twice(
-    database: Database, pool: Pool
+    database: Database, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: the tests above would pass without lock and constraints."""
+    """Negative control: the tests above would pass without locks and constraints."""
+    text = payment_rows.SQL["lock_payments"].replace(b"FOR NO KEY UPDATE", b"")
+    unlocked = prepared("unlocked_payments", text)
+    monkeypatch.setitem(store._STATEMENTS, "lock_payments", unlocked)
     for statement in SECOND_LINE:
         as_owner(database, statement)
     await _race_without_the_lock(database, pool)

@@ -13,7 +13,7 @@ from services.bookings.inventory.changes import Payment
 from services.bookings.inventory.stock import Stock
 from tests.services.bookings.inventory.comparison import Comparison
 
-COMMANDS = 120_000
+COMMANDS = 60_000
 AT_ONCE = 3_000
 NOTICED_WITHIN = 20_000
 SEED = 20_300_103
