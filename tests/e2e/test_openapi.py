@@ -78,7 +78,7 @@ def test_the_document_is_served(client: httpx.Client) -> None:
 
 @schema.parametrize()
 @settings(
-    max_examples=AT_RANDOM or 10,
+    max_examples=AT_RANDOM or 6,
     deadline=None,
     derandomize=not AT_RANDOM,
     print_blob=True,

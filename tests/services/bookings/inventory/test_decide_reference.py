@@ -22,7 +22,7 @@ from services.bookings.inventory.stock import Stock
 from tests.services.bookings.inventory.comparison import Comparison
 from tests.services.bookings.inventory.lives import START
 
-COMMANDS = 1_000_000
+COMMANDS = 500_000
 AT_ONCE = 20_000
 NOTICED_WITHIN = 20_000
 SEED = 20_300_101
@@ -33,7 +33,7 @@ Alter: TypeAlias = Callable[[pytest.MonkeyPatch], None]
 def test_batches_are_decided_as_if_one_by_one() -> None:
     """Random commands would break a rule of the core that no other test covers.
 
-    Half of the million commands are the same in each run, half are new. They show a seat sold
+    Half of the commands are the same in each run, half are new. They show a seat sold
     twice, a user overtaken, a free seat while users wait, an outcome that depends on other commands
     of the batch, or a row that needs.py does not list.
     """

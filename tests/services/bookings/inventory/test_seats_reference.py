@@ -12,7 +12,7 @@ from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.inventory.stock import Stock
 from tests.services.bookings.inventory.comparison import Comparison
 
-COMMANDS = 120_000
+COMMANDS = 60_000
 AT_ONCE = 3_000
 NOTICED_WITHIN = 10_000
 SEED = 20_300_102
