@@ -1,7 +1,7 @@
 """The rules of payments: starting one, and what follows once its provider has settled it.
 
-Whoever has paid gets a ticket or their money back, never both and never neither, in the transaction
-that records the payment.
+A user who has paid gets a ticket or the money back, never both and never neither, in the
+transaction that records the payment.
 """
 
 from dataclasses import replace

@@ -68,7 +68,7 @@ def book_now(
     seat_ids = best_seats(stock, seat_count)
     ends_at = None
     if total_price(stock, seat_count, seat_ids):
-        # Whoever holds nothing may hold as many seats as one request books.
+        # A user who holds nothing may hold as many seats as one request books.
         limits = context.limits
         most = max(limits.seats, seat_count)
         if refusal := excess_of_holds(stock, user_id, seat_count, limits, context.now, most=most):

@@ -47,6 +47,10 @@ class Charged:
     redirect_url: str | None = None
 
 
+NEVER_CHARGED = Charged(Status.FAILED, None, 0, "XXX")
+"""A charge that the provider never heard of; XXX is "no currency" in ISO 4217."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewRefund:
     """Money to pay back, of a charge that succeeded."""

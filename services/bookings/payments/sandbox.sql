@@ -34,7 +34,7 @@ WHERE id = %(id)s
 
 -- name: cancel_charge
 -- Ends a charge that has not settled, whose webhooks would tell of money, and adds one that is unknown as
--- failed.
+-- failed, without money: XXX is "no currency" in ISO 4217.
 WITH cancelled AS (
     INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
     VALUES (%(id)s, '', 0, 'XXX', 'FAILED', clock_timestamp())

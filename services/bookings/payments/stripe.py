@@ -21,6 +21,7 @@ from stripe.params.checkout import SessionCreateParams
 
 from services.bookings.errors import WebhookRejected
 from services.bookings.payments.provider import (
+    NEVER_CHARGED,
     Charged,
     NewCharge,
     NewRefund,
@@ -96,7 +97,7 @@ class Stripe:
     async def cancel(self, payment_id: UUID, reference: str | None) -> Charged:
         """See Provider. Nobody has the page of a charge without a reference."""
         if reference is None:
-            return Charged(Status.FAILED, None, 0, "XXX")
+            return NEVER_CHARGED
         with _in_doubt():
             try:
                 session = await self._sessions.expire_async(reference)

@@ -31,7 +31,7 @@ SET draw_size = last_id
 WHERE event_id = %(event_id)s
 
 -- name: draw
--- Gives entries the next places of the draw, and records which of them wait.
+-- Assigns the next places of the draw to entries, and records which of them wait.
 WITH placed AS (
     UPDATE queue_entries
     SET place = drawn.place

@@ -36,7 +36,7 @@ FROM unnest(%(ids)s::bigint[], %(user_ids)s::text[], %(secret_hashes)s::bytea[])
     AS joined (id, user_id, secret_hash)
 
 -- name: renew_entries
--- Gives entries new secrets; those who were away wait again, at their old places.
+-- Replaces the secrets of entries; those who were away wait again, at their old places.
 UPDATE queue_entries
 SET
     secret_hash = renewed.secret_hash,

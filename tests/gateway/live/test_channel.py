@@ -150,7 +150,7 @@ def test_old_pages_are_dropped() -> None:
 
 
 def test_a_slow_client_gets_what_it_missed() -> None:
-    """Whoever is passed over must catch up, by the pages or by all seats if those are gone."""
+    """A slow client could miss changes: it catches up by pages, or by all seats."""
     opened = channel()
     slow, slower = joined(opened), joined(opened)
     slow.is_full = slower.is_full = True

@@ -134,7 +134,7 @@ class TicketsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TransferTicket(self, request, context):
-        """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+        """Transfers a valid, unused ticket to the account of an e-mail address. Its former codes
         admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
         only the organizer of the event and admins can cancel the booking. Money is still paid back to the
         user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response

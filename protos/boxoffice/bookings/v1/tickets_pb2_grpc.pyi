@@ -60,7 +60,7 @@ class TicketsServiceStub:
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
     """
     TransferTicket: _grpc.UnaryUnaryMultiCallable[_tickets_pb2.TransferTicketRequest, _tickets_pb2.TransferTicketResponse]
-    """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+    """Transfers a valid, unused ticket to the account of an e-mail address. Its former codes
     admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
     only the organizer of the event and admins can cancel the booking. Money is still paid back to the
     user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response
@@ -136,7 +136,7 @@ class TicketsServiceAsyncStub(TicketsServiceStub):
     FAILED_PRECONDITION/AWAITING_PAYMENT and FAILED_PRECONDITION/TICKET_REVOKED.
     """
     TransferTicket: _aio.UnaryUnaryMultiCallable[_tickets_pb2.TransferTicketRequest, _tickets_pb2.TransferTicketResponse]  # type: ignore[assignment]
-    """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+    """Transfers a valid, unused ticket to the account of an e-mail address. Its former codes
     admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
     only the organizer of the event and admins can cancel the booking. Money is still paid back to the
     user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response
@@ -239,7 +239,7 @@ class TicketsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tickets_pb2.TransferTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tickets_pb2.TransferTicketResponse, _abc.Awaitable[_tickets_pb2.TransferTicketResponse]]:
-        """Gives a valid ticket, of which no code was used, to the account of an e-mail address. Its codes
+        """Transfers a valid, unused ticket to the account of an e-mail address. Its former codes
         admit nobody any longer; the other user gets new ones. From then on the ticket is theirs alone, and
         only the organizer of the event and admins can cancel the booking. Money is still paid back to the
         user who paid. Only the user whose ticket it is may transfer it, and needs an account. The response

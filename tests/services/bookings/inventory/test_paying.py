@@ -66,7 +66,7 @@ def test_a_payment_in_time_buys_the_seats_of_a_hold(memory: Memory) -> None:
 
 
 def test_starting_a_payment_extends_the_hold_once(memory: Memory) -> None:
-    """Whoever types a card number slowly would lose the seats, or keep them without end."""
+    """A slow payer would lose the seats, or keep them without end."""
     booking = held(memory)
     memory.pass_by(seconds=500)
     first, _, second = memory.decide(start(booking), declined(booking), start(booking, 2))

@@ -143,7 +143,7 @@ def test_an_account_that_pays_nothing_has_to_wait() -> None:
 
 
 def test_free_seats_have_no_limit_of_holds() -> None:
-    """Whoever holds seats that cost something could not book those that are free."""
+    """A user who holds priced seats could not book free ones."""
     memory = Memory(concert(capacity=100, **PRICED))
     memory.decide(party(ADA, 20))
     memory.apply(concert(capacity=100, rev=2))

@@ -147,7 +147,7 @@ def test_the_event_decides_until_when_it_pays_back(minutes: float, is_refunded: 
 
 
 def test_a_withdrawn_booking_is_paid_back() -> None:
-    """Whoever cancels at `/cancel` would lose the money."""
+    """A user who cancels at `/cancel` would lose the money."""
     memory = Memory(concert(1, 2, **PRICE))
     [booked] = memory.decide(seat("ada"))
     booking = number_of(booked)

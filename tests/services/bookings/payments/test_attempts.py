@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.bookings.payments.provider import Charged, Status
+from services.bookings.payments.provider import NEVER_CHARGED, Status
 from tests.services.bookings.payments.desk import Desk
 from tests.services.bookings.payments.scripted import ScriptedProvider
 from tests.services.conditions import until_blocked
@@ -85,9 +85,8 @@ async def test_a_charge_that_is_named_at_the_same_moment_is_not_given_up(
     payment = await desk.begin()
     attempt = await desk.attempts.find(payment)
     assert attempt
-    unknown = Charged(Status.FAILED, None, 0, "XXX")
     async with desk.leased_elsewhere("payments") as connection:
-        settling = asyncio.create_task(desk.attempts.settle(attempt, unknown))
+        settling = asyncio.create_task(desk.attempts.settle(attempt, NEVER_CHARGED))
         await until_blocked(connection, 1)
         await connection.execute("UPDATE payments SET provider_reference = 'named'")
     await settling

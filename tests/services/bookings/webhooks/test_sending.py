@@ -82,7 +82,7 @@ async def test_of_a_response_without_an_end_a_part_is_read() -> None:
 
 
 async def test_slow_name_servers_leave_the_common_threads_alone() -> None:
-    """Whoever names one in a webhook could stop the drawing of seat maps and QR codes."""
+    """A webhook with a slow name server could stop the drawing of seat maps and QR codes."""
     has_begun, is_over = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
