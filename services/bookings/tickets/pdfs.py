@@ -1,5 +1,6 @@
 """Drawing tickets as PDF: a page for each seat, with its QR code."""
 
+import logging
 import re
 import unicodedata
 from collections.abc import Container
@@ -25,6 +26,9 @@ QR_CODE, QR_CODE_TOP = 76, 104
 REFERENCE_TOP = 186
 LINE_HEIGHT = 0.45
 """Millimetres for each point of the font's size."""
+
+# The library logs every table of a font that it leaves out.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 
 def draw(ticket: PrintedTicket) -> bytes:

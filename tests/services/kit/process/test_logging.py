@@ -28,10 +28,34 @@ standard.getLogger("library").info("number %d", "no number")
 log.error("last", bytes=b"\xff", keys={1: 2}, big=10**400)
 """
 
+THREADS = r"""
+import logging as standard
+import sys
+import threading
+import structlog
+from services.kit.process import logging
 
-def logged() -> list[dict[str, Any]]:
-    """Runs the script in a process of its own; returns its log entries."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, check=True)
+logging.configure("bookings", "INFO")
+sys.setswitchinterval(1e-6)
+ours, library = structlog.get_logger(), standard.getLogger("library")
+together = threading.Barrier(4)
+
+def write(log):
+    together.wait()
+    for _ in range(1000):
+        log.info("a line")
+
+threads = [threading.Thread(target=write, args=[log]) for log in (ours, ours, library, library)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def logged(script: str = SCRIPT) -> list[dict[str, Any]]:
+    """Runs the script in a process of its own, unbuffered; returns its log entries."""
+    done = subprocess.run([sys.executable, "-u", "-c", script], capture_output=True, check=True)
     return [json.loads(line) for line in done.stdout.decode("ascii").splitlines()]
 
 
@@ -49,6 +73,11 @@ def test_each_line_is_one_json_object() -> None:
     assert [line["level"] for line in lines] == ["info", "error", "warning", "error"]
     assert all(line["timestamp"].endswith("Z") for line in lines)
     assert "ValueError: a\nb" in lines[1]["exception"]
+
+
+def test_lines_of_threads_do_not_mix() -> None:
+    """Programs that read the log line by line could lose two lines at a time."""
+    assert len(logged(THREADS)) == 4000
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.floats(0, 1), st.floats(0, 1))
