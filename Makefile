@@ -3,6 +3,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Without cached bytecode, each of the processes that tests and checks start compiles for seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON := .venv/bin/python
 # Each worker runs a PostgreSQL of its own and a system or two, so eight are enough for any machine.

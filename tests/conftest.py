@@ -1,6 +1,7 @@
 """Fixtures of all tests: a PostgreSQL, and a database that no other test uses meanwhile."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,10 @@ __all__ = ["PASSWORDS", "TEMPLATE", "Database", "cloned"]
 # Tests fork processes that run another program at once. gRPC must not prepare them for calls of
 # their own, which can block for ever.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
+# Hundreds of processes import the same modules, so the first one keeps their bytecode for all.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Printing the locals of every frame takes seconds; pytest shows those that matter.
 structlog.configure(

@@ -45,7 +45,7 @@ async def calling(
         yield bookings_pb2_grpc.BookingsServiceStub(opened), served
 
 
-async def reserve(bookings: Bookings, timeout_seconds: float = 5, authorization: str = "") -> Any:
+async def reserve(bookings: Bookings, timeout_seconds: float = 60, authorization: str = "") -> Any:
     """Makes a call on behalf of the current request."""
     return await channel.call(
         bookings.Reserve, RESERVE, timeout_seconds=timeout_seconds, authorization=authorization
