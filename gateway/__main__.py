@@ -126,10 +126,12 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
 
 
 def limits_of(settings: Settings, descriptors: int) -> Limits:
-    """Returns the limits of connections, lowered to what the file descriptors allow."""
-    connections = file_descriptors.affordable(settings.max_connections, descriptors)
+    """Returns the limits of connections and streams, lowered to what file descriptors allow."""
+    connections, streams = file_descriptors.affordable(
+        settings.max_connections, settings.max_streams, descriptors
+    )
     own = settings.address_connections or max(1, connections // 4)
-    return replace(LIMITS, connections=connections, address_connections=own)
+    return replace(LIMITS, connections=connections, address_connections=own, streams=streams)
 
 
 def live_source(settings: Settings, channels: Channels) -> Source:
@@ -160,12 +162,11 @@ def client_limits(
 
 
 def stream_limit(settings: Settings, limits: Limits) -> StreamLimit:
-    """Returns the limit on streams, which leaves half of the connections to sales."""
-    max_streams = min(settings.max_streams, limits.connections // 2)
+    """Returns the limit on streams, of all clients and of each address."""
     return StreamLimit(
         ClientAddresses(settings.trusted_proxies, settings.proxy_header),
-        max_streams=max_streams,
-        address_streams=settings.address_streams or max(1, max_streams // 4),
+        max_streams=min(settings.max_streams, limits.streams),
+        address_streams=settings.address_streams,
     )
 
 

@@ -112,11 +112,11 @@ class Settings(ProcessSettings):
     max_requests: int = Field(default=900, ge=1)
     """Most requests at once; further ones are refused."""
 
-    max_streams: int = Field(default=4096, ge=0)
-    """Most responses that are streamed at once, and at most half of the connections."""
+    max_streams: int = Field(default=10_000, ge=0)
+    """Most responses that are streamed at once; they do not count as connections."""
 
-    address_streams: int | None = Field(default=None, ge=1)
-    """Most streams of one address; a quarter of all if not set."""
+    address_streams: int = Field(default=50, ge=1)
+    """Most streams of one address; clients behind a trusted proxy have their own addresses."""
 
     drain_seconds: float = Field(default=0.5, ge=0)
     """How long to go on accepting connections after SIGTERM, so that balancers notice."""

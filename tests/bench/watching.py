@@ -28,9 +28,7 @@ MEASURED = 20
 """One client in so many is measured."""
 
 SETTINGS: Mapping[str, str] = {
-    "GATEWAY_MAX_CONNECTIONS": "20000",
-    "GATEWAY_ADDRESS_CONNECTIONS": "20000",
-    "GATEWAY_MAX_STREAMS": "10000",
+    "GATEWAY_ADDRESS_CONNECTIONS": "10000",
     "GATEWAY_ADDRESS_STREAMS": "10000",
 }
 """All clients have one address here."""

@@ -12,15 +12,14 @@ from gateway.settings import Settings
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (Settings(max_streams=4), (4, 1)),
-        (Settings(max_streams=4096), (50, 12)),
-        (Settings(max_streams=4096, address_streams=7), (50, 7)),
-        (Settings(max_streams=0), (0, 1)),
+        (Settings(), (100, 50)),
+        (Settings(max_streams=4, address_streams=7), (4, 7)),
+        (Settings(max_streams=0), (0, 50)),
     ],
 )
-def test_streams_leave_half_of_the_connections(
+def test_streams_have_a_limit_in_all_and_for_each_address(
     settings: Settings, expected: tuple[int, int]
 ) -> None:
-    """Watchers would keep every connection busy, and nobody could buy."""
-    limit = stream_limit(settings, replace(LIMITS, connections=100))
+    """One script would take every stream, or watchers all file descriptors."""
+    limit = stream_limit(settings, replace(LIMITS, streams=100))
     assert (limit.max_streams, limit.address_streams) == expected

@@ -54,7 +54,11 @@ class HttpProtocol(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._peer: str = (transport.get_extra_info("peername") or ("",))[0]
         self._pipeline = Pipeline(
-            self.app, self._transport, self._server_state.tasks, self._became_idle
+            self.app,
+            self._transport,
+            self._server_state.tasks,
+            self._became_idle,
+            self._became_stream,
         )
         self._server_state.connections.add(cast(Any, self))
         self._slot = self.connections.admit(self, self._peer)
@@ -198,6 +202,10 @@ class HttpProtocol(asyncio.Protocol):
             self.connections.mark_idle(self)
         else:
             self._send_continue()
+
+    def _became_stream(self) -> None:
+        """Gives the slot to another connection: streams have a limit of their own."""
+        self.connections.remove(self)
 
     def _time_out(self) -> None:
         transport = self._transport

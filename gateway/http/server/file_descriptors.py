@@ -1,4 +1,4 @@
-"""File descriptors: each connection takes one, and the system limits their number."""
+"""File descriptors: each connection and stream takes one, and the system limits their number."""
 
 import resource
 
@@ -17,9 +17,19 @@ def raise_limit() -> int:
     return hard
 
 
-def affordable(connections: int, descriptors: int) -> int:
-    """Returns how many connections fit into so many descriptors; warns if fewer than wanted."""
+def affordable(connections: int, streams: int, descriptors: int) -> tuple[int, int]:
+    """Returns how many connections and streams fit into so many descriptors.
+
+    Streams get at most half of the descriptors. Warns if there are fewer than wanted.
+    """
     most = max(1, descriptors - RESERVED_DESCRIPTORS)
-    if connections > most:
-        log.warning("too few file descriptors", descriptors=descriptors, connections=most)
-    return min(connections, most)
+    allowed_streams = min(streams, most // 2)
+    allowed = min(connections, most - allowed_streams)
+    if (allowed, allowed_streams) != (connections, streams):
+        log.warning(
+            "too few file descriptors",
+            descriptors=descriptors,
+            connections=allowed,
+            streams=allowed_streams,
+        )
+    return allowed, allowed_streams

@@ -10,8 +10,9 @@ class Limits:
     After a refusal a client has `linger_seconds` to read it. A body has at most `body_bytes`,
     unless its route takes larger ones: those may arrive at `large_body_bytes_per_second`, and all
     of them together take at most `large_bodies_bytes`. One address may have `address_connections`
-    of the `connections`. `spare_connections` come on top, for vital routes. A client has
-    `write_seconds` to read a response, and `stream_write_seconds` to go on reading a stream.
+    of the `connections`. `spare_connections` come on top, for vital routes, and so do the
+    connections of `streams`. A client has `write_seconds` to read a response, and
+    `stream_write_seconds` to go on reading a stream.
     """
 
     url_bytes: int = 8 * 1024
@@ -29,6 +30,7 @@ class Limits:
     connections: int = 10_000
     address_connections: int = 2_500
     spare_connections: int = 32
+    streams: int = 10_000
 
     @property
     def head_bytes(self) -> int:

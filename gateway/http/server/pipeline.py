@@ -22,7 +22,7 @@ class Pipeline:
 
     One task does it for as long as the connection lasts, as a task for each request costs more.
     `tasks` holds that task while it runs. `became_idle` is called when every request has its
-    response.
+    response, `became_stream` when the last response is a stream.
     """
 
     def __init__(
@@ -31,12 +31,14 @@ class Pipeline:
         transport: asyncio.Transport,
         tasks: set["asyncio.Task[None]"],
         became_idle: Callable[[], None],
+        became_stream: Callable[[], None],
     ) -> None:
         self._app = app
         self._transport = transport
         self.outlet = Outlet(transport)
         self._tasks = tasks
         self._became_idle = became_idle
+        self._became_stream = became_stream
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Handler, Request]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -86,7 +88,7 @@ class Pipeline:
         """Stops writing, as the client has gone; only the RPC of a stream is cancelled."""
         self._is_finishing = True
         self._cut_streams()
-        self._became_idle = _do_nothing
+        self._became_idle = self._became_stream = _do_nothing
         self._wake_up()
         self.outlet.resume()
 
@@ -127,6 +129,7 @@ class Pipeline:
         """Sends the last response of the connection, at the pace of its client."""
         self._is_finishing = True
         self._stream = stream
+        self._became_stream()
         stream_socket.tune(self._transport)
         is_chunked = stream.is_chunked and request.version != "1.0"
         if self._cuts_streams:

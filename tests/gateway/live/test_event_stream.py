@@ -229,7 +229,10 @@ async def leftovers() -> tuple[int, int, int]:
     ledger = Ledger()
     await ledger.hold_and_free(3)
     pace = replace(PACE, linger_seconds=0)
-    async with ledger_server(ledger) as target, run_gateway(target, LIMITS, pace) as gateway:
+    async with (
+        ledger_server(ledger) as target,
+        run_gateway(target, LIMITS, pace, address_streams=STREAMS) as gateway,
+    ):
         await open_and_leave(gateway)
         await until(lambda: not gateway.hub._followed)
         start_counting()

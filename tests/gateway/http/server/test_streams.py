@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from gateway.http.app import App
 from gateway.http.client_address import FORWARDED_FOR, ClientAddresses
@@ -10,7 +11,7 @@ from gateway.http.messages import Outlet, Request, Response
 from gateway.http.middleware.stack import middleware_stack
 from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.routing import Route
-from gateway.http.server.limits import LIMITS
+from gateway.http.server.limits import LIMITS, Limits
 from gateway.http.server.listening import listen
 from gateway.http.server.pipeline import Pipeline
 from gateway.http.server.serialization import LAST_CHUNK
@@ -79,7 +80,9 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def served(stream: Stream, sent: bytes = GET) -> AsyncIterator[tuple[Server, Client]]:
+async def served(
+    stream: Stream, sent: bytes = GET, limits: Limits = LIMITS
+) -> AsyncIterator[tuple[Server, Client]]:
     """Serves a stream at /stream, and asks for it."""
 
     async def handle(_: Request) -> Response:
@@ -91,7 +94,7 @@ async def served(stream: Stream, sent: bytes = GET) -> AsyncIterator[tuple[Serve
     sockets = listen("127.0.0.1", [0])
     port: int = sockets[0].getsockname()[1]
     app = App([route], stack)
-    async with serving(app, sockets, LIMITS, drain_seconds=0, grace_seconds=5) as server:
+    async with serving(app, sockets, limits, drain_seconds=0, grace_seconds=5) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent)
         yield server, Client(reader, writer)
@@ -137,6 +140,18 @@ async def test_a_client_that_leaves_ends_its_stream() -> None:
             await stream.closed.wait()
 
 
+async def test_a_stream_takes_no_connection_from_a_sale() -> None:
+    """Watchers would keep every connection busy, and nobody could buy."""
+    limits = replace(LIMITS, connections=1, address_connections=1, spare_connections=0)
+    async with served(Stream(b"one", ends=False), limits=limits) as (server, client):
+        await client.head()
+        port = server.servers[0].sockets[0].getsockname()[1]
+        other = Client(*await asyncio.open_connection("127.0.0.1", port))
+        other.writer.write(GET.replace(b"/stream", b"/nowhere"))
+        assert (await other.head()).startswith("http/1.1 404 ")
+        other.writer.close()
+
+
 async def test_a_shutdown_ends_streams_cleanly() -> None:
     """An endless stream would hold the process up until it is killed, and lose its last events."""
     stream = Stream(b"one", ends=False)
@@ -179,7 +194,7 @@ async def test_a_stream_waits_for_a_slow_client() -> None:
         return Response(200, (), b"", stream)
 
     transport, tasks = SlowTransport(), set[asyncio.Task[None]]()
-    transport.pipeline = Pipeline(App((), ()), transport, tasks, lambda: None)
+    transport.pipeline = Pipeline(App((), ()), transport, tasks, lambda: None, lambda: None)
     transport.pipeline.add(handle, request("GET", "/"), is_last=False)
     [task] = tasks
     for count in range(1, 6):  # the head, the parts, the last chunk
