@@ -18,7 +18,7 @@ BATCHED = Histogram(
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
 SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])
-CONNECTIONS = Gauge("boxoffice_http_connections", "Connections that are open, idle ones included, without streams")
+CONNECTIONS = Gauge("boxoffice_http_connections", "Connections that are open, without streams")
 STREAMS = Gauge("boxoffice_http_streams", "Responses that are being streamed")
 LIVE_EVENTS = Gauge("boxoffice_live_events", "Events that are followed for clients who watch them")
 LIVE_INTERRUPTIONS = Counter(

@@ -175,8 +175,7 @@ class Bench:
             _print_lines(rush.report(self._system))
         if self._is_chosen("NEWCOMERS"):
             _print_lines(new_clients.report(self._system))
-        if self._is_chosen("WATCHING"):
-            _print_lines(watching.report(self._system, self._seconds))
+        _print_lines(watching.report(self._system, self._seconds, self._is_chosen))
         if self._is_chosen("OVERLOAD") and rounds.get("HOT"):
             _print_lines(overload.report(self._system, _rate(rounds["HOT"]), self._seconds / 3))
 
