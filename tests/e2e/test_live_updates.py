@@ -12,6 +12,7 @@ from tests.e2e.system import System
 from tests.gateway.live.viewer import Viewer
 
 SECONDS = 30
+SERVICE_RESTART = 1012
 TRANSPORTS = (["websocket"], ["polling"])
 
 
@@ -27,6 +28,13 @@ async def watching(
     name, _ = await client.receive(timeout=SECONDS)
     assert name == "seat_status_update"
     return client
+
+
+async def until_closed(socket: aiohttp.ClientWebSocketResponse) -> int | None:
+    """Reads a WebSocket to its end; returns the code of its end."""
+    async for _ in socket:
+        pass
+    return socket.close_code
 
 
 async def show_a_reservation(system: System, screening_id: int) -> None:
@@ -47,11 +55,17 @@ async def show_a_reservation(system: System, screening_id: int) -> None:
         for client in clients:
             name, change = await client.receive(timeout=SECONDS)
             assert (name, change) == ("seat_reserved", viewer.events[-1])
+        session = await stack.enter_async_context(aiohttp.ClientSession(system.url))
+        # It does not leave by itself when it is told to, as clients of Socket.IO do.
+        socket = await session.ws_connect("/socket.io/?EIO=4&transport=websocket")
         stopping = asyncio.to_thread(system.stop, system.gateway)
         waiting = [client.client.wait() for client in clients]
         async with asyncio.timeout(SECONDS):
-            statuses, *_ = await asyncio.gather(stopping, *waiting)
+            statuses, code, *_ = await asyncio.gather(stopping, until_closed(socket), *waiting)
+            rest = [block async for block in blocks]
         assert set(statuses.values()) == {0}
+        assert code == SERVICE_RESTART
+        assert not b"".join(rest).strip(), "its stream ended with something else than its end"
 
 
 def test_a_reservation_is_seen_in_every_way(start: Start) -> None:

@@ -188,9 +188,9 @@ async def test_every_client_sees_every_change_once(
             task.cancel()
     changes = changes_of(running.database, screening_id)
     wanted = [[rev for rev in changes if rev > each.events[0]["revision"]] for each in clients]
-    found = [seen(client, changes) for client in clients]
-    print(f"{sum(map(len, found))} of {sum(map(len, wanted))} revisions, each once")
-    assert found == wanted
+    shown = [seen(client, changes) for client in clients]
+    print(f"{sum(map(len, shown))} of {sum(map(len, wanted))} revisions, each once")
+    assert shown == wanted
     for client in clients:
         assert client.statuses == 1, "it was not told what it had missed"
         assert sorted(client.taken) == seats["held"]

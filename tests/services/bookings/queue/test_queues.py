@@ -1,5 +1,6 @@
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,40 @@ async def test_places_are_drawn_when_the_queue_opens(
     assert [number for (number,) in drawn] == [*order, 101]
     assert await line.position(late.token) == 101
     assert await line.position(early[order[0] - 1].token) == 1
+
+
+class KilledError(Exception):
+    """The process ends here, before its transaction is committed."""
+
+
+class Dying(admissions.Admissions):
+    """Is killed when it has drawn places, and has not committed them."""
+
+    async def _draw(self, *queue: Any) -> bool:
+        await super()._draw(*queue)
+        raise KilledError
+
+
+async def test_a_draw_that_is_cut_off_goes_on_in_the_same_order(
+    line: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash in the middle would draw a second time, give a place twice, or leave one out."""
+    monkeypatch.setattr(admissions, "DRAWN_AT_ONCE", 30)
+    await line.open(opens_at=await moment(line, 60))
+    await line.join(*(f"user-{number}" for number in range(100)))
+    await line.open(opens_at=await moment(line, -1))
+    await line.admissions.admit()
+    assert await line.admissions.draw()
+    with pytest.raises(KilledError):
+        await Dying(line.pool).draw()
+    assert await line.rows("SELECT drawn, draw_size FROM queues") == [(30, 100)]
+    admissions._orders.cache_clear()  # as in the process that is started next
+    while await line.admissions.draw():
+        pass
+    drawn = await line.rows("SELECT place, id FROM queue_entries ORDER BY place")
+    assert drawn == [*enumerate(draw(SEED, 100), start=1)]
+    told = await line.rows("SELECT unnest(places) FROM queue_changes WHERE waits ORDER BY 1")
+    assert told == [(place,) for place in range(1, 101)]
 
 
 async def test_a_position_is_that_of_a_brute_count(
