@@ -132,6 +132,10 @@ settings-check: .venv/run.stamp ## Fail where docs/settings.md is not that of th
 pictures: .venv/dev.stamp ## Draw the pictures of docs/best-seats.md with the real algorithm
 	$(PYTHON) -m tests.docs.pictures
 
+.PHONY: alerts-check
+alerts-check: ## Test the alerts of Prometheus (needs promtool)
+	cd deploy/monitoring && promtool check rules rules.yaml && promtool test rules rules_test.yaml
+
 .PHONY: page-pictures
 page-pictures: .venv/dev.stamp ## Take the pictures of docs/pages.md from what `make run` has started
 	$(PYTHON) -m tests.pages.pictures

@@ -9,7 +9,7 @@ SECONDS = Histogram(
     "boxoffice_http_seconds",
     "Time from a request's head to its answer",
     ["route", "method"],
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
 )
 BATCHED = Histogram(
     "boxoffice_batch_items",

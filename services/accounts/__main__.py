@@ -18,6 +18,7 @@ from services.accounts.credentials.tokens import Tokens
 from services.accounts.mail import smtp
 from services.accounts.mail.mailer import Mailer
 from services.accounts.outbox.notices import Notices
+from services.accounts.outbox.outbox import Outbox
 from services.accounts.outbox.servicer import NoticesServicer
 from services.accounts.people.people import People
 from services.accounts.people.servicer import AccountsServicer
@@ -51,6 +52,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         async with service.serve(
             [pool],
             repeat(mailer.deliver, every_seconds=1),
+            repeat(Outbox(pool).measure, every_seconds=15),
             repeat(mailer.give_up, every_seconds=3600),
             repeat(signing_keys.forget, every_seconds=3600),
             repeat(people.sessions.forget, every_seconds=3600),

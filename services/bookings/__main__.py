@@ -34,6 +34,7 @@ from services.bookings.feed.servicer import FeedServicer
 from services.bookings.feed.tail import Tail
 from services.bookings.inventory import Inventory, store
 from services.bookings.inventory.limits import HoldLimits
+from services.bookings.inventory.measuring import Measurements
 from services.bookings.inventory.restoring import Restores
 from services.bookings.live.live import Live
 from services.bookings.live.servicer import LiveServicer
@@ -95,7 +96,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
     pool = open_pool(size=(settings.pool_size + 1) // 2)
-    lane_pool = open_pool(size=settings.pool_size // 2, session=store.SESSION)
+    lane_pool = open_pool(size=settings.pool_size // 2, name="lane", session=store.SESSION)
     async with (
         accounts,
         open_channel(settings.events_target) as events,
@@ -154,6 +155,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             [pool, lane_pool],
             repeat(follower.follow, every_seconds=0.25),
             repeat(reconciler.reconcile, every_seconds=settings.reconcile_seconds),
+            repeat(Measurements(pool).measure, every_seconds=15),
             repeat(rankings.roll_up, every_seconds=1),
             repeat(notices.send, every_seconds=1),
             repeat(letters.send, every_seconds=0.5),

@@ -11,6 +11,14 @@ DRIFT = Gauge(
     "Events whose counters are wrong, or that differ from the catalogue, in the last full pass",
     ["kind"],
 )
+FROZEN = Gauge(
+    "boxoffice_frozen_events",
+    "Events that sell nothing, as their counters were wrong or they differed from the catalogue",
+    ["kind"],
+)
+SWEEP_LAG_SECONDS = Gauge(
+    "boxoffice_sweep_lag_seconds", "How long ago the oldest hold that was not swept yet has ended"
+)
 RECONCILED_SECONDS = Gauge("boxoffice_reconciled_seconds", "Duration of the last full pass")
 LOCKED_SECONDS = Histogram(
     "boxoffice_locked_seconds",

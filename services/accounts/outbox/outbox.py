@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from psycopg.rows import class_row
 
+from services.accounts import metrics
 from services.accounts.users.addresses import Address
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
@@ -68,6 +69,15 @@ class Outbox:
         """Deletes an e-mail that needs no more attempts."""
         async with self._pool.connection() as connection:
             await connection.execute(SQL["delete_email"], asdict(leased))
+
+    async def measure(self) -> bool:
+        """Sets the metrics of waiting e-mails; returns False: the next measurement is not due."""
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(SQL["measure_emails"])).fetchone()
+        waiting, seconds = row or (0, 0.0)
+        metrics.EMAILS_WAITING.set(waiting)
+        metrics.EMAIL_LAG_SECONDS.set(seconds)
+        return False
 
     async def give_up(self) -> int:
         """Deletes e-mails that could not be sent for two days; returns how many."""

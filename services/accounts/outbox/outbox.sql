@@ -54,6 +54,13 @@ detached AS (
 SELECT count(*)
 FROM deleted
 
+-- name: measure_emails
+-- Counts the e-mails that wait, and reads the age of the oldest.
+SELECT
+    count(*) AS emails,
+    coalesce(extract(epoch FROM clock_timestamp() - min(asked_at)), 0)::float8 AS seconds
+FROM outbox
+
 -- name: redirect_emails
 -- Sends e-mails of some kinds to another address.
 UPDATE outbox

@@ -43,11 +43,13 @@ def open_pool(
     *,
     schema: str,
     size: int,
+    name: str = "",
     session: Mapping[str, str] = NO_SETTINGS,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> Pool:
     """Returns a pool of at most `size` connections to one schema; enter it to open it.
 
+    `name` distinguishes the pools of a process in its metrics; it is the schema's by default.
     `session` are further settings of the sessions.
 
     Connections are in autocommit: a single statement is a transaction, several need `async with
@@ -65,7 +67,7 @@ def open_pool(
         # Pauses between attempts to connect double up to this length; then the pool gives up until
         # the next request. With a longer limit it could sleep for as long as the outage lasted.
         reconnect_timeout=2,
-        name=schema,
+        name=name or schema,
         kwargs={
             "autocommit": True,
             "prepare_threshold": 1,

@@ -25,7 +25,7 @@ def configure(process: str, level: str) -> None:
     structlog.configure(
         processors=[*shared, _name(process), structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        # One write a line: `print` writes the end of a line by itself, so lines of threads could mix.
+        # One write a line: `print` writes line ends apart, so the lines of threads could mix.
         logger_factory=structlog.WriteLoggerFactory(),
         cache_logger_on_first_use=True,
     )

@@ -13,7 +13,7 @@ from boxoffice.rest.v1 import batch_pb2_grpc
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer import Issuer
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
-from services.kit.database import postgres
+from services.kit.database import pool_metrics, postgres
 from services.kit.process import failpoints, logging, metrics
 from services.kit.process.environment import refuse
 from services.kit.process.lifetime import tune_garbage_collection, wait_for_termination
@@ -71,15 +71,16 @@ class Service:
     ) -> AsyncIterator[int]:
         """Accepts calls and runs workers while the block runs; yields the port."""
         await self._server.start()
-        async with running(
-            self._server.watch_database(lambda: postgres.are_reachable(pools)),
-            repeat(self._authenticator.refresh, every_seconds=REFRESH_SECONDS),
-            *workers,
-        ):
-            try:
-                yield self._port
-            finally:
-                await self._server.stop()
+        with pool_metrics.exposed(pools):
+            async with running(
+                self._server.watch_database(lambda: postgres.are_reachable(pools)),
+                repeat(self._authenticator.refresh, every_seconds=REFRESH_SECONDS),
+                *workers,
+            ):
+                try:
+                    yield self._port
+                finally:
+                    await self._server.stop()
 
 
 async def _run(
