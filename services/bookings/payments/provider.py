@@ -4,11 +4,22 @@ Each call has a key of ours: the id of the payment, or that of the refund. A pro
 it is asked, however often a call comes.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
+
+LARGEST_AMOUNT_MINOR = 10**15
+"""More than any charge; sums of it fit into 64 bits, and JSON has it exactly."""
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_NAME = re.compile(r"[!-~]{1,255}")
+
+
+def _expect(name: str, pattern: re.Pattern[str], value: object) -> None:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"no {name} of a charge")
 
 
 class ProviderUnavailable(Exception):  # noqa: N818 - it names what was found
@@ -37,7 +48,8 @@ class NewCharge:
 class Charged:
     """What has become of a charge. `reference` is the provider's own name of it, if it has one.
 
-    The payer goes on at `redirect_url`, if there is one, while the charge is PENDING.
+    The payer goes on at `redirect_url`, if there is one, while the charge is PENDING. Raises
+    ValueError for what cannot be true of a charge, since it comes from outside.
     """
 
     status: Status
@@ -45,6 +57,14 @@ class Charged:
     amount_minor: int
     currency: str
     redirect_url: str | None = None
+
+    def __post_init__(self) -> None:
+        amount = self.amount_minor
+        if type(amount) is not int or not 0 <= amount <= LARGEST_AMOUNT_MINOR:
+            raise ValueError("no amount of a charge")
+        _expect("currency", _CURRENCY, self.currency)
+        if self.reference is not None:
+            _expect("reference", _NAME, self.reference)
 
 
 NEVER_CHARGED = Charged(Status.FAILED, None, 0, "XXX")
@@ -77,6 +97,9 @@ class ProviderEvent:
     id: str
     payment_id: UUID
     charged: Charged
+
+    def __post_init__(self) -> None:
+        _expect("id", _NAME, self.id)
 
 
 class Provider(Protocol):

@@ -169,10 +169,11 @@ def _told(token: str, milliseconds: int | None) -> list[str]:
 def _event(event_id: str, news: Any) -> ProviderEvent:
     """Reads the news of a charge. Raises LookupError, TypeError or ValueError for other news."""
     charge = news["charge"]
-    payment_id, amount_minor = UUID(str(charge["id"])), charge["amount_minor"]
-    if type(amount_minor) is not int:
-        raise TypeError("an amount is an integer")
+    payment_id = UUID(str(charge["id"]))
     charged = Charged(
-        Status(charge["status"]), f"ch_{payment_id.hex}", amount_minor, str(charge["currency"])
+        Status(charge["status"]),
+        f"ch_{payment_id.hex}",
+        charge["amount_minor"],
+        charge["currency"],
     )
     return ProviderEvent(event_id, payment_id, charged)

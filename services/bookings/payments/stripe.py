@@ -41,6 +41,7 @@ _REFUNDS = {
     "canceled": Status.FAILED,
 }
 _NO_BALANCE = "balance_insufficient"
+_UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 
 log = structlog.get_logger()
 
@@ -85,14 +86,15 @@ class Stripe:
             except stripe.InvalidRequestError as error:
                 log.error("Stripe refuses a charge", error=_in_short(error))  # noqa: TRY400
                 return _failed(charge)
-        return _charged(session.to_dict())
+        return _read(session)
 
     async def look_up(self, payment_id: UUID, reference: str | None) -> Charged | None:
         """See Provider."""
         if reference is None:
             return None
         with _in_doubt():
-            return _charged((await self._sessions.retrieve_async(reference)).to_dict())
+            session = await self._sessions.retrieve_async(reference)
+        return _read(session)
 
     async def cancel(self, payment_id: UUID, reference: str | None) -> Charged:
         """See Provider. Nobody has the page of a charge without a reference."""
@@ -103,7 +105,7 @@ class Stripe:
                 session = await self._sessions.expire_async(reference)
             except stripe.InvalidRequestError:  # it is not open any more
                 session = await self._sessions.retrieve_async(reference)
-        return _charged(session.to_dict())
+        return _read(session)
 
     async def refund(self, refund: NewRefund) -> Refunded:
         """See Provider. Looks for the refund first: Stripe forgets keys after a day."""
@@ -128,7 +130,7 @@ class Stripe:
         self._verify(body, headers.get("stripe-signature", ""))
         try:
             return _event(orjson.loads(body))
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except _UNREADABLE:
             return None
 
     def _new_session(self, charge: NewCharge, amount: int) -> SessionCreateParams:
@@ -237,6 +239,14 @@ def _event(event: Any) -> ProviderEvent | None:
         return None
     session = event["data"]["object"]
     return ProviderEvent(event["id"], UUID(session["client_reference_id"]), _charged(session))
+
+
+def _read(session: stripe.checkout.Session) -> Charged:
+    """Reads the session of an answer; one that cannot be read leaves open what Stripe has done."""
+    try:
+        return _charged(session.to_dict())
+    except _UNREADABLE as error:
+        raise ProviderUnavailable("the session cannot be read") from error
 
 
 def _charged(session: Mapping[str, Any]) -> Charged:

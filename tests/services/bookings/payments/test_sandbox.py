@@ -203,9 +203,20 @@ def test_altered_bodies_and_other_secrets_are_rejected(sandbox: Sandbox, pool: P
         b'{"charge":{"id":6,"status":"SUCCEEDED","amount_minor":900,"currency":"EUR"}}',
         BODY.replace(b"6f1c", b"zzzz"),
         BODY.replace(b'"SUCCEEDED"', b'"RICH"'),
+        BODY.replace(b"900", b"-1"),
+        BODY.replace(b"900", str(2**63).encode()),
+        BODY.replace(b"900", str(10**400).encode()),
+        BODY.replace(b"EUR", b"E\\u0000R"),
     ],
 )
 def test_news_of_anything_else_is_none(sandbox: Sandbox, body: bytes) -> None:
     """A provider that sends other events, too, would be told to send them again for ever."""
     headers = sandbox.sign("evt_1", body, datetime.now(UTC))
     assert sandbox.read_webhook(body, headers) is None
+
+
+def test_an_id_that_cannot_be_stored_is_none(sandbox: Sandbox) -> None:
+    """An event that the database refuses would be a defect, and be sent again for ever."""
+    for event_id in ("x" * 256, "evt\x00"):
+        headers = sandbox.sign(event_id, BODY, datetime.now(UTC))
+        assert sandbox.read_webhook(BODY, headers) is None
