@@ -39,6 +39,8 @@ from services.bookings.inventory.restoring import Restores
 from services.bookings.live.live import Live
 from services.bookings.live.servicer import LiveServicer
 from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.backlog import Backlog
+from services.bookings.payments.looks import Looks
 from services.bookings.payments.payments import Payments
 from services.bookings.payments.provider import Provider
 from services.bookings.payments.provider_events import ProviderEvents
@@ -85,7 +87,7 @@ from services.kit.server.service import Service, run
 DELIVERING = 4
 """Webhooks that changes are sent to at once."""
 ASKING = 4
-"""Attempts to pay, and refunds, that providers are asked about at once."""
+"""Attempts to pay, and refunds, that each provider is asked about at once."""
 
 
 @contextlib.asynccontextmanager
@@ -227,20 +229,20 @@ def _payments_taken(
     sandbox = Sandbox(pool, settings.sandbox_secret)
     known: dict[str, Provider] = {each.name: each for each in (sandbox, *others)}
     names = settings.payment_providers
-    providers = Providers(known[name] for name in names)
+    taking = [known[name] for name in names]
+    providers = Providers(taking)
     attempts = Attempts(pool, inventory, providers)
-    refunds = Refunds(pool, inventory, providers)
     events = ProviderEvents(attempts, providers)
     payments = PaymentsServicer(
         inventory, Payments(pool, providers), attempts, events, open_access=settings.open_access
     )
     payments_pb2_grpc.add_PaymentsServiceServicer_to_server(payments, service.grpc)
     webhooks = SandboxWebhooks(pool, sandbox, events.receive)
+    looks = [Looks(pool, attempts, provider).look for provider in taking]
+    refunds = [Refunds(pool, inventory, provider).pay_back for provider in taking]
     return [
-        repeat(attempts.measure, every_seconds=15),
-        repeat(refunds.measure, every_seconds=15),
-        *(repeat(attempts.look, every_seconds=1) for _ in range(ASKING)),
-        *(repeat(refunds.pay_back, every_seconds=1) for _ in range(ASKING)),
+        repeat(Backlog(pool, providers).measure, every_seconds=15),
+        *(repeat(ask, every_seconds=1) for ask in (*looks, *refunds) for _ in range(ASKING)),
         *([repeat(webhooks.send, every_seconds=0.25)] if sandbox.name in names else []),
     ]
 

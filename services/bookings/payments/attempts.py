@@ -1,14 +1,13 @@
 """Attempts to pay: asking providers for money, and recording what has become of it.
 
 An attempt is committed before its provider is called, and its id is the provider's key. So whatever
-is cut off can be asked for again: by a client with its idempotency key, or by the worker here.
+is cut off can be asked for again: by a client with its idempotency key, or by a worker (`looks`).
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -36,13 +35,6 @@ from services.kit.rpc.errors import OutcomeUnknown, Unavailable
 SQL = queries.load(__file__)
 START_SECONDS = 3
 """How long a client waits for the provider; less than the deadline of its call."""
-CALL_SECONDS = 10
-LEASE_SECONDS = 15
-LONGEST_PAUSE_SECONDS = 60
-UNKNOWN_FOR = timedelta(seconds=60)
-"""After which time a charge that the provider does not know will not arrive there any more."""
-OPEN_FOR = timedelta(minutes=30)
-"""How long an attempt may take if its booking is no hold, whose end would end it."""
 
 ResultT = TypeVar("ResultT")
 
@@ -63,19 +55,8 @@ class Attempt:
     provider_reference: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LeasedAttempt(Attempt):
-    """An attempt under way that this worker looks at.
-
-    `has_ended` is whether it has to end now: its hold does, or it has taken too long.
-    """
-
-    age: timedelta
-    has_ended: bool
-
-
 class Attempts:
-    """Starts attempts, looks at those under way, and settles them."""
+    """Starts attempts, and settles them."""
 
     def __init__(self, pool: Pool, decider: Decider, providers: Providers) -> None:
         self._pool = pool
@@ -95,7 +76,10 @@ class Attempts:
         if provider is None:
             return None
         charge = NewCharge(payment_id, attempt.amount_minor, attempt.currency, token)
-        charged = await _answer(provider, "start", provider.start(charge), START_SECONDS)
+        asking = provider.start(charge)
+        charged = await answer_in_time(
+            asking, START_SECONDS, provider=provider, call="start", about=payment_id
+        )
         if charged is None:
             return None
         failpoint("bookings.payment.charged")
@@ -104,19 +88,6 @@ class Attempts:
             return charged.redirect_url if is_under_way else None
         await self.settle(attempt, charged)
         return None
-
-    async def look(self) -> bool:
-        """Asks a provider about an attempt that is due; returns False if none is."""
-        attempt = await self._lease()
-        if attempt is None:
-            return False
-        provider = self._provider(attempt)
-        if provider is None:
-            return True
-        charged = await _answer(provider, "look_up", _look_up(provider, attempt), CALL_SECONDS)
-        if charged and charged.status is not Status.PENDING:
-            await self.settle(attempt, charged)
-        return True
 
     async def settle(self, attempt: Attempt, charged: Charged, event_id: str | None = None) -> None:
         """Records what has become of an attempt; does nothing if that is recorded.
@@ -141,13 +112,6 @@ class Attempts:
             cursor = connection.cursor(row_factory=class_row(Attempt))
             return await (await cursor.execute(SQL["find"], {"id": payment_id})).fetchone()
 
-    async def measure(self) -> bool:
-        """Measures how long the oldest attempt has been under way."""
-        async with self._pool.connection() as connection:
-            [seconds] = await (await connection.execute(SQL["get_lag"])).fetchone() or (0.0,)
-        metrics.PAYMENT_LAG_SECONDS.set(seconds)
-        return False
-
     def _provider(self, attempt: Attempt) -> Provider | None:
         """Returns the provider of an attempt; None if it is no longer configured."""
         try:
@@ -156,22 +120,34 @@ class Attempts:
             log.exception("the provider of a payment is not configured", provider=attempt.provider)
             return None
 
-    async def _lease(self) -> LeasedAttempt | None:
-        values = {
-            "open_for": OPEN_FOR,
-            "shortest": timedelta(seconds=LEASE_SECONDS),
-            "longest": timedelta(seconds=LONGEST_PAUSE_SECONDS),
-        }
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(LeasedAttempt))
-            return await (await cursor.execute(SQL["lease"], values)).fetchone()
-
     async def _keep_reference(self, attempt: Attempt, charged: Charged) -> bool:
         """Keeps by which name to ask for a charge; returns False if its attempt has ended."""
         values = {"event_id": attempt.event_id, "id": attempt.id, "reference": charged.reference}
         async with self._pool.connection() as connection:
             cursor = await connection.execute(SQL["keep_reference"], values)
             return cursor.rowcount == 1
+
+
+async def answer_in_time(
+    answer: Awaitable[ResultT], seconds: float, *, provider: Provider, call: str, about: UUID
+) -> ResultT | None:
+    """Returns the answer of a provider; None if none comes in time: somebody asks again.
+
+    Counts and logs by the name of the `call`, `about` a payment or refund.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await answer
+    except (TimeoutError, ProviderUnavailable) as error:
+        metrics.PROVIDER_FAILURES.labels(provider.name, call).inc()
+        log.warning(
+            "no answer from provider",
+            provider=provider.name,
+            call=call,
+            about=str(about),
+            error=str(error),
+        )
+        return None
 
 
 @contextlib.contextmanager
@@ -183,29 +159,6 @@ def in_doubt() -> Iterator[None]:
         if isinstance(error, Unavailable) or refusal_from_database(error, is_read=False):
             raise OutcomeUnknown from error
         raise
-
-
-async def _look_up(provider: Provider, attempt: LeasedAttempt) -> Charged | None:
-    """Looks a charge up, and cancels it if it is open for too long."""
-    charged = await provider.look_up(attempt.id, attempt.provider_reference)
-    is_open = charged is None or charged.status is Status.PENDING
-    is_unknown = charged is None and attempt.age >= UNKNOWN_FOR
-    if (is_open and attempt.has_ended) or is_unknown:
-        return await provider.cancel(attempt.id, attempt.provider_reference)
-    return charged
-
-
-async def _answer(
-    provider: Provider, call: str, answer: Awaitable[ResultT], seconds: float
-) -> ResultT | None:
-    """Returns the answer of a provider; None if none comes in time: somebody asks again."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await answer
-    except (TimeoutError, ProviderUnavailable) as error:
-        metrics.PROVIDER_FAILURES.labels(provider.name, call).inc()
-        log.warning("no answer from provider", provider=provider.name, call=call, error=str(error))
-        return None
 
 
 def _count(paid: Paid) -> None:

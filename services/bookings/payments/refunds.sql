@@ -1,44 +1,37 @@
 -- name: lease
--- Leases a refund that is due. The later next_try_at keeps other workers away after the commit, and is
--- the pause until the next attempt, which doubles each time.
+-- Leases a refund that is due at a provider. The later next_try_at keeps other workers away after the
+-- commit, and is the pause until the next attempt, which doubles each time.
 WITH due AS (
-    SELECT event_id, id
+    SELECT refunds.event_id, refunds.id, paid.reference
     FROM refunds
+    CROSS JOIN LATERAL (
+        SELECT provider, provider_reference AS reference
+        FROM payments
+        WHERE payments.event_id = refunds.event_id
+            AND payments.id = refunds.payment_id
+        OFFSET 0
+    ) AS paid
     WHERE status = 'DUE'
         AND next_try_at <= clock_timestamp()
+        AND paid.provider = %(provider)s
     ORDER BY next_try_at
     LIMIT 1
-    FOR NO KEY UPDATE SKIP LOCKED
-),
-leased AS (
-    UPDATE refunds
-    SET
-        attempts = attempts + 1,
-        next_try_at = clock_timestamp() + least(
-            %(first_pause)s * power(2, least(attempts, 20)), %(longest_pause)s
-        ) * interval '1 second'
-    FROM due
-    WHERE refunds.event_id = due.event_id
-        AND refunds.id = due.id
-    RETURNING refunds.event_id, booking_id, payment_id, refunds.id, amount_minor, currency
+    FOR NO KEY UPDATE OF refunds SKIP LOCKED
 )
-SELECT
-    leased.event_id,
-    leased.booking_id,
+UPDATE refunds
+SET
+    attempts = attempts + 1,
+    next_try_at = clock_timestamp() + least(
+        %(first_pause)s * power(2, least(attempts, 20)), %(longest_pause)s
+    ) * interval '1 second'
+FROM due
+WHERE refunds.event_id = due.event_id
+    AND refunds.id = due.id
+RETURNING
+    refunds.event_id,
+    booking_id,
     payment_id,
-    leased.id,
-    leased.amount_minor,
-    leased.currency,
-    provider,
-    provider_reference AS payment_reference
-FROM leased
-JOIN payments ON payments.event_id = leased.event_id
-    AND payments.id = payment_id
-
--- name: get_backlog
--- Counts the refunds that are due, and reads the age of the oldest in seconds.
-SELECT
-    count(*),
-    coalesce(extract(epoch FROM present() - min(created_at)), 0)::float AS seconds
-FROM refunds
-WHERE status = 'DUE'
+    refunds.id,
+    amount_minor,
+    currency,
+    reference AS payment_reference

@@ -12,6 +12,7 @@ from services.bookings.inventory.commands import Cancel, Command, Outcome
 from services.bookings.inventory.payment_commands import Paid, RefundPayment, StartPayment
 from services.bookings.inventory.seat_commands import Release, Seated
 from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.looks import Looks
 from services.bookings.payments.provider_events import ProviderEvents
 from services.bookings.payments.providers import Providers
 from services.bookings.payments.refunds import Refunds
@@ -53,7 +54,8 @@ class Replica:
         providers = Providers([bank])
         self.inventory = Inventory(pool, plans=plans_of(HALL))
         self.attempts = Attempts(pool, self.inventory, providers)
-        self.refunds = Refunds(pool, self.inventory, providers)
+        self.looks = Looks(pool, self.attempts, bank)
+        self.refunds = Refunds(pool, self.inventory, bank)
         self.events = ProviderEvents(self.attempts, providers)
 
 
@@ -159,7 +161,7 @@ class Buying:
 
     async def _look(self, replica: Replica, _: int, __: int) -> None:
         self.read("UPDATE payments SET next_look_at = now() WHERE status = 'CREATED'")
-        while await replica.attempts.look():
+        while await replica.looks.look():
             pass
 
     async def _pay_back(self, replica: Replica, _: int, __: int) -> None:

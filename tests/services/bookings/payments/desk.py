@@ -15,6 +15,8 @@ from services.bookings.inventory.payment_commands import (
     StartPayment,
 )
 from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.backlog import Backlog
+from services.bookings.payments.looks import Looks
 from services.bookings.payments.provider import Provider
 from services.bookings.payments.provider_events import ProviderEvents
 from services.bookings.payments.providers import Providers
@@ -36,7 +38,9 @@ class Desk:
         self._provider = provider.name
         providers = Providers([provider])
         self.attempts = Attempts(pool, inventory, providers)
-        self.refunds = Refunds(pool, inventory, providers)
+        self.looks = Looks(pool, self.attempts, provider)
+        self.refunds = Refunds(pool, inventory, provider)
+        self.backlog = Backlog(pool, providers)
         self.events = ProviderEvents(self.attempts, providers)
 
     async def begin(self) -> UUID:

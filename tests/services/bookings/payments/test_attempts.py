@@ -1,13 +1,9 @@
 import asyncio
 
-import pytest
-
 from services.bookings.payments.provider import NEVER_CHARGED, Status
 from tests.services.bookings.payments.desk import Desk
 from tests.services.bookings.payments.scripted import ScriptedProvider
 from tests.services.conditions import until_blocked
-
-WORKERS = 6
 
 
 async def test_a_client_that_stops_waiting_leaves_its_attempt_to_the_worker(
@@ -20,10 +16,10 @@ async def test_a_client_that_stops_waiting_leaves_its_attempt_to_the_worker(
     await provider.until_waiting(1)
     call.cancel()
     assert await desk.status(payment) == "CREATED"
-    assert not await desk.attempts.look(), "it is asked about after a while only"
+    assert not await desk.looks.look(), "it is asked about after a while only"
     provider.gate.set()
     await desk.make_due()
-    assert await desk.attempts.look()
+    assert await desk.looks.look()
     assert await desk.status(payment) == "SUCCEEDED"
 
 
@@ -41,29 +37,6 @@ async def test_an_attempt_is_finished_by_whoever_repeats_it(
     settled = provider.asked["start", payment]
     await desk.attempts.start(payment, "")
     assert provider.asked["start", payment] == settled, "what is settled is not asked for"
-
-
-async def test_workers_ask_about_different_attempts(desk: Desk, provider: ScriptedProvider) -> None:
-    """Several replicas could ask the provider about one payment at once, for each payment."""
-    payments = [await desk.begin() for _ in range(WORKERS)]
-    await desk.make_due()
-    provider.gate.clear()
-    looks = [asyncio.create_task(desk.attempts.look()) for _ in range(2 * WORKERS)]
-    await provider.until_waiting(WORKERS)
-    provider.gate.set()
-    assert sorted(await asyncio.gather(*looks)) == [False] * WORKERS + [True] * WORKERS
-    assert provider.asked == {("look_up", payment): 1 for payment in payments}
-
-
-async def test_an_attempt_that_another_worker_takes_is_passed_over(
-    desk: Desk, provider: ScriptedProvider
-) -> None:
-    """Two workers that take an attempt at the same moment could both ask about it."""
-    await desk.begin()
-    await desk.make_due()
-    async with desk.taken_elsewhere("payments"):
-        assert not await desk.attempts.look()
-    assert not provider.asked
 
 
 async def test_a_payment_that_is_leased_at_the_same_moment_is_settled(
@@ -93,35 +66,6 @@ async def test_a_charge_that_is_named_at_the_same_moment_is_not_given_up(
     attempt = await desk.attempts.find(payment)
     assert attempt
     assert (attempt.status, attempt.provider_reference) == ("CREATED", "named")
-
-
-@pytest.mark.parametrize(("age", "status"), [("29 minutes", "CREATED"), ("31 minutes", "FAILED")])
-async def test_a_pending_charge_is_cancelled_after_its_time(
-    desk: Desk, provider: ScriptedProvider, age: str, status: str
-) -> None:
-    """An attempt that nobody finishes could keep others from paying for ever."""
-    payment = await desk.begin()
-    provider.charged = Status.PENDING
-    await desk.make_due(age=age)
-    assert await desk.attempts.look()
-    assert await desk.status(payment) == status
-    assert provider.asked["cancel", payment] == (status == "FAILED")
-
-
-async def test_a_provider_that_does_not_answer_is_asked_again(
-    desk: Desk, provider: ScriptedProvider
-) -> None:
-    """An outage of the provider could fail payments of which the money was taken."""
-    payment = await desk.begin()
-    provider.charged = None
-    await desk.make_due(age="31 minutes")
-    assert await desk.attempts.look()
-    assert not await desk.attempts.look(), "the next look comes after a pause"
-    assert await desk.status(payment) == "CREATED"
-    provider.charged = Status.SUCCEEDED
-    await desk.make_due()
-    assert await desk.attempts.look()
-    assert await desk.status(payment) == "SUCCEEDED"
 
 
 async def test_a_pending_charge_is_known_by_its_reference(

@@ -238,7 +238,7 @@ async def test_a_webhook_of_stripe_confirms_its_booking(
     assert await desk.attempts.start(payment_id, "") == "https://checkout.example/page"
     [reference] = stand_in.sessions
     await desk.make_due(age="70 seconds")
-    await desk.attempts.look()
+    await desk.looks.look()
     assert await desk.status(payment_id) == "CREATED"
     body = event(stand_in.pay(reference))
     for _ in range(2):
@@ -256,7 +256,7 @@ async def test_a_page_is_shown_only_while_its_payment_is_under_way(
     starting = asyncio.create_task(desk.attempts.start(payment_id, ""))
     await stand_in.until_asked()
     await desk.make_due(age="70 seconds")
-    await desk.attempts.look()
+    await desk.looks.look()
     assert await desk.status(payment_id) == "FAILED"
     stand_in.gate.set()
     assert await starting is None
@@ -270,7 +270,7 @@ async def test_an_open_page_is_closed_when_the_hold_ends(
     payment_id = await desk.begin()
     await desk.attempts.start(payment_id, "")
     await desk.make_due(age="31 minutes")
-    await desk.attempts.look()
+    await desk.looks.look()
     assert await desk.status(payment_id) == "FAILED"
     [session] = stand_in.sessions.values()
     assert session["status"] == "expired"
