@@ -55,6 +55,14 @@ class Attempt:
     provider_reference: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Whether the provider has answered, and the page on which the payer goes on, if any."""
+
+    is_answered: bool
+    redirect_url: str | None = None
+
+
 class Attempts:
     """Starts attempts, and settles them."""
 
@@ -63,31 +71,30 @@ class Attempts:
         self._decider = decider
         self._providers = providers
 
-    async def start(self, payment_id: UUID, token: str) -> str | None:
+    async def start(self, payment_id: UUID, token: str) -> Started:
         """Asks the provider for the money of an attempt, and settles it if the answer comes soon.
 
-        Returns the page on which the payer goes on, if there is one. Does nothing for a payment
-        that is settled.
+        Does nothing for a payment that is settled.
         """
         attempt = await self.find(payment_id)
         if attempt is None or attempt.status != "CREATED":
-            return None
+            return Started(is_answered=True)
         provider = self._provider(attempt)
         if provider is None:
-            return None
+            return Started(is_answered=False)
         charge = NewCharge(payment_id, attempt.amount_minor, attempt.currency, token)
         asking = provider.start(charge)
         charged = await answer_in_time(
             asking, START_SECONDS, provider=provider, call="start", about=payment_id
         )
         if charged is None:
-            return None
+            return Started(is_answered=False)
         failpoint("bookings.payment.charged")
         if charged.status is Status.PENDING:
             is_under_way = await self._keep_reference(attempt, charged)
-            return charged.redirect_url if is_under_way else None
+            return Started(True, charged.redirect_url if is_under_way else None)
         await self.settle(attempt, charged)
-        return None
+        return Started(is_answered=True)
 
     async def settle(self, attempt: Attempt, charged: Charged, event_id: str | None = None) -> None:
         """Records what has become of an attempt; does nothing if that is recorded.

@@ -26,10 +26,14 @@ def amount(message: money_pb2.Money) -> Amount:
 
 
 def started(outcome: Outcome) -> payments_pb2.CreatePaymentResponse:
-    """Writes which payment was started. What became of it is read, now and when it is repeated."""
-    paid = expect(outcome, Paid)
+    """Writes which payment was started. The rest follows once the provider has answered."""
+    return incomplete(expect(outcome, Paid).payment.id)
+
+
+def incomplete(payment_id: UUID) -> payments_pb2.CreatePaymentResponse:
+    """Writes the response that is kept until the provider has answered."""
     return payments_pb2.CreatePaymentResponse(
-        payment=payments_pb2.Payment(payment_id=str(paid.payment.id))
+        payment=payments_pb2.Payment(payment_id=str(payment_id))
     )
 
 

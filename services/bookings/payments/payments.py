@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+from google.protobuf.message import Message
 from psycopg.rows import class_row
 
 from services.bookings.access import Viewer
@@ -13,13 +14,15 @@ from services.bookings.payments import messages
 from services.bookings.payments.details import NewPayment, PaymentDetails, TicketId
 from services.bookings.payments.providers import Providers
 from services.bookings.references import BookingName, find_visible
-from services.kit.database import queries
+from services.kit.database import idempotency, queries
+from services.kit.database.idempotency import Result, refusal_bytes
 from services.kit.database.postgres import Pool
 from services.kit.rpc.callers import denied
-from services.kit.rpc.errors import ValidationFailed, Violation
+from services.kit.rpc.errors import Refusal, ValidationFailed, Violation
 from services.kit.rpc.paging import Page
 
 SQL = queries.load(__file__)
+CREATE = "create_payment"
 
 
 class Payments:
@@ -41,8 +44,26 @@ class Payments:
         event_id, booking_id = await self._find(new.booking, viewer)
         command = StartPayment(event_id, booking_id, uuid4(), provider.name, new.method, new.amount)
         content = (event_id, booking_id, new.method, new.token, *(new.amount or ()))
-        key = idempotency_key(viewer, "create_payment", request_id, *content)
+        key = idempotency_key(viewer, CREATE, request_id, *content)
         return Ask(command, key, messages.started)
+
+    async def keep_response(
+        self, payment_id: UUID, response: Message | Refusal, viewer: Viewer, request_id: str
+    ) -> bool:
+        """Keeps the first response about a payment, to answer requests with the same key.
+
+        Until now its key has only the payment. Returns False if a repeated request was faster.
+        """
+        key = idempotency_key(viewer, CREATE, request_id)
+        if key is None:
+            return True
+        if isinstance(response, Refusal):
+            result = Result(key, is_refusal=True, response=refusal_bytes(response))
+        else:
+            result = Result(key, is_refusal=False, response=response.SerializeToString())
+        incomplete = messages.incomplete(payment_id).SerializeToString()
+        async with self._pool.connection() as connection:
+            return await idempotency.complete(connection, incomplete, result)
 
     async def ask_for_refund(
         self, payment_id: UUID, amount: Amount | None, viewer: Viewer, request_id: str

@@ -45,14 +45,13 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
         """See payments.proto."""
         card_numbers.expect_none({"token": request.token, "request_id": request.request_id})
         response = await answer_alone(self._start, request, payments_pb2.CreatePaymentResponse)
-        payment_id = UUID(response.payment.payment_id)
+        if response.payment.status:
+            return response
         with in_doubt():
-            redirect_url = await self._attempts.start(payment_id, request.token)
-            found = await self._payments.get(payment_id, self._viewers.current())
-        if found.status == "FAILED":
-            raise PaymentDeclined(replayed="true" if response.replayed else None)
-        response.payment.CopyFrom(messages.payment(found, redirect_url))
-        return response
+            is_kept = await self._finish(request, response)
+        if is_kept:
+            return response
+        return await answer_alone(self._start, request, payments_pb2.CreatePaymentResponse)
 
     async def GetPayment(
         self, request: payments_pb2.GetPaymentRequest, _: Context
@@ -96,6 +95,29 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
         headers = messages.signature_headers(request)
         await self._events.receive(request.provider, request.body.data, headers)
         return payments_pb2.ReceiveProviderEventResponse()
+
+    async def _finish(
+        self,
+        request: payments_pb2.CreatePaymentRequest,
+        response: payments_pb2.CreatePaymentResponse,
+    ) -> bool:
+        """Asks the provider and completes the response, which is kept once the provider answered.
+
+        Returns False if a repeated request was faster. Raises PaymentDeclined.
+        """
+        payment_id, viewer = UUID(response.payment.payment_id), self._viewers.current()
+        started = await self._attempts.start(payment_id, request.token)
+        found = await self._payments.get(payment_id, viewer)
+        is_declined = found.status == "FAILED"
+        response.payment.CopyFrom(messages.payment(found, started.redirect_url))
+        if started.is_answered:
+            first = payments_pb2.CreatePaymentResponse(payment=response.payment)
+            kept = PaymentDeclined() if is_declined else first
+            if not await self._payments.keep_response(payment_id, kept, viewer, request.request_id):
+                return False
+        if is_declined:
+            raise PaymentDeclined(replayed="true" if response.replayed else None)
+        return True
 
     async def _start(
         self, items: Sequence[Item[payments_pb2.CreatePaymentRequest]], /, *, skip_busy: bool

@@ -130,6 +130,19 @@ def add_results(trip: RoundTrip, results: Sequence[Result]) -> None:
     trip.call(_STORE, _rows(results))
 
 
+async def complete(connection: Connection, incomplete: bytes, result: Result) -> bool:
+    """Stores a result in place of an incomplete response; returns False if another was faster."""
+    values = {
+        "caller": result.key.caller,
+        "operation": result.key.operation,
+        "key": result.key.key,
+        "is_refusal": result.is_refusal,
+        "response": result.response,
+        "incomplete": incomplete,
+    }
+    return (await connection.execute(SQL["complete"], values)).rowcount == 1
+
+
 async def forget(connection: Connection, *, chunk: int) -> int:
     """Deletes up to `chunk` results that are older than 24 hours; returns how many."""
     return (await connection.execute(SQL["forget"], {"chunk": chunk})).rowcount

@@ -52,6 +52,18 @@ SET
     response = excluded.response,
     decided_at = excluded.decided_at
 
+-- name: complete
+-- Replaces a response that was incomplete. The first to complete it gets the row, and what it stores
+-- stays.
+UPDATE idempotency
+SET
+    is_refusal = %(is_refusal)s,
+    response = %(response)s
+WHERE caller = %(caller)s
+    AND operation = %(operation)s
+    AND key = %(key)s
+    AND response = %(incomplete)s
+
 -- name: forget
 -- Deletes a chunk of the results older than 24 hours; rows locked elsewhere are left for later.
 DELETE FROM idempotency

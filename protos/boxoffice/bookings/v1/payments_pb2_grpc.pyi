@@ -40,8 +40,8 @@ class PaymentsServiceStub:
     may get the booking may pay for it.
     Starting a payment extends a hold of seats once. A declined payment changes nothing else: the hold
     stays until its end, and another payment may be tried.
-    A request that is repeated with its idempotency key shows how its payment is now, and goes on with
-    it if it was cut off.
+    A request that is repeated with its idempotency key goes on with its payment until the provider has
+    answered. From then on it gets the first response.
     Refuses with NOT_FOUND/RESERVATION_NOT_FOUND, NOT_FOUND/BOOKING_NOT_FOUND or
     NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over,
     FAILED_PRECONDITION/ALREADY_PAID, ABORTED/REQUEST_IN_PROGRESS while another payment for the booking
@@ -85,8 +85,8 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     may get the booking may pay for it.
     Starting a payment extends a hold of seats once. A declined payment changes nothing else: the hold
     stays until its end, and another payment may be tried.
-    A request that is repeated with its idempotency key shows how its payment is now, and goes on with
-    it if it was cut off.
+    A request that is repeated with its idempotency key goes on with its payment until the provider has
+    answered. From then on it gets the first response.
     Refuses with NOT_FOUND/RESERVATION_NOT_FOUND, NOT_FOUND/BOOKING_NOT_FOUND or
     NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over,
     FAILED_PRECONDITION/ALREADY_PAID, ABORTED/REQUEST_IN_PROGRESS while another payment for the booking
@@ -133,8 +133,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         may get the booking may pay for it.
         Starting a payment extends a hold of seats once. A declined payment changes nothing else: the hold
         stays until its end, and another payment may be tried.
-        A request that is repeated with its idempotency key shows how its payment is now, and goes on with
-        it if it was cut off.
+        A request that is repeated with its idempotency key goes on with its payment until the provider has
+        answered. From then on it gets the first response.
         Refuses with NOT_FOUND/RESERVATION_NOT_FOUND, NOT_FOUND/BOOKING_NOT_FOUND or
         NOT_FOUND/TICKET_NOT_FOUND, FAILED_PRECONDITION/HOLD_EXPIRED if the booking is over,
         FAILED_PRECONDITION/ALREADY_PAID, ABORTED/REQUEST_IN_PROGRESS while another payment for the booking

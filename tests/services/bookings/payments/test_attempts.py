@@ -29,7 +29,7 @@ async def test_an_attempt_is_finished_by_whoever_repeats_it(
     """A client whose first request was cut off could never pay, or pay twice."""
     payment = await desk.begin()
     provider.charged = None
-    assert await desk.attempts.start(payment, "") is None
+    assert not (await desk.attempts.start(payment, "")).is_answered
     assert await desk.status(payment) == "CREATED"
     provider.charged = Status.SUCCEEDED
     await asyncio.gather(*(desk.attempts.start(payment, "") for _ in range(3)))

@@ -141,6 +141,10 @@ async def test_a_repeated_request_is_the_same_payment(till: Till) -> None:
     booking = await till.book()
     first, again = [await till.pay(booking_id=booking, request_id="once") for _ in range(2)]
     assert (first.replayed, again.replayed, again.payment) == (False, True, first.payment)
+    await till.refund(first.payment.payment_id)
+    assert await till.pay(booking_id=booking, request_id="once") == again, (
+        "it is the first response"
+    )
     other = await refused(till.pay("tok_other", booking_id=booking, request_id="once"))
     assert other.reason == "IDEMPOTENCY_KEY_REUSED"
     poor = await till.book()
@@ -203,6 +207,28 @@ async def test_a_payment_that_is_open_when_its_hold_ends_is_cancelled(
     assert regained.status == SUCCEEDED
     assert (await till.hall.get(regained.ticket_id)).status == VALID
     assert drift(database) == []
+
+
+async def test_a_first_response_is_kept_once_the_provider_has_answered(till: Till) -> None:
+    """A client could get two responses for one key, or never the answer of its provider."""
+    for token, first, last in (("tok_twice", CREATED, CREATED), ("tok_lost", CREATED, SUCCEEDED)):
+        asked: dict[str, Any] = {"booking_id": await till.book(), "request_id": token}
+        payment = (await till.pay(token, **asked)).payment
+        assert payment.status == first
+        await till.until_it_is(SUCCEEDED, payment)
+        assert (await till.pay(token, **asked)).payment.status == last
+
+
+async def test_requests_with_one_key_get_one_response(till: Till) -> None:
+    """Two repeated requests that finish at the same moment could be answered differently."""
+    asked: dict[str, Any] = {"booking_id": await till.book(), "request_id": "at-once"}
+    done = await asyncio.gather(
+        *(till.pay("tok_slow_100", **asked) for _ in range(4)), return_exceptions=True
+    )
+    answers = [answer for answer in done if not isinstance(answer, BaseException)]
+    assert len({answer.payment.SerializeToString() for answer in answers}) == 1
+    refusals = {getattr(refusal, "reason", "") for refusal in done if refusal not in answers}
+    assert refusals <= {"REQUEST_IN_PROGRESS"}
 
 
 async def test_refunds_add_up_and_are_paid_back(till: Till) -> None:

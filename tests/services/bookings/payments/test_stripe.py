@@ -235,7 +235,8 @@ async def test_a_webhook_of_stripe_confirms_its_booking(
 ) -> None:
     """Somebody who has paid on the page of Stripe could be left without a ticket."""
     payment_id = await desk.begin()
-    assert await desk.attempts.start(payment_id, "") == "https://checkout.example/page"
+    started = await desk.attempts.start(payment_id, "")
+    assert started.redirect_url == "https://checkout.example/page"
     [reference] = stand_in.sessions
     await desk.make_due(age="70 seconds")
     await desk.looks.look()
@@ -259,7 +260,7 @@ async def test_a_page_is_shown_only_while_its_payment_is_under_way(
     await desk.looks.look()
     assert await desk.status(payment_id) == "FAILED"
     stand_in.gate.set()
-    assert await starting is None
+    assert (await starting).redirect_url is None
     assert len(stand_in.sessions) == 1
 
 
