@@ -66,7 +66,7 @@ from services.bookings.tickets import messages as ticket_messages
 from services.bookings.tickets.details import DoorTimes
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
-from services.bookings.tickets.letters import Letters as TicketLetters
+from services.bookings.tickets.letters import TicketLetters
 from services.bookings.tickets.servicer import TicketsServicer
 from services.bookings.tickets.tickets import Tickets
 from services.bookings.waiting_list import messages as waiting_list_messages
@@ -74,7 +74,7 @@ from services.bookings.waiting_list.notices import Notices
 from services.bookings.waiting_list.servicer import WaitingListServicer
 from services.bookings.webhooks import messages as webhook_messages
 from services.bookings.webhooks.deliveries import Deliveries
-from services.bookings.webhooks.letters import Letters
+from services.bookings.webhooks.letters import WebhookLetters
 from services.bookings.webhooks.sending import open_sender
 from services.bookings.webhooks.servicer import WebhooksServicer
 from services.bookings.webhooks.webhooks import Webhooks
@@ -88,6 +88,9 @@ DELIVERING = 4
 """Webhooks that changes are sent to at once."""
 ASKING = 4
 """Attempts to pay, and refunds, that each provider is asked about at once."""
+
+RESTING = 2
+"""How much longer the worker that draws tickets rests: requests have most of the processor."""
 
 
 @contextlib.asynccontextmanager
@@ -160,7 +163,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(Measurements(pool).measure, every_seconds=15),
             repeat(rankings.roll_up, every_seconds=1),
             repeat(notices.send, every_seconds=1),
-            repeat(letters.send, every_seconds=0.5),
+            repeat(letters.send, every_seconds=0.5, rest=RESTING),
             repeat(inventory.close_chunk, every_seconds=1),
             repeat(inventory.refund_chunk, every_seconds=1),
             repeat(inventory.sweep, every_seconds=1),
@@ -194,7 +197,7 @@ async def _changes_sent(
             repeat(tail.advance, every_seconds=0.25),
             repeat(tail.forget, every_seconds=60),
             repeat(deliveries.measure, every_seconds=15),
-            repeat(Letters(pool, mailing).send, every_seconds=1),
+            repeat(WebhookLetters(pool, mailing).send, every_seconds=1),
             *(repeat(deliveries.deliver, every_seconds=1) for _ in range(DELIVERING)),
         )
 

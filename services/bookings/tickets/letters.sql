@@ -1,12 +1,12 @@
--- name: lease_letter
--- Leases a letter that is due. SKIP LOCKED gives replicas different ones, and the later due time keeps
+-- name: lease_letters
+-- Leases letters that are due. SKIP LOCKED gives replicas different ones, and the later due time keeps
 -- them apart after the commit.
 WITH due AS (
     SELECT event_id, ticket_id
     FROM ticket_letters
     WHERE due_at <= clock_timestamp()
     ORDER BY due_at
-    LIMIT 1
+    LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE ticket_letters
@@ -23,9 +23,10 @@ RETURNING
     ticket_letters.ticket_id,
     user_id
 
--- name: end_letter
--- Ends a letter that accounts has, or that is not needed, unless another one has replaced it.
+-- name: end_letters
+-- Ends letters that accounts has, or that are not needed, unless another one has replaced one.
 DELETE FROM ticket_letters
-WHERE event_id = %(event_id)s
-    AND ticket_id = %(ticket_id)s
-    AND id = %(id)s
+USING json_to_recordset(%(letters)s::json) AS over (event_id bigint, ticket_id uuid, id uuid)
+WHERE ticket_letters.event_id = over.event_id
+    AND ticket_letters.ticket_id = over.ticket_id
+    AND ticket_letters.id = over.id

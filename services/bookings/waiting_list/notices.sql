@@ -41,6 +41,6 @@ JOIN booking_details ON booking_details.event_id = leased.event_id
 -- name: delete_notices
 -- Deletes notices that accounts has confirmed or that are moot.
 DELETE FROM notices
-USING unnest(%(event_ids)s::bigint[], %(booking_ids)s::bigint[]) AS over (event_id, booking_id)
+USING json_to_recordset(%(letters)s::json) AS over (event_id bigint, booking_id bigint)
 WHERE notices.event_id = over.event_id
     AND notices.booking_id = over.booking_id

@@ -1,5 +1,5 @@
--- name: lease_letter
--- Leases a letter that is due. SKIP LOCKED gives replicas different ones, and the later due time keeps
+-- name: lease_letters
+-- Leases letters that are due. SKIP LOCKED gives replicas different ones, and the later due time keeps
 -- them apart after the commit.
 WITH due AS (
     SELECT id
@@ -7,11 +7,11 @@ WITH due AS (
     WHERE letter_id IS NOT NULL
         AND letter_due_at <= clock_timestamp()
     ORDER BY letter_due_at
-    LIMIT 1
+    LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
 UPDATE webhooks
-SET letter_due_at = clock_timestamp() + %(retry_seconds)s * interval '1 second'
+SET letter_due_at = clock_timestamp() + interval '10 seconds'
 FROM due
 WHERE webhooks.id = due.id
 RETURNING
@@ -21,10 +21,12 @@ RETURNING
     url,
     disabled_reason AS reason
 
--- name: end_letter
--- Ends a letter that accounts has, unless its webhook has another one by now.
+-- name: end_letters
+-- Ends letters that accounts has, unless a webhook has another one by now.
 UPDATE webhooks
 SET
     letter_id = NULL,
     letter_due_at = NULL
-WHERE letter_id = %(id)s
+FROM json_to_recordset(%(letters)s::json) AS over (id uuid, webhook_id uuid)
+WHERE webhooks.id = over.webhook_id
+    AND letter_id = over.id

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -14,15 +16,19 @@ from services.kit.rpc.errors import Unavailable
 log = structlog.get_logger()
 
 
-async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -> None:
+async def repeat(
+    work: Callable[[], Awaitable[bool]], *, every_seconds: float, rest: float = 0
+) -> None:
     """Calls `work` again and again until cancelled.
 
     `work` returns whether there is more to do at once. If not, or if it failed, it is called again
-    after `every_seconds`. A failure never ends the worker. A failure that is no outage or
+    after `every_seconds`; otherwise after `rest` times as long as it took, for work that takes a
+    processor from others. A failure never ends the worker. A failure that is no outage or
     overload of the database is a defect: it is logged with its traceback and counted.
     """
-    name = getattr(work, "__qualname__", repr(work))
+    name = _name(work)
     while True:
+        began = time.monotonic()
         try:
             has_more = await work()
         except Exception as error:
@@ -32,8 +38,9 @@ async def repeat(work: Callable[[], Awaitable[bool]], *, every_seconds: float) -
             else:
                 metrics.WORKER_FAILURES.labels(name).inc()
                 log.exception("worker failed", worker=name)
-        if not has_more:
-            await asyncio.sleep(every_seconds)
+        pause = rest * (time.monotonic() - began) if has_more else every_seconds
+        if pause:
+            await asyncio.sleep(pause)
 
 
 @contextlib.asynccontextmanager
@@ -45,6 +52,13 @@ async def running(*workers: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             yield
         finally:
             await _cancel(tasks)
+
+
+def _name(work: Callable[[], Awaitable[bool]]) -> str:
+    """Returns the name of what is repeated, with the class of the object whose method it is."""
+    if inspect.ismethod(work):
+        return f"{type(work.__self__).__name__}.{work.__name__}"
+    return getattr(work, "__qualname__", repr(work))
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import orjson
 import psycopg
 import pytest
 
@@ -16,7 +17,7 @@ from services.bookings.tickets import messages
 from services.bookings.tickets.details import DoorTimes
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
-from services.bookings.tickets.letters import SQL, Letter, Letters
+from services.bookings.tickets.letters import SQL, Letter, TicketLetters
 from services.bookings.tickets.tickets import Tickets
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
@@ -43,7 +44,7 @@ class ScriptedAccounts:
     letters: list[Letter] = field(default_factory=list)
 
     async def send_notices(self, notices: Sequence[Letter]) -> None:
-        """See letters.Accounts."""
+        """See outbox.Accounts."""
         if self.refusal:
             raise self.refusal
         self.letters += notices
@@ -70,7 +71,7 @@ class Office:
 
     database: Database
     inventory: Inventory
-    letters: Letters
+    letters: TicketLetters
     accounts: ScriptedAccounts
     places: ScriptedPlaces
 
@@ -120,7 +121,7 @@ async def office(pool: Pool, database: Database) -> Office:
     await inventory.apply(concert(PRICED, **PRICE))
     plans = Plans(pool, no_plan)
     documents = Documents(TicketKeys(pool), plans, DoorTimes(), places)
-    letters = Letters(pool, Tickets(pool), documents, accounts)
+    letters = TicketLetters(pool, Tickets(pool), documents, accounts)
     return Office(database, inventory, letters, accounts, places)
 
 
@@ -220,8 +221,8 @@ async def test_a_letter_that_a_transfer_replaced_is_not_ended(
 async def end(pool: Pool, ticket_id: UUID, letter_id: UUID) -> None:
     """Ends a letter as the worker does."""
     async with pool.connection() as connection:
-        values = {"event_id": FREE, "ticket_id": ticket_id, "id": letter_id}
-        await connection.execute(SQL["end_letter"], values)
+        letters = [{"event_id": FREE, "ticket_id": ticket_id, "id": letter_id}]
+        await connection.execute(SQL["end_letters"], {"letters": orjson.dumps(letters).decode()})
 
 
 @pytest.mark.parametrize("locks", [True, False])
@@ -230,7 +231,7 @@ async def test_two_replicas_never_lease_one_letter(
 ) -> None:
     """Without the lock the second would wait for the first, and then send the same letter."""
     await office.ticket(ADA)
-    lease = SQL["lease_letter"]
+    lease = SQL["lease_letters"]
     lease = lease if locks else lease.replace(b"FOR UPDATE SKIP LOCKED", b"")
     async with (
         pool.connection() as former,
@@ -238,8 +239,8 @@ async def test_two_replicas_never_lease_one_letter(
         await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
     ):
         async with former.transaction():
-            assert await (await former.execute(lease)).fetchone()
-            leasing = asyncio.create_task(latter.execute(lease))
+            assert await (await former.execute(lease, {"limit": 1})).fetchone()
+            leasing = asyncio.create_task(latter.execute(lease, {"limit": 1}))
             if locks:
                 await leasing
             else:

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
 import pypdfium2
+import pytest
 import zxingcpp
+from fontTools.ttLib import TTFont
 
 from services.bookings.tickets.codes import verify
-from services.bookings.tickets.pdfs import draw
+from services.bookings.tickets.pdfs import EUROPEAN, FONTS, draw
 from tests.services.bookings.tickets.printing import PLACE, TICKET, printed
 from tests.services.bookings.tickets.test_codes import PUBLIC
 
@@ -75,3 +77,13 @@ def test_a_long_name_leaves_room_for_the_code() -> None:
 def test_equal_tickets_are_equal_files() -> None:
     """A client could load the same file again and again, as its tag would differ."""
     assert draw(printed()) == draw(printed())
+
+
+@pytest.mark.parametrize("style", ["", "-Bold"])
+def test_the_smaller_font_lacks_nothing_that_is_written_with_it(style: str) -> None:
+    """A name could lose letters although the whole font has them."""
+    whole, smaller = (
+        TTFont(FONTS / f"{name}{style}.ttf").getBestCmap()
+        for name in ("DejaVuSans", "DejaVuSans-European")
+    )
+    assert set(smaller) == {each for each in whole if EUROPEAN.fullmatch(chr(each))}

@@ -47,7 +47,7 @@ class ScriptedAccounts:
         return sorted(notice.user_id for notice in self.taken.values())
 
     async def send_notices(self, notices: Sequence[Notice]) -> None:
-        """See notices.Accounts."""
+        """See outbox.Accounts."""
         self.calls.append(notices)
         if self.refusal:
             raise self.refusal
@@ -119,13 +119,11 @@ async def test_a_notice_is_gone_when_accounts_has_it(
 
 
 async def test_notices_are_sent_in_chunks(
-    notices: Notices,
-    accounts: ScriptedAccounts,
-    people: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    pool: Pool, accounts: ScriptedAccounts, people: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Notices beyond the first chunk would not be sent."""
     monkeypatch.setattr(notices_module, "NOTICES_CHUNK", 8)
+    notices = Notices(pool, accounts)
     assert [await notices.send() for _ in range(3)] == [True, True, False]
     assert [len(call) for call in accounts.calls] == [8, 8, 4]
     assert accounts.mailed == people

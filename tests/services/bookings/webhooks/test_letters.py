@@ -7,7 +7,7 @@ import pytest
 
 from boxoffice.accounts.v1 import notices_pb2
 from services.bookings.webhooks import messages
-from services.bookings.webhooks.letters import SQL, Letter, Letters
+from services.bookings.webhooks.letters import SQL, Letter, WebhookLetters
 from services.bookings.webhooks.webhooks import WebhookFields
 from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
 from tests.conftest import Database
@@ -25,7 +25,7 @@ class ScriptedAccounts:
     letters: list[Letter] = field(default_factory=list)
 
     async def send_notices(self, notices: Sequence[Letter]) -> None:
-        """See letters.Accounts."""
+        """See outbox.Accounts."""
         if self.refusal:
             raise self.refusal
         self.letters += notices
@@ -40,9 +40,9 @@ def accounts() -> ScriptedAccounts:
 
 
 @pytest.fixture
-def letters(box: Box, accounts: ScriptedAccounts) -> Letters:
+def letters(box: Box, accounts: ScriptedAccounts) -> WebhookLetters:
     """Returns the worker, which sends only when a test calls it."""
-    return Letters(box.pool, accounts)
+    return WebhookLetters(box.pool, accounts)
 
 
 async def disable(box: Box, receiver: Receiver, status: int = 410) -> None:
@@ -60,7 +60,7 @@ async def due_again(box: Box) -> None:
 
 
 async def test_a_webhook_that_is_disabled_makes_one_letter_due(
-    box: Box, receiver: Receiver, letters: Letters, accounts: ScriptedAccounts
+    box: Box, receiver: Receiver, letters: WebhookLetters, accounts: ScriptedAccounts
 ) -> None:
     """An organizer's program would get nothing more, and nobody would notice."""
     webhook_id, _ = await box.register(receiver.url)
@@ -79,7 +79,7 @@ async def test_a_webhook_that_is_disabled_makes_one_letter_due(
 
 
 async def test_a_failure_is_no_reason_for_a_letter_before_three_days(
-    box: Box, receiver: Receiver, letters: Letters, accounts: ScriptedAccounts
+    box: Box, receiver: Receiver, letters: WebhookLetters, accounts: ScriptedAccounts
 ) -> None:
     """A receiver that is being replaced would cause mail for nothing."""
     await box.register(receiver.url)
@@ -94,7 +94,7 @@ async def test_a_failure_is_no_reason_for_a_letter_before_three_days(
 
 @pytest.mark.parametrize("answer", ["refused", "lost"])
 async def test_a_letter_that_accounts_did_not_confirm_is_sent_again_with_the_same_id(
-    box: Box, receiver: Receiver, letters: Letters, accounts: ScriptedAccounts, answer: str
+    box: Box, receiver: Receiver, letters: WebhookLetters, accounts: ScriptedAccounts, answer: str
 ) -> None:
     """It would be lost while accounts is down, or mailed twice when its answer is."""
     await box.register(receiver.url)
@@ -112,7 +112,7 @@ async def test_a_letter_that_accounts_did_not_confirm_is_sent_again_with_the_sam
 
 
 async def test_each_time_a_webhook_is_disabled_has_a_letter_of_its_own(
-    box: Box, receiver: Receiver, letters: Letters, accounts: ScriptedAccounts
+    box: Box, receiver: Receiver, letters: WebhookLetters, accounts: ScriptedAccounts
 ) -> None:
     """Accounts would take the second for a repetition of the first."""
     webhook_id, _ = await box.register(receiver.url)
@@ -125,7 +125,7 @@ async def test_each_time_a_webhook_is_disabled_has_a_letter_of_its_own(
 
 
 async def test_an_owner_who_has_enabled_it_gets_no_letter(
-    box: Box, receiver: Receiver, letters: Letters, accounts: ScriptedAccounts
+    box: Box, receiver: Receiver, letters: WebhookLetters, accounts: ScriptedAccounts
 ) -> None:
     """The letter would describe what is over."""
     webhook_id, _ = await box.register(receiver.url)
@@ -146,9 +146,9 @@ async def test_two_replicas_never_lease_one_letter(
     """Without the lock the second would wait for the first, and then send the same letter."""
     await box.register(receiver.url)
     await disable(box, receiver)
-    lease = SQL["lease_letter"]
+    lease = SQL["lease_letters"]
     lease = lease if locks else lease.replace(b"FOR UPDATE SKIP LOCKED", b"")
-    values = {"retry_seconds": 10}
+    values = {"limit": 1}
     async with (
         box.pool.connection() as former,
         box.pool.connection() as latter,

@@ -39,10 +39,10 @@ class Work:
 
 @contextlib.asynccontextmanager
 async def repeating(
-    work: Callable[[], Awaitable[bool]], every_seconds: float
+    work: Callable[[], Awaitable[bool]], every_seconds: float, rest: float = 0
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Repeats work while the block runs."""
-    task = asyncio.create_task(repeat(work, every_seconds=every_seconds))
+    task = asyncio.create_task(repeat(work, every_seconds=every_seconds, rest=rest))
     try:
         yield task
     finally:
@@ -62,6 +62,14 @@ async def test_work_pauses_when_there_is_no_more() -> None:
     """An idle worker could keep the database busy."""
     work = Work(True, False)
     async with repeating(work.step, NEVER):
+        await until(work.is_done)
+        assert not work.done.is_set()
+
+
+async def test_work_rests_in_proportion_to_the_time_that_it_took() -> None:
+    """Work that takes a processor could leave nothing of it to requests."""
+    work = Work(True)
+    async with repeating(work.step, SOON, rest=1e9):
         await until(work.is_done)
         assert not work.done.is_set()
 
