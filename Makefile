@@ -144,17 +144,26 @@ page-pictures: .venv/dev.stamp ## Take the pictures of docs/pages.md from what `
 docs: build/docs.stamp ## Build the documents as a site in build/site; broken links fail
 	build/docs/bin/zensical build --clean --strict
 
+.PHONY: wheels
+wheels: .venv/run.stamp ## Build the wheels boxoffice and boxoffice-server into dist/
+	@$(PYTHON) -m deploy.wheels dist
+	@ls dist/boxoffice*.whl
+
+.PHONY: wheels-check
+wheels-check: .venv/dev.stamp ## Install both wheels into an empty environment, run them and book a seat
+	$(PYTHON) -m tests.deploy.wheels_check
+
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --upgrade --extra dev --output-file requirements-dev.txt
-	$(LOCK) --constraint requirements-dev.txt --extra run --output-file requirements-run.txt
-	$(LOCK) --constraint requirements-dev.txt --extra server --output-file requirements.txt
+	$(LOCK) --constraint requirements-dev.txt --extra checkout --output-file requirements-run.txt
+	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
 	$(LOCK) --constraint requirements-dev.txt --extra stripe --output-file requirements-stripe.txt
 	$(LOCK_GROUP) docs --output-file requirements-docs.txt
 
 # Extras are named, or pip would take the newest release of what is asked for with one.
 COMPILE = uv pip compile --quiet --generate-hashes --universal --no-header --no-strip-extras \
-	--no-annotate --python-version 3.11
+	--no-annotate --python-version 3.11 --no-emit-package boxoffice
 LOCK = $(COMPILE) pyproject.toml
 LOCK_GROUP = $(COMPILE) --upgrade --group
 
@@ -174,10 +183,10 @@ reset: .venv/run.stamp ## Remove the development database, after asking; FORCE=1
 	@echo "Making .venv"
 	@$(MAKE_VENV)
 
-# What `make run` needs, and the contract's package in place of a copy of it.
-.venv/run.stamp: requirements-run.txt pyproject.toml | .venv/bin/python
+# What `make run` needs, and this checkout in place of the two packages that it makes.
+.venv/run.stamp: requirements-run.txt pyproject.toml protos/pyproject.toml | .venv/bin/python
 	@$(INSTALL_FILE) requirements-run.txt $(INSTALL)
-	@$(INSTALL) --quiet --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --quiet --no-deps --no-build-isolation --editable protos --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt .venv/run.stamp

@@ -7,6 +7,7 @@ import sys
 from deploy.local import env_file
 from deploy.local.command import command
 from deploy.local.database import open_database
+from deploy.local.development import Development
 from deploy.local.foreign_settings import hints
 from deploy.local.log_printer import LogPrinter
 from deploy.local.processes.port_check import check_ports
@@ -22,7 +23,7 @@ def main() -> None:
     for hint in hints(os.environ, env_file.names(ENV_FILE) - known_names()):
         printer.note(hint)
     with open_database(settings) as database:
-        runner = Runner(settings, database, printer)
+        runner = Runner(settings, database, printer, Development(settings, printer))
         asyncio.run(runner.run())
 
 

@@ -1,9 +1,6 @@
 """The database of a run, embedded or of the user's own, brought to the newest schema."""
 
 import contextlib
-import hashlib
-import hmac
-import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +10,7 @@ import psycopg
 from deploy.local.errors import MigrationError, PostgresError
 from deploy.local.postgres.disk_space import full_disk
 from deploy.local.postgres.server import EmbeddedPostgres
-from deploy.local.samples.admin import admin_authorization
+from deploy.local.secret import derived, load_secret
 from deploy.local.settings import RunSettings
 from services.kit.database.migrations import ChangedMigrationError
 from services.kit.process.environment import SettingsError
@@ -30,7 +27,7 @@ class Database:
 
     def __init__(self, owner_dsn: str, directory: Path, server: EmbeddedPostgres | None) -> None:
         self.server = server
-        self._owner_dsn = owner_dsn
+        self.owner_dsn = owner_dsn
         self._directory = directory
 
     def migrate(self) -> dict[str, str]:
@@ -38,23 +35,16 @@ class Database:
 
         Raises MigrationError.
         """
-        secret = _secret(self._directory / "secret")
-        passwords = {
-            service: hmac.new(secret, service.encode(), hashlib.sha256).hexdigest()
-            for service in SERVICES
-        }
+        secret = load_secret(self._directory)
+        passwords = {service: derived(secret, service) for service in SERVICES}
         try:
-            return migrate_all(self._owner_dsn, passwords)
+            return migrate_all(self.owner_dsn, passwords)
         except ChangedMigrationError as exc:
-            remedy = "`make reset` removes the data of an older development run"
+            remedy = "of a development run, `make reset` removes the data"
             raise MigrationError(f"the database could not be migrated: {exc}; {remedy}") from exc
         except psycopg.Error as exc:
             reason = full_disk(self._directory, str(exc)) or exc
             raise MigrationError(f"the database could not be migrated: {reason}") from exc
-
-    async def admin_authorization(self) -> str:
-        """Returns the `authorization` of an admin, with which the run loads sample data."""
-        return await admin_authorization(self._owner_dsn)
 
 
 @contextlib.contextmanager
@@ -88,11 +78,3 @@ def _created(server: EmbeddedPostgres, directory: Path) -> str:
     except psycopg.Error as error:
         reason = full_disk(directory, str(error)) or error
         raise PostgresError(f"the database could not be created: {reason}") from error
-
-
-def _secret(path: Path) -> bytes:
-    """Reads, or creates, the secret from which the roles' passwords are derived."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
-    return path.read_bytes()

@@ -1,10 +1,11 @@
 """HTTP requests to this machine, without the proxies of the environment."""
 
 import http.client
+import secrets
 import urllib.request
 
-REQUEST_ID = "boxoffice-run"
-"""Marks requests of the run itself, which its log does not show."""
+REQUEST_ID = f"boxoffice-run-{secrets.token_hex(8)}"
+"""Marks requests of the run itself, which its log does not show. Nobody else can guess it."""
 
 
 def open_url(

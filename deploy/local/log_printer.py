@@ -65,7 +65,9 @@ class LogPrinter:
             self.write(name, line.decode(errors="replace"))
 
     def write(self, name: str, line: str) -> None:
-        """Writes a log line of `name`; on a terminal it skips requests of the run itself."""
+        """Writes a log line of `name`, unless it is of a request of the run itself."""
+        if REQUEST_ID in line and '"answered"' in line:
+            return
         if not self._readable:
             self.say(line)
             return
@@ -74,7 +76,7 @@ class LogPrinter:
             self.say(f"{self._label(name)} {line}")
         elif entry.get("event") != "answered" or "path" not in entry:
             self.say(self._event(name, entry))
-        elif entry.get("request_id") != REQUEST_ID:
+        else:
             self.say(self._request(entry))
 
     def note(self, event: str) -> None:

@@ -20,11 +20,25 @@ from services.kit.process.settings import MODEL_CONFIG
 from services.migrate import MigrationSettings
 
 PROJECT = Path(__file__).parents[2]
+"""The checkout, or the folder of packages that Boxoffice is installed in."""
 ENV_FILE = PROJECT / ".env"
+ROOTS_DIRECTORY = Path("/var/lib/boxoffice")
 PREFIXES = ("BOXOFFICE_", "GATEWAY_", "EVENTS_", "BOOKINGS_", "ACCOUNTS_", "MAILBOX_")
 PROCESSES = (GatewaySettings, EventsSettings, BookingsSettings, AccountsSettings)
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+def installed_directory() -> Path:
+    """Returns the place for data of an installation: the machine's for root, else the user's."""
+    if os.geteuid() == 0:
+        return ROOTS_DIRECTORY
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "boxoffice"
+
+
+def _default_directory() -> Path:
+    is_checkout = (PROJECT / "Makefile").exists()
+    return PROJECT / ".data" if is_checkout else installed_directory()
 
 
 def _split(value: object) -> object:
@@ -78,9 +92,10 @@ class RunSettings(BaseSettings):
     `make test`."""
 
     data_directory: Path = Field(
-        default=PROJECT / ".data", validation_alias="BOXOFFICE_DATA_DIRECTORY"
+        default=_default_directory(), validation_alias="BOXOFFICE_DATA_DIRECTORY"
     )
-    """Where the embedded PostgreSQL and the secrets of the development run are kept."""
+    """Where the embedded PostgreSQL and the secrets of a run are kept. The default of
+    `boxoffice up` is `/var/lib/boxoffice` for root, `~/.local/share/boxoffice` for others."""
 
     open_access: bool = Field(default=True, validation_alias="BOXOFFICE_OPEN_ACCESS")
     """Whether callers without a token may act for anybody."""

@@ -12,7 +12,7 @@ from pydantic import IPvAnyNetwork
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from deploy.local.processes.runner import DEVELOPMENT_DEFAULTS
+from deploy.local.development import DEFAULTS as DEVELOPMENT_DEFAULTS
 from deploy.local.settings import PROJECT, RunSettings
 from gateway.settings import RedisUrl
 from gateway.settings import Settings as GatewaySettings

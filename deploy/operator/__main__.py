@@ -16,6 +16,7 @@ from deploy.operator import (
     schemas,
     signing_keys,
     ticket_keys,
+    up,
 )
 from deploy.operator.errors import OperatorError
 from services.accounts.people.administration import AccountNotFoundError
@@ -46,17 +47,18 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="boxoffice")
+@click.version_option(package_name="boxoffice-server")
 def boxoffice() -> None:
     """Operate Boxoffice.
 
     The database of a service is ACCOUNTS_DATABASE_URL, EVENTS_DATABASE_URL or
-    BOOKINGS_DATABASE_URL, else BOXOFFICE_DATABASE_URL, else the one of `make run`, which must be
-    running then.
+    BOOKINGS_DATABASE_URL, else BOXOFFICE_DATABASE_URL, else the one of `boxoffice up` or, in a
+    checkout, of `make run`, which must be running then.
     """
 
 
 for command in (
+    up.up,
     schemas.migrate,
     sample_data.seed,
     accounts.make_admin,

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from deploy.operator import new_accounts
 from deploy.operator.database import accounts_pool
 from services.accounts.people.administration import Administration
 
@@ -17,14 +18,20 @@ email_argument = click.argument("email")
 
 @click.command()
 @email_argument
-def make_admin(email: str) -> None:
+@click.option("--create", is_flag=True, help="Make the account, too; asks for its password.")
+def make_admin(email: str, *, create: bool) -> None:
     """Make the account of EMAIL an admin, who may do everything.
 
-    It must have been registered. Its tokens of before are refused within 30 seconds.
+    It must have been registered, unless --create makes it. Its tokens of before are refused within
+    30 seconds. Without a terminal the password for --create is read from the standard input.
 
     Needs the database of accounts.
     """
-    _set_role(email, "ADMIN")
+    if create:
+        new_accounts.create_admin(email)
+        click.echo(f"{email} is ADMIN, and can log in.")
+    else:
+        _set_role(email, "ADMIN")
 
 
 @click.command()

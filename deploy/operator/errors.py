@@ -3,6 +3,7 @@
 OperatorError
 ├── UnreachableError   the database of a service does not answer
 ├── BannedError        the account is banned
+├── AccountExistsError the address has an account already
 ├── ScopeError         the account may not have a key with this scope
 ├── ProductionError    the command is not for production
 ├── RoomFileError      a file does not describe a room
@@ -19,7 +20,7 @@ class UnreachableError(OperatorError):
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            "the database cannot be reached: start it with `make run`, "
+            "the database cannot be reached: start `boxoffice up` or `make run`, "
             f"or say where it is with {service.upper()}_DATABASE_URL"
         )
 
@@ -29,6 +30,13 @@ class BannedError(OperatorError):
 
     def __init__(self, email: str) -> None:
         super().__init__(f"{email} is banned")
+
+
+class AccountExistsError(OperatorError):
+    """The address has an account already."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"{email} has an account: leave out --create")
 
 
 class ScopeError(OperatorError):

@@ -1,1 +1,1 @@
-"""The processes of `make run`: started, watched, restarted and stopped. None is configured here."""
+"""The processes of a run: started, watched, restarted and stopped. None is configured here."""

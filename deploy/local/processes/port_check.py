@@ -9,7 +9,12 @@ from services.kit.process import loopback, ports
 _LOOPBACK = "127.0.0.1"
 
 
-def check_ports(settings: RunSettings, *, patience_seconds: float = ports.PATIENCE_SECONDS) -> None:
+def check_ports(
+    settings: RunSettings,
+    *,
+    has_mailbox: bool = True,
+    patience_seconds: float = ports.PATIENCE_SECONDS,
+) -> None:
     """Raises PortTakenError for the first port that cannot be listened on, even a moment later."""
     wanted = [
         (settings.host, settings.port, "PORT"),
@@ -17,7 +22,7 @@ def check_ports(settings: RunSettings, *, patience_seconds: float = ports.PATIEN
         (_LOOPBACK, settings.events_port, "EVENTS_PORT"),
         (_LOOPBACK, settings.bookings_port, "BOOKINGS_PORT"),
         (_LOOPBACK, settings.accounts_port, "ACCOUNTS_PORT"),
-        (_LOOPBACK, settings.mailbox_port, "MAILBOX_PORT"),
+        *([(_LOOPBACK, settings.mailbox_port, "MAILBOX_PORT")] if has_mailbox else []),
     ]
     seen: dict[int, str] = {}
     for host, port, setting in wanted:

@@ -21,6 +21,5 @@ async def admin_authorization(dsn: str) -> str:
     """Returns the `authorization` of an admin, signed with the key in the database of accounts."""
     async with open_pool(dsn, schema="accounts", size=2) as pool:
         keys = SigningKeys(pool)
-        await keys.prepare(environment="development")
         issued = await Tokens(keys).issue(Admin(account_id()))
     return f"Bearer {issued.token}"

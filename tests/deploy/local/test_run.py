@@ -1,9 +1,13 @@
 """`make run` with the real services, in an empty folder, from start to end."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
+import httpx
 import psycopg
 
 from deploy.local.local_http import open_url
@@ -74,17 +78,45 @@ def test_migrates_and_resets_without_a_run(start: Start) -> None:
         assert run.returncode == 0
 
 
-def test_uses_a_postgresql_of_ones_own(start: Start, ports: dict[str, str]) -> None:
-    """BOXOFFICE_DATABASE_URL could be ignored."""
+def test_one_server_in_production(start: Start, ports: dict[str, str]) -> None:
+    """`boxoffice up` could ignore BOXOFFICE_DATABASE_URL, be open to all, or have no admin."""
     with temporary_postgres() as server:
         own = server.create_database("own")
-        run = start(RUN, BOXOFFICE_DATABASE_URL=own)
-        read_until(run, READY)
+        run = start("deploy.operator", "up", "--samples", BOXOFFICE_DATABASE_URL=own)
+        said = "".join(read_until(run, READY))
+        assert "boxoffice make-admin you@example.com --create" in said
         assert not any(child.name() == "postgres" for child in processes(run))
         with psycopg.connect(own) as connection:
             names = connection.execute("SELECT name FROM events.events").fetchall()
-        assert (first_event(ports)["name"],) in names
+        event = first_event(ports)
+        assert (event["name"],) in names
+        assert reserve(ports, event["id"]) == 401
+        assert reserve(ports, event["id"], token=first_admin(ports, own)) == 201
         stop(run)
+
+
+def first_admin(ports: dict[str, str], dsn: str) -> str:
+    """Makes the first admin; returns the access token."""
+    credentials = {"email": "root@example.com", "password": "long and uncommon"}
+    subprocess.run(
+        [sys.executable, "-m", "deploy.operator", "make-admin", credentials["email"], "--create"],
+        env={**os.environ, "BOXOFFICE_DATABASE_URL": dsn},
+        input=credentials["password"],
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    url = f"http://127.0.0.1:{ports['PORT']}/auth/login"
+    token: str = httpx.post(url, json=credentials, timeout=SECONDS).json()["access_token"]
+    return token
+
+
+def reserve(ports: dict[str, str], event_id: int, token: str = "") -> int:
+    """Asks for a seat; returns the status."""
+    url = f"http://127.0.0.1:{ports['PORT']}/api/bookings/reserve"
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    body = {"event_id": event_id}
+    return httpx.post(url, json=body, headers=headers, timeout=SECONDS).status_code
 
 
 def test_a_database_that_cannot_be_reached_is_reported(start: Start) -> None:

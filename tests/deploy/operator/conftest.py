@@ -13,11 +13,11 @@ Type = Callable[..., Result]
 
 @pytest.fixture
 def type_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> Type:
-    """Returns a function that runs `boxoffice` with arguments."""
+    """Returns a function that runs `boxoffice` with arguments, and `typed` as standard input."""
     monkeypatch.setenv("ACCOUNTS_DATABASE_URL", database.accounts_dsn)
     monkeypatch.setenv("BOOKINGS_DATABASE_URL", database.bookings_dsn)
 
-    def type_in(*arguments: str) -> Result:
-        return CliRunner().invoke(boxoffice, arguments, prog_name="boxoffice")
+    def type_in(*arguments: str, typed: str = "") -> Result:
+        return CliRunner().invoke(boxoffice, arguments, prog_name="boxoffice", input=typed)
 
     return type_in

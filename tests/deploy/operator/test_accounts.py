@@ -31,6 +31,40 @@ def test_makes_an_admin(type_in: Type, database: Database, account: str, email: 
     assert state(database) == ("ADMIN", 2, False)
 
 
+def test_makes_the_account_of_the_first_admin(type_in: Type, database: Database) -> None:
+    """Without mail nobody could register, so there would be no admin."""
+    result = type_in("make-admin", EMAIL, "--create", typed="a long pass phrase\n")
+    assert (result.exit_code, result.output) == (0, f"{EMAIL} is ADMIN, and can log in.\n")
+    query = "SELECT role, email_verified, canonical_email FROM accounts"
+    assert read(database, query) == [("ADMIN", True, EMAIL.lower())]
+
+
+@pytest.mark.parametrize(
+    ("email", "typed", "message"),
+    [
+        (EMAIL, "short", "the password must have 8 to 128 characters"),
+        (EMAIL, "password1", "password: is a very common password"),
+        ("nowhere", "a long pass phrase", "email: "),
+    ],
+)
+def test_makes_no_account_of_bad_input(
+    type_in: Type, database: Database, email: str, typed: str, message: str
+) -> None:
+    """The first admin could have a password that is guessed, or an address that does not exist."""
+    result = type_in("make-admin", email, "--create", typed=typed)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert read(database, "SELECT FROM accounts") == []
+
+
+def test_does_not_take_an_account_over(type_in: Type, database: Database, account: str) -> None:
+    """The account of somebody else could become an admin's, with a password of the operator's."""
+    result = type_in("make-admin", EMAIL, "--create", typed="a long pass phrase")
+    assert result.exit_code == 1
+    assert f"{EMAIL} has an account: leave out --create" in result.output
+    assert state(database)[0] == "USER"
+
+
 def test_making_an_admin_again_ends_no_tokens(
     type_in: Type, database: Database, account: str
 ) -> None:

@@ -1,7 +1,6 @@
 """The command line as a whole: its help, its messages, and how it finds the database."""
 
 import os
-import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -58,7 +57,7 @@ def test_a_database_that_does_not_answer(type_in: Type, monkeypatch: pytest.Monk
     monkeypatch.setattr("deploy.operator.database.OPEN_SECONDS", 0.2)
     result = type_in("ban", "ada@example.com")
     assert result.exit_code == 1
-    assert "the database cannot be reached: start it with `make run`" in result.output
+    assert "the database cannot be reached: start `boxoffice up` or `make run`" in result.output
     assert "canary" not in result.output
 
 
@@ -83,7 +82,7 @@ def test_shows_its_version(type_in: Type) -> None:
     """A report of a defect could lack the version."""
     result = type_in("--version")
     assert result.exit_code == 0
-    assert result.output == f"boxoffice, version {version('boxoffice')}\n"
+    assert result.output == f"boxoffice, version {version('boxoffice-server')}\n"
 
 
 def test_a_misspelt_setting_is_refused(type_in: Type, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,61 +115,8 @@ def installed(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("folder", [PROJECT, Path("/")])
-def test_the_installed_command_finds_the_checkout(folder: Path) -> None:
+def test_the_installed_command_works_in_any_folder(folder: Path) -> None:
     """The command could work in the checkout's folder only."""
     finished = installed(folder)
     assert finished.returncode == 0, finished.stderr
     assert "rotate-keys" in finished.stdout
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """Returns a folder with what `pip install .` installs of the command, and no library beside."""
-    folder = tmp_path / "site-packages"
-    (folder / "boxoffice").mkdir(parents=True)
-    shutil.copy(PROJECT / "protos/boxoffice/command.py", folder / "boxoffice")
-    (folder / "boxoffice-9.8.7.dist-info").mkdir()
-    metadata = "Metadata-Version: 2.1\nName: boxoffice\nVersion: 9.8.7\n"
-    (folder / "boxoffice-9.8.7.dist-info/METADATA").write_text(metadata)
-    return folder
-
-
-def alone(package: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs the package's command in a folder, with the standard library and nothing else."""
-    program = (
-        f"import sys; sys.path.insert(0, {str(package)!r}); sys.argv[0] = 'boxoffice'; "
-        "from boxoffice.command import main; main()"
-    )
-    return subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("folder", [PROJECT, Path("/")])
-def test_the_package_alone_explains_itself(package: Path, folder: Path) -> None:
-    """The command of the package alone could end in a traceback."""
-    helped = alone(package, folder, "--help")
-    assert (helped.returncode, helped.stderr) == (0, "")
-    assert "Run this in a checkout" in helped.stdout
-    versioned = alone(package, folder, "--version")
-    assert (versioned.returncode, versioned.stdout) == (0, "boxoffice, version 9.8.7\n")
-
-
-@pytest.mark.parametrize(
-    ("folder", "remedy"),
-    [(PROJECT, "is not installed: pip install -r"), (Path("/"), "run this in a checkout")],
-)
-def test_the_package_alone_says_what_a_command_lacks(
-    package: Path, folder: Path, remedy: str
-) -> None:
-    """The command of the package alone could hide what it lacks."""
-    refused = alone(package, folder, "ban", "ada@example.com")
-    [line] = refused.stderr.splitlines()
-    assert line.startswith("boxoffice: ")
-    assert remedy in line
-    assert refused.returncode == 1

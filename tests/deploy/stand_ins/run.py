@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.local.command import command
 from deploy.local.database import Database, open_database
+from deploy.local.development import Development
 from deploy.local.log_printer import LogPrinter
 from deploy.local.processes.runner import Runner
 from deploy.local.settings import RunSettings
@@ -21,8 +22,12 @@ class Unmigrated(Database):
         """Names the databases and does nothing to them."""
         return {service: f"dbname={service}" for service in SERVICES}
 
-    async def admin_authorization(self) -> str:
-        """Names an admin whom the stand-in does not know."""
+
+class Unknown(Development):
+    """A development run that loads its sample data as an admin whom stand-ins do not know."""
+
+    async def admin_authorization(self, database: Database) -> str:
+        """Names the admin."""
         return "Bearer admin"
 
 
@@ -32,8 +37,8 @@ def main() -> None:
     with open_database(settings) as opened:
         database = Unmigrated("", settings.data_directory, opened.server)
         printer = LogPrinter.for_stream(sys.stdout)
-        folder = Path(sys.argv[1])
-        asyncio.run(Runner(settings, database, printer, modules=MODULES, folder=folder).run())
+        mode = Unknown(settings, printer, folder=Path(sys.argv[1]))
+        asyncio.run(Runner(settings, database, printer, mode, modules=MODULES).run())
 
 
 if __name__ == "__main__":

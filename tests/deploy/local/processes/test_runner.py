@@ -4,14 +4,17 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from deploy.local.development import Development
+from deploy.local.log_printer import LogPrinter
 from deploy.local.processes.child_process import GRACE_SECONDS
-from deploy.local.processes.runner import environment
+from deploy.local.processes.environment import environment
 from deploy.local.settings import RunSettings
 from gateway.settings import Settings
 from tests.deploy.runs import READY, SECONDS, Start, alive, processes, read_until
@@ -133,34 +136,41 @@ def test_starts_again_when_a_file_changes(start: Start, tmp_path: Path) -> None:
     read_until(run, '"serving"')
 
 
+DSNS = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
+
+
+def of_a_run() -> dict[str, str]:
+    """Returns the environment of the processes of a development run."""
+    settings = RunSettings.load()
+    mode = Development(settings, LogPrinter.for_stream(sys.stdout))
+    return environment(settings, mode, DSNS, settings.smtp_url)
+
+
 def test_the_services_do_not_see_the_owners_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service could get the rights of the database's owner."""
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", "dbname=owner")
     monkeypatch.setenv("DATABASE_URL", "dbname=owner")
-    dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
-    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    found = of_a_run()
     assert "dbname=owner" not in found.values()
-    for service, dsn in dsns.items():
+    for service, dsn in DSNS.items():
         assert found[f"{service.upper()}_DATABASE_URL"] == dsn
 
 
 def test_pages_of_this_machine_may_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page in development could be refused, or a setting be overridden."""
-    dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
-    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    found = of_a_run()
     origins = Settings.model_validate({"cors_origins": found["GATEWAY_CORS_ORIGINS"]}).cors_origins
     assert {"http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"} <= set(origins)
     monkeypatch.setenv("GATEWAY_CORS_ORIGINS", "https://shop.example")
-    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    found = of_a_run()
     assert found["GATEWAY_CORS_ORIGINS"] == "https://shop.example"
 
 
 def test_the_start_page_leads_to_the_mailbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """The start page could link to a mailbox that is not there."""
-    dsns = {"accounts": "dbname=a", "events": "dbname=e", "bookings": "dbname=b"}
     monkeypatch.setenv("MAILBOX_PORT", "8026")
-    found = environment(RunSettings.load(), dsns, "key", "smtp://localhost")
+    found = of_a_run()
     assert found["GATEWAY_MAILBOX_URL"] == "http://localhost:8026"
     monkeypatch.setenv("ACCOUNTS_SMTP_URL", "smtp://mail.example")
-    found = environment(RunSettings.load(), dsns, "key", "smtp://mail.example")
+    found = of_a_run()
     assert found["GATEWAY_MAILBOX_URL"] == ""
