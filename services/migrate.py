@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from services.kit.database.migrations import ChangedMigrationError, migrate
+from services.kit.database.migrations import ChangedMigrationError, migrate, pending
 from services.kit.process.environment import SettingsError, mistakes, refuse
 from services.kit.process.setting_types import DatabaseUrl
 from services.kit.process.settings import MODEL_CONFIG
@@ -59,14 +59,49 @@ def migrate_all(owner_dsn: str, passwords: Mapping[str, str]) -> dict[str, str]:
 
     `passwords` has one for each service; its role `boxoffice_<service>` gets it.
     """
-    return {service: _migrate(owner_dsn, service, passwords[service]) for service in SERVICES}
+    for service in SERVICES:
+        _migrate(owner_dsn, service, passwords[service])
+    return {
+        service: make_conninfo(owner_dsn, user=role_of(service), password=passwords[service])
+        for service in SERVICES
+    }
 
 
-def _migrate(owner_dsn: str, service: str, password: str) -> str:
-    role = f"boxoffice_{service}"
-    directory = Path(__file__).parent / service / "migrations"
-    migrate(owner_dsn, schema=service, directory=directory, role=role, password=password)
-    return make_conninfo(owner_dsn, user=role, password=password)
+def migrate_schemas(owner_dsn: str) -> None:
+    """Migrates all schemas to the newest version, and leaves the passwords of the roles alone."""
+    for service in SERVICES:
+        _migrate(owner_dsn, service, None)
+
+
+def pending_migrations(owner_dsn: str) -> list[str]:
+    """Returns the migrations that have to run, as `bookings/0001_bookings.sql`.
+
+    Raises ChangedMigrationError and psycopg.Error.
+    """
+    return [
+        f"{service}/{name}"
+        for service in SERVICES
+        for name in pending(owner_dsn, schema=service, directory=_directory(service))
+    ]
+
+
+def role_of(service: str) -> str:
+    """Returns the name of the role that a service connects as."""
+    return f"boxoffice_{service}"
+
+
+def _migrate(owner_dsn: str, service: str, password: str | None) -> None:
+    migrate(
+        owner_dsn,
+        schema=service,
+        directory=_directory(service),
+        role=role_of(service),
+        password=password,
+    )
+
+
+def _directory(service: str) -> Path:
+    return Path(__file__).parent / service / "migrations"
 
 
 def main() -> None:

@@ -24,6 +24,14 @@ _COMMANDS_DIRECTORY = RunSettings.model_fields["data_directory"].default
 
 
 def production_settings(data: Path | None = None) -> RunSettings:
+    """Reads the settings of a run in production, and makes its folder. Raises SettingsError."""
+    found = chosen_settings(data)
+    if not found.database_url:
+        _expect_reachable(data_directory(found))
+    return found
+
+
+def chosen_settings(data: Path | None) -> RunSettings:
     """Reads the settings of a run in production. Raises SettingsError.
 
     Access is closed unless it is opened. The data is in `data`, else where
@@ -37,10 +45,7 @@ def production_settings(data: Path | None = None) -> RunSettings:
         changed["data_directory"] = installed_directory()
     if "open_access" not in settings.model_fields_set:
         changed["open_access"] = False
-    found = settings.model_copy(update=changed)
-    if not found.database_url:
-        _expect_reachable(data_directory(found))
-    return found
+    return settings.model_copy(update=changed)
 
 
 class Production:

@@ -18,7 +18,10 @@ from deploy.operator import (
     ticket_keys,
     up,
 )
+from deploy.operator.backups.commands import backup, restore
+from deploy.operator.doctor.commands import doctor
 from deploy.operator.errors import OperatorError
+from deploy.operator.status.commands import status
 from services.accounts.people.administration import AccountNotFoundError
 from services.kit.database.migrations import ChangedMigrationError
 from services.kit.process.environment import refuse
@@ -69,6 +72,10 @@ for command in (
     signing_keys.rotate_keys,
     ticket_keys.rotate_ticket_keys,
     rooms.import_room,
+    doctor,
+    status,
+    backup,
+    restore,
 ):
     boxoffice.add_command(command)
 

@@ -7,8 +7,12 @@ OperatorError
 ├── ScopeError         the account may not have a key with this scope
 ├── ProductionError    the command is not for production
 ├── RoomFileError      a file does not describe a room
+├── BackupError        a backup cannot be written or read
+├── InUseError         processes use the database that is to be replaced
 └── RefusedError       the service refused what the command asked for
 """
+
+from collections.abc import Sequence
 
 
 class OperatorError(Exception):
@@ -55,6 +59,20 @@ class ProductionError(OperatorError):
 
 class RoomFileError(OperatorError):
     """A file does not describe a room; each line of the message is something wrong with it."""
+
+
+class BackupError(OperatorError):
+    """A backup cannot be written or read; the message has the reason."""
+
+
+class InUseError(OperatorError):
+    """Processes use the database that is to be replaced."""
+
+    def __init__(self, database: str, who: Sequence[str]) -> None:
+        super().__init__(
+            f"the database {database} is in use by {', '.join(who)}: stop all processes, or end "
+            "their sessions with --force"
+        )
 
 
 class RefusedError(OperatorError):

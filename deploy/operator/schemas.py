@@ -15,7 +15,7 @@ def migrate() -> None:
     Safe to run twice, or at once. With BOXOFFICE_DATABASE_URL (an owner's, who can create roles)
     and EVENTS_DATABASE_PASSWORD, BOOKINGS_DATABASE_PASSWORD, ACCOUNTS_DATABASE_PASSWORD it migrates
     that database, and each service's role gets its password. Without passwords it migrates the
-    database of `make run`, which must not be running.
+    database of `boxoffice up` or `make run`, which must not be running.
 
     Needs nothing that runs but the database.
     """

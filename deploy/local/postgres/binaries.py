@@ -71,8 +71,8 @@ def _installed() -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise PostgresError(
-            f"{_PACKAGE} is not installed: run `make run`, or set BOXOFFICE_POSTGRES_BIN or "
-            "BOXOFFICE_DATABASE_URL"
+            f"{_PACKAGE} is not installed: install boxoffice-server[run], or set "
+            "BOXOFFICE_POSTGRES_BIN or BOXOFFICE_DATABASE_URL"
         )
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 

@@ -41,11 +41,14 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def migrate(owner_dsn: str, *, schema: str, directory: Path, role: str, password: str) -> None:
+def migrate(
+    owner_dsn: str, *, schema: str, directory: Path, role: str, password: str | None
+) -> None:
     """Creates the schema and the role if they do not exist, and runs the new files of `directory`.
 
-    Raises ChangedMigrationError if a numbered file was changed after it ran, psycopg.Error if a
-    file fails. Files that ran before stay in force; a file that fails changes nothing.
+    Without a password the role keeps the one that it has; a new role cannot log in then. Files that
+    ran before stay in force; a file that fails changes nothing. Raises ChangedMigrationError if a
+    numbered file was changed after it ran, psycopg.Error if a file fails.
     """
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
         # Held until the connection ends: of two replicas the second finds nothing to do.
@@ -56,15 +59,16 @@ def migrate(owner_dsn: str, *, schema: str, directory: Path, role: str, password
         _grant(connection, schema, role)
 
 
-def _prepare(connection: Connection, schema: str, role: str, password: str) -> None:
+def _prepare(connection: Connection, schema: str, role: str, password: str | None) -> None:
     names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
         connection.execute(sql.SQL("CREATE ROLE {role} LOGIN").format(**names))
-    connection.execute(
-        sql.SQL("ALTER ROLE {role} PASSWORD {password}").format(
-            **names, password=sql.Literal(password)
+    if password is not None:
+        connection.execute(
+            sql.SQL("ALTER ROLE {role} PASSWORD {password}").format(
+                **names, password=sql.Literal(password)
+            )
         )
-    )
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {schema}").format(**names))
     connection.execute(sql.SQL("SET search_path TO {schema}").format(**names))
     connection.execute("""
@@ -79,6 +83,20 @@ def _prepare(connection: Connection, schema: str, role: str, password: str) -> N
 def _done(connection: Connection) -> dict[object, object]:
     rows = connection.execute("SELECT name, sha256 FROM schema_migrations").fetchall()
     return {name: sha256 for name, sha256 in rows}  # noqa: C416 - dict() loses the types
+
+
+def pending(owner_dsn: str, *, schema: str, directory: Path) -> list[str]:
+    """Returns the names of the files of `directory` that have to run, and changes nothing.
+
+    Raises ChangedMigrationError and psycopg.Error.
+    """
+    done: dict[object, object] = {}
+    with psycopg.connect(owner_dsn) as connection:
+        found = connection.execute("SELECT to_regclass(%s)", [f"{schema}.schema_migrations"])
+        if found.fetchone() != (None,):
+            connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+            done = _done(connection)
+    return [migration.name for migration in _pending(directory, done)]
 
 
 def _pending(directory: Path, done: dict[object, object]) -> Iterator[Migration]:

@@ -1,0 +1,1 @@
+"""Backups of all of Boxoffice, made and restored by the programs of PostgreSQL."""

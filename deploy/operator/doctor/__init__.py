@@ -1,0 +1,1 @@
+"""Checks whether a server can run Boxoffice, for `boxoffice doctor`."""

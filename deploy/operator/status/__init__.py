@@ -1,0 +1,1 @@
+"""What runs, how far behind it is and what waits, for `boxoffice status`."""
