@@ -19,6 +19,11 @@ def units(project: Path) -> Path:
     return project / "deploy/systemd"
 
 
+def units_in(folder: Path) -> list[Path]:
+    """Lists the services and targets."""
+    return [*folder.glob("*.service"), *folder.glob("*.target")]
+
+
 def settings(unit: Path) -> dict[str, list[str]]:
     """Parses a unit: the values of each setting."""
     found: dict[str, list[str]] = {}
@@ -34,7 +39,7 @@ def test_systemd_accepts_the_units(units: Path, tmp_path: Path) -> None:
     """A misspelt setting would be ignored, with a warning that nobody reads."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        names = {name for unit in units.rglob("*.*") for name in settings(unit)}
+        names = {name for unit in units_in(units) for name in settings(unit)}
         assert {name for name in names if not re.fullmatch(r"[A-Z]\w*", name)} == set()
         return
     shutil.copytree(units, tmp_path, dirs_exist_ok=True)
@@ -42,7 +47,7 @@ def test_systemd_accepts_the_units(units: Path, tmp_path: Path) -> None:
         bin_folder = f"{Path(sys.executable).parent}/"
         unit.write_text(unit.read_text().replace(PROGRAMS, bin_folder))
     checked = subprocess.run(
-        [analyze, "verify", "--man=no", "--recursive-errors=no", *tmp_path.glob("*.[st]*")],
+        [analyze, "verify", "--man=no", "--recursive-errors=no", *units_in(tmp_path)],
         env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
         capture_output=True,
         text=True,
@@ -64,7 +69,7 @@ def test_each_process_has_a_unit_that_starts_it(units: Path) -> None:
 def test_units_name_only_units_that_exist(units: Path) -> None:
     """A service could start before its schema exists, because a name in its unit is wrong."""
     known = {unit.name for unit in units.iterdir()}
-    for unit in units.glob("boxoffice*.[st]*"):
+    for unit in units_in(units):
         found = settings(unit)
         named = [name for key in ORDER for value in found.get(key, []) for name in value.split()]
         assert {name for name in named if name.startswith("boxoffice")} <= known, unit.name

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -20,9 +21,9 @@ def run(program: str, *arguments: str | Path, dsn: str = "") -> str:
     The password is in its environment, where other users do not see it. Raises BackupError, with
     what the program wrote.
     """
-    parts = conninfo_to_dict(dsn)
+    parts: dict[str, Any] = conninfo_to_dict(dsn)
     password = parts.pop("password", None)
-    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    environment = {**os.environ, **({"PGPASSWORD": password} if password else {})}
     place = [f"--dbname={make_conninfo(**parts)}"] if dsn else []
     command = [find(program), *place, *arguments]
     done = subprocess.run(

@@ -45,9 +45,9 @@ async def look(settings: RunSettings) -> list[Process]:
             ("accounts", settings.accounts_port),
         )
     }
-    gateway, *services = await asyncio.gather(
+    gateway, services = await asyncio.gather(
         asyncio.to_thread(_gateway, settings.gateway_url),
-        *(_replicas(name, target) for name, target in targets.items()),
+        asyncio.gather(*(_replicas(name, target) for name, target in targets.items())),
     )
     return [gateway, *(replica for replicas in services for replica in replicas)]
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -65,14 +66,17 @@ def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
     stop(run)
 
 
-def test_migrates_and_resets_without_a_run(start: Start) -> None:
-    """`make migrate` or `make reset` could need a run, or leave one behind."""
+def test_commands_without_a_run(start: Start, tmp_path: Path) -> None:
+    """A command could need a run, or leave one behind."""
+    backup = tmp_path / "backup"
     for command, expected in (
-        ("deploy.local.migrate", "The schemas are up to date: accounts, events, bookings"),
-        ("deploy.local.reset", "The development database is gone"),
-        ("deploy.local.migrate", "The schemas are up to date: accounts, events, bookings"),
+        (("deploy.local.migrate",), "The schemas are up to date: accounts, events, bookings"),
+        (("deploy.operator", "backup", backup), f"{backup} has everything"),
+        (("deploy.local.reset",), "The development database is gone"),
+        (("deploy.operator", "restore", backup), "The backup is restored; 0 differences"),
+        (("deploy.local.migrate",), "The schemas are up to date: accounts, events, bookings"),
     ):
-        run = start(command, FORCE="1")
+        run = start(*command, FORCE="1")
         said, _ = run.communicate(timeout=SECONDS)
         assert expected in said
         assert run.returncode == 0

@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -50,7 +51,7 @@ def replaced(database: Database) -> list[str]:
         return [name for (name,) in connection.execute(query)]
 
 
-def read(database: Database, query: str) -> list[tuple[object, ...]]:
+def read(database: Database, query: str) -> list[tuple[Any, ...]]:
     """Reads rows as the owner."""
     with psycopg.connect(database.owner_dsn) as connection:
         return connection.execute(query).fetchall()

@@ -102,6 +102,6 @@ def test_a_database_that_does_not_answer(
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", "postgresql://a:canary@127.0.0.1:1/none")
     result = examined("doctor", "--data", str(tmp_path))
     assert result.exit_code == 1
-    [line] = [line for line in result.output.splitlines() if "database" in line]
+    [line] = [line for line in result.output.splitlines() if line.split()[1] == "database"]
     assert line.startswith("error   database   it does not answer: ")
     assert "canary" not in result.output
