@@ -11,7 +11,7 @@ from tests.e2e.system import System
 
 @pytest.fixture
 def beside(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives commands the settings of an operator of the system."""
+    """Sets what an operator of the system would set."""
     monkeypatch.setenv("PORT", str(system.port))
     monkeypatch.setenv("BOXOFFICE_DATABASE_URL", system.database.owner_dsn)
     monkeypatch.setenv("GATEWAY_EVENTS_TARGET", system.events_target)

@@ -43,7 +43,7 @@ def _create(unfinished: Path) -> None:
 
 
 def _publish(unfinished: Path, file: Path) -> None:
-    """Gives the file its name once it is on the disk. Raises BackupError if the name is taken."""
+    """Renames the file once it is on the disk. Raises BackupError if the name is taken."""
     with unfinished.open("rb") as written:
         os.fsync(written.fileno())
     try:
