@@ -50,6 +50,11 @@ coverage: .venv/dev.stamp ## Run every test and show which lines none reached; t
 fuzz: .venv/dev.stamp ## Send requests made up at random from the OpenAPI document, other ones each time
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),500) $(PYTHON) -m pytest tests/e2e/test_openapi.py $(ARGS)
 
+.PHONY: search
+search: .venv/dev.stamp ## Repeat the random searches of the tests for many more commands
+	BOXOFFICE_RANDOM_COMMANDS=$(or $(COMMANDS),500000) BOXOFFICE_PAYMENT_LIVES=$(or $(LIVES),200) \
+		$(PYTEST) tests/services/bookings --keyword "reference or machine" --timeout 0 $(ARGS)
+
 .PHONY: bench
 bench: .venv/dev.stamp ## Measure everything under load, beside its goals (with wrk, if it is there)
 	$(PYTHON) -m tests.bench $(ARGS)

@@ -1,5 +1,7 @@
 """Compares the core over tables in memory with the reference, batch by batch."""
 
+import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -42,6 +44,8 @@ from tests.services.bookings.seating.plans import LoadedPlans
 BY_NUMBER = Cancel | Release | IssueTicket | PaymentCommand
 Made = Mapping[int, int]
 """For an event, the revisions that made its bookings, by booking number."""
+COMMANDS = int(os.environ.get("BOXOFFICE_RANDOM_COMMANDS", "24000"))
+"""How many commands a search tries; more are worth their time after changes to the core."""
 FREEING = frozenset({Kind.CANCELLED, Kind.EXPIRED, Kind.LEFT, Kind.RESIZED})
 
 
@@ -100,6 +104,18 @@ class Comparison:
         if tables is None:
             return ()
         return tuple(tables.live) or tuple(tables.bookings)[-3:]
+
+
+def search(seed: int, *, at_once: int, seated: bool = False, paying: bool = False) -> None:
+    """Compares lives of so many commands; half of the lives are the same each time, half are new.
+
+    Shows the call that repeats the life in which they differ.
+    """
+    drawn = secrets.randbits(32)
+    for first in range(0, COMMANDS, 2 * at_once):
+        for begun in (seed + first, drawn + first):
+            print(f"Comparison({begun}, {seated=}, {paying=}).run({at_once})")
+            Comparison(begun, seated=seated, paying=paying).run(at_once)
 
 
 def answer_of(outcome: Outcome, made: Made) -> Answer:

@@ -1,6 +1,5 @@
 """Random lives with assigned seats: the core decides in batches, the reference one by one."""
 
-import secrets
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -10,9 +9,8 @@ from services.bookings.errors import Contradiction
 from services.bookings.inventory import holding, seats, shortages
 from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.inventory.stock import Stock
-from tests.services.bookings.inventory.comparison import Comparison
+from tests.services.bookings.inventory.comparison import Comparison, search
 
-COMMANDS = 60_000
 AT_ONCE = 3_000
 NOTICED_WITHIN = 10_000
 SEED = 20_300_102
@@ -27,11 +25,7 @@ def test_seats_are_given_as_if_one_by_one() -> None:
     lost, a wrong reason, time or price, a map that differs from the claims, or an outcome that
     depends on other commands of the batch.
     """
-    drawn = secrets.randbits(32)
-    for first in range(0, COMMANDS, 2 * AT_ONCE):
-        for seed in (SEED + first, drawn + first):
-            print(f"Comparison({seed}, seated=True).run({AT_ONCE})")
-            Comparison(seed, seated=True).run(AT_ONCE)
+    search(SEED, at_once=AT_ONCE, seated=True)
 
 
 @pytest.mark.parametrize("omitted", ["seat_holders", "users_holds", "named_tickets"])

@@ -15,13 +15,14 @@ from tests.services.bookings.conftest import (
     mend_the_lock,
     take_out_the_lock,
 )
+from tests.services.bookings.inventory.comparison import COMMANDS
 from tests.services.bookings.inventory.lives import OFFER_SECONDS, made_up_plans
 from tests.services.bookings.inventory.replicas import Replicas
 from tests.services.bookings.seating.plans import LoadedPlans
 
 # Without the lock the first difference appears mostly within 1,500 commands.
-COMMANDS = 10_000
-SEATED_COMMANDS = 2_000
+OVER_A_DATABASE, SEATED = COMMANDS // 10, COMMANDS // 20
+NOTICED_WITHIN = 10_000
 SEED = 20_300_101
 
 
@@ -43,7 +44,7 @@ async def test_replicas_decide_as_if_one_by_one(database: Database, pools: list[
     also get another response than its first one.
     """
     inventories = [Inventory(pool, offer_seconds=OFFER_SECONDS) for pool in pools]
-    await Replicas(database, inventories, SEED).run(COMMANDS)
+    await Replicas(database, inventories, SEED).run(OVER_A_DATABASE)
     assert drift(database) == []
 
 
@@ -58,7 +59,7 @@ async def test_replicas_give_assigned_seats_as_if_one_by_one(
     inventories = [
         Inventory(pool, offer_seconds=OFFER_SECONDS, plans=LoadedPlans(plans)) for pool in pools
     ]
-    await Replicas(database, inventories, SEED, plans=plans).run(SEATED_COMMANDS)
+    await Replicas(database, inventories, SEED, plans=plans).run(SEATED)
     assert drift(database) == []
 
 
@@ -69,6 +70,6 @@ async def test_replicas_without_a_lock_are_noticed(database: Database, pools: li
         inventories = [Inventory(pool, offer_seconds=OFFER_SECONDS) for pool in pools]
         replicas = Replicas(database, inventories, SEED, pause_seconds=PAUSE_SECONDS)
         with pytest.raises(AssertionError):
-            await replicas.run(COMMANDS)
+            await replicas.run(NOTICED_WITHIN)
     finally:
         mend_the_lock()

@@ -20,7 +20,7 @@ from tests.services.bookings.conftest import drift
 from tests.services.bookings.inventory.screening import given_twice
 from tests.services.bookings.payments.buying import KINDS, Buying, Crashes
 
-LIVES = int(os.environ.get("BOXOFFICE_PAYMENT_LIVES", "15"))
+LIVES = int(os.environ.get("BOXOFFICE_PAYMENT_LIVES", "8"))
 """How many orders are tried; a longer search is worth its time after changes to payments."""
 STEPS = 25
 POOL_SIZE = 8
