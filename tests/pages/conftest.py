@@ -6,7 +6,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Error,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import cloned
@@ -19,6 +27,9 @@ EXPECTED = {401, 402, 409, 422, 429}
 """Refusals that pages show to whoever uses them."""
 
 NewPage = Callable[..., Page]
+
+# The machine may be busy with other tests.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
