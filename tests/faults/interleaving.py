@@ -16,6 +16,8 @@ from psycopg import AsyncConnection
 from services.kit.database.postgres import Pool
 
 ORDER_SECONDS = 60
+LOOK_SECONDS = 0.002
+"""After this time it is asked who waits for a lock; asking costs more than most statements."""
 BLOCKED = """
     SELECT pid
     FROM unnest(%s::integer[]) AS pid
@@ -181,17 +183,27 @@ class Interleavings:
 
     async def _settle(self, sessions: Sequence[Session]) -> None:
         """Waits until each session waits for its turn or for a lock, or is done."""
-        while True:
-            await asyncio.sleep(0)
-            moving = [s for s in sessions if not (s.is_done or s.turns.waits.is_set())]
-            if not moving:
-                return
+        while moving := [s for s in sessions if not (s.is_done or s.turns.waits.is_set())]:
+            if await _one_settles(moving):
+                continue
             cursor = await self._monitor.execute(
                 BLOCKED, [[pid for session in moving for pid in session.pids]]
             )
             blocked = {pid for (pid,) in await cursor.fetchall()}
             if all(blocked.intersection(session.pids) for session in moving):
                 return
+
+
+async def _one_settles(moving: Sequence[Session]) -> bool:
+    """Returns whether a session comes to its next turn or its end before it seems blocked."""
+    turns = [asyncio.ensure_future(session.turns.waits.wait()) for session in moving]
+    ends = [session.task for session in moving if session.task is not None]
+    settled, _ = await asyncio.wait(
+        [*turns, *ends], timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
+    for turn in turns:
+        turn.cancel()
+    return bool(settled)
 
 
 def _result(session: Session) -> Any:
