@@ -194,12 +194,13 @@ def until(
     explain: Callable[[], str] = lambda: "",
     *,
     seconds: float = START_SECONDS,
+    pause_seconds: float = 0.02,
 ) -> None:
     """Waits for a condition of another process; fails with the explanation if it never holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s\n{explain()}"
-        time.sleep(0.02)  # in another process: there is no event to wait for
+        time.sleep(pause_seconds)  # in another process: there is no event to wait for
 
 
 def free_ports(count: int) -> Iterable[int]:

@@ -12,7 +12,8 @@ from tests.e2e.raw_http import Answer, Crowd, crowd, reservation
 from tests.e2e.system import System
 from tests.services.bookings.conftest import drift, take_out_the_second_line
 
-BUYERS, SEATS, ROUNDS = 200, 50, 10
+BUYERS, SEATS, ROUNDS = 200, 50, 4
+ROUNDS_WITHOUT_LOCK = 10
 
 
 @pytest.fixture(params=["system", "replicated"])
@@ -88,7 +89,7 @@ async def test_without_the_lock_more_seats_are_sold(start: Start, database: Data
     take_out_the_second_line(database)
     system = start(replicas=2, gateways=2, bookings="tests.e2e.bookings_without_lock")
     async with crowd(system.ports, BUYERS) as buyers:
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS_WITHOUT_LOCK):
             event_id = new_event(system)
             answers = await rush(buyers, event_id, [new_user() for _ in range(BUYERS)])
             if outcomes(answers)[201, ""] > SEATS:
