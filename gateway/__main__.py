@@ -71,7 +71,11 @@ def application(
     return App(
         (
             *health.routes(_by_name(channels)),
-            *site.routes(open_access=settings.open_access, mailbox_url=settings.mailbox_url),
+            *site.routes(
+                open_access=settings.open_access,
+                mailbox_url=settings.mailbox_url,
+                payment_providers=settings.payment_providers,
+            ),
             *docs_page.routes(
                 bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
             ),

@@ -94,6 +94,11 @@ class Settings(ProcessSettings):
     mailbox_url: MailboxUrl = ""
     """Page that shows the mail of a development run; the page at `/` links to it."""
 
+    payment_providers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), validation_alias="BOOKINGS_PAYMENT_PROVIDERS"
+    )
+    """As in bookings: the pages offer the test cards of the sandbox only if it takes payments."""
+
     deadline_seconds: float = Field(default=5.0, gt=0)
     """How long a request may wait for its service, all attempts and pauses included."""
 

@@ -98,8 +98,8 @@ def _prefix(name: str) -> str:
 
 
 def _row(same: list[Setting]) -> str:
-    """Returns the row of one variable; the processes come before `make run` where both read it."""
-    ordered = sorted(same, key=lambda setting: setting.reader == "`make run`")
+    """Returns the row of one variable; the process that it is named after comes first."""
+    ordered = sorted(same, key=_rank)
     first = ordered[0]
     readers = ", ".join(dict.fromkeys(setting.reader for setting in ordered))
     meaning = (first.field.description or "").replace("\n", " ").replace("|", "\\|")
@@ -111,6 +111,11 @@ def _row(same: list[Setting]) -> str:
         readers,
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _rank(setting: Setting) -> tuple[bool, bool]:
+    """Orders who reads a variable: its own process, other processes, `make run`."""
+    return setting.reader == "`make run`", not setting.name.lower().startswith(setting.reader)
 
 
 def _type(name: str, field: FieldInfo) -> str:

@@ -28,9 +28,17 @@ HEADERS: Sequence[Header] = (
 )
 
 
-def routes(*, open_access: bool, mailbox_url: str) -> Sequence[Route]:
+def routes(
+    *, open_access: bool, mailbox_url: str, payment_providers: Sequence[str]
+) -> Sequence[Route]:
     """Returns the routes of all pages; without a mailbox its URL is empty."""
-    settings = orjson.dumps({"open_access": open_access, "mailbox_url": mailbox_url})
+    settings = orjson.dumps(
+        {
+            "open_access": open_access,
+            "mailbox_url": mailbox_url,
+            "has_test_cards": payment_providers[:1] == ("sandbox",),
+        }
+    )
     return (
         constant_route("/pages/settings.json", settings, HEADERS, name="settings.json"),
         *(file_route(path, file, HEADERS) for path, file in _files()),

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.cinema import PRICES, Cinema
 from tests.e2e.client import create_event, new_key
@@ -101,6 +101,26 @@ def test_a_declined_payment_keeps_the_seats(page: Page, cinema: Cinema) -> None:
     page.get_by_label("Test card that pays").check()
     page.get_by_role("button", name="Pay").click()
     expect(page.get_by_role("img", name="QR code")).to_have_count(2)
+
+
+def test_a_real_provider_asks_for_the_card_itself(page: Page, cinema: Cinema) -> None:
+    """A buyer could be offered test cards in a real shop, and not get to the provider's page."""
+    settings = {"open_access": True, "mailbox_url": "", "has_test_cards": False}
+    page.route("**/pages/settings.json", lambda route: route.fulfill(json=settings))
+    asked: list[Any] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.post_data_json)
+        route.fulfill(status=201, json={"status": "CREATED", "redirect_url": "/pages/sign-in.html"})
+
+    page.route("**/api/payments", answer)
+    page.goto(f"/pages/event.html?id={cinema.screening(**PRICES)}")
+    page.get_by_role("button", name="Hold the best").click()
+    expect(page.get_by_text("You pay on a page of our payment provider.")).to_be_visible()
+    expect(page.get_by_role("radio", name="card")).to_have_count(0)
+    page.get_by_role("button", name="Pay").click()
+    page.wait_for_url("**/pages/sign-in.html")
+    assert [sorted(body) for body in asked] == [["method", "reservation_id"]]
 
 
 def test_a_hold_survives_a_reload(page: Page, cinema: Cinema) -> None:

@@ -4,13 +4,17 @@ import re
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from gateway.pages import site
+from gateway.settings import Settings
+from tests.gateway.requests import request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATHS = [route.template for route in site.routes(open_access=True, mailbox_url="")]
+ROUTES = site.routes(open_access=True, mailbox_url="", payment_providers=())
+PATHS = [route.template for route in ROUTES]
 IMPORT = re.compile(r'^(?:import|}) (?:.*from )?"([^"]+)";$', re.MULTILINE)
 
 
@@ -64,7 +68,22 @@ async def test_other_files_are_not_served(client: httpx.AsyncClient, path: str) 
 async def test_the_pages_know_whether_guests_may_book(client: httpx.AsyncClient) -> None:
     """Guests could be asked to sign in, or to book what is refused."""
     settings = await client.get("/pages/settings.json")
-    assert settings.json().keys() == {"open_access", "mailbox_url"}
+    assert settings.json().keys() == {"open_access", "mailbox_url", "has_test_cards"}
+
+
+@pytest.mark.parametrize(
+    ("providers", "has_test_cards"),
+    [("sandbox", True), ("stripe,sandbox", False), ("", False)],
+)
+async def test_only_the_sandbox_has_test_cards(providers: str, *, has_test_cards: bool) -> None:
+    """Buyers would be offered cards that no real provider takes."""
+    settings = Settings.model_validate({"BOOKINGS_PAYMENT_PROVIDERS": providers})
+    routes = site.routes(
+        open_access=False, mailbox_url="", payment_providers=settings.payment_providers
+    )
+    [route] = [route for route in routes if route.template == "/pages/settings.json"]
+    response = await route.handle(request("GET", route.template))
+    assert orjson.loads(response.body)["has_test_cards"] is has_test_cards
 
 
 async def test_each_library_has_its_licence() -> None:

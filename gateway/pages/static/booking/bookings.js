@@ -64,12 +64,13 @@ export async function release(event, booking) {
   forget(event);
 }
 
-/** Pays a hold, with a token of the provider in place of a card; waits until the provider has decided.
- * @param {Booking} booking @param {string} token
+/** Pays a hold, with a token of the provider in place of a card, or on the provider's page; waits
+ * until the provider has decided.
+ * @param {Booking} booking @param {string} token empty if the provider asks for the card itself
  * @throws {Refused} if the payment is declined
  */
 export async function pay(booking, token) {
-  const body = { reservation_id: booking.reference, method: "card", token };
+  const body = { reservation_id: booking.reference, method: "card", ...(token && { token }) };
   let payment = await call("POST", "/api/payments", body);
   if (payment.redirect_url) location.assign(payment.redirect_url);
   while (payment.status === "CREATED") {

@@ -2,7 +2,7 @@
 
 import { explain, number, price, seatNames, total } from "../shell/format.js";
 import { announce, html, nothing, render } from "../shell/shell.js";
-import { canBook, session } from "../client/session.js";
+import { canBook, serverSettings, session } from "../client/session.js";
 import { alternatives } from "./alternatives.js";
 import { bestSeats } from "./best-seats.js";
 import {
@@ -37,6 +37,7 @@ export class BookingPanel {
     this.refusal = null;
     this.isBusy = false;
     this.isOpen = true;
+    this.hasTestCards = false;
     this.left = event.available_seats ?? 0;
     this.places = 1;
     room?.addEventListener("change", () => this.show());
@@ -45,6 +46,7 @@ export class BookingPanel {
   /** Finds out what this browser holds, and shows it. */
   async start() {
     this.isOpen = await canBook();
+    this.hasTestCards = (await serverSettings()).has_test_cards;
     this.set(await currentBooking(this.event));
   }
 
@@ -258,7 +260,9 @@ export class BookingPanel {
       </p>
       ${
         isPaid
-          ? paymentForm(booking.price, this.isBusy, (token) => this.pay(booking, token))
+          ? paymentForm(booking.price, this.hasTestCards, this.isBusy, (token) =>
+              this.pay(booking, token),
+            )
           : html`<button
               class="main"
               ?disabled=${this.isBusy}

@@ -40,7 +40,7 @@ export function randomHex(bytes) {
   return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** @type {?Promise<{open_access: boolean, mailbox_url: string}>} */
+/** @type {?Promise<{open_access: boolean, mailbox_url: string, has_test_cards: boolean}>} */
 let settings = null;
 
 /** Returns what the pages need to know of the server. */
