@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +33,14 @@ NewPage = Callable[..., Page]
 expect.set_options(timeout=60_000)
 
 
+@pytest.fixture(scope="session")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the file that browsers show as what their camera sees; a test writes it."""
+    return tmp_path_factory.mktemp("camera") / "seen.mjpeg"
+
+
 @pytest.fixture(scope="module")
-def browser(cinema: Cinema, people: Mapping[str, Person]) -> Iterator[Browser]:
+def browser(cinema: Cinema, people: Mapping[str, Person], camera: Path) -> Iterator[Browser]:
     """Starts TEST_BROWSER, a browser on PATH, or the one that Playwright has downloaded.
 
     While it runs, nothing else can run an event loop in this thread: so it ends with its module,
@@ -42,7 +49,14 @@ def browser(cinema: Cinema, people: Mapping[str, Person]) -> Iterator[Browser]:
     found = browser_path()
     with sync_playwright() as playwright:
         try:
-            started = playwright.chromium.launch(executable_path=found)
+            started = playwright.chromium.launch(
+                executable_path=found,
+                args=[
+                    "--use-fake-device-for-media-stream",
+                    "--use-fake-ui-for-media-stream",
+                    f"--use-file-for-fake-video-capture={camera}",
+                ],
+            )
         except Error as error:
             if found:
                 raise
