@@ -44,7 +44,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the WebSocket, and releases what the connection holds."""
         super().connection_lost(exc)
-        self.closed.set_result(None)
+        if not self.closed.done():  # it is cancelled when a stop cuts its requests off
+            self.closed.set_result(None)
         cast(asyncio.Protocol, self._former).connection_lost(exc)
 
 
