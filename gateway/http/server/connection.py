@@ -204,7 +204,7 @@ class HttpProtocol(asyncio.Protocol):
             self._send_continue()
 
     def _became_stream(self) -> None:
-        """Gives the slot to another connection: streams have a limit of their own."""
+        """Frees the slot for another connection: streams have a limit of their own."""
         self.connections.remove(self)
 
     def _time_out(self) -> None:

@@ -95,7 +95,8 @@ def sockets(gateway: Gateway) -> list[Any]:
 def buffered(gateway: Gateway) -> int:
     """Returns the bytes that wait for the slowest client."""
     connections = cast(Any, gateway.server.server_state.connections)
-    return max(each._transport.get_write_buffer_size() for each in connections)
+    sizes: list[int] = [each._transport.get_write_buffer_size() for each in connections]
+    return max(sizes)
 
 
 async def test_a_socket_that_does_not_read_costs_little() -> None:

@@ -15,7 +15,7 @@ class Former(asyncio.Protocol):
         self.is_lost = True
 
 
-async def serve(*_: object) -> None:
+async def serve(scope: object, receive: object, send: object) -> None:
     """Serves nothing."""
 
 
