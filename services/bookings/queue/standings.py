@@ -10,6 +10,7 @@ from services.bookings.queue.line import Line
 from services.kit.concurrency.single_flight import SingleFlight
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
+from services.kit.ranked_set import RankedSet
 
 SQL = queries.load(__file__)
 KEPT_SECONDS = 1.0
@@ -50,10 +51,16 @@ class Standing:
 
     def wait_seconds(self, position: int) -> int | None:
         """Estimates in how many seconds somebody is admitted; None if nobody can tell."""
-        rate = min(self.queue.rate_seen or self.queue.rate_per_minute, self.queue.rate_per_minute)
-        if rate < LEAST_RATE:
+        rate = per_minute(self.queue.rate_per_minute, self.queue.rate_seen)
+        if not rate:
             return None
         return round(position * 60 / rate + (self.queue.seconds_to_opening or 0))
+
+
+def per_minute(rate: int, rate_seen: float) -> float:
+    """Returns how many are admitted in a minute: as lately, at most the rate; 0 if too few."""
+    lately = min(rate_seen or rate, rate)
+    return lately if lately >= LEAST_RATE else 0.0
 
 
 class Standings:
@@ -108,4 +115,4 @@ async def _line(connection: Connection, event_id: int, known: Line | None, queue
             return known
     found = await connection.execute(SQL["read_line"], values, binary=True)
     row = await found.fetchone()
-    return Line.of(row[0], row[1] or ()) if row else Line()
+    return Line(row[0], RankedSet(row[1] or ())) if row else Line()
