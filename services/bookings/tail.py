@@ -1,17 +1,17 @@
-"""The tail of the ledger: reads on for all watched events, and passes changes to their watchers.
+"""Tails: read on for all watched events, and pass what is new to their watchers.
 
-Each process reads for itself, so that nothing is added to a booking's transaction and no replica
-depends on another one. While nobody watches, nothing is read.
+That of the ledger is here. Each process reads for itself, so that nothing is added to a booking's
+transaction and no replica depends on another one. While nobody watches, nothing is read.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from services.bookings import metrics
 from services.kit.database import queries
@@ -25,6 +25,8 @@ REST = 9
 """The pause after a read, in durations of the read: a tenth of the time a backend is busy."""
 
 Row: TypeAlias = tuple[Any, ...]
+ChangeT = TypeVar("ChangeT")
+StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,27 @@ class Change:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class News(Generic[ChangeT, StateT]):
+    """What was read of one event: its changes up to number `last`, and its state beside them."""
+
+    event_id: int
+    changes: Sequence[ChangeT]
+    last: int
+    state: StateT
+
+
 @dataclass(eq=False, slots=True)
-class Watcher:
+class Watcher(Generic[ChangeT, StateT]):
     """Collects the changes of one event for one reader, in order and without gaps.
 
-    `version` is the latest one of the event in the catalogue, None if that is not read yet.
+    `state` is the latest one of the event, None if that is not read yet.
     """
 
-    version: int | None = None
+    state: StateT | None = None
     is_full: bool = False
     """Whether more than MOST_UNDELIVERED changes were not taken: they are gone."""
-    _news: list[Change] = field(default_factory=list)
+    _news: list[ChangeT] = field(default_factory=list)
     _has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait(self, until: float) -> None:
@@ -61,15 +73,15 @@ class Watcher:
             async with asyncio.timeout_at(until):
                 await self._has_news.wait()
 
-    def take(self) -> Sequence[Change]:
+    def take(self) -> Sequence[ChangeT]:
         """Takes the collected changes."""
         taken, self._news = self._news, []
         self._has_news.clear()
         return taken
 
-    def give(self, changes: Sequence[Change], version: int) -> None:
+    def give(self, changes: Sequence[ChangeT], state: StateT) -> None:
         """Adds changes."""
-        self.version = version
+        self.state = state
         self._news.extend(changes)
         if len(self._news) > MOST_UNDELIVERED:
             self.is_full, self._news = True, []
@@ -81,33 +93,46 @@ class Watcher:
 
 
 @dataclass(slots=True)
-class _Watched:
-    """An event that somebody watches, and the revision and version that were read last."""
+class Watched(Generic[ChangeT, StateT]):
+    """An event that somebody watches, and the last change and the state that were read."""
 
     after: int
-    version: int = 0
-    watchers: set[Watcher] = field(default_factory=set)
+    state: StateT | None = None
+    watchers: set[Watcher[ChangeT, StateT]] = field(default_factory=set)
+
+    def pass_on(self, news: News[ChangeT, StateT]) -> None:
+        """Passes what was read to all who watch, unless nothing is new."""
+        if not news.changes and news.state == self.state:
+            return
+        self.state = news.state
+        self.after = max(self.after, news.last)
+        for watcher in self.watchers:
+            watcher.give(news.changes, news.state)
 
 
-class LedgerTail:
-    """Reads on in the ledger. `pool` is its own: a slow read must not wait for requests."""
+class Tail(Generic[ChangeT, StateT]):
+    """Reads on in the changes of events. `pool` is its own: a slow read must not wait for requests.
+
+    A subclass says how to read. Changes have numbers, which an event counts up under a lock that is
+    held until the commit: so they become visible in their order.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._events: dict[int, _Watched] = {}
+        self._events: dict[int, Watched[ChangeT, StateT]] = {}
         self._is_watched = asyncio.Event()
         self.has_ended = False
         """Whether the process is about to stop, so all watching ends."""
 
     @contextlib.contextmanager
-    def watched(self, event_id: int, rev: int) -> Iterator[Watcher]:
-        """Yields a watcher that gets every change after `rev`, which is a committed revision.
+    def watched(self, event_id: int, after: int) -> Iterator[Watcher[ChangeT, StateT]]:
+        """Yields a watcher that gets every change after number `after`, which is committed.
 
         It may get earlier ones, too. Read the event after entering, and skip what is in it: so
         nothing is missed.
         """
-        event = self._events.setdefault(event_id, _Watched(rev))
-        watcher = Watcher(event.version or None)
+        event = self._events.setdefault(event_id, Watched(after))
+        watcher: Watcher[ChangeT, StateT] = Watcher(event.state)
         event.watchers.add(watcher)
         self._is_watched.set()
         metrics.WATCHERS.inc()
@@ -132,18 +157,10 @@ class LedgerTail:
 
     async def read(self) -> None:
         """Reads what is new, and passes it to the watchers."""
-        values = {
-            "event_ids": list(self._events),
-            "revs": [event.after for event in self._events.values()],
-            "versions": [event.version for event in self._events.values()],
-            "limit": READ_AT_ONCE,
-        }
-        async with self._pool.connection() as connection:
-            rows = await (await connection.execute(SQL["read_on"], values)).fetchall()
-        for event_id, of_event in groupby(rows, itemgetter(0)):
+        for news in await self._read_on(self._events):
             # It may have no watchers any more, or others than when the read began.
-            if event := self._events.get(event_id):
-                _pass_on(event, list(of_event))
+            if event := self._events.get(news.event_id):
+                event.pass_on(news)
 
     async def end(self, is_draining: asyncio.Event) -> None:
         """Ends all watching when the process is about to stop."""
@@ -152,6 +169,30 @@ class LedgerTail:
         for event in self._events.values():
             for watcher in event.watchers:
                 watcher.wake()
+
+    async def _read_on(
+        self, events: Mapping[int, Watched[ChangeT, StateT]]
+    ) -> Iterable[News[ChangeT, StateT]]:
+        """Reads what follows of each event; an event without anything new may be left out."""
+        raise NotImplementedError
+
+
+LedgerWatcher: TypeAlias = Watcher[Change, int]
+
+
+class LedgerTail(Tail[Change, int]):
+    """Reads on in the ledger; the state of an event is its version in the catalogue."""
+
+    async def _read_on(self, events: Mapping[int, Watched[Change, int]]) -> list[News[Change, int]]:
+        values = {
+            "event_ids": list(events),
+            "revs": [event.after for event in events.values()],
+            "versions": [event.state or 0 for event in events.values()],
+            "limit": READ_AT_ONCE,
+        }
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(SQL["read_on"], values)).fetchall()
+        return [_news(event_id, list(found)) for event_id, found in groupby(rows, itemgetter(0))]
 
 
 async def list_changes(pool: Pool, event_id: int, *, after: int, last: int) -> Sequence[Change]:
@@ -162,10 +203,6 @@ async def list_changes(pool: Pool, event_id: int, *, after: int, last: int) -> S
     return [Change(*columns) for columns in rows]
 
 
-def _pass_on(event: _Watched, rows: Sequence[Row]) -> None:
+def _news(event_id: int, rows: Sequence[Row]) -> News[Change, int]:
     changes = [Change(*columns) for _, _, *columns in rows if columns[0] is not None]
-    event.version = rows[-1][1]
-    if changes:
-        event.after = max(event.after, changes[-1].rev)
-    for watcher in event.watchers:
-        watcher.give(changes, event.version)
+    return News(event_id, changes, changes[-1].rev if changes else 0, rows[-1][1])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from services.bookings.errors import EventNotFound, TooSlow
-from services.bookings.tail import Change, LedgerTail, Watcher, list_changes
+from services.bookings.tail import Change, LedgerTail, LedgerWatcher, list_changes
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 
@@ -117,14 +117,14 @@ class Live:
         return Snapshot(rev, total_seats, left, mapped_seats, status, version, held, sold, blocked)
 
 
-def _needs_snapshot(sent: Position, changes: Sequence[Change], watcher: Watcher) -> bool:
+def _needs_snapshot(sent: Position, changes: Sequence[Change], watcher: LedgerWatcher) -> bool:
     """Returns whether the next update is a snapshot; raises TooSlow for a watcher that is full.
 
     Revisions have a gap only where the database was restored from a backup.
     """
     if watcher.is_full:
         raise TooSlow
-    if watcher.version not in {None, sent.version}:
+    if watcher.state not in {None, sent.version}:
         return True
     has_gap = bool(changes) and changes[0].rev != sent.rev + 1
     return has_gap or any(change.kind in SIZED for change in changes)

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from services.bookings.access import Viewer
 from services.bookings.errors import BookingNotFound
 from services.bookings.inventory import Seats
-from services.bookings.tail import LedgerTail, Watcher
+from services.bookings.tail import LedgerTail, LedgerWatcher
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.paging import FIRST, Page
@@ -124,7 +124,7 @@ class WaitingList:
             return await (await cursor.execute(SQL["list_changes"], values)).fetchall()
 
 
-async def _wait(watcher: Watcher, ends_at: float) -> None:
+async def _wait(watcher: LedgerWatcher, ends_at: float) -> None:
     """Waits for changes of which one is about the list; returns early if that is uncertain."""
     is_about_list = False
     while not is_about_list:

@@ -5,7 +5,7 @@ import pytest
 from services.bookings import tail as tails
 from services.bookings.inventory import Inventory
 from services.bookings.reservations.reservations import Reservations
-from services.bookings.tail import SQL, LedgerTail, Watcher
+from services.bookings.tail import SQL, LedgerTail, LedgerWatcher
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, seat
@@ -21,7 +21,7 @@ def tail(pool: Pool) -> LedgerTail:
     return LedgerTail(pool)
 
 
-def revs(watcher: Watcher) -> list[int]:
+def revs(watcher: LedgerWatcher) -> list[int]:
     """Takes the changes of a watcher; returns their revisions."""
     return [change.rev for change in watcher.take()]
 
@@ -40,7 +40,7 @@ async def test_each_change_reaches_each_watcher_once(
         monkeypatch.setattr(tails, "SQL", {**SQL, "read_on": statement})
     for event_id in (1, 2):
         await inventory.apply(concert(event_id, SEATS))
-    async with following(database) as tail:
+    async with following(database, LedgerTail) as tail:
         with tail.watched(1, 1) as first, tail.watched(1, 1) as second, tail.watched(2, 1) as other:
             for number in range(SEATS):
                 await booked(reservations, [seat(event, f"user{number}") for event in (1, 2)])
@@ -48,7 +48,7 @@ async def test_each_change_reaches_each_watcher_once(
     assert (got == [list(range(2, SEATS + 2))] * 3) is is_right
 
 
-async def _all_of(watcher: Watcher) -> list[int]:
+async def _all_of(watcher: LedgerWatcher) -> list[int]:
     got: list[int] = []
     async with asyncio.timeout(30):
         while SEATS + 1 not in got:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.bookings.live.live import Live
+from services.bookings.tail import LedgerTail
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.tails import following
@@ -13,5 +14,5 @@ from tests.services.bookings.tails import following
 @pytest.fixture
 async def live(database: Database, pool: Pool) -> AsyncIterator[Live]:
     """Returns watches with a tail that reads on."""
-    async with following(database) as tail:
+    async with following(database, LedgerTail) as tail:
         yield Live(pool, tail)

@@ -85,7 +85,7 @@ async def test_watchers_of_two_replicas_get_each_change_once(
         for _ in range(2):
             pool = patient_pool(database.bookings_dsn, schema="bookings", size=4)
             await stack.enter_async_context(pool)
-            tail = await stack.enter_async_context(following(database))
+            tail = await stack.enter_async_context(following(database, LedgerTail))
             offices.append(_office(pool, scripted))
             lives.append(Live(pool, tail))
         watching = asyncio.gather(

@@ -28,7 +28,7 @@ HELD, SOLD, FREED, BLOCKED = (
 WATCHES, AT_ONCE = 1_024, 8
 
 
-def watch(running: Running, event_id: int = 1, **fields: int) -> Any:
+def watch(running: Running, event_id: int = 1, **fields: Any) -> Any:
     """Watches an event."""
     return running.live.WatchEvent(live_pb2.WatchEventRequest(event_id=event_id, **fields))
 
