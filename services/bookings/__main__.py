@@ -51,7 +51,9 @@ from services.bookings.payments.sandbox_webhooks import SandboxWebhooks
 from services.bookings.payments.servicer import PaymentsServicer
 from services.bookings.queue.admissions import Admissions
 from services.bookings.queue.queues import Queues
-from services.bookings.queue.servicer import QueueServicer
+from services.bookings.queue.servicer import QueueLineServicer, QueueServicer
+from services.bookings.queue.tail import QueueTail
+from services.bookings.queue.watching import QueueWatches
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reports.reports import Reports
 from services.bookings.reports.servicer import ReportsServicer
@@ -152,6 +154,9 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         queues, availability = Queues(pool), Availability(inventory, catalogue)
         queue = QueueServicer(queues, inventory, availability, open_access=open_access)
         queue_pb2_grpc.add_QueueServiceServicer_to_server(queue, service.grpc)
+        queue_tail = QueueTail(tail_pool)
+        lines = QueueLineServicer(queues, QueueWatches(pool, queue_tail), availability)
+        queue_pb2_grpc.add_QueueLineServiceServicer_to_server(lines, service.grpc)
         admissions = Admissions(pool)
         service.add_batches(
             {**bookings.handlers, **waiting_list.handlers, **seats.handlers, **queue.handlers}
@@ -173,7 +178,9 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
             repeat(admissions.draw, every_seconds=1),
             repeat(admissions.sweep, every_seconds=5),
             repeat(tail.follow, every_seconds=0.25),
+            repeat(queue_tail.follow, every_seconds=0.25),
             tail.end(service.is_stopping),
+            queue_tail.end(service.is_stopping),
             *sending,
             *_payments_taken(settings, pool, inventory, service, stripe),
         ) as port:

@@ -245,6 +245,12 @@ REQUESTS: Mapping[str, Request] = {
         "event_id": s.event_of_nobody(),
         "enabled": False,
     },
+    "QueueLineService.WatchQueue": lambda s, a: {"event_id": s.queued},
+    "QueueLineService.WatchQueue of a draft": lambda s, a: {"event_id": s.draft},
+    "QueueLineService.ReportPresence": lambda s, a: {
+        "event_id": s.queued,
+        "queue_tokens": ["unknown"],
+    },
     "ReportsService.GetEventReport": lambda s, a: {"event_id": s.published},
     "ReportsService.RenderEventReport": lambda s, a: {"event_id": s.published},
     "FeedService.RenderChanges": lambda s, a: {},

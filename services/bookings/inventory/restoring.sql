@@ -26,7 +26,8 @@ FROM lineage
 -- last nine digits go on counting the changes; those before them count the restores. So no
 -- revision means two things, although the changes since the backup are lost. The ledger shows it as
 -- a change of the number of seats to the same number. Events that were made since are raised, too: they
--- may have been known before.
+-- may have been known before. So are the numbers of changes of queues, with a change that is about nobody:
+-- whoever keeps a line in memory reads it anew after the gap.
 WITH lagging AS (
     SELECT event_id
     FROM inventory
@@ -41,6 +42,18 @@ raised AS (
     FROM lagging
     WHERE inventory.event_id = lagging.event_id
     RETURNING inventory.event_id, rev, capacity
+),
+counted AS (
+    UPDATE queues
+    SET seq = seq %% 1000000000 + 2 + %(restores)s::bigint * 1000000000
+    FROM lagging
+    WHERE queues.event_id = lagging.event_id
+    RETURNING queues.event_id, seq
+),
+told AS (
+    INSERT INTO queue_changes (event_id, seq, waits, places)
+    SELECT event_id, seq, true, '{}'
+    FROM counted
 )
 INSERT INTO ledger (event_id, rev, kind, seats, capacity, at)
 SELECT event_id, rev, 'RESIZED', 0, capacity, clock_timestamp()

@@ -2,15 +2,20 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterator, Sequence
 
 from boxoffice.bookings.v1 import queue_pb2
 from services.bookings.inventory.queue_commands import QueueSettings
-from services.bookings.queue.queues import Joined, Place
+from services.bookings.queue.queues import Entry, Joined, Place
 from services.bookings.queue.standings import Standing
+from services.bookings.queue.tail import QueueChange
+from services.bookings.queue.watching import LineUpdate
 from services.kit.rpc.errors import ValidationFailed, Violation
 from services.kit.rpc.timestamps import moment, timestamp
 
 SEED_BYTES = 32
+MOST_PLACES = 100_000
+"""Places in one response, so that no message is too large."""
 
 
 def settings(request: queue_pb2.SetQueueRequest) -> QueueSettings:
@@ -61,9 +66,65 @@ def join_response(joined: Joined) -> queue_pb2.JoinQueueResponse:
     )
 
 
+def responses(update: LineUpdate) -> Iterator[queue_pb2.WatchQueueResponse]:
+    """Writes an update as one response, or as several if its changes have very many places."""
+    last = update.seq - len(update.changes)
+    *parts, rest = _parts(update.changes)
+    for part in parts:
+        last += len(part)
+        yield _response(update, part, last)
+    yield _response(update, rest, update.seq)
+
+
+def held_place(entry: Entry | None) -> queue_pb2.HeldPlace:
+    """Writes what the holder of a token has."""
+    if entry is None:
+        return queue_pb2.HeldPlace()
+    return queue_pb2.HeldPlace(
+        state=_state(entry.state),
+        place=entry.place,
+        admitted_until=timestamp(entry.admitted_until),
+    )
+
+
+def _response(
+    update: LineUpdate, changes: Sequence[QueueChange], seq: int
+) -> queue_pb2.WatchQueueResponse:
+    line = update.line
+    state = update.state
+    return queue_pb2.WatchQueueResponse(
+        line=None if line is None else queue_pb2.QueueLine(waiting=line.places.to_bytes()),
+        changes=[
+            queue_pb2.QueueLineChange(waits=each.waits, places=each.places) for each in changes
+        ],
+        seq=seq,
+        enabled=state.enabled,
+        is_drawn=state.is_drawn,
+        opens_at=timestamp(state.opens_at),
+        admissions_per_minute=state.per_minute,
+    )
+
+
+def _parts(changes: Sequence[QueueChange]) -> Iterator[Sequence[QueueChange]]:
+    """Cuts changes into one or more parts of at most MOST_PLACES places, or of one change."""
+    part: list[QueueChange] = []
+    places = 0
+    for change in changes:
+        places += len(change.places)
+        if part and places > MOST_PLACES:
+            yield part
+            part, places = [], len(change.places)
+        part.append(change)
+    yield part
+
+
+def _state(name: str) -> queue_pb2.QueueState.ValueType:
+    return queue_pb2.QueueState.Value(f"QUEUE_STATE_{name}")
+
+
 def _place(place: Place) -> queue_pb2.QueuePlace:
     return queue_pb2.QueuePlace(
-        state=queue_pb2.QueueState.Value(f"QUEUE_STATE_{place.state}"),
+        state=_state(place.state),
         position=place.position,
         estimated_wait_seconds=place.wait_seconds,
         admitted_until=timestamp(place.admitted_until),

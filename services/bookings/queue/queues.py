@@ -70,7 +70,8 @@ class Queues:
 
         Returns a place for each. Raises QueueOff.
         """
-        tokens = {user_id: secrets.token_urlsafe(TOKEN_BYTES) for user_id in user_ids}
+        # The number of the event tells sockets, which name no event, whose queue it is.
+        tokens = {user: f"{event_id}.{secrets.token_urlsafe(TOKEN_BYTES)}" for user in user_ids}
         async with self._pool.connection() as connection, connection.transaction():
             entries, seq = await _join(connection, event_id, tokens)
         standing = await self._standing(event_id, seq)
@@ -91,8 +92,7 @@ class Queues:
 
         An account without a place is None, a token without one QueueEntryNotFound.
         """
-        entries = await self._entries(holders)
-        entries |= await self._see(holders, entries)
+        entries = await self.see(holders)
         found: list[Place | QueueEntryNotFound | None] = []
         for number, holder in enumerate(holders):
             entry = entries.get(number)
@@ -101,6 +101,11 @@ class Queues:
             else:
                 found.append(QueueEntryNotFound() if holder.token else None)
         return found
+
+    async def see(self, holders: Sequence[Holder]) -> Mapping[int, Entry]:
+        """Notes signs of life of holders; returns their entries by their numbers in `holders`."""
+        entries = await self._entries(holders)
+        return entries | await self._see(holders, entries)
 
     async def leave(self, holder: Holder) -> None:
         """Ends the place or the admission of a holder; raises QueueEntryNotFound."""
@@ -130,7 +135,7 @@ class Queues:
 
     async def _see(
         self, holders: Sequence[Holder], entries: Mapping[int, Entry]
-    ) -> Mapping[int, Entry]:
+    ) -> dict[int, Entry]:
         """Notes signs of life; returns the entries that were away and wait again."""
         seen = [
             (holders[number].event_id, entry.id)

@@ -1,12 +1,13 @@
-"""The RPCs of QueueService: joining a queue, reading it, leaving it, and setting it."""
+"""The RPCs of queues: joining, reading, leaving and setting them; who waits, for gateways."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import grpc
 
 from boxoffice.bookings.v1 import queue_pb2, queue_pb2_grpc
-from services.bookings.access import Viewers
+from services.bookings.access import Viewer, Viewers
 from services.bookings.asks import Decider, expect
 from services.bookings.catalogue.availability import Availability
 from services.bookings.inventory import Ask
@@ -14,11 +15,15 @@ from services.bookings.inventory.commands import Done
 from services.bookings.inventory.queue_commands import SetQueue
 from services.bookings.queue import messages
 from services.bookings.queue.queues import Holder, Place, Queues
+from services.bookings.queue.watching import QueueWatches
+from services.kit.rpc.callers import ANONYMOUS
 from services.kit.rpc.errors import Refusal
 from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 SERVICE = queue_pb2.DESCRIPTOR.services_by_name["QueueService"]
+NOBODY = Viewer(ANONYMOUS, open_access=False)
+"""Who waits is shown to all who watch an event, so only of events that everybody may see."""
 
 
 class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
@@ -126,6 +131,34 @@ class QueueServicer(queue_pb2_grpc.QueueServiceServicer):
     async def _shown(self, event_id: int, place: Place | None) -> queue_pb2.GetQueueResponse:
         standing = await self._queues.get(event_id)
         return queue_pb2.GetQueueResponse(queue=messages.queue(event_id, standing, place))
+
+
+class QueueLineServicer(queue_pb2_grpc.QueueLineServiceServicer):
+    """Serves boxoffice.bookings.v1.QueueLineService."""
+
+    def __init__(self, queues: Queues, watches: QueueWatches, availability: Availability) -> None:
+        self._queues = queues
+        self._watches = watches
+        self._availability = availability
+
+    async def WatchQueue(
+        self, request: queue_pb2.WatchQueueRequest, _: Context
+    ) -> AsyncGenerator[queue_pb2.WatchQueueResponse, None]:
+        """See queue.proto."""
+        await self._availability.get(request.event_id, NOBODY)
+        async with contextlib.aclosing(self._watches.watch(request.event_id)) as updates:
+            async for update in updates:
+                for response in messages.responses(update):
+                    yield response
+
+    async def ReportPresence(
+        self, request: queue_pb2.ReportPresenceRequest, _: Context
+    ) -> queue_pb2.ReportPresenceResponse:
+        """See queue.proto."""
+        holders = [Holder(request.event_id, token) for token in request.queue_tokens]
+        entries = await self._queues.see(holders)
+        places = [messages.held_place(entries.get(number)) for number in range(len(holders))]
+        return queue_pb2.ReportPresenceResponse(places=places)
 
 
 def _holder(item: Item[queue_pb2.GetQueueRequest]) -> Holder:

@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n boxoffice/bookings/v1/live.proto\x12\x15\x62oxoffice.bookings.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n\nSeatChange\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x33\n\x04kind\x18\x02 \x01(\x0e\x32%.boxoffice.bookings.v1.SeatChangeKind\x12\x10\n\x08seat_ids\x18\x03 \x03(\x05\x12\r\n\x05seats\x18\x04 \x01(\x05\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x01\n\x0cSeatSnapshot\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x13\n\x0btotal_seats\x18\x02 \x01(\x05\x12\x0c\n\x04left\x18\x03 \x01(\x05\x12\x0c\n\x04held\x18\x04 \x01(\x0c\x12\x0c\n\x04sold\x18\x05 \x01(\x0c\x12\x0f\n\x07\x62locked\x18\x06 \x01(\x0c\x12\x0e\n\x06status\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12/\n\x04past\x18\t \x03(\x0b\x32!.boxoffice.bookings.v1.SeatChange\"\xbc\x01\n\x11WatchEventRequest\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\t\xbaH\x06\"\x04 \x00H\x01\x12\x41\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\x42)\xbaH\x04\"\x02(\x00\xa2\xbb\x18\x1e\n\rlast_event_idJ\rLast-Event-ID\x12$\n\rafter_version\x18\x03 \x01(\x03\x42\r\xbaH\x04\"\x02(\x00\xa2\xbb\x18\x02P\x01\x12!\n\x07history\x18\x04 \x01(\x05\x42\x10\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\xa2\xbb\x18\x02P\x01\"\x91\x01\n\x12WatchEventResponse\x12\x35\n\x08snapshot\x18\x01 \x01(\x0b\x32#.boxoffice.bookings.v1.SeatSnapshot\x12\x32\n\x07\x63hanges\x18\x02 \x03(\x0b\x32!.boxoffice.bookings.v1.SeatChange\x12\x10\n\x08revision\x18\x03 \x01(\x03*\xa2\x01\n\x0eSeatChangeKind\x12 \n\x1cSEAT_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15SEAT_CHANGE_KIND_HELD\x10\x01\x12\x19\n\x15SEAT_CHANGE_KIND_SOLD\x10\x02\x12\x1a\n\x16SEAT_CHANGE_KIND_FREED\x10\x03\x12\x1c\n\x18SEAT_CHANGE_KIND_BLOCKED\x10\x04\x32\xb9\x01\n\x0bLiveService\x12\xa9\x01\n\nWatchEvent\x12(.boxoffice.bookings.v1.WatchEventRequest\x1a).boxoffice.bookings.v1.WatchEventResponse\"D\x90\x02\x01\xa2\xbb\x18\x18\x08\x01\x1a\x01\x15\x62\x11text/event-stream\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/events/{event_id}/stream0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n boxoffice/bookings/v1/live.proto\x12\x15\x62oxoffice.bookings.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x01\n\nSeatChange\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x33\n\x04kind\x18\x02 \x01(\x0e\x32%.boxoffice.bookings.v1.SeatChangeKind\x12\x10\n\x08seat_ids\x18\x03 \x03(\x05\x12\r\n\x05seats\x18\x04 \x01(\x05\x12&\n\x02\x61t\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x01\n\x0cSeatSnapshot\x12\x10\n\x08revision\x18\x01 \x01(\x03\x12\x13\n\x0btotal_seats\x18\x02 \x01(\x05\x12\x0c\n\x04left\x18\x03 \x01(\x05\x12\x0c\n\x04held\x18\x04 \x01(\x0c\x12\x0c\n\x04sold\x18\x05 \x01(\x0c\x12\x0f\n\x07\x62locked\x18\x06 \x01(\x0c\x12\x0e\n\x06status\x18\x07 \x01(\t\x12\x0f\n\x07version\x18\x08 \x01(\x03\x12/\n\x04past\x18\t \x03(\x0b\x32!.boxoffice.bookings.v1.SeatChange\"\xee\x01\n\x11WatchEventRequest\x12\x1b\n\x08\x65vent_id\x18\x01 \x01(\x03\x42\t\xbaH\x06\"\x04 \x00H\x01\x12\x41\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\x42)\xbaH\x04\"\x02(\x00\xa2\xbb\x18\x1e\n\rlast_event_idJ\rLast-Event-ID\x12$\n\rafter_version\x18\x03 \x01(\x03\x42\r\xbaH\x04\"\x02(\x00\xa2\xbb\x18\x02P\x01\x12!\n\x07history\x18\x04 \x01(\x05\x42\x10\xbaH\x07\x1a\x05\x18\xd0\x0f(\x00\xa2\xbb\x18\x02P\x01\x12\x30\n\x0bqueue_token\x18\x05 \x01(\tB\x1b\xbaH\x18r\x16\x32\x14^[\\x21-\\x7e]{0,255}$\"\x91\x01\n\x12WatchEventResponse\x12\x35\n\x08snapshot\x18\x01 \x01(\x0b\x32#.boxoffice.bookings.v1.SeatSnapshot\x12\x32\n\x07\x63hanges\x18\x02 \x03(\x0b\x32!.boxoffice.bookings.v1.SeatChange\x12\x10\n\x08revision\x18\x03 \x01(\x03*\xa2\x01\n\x0eSeatChangeKind\x12 \n\x1cSEAT_CHANGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15SEAT_CHANGE_KIND_HELD\x10\x01\x12\x19\n\x15SEAT_CHANGE_KIND_SOLD\x10\x02\x12\x1a\n\x16SEAT_CHANGE_KIND_FREED\x10\x03\x12\x1c\n\x18SEAT_CHANGE_KIND_BLOCKED\x10\x04\x32\xba\x01\n\x0bLiveService\x12\xaa\x01\n\nWatchEvent\x12(.boxoffice.bookings.v1.WatchEventRequest\x1a).boxoffice.bookings.v1.WatchEventResponse\"E\x90\x02\x01\xa2\xbb\x18\x19\x08\x01\x1a\x02\x15\\b\x11text/event-stream\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/events/{event_id}/stream0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,18 +43,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVENTREQUEST'].fields_by_name['after_version']._serialized_options = b'\272H\004\"\002(\000\242\273\030\002P\001'
   _globals['_WATCHEVENTREQUEST'].fields_by_name['history']._loaded_options = None
   _globals['_WATCHEVENTREQUEST'].fields_by_name['history']._serialized_options = b'\272H\007\032\005\030\320\017(\000\242\273\030\002P\001'
+  _globals['_WATCHEVENTREQUEST'].fields_by_name['queue_token']._loaded_options = None
+  _globals['_WATCHEVENTREQUEST'].fields_by_name['queue_token']._serialized_options = b'\272H\030r\0262\024^[\\x21-\\x7e]{0,255}$'
   _globals['_LIVESERVICE'].methods_by_name['WatchEvent']._loaded_options = None
-  _globals['_LIVESERVICE'].methods_by_name['WatchEvent']._serialized_options = b'\220\002\001\242\273\030\030\010\001\032\001\025b\021text/event-stream\202\323\344\223\002\037\022\035/api/events/{event_id}/stream'
-  _globals['_SEATCHANGEKIND']._serialized_start=877
-  _globals['_SEATCHANGEKIND']._serialized_end=1039
+  _globals['_LIVESERVICE'].methods_by_name['WatchEvent']._serialized_options = b'\220\002\001\242\273\030\031\010\001\032\002\025\\b\021text/event-stream\202\323\344\223\002\037\022\035/api/events/{event_id}/stream'
+  _globals['_SEATCHANGEKIND']._serialized_start=927
+  _globals['_SEATCHANGEKIND']._serialized_end=1089
   _globals['_SEATCHANGE']._serialized_start=182
   _globals['_SEATCHANGE']._serialized_end=338
   _globals['_SEATSNAPSHOT']._serialized_start=341
   _globals['_SEATSNAPSHOT']._serialized_end=535
   _globals['_WATCHEVENTREQUEST']._serialized_start=538
-  _globals['_WATCHEVENTREQUEST']._serialized_end=726
-  _globals['_WATCHEVENTRESPONSE']._serialized_start=729
-  _globals['_WATCHEVENTRESPONSE']._serialized_end=874
-  _globals['_LIVESERVICE']._serialized_start=1042
-  _globals['_LIVESERVICE']._serialized_end=1227
+  _globals['_WATCHEVENTREQUEST']._serialized_end=776
+  _globals['_WATCHEVENTRESPONSE']._serialized_start=779
+  _globals['_WATCHEVENTRESPONSE']._serialized_end=924
+  _globals['_LIVESERVICE']._serialized_start=1092
+  _globals['_LIVESERVICE']._serialized_end=1278
 # @@protoc_insertion_point(module_scope)

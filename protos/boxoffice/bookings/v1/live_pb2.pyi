@@ -168,6 +168,7 @@ class WatchEventRequest(_message.Message):
     AFTER_REVISION_FIELD_NUMBER: _builtins.int
     AFTER_VERSION_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    QUEUE_TOKEN_FIELD_NUMBER: _builtins.int
     event_id: _builtins.int
     """Number of the event, 1 or more."""
     after_revision: _builtins.int
@@ -176,6 +177,10 @@ class WatchEventRequest(_message.Message):
     """Version of the last snapshot that the caller has; 0 if it does not matter."""
     history: _builtins.int
     """How many past changes a snapshot in the first response has, up to 2,000."""
+    queue_token: _builtins.str
+    """Token that JoinQueue gave, for `queue_update`. The gateway serves it; over gRPC it changes nothing,
+    see QueueLineService.
+    """
     def __init__(
         self,
         *,
@@ -183,10 +188,11 @@ class WatchEventRequest(_message.Message):
         after_revision: _builtins.int = ...,
         after_version: _builtins.int = ...,
         history: _builtins.int = ...,
+        queue_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "after_version", b"after_version", "event_id", b"event_id", "history", b"history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "after_version", b"after_version", "event_id", b"event_id", "history", b"history", "queue_token", b"queue_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

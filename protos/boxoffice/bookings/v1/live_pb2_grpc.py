@@ -52,9 +52,12 @@ class LiveServiceServicer:
         changed: its number of seats, its status, its prices. The stream ends after 10 minutes, and when
         the service stops: call again with the revision of the last response.
         In REST the messages are Server-Sent Events: `seat_status_update` has all seats, `seat_reserved`
-        and `seat_released` have those that changed between `after_revision` and `revision`.
-        Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, and RESOURCE_EXHAUSTED/RATE_LIMITED if the
-        caller reads so slowly that over 4,000 changes wait for it.
+        and `seat_released` have those that changed between `after_revision` and `revision`. With a
+        `queue_token`, `queue_update` tells its holder where they stand in the event's queue, and the open
+        stream is their sign of life.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, with NOT_FOUND/QUEUE_ENTRY_NOT_FOUND for an
+        unknown token, and RESOURCE_EXHAUSTED/RATE_LIMITED if the caller reads so slowly that over 4,000
+        changes wait for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

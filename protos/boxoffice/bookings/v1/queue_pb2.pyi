@@ -3,9 +3,11 @@
 isort:skip_file
 The queue before the sale of an event, which admits so many people to booking at a time."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -193,7 +195,9 @@ class JoinedQueue(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     ESTIMATED_WAIT_SECONDS_FIELD_NUMBER: _builtins.int
     queue_token: _builtins.str
-    """Secret that shows whose place it is: send it as `X-Queue-Token`. Accounts may leave it out."""
+    """Secret that shows whose place it is: send it as `X-Queue-Token`. Accounts may leave it out. It begins
+    with the number of the event and a dot.
+    """
     position: _builtins.int
     """As in QueuePlace."""
     estimated_wait_seconds: _builtins.int
@@ -451,3 +455,225 @@ class SetQueueResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetQueueResponse: _TypeAlias = SetQueueResponse  # noqa: Y015
+
+@_typing.final
+class WatchQueueRequest(_message.Message):
+    """Request of QueueLineService.WatchQueue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.int
+    """Number of the event."""
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchQueueRequest: _TypeAlias = WatchQueueRequest  # noqa: Y015
+
+@_typing.final
+class WatchQueueResponse(_message.Message):
+    """Response of QueueLineService.WatchQueue: a snapshot, or changes in their order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    IS_DRAWN_FIELD_NUMBER: _builtins.int
+    OPENS_AT_FIELD_NUMBER: _builtins.int
+    ADMISSIONS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """Number of the last change that the caller has after this."""
+    enabled: _builtins.bool
+    """Whether only those who are admitted can book."""
+    is_drawn: _builtins.bool
+    """Whether all places are drawn: nobody has a position before."""
+    admissions_per_minute: _builtins.float
+    """How many are admitted in a minute, as lately; 0 if nobody can tell."""
+    @_builtins.property
+    def line(self) -> Global___QueueLine:
+        """All places that wait; it replaces what the caller knows."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueueLineChange]:
+        """The next changes of who waits."""
+
+    @_builtins.property
+    def opens_at(self) -> _timestamp_pb2.Timestamp:
+        """When the queue opens; unset if it is open since it was switched on."""
+
+    def __init__(
+        self,
+        *,
+        line: Global___QueueLine | None = ...,
+        changes: _abc.Iterable[Global___QueueLineChange] | None = ...,
+        seq: _builtins.int = ...,
+        enabled: _builtins.bool = ...,
+        is_drawn: _builtins.bool = ...,
+        opens_at: _timestamp_pb2.Timestamp | None = ...,
+        admissions_per_minute: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_line", b"_line", "_opens_at", b"_opens_at", "line", b"line", "opens_at", b"opens_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_line", b"_line", "_opens_at", b"_opens_at", "admissions_per_minute", b"admissions_per_minute", "changes", b"changes", "enabled", b"enabled", "is_drawn", b"is_drawn", "line", b"line", "opens_at", b"opens_at", "seq", b"seq"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__line: _TypeAlias = _typing.Literal["line"]  # noqa: Y015
+    _WhichOneofArgType__line: _TypeAlias = _typing.Literal["_line", b"_line"]  # noqa: Y015
+    _WhichOneofReturnType__opens_at: _TypeAlias = _typing.Literal["opens_at"]  # noqa: Y015
+    _WhichOneofArgType__opens_at: _TypeAlias = _typing.Literal["_opens_at", b"_opens_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__line) -> _WhichOneofReturnType__line | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__opens_at) -> _WhichOneofReturnType__opens_at | None: ...
+
+Global___WatchQueueResponse: _TypeAlias = WatchQueueResponse  # noqa: Y015
+
+@_typing.final
+class QueueLine(_message.Message):
+    """All places that wait."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITING_FIELD_NUMBER: _builtins.int
+    waiting: _builtins.bytes
+    """Place n is bit n modulo 8, counted from the lowest, of byte n / 8."""
+    def __init__(
+        self,
+        *,
+        waiting: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueLine: _TypeAlias = QueueLine  # noqa: Y015
+
+@_typing.final
+class QueueLineChange(_message.Message):
+    """A change of who waits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITS_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    waits: _builtins.bool
+    """Whether these places wait from now on; otherwise they do not any more."""
+    @_builtins.property
+    def places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The places."""
+
+    def __init__(
+        self,
+        *,
+        waits: _builtins.bool = ...,
+        places: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueueLineChange: _TypeAlias = QueueLineChange  # noqa: Y015
+
+@_typing.final
+class ReportPresenceRequest(_message.Message):
+    """Request of QueueLineService.ReportPresence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    QUEUE_TOKENS_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.int
+    """Number of the event."""
+    @_builtins.property
+    def queue_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tokens that JoinQueue gave, up to 5,000."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.int = ...,
+        queue_tokens: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_id", b"event_id", "queue_tokens", b"queue_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportPresenceRequest: _TypeAlias = ReportPresenceRequest  # noqa: Y015
+
+@_typing.final
+class ReportPresenceResponse(_message.Message):
+    """Response of QueueLineService.ReportPresence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldPlace]:
+        """A place for each token, in their order."""
+
+    def __init__(
+        self,
+        *,
+        places: _abc.Iterable[Global___HeldPlace] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["places", b"places"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportPresenceResponse: _TypeAlias = ReportPresenceResponse  # noqa: Y015
+
+@_typing.final
+class HeldPlace(_message.Message):
+    """What the holder of a token has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    ADMITTED_UNTIL_FIELD_NUMBER: _builtins.int
+    state: Global___QueueState.ValueType
+    """What has become of them; unspecified if nobody has joined the queue with this token."""
+    place: _builtins.int
+    """Their place among all who have joined, from 1; unset until it is drawn."""
+    @_builtins.property
+    def admitted_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when they can book, once they are admitted."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___QueueState.ValueType = ...,
+        place: _builtins.int | None = ...,
+        admitted_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_admitted_until", b"_admitted_until", "_place", b"_place", "admitted_until", b"admitted_until", "place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_admitted_until", b"_admitted_until", "_place", b"_place", "admitted_until", b"admitted_until", "place", b"place", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__admitted_until: _TypeAlias = _typing.Literal["admitted_until"]  # noqa: Y015
+    _WhichOneofArgType__admitted_until: _TypeAlias = _typing.Literal["_admitted_until", b"_admitted_until"]  # noqa: Y015
+    _WhichOneofReturnType__place: _TypeAlias = _typing.Literal["place"]  # noqa: Y015
+    _WhichOneofArgType__place: _TypeAlias = _typing.Literal["_place", b"_place"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__admitted_until) -> _WhichOneofReturnType__admitted_until | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__place) -> _WhichOneofReturnType__place | None: ...
+
+Global___HeldPlace: _TypeAlias = HeldPlace  # noqa: Y015

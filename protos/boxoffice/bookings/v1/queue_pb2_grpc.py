@@ -246,3 +246,130 @@ class QueueService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class QueueLineServiceStub:
+    """Shows gateways who waits, so that each can tell its clients their positions.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.WatchQueue = channel.unary_stream(
+                '/boxoffice.bookings.v1.QueueLineService/WatchQueue',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.WatchQueueRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.WatchQueueResponse.FromString,
+                _registered_method=True)
+        self.ReportPresence = channel.unary_unary(
+                '/boxoffice.bookings.v1.QueueLineService/ReportPresence',
+                request_serializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.ReportPresenceRequest.SerializeToString,
+                response_deserializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.ReportPresenceResponse.FromString,
+                _registered_method=True)
+
+
+class QueueLineServiceServicer:
+    """Shows gateways who waits, so that each can tell its clients their positions.
+    """
+
+    def WatchQueue(self, request, context):
+        """Streams which places of a queue wait. It begins with a snapshot of all, and goes on with every change,
+        in the order of commits and without gaps; another snapshot follows if changes were forgotten. The
+        position of a place is the number of places up to it that wait. The stream ends after 10 minutes, and
+        when the service stops: call again.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, with FAILED_PRECONDITION/QUEUE_OFF if the event
+        has never had a queue, and with RESOURCE_EXHAUSTED/RATE_LIMITED if the caller reads so slowly that
+        over 4,000 changes wait for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportPresence(self, request, context):
+        """Reports that the holders of tokens are there, and finds their places. Whoever was away waits again, at
+        the old place.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_QueueLineServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'WatchQueue': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchQueue,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.WatchQueueRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.WatchQueueResponse.SerializeToString,
+            ),
+            'ReportPresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportPresence,
+                    request_deserializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.ReportPresenceRequest.FromString,
+                    response_serializer=boxoffice_dot_bookings_dot_v1_dot_queue__pb2.ReportPresenceResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'boxoffice.bookings.v1.QueueLineService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('boxoffice.bookings.v1.QueueLineService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class QueueLineService:
+    """Shows gateways who waits, so that each can tell its clients their positions.
+    """
+
+    @staticmethod
+    def WatchQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/boxoffice.bookings.v1.QueueLineService/WatchQueue',
+            boxoffice_dot_bookings_dot_v1_dot_queue__pb2.WatchQueueRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_queue__pb2.WatchQueueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportPresence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/boxoffice.bookings.v1.QueueLineService/ReportPresence',
+            boxoffice_dot_bookings_dot_v1_dot_queue__pb2.ReportPresenceRequest.SerializeToString,
+            boxoffice_dot_bookings_dot_v1_dot_queue__pb2.ReportPresenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -146,3 +146,73 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
 def add_QueueServiceServicer_to_server(servicer: QueueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class QueueLineServiceStub:
+    """Shows gateways who waits, so that each can tell its clients their positions."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> QueueLineServiceAsyncStub: ...
+    WatchQueue: _grpc.UnaryStreamMultiCallable[_queue_pb2.WatchQueueRequest, _queue_pb2.WatchQueueResponse]
+    """Streams which places of a queue wait. It begins with a snapshot of all, and goes on with every change,
+    in the order of commits and without gaps; another snapshot follows if changes were forgotten. The
+    position of a place is the number of places up to it that wait. The stream ends after 10 minutes, and
+    when the service stops: call again.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, with FAILED_PRECONDITION/QUEUE_OFF if the event
+    has never had a queue, and with RESOURCE_EXHAUSTED/RATE_LIMITED if the caller reads so slowly that
+    over 4,000 changes wait for it.
+    """
+    ReportPresence: _grpc.UnaryUnaryMultiCallable[_queue_pb2.ReportPresenceRequest, _queue_pb2.ReportPresenceResponse]
+    """Reports that the holders of tokens are there, and finds their places. Whoever was away waits again, at
+    the old place.
+    """
+
+@_typing.type_check_only
+class QueueLineServiceAsyncStub(QueueLineServiceStub):
+    """Shows gateways who waits, so that each can tell its clients their positions."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    WatchQueue: _aio.UnaryStreamMultiCallable[_queue_pb2.WatchQueueRequest, _queue_pb2.WatchQueueResponse]  # type: ignore[assignment]
+    """Streams which places of a queue wait. It begins with a snapshot of all, and goes on with every change,
+    in the order of commits and without gaps; another snapshot follows if changes were forgotten. The
+    position of a place is the number of places up to it that wait. The stream ends after 10 minutes, and
+    when the service stops: call again.
+    Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, with FAILED_PRECONDITION/QUEUE_OFF if the event
+    has never had a queue, and with RESOURCE_EXHAUSTED/RATE_LIMITED if the caller reads so slowly that
+    over 4,000 changes wait for it.
+    """
+    ReportPresence: _aio.UnaryUnaryMultiCallable[_queue_pb2.ReportPresenceRequest, _queue_pb2.ReportPresenceResponse]  # type: ignore[assignment]
+    """Reports that the holders of tokens are there, and finds their places. Whoever was away waits again, at
+    the old place.
+    """
+
+class QueueLineServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Shows gateways who waits, so that each can tell its clients their positions."""
+
+    @_abc_1.abstractmethod
+    def WatchQueue(
+        self,
+        request: _queue_pb2.WatchQueueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_queue_pb2.WatchQueueResponse], _abc.AsyncIterator[_queue_pb2.WatchQueueResponse]]:
+        """Streams which places of a queue wait. It begins with a snapshot of all, and goes on with every change,
+        in the order of commits and without gaps; another snapshot follows if changes were forgotten. The
+        position of a place is the number of places up to it that wait. The stream ends after 10 minutes, and
+        when the service stops: call again.
+        Refuses with NOT_FOUND/EVENT_NOT_FOUND, also for drafts, with FAILED_PRECONDITION/QUEUE_OFF if the event
+        has never had a queue, and with RESOURCE_EXHAUSTED/RATE_LIMITED if the caller reads so slowly that
+        over 4,000 changes wait for it.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportPresence(
+        self,
+        request: _queue_pb2.ReportPresenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_queue_pb2.ReportPresenceResponse, _abc.Awaitable[_queue_pb2.ReportPresenceResponse]]:
+        """Reports that the holders of tokens are there, and finds their places. Whoever was away waits again, at
+        the old place.
+        """
+
+def add_QueueLineServiceServicer_to_server(servicer: QueueLineServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from boxoffice.bookings.v1 import queue_pb2
 from services.bookings.errors import QueueEntryNotFound, QueueOff
 from services.bookings.queue import admissions, queues
 from services.bookings.queue.draw import draw
 from services.bookings.queue.queues import Holder, Queues
+from services.bookings.queue.servicer import QueueLineServicer
 from tests.services.bookings.queue.conftest import SEED, Waiting, moment
 
 
@@ -145,6 +147,28 @@ async def test_the_absent_are_passed_over_and_come_back_to_their_place(line: Wai
     assert await line.position(present.token) == 1
     [anew] = await line.join("gone")
     assert anew.place.position == 2, "they have lost their place"
+
+
+async def test_presence_is_reported_for_many_at_once(line: Waiting) -> None:
+    """Who only keeps a stream open would be passed over, and lose the place after ten minutes."""
+    await line.open(rate_per_minute=0)
+    present, away, absent = await line.join("present", "away", "absent")
+    lines = QueueLineServicer(line.queues, None, None)  # type: ignore[arg-type]
+    context: Any = None
+
+    async def report(*tokens: str) -> list[tuple[str, int]]:
+        request = queue_pb2.ReportPresenceRequest(event_id=1, queue_tokens=tokens)
+        places = (await lines.ReportPresence(request, context)).places
+        return [(queue_pb2.QueueState.Name(each.state)[12:], each.place) for each in places]
+
+    await line.pass_time(admissions.PRESENT_SECONDS - 1)
+    assert await report(present.token, "1.unknown") == [("WAITING", 1), ("UNSPECIFIED", 0)]
+    await line.pass_time(1)
+    await line.admissions.sweep()
+    assert await line.state(present.token) == "WAITING"
+    assert [await line.state(each.token) for each in (away, absent)] == ["AWAY", "AWAY"]
+    assert await report(away.token) == [("WAITING", 2)]
+    assert await line.state(absent.token) == "AWAY"
 
 
 async def test_nobody_joins_a_queue_that_is_off(line: Waiting) -> None:

@@ -1,0 +1,27 @@
+-- name: read_seq
+-- Reads the number of the last change of a queue.
+SELECT seq
+FROM queues
+WHERE event_id = %(event_id)s
+
+-- name: read_snapshot
+-- Reads all places that wait, with the number of the last change, in one snapshot of the database.
+SELECT
+    seq,
+    coalesce(
+        (
+            SELECT array_agg(place)
+            FROM queue_entries
+            WHERE queue_entries.event_id = queues.event_id
+                AND state = 'WAITING'
+                AND place IS NOT NULL
+        ),
+        '{}'
+    ) AS places,
+    enabled,
+    draw_size IS NOT NULL AND drawn = draw_size AS is_drawn,
+    opens_at,
+    rate_per_minute,
+    rate_seen
+FROM queues
+WHERE event_id = %(event_id)s
