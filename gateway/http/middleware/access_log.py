@@ -1,5 +1,6 @@
 """Metrics and log lines of requests."""
 
+import re
 import time
 
 import structlog
@@ -11,6 +12,8 @@ from services.kit.process.logging import is_sampled
 
 log = structlog.get_logger()
 
+_SECRET = re.compile(r"((?:^|&)queue_token=)[^&]*")
+"""What is worth a place in a queue, and so is in no log."""
 TROUBLE_LINES_PER_SECOND = 20
 """Failures come in thousands: more lines would add nothing, and cost what is scarce then."""
 
@@ -20,7 +23,7 @@ class AccessLog:
 
     Of the failed and the slow at most 20 a second are logged, and a sample of the rest. A stream is
     never slow, as its client may wait for its head. With `log_requests` every request is logged,
-    with its path as it was sent.
+    with its path as it was sent, but for tokens of queues.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class AccessLog:
 
 
 def _sent_path(request: Request) -> str:
-    query = request.query.decode("latin-1")
+    query = _SECRET.sub(r"\1…", request.query.decode("latin-1"))
     return f"{request.path}?{query}" if query else request.path
 
 

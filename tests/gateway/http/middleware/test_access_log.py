@@ -41,7 +41,7 @@ async def test_the_sample_is_logged_in_a_flood_too() -> None:
 
 
 async def test_the_development_log_has_each_request_with_its_path() -> None:
-    """A sample would hide the request that a developer is looking for."""
+    """A sample would hide the request that is looked for; a token in it is worth a place."""
 
     async def handle(_: Request) -> Response:
         return Response(200, (), b"")
@@ -51,7 +51,13 @@ async def test_the_development_log_has_each_request_with_its_path() -> None:
     with capture_logs() as found:
         await observed(Request("GET", "/events/7", {}, b"page_size=2", {}, "mine", b""))
         await observed(Request("GET", "/events/7", {}, b"", {}, "mine", b""))
-    assert [line["path"] for line in found] == ["/events/7?page_size=2", "/events/7"]
+        query = b"after_revision=1&queue_token=secret&x=1"
+        await observed(Request("GET", "/events/7", {}, query, {}, "mine", b""))
+    assert [line["path"] for line in found] == [
+        "/events/7?page_size=2",
+        "/events/7",
+        "/events/7?after_revision=1&queue_token=…&x=1",
+    ]
 
 
 async def test_no_other_log_has_paths() -> None:
