@@ -29,6 +29,7 @@ from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
 from gateway.live.event_stream import WATCH_EVENT, WatchCall
 from gateway.live.hub import Hub, open_hub
+from gateway.live.queues.source import QueueSource
 from gateway.live.source import Source
 from gateway.operations import health
 from gateway.pages import site
@@ -36,7 +37,7 @@ from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
 from gateway.rpc.stream import StreamingCall
-from gateway.services import IDENTITY, LIVE, SERVICES
+from gateway.services import IDENTITY, LIVE, QUEUE, SERVICES
 from gateway.settings import Settings
 from gateway.sockets import routes as socket_routes
 from gateway.sockets.routes import Sockets
@@ -100,7 +101,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url) as counters,
-        open_hub(live_source(settings, channels)) as hub,
+        open_hub(*live_sources(settings, channels)) as hub,
     ):
         authenticator = credentials(channels, open_access=settings.open_access)
         live_sockets = socket_io(settings, hub, authenticator, counters)
@@ -138,9 +139,10 @@ def limits_of(settings: Settings, descriptors: int) -> Limits:
     return replace(LIMITS, connections=connections, address_connections=own, streams=streams)
 
 
-def live_source(settings: Settings, channels: Channels) -> Source:
-    """Returns where live updates come from."""
-    return Source(channels[LIVE], seconds=settings.deadline_seconds)
+def live_sources(settings: Settings, channels: Channels) -> tuple[Source, QueueSource]:
+    """Returns where live updates come from: those of seats, and those of queues."""
+    seconds = settings.deadline_seconds
+    return Source(channels[LIVE], seconds=seconds), QueueSource(channels[QUEUE], seconds=seconds)
 
 
 def socket_io(

@@ -21,6 +21,8 @@ SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it se
 CONNECTIONS = Gauge("boxoffice_http_connections", "Connections that are open, without streams")
 STREAMS = Gauge("boxoffice_http_streams", "Responses that are being streamed")
 LIVE_EVENTS = Gauge("boxoffice_live_events", "Events that are followed for clients who watch them")
+LIVE_QUEUES = Gauge("boxoffice_live_queues", "Queues that are followed for clients who wait")
+LIVE_PLACES = Gauge("boxoffice_live_places", "Clients who are told their position in a queue")
 LIVE_INTERRUPTIONS = Counter(
     "boxoffice_live_interruptions_total", "Times that live updates of an event were interrupted"
 )

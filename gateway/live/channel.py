@@ -71,7 +71,7 @@ class Channel:
         if events:
             self._add(Page(events, self.seats.revision))
 
-    def add_heartbeat(self) -> None:
+    def beat(self) -> None:
         """Adds a page without events, for clients that should see that the stream goes on."""
         self._add(Page((), self.seats.revision))
 

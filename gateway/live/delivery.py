@@ -2,13 +2,33 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import structlog
 
-from gateway.live.channel import Channel
 from gateway.live.pace import Pace
 
 log = structlog.get_logger()
+
+
+class Deliverable(Protocol):
+    """What clients are brought up to date with: a channel."""
+
+    event_id: int
+
+    @property
+    def watchers(self) -> Sequence[Any]:
+        """The clients."""
+
+    def turn_page(self) -> None:
+        """Makes ready what has arrived."""
+
+    def catch_up(self, watcher: Any, /) -> None:
+        """Writes to a client what it lacks."""
+
+    def end(self) -> None:
+        """Ends the watch of every client."""
 
 
 class Delivery:
@@ -16,11 +36,11 @@ class Delivery:
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._due: dict[Channel, None] = {}
+        self._due: dict[Deliverable, None] = {}
         self._is_due = asyncio.Event()
         self._slice_began = 0.0
 
-    def schedule(self, channel: Channel) -> None:
+    def schedule(self, channel: Deliverable) -> None:
         """Has a channel served in the next round."""
         self._due[channel] = None
         self._is_due.set()
@@ -41,7 +61,7 @@ class Delivery:
             rest = self._pace.round_seconds - (time.perf_counter() - began)
             await asyncio.sleep(max(rest, self._pace.slice_seconds))
 
-    async def _serve(self, channel: Channel) -> None:
+    async def _serve(self, channel: Deliverable) -> None:
         channel.turn_page()
         for watcher in channel.watchers:
             channel.catch_up(watcher)

@@ -21,7 +21,10 @@ Layout = Mapping[int, orjson.Fragment]
 
 
 class Event(NamedTuple):
-    """An event up to a revision; a client that has one from `after` on may apply it."""
+    """An event up to a revision; a client that has one from `after` on may apply it.
+
+    The revision of one that is about its client alone is 0.
+    """
 
     name: str
     after: int
@@ -110,7 +113,7 @@ def status_event(seats: Seats, screening_id: int, layout: Layout) -> Event:
         "sold": sold,
         "blocked": blocked,
         "available_seats": [layout[s] for s in seats.free(layout)] if is_listed else None,
-        "timestamp": _now(),
+        "timestamp": now(),
     }
     data = orjson.dumps(shown)
     return Event("seat_status_update", seats.revision, seats.revision, data, has_all=True)
@@ -128,9 +131,10 @@ def layout_of(seats: Iterable[seats_pb2.ScreeningSeat]) -> Layout:
     }
 
 
+def now() -> str:
+    """Returns the time as events show it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _count(change: live_pb2.SeatChange) -> int:
     return len(change.seat_ids) or abs(change.seats)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

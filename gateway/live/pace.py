@@ -9,13 +9,16 @@ class Pace:
 
     After each `slice_seconds` of writing, everything else that the gateway does has its turn for as
     long. So watchers take at most half of its time, and bookings do not wait for them. An event is
-    followed for `linger_seconds` after its last client has left.
+    followed for `linger_seconds` after its last client has left. Positions in queues are told each
+    `queue_seconds`, and each holder of a place is reported to bookings each `presence_seconds`.
     """
 
     round_seconds: float = 0.02
     slice_seconds: float = 0.001
     heartbeat_seconds: float = 15.0
     linger_seconds: float = 10.0
+    queue_seconds: float = 1.0
+    presence_seconds: float = 20.0
     first_pause_seconds: float = 0.1
     longest_pause_seconds: float = 2.0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -22,6 +23,8 @@ PING_SECONDS, PONG_SECONDS = 25, 20
 MAX_ID = 2**63 - 1
 INVALID: Answer = {"error": "validation_error", "screening_id": None}
 
+_TOKEN = re.compile(r"[\x21-\x7e]{1,255}")
+_NUMBER = re.compile(r"[0-9]{1,19}")
 _has_callback: ContextVar[bool] = ContextVar("_has_callback", default=False)
 
 
@@ -93,9 +96,12 @@ class SeatsNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the libr
         if not client.may_send():
             await self.server.disconnect(sid, namespace=self.namespace)
             return None
-        if event not in {"join_screening", "leave_screening"}:
+        if event == "join_queue":
+            answer = await self._join_queue(client, *data)
+        elif event in {"join_screening", "leave_screening"}:
+            answer = await self._join_or_leave(client, event, *data)
+        else:
             return None
-        answer = await self._join_or_leave(client, event, *data)
         if "error" in answer and not _has_callback.get():
             await self.emit("error", answer, to=sid)
         return answer
@@ -108,6 +114,17 @@ class SeatsNamespace(socketio.AsyncNamespace):  # type: ignore[misc]  # the libr
             return await client.join(screening_id)
         client.leave(screening_id)
         return {"screening_id": screening_id}
+
+    async def _join_queue(self, client: Client, *data: Any) -> Answer:
+        token = _named("queue_token", *data)
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            return INVALID
+        # A token begins with the number of its event.
+        number = token.partition(".")[0]
+        screening_id = int(number) if _NUMBER.fullmatch(number) else 0
+        if not 1 <= screening_id <= MAX_ID:
+            return {"error": "queue_entry_not_found", "screening_id": None}
+        return await client.join_queue(screening_id, token)
 
     def _tell(self, sid: str, answer: Answer) -> None:
         task = asyncio.create_task(self.emit("error", answer, to=sid))
@@ -139,9 +156,13 @@ def open_server(hub: Hub, authenticator: Authenticator, *, origins: Sequence[str
 
 def _screening_id(*data: Any) -> int | None:
     """Reads a number, or an object with one."""
-    found = data[0] if data else None
-    if isinstance(found, dict):
-        found = found.get("screening_id")
+    found = _named("screening_id", *data)
     if isinstance(found, bool) or not isinstance(found, int):
         return None
     return found if 1 <= found <= MAX_ID else None
+
+
+def _named(name: str, *data: Any) -> Any:
+    """Reads a value, or the one that an object has under a name."""
+    found = data[0] if data else None
+    return found.get(name) if isinstance(found, dict) else found

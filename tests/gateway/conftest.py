@@ -11,7 +11,7 @@ import pytest_asyncio
 from gateway.__main__ import (
     application,
     credentials,
-    live_source,
+    live_sources,
     open_channels,
     socket_io,
 )
@@ -62,7 +62,7 @@ async def run_gateway(
     async with (
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url, timeout_seconds=10) as counters,
-        open_hub(live_source(settings, channels), pace) as hub,
+        open_hub(*live_sources(settings, channels), pace) as hub,
     ):
         authenticator = credentials(channels, open_access=settings.open_access)
         sockets = socket_io(settings, hub, authenticator, counters)

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from boxoffice.bookings.v1 import live_pb2, live_pb2_grpc, seats_pb2
+from boxoffice.bookings.v1 import live_pb2, live_pb2_grpc, queue_pb2_grpc, seats_pb2
 from services.kit.rpc.errors import Refusal, abort
 from tests.gateway.messages import MOMENT
 
@@ -150,10 +150,14 @@ async def seat_map(_: seats_pb2.GetSeatMapRequest, context: Any) -> seats_pb2.Ge
 
 
 @contextlib.asynccontextmanager
-async def ledger_server(ledger: Ledger) -> AsyncIterator[str]:
-    """Serves a ledger during the block, and gives its address."""
+async def ledger_server(
+    ledger: Ledger, people: queue_pb2_grpc.QueueLineServiceServicer | None = None
+) -> AsyncIterator[str]:
+    """Serves a ledger, and a queue if there is one, during the block; yields the address."""
     server = grpc.aio.server()
     live_pb2_grpc.add_LiveServiceServicer_to_server(ledger, server)
+    if people is not None:
+        queue_pb2_grpc.add_QueueLineServiceServicer_to_server(people, server)
     handler = grpc.unary_unary_rpc_method_handler(
         seat_map,
         request_deserializer=seats_pb2.GetSeatMapRequest.FromString,

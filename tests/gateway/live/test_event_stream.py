@@ -92,7 +92,7 @@ def connections(gateway: Gateway) -> list[HttpProtocol]:
 
 def watchers(gateway: Gateway) -> int:
     """Counts the clients that watch the event of the ledger."""
-    return sum(len(each.channel.watchers) for each in gateway.hub._followed.values())
+    return sum(len(each.channel.watchers) for each in gateway.hub.seats._followed.values())
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -234,15 +234,15 @@ async def leftovers() -> tuple[int, int, int]:
         run_gateway(target, LIMITS, pace, address_streams=STREAMS) as gateway,
     ):
         await open_and_leave(gateway)
-        await until(lambda: not gateway.hub._followed)
+        await until(lambda: not gateway.hub.seats._followed)
         start_counting()
         descriptors = psutil.Process().num_fds()
         for _ in range(ROUNDS):
             await open_and_leave(gateway)
-        await until(lambda: not gateway.hub._followed)
+        await until(lambda: not gateway.hub.seats._followed)
         await ledger.wait_for_watches(0)
         found = gc.collect()
-        return psutil.Process().num_fds() - descriptors, found, len(gateway.hub._tasks)
+        return psutil.Process().num_fds() - descriptors, found, len(gateway.hub.seats._tasks)
 
 
 def test_streams_leave_nothing() -> None:

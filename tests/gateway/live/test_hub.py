@@ -8,10 +8,11 @@ import grpc
 import pytest_asyncio
 
 from gateway.live.event_stream import encode
-from gateway.live.following import Following
+from gateway.live.following import SeatFollowing
 from gateway.live.hub import Hub, open_hub
 from gateway.live.pace import PACE, Pace
 from gateway.live.pages import Page
+from gateway.live.queues.source import QueueSource
 from gateway.live.source import HISTORY, Source
 from services.bookings.errors import EventNotFound
 from services.kit.rpc.errors import Refusal, Unavailable
@@ -68,19 +69,21 @@ async def hub_of(ledger: Ledger, pace: Pace = PACE) -> AsyncIterator[Hub]:
     async with (
         ledger_server(ledger) as target,
         grpc.aio.insecure_channel(target) as channel,
-        open_hub(Source(channel, seconds=SECONDS), pace) as hub,
+        open_hub(
+            Source(channel, seconds=SECONDS), QueueSource(channel, seconds=SECONDS), pace
+        ) as hub,
     ):
         yield hub
 
 
-async def opened(hub: Hub) -> Following:
+async def opened(hub: Hub) -> SeatFollowing:
     """Follows the event of the ledger."""
-    following = await hub.open(EVENT_ID)
-    assert isinstance(following, Following)
+    following = await hub.seats.open(EVENT_ID)
+    assert isinstance(following, SeatFollowing)
     return following
 
 
-async def watched(hub: Hub) -> tuple[Following, Reader]:
+async def watched(hub: Hub) -> tuple[SeatFollowing, Reader]:
     """Lets a client watch the event of the ledger."""
     following, reader = await opened(hub), Reader()
     following.channel.join(reader, 0)
@@ -103,9 +106,9 @@ async def test_an_event_is_not_followed_after_the_last_client(ledger: Ledger) ->
     """Streams of events that nobody watches would stay for ever."""
     async with hub_of(ledger, QUICK) as hub:
         first, second = await opened(hub), await opened(hub)
-        hub.release(first)
+        hub.seats.release(first)
         await ledger.wait_for_watches(1)
-        hub.release(second)
+        hub.seats.release(second)
         await ledger.wait_for_watches(0)
         await opened(hub)
         assert len(ledger.asked) == 2
@@ -114,7 +117,7 @@ async def test_an_event_is_not_followed_after_the_last_client(ledger: Ledger) ->
 async def test_a_client_that_comes_back_soon_finds_the_event_followed(ledger: Ledger) -> None:
     """Every reload of a page would start a stream in bookings."""
     async with hub_of(ledger) as hub:
-        hub.release(await opened(hub))
+        hub.seats.release(await opened(hub))
         await opened(hub)
         assert len(ledger.asked) == 1
 
@@ -138,7 +141,7 @@ async def test_a_refusal_reaches_the_client(ledger: Ledger) -> None:
     """It would wait for an event that is not there; and one that is there later must be found."""
     async with hub_of(ledger) as hub:
         ledger.refusal = EventNotFound()
-        refusal = await hub.open(EVENT_ID)
+        refusal = await hub.seats.open(EVENT_ID)
         assert isinstance(refusal, Refusal)
         assert refusal.reason == "EVENT_NOT_FOUND"
         ledger.refusal = None

@@ -22,6 +22,7 @@ from tests.e2e.raw_http import request
 from tests.gateway.conftest import Gateway, run_gateway
 from tests.gateway.connections import connected
 from tests.gateway.live.ledger import EVENT_ID, HELD, Ledger, ledger_server
+from tests.gateway.live.queues.people import People, token
 
 SECONDS = 20
 TRANSPORTS = {
@@ -48,10 +49,15 @@ async def ledger() -> Ledger:
 
 
 @contextlib.asynccontextmanager
-async def gateway_of(ledger: Ledger, **named: object) -> AsyncIterator[Gateway]:
-    """Runs a gateway in front of a ledger."""
-    pace = replace(PACE, linger_seconds=0)
-    async with ledger_server(ledger) as target, run_gateway(target, LIMITS, pace, **named) as ran:
+async def gateway_of(
+    ledger: Ledger, people: People | None = None, /, **named: Any
+) -> AsyncIterator[Gateway]:
+    """Runs a gateway in front of a ledger, and of a queue if there is one."""
+    pace = replace(PACE, linger_seconds=0, queue_seconds=0.02, presence_seconds=0.05)
+    async with (
+        ledger_server(ledger, people) as target,
+        run_gateway(target, LIMITS, pace, **named) as ran,
+    ):
         yield ran
 
 
@@ -152,6 +158,44 @@ async def test_a_bad_token_is_refused(ledger: Ledger) -> None:
     assert found == [{"message": "invalid_token"}]
 
 
+@pytest.mark.parametrize(("transport", "namespace"), [("websocket", "/seats"), ("polling", "/")])
+async def test_a_client_is_told_its_position(
+    ledger: Ledger, transport: str, namespace: str
+) -> None:
+    """Who waits would have to ask again and again, and its socket be no sign of life."""
+    people = People(2)
+    async with gateway_of(ledger, people) as gateway:
+        async with client_of(gateway, transport, namespace) as client:
+            answer = await client.ask("join_queue", {"queue_token": token(2)})
+            assert answer == {"screening_id": EVENT_ID}
+            name, update = await client.next()
+            assert (name, update["screening_id"], update["position"]) == (
+                "queue_update",
+                EVENT_ID,
+                2,
+            )
+            await people.admit(1)
+            assert (await client.next())[1]["position"] == 1
+            await people.until_reported(2)
+            await people.forget(2)
+            ended = {"error": "queue_entry_not_found", "screening_id": EVENT_ID}
+            assert await client.next() == ("error", ended)
+            assert "error" not in await client.ask("join_queue", token(1))
+        await people.until(lambda: not people.watches)
+
+
+async def test_what_is_no_token_of_a_queue_is_refused(ledger: Ledger) -> None:
+    """A page would wait for a turn that never comes."""
+    refused: dict[str, list[object]] = {
+        "validation_error": [None, {"queue_token": 7}, {"queue_token": "a b"}],
+        "queue_entry_not_found": ["no-number", f"{2**63}.x", f"{EVENT_ID}.unknown"],
+    }
+    async with gateway_of(ledger, People(1)) as gateway, client_of(gateway) as client:
+        for error, tokens in refused.items():
+            for sent in tokens:
+                assert (await client.ask("join_queue", sent))["error"] == error
+
+
 async def test_only_two_namespaces_exist(ledger: Ledger) -> None:
     """A wrong name would look like a screening where nothing happens."""
     async with gateway_of(ledger) as gateway:
@@ -221,7 +265,7 @@ async def test_a_gateway_that_stops_sends_its_clients_away(ledger: Ledger, trans
 
 def has_leftovers(gateway: Gateway) -> bool:
     """Returns whether a connection or an event is still there."""
-    return bool(gateway.server.server_state.connections or gateway.hub._tasks)
+    return bool(gateway.server.server_state.connections or gateway.hub.seats._tasks)
 
 
 async def test_clients_that_leave_leave_nothing(ledger: Ledger) -> None:
