@@ -5,7 +5,7 @@ import { explain, number } from "../shell/format.js";
 import { announce, html, nothing, render } from "../shell/shell.js";
 
 const LOOK_AGAIN_MS = 2000;
-const LOOK_AGAIN_WHILE_OFF_MS = 20_000;
+const LOOK_AGAIN_SELDOM_MS = 20_000;
 
 /** @typedef {import("../client/types.js").BoxofficeEvent} BoxofficeEvent */
 
@@ -13,11 +13,20 @@ const LOOK_AGAIN_WHILE_OFF_MS = 20_000;
  * @param {number} eventId @returns {Record<string, string>}
  */
 export function queueCredentials(eventId) {
-  const token = localStorage.getItem(`boxoffice.queue.${eventId}`);
+  const token = tokenOf(eventId);
   return token ? { "X-Queue-Token": token } : {};
 }
 
-/** Figures of a queue, and the buttons to join and to leave it. */
+/** @param {number} eventId */
+function tokenOf(eventId) {
+  return localStorage.getItem(`boxoffice.queue.${eventId}`) ?? "";
+}
+
+/** Figures of a queue, and the buttons to join and to leave it.
+ *
+ * The position comes by the stream of the event, if there is one (see `QueueFollower`); the page asks for it
+ * otherwise.
+ */
 export class QueueTiles {
   /**
    * @param {HTMLElement} element @param {BoxofficeEvent} event @param {() => string} user
@@ -31,14 +40,21 @@ export class QueueTiles {
     this.off = off;
     this.path = `/api/queue/${event.id}`;
     this.state = "";
+    /** @type {any} */
+    this.queue = { enabled: false };
+    /** @type {?{reopen: () => void, tellsQueue: boolean}} */
+    this.stream = null;
     /** @type {unknown} */
     this.problem = null;
     this.keepLooking();
   }
 
   async keepLooking() {
-    const isOn = document.hidden || (await this.look());
-    setTimeout(() => this.keepLooking(), isOn ? LOOK_AGAIN_MS : LOOK_AGAIN_WHILE_OFF_MS);
+    // Who holds a place must show a sign of life, also on a page that is not seen.
+    const isQuiet = document.hidden && (!this.token() || this.stream?.tellsQueue);
+    const isOn = isQuiet || (await this.look());
+    const isSeldom = !isOn || this.stream?.tellsQueue;
+    setTimeout(() => this.keepLooking(), isSeldom ? LOOK_AGAIN_SELDOM_MS : LOOK_AGAIN_MS);
   }
 
   /** Shows how long the queue is; returns whether there is one. @returns {Promise<boolean>} */
@@ -55,6 +71,15 @@ export class QueueTiles {
     }
   }
 
+  /** Shows what the stream tells of the place. @param {any} update */
+  told({ enabled, ...you }) {
+    this.show({ ...this.queue, enabled, you });
+  }
+
+  token() {
+    return tokenOf(this.event.id);
+  }
+
   credentials() {
     return queueCredentials(this.event.id);
   }
@@ -63,6 +88,7 @@ export class QueueTiles {
     await this.attempt(async () => {
       const { queue_token } = await call("POST", this.path, { user_id: this.user() });
       localStorage.setItem(`boxoffice.queue.${this.event.id}`, queue_token);
+      this.stream?.reopen();
       this.log("joined the queue");
     });
   }
@@ -77,6 +103,7 @@ export class QueueTiles {
 
   forget() {
     localStorage.removeItem(`boxoffice.queue.${this.event.id}`);
+    this.stream?.reopen();
   }
 
   /** @param {() => Promise<void>} work */
@@ -87,7 +114,9 @@ export class QueueTiles {
   }
 
   /** @param {any} queue */
-  show({ enabled, waiting, active, you }) {
+  show(queue) {
+    this.queue = queue;
+    const { enabled, waiting, active, you } = queue;
     if (you && you.state !== this.state && this.state) announce(sentence(you));
     this.state = you?.state ?? "";
     const off = this.off ? html`<p class="quiet">${this.off}</p>` : nothing;

@@ -11,12 +11,19 @@ const KINDS = ["seat_status_update", "seat_reserved", "seat_released", "queue_up
  *   apply: (kind: string, change: any) => void,
  *   poll: () => Promise<void>,
  *   told?: (state: string) => void,
+ *   queue?: QueueFollower,
  * }} Follower `apply` gets what is newer than `revision()`; `told` gets the state of the connection
+ *
+ * @typedef {{
+ *   token: () => string,
+ *   told: (update: any) => void,
+ *   stream: ?{reopen: () => void, tellsQueue: boolean},
+ * }} QueueFollower `token` is empty for who has no place; `stream` is set to what tells the queue
  */
 
 /**
- * Follows an event until the page is left. A page that nobody sees for a minute stops listening:
- * a browser has few connections for each server.
+ * Follows an event until the page is left. A page that nobody sees for a minute stops listening, as a
+ * browser has few connections for each server, unless somebody would lose a place in the queue.
  * @param {number} eventId @param {Follower} follower
  */
 export function follow(eventId, follower) {
@@ -25,7 +32,7 @@ export function follow(eventId, follower) {
   let hidden;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
-    if (document.hidden) hidden = setTimeout(() => stream.stop(), HIDDEN_MS);
+    if (document.hidden) hidden = setTimeout(() => stream.tellsQueue || stream.stop(), HIDDEN_MS);
     else stream.start();
   });
   stream.start();
@@ -43,8 +50,17 @@ class Stream {
     this.timer = undefined;
     this.hadStream = false;
     this.isRunning = false;
-    /** Sent with the stream by whoever stands in a queue. */
-    this.queueToken = "";
+    this.isOpen = false;
+    /** The token that was sent with the stream. */
+    this.token = "";
+    /** A token with which the stream was refused. */
+    this.refused = "";
+    if (follower.queue) follower.queue.stream = this;
+  }
+
+  /** Whether the position in the queue comes by the stream. */
+  get tellsQueue() {
+    return this.isOpen && this.token !== "";
   }
 
   start() {
@@ -57,23 +73,33 @@ class Stream {
     this.isRunning = false;
     clearTimeout(this.timer);
     this.source?.close();
+    this.isOpen = false;
     this.told("paused");
   }
 
-  /** Opens the stream again, with the token of a queue. @param {string} queueToken */
-  reopen(queueToken) {
-    this.queueToken = queueToken;
+  /** Opens the stream again if there is another token. */
+  reopen() {
+    if (!this.isRunning || !this.hadStream || this.nextToken() === this.token) return;
+    clearTimeout(this.timer);
     this.source?.close();
-    if (this.isRunning && this.hadStream) this.open();
+    this.open();
+  }
+
+  nextToken() {
+    const token = this.follower.queue?.token() ?? "";
+    return token === this.refused ? "" : token;
   }
 
   open() {
     const query = new URLSearchParams({ after_revision: String(this.follower.revision()) });
-    if (this.queueToken) query.set("queue_token", this.queueToken);
+    this.isOpen = false;
+    this.token = this.nextToken();
+    if (this.token) query.set("queue_token", this.token);
     const source = new EventSource(`/api/events/${this.eventId}/stream?${query}`);
     this.source = source;
     source.onopen = () => {
       this.hadStream = true;
+      this.isOpen = true;
       this.told("live");
     };
     source.onerror = () => this.lost(source);
@@ -84,6 +110,10 @@ class Stream {
 
   /** @param {string} kind @param {any} change */
   received(kind, change) {
+    if (kind === "queue_update") {
+      this.follower.queue?.told(change);
+      return;
+    }
     const mine = this.follower.revision();
     const isChange = kind === "seat_reserved" || kind === "seat_released";
     if (isChange && change.revision <= mine) return;
@@ -99,10 +129,13 @@ class Stream {
    * @param {EventSource} source
    */
   lost(source) {
-    if (!this.isRunning) return;
+    if (!this.isRunning || source !== this.source) return;
+    this.isOpen = false;
     this.told("reconnecting");
     if (source.readyState !== EventSource.CLOSED) return;
-    if (this.hadStream) this.again();
+    this.refused = this.token;
+    // With a token it may be the token: the seats are shown without it.
+    if (this.hadStream || this.token) this.again();
     else this.poll();
   }
 

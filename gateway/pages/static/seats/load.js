@@ -19,14 +19,18 @@ export async function loadRoom(event) {
 
 /** Keeps a room current.
  * @param {SeatRoom} room
- * @param {(state: string) => void} [told]
- * @param {(kind: string, change: any) => void} [heard]
+ * @param {{
+ *   told?: (state: string) => void,
+ *   heard?: (kind: string, change: any) => void,
+ *   queue?: import("../client/live.js").QueueFollower,
+ * }} [others] who wants to know more
  */
-export function followRoom(room, told, heard) {
+export function followRoom(room, { told, heard, queue } = {}) {
   let tag = "";
   return follow(room.event.id, {
     revision: () => room.revision,
     told,
+    queue,
     apply: (kind, change) => {
       room.apply(kind, change);
       heard?.(kind, change);

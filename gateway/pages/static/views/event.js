@@ -19,9 +19,9 @@ async function main() {
   const [event] = await withVenues([await call("GET", `/events/${numberOfAddress("id")}`)]);
   document.title = `${event.name} · Boxoffice`;
   showAbout(event);
-  new QueueTiles(part("queue"), event, userId);
-  if (event.plan_id) await showSeats(event);
-  else await showPlaces(event);
+  const queue = new QueueTiles(part("queue"), event, userId);
+  if (event.plan_id) await showSeats(event, queue);
+  else await showPlaces(event, queue);
 }
 
 /** @param {BoxofficeEvent} event */
@@ -44,8 +44,8 @@ function showAbout(event) {
   );
 }
 
-/** @param {BoxofficeEvent} event */
-async function showSeats(event) {
+/** @param {BoxofficeEvent} event @param {QueueTiles} queue */
+async function showSeats(event, queue) {
   const room = await loadRoom(event);
   const panel = new BookingPanel(part("booking"), event, room);
   const pick = (/** @type {number} */ id) => panel.pick(id);
@@ -62,15 +62,16 @@ async function showSeats(event) {
   await panel.start();
   new SeatPicker(part("picker"), room, pick);
   new SeatMap(part("map"), room, pick);
-  followRoom(room);
+  followRoom(room, { queue });
 }
 
-/** @param {BoxofficeEvent} event */
-async function showPlaces(event) {
+/** @param {BoxofficeEvent} event @param {QueueTiles} queue */
+async function showPlaces(event, queue) {
   const panel = new BookingPanel(part("booking"), event, null);
   let revision = 0;
   await panel.start();
   follow(event.id, {
+    queue,
     revision: () => revision,
     apply: (_, change) => {
       revision = change.revision ?? revision;

@@ -48,7 +48,7 @@ async function watchSeats(event) {
     readBookings(event);
   });
   show();
-  followRoom(room, told);
+  followRoom(room, { told });
 }
 
 /** @param {BoxofficeEvent} event */

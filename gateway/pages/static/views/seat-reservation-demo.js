@@ -40,11 +40,12 @@ async function main() {
   room = await loadRoom(await call("GET", `/events/${id}`));
   new SeatMap(part("map"), room, pick);
   room.addEventListener("change", show);
-  followRoom(room, (state) => (part("connection").textContent = state), heard);
-  new QueueTiles(part("queue"), room.event, () => field("user").value, {
+  const queue = new QueueTiles(part("queue"), room.event, () => field("user").value, {
     log,
     off: "This event has no queue at the moment.",
   });
+  const told = (/** @type {string} */ state) => (part("connection").textContent = state);
+  followRoom(room, { told, heard, queue });
   show();
 }
 
