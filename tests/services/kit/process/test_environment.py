@@ -13,7 +13,7 @@ from services.events.settings import Settings as EventsSettings
 from services.kit.process.environment import LONGEST_VALUE, SettingsError, mistakes, names_of
 from services.kit.process.settings import ProcessSettings
 
-SECONDS = 30
+SECONDS = 120
 PROCESSES = (GatewaySettings, AccountsSettings, BookingsSettings, EventsSettings)
 DSNS = {f"{name}_DATABASE_URL": "dbname=x" for name in ("ACCOUNTS", "BOOKINGS", "EVENTS")}
 
