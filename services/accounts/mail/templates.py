@@ -4,9 +4,10 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.accounts.outbox.notices import Attachment, Notice
 
@@ -192,7 +193,9 @@ def _seats(about: Notice) -> str:
 
 
 def _starts(about: Notice) -> Sequence[str]:
-    return [f"The event starts on {_moment(about.starts_at)}."] if about.starts_at else []
+    if about.starts_at is None:
+        return []
+    return [f"The event starts on {_moment(about.starts_at, about.time_zone)}."]
 
 
 def _webhook_disabled(about: Notice) -> EmailText:
@@ -215,8 +218,13 @@ def _webhook_disabled(about: Notice) -> EmailText:
     )
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%-d %B %Y at %H:%M} UTC"
+def _moment(moment: datetime, time_zone: str = "") -> str:
+    """Writes a time in a zone; in UTC if this process does not know it, or near the year 9999."""
+    try:
+        local = moment.astimezone(ZoneInfo(time_zone or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError, OverflowError):
+        local = moment.astimezone(ZoneInfo("UTC"))
+    return f"{local:%-d %B %Y at %H:%M} {local.tzinfo}"
 
 
 # Control characters, line separators, and characters that reverse the writing direction.

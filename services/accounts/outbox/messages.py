@@ -17,6 +17,7 @@ def notice(message: notices_pb2.Notice) -> Notice:
         reference=message.reference,
         offer_expires_at=moment(message, "offer_expires_at"),
         webhook_url=message.webhook_url,
+        time_zone=message.time_zone,
         attachments=[
             Attachment(each.name, each.media_type, each.content) for each in message.attachments
         ],

@@ -29,6 +29,7 @@ class Notice:
     """A message to a user about seats or with a ticket, or to an organizer about a webhook.
 
     Notices with the same `id` are equal. `reference` is that of the booking or of the webhook.
+    `starts_at` is shown in `time_zone`.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Notice:
     reference: str
     offer_expires_at: datetime | None
     webhook_url: str = ""
+    time_zone: str = ""
     attachments: Sequence[Attachment] = ()
 
 

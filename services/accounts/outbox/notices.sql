@@ -13,11 +13,11 @@ WITH addressee AS (
 stored AS (
     INSERT INTO notices (
         id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at,
-        webhook_url
+        webhook_url, time_zone
     )
     SELECT
         %(id)s, addressee.id, %(kind)s, %(event_name)s, %(starts_at)s, %(seat_count)s,
-        %(reference)s, %(offer_expires_at)s, %(webhook_url)s
+        %(reference)s, %(offer_expires_at)s, %(webhook_url)s, %(time_zone)s
     FROM addressee
     ON CONFLICT ON CONSTRAINT notices_pkey DO NOTHING
     RETURNING notices.id
@@ -37,7 +37,7 @@ FROM stored, addressee
 -- Finds a notice whose offer has not expired, for an account that still exists.
 SELECT
     notices.id, account_id, kind, event_name, starts_at, seat_count, reference, offer_expires_at,
-    webhook_url
+    webhook_url, time_zone
 FROM notices
 JOIN accounts ON accounts.id = account_id
 WHERE notices.id = %(id)s

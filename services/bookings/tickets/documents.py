@@ -29,7 +29,7 @@ class Documents:
         drawn at a time, in a thread: drawing takes as much of a processor as it gets.
         """
         ticket.expect_to_admit()
-        place, plan = await self._place(ticket), await self._plan(ticket)
+        place, plan = await self.place(ticket), await self._plan(ticket)
         key = await self._keys.current()
         async with self._drawing:
             data = await asyncio.to_thread(
@@ -44,11 +44,12 @@ class Documents:
         Unavailable if events is down.
         """
         ticket.expect_to_have_been_valid()
-        place, plan = await self._place(ticket), await self._plan(ticket)
+        place, plan = await self.place(ticket), await self._plan(ticket)
         data = await asyncio.to_thread(calendars.write, ticket, place, plan)
         return Document.of(calendars.MEDIA_TYPE, data)
 
-    async def _place(self, ticket: TicketDetails) -> Place:
+    async def place(self, ticket: TicketDetails) -> Place:
+        """Gets where and when the event of a ticket is; raises Unavailable if events is down."""
         try:
             return await self._places.get_place(ticket.event_id)
         except Refusal as refusal:

@@ -30,10 +30,14 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A ticket with its documents. An event without a start has no calendar."""
+    """A ticket with its documents, and the time zone of its event.
+
+    An event without a start has no calendar.
+    """
 
     id: UUID
     ticket: TicketDetails
+    time_zone: str
     pdf: Document
     calendar: Document | None
 
@@ -56,8 +60,10 @@ class TicketLetters(Outbox[Due, Letter]):
         ticket = await self._tickets.find(due.ticket_id)
         if ticket.status != "VALID" or ticket.user_id != due.user_id:
             return None
+        place = await self._documents.place(ticket)
         try:
             calendar = await self._documents.calendar(ticket)
         except NoCalendar:
             calendar = None
-        return Letter(due.id, ticket, await self._documents.pdf(ticket), calendar)
+        pdf = await self._documents.pdf(ticket)
+        return Letter(due.id, ticket, place.time_zone, pdf, calendar)

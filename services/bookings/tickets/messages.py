@@ -117,6 +117,7 @@ def notice(letter: Letter) -> notices_pb2.Notice:
         starts_at=timestamp(ticket.event_starts_at),
         seat_count=len(ticket.seat_ids),
         reference=str(ticket.reference),
+        time_zone=letter.time_zone,
         attachments=[
             notices_pb2.Attachment(name=name, media_type=file.media_type, content=file.data)
             for name, file in files.items()

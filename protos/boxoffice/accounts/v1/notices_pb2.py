@@ -27,7 +27,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/accounts/v1/notices.proto\x12\x15\x62oxoffice.accounts.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"q\n\nAttachment\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12,\n\nmedia_type\x18\x02 \x01(\tB\x18\xbaH\x15r\x13\x18@2\x0f^[a-z]+/[a-z]+$\x12\x1c\n\x07\x63ontent\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@\"\x96\x03\n\x06Notice\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1b\n\naccount_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12;\n\x04kind\x18\x03 \x01(\x0e\x32!.boxoffice.accounts.v1.NoticeKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\nevent_name\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12-\n\tstarts_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\nseat_count\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1a\n\treference\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x10offer_expires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x0bwebhook_url\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12@\n\x0b\x61ttachments\x18\n \x03(\x0b\x32!.boxoffice.accounts.v1.AttachmentB\x08\xbaH\x05\x92\x01\x02\x10\x02\"P\n\x12SendNoticesRequest\x12:\n\x07notices\x18\x01 \x03(\x0b\x32\x1d.boxoffice.accounts.v1.NoticeB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\x15\n\x13SendNoticesResponse*\xb3\x01\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14NOTICE_KIND_PROMOTED\x10\x01\x12\x17\n\x13NOTICE_KIND_OFFERED\x10\x02\x12\x1c\n\x18NOTICE_KIND_WEBHOOK_GONE\x10\x03\x12\x1f\n\x1bNOTICE_KIND_WEBHOOK_FAILING\x10\x04\x12\x16\n\x12NOTICE_KIND_TICKET\x10\x05\x32~\n\x0eNoticesService\x12l\n\x0bSendNotices\x12).boxoffice.accounts.v1.SendNoticesRequest\x1a*.boxoffice.accounts.v1.SendNoticesResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#boxoffice/accounts/v1/notices.proto\x12\x15\x62oxoffice.accounts.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"q\n\nAttachment\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12,\n\nmedia_type\x18\x02 \x01(\tB\x18\xbaH\x15r\x13\x18@2\x0f^[a-z]+/[a-z]+$\x12\x1c\n\x07\x63ontent\x18\x03 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@\"\xb2\x03\n\x06Notice\x12\x15\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1b\n\naccount_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12;\n\x04kind\x18\x03 \x01(\x0e\x32!.boxoffice.accounts.v1.NoticeKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1c\n\nevent_name\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12-\n\tstarts_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\nseat_count\x18\x06 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1a\n\treference\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x10offer_expires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x0bwebhook_url\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12@\n\x0b\x61ttachments\x18\n \x03(\x0b\x32!.boxoffice.accounts.v1.AttachmentB\x08\xbaH\x05\x92\x01\x02\x10\x02\x12\x1a\n\ttime_zone\x18\x0b \x01(\tB\x07\xbaH\x04r\x02\x18@\"P\n\x12SendNoticesRequest\x12:\n\x07notices\x18\x01 \x03(\x0b\x32\x1d.boxoffice.accounts.v1.NoticeB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\x15\n\x13SendNoticesResponse*\xb3\x01\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14NOTICE_KIND_PROMOTED\x10\x01\x12\x17\n\x13NOTICE_KIND_OFFERED\x10\x02\x12\x1c\n\x18NOTICE_KIND_WEBHOOK_GONE\x10\x03\x12\x1f\n\x1bNOTICE_KIND_WEBHOOK_FAILING\x10\x04\x12\x16\n\x12NOTICE_KIND_TICKET\x10\x05\x32~\n\x0eNoticesService\x12l\n\x0bSendNotices\x12).boxoffice.accounts.v1.SendNoticesRequest\x1a*.boxoffice.accounts.v1.SendNoticesResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,20 +56,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTICE'].fields_by_name['webhook_url']._serialized_options = b'\272H\005r\003\030\200\020'
   _globals['_NOTICE'].fields_by_name['attachments']._loaded_options = None
   _globals['_NOTICE'].fields_by_name['attachments']._serialized_options = b'\272H\005\222\001\002\020\002'
+  _globals['_NOTICE'].fields_by_name['time_zone']._loaded_options = None
+  _globals['_NOTICE'].fields_by_name['time_zone']._serialized_options = b'\272H\004r\002\030@'
   _globals['_SENDNOTICESREQUEST'].fields_by_name['notices']._loaded_options = None
   _globals['_SENDNOTICESREQUEST'].fields_by_name['notices']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
   _globals['_NOTICESSERVICE'].methods_by_name['SendNotices']._loaded_options = None
   _globals['_NOTICESSERVICE'].methods_by_name['SendNotices']._serialized_options = b'\242\273\030\002\010\003'
-  _globals['_NOTICEKIND']._serialized_start=784
-  _globals['_NOTICEKIND']._serialized_end=963
+  _globals['_NOTICEKIND']._serialized_start=812
+  _globals['_NOTICEKIND']._serialized_end=991
   _globals['_ATTACHMENT']._serialized_start=154
   _globals['_ATTACHMENT']._serialized_end=267
   _globals['_NOTICE']._serialized_start=270
-  _globals['_NOTICE']._serialized_end=676
-  _globals['_SENDNOTICESREQUEST']._serialized_start=678
-  _globals['_SENDNOTICESREQUEST']._serialized_end=758
-  _globals['_SENDNOTICESRESPONSE']._serialized_start=760
-  _globals['_SENDNOTICESRESPONSE']._serialized_end=781
-  _globals['_NOTICESSERVICE']._serialized_start=965
-  _globals['_NOTICESSERVICE']._serialized_end=1091
+  _globals['_NOTICE']._serialized_end=704
+  _globals['_SENDNOTICESREQUEST']._serialized_start=706
+  _globals['_SENDNOTICESREQUEST']._serialized_end=786
+  _globals['_SENDNOTICESRESPONSE']._serialized_start=788
+  _globals['_SENDNOTICESRESPONSE']._serialized_end=809
+  _globals['_NOTICESSERVICE']._serialized_start=993
+  _globals['_NOTICESSERVICE']._serialized_end=1119
 # @@protoc_insertion_point(module_scope)

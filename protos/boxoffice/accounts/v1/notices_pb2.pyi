@@ -102,6 +102,7 @@ class Notice(_message.Message):
     OFFER_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     WEBHOOK_URL_FIELD_NUMBER: _builtins.int
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id of the notice."""
     account_id: _builtins.str
@@ -116,6 +117,8 @@ class Notice(_message.Message):
     """Reference of the booking, or id of the webhook."""
     webhook_url: _builtins.str
     """Address of the webhook."""
+    time_zone: _builtins.str
+    """Name of the IANA time zone in which `starts_at` is shown; UTC if it is empty or not known."""
     @_builtins.property
     def starts_at(self) -> _timestamp_pb2.Timestamp:
         """When the event starts; unset if that is not known."""
@@ -141,10 +144,11 @@ class Notice(_message.Message):
         offer_expires_at: _timestamp_pb2.Timestamp | None = ...,
         webhook_url: _builtins.str = ...,
         attachments: _abc.Iterable[Global___Attachment] | None = ...,
+        time_zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["offer_expires_at", b"offer_expires_at", "starts_at", b"starts_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "attachments", b"attachments", "event_name", b"event_name", "id", b"id", "kind", b"kind", "offer_expires_at", b"offer_expires_at", "reference", b"reference", "seat_count", b"seat_count", "starts_at", b"starts_at", "webhook_url", b"webhook_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "attachments", b"attachments", "event_name", b"event_name", "id", b"id", "kind", b"kind", "offer_expires_at", b"offer_expires_at", "reference", b"reference", "seat_count", b"seat_count", "starts_at", b"starts_at", "time_zone", b"time_zone", "webhook_url", b"webhook_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from boxoffice.accounts.v1 import notices_pb2, notices_pb2_grpc
+from services.accounts.mail import templates
 from services.accounts.outbox import notices as notices_module
 from services.accounts.outbox.notices import Attachment, Notice, Notices
 from services.accounts.people.people import People
@@ -57,6 +58,17 @@ async def test_a_promotion_is_emailed(notices: Notices, ada: str, delivery: Deli
         assert "“Concert”: 2 seats booked for you." in text(email, part)
         assert "starts on 20 November 2099 at 19:30 UTC." in text(email, part)
         assert "Your booking is ref-1." in text(email, part)
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "shown"),
+    [("Europe/Berlin", "20:30 Europe/Berlin"), ("Mars/Base", "19:30 UTC")],
+)
+def test_a_start_is_shown_in_the_zone_of_its_event(time_zone: str, shown: str) -> None:
+    """A visitor could come an hour late, or a letter fail for a zone that is not known here."""
+    about = notice_with("acct_1", kind="TICKET", time_zone=time_zone)
+    written = templates.notice(about).plain
+    assert f"The event starts on 20 November 2099 at {shown}." in written
 
 
 async def test_an_offer_is_emailed_with_its_end(

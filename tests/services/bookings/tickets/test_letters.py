@@ -138,6 +138,7 @@ async def test_a_valid_ticket_is_mailed_with_its_documents(office: Office) -> No
     notice = messages.notice(letter)
     assert (notice.account_id, notice.kind) == (ADA, notices_pb2.NOTICE_KIND_TICKET)
     assert (notice.seat_count, notice.event_name) == (2, "Concert")
+    assert notice.time_zone == "Europe/Berlin"
     pdf, calendar = notice.attachments
     assert (pdf.name, pdf.media_type, len(scanned(pdf.content))) == (
         "ticket.pdf", "application/pdf", 2,
