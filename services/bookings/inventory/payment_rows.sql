@@ -20,13 +20,10 @@ CROSS JOIN LATERAL (
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, booking_id bigint)
 CROSS JOIN LATERAL (
-    SELECT
-        event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency,
-        created_at, received_minor, received_currency, mismatched, refunding_minor,
-        refunded_minor, provider_reference, settled_at
-    FROM payments
-    WHERE payments.event_id + 0 = asked.event_id
-        AND payments.booking_id = asked.booking_id
+    SELECT *
+    FROM core_payments
+    WHERE core_payments.event_id + 0 = asked.event_id
+        AND core_payments.booking_id = asked.booking_id
     OFFSET 0
 ) AS found
 
@@ -35,12 +32,9 @@ CROSS JOIN LATERAL (
 SELECT found.*
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, "limit" integer)
 CROSS JOIN LATERAL (
-    SELECT
-        event_id, id, booking_id, user_id, provider, method, status, amount_minor, currency,
-        created_at, received_minor, received_currency, mismatched, refunding_minor,
-        refunded_minor, provider_reference, settled_at
-    FROM payments
-    WHERE payments.event_id = asked.event_id
+    SELECT *
+    FROM core_payments
+    WHERE core_payments.event_id = asked.event_id
         AND received_minor > refunding_minor
     ORDER BY booking_id
     LIMIT asked."limit"
@@ -83,8 +77,8 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: move_payments
--- Updates payments, which are locked if they were under way. Their sums are changed by the differences, so the CHECKs would see the changes of
--- a transaction without the lock.
+-- Updates payments, which are locked if they were under way. Their sums are changed by the differences,
+-- so the CHECKs would see the changes of a transaction without the lock.
 UPDATE payments
 SET
     status = changed.status,
