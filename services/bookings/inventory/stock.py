@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
 from uuid import UUID
 
 from services.bookings.inventory.changes import (
@@ -22,32 +21,12 @@ from services.bookings.inventory.changes import (
     Refund,
     Ticket,
 )
+from services.bookings.inventory.counters import Counters, Past
 from services.bookings.inventory.queue_commands import Admission, QueueSettings
 from services.bookings.inventory.records import Records
 from services.bookings.inventory.seat_map import SeatMap
 from services.bookings.seating.alternatives import Alternatives
 from services.bookings.seating.plan import Plan
-
-
-class Past(NamedTuple):
-    """Whether a user ever had a booking, an exclusive booking or an entry of the event."""
-
-    any_booking: bool
-    exclusive_booking: bool
-    entry: bool
-
-
-class Counters(NamedTuple):
-    """The columns of an inventory that follow from its changes."""
-
-    sold: int
-    held: int
-    blocked: int
-    live_bookings: int
-    waiting: int
-    last_place: int
-    rev: int
-    next_expiry_at: datetime | None
 
 
 @dataclass(slots=True)

@@ -14,9 +14,10 @@ import orjson
 from services.bookings.inventory import needs, payment_rows, queue_rows
 from services.bookings.inventory.changes import Booking, Entry, Payment, Refund, Ticket
 from services.bookings.inventory.commands import Command, FeedPosition
+from services.bookings.inventory.counters import Past
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.queue_commands import Admission
-from services.bookings.inventory.stock import Past, Stock
+from services.bookings.inventory.stock import Stock
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
 from services.kit.database.round_trip import RoundTrip, Row, Rows, Statement, prepared

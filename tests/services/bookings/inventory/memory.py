@@ -10,9 +10,10 @@ from services.bookings.access import is_account
 from services.bookings.inventory import needs
 from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Command
+from services.bookings.inventory.counters import Past
 from services.bookings.inventory.identities import Identities
 from services.bookings.inventory.needs import Line
-from services.bookings.inventory.stock import Past, Stock
+from services.bookings.inventory.stock import Stock
 from tests.services.bookings.inventory.tables import Tables, columns_of
 
 
