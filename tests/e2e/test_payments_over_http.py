@@ -121,6 +121,27 @@ def test_a_webhook_settles_a_payment_once(client: httpx.Client, cinema: Cinema) 
     assert refusal(other) == (404, "not_found")
 
 
+def test_money_for_seats_that_somebody_else_has_is_paid_back(
+    client: httpx.Client, cinema: Cinema
+) -> None:
+    """A visitor whose money comes late could be left with neither the seat nor the money."""
+    screening, user = cinema.screening(**PRICES), new_user()
+    held = hold(client, screening, 5, user_id=user).json()
+    asked = paying("tok_lost", reservation_id=held["reservation_id"])
+    late = client.post("/api/payments", json=asked).json()
+    released = client.delete(f"/api/seat-reservations/{held['reservation_id']}")
+    assert released.is_success
+    other = hold(client, screening, 5, user_id=new_user()).json()
+    bought = client.post("/api/payments", json=paying(reservation_id=other["reservation_id"]))
+    assert bought.json()["status"] == "SUCCEEDED"
+    body = news(late)
+    assert client.post(WEBHOOKS, content=body, headers=signed(body)).status_code == 200
+    until(has_status(client, late, "REFUNDED"))
+    shown = client.get(f"/api/payments/{late['payment_id']}").json()
+    assert shown["refunded"] == late["amount"]
+    assert has_status(client, bought.json(), "SUCCEEDED")()
+
+
 def test_a_webhook_of_somebody_else_settles_nothing(client: httpx.Client, cinema: Cinema) -> None:
     """Somebody who forges, alters, keeps or redirects a webhook could get a ticket for nothing."""
     payment = lost(client, cinema)
