@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -162,7 +163,7 @@ class Measuring:
         times = [psutil.Process(pid).cpu_times() for (pid,) in rows]
         return time.process_time() + sum(each.user + each.system for each in times)
 
-    async def _rows(self, query: str) -> Sequence[tuple[object, ...]]:
+    async def _rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         async with self._pool.connection() as connection:
             found = await connection.execute(query.encode())
             return await found.fetchall() if found.description else ()

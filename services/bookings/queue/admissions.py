@@ -25,7 +25,9 @@ DRAWN_AT_ONCE = 5_000
 SENT_AWAY_AT_ONCE = 5_000
 KEPT_CHANGES = 1_000
 LONGEST_SECONDS = 5.0
-"""A longer pause between ticks counts as this, so that nobody rushes in after an outage."""
+"""A longer pause between ticks is an outage. It counts as this, so that nobody rushes in after it,
+and it makes nobody absent.
+"""
 
 _orders = lru_cache(maxsize=2)(draw)
 
@@ -51,6 +53,11 @@ class LockedQueue:
     def is_drawing(self) -> bool:
         """Whether places are left to be drawn."""
         return self.draw_size is not None and self.drawn < self.draw_size
+
+    @property
+    def was_unattended(self) -> bool:
+        """Whether there were no ticks for so long that nobody can have shown a sign of life."""
+        return self.seconds is not None and self.seconds > LONGEST_SECONDS
 
     def credited(self) -> float:
         """Returns how many may be admitted now by the rate, with a fraction."""
@@ -103,7 +110,10 @@ class Admissions:
 
     async def _tick(self, connection: Connection, event_id: int, queue: LockedQueue) -> bool:
         values: dict[str, object] = {"event_id": event_id, "now": queue.now}
+        if queue.was_unattended:
+            await connection.execute(SQL["excuse"], values | {"seconds": queue.seconds})
         if not queue.is_open or queue.is_drawing:
+            await connection.execute(SQL["note_attendance"], values)
             return False
         if queue.draw_size is None:
             await connection.execute(SQL["open"], values)
@@ -139,6 +149,8 @@ class Admissions:
         return queue.drawn + len(ids) < queue.draw_size
 
     async def _sweep(self, connection: Connection, event_id: int, queue: LockedQueue) -> bool:
+        if queue.was_unattended:
+            return False  # the next tick comes first
         values = {
             "event_id": event_id,
             "now": queue.now,

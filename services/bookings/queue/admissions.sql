@@ -24,10 +24,25 @@ WHERE event_id = %(event_id)s
     AND enabled
 FOR NO KEY UPDATE SKIP LOCKED
 
+-- name: excuse
+-- Counts an outage for nobody who waited or was away: what they showed before it is so much later.
+UPDATE queue_entries
+SET seen_at = least(seen_at + make_interval(secs => %(seconds)s), %(now)s)
+WHERE event_id = %(event_id)s
+    AND state IN ('WAITING', 'AWAY')
+
+-- name: note_attendance
+-- Stores that the queue is attended to, while nobody is admitted.
+UPDATE queues
+SET ticked_at = %(now)s
+WHERE event_id = %(event_id)s
+
 -- name: open
 -- Opens a queue: those who have joined get their places by the draw, others by their numbers.
 UPDATE queues
-SET draw_size = last_id
+SET
+    draw_size = last_id,
+    ticked_at = %(now)s
 WHERE event_id = %(event_id)s
 
 -- name: draw

@@ -62,11 +62,15 @@ class Waiting:
         async with self.pool.connection() as connection:
             return await (await connection.execute(query.encode())).fetchall()
 
-    async def pass_time(self, seconds: float) -> None:
-        """Lets time pass for the queue: what has happened is so much longer ago."""
+    async def pass_time(self, seconds: float, *, unattended: bool = False) -> None:
+        """Lets time pass for the queue: what has happened is so much longer ago.
+
+        The last tick was a second ago, unless the queue was `unattended`.
+        """
+        pause = seconds if unattended else min(seconds, 1.0)
         async with self.pool.connection() as connection:
             await connection.execute(
-                "UPDATE queues SET ticked_at = ticked_at - make_interval(secs => %s)", [seconds]
+                "UPDATE queues SET ticked_at = ticked_at - make_interval(secs => %s)", [pause]
             )
             await connection.execute(
                 "UPDATE queue_entries SET seen_at = seen_at - make_interval(secs => %(s)s),"

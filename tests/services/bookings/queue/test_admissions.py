@@ -1,7 +1,14 @@
 import asyncio
 import random
 
-from services.bookings.queue.admissions import PRESENT_SECONDS, Admissions, LockedQueue
+import pytest
+
+from services.bookings.queue.admissions import (
+    AWAY_SECONDS,
+    PRESENT_SECONDS,
+    Admissions,
+    LockedQueue,
+)
 from services.bookings.queue.queues import Holder, Place
 from tests.conftest import Database
 from tests.services.bookings.queue.conftest import Waiting, moment, stop_the_clock
@@ -76,6 +83,30 @@ async def test_the_rate_is_kept(line: Waiting, database: Database) -> None:
     assert await admitted() == 4
     stop_the_clock(database, at_seconds=41)
     assert await admitted() == 8, "at most two seconds' worth after a pause"
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_an_outage_makes_nobody_absent(
+    line: Waiting, is_right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All would be passed over after it, and the first to come back overtake those before them."""
+    if not is_right:
+        monkeypatch.setattr(LockedQueue, "was_unattended", False)
+    await line.open(rate_per_minute=60, max_active=1)
+    first, second, silent = await line.join("ada", "bob", "eve")
+    await line.admissions.admit()
+    await line.queues.leave(Holder(1, first.token))
+    await line.pass_time(PRESENT_SECONDS - 1)
+    await line.queues.see([Holder(1, second.token)])
+    await line.admissions.admit()
+    assert await line.state(second.token) == "ADMITTED"
+    await line.queues.leave(Holder(1, second.token))
+    await line.pass_time(AWAY_SECONDS, unattended=True)
+    await line.join("quick")
+    await line.admissions.sweep()
+    await line.admissions.admit()
+    await line.admissions.sweep()
+    assert (await line.state(silent.token) == "ADMITTED") is is_right
 
 
 async def test_an_admission_ends_with_its_time(line: Waiting) -> None:

@@ -12,6 +12,7 @@ from gateway.live.queues.line import WaitingLine
 from gateway.live.queues.updates import update_of
 from services.bookings import tail as tails
 from services.bookings.errors import QueueOff, TooSlow
+from services.bookings.inventory.restoring import Restores
 from services.bookings.queue import admissions, messages
 from services.bookings.queue.admissions import PRESENT_SECONDS, Admissions
 from services.bookings.queue.queues import Holder, Queues
@@ -20,10 +21,12 @@ from services.bookings.queue.watching import LineUpdate, QueueWatches
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
+from tests.services.bookings.inventory.test_restoring import seem_restored
 from tests.services.bookings.queue.conftest import Waiting
 from tests.services.bookings.tails import following
 
 SECONDS = 30
+RESTORED = 1_000_000_000
 
 
 class Mirror:
@@ -49,7 +52,7 @@ class Mirror:
     def position(self, place: int) -> int | None:
         """Returns the position of a place, as its holder is told."""
         assert self.line is not None
-        held = queue_pb2.HeldPlace(state="QUEUE_STATE_WAITING", place=place)
+        held = queue_pb2.HeldPlace(state=queue_pb2.QUEUE_STATE_WAITING, place=place)
         return update_of(self.line._queue, self.line._waiting, held).position
 
     async def close(self) -> None:
@@ -186,6 +189,25 @@ async def test_forgotten_changes_are_replaced_by_a_snapshot(
         update = await anext(watch)
         assert update.line is not None
         assert (update.seq, len(update.line.places)) == (3, 3)
+
+
+async def test_a_restored_database_is_noticed(line: Waiting, database: Database) -> None:
+    """Gateways would go on from changes that the backup does not have, and miss the next ones."""
+    await line.open(rate_per_minute=0)
+    restores = Restores(line.pool)
+    await restores.raise_revisions()
+    await line.join("ada")
+    tail = QueueTail(line.pool)
+    async with contextlib.aclosing(QueueWatches(line.pool, tail).watch(1)) as watch:
+        await anext(watch)
+        seem_restored(database)
+        await restores.raise_revisions()
+        await tail.read()
+        update = await anext(watch)
+        assert update.line is not None
+        assert (update.seq > RESTORED, len(update.line.places)) == (True, 1)
+        [late] = await line.join("bob")
+        assert late.place.position == 2
 
 
 async def test_a_watch_that_takes_nothing_is_ended(
