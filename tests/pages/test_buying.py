@@ -13,6 +13,13 @@ from tests.pages.conftest import NewPage
 MOST_TABS = 60
 NO_STREAM = 429
 ADMITTED_MS = 30_000
+WAITING = {
+    "enabled": True,
+    "waiting": 1,
+    "active": 0,
+    "you": {"state": "WAITING", "position": 1, "estimated_wait_seconds": None},
+}
+"""A queue that does not move, whenever the page asks."""
 HELD = re.compile("held")
 
 
@@ -184,9 +191,14 @@ def test_an_offer_of_the_waiting_list_leads_to_its_payment(page: Page, cinema: C
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
 
 
-def test_a_buyer_waits_in_the_queue_and_books_once_admitted(page: Page, cinema: Cinema) -> None:
-    """A buyer could not join a queue, or not see when it is their turn."""
+@pytest.mark.parametrize("is_streaming", [True, False])
+def test_a_buyer_waits_in_the_queue_and_books_once_admitted(
+    page: Page, cinema: Cinema, is_streaming: bool
+) -> None:
+    """A buyer could not join a queue, or not see when it is their turn, also without a stream."""
     screening = cinema.screening()
+    if not is_streaming:
+        page.route("**/stream?*", lambda route: route.fulfill(status=429))
     queue = {"enabled": True, "rate_per_minute": 0}
     cinema.client.put(f"/api/queue/{screening}", json=queue, headers=cinema.headers)
     page.goto(f"/pages/event.html?id={screening}")
@@ -194,6 +206,8 @@ def test_a_buyer_waits_in_the_queue_and_books_once_admitted(page: Page, cinema: 
     expect(page.locator("aside")).to_contain_text("There is a queue for this event.")
     page.get_by_role("button", name="Join the queue").click()
     expect(page.locator("#queue")).to_contain_text("You are number 1 in line.")
+    if is_streaming:
+        page.route(f"**/api/queue/{screening}", lambda route: route.fulfill(json=WAITING))
     queue["rate_per_minute"] = 600
     cinema.client.put(f"/api/queue/{screening}", json=queue, headers=cinema.headers)
     expect(page.locator("#queue")).to_contain_text("You are in, and can book.", timeout=ADMITTED_MS)
