@@ -7,6 +7,7 @@ import click
 import psycopg
 import structlog
 
+from deploy.load.command import load
 from deploy.local.errors import LocalRunError
 from deploy.operator import (
     accounts,
@@ -76,6 +77,7 @@ for command in (
     status,
     backup,
     restore,
+    load,
 ):
     boxoffice.add_command(command)
 
