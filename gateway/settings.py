@@ -1,6 +1,8 @@
 """The settings of the gateway, read from the environment."""
 
 import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -8,8 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.http.middleware.cors import parse_origin
+from services.kit.process import cleartext
 from services.kit.process.setting_types import LogLevel, Target
-from services.kit.process.settings import MODEL_CONFIG, ProcessSettings
+from services.kit.process.settings import ProcessSettings
+from services.kit.tls.files import TlsFiles
 
 
 def _split(value: object) -> object:
@@ -39,7 +43,7 @@ Origin = Annotated[str, AfterValidator(parse_origin)]
 class Settings(ProcessSettings):
     """Settings of the gateway: `GATEWAY_…`, besides `PORT` and `EXTRA_PORTS`."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", **MODEL_CONFIG)
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
 
     host: str = "127.0.0.1"
     """Address to listen on; `127.0.0.1` and `localhost` include `::1`."""
@@ -65,6 +69,29 @@ class Settings(ProcessSettings):
 
     bookings_target: Target = "127.0.0.1:50052"
     """Address of bookings."""
+
+    tls_cert: Path | None = None
+    """File with the certificate that clients of the gateway see, and those between it and its CA,
+    in PEM. Without one the gateway speaks HTTP, and a proxy has to encrypt it. All files of TLS are
+    read again when they change."""
+
+    tls_key: Path | None = None
+    """File with the key of that certificate, in PEM."""
+
+    tls_ca: Path | None = None
+    """File with the certificates of the CA that the services are checked by, in PEM. With it the
+    gateway calls them with TLS."""
+
+    tls_client_cert: Path | None = None
+    """File with the certificate that the gateway shows to services that have a CA, in PEM; that of
+    `GATEWAY_TLS_CERT` if not set."""
+
+    tls_client_key: Path | None = None
+    """File with the key of that certificate, in PEM."""
+
+    hsts_seconds: int = Field(default=31_536_000, ge=0)
+    """How long browsers use HTTPS only once they have seen the gateway's certificate; 0 lets them
+    use HTTP, too."""
 
     rate_limits: bool = True
     """Whether clients that ask too often are refused; `off` refuses nobody."""
@@ -140,3 +167,36 @@ class Settings(ProcessSettings):
 
     log_sample: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_LOG_SAMPLE")
     """Share of the answered requests that are logged; every process logs the same ones."""
+
+    @property
+    def http_tls(self) -> TlsFiles | None:
+        """The files for serving HTTPS; None for HTTP."""
+        return None if self.tls_cert is None else TlsFiles(self.tls_cert, self.tls_key)
+
+    @property
+    def channel_tls(self) -> TlsFiles | None:
+        """See TransportSettings."""
+        if self.tls_ca is None:
+            return None
+        if self.tls_client_cert is None:
+            return TlsFiles(self.tls_cert, self.tls_key, self.tls_ca)
+        return TlsFiles(self.tls_client_cert, self.tls_client_key, self.tls_ca)
+
+    def tls_files(self) -> Sequence[tuple[str, TlsFiles]]:
+        """See TransportSettings."""
+        return [
+            ("tls_cert", TlsFiles(self.tls_cert, self.tls_key)),
+            ("tls_client_cert", TlsFiles(self.tls_client_cert, self.tls_client_key)),
+            ("tls_ca", TlsFiles(ca=self.tls_ca)),
+        ]
+
+    def cleartext(self) -> Iterator[str]:
+        """See TransportSettings."""
+        if self.http_tls is None:
+            yield cleartext.of_listening(
+                "GATEWAY_HOST", self.host, "GATEWAY_TLS_CERT and GATEWAY_TLS_KEY"
+            )
+        yield from self.cleartext_targets("GATEWAY_TLS_CA")
+        yield cleartext.of_url(
+            "GATEWAY_RATE_LIMITS_URL", self.rate_limits_url, "rediss://", "redis", "valkey"
+        )

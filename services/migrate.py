@@ -4,29 +4,35 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from pydantic import Field
-from pydantic_settings import BaseSettings
+from pydantic import Field, model_validator
 
 from services.kit.database.migrations import ChangedMigrationError, migrate, pending
+from services.kit.process import cleartext
 from services.kit.process.environment import SettingsError, mistakes, refuse
 from services.kit.process.setting_types import DatabaseUrl
-from services.kit.process.settings import MODEL_CONFIG
+from services.kit.process.sources import EnvironmentSettings
 
 SERVICES = ("accounts", "events", "bookings")
 PASSWORDS = tuple(f"{service.upper()}_DATABASE_PASSWORD" for service in SERVICES)
 
 
-class MigrationSettings(BaseSettings):
+class MigrationSettings(EnvironmentSettings):
     """The owner's database, and the password that the role of each service gets."""
-
-    model_config = MODEL_CONFIG
 
     database_url: DatabaseUrl = Field(validation_alias="BOXOFFICE_DATABASE_URL")
     """Connection string of the owner of the schemas."""
+
+    environment: Literal["development", "production"] = Field(
+        default="development", validation_alias="BOXOFFICE_ENV"
+    )
+    """Where this runs; `production` refuses a database on another host without encryption."""
+
+    allow_cleartext: bool = Field(default=False, validation_alias=cleartext.ALLOW)
+    """Whether production may do that, because something else encrypts it."""
 
     accounts_password: str = Field(repr=False, validation_alias="ACCOUNTS_DATABASE_PASSWORD")
     """Password that the role of accounts gets."""
@@ -43,6 +49,14 @@ class MigrationSettings(BaseSettings):
         if found := mistakes(cls, os.environ):
             raise SettingsError("\n".join(found))
         return cls()
+
+    @model_validator(mode="after")
+    def _refuse_cleartext(self) -> Self:
+        """Refuses to send passwords over the network as they are."""
+        found = cleartext.of_database("BOXOFFICE_DATABASE_URL", self.database_url)
+        if found and self.environment == "production" and not self.allow_cleartext:
+            raise ValueError(found)
+        return self
 
     @property
     def passwords(self) -> Mapping[str, str]:

@@ -14,9 +14,10 @@ from services.accounts.settings import Settings as AccountsSettings
 from services.accounts.settings import SmtpUrl
 from services.bookings.settings import Settings as BookingsSettings
 from services.events.settings import Settings as EventsSettings
-from services.kit.process.environment import SettingsError, mistakes, names_of, unknown_names
+from services.kit.process.environment import SettingsError, mistakes, unknown_names
+from services.kit.process.setting_names import names_of
 from services.kit.process.setting_types import DatabaseUrl, LogLevel
-from services.kit.process.settings import MODEL_CONFIG
+from services.kit.process.sources import EnvironmentSettings
 from services.migrate import MigrationSettings
 
 PROJECT = Path(__file__).parents[2]
@@ -47,10 +48,8 @@ def _split(value: object) -> object:
     return value
 
 
-class RunSettings(BaseSettings):
+class RunSettings(EnvironmentSettings):
     """The settings of the development run; .env.example explains each."""
-
-    model_config = MODEL_CONFIG
 
     host: str = Field(default="127.0.0.1", validation_alias="GATEWAY_HOST")
     """Address that the gateway listens on. `127.0.0.1` and `localhost` include `::1` where there is
@@ -63,6 +62,9 @@ class RunSettings(BaseSettings):
         default=(), validation_alias="EXTRA_PORTS"
     )
     """Further ports of the gateway, separated by commas."""
+
+    certificate: Path | None = Field(default=None, validation_alias="GATEWAY_TLS_CERT")
+    """File with the certificate of the gateway, which serves HTTPS with one."""
 
     events_port: Port = Field(default=50_051, validation_alias="EVENTS_PORT")
     """gRPC port of events, on this machine only."""
@@ -127,7 +129,7 @@ class RunSettings(BaseSettings):
         """The URL of the gateway for this machine."""
         everywhere = self.host in {"0.0.0.0", "::"}
         host = "127.0.0.1" if everywhere else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def mailbox_url(self) -> str:
@@ -138,7 +140,11 @@ class RunSettings(BaseSettings):
     def page_url(self) -> str:
         """The URL of the gateway for a browser on this machine."""
         is_here = self.host in {"127.0.0.1", "0.0.0.0", "::1", "::", "localhost"}
-        return f"http://localhost:{self.port}/" if is_here else f"{self.gateway_url}/"
+        return f"{self._scheme}://localhost:{self.port}/" if is_here else f"{self.gateway_url}/"
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.certificate else "http"
 
 
 def known_names() -> frozenset[str]:

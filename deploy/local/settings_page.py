@@ -20,7 +20,7 @@ from services.accounts.settings import Settings as AccountsSettings
 from services.accounts.settings import SmtpUrl
 from services.bookings.settings import Settings as BookingsSettings
 from services.events.settings import Settings as EventsSettings
-from services.kit.process.environment import variables
+from services.kit.process.setting_names import variables
 from services.kit.process.setting_types import Address, DatabaseUrl, Target
 from services.migrate import MigrationSettings
 
@@ -33,6 +33,10 @@ Settings are environment variables. `make run` also reads them from the file `.e
 `.env.example` to start one. A value that cannot be used ends the process with status 2 and a line
 that names the variable. So does a name with a prefix of Boxoffice that is no setting. An empty
 variable counts as unset.
+
+Every secret can be in a file: `BOXOFFICE_SERVICE_KEY_FILE=/run/secrets/service-key` in place of
+`BOXOFFICE_SERVICE_KEY`, and so for each setting below that is a secret. The file is read when the
+process starts, and the end of its last line is left out. Setting both is a mistake.
 """
 READERS: dict[str, type[BaseSettings]] = {
     "`make run`": RunSettings,

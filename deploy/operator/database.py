@@ -12,6 +12,7 @@ from deploy.local.postgres.server import EmbeddedPostgres
 from deploy.local.settings import RunSettings
 from deploy.operator.errors import UnreachableError
 from services.kit.database.postgres import Pool, open_pool
+from services.kit.process.secret_files import secret_of
 
 OPEN_SECONDS = 3
 
@@ -49,7 +50,8 @@ def _dsn(service: str) -> str:
     Raises SettingsError, and UnreachableError when the last one was never made.
     """
     settings = RunSettings.load()
-    if dsn := os.environ.get(f"{service.upper()}_DATABASE_URL") or settings.database_url:
+    own = secret_of(f"{service.upper()}_DATABASE_URL", os.environ)
+    if dsn := own or settings.database_url:
         return dsn
     try:
         if not (settings.data_directory / "postgres").is_dir():

@@ -5,6 +5,7 @@ import os
 import click
 
 from deploy.local.migrate import main as migrate_development
+from services.kit.process.setting_names import FILE
 from services.migrate import PASSWORDS, MigrationSettings, migrate_all
 
 
@@ -19,7 +20,7 @@ def migrate() -> None:
 
     Needs nothing that runs but the database.
     """
-    if not any(name in os.environ for name in PASSWORDS):
+    if not any(name in os.environ or name + FILE in os.environ for name in PASSWORDS):
         migrate_development()
         return
     settings = MigrationSettings.load()

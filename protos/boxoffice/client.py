@@ -82,13 +82,15 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     details: Message | None = None
 
 
-def connect(target: str) -> grpc.aio.Channel:
+def connect(target: str, tls: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
     """Opens a channel that spreads its calls over the replicas behind `target`.
 
-    A replica that stops is left out, and no call is lost by that. Nothing is encrypted. Close the
-    channel after use.
+    A replica that stops is left out, and no call is lost by that. Without `tls`, which
+    grpc.ssl_channel_credentials makes, nothing is encrypted. Close the channel after use.
     """
-    return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+    return grpc.aio.secure_channel(target, tls, options=CHANNEL_OPTIONS)
 
 
 async def call(

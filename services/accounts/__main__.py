@@ -35,7 +35,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
     signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
     service = Service(settings, LocalIssuer(signing_keys, api_keys, revocations))
-    codes, notices = Codes(pool, settings.pepper()), Notices(pool)
+    codes, notices = Codes(pool, *settings.peppers()), Notices(pool)
     smtp_server = smtp.server_at(settings.smtp_url)
     mailer = Mailer(pool, codes, server=smtp_server, sender=settings.mail_from)
     refused = common_passwords() if settings.refuse_common_passwords else frozenset()

@@ -85,6 +85,7 @@ from services.kit.database import postgres
 from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
 from services.kit.server.service import Service, run
+from services.kit.tls.grpc_channel import client_tls
 
 DELIVERING = 4
 """Webhooks that changes are sent to at once."""
@@ -98,7 +99,8 @@ RESTING = 2
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves bookings while the block runs; yields the port."""
-    accounts = open_channel(settings.accounts_target)
+    tls = client_tls(settings.channel_tls)
+    accounts = open_channel(settings.accounts_target, tls)
     key, open_access = settings.service_key, settings.open_access
     service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
@@ -106,7 +108,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     lane_pool = open_pool(size=settings.pool_size // 2, name="lane", session=store.SESSION)
     async with (
         accounts,
-        open_channel(settings.events_target) as events,
+        open_channel(settings.events_target, tls) as events,
         pool,
         lane_pool,
         open_pool(size=1) as tail_pool,

@@ -44,7 +44,7 @@ PaymentProvider = Literal["sandbox", "stripe"]
 class Settings(settings.ServiceSettings):
     """Settings of bookings: `BOOKINGS_…`, besides those that every process has."""
 
-    model_config = SettingsConfigDict(env_prefix="BOOKINGS_", **settings.MODEL_CONFIG)
+    model_config = SettingsConfigDict(env_prefix="BOOKINGS_")
 
     listen: Address = "127.0.0.1:50052"
     """Address to serve gRPC on."""

@@ -35,6 +35,7 @@ from services.kit.database import postgres
 from services.kit.process.workers import repeat
 from services.kit.rpc.channel import open_channel
 from services.kit.server.service import Service, run
+from services.kit.tls.grpc_channel import client_tls
 
 RESPONSES = {
     **events_messages.RESPONSES,
@@ -48,12 +49,13 @@ RESPONSES = {
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves events while the block runs; yields the port."""
-    accounts = open_channel(settings.accounts_target)
+    tls = client_tls(settings.channel_tls)
+    accounts = open_channel(settings.accounts_target, tls)
     service = Service(
         settings, IssuerClient(accounts, settings.service_key, environment=settings.environment)
     )
     pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
-    async with accounts, open_channel(settings.bookings_target) as channel, pool:
+    async with accounts, open_channel(settings.bookings_target, tls) as channel, pool:
         bookings = BookingsClient(channel, settings.service_key)
         idempotency = Idempotency(pool, RESPONSES)
         events = Events(pool, bookings, idempotency)

@@ -9,7 +9,7 @@ from services.kit.process.setting_types import Address, Target
 class Settings(settings.ServiceSettings):
     """Settings of events, such as `EVENTS_DATABASE_URL`, and those of every service."""
 
-    model_config = SettingsConfigDict(env_prefix="EVENTS_", **settings.MODEL_CONFIG)
+    model_config = SettingsConfigDict(env_prefix="EVENTS_")
 
     listen: Address = "127.0.0.1:50051"
     """Address to serve gRPC on."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from deploy.local.processes.mode import Mode
 from deploy.local.settings import RunSettings
+from services.kit.process.setting_names import FILE
 
 _OWNER_ONLY = ("BOXOFFICE_DATABASE_URL", "DATABASE_URL")
 
@@ -13,13 +14,10 @@ def environment(
     settings: RunSettings, mode: Mode, dsns: Mapping[str, str], smtp_url: str
 ) -> dict[str, str]:
     """Returns the environment of every process: this one's without the owner's database URL."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _OWNER_ONLY}
     accounts = f"127.0.0.1:{settings.accounts_port}"
     events = f"127.0.0.1:{settings.events_port}"
     bookings = f"127.0.0.1:{settings.bookings_port}"
-    return {
-        **mode.defaults,
-        **inherited,
+    own = {
         **mode.fixed,
         "ACCOUNTS_DATABASE_URL": dsns["accounts"],
         "ACCOUNTS_LISTEN": accounts,
@@ -41,3 +39,12 @@ def environment(
         "GATEWAY_HOST": settings.host,
         "PORT": str(settings.port),
     }
+    # A secret that is set here has no file as well.
+    dropped = {*_OWNER_ONLY, *own}
+    inherited = {
+        name: value for name, value in os.environ.items() if name.removesuffix(FILE) not in dropped
+    }
+    defaults = {
+        name: value for name, value in mode.defaults.items() if name + FILE not in inherited
+    }
+    return defaults | inherited | own

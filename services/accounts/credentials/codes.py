@@ -7,6 +7,7 @@ requested 20 times in 24 hours: 100 guesses a day succeed once in 10,000 days.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -42,18 +43,22 @@ class Challenge:
 
 
 class Codes:
-    """Issues and checks codes. They are stored as HMACs under the secret `pepper`."""
+    """Issues and checks codes. They are stored as HMACs under the secret `pepper`.
 
-    def __init__(self, pool: Pool, pepper: bytes) -> None:
+    What is stored under one of `others` stays valid, so that one pepper can replace another while
+    replicas have either.
+    """
+
+    def __init__(self, pool: Pool, pepper: bytes, *others: bytes) -> None:
         self._pool = pool
-        self._pepper = pepper
+        self._peppers = (pepper, *others)
 
     async def request(self, connection: Connection, challenge: Challenge) -> None:
         """Requests a code, within the caller's transaction; ends an earlier one.
 
         Raises RateLimited within 60 seconds of the last request, and after 20 in 24 hours.
         """
-        values = self._values(challenge)
+        values = await self._values(connection, challenge)
         if not await (await connection.execute(SQL["request_code"], values)).fetchone():
             [seconds] = await (await connection.execute(SQL["get_wait"], values)).fetchone() or (1,)
             raise RateLimited(retry_after_seconds=seconds)
@@ -62,11 +67,11 @@ class Codes:
         """Makes the code to send; returns None if it is no longer requested."""
         code = f"{secrets.randbelow(1_000_000):06}"
         async with self._pool.connection() as connection, connection.transaction():
-            requested = self._values(Challenge(address, purpose))
+            requested = await self._values(connection, Challenge(address, purpose))
             row = await (await connection.execute(SQL["lock_request"], requested)).fetchone()
             if row is None:
                 return None
-            digest = self._digest(Challenge(address, purpose, row[0]), code)
+            [digest, *_] = self._digests(Challenge(address, purpose, row[0]), code)
             await connection.execute(SQL["set_code"], requested | {"hmac": digest})
         return code
 
@@ -75,21 +80,24 @@ class Codes:
 
         The try is committed first: of many concurrent guesses only five are compared.
         """
-        digest = self._digest(challenge, code)
+        digests = self._digests(challenge, code)
         async with self._pool.connection() as connection:
-            tried = await connection.execute(SQL["try_code"], self._values(challenge))
+            values = await self._values(connection, challenge)
+            tried = await connection.execute(SQL["try_code"], values)
             [known] = await tried.fetchone() or (None,)
         # Without a code the comparison takes as long.
-        if not hmac.compare_digest(digest, known or bytes(len(digest))):
+        known = known or bytes(len(digests[0]))
+        equal = [digest for digest in digests if hmac.compare_digest(digest, known)]
+        if not equal:
             raise InvalidCode
-        return digest
+        return equal[0]
 
     async def spend(self, connection: Connection, challenge: Challenge, digest: bytes) -> None:
         """Consumes a checked code, within the transaction that it authorizes.
 
         Of several concurrent calls with the same code one succeeds; the others raise InvalidCode.
         """
-        values = self._values(challenge) | {"hmac": digest}
+        values = await self._values(connection, challenge) | {"hmac": digest}
         if not (await connection.execute(SQL["spend_code"], values)).rowcount:
             raise InvalidCode
 
@@ -99,16 +107,27 @@ class Codes:
             deleted = await connection.execute(SQL["forget_codes"], {"limit": FORGOTTEN_AT_ONCE})
             return deleted.rowcount == FORGOTTEN_AT_ONCE
 
-    def _values(self, challenge: Challenge) -> dict[str, object]:
+    async def _values(self, connection: Connection, challenge: Challenge) -> dict[str, object]:
+        address = challenge.address.canonical
         return {
-            "address_hmac": self._hmac(challenge.address.canonical),
+            "address_hmac": await self._stored(connection, self._hmacs(address)),
             "purpose": challenge.purpose,
             "account_id": challenge.account_id,
         }
 
-    def _digest(self, challenge: Challenge, code: str) -> bytes:
-        address, account_id = challenge.address.canonical, challenge.account_id or ""
-        return self._hmac(challenge.purpose, address, account_id, code)
+    async def _stored(self, connection: Connection, hmacs: Sequence[bytes]) -> bytes:
+        """Returns the HMAC under which an address is stored, or the one to store it under."""
+        if len(hmacs) == 1:
+            return hmacs[0]
+        found = await connection.execute(SQL["find_address"], {"hmacs": list(hmacs)})
+        [stored] = await found.fetchone() or (hmacs[0],)
+        return bytes(stored)
 
-    def _hmac(self, *bound: str) -> bytes:
-        return hmac.digest(self._pepper, "\x1f".join(bound).encode(), hashlib.sha256)
+    def _digests(self, challenge: Challenge, code: str) -> Sequence[bytes]:
+        address, account_id = challenge.address.canonical, challenge.account_id or ""
+        return self._hmacs(challenge.purpose, address, account_id, code)
+
+    def _hmacs(self, *bound: str) -> Sequence[bytes]:
+        """Returns the HMAC under each pepper."""
+        text = "\x1f".join(bound).encode()
+        return [hmac.digest(pepper, text, hashlib.sha256) for pepper in self._peppers]

@@ -1,3 +1,13 @@
+-- name: find_address
+-- Finds the one of the HMACs of an address under which it is stored; the first one counts more.
+-- No lock is needed: while peppers are replaced an address may have a row under each of them, and
+-- then its limits count for each.
+SELECT address_hmac
+FROM codes
+WHERE address_hmac = ANY(%(hmacs)s)
+ORDER BY array_position(%(hmacs)s, address_hmac)
+LIMIT 1
+
 -- name: request_code
 -- Notes the request of a code, unless the last one was just now or there were too many in 24 hours.
 -- The row's lock puts concurrent requests into an order.

@@ -19,12 +19,20 @@ class Authenticator:
     """Turns an `authorization` into a caller.
 
     `Bearer <token>` and `Bearer <api key>` are an account that `issuer` knows. `Service <key>` is
-    one of the services, which share `service_key`; if that is empty, no service is admitted.
+    one of the services, which share `service_key`, and `second_service_key` while one key replaces
+    the other. A key that is empty admits nobody.
     """
 
-    def __init__(self, *, open_access: bool, service_key: str, issuer: Issuer = NO_ISSUER) -> None:
+    def __init__(
+        self,
+        *,
+        open_access: bool,
+        service_key: str,
+        second_service_key: str = "",
+        issuer: Issuer = NO_ISSUER,
+    ) -> None:
         self._open_access = open_access
-        self._service_key = service_key.encode()
+        self._service_keys = [key.encode() for key in (service_key, second_service_key) if key]
         self._cache = CredentialCache()
         self._api_keys = ApiKeys(issuer)
         self._trusted_keys = TrustedKeys(issuer, self._cache)
@@ -70,7 +78,7 @@ class Authenticator:
             return refusal
 
     def _is_service_key(self, key: str) -> bool:
-        return bool(self._service_key) and hmac.compare_digest(key.encode(), self._service_key)
+        return any(hmac.compare_digest(key.encode(), known) for known in self._service_keys)
 
 
 _SERVICE = SERVICE_SCHEME.strip()

@@ -6,13 +6,15 @@ A line has the variable's name, its value unless that is a secret, and what is a
 import difflib
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
-from pydantic import AliasChoices, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings
 
+from services.kit.process import secret_files
+from services.kit.process.setting_names import FILE, aliases, variables
 from services.kit.rpc.errors import StartError
 
 BAD_SETTINGS = 2
@@ -45,18 +47,6 @@ def refuse(who: str, error: StartError) -> int:
     return BAD_SETTINGS if isinstance(error, SettingsError) else 1
 
 
-def names_of(settings: type[BaseSettings]) -> frozenset[str]:
-    """Returns the names of all variables that these settings are read from."""
-    fields = settings.model_fields.items()
-    return frozenset(name for key, field in fields for name in variables(settings, key, field))
-
-
-def variables(settings: type[BaseSettings], name: str, field: FieldInfo) -> tuple[str, ...]:
-    """Returns the names of the variables that one setting is read from, the first one first."""
-    prefix = settings.model_config.get("env_prefix", "")
-    return tuple(_aliases(field)) or (f"{prefix}{name}".upper(),)
-
-
 def mistakes(
     settings: type[BaseSettings], environment: Mapping[str, str], *, need_all: bool = True
 ) -> list[str]:
@@ -64,13 +54,17 @@ def mistakes(
 
     With `need_all=False` settings may be missing, and rules about several of them are not checked.
     """
+    files = secret_files.read(settings, environment)
+    lines = [file.mistake for file in files if file.mistake]
+    unreadable = {name for file in files if file.mistake for name in (file.field, file.key)}
     try:
         settings()
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         wanted = [one for one in found if need_all or (one["loc"] and one["type"] != "missing")]
-        return [_line(settings, one, environment) for one in wanted]
-    return []
+        others = [one for one in wanted if not unreadable.intersection(one["loc"])]
+        lines += [_line(settings, one, environment) for one in others]
+    return lines
 
 
 def unknown_names(
@@ -101,7 +95,8 @@ def _line(settings: type[BaseSettings], error: ErrorDetails, environment: Mappin
     name, field = found
     given = {key.upper(): value for key, value in environment.items()}
     names = variables(settings, name, field)
-    variable = next((one for one in names if one in given), names[0])
+    possible = names if field.repr else (*names, *(one + FILE for one in names))
+    variable = next((one for one in possible if one in given), names[0])
     if error["type"] == "missing" or not field.repr:
         return f"{variable} {allowed}"
     return f"{variable}={_shown(given.get(variable, ''))} {allowed}"
@@ -118,15 +113,9 @@ def _field_at(
 ) -> tuple[str, FieldInfo] | None:
     """Finds the field that an error is about; None for one about all of them together."""
     for name, field in settings.model_fields.items():
-        if location and location[0] in {name, *_aliases(field)}:
+        if location and location[0] in {name, *aliases(field)}:
             return name, field
     return None
-
-
-def _aliases(field: FieldInfo) -> Iterator[str]:
-    alias = field.validation_alias
-    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-    return (choice for choice in choices if isinstance(choice, str))
 
 
 def _shown(value: str) -> str:

@@ -1,5 +1,6 @@
 """The loopback addresses of this machine: `localhost` has one of IPv4 and one of IPv6."""
 
+import ipaddress
 import socket
 from collections.abc import Sequence
 
@@ -15,6 +16,14 @@ def addresses(host: str) -> Sequence[str]:
     if host not in {"localhost", IPV4}:
         return (host,)
     return (IPV4, IPV6) if _has_ipv6() else (IPV4,)
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether a host is a loopback address, or `localhost`."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _has_ipv6() -> bool:

@@ -1,33 +1,25 @@
 """The settings of every process, read from the environment."""
 
 import os
-from typing import ClassVar, Literal, Self
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kit.process import failpoints
-from services.kit.process.environment import SettingsError, mistakes, names_of, unknown_names
+from services.kit.process import cleartext, failpoints
+from services.kit.process.environment import SettingsError, mistakes, unknown_names
+from services.kit.process.setting_names import FILE, names_of
 from services.kit.process.setting_types import Address, DatabaseUrl, LogLevel
+from services.kit.process.transport import TransportSettings
+from services.kit.tls.files import TlsFiles
 
 SHORTEST_SECRET = 32
 """Least number of characters of a secret in production."""
 
-MODEL_CONFIG = SettingsConfigDict(
-    frozen=True,
-    extra="ignore",
-    env_ignore_empty=True,
-    allow_inf_nan=False,
-    # Errors must not show secrets.
-    hide_input_in_errors=True,
-    # The page of settings shows them.
-    use_attribute_docstrings=True,
-)
-
-
 PREFIX = "BOXOFFICE_"
 OF_COMMANDS = (
     "BOXOFFICE_DATABASE_URL",
+    "BOXOFFICE_DATABASE_URL" + FILE,
     "BOXOFFICE_DATA_DIRECTORY",
     "BOXOFFICE_POSTGRES_BIN",
     "BOXOFFICE_RELOAD",
@@ -35,10 +27,8 @@ OF_COMMANDS = (
 """Settings of commands that migrate or start processes; processes accept and ignore them."""
 
 
-class ProcessSettings(BaseSettings):
+class ProcessSettings(TransportSettings):
     """Settings that are read from the environment when a process starts."""
-
-    model_config = MODEL_CONFIG
 
     of_commands: ClassVar[tuple[str, ...]] = ()
     """Settings of commands with the prefix of this process, without it."""
@@ -68,13 +58,13 @@ class Settings(ProcessSettings):
     """Secret by which the services know each other, of 32 characters or more in production.
     Without it no service is admitted."""
 
+    second_service_key: str = Field(
+        default="", repr=False, validation_alias="BOXOFFICE_SECOND_SERVICE_KEY"
+    )
+    """Another service key that is accepted and not sent, while one replaces the other."""
+
     reflection: bool = Field(default=False, validation_alias="BOXOFFICE_REFLECTION")
     """Whether grpcurl may ask what there is to call."""
-
-    environment: Literal["development", "production"] = Field(
-        default="development", validation_alias="BOXOFFICE_ENV"
-    )
-    """Where this runs; `production` refuses failpoints, weak secrets and generated signing keys."""
 
     failpoints: str = Field(default="", validation_alias="BOXOFFICE_FAILPOINTS")
     """Places to die at, for tests; see services/kit/process/failpoints.py."""
@@ -101,16 +91,19 @@ class Settings(ProcessSettings):
     @model_validator(mode="after")
     def _refuse_weak_secrets(self) -> Self:
         """Refuses short secrets in production."""
-        if self.environment == "production" and len(self.service_key) < SHORTEST_SECRET:
-            wanted = f"{SHORTEST_SECRET} characters or more in production"
-            raise ValueError(f"BOXOFFICE_SERVICE_KEY must have {wanted}")
+        second = self.second_service_key
+        for name, key in (("", self.service_key), ("SECOND_", second)):
+            is_needed = bool(key) or not name
+            if self.environment == "production" and is_needed and len(key) < SHORTEST_SECRET:
+                wanted = f"{SHORTEST_SECRET} characters or more in production"
+                raise ValueError(f"BOXOFFICE_{name}SERVICE_KEY must have {wanted}")
         return self
 
 
 class ServiceSettings(Settings):
     """Settings of a service, which adds its own with its prefix (`BOOKINGS_`)."""
 
-    of_commands = ("PORT", "DATABASE_PASSWORD")
+    of_commands = ("PORT", "DATABASE_PASSWORD", "DATABASE_PASSWORD" + FILE)
 
     database_url: DatabaseUrl
     """Connection string of the service's own role."""
@@ -123,3 +116,32 @@ class ServiceSettings(Settings):
 
     metrics_listen: Address = ""
     """Where to serve Prometheus metrics, as host:port; nowhere when empty."""
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of TLS, for serving and for calling; None if nothing is encrypted."""
+        if self.tls_cert is None:
+            return None
+        return TlsFiles(self.tls_cert, self.tls_key, self.tls_ca)
+
+    @property
+    def channel_tls(self) -> TlsFiles | None:
+        """See TransportSettings."""
+        return self.tls
+
+    def tls_files(self) -> Sequence[tuple[str, TlsFiles]]:
+        """See TransportSettings. A CA alone is refused, as nothing would be served with TLS."""
+        if self.tls_ca is not None and self.tls_cert is None:
+            raise ValueError(f"{self.variable('tls_ca')} needs {self._own_certificate()}")
+        return [("tls_cert", TlsFiles(self.tls_cert, self.tls_key, self.tls_ca))]
+
+    def cleartext(self) -> Iterator[str]:
+        """See TransportSettings."""
+        remedy = self._own_certificate()
+        if self.tls is None:
+            yield cleartext.of_listening(self.variable("listen"), self.listen, remedy)
+        yield from self.cleartext_targets(remedy)
+        yield cleartext.of_database(self.variable("database_url"), self.database_url)
+
+    def _own_certificate(self) -> str:
+        return f"{self.variable('tls_cert')} and {self.variable('tls_key')}"

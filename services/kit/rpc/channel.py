@@ -7,6 +7,7 @@ import grpc
 
 from boxoffice.client import CHANNEL_OPTIONS
 from services.kit.rpc import context, errors
+from services.kit.tls.grpc_channel import ClientTls, TlsChannel
 
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 ResponseT_co = TypeVar("ResponseT_co", covariant=True)
@@ -23,13 +24,16 @@ class Rpc(Protocol[RequestT_contra, ResponseT_co]):
         """Starts the call."""
 
 
-def open_channel(target: str) -> grpc.aio.Channel:
+def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
     """Opens a channel that spreads its calls over the replicas behind `target`.
 
-    It stops using a replica that shuts down, without losing a call. Close the channel after use.
+    It stops using a replica that shuts down, without losing a call. Without `tls` nothing is
+    encrypted. Close the channel after use.
     """
     options = [*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)]
-    return grpc.aio.insecure_channel(target, options=options)
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=options)
+    return TlsChannel(target, tls, options)
 
 
 async def call(

@@ -15,6 +15,8 @@ from services.kit.process.ports import CannotListenError
 from services.kit.server.capacity import Capacity
 from services.kit.server.interceptors import Interceptor, Layer
 from services.kit.server.reflection import add_reflection
+from services.kit.tls.files import TlsFiles
+from services.kit.tls.grpc_server import port_credentials, self_call, server_tls
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -30,7 +32,8 @@ class Server:
     """A gRPC server with health, optional reflection, and graceful shutdown.
 
     Add servicers to `grpc` before `start`. The server works on at most `concurrency` calls and
-    `streams` streams of responses at once; it refuses the excess instead of queueing it.
+    `streams` streams of responses at once; it refuses the excess instead of queueing it. Without
+    `tls` nothing is encrypted.
     """
 
     def __init__(
@@ -40,7 +43,11 @@ class Server:
         reflect: bool = False,
         concurrency: int = 1024,
         streams: int = 2048,
+        tls: TlsFiles | None = None,
     ) -> None:
+        """Raises UnusableFileError for files of TLS that cannot be used."""
+        self._tls = None if tls is None else server_tls(tls)
+        self._self_call = None if tls is None else self_call(tls)
         self._services: list[str] = []
         self._reflect = reflect
         self._address = ""
@@ -122,10 +129,17 @@ class Server:
         gRPC hands calls over one after another, slowly on a busy machine. So this makes a call of
         its own, which gRPC hands over after all those that arrived before it.
         """
-        options = [("grpc.enable_http_proxy", 0)]
-        async with grpc.aio.insecure_channel(self._address, options) as channel:
+        async with self._channel_to_itself() as channel:
             stub: Any = health_pb2_grpc.HealthStub(channel)
             await stub.Check(health_pb2.HealthCheckRequest())
+
+    def _channel_to_itself(self) -> grpc.aio.Channel:
+        options: list[tuple[str, str | int]] = [("grpc.enable_http_proxy", 0)]
+        if self._self_call is None:
+            return grpc.aio.insecure_channel(self._address, options)
+        credentials, name = self._self_call.current()
+        options.append(("grpc.ssl_target_name_override", name))
+        return grpc.aio.secure_channel(self._address, credentials, options)
 
     def _bind(self, host: str, port: int, patience_seconds: float) -> int:
         address = ports.join(host, port)
@@ -134,6 +148,8 @@ class Server:
             ports.retry_while_taken(
                 lambda: ports.check(host, port), patience_seconds=patience_seconds
             )
+            if self._tls is not None:
+                return self.grpc.add_secure_port(address, port_credentials(self._tls))
             return self.grpc.add_insecure_port(address)
         except OSError as error:
             raise CannotListenError(address, ports.reason(error, port)) from error

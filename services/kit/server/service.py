@@ -50,10 +50,13 @@ class Service:
         """Listens on the address of the settings. Raises CannotListenError."""
         self._settings = settings
         self._authenticator = Authenticator(
-            open_access=settings.open_access, service_key=settings.service_key, issuer=issuer
+            open_access=settings.open_access,
+            service_key=settings.service_key,
+            second_service_key=settings.second_service_key,
+            issuer=issuer,
         )
         layers = interceptors.layers(self._authenticator, log_sample=settings.log_sample)
-        self._server = Server(layers, reflect=settings.reflection)
+        self._server = Server(layers, reflect=settings.reflection, tls=settings.tls)
         self._port = self._server.listen(settings.listen)
         self.grpc = self._server.grpc
         self.is_stopping = self._server.is_stopping

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.settings import RunSettings, known_names
-from services.kit.process.environment import SettingsError, names_of
+from services.kit.process.environment import SettingsError
+from services.kit.process.setting_names import FILE, names_of
 from services.kit.process.settings import OF_COMMANDS, Settings
 
 
@@ -81,7 +82,7 @@ def test_every_setting_is_documented(project: Path) -> None:
     """A setting could be missing from docs/settings.md, or have no explanation."""
     rows = [line.split(" | ") for line in (project / "docs/settings.md").read_text().splitlines()]
     meanings = {row[0].removeprefix("| ").strip("`"): row[3] for row in rows if len(row) == 5}
-    assert {name for name in known_names() if not meanings.get(name)} == set()
+    assert {name for name in known_names() if not meanings.get(name.removesuffix(FILE))} == set()
 
 
 def test_the_example_of_env_has_only_settings(project: Path) -> None:

@@ -8,7 +8,7 @@ from services.kit.process.environment import SettingsError
 PRODUCTION = {
     "BOXOFFICE_ENV": "production",
     "BOXOFFICE_SERVICE_KEY": "k" * 32,
-    "BOOKINGS_DATABASE_URL": "postgresql://bookings@db/boxoffice",
+    "BOOKINGS_DATABASE_URL": "postgresql://bookings@localhost/boxoffice",
     "BOOKINGS_PAYMENT_PROVIDERS": "sandbox",
 }
 

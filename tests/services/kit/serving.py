@@ -10,8 +10,11 @@ import grpc
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc, inventory_pb2, inventory_pb2_grpc
 from boxoffice.events.v1 import catalogue_pb2
 from services.kit.auth.authentication import Authenticator
+from services.kit.rpc.channel import open_channel
 from services.kit.server import interceptors
 from services.kit.server.server import Server
+from services.kit.tls.files import TlsFiles
+from services.kit.tls.grpc_channel import client_tls
 
 NAME = bookings_pb2.DESCRIPTOR.services_by_name["BookingsService"].full_name
 KEY = "services-secret"
@@ -95,18 +98,23 @@ async def serving(
     streams: int = 2048,
     servicer: Scripted | None = None,
     listen: str = "127.0.0.1:0",
+    tls: TlsFiles | None = None,
 ) -> AsyncIterator[Served]:
-    """Serves a scripted servicer while the block runs; stops it without a drain."""
+    """Serves a scripted servicer while the block runs; stops it without a drain.
+
+    With `tls` the channel shows the certificate of the server.
+    """
     authenticator = Authenticator(open_access=open_access, service_key=service_key)
     layers = interceptors.layers(authenticator, log_sample=1)
-    server = Server(layers, reflect=reflect, concurrency=concurrency, streams=streams)
+    server = Server(layers, reflect=reflect, concurrency=concurrency, streams=streams, tls=tls)
     servicer = servicer or scripted(script)
     bookings_pb2_grpc.add_BookingsServiceServicer_to_server(servicer, server.grpc)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(servicer, server.grpc)
     target = f"127.0.0.1:{server.listen(listen)}"
     await server.start()
     try:
-        async with grpc.aio.insecure_channel(target) as channel:
+        plain = grpc.aio.insecure_channel(target) if tls is None else None
+        async with plain or open_channel(target, client_tls(tls)) as channel:
             yield Served(server, target, channel)
     finally:
         await server.grpc.stop(None)

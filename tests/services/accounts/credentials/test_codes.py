@@ -62,6 +62,25 @@ async def test_another_pepper_accepts_no_code(pool: Pool, codes: Codes) -> None:
     await codes.check(MINE, code)
 
 
+async def test_a_pepper_replaces_another_while_replicas_have_either(pool: Pool) -> None:
+    """A letter that was sent before the pepper was replaced could bring a code that is refused."""
+    replicas = [Codes(pool, b"old", b"new"), Codes(pool, b"new", b"old")]
+    for sender, address in zip(replicas, (ADA, BOB), strict=True):
+        challenge = Challenge(address, Purpose.REGISTER)
+        code = await mail(pool, sender, challenge)
+        for replica in replicas:
+            with refused("INVALID_CODE"):
+                await replica.check(challenge, wrong(code))
+            with refused("RATE_LIMITED"):
+                await ask(pool, replica, challenge)
+        [other] = [replica for replica in replicas if replica is not sender]
+        digest = await other.check(challenge, code)
+        async with pool.connection() as connection, connection.transaction():
+            await other.spend(connection, challenge, digest)
+        with refused("INVALID_CODE"):
+            await sender.check(challenge, code)
+
+
 async def test_a_code_can_be_tried_five_times(pool: Pool, codes: Codes) -> None:
     """More tries would make six digits guessable."""
     code = await mail(pool, codes)

@@ -102,6 +102,16 @@ async def test_without_a_service_key_no_service_is_admitted(authorization: str) 
         await authenticator.authenticate(authorization)
 
 
+async def test_two_service_keys_are_accepted_while_one_replaces_the_other() -> None:
+    """Services that have the new key already could be refused by those that have not."""
+    authenticator = Authenticator(open_access=False, service_key="old", second_service_key="new")
+    for key in ("old", "new"):
+        assert await authenticator.authenticate(f"Service {key}") is SERVICE
+    for key in ("", "oldnew", "other"):
+        with pytest.raises(InvalidToken):
+            await authenticator.authenticate(f"Service {key}")
+
+
 async def test_without_an_issuer_every_token_is_refused(issuer: ScriptedIssuer) -> None:
     """A service without an issuer could accept tokens that nobody has verified."""
     authenticator = Authenticator(open_access=True, service_key="")

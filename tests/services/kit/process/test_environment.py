@@ -10,7 +10,8 @@ from gateway.settings import Settings as GatewaySettings
 from services.accounts.settings import Settings as AccountsSettings
 from services.bookings.settings import Settings as BookingsSettings
 from services.events.settings import Settings as EventsSettings
-from services.kit.process.environment import LONGEST_VALUE, SettingsError, mistakes, names_of
+from services.kit.process.environment import LONGEST_VALUE, SettingsError, mistakes
+from services.kit.process.setting_names import names_of
 from services.kit.process.settings import ProcessSettings
 
 SECONDS = 120
