@@ -51,6 +51,8 @@ from services.kit.process.lifetime import tune_garbage_collection, wait_for_term
 from services.kit.process.workers import repeat, running
 from services.kit.rpc.channel import open_channel
 from services.kit.rpc.errors import StartError
+from services.kit.tls.grpc_channel import client_tls
+from services.kit.tls.http_server import server_context
 
 Channels = Mapping[ServiceDescriptor, grpc.aio.Channel]
 
@@ -78,7 +80,10 @@ def application(
                 payment_providers=settings.payment_providers,
             ),
             *docs_page.routes(
-                bindings, open_access=settings.open_access, mailbox_url=settings.mailbox_url
+                bindings,
+                open_access=settings.open_access,
+                mailbox_url=settings.mailbox_url,
+                scheme="https" if settings.http_tls else "http",
             ),
             *socket_routes.routes(live_sockets, has_cors=bool(settings.cors_origins)),
             *endpoints,
@@ -90,6 +95,7 @@ def application(
             max_requests=settings.max_requests,
             streams=stream_limit(settings, limits),
             log_requests=settings.log_requests,
+            hsts_seconds=settings.hsts_seconds if settings.http_tls else 0,
         ),
     )
 
@@ -123,6 +129,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
                 proxies=settings.trusted_proxies,
                 drain_seconds=settings.drain_seconds,
                 grace_seconds=settings.grace_seconds,
+                tls=server_context(settings.http_tls) if settings.http_tls else None,
             ),
             contextlib.aclosing(live_sockets),
         ):
@@ -191,9 +198,10 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
         "bookings": settings.bookings_target,
         "accounts": settings.accounts_target,
     }
+    tls = client_tls(settings.channel_tls)
     async with contextlib.AsyncExitStack() as stack:
         yield {
-            service: await stack.enter_async_context(open_channel(targets[_name(service)]))
+            service: await stack.enter_async_context(open_channel(targets[_name(service)], tls))
             for service in SERVICES
         }
 

@@ -19,6 +19,10 @@ BATCHED = Histogram(
 )
 SERVICE_UP = Gauge("boxoffice_service_up", "Whether a service answers that it serves", ["service"])
 CONNECTIONS = Gauge("boxoffice_http_connections", "Connections that are open, without streams")
+TLS_FAILURES = Counter(
+    "boxoffice_tls_handshake_failures_total",
+    "Connections that ended before they were encrypted",
+)
 STREAMS = Gauge("boxoffice_http_streams", "Responses that are being streamed")
 LIVE_EVENTS = Gauge("boxoffice_live_events", "Events that are followed for clients who watch them")
 LIVE_QUEUES = Gauge("boxoffice_live_queues", "Queues that are followed for clients who wait")

@@ -26,7 +26,9 @@ SECURITY: tuple[Header, ...] = (
 KEPT: Sequence[Header] = (*SECURITY, (b"cache-control", b"public, max-age=3600"))
 
 
-def routes(bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str) -> Sequence[Route]:
+def routes(
+    bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str, scheme: str = "http"
+) -> Sequence[Route]:
     """Returns the routes of the documentation."""
     contract_comments = comments.load()
     own = Path(__file__).parent / "static"
@@ -35,7 +37,9 @@ def routes(bindings: Sequence[Binding], *, open_access: bool, mailbox_url: str) 
     document = orjson.dumps(openapi.document(bindings, contract_comments))
     errors = error_page.page(contract_comments)
     headers = (content_type(HTML), *SECURITY, (b"cache-control", b"no-cache"))
-    first_steps = FirstSteps(open_access=open_access, mailbox_url=mailbox_url, headers=headers)
+    first_steps = FirstSteps(
+        open_access=open_access, mailbox_url=mailbox_url, headers=headers, scheme=scheme
+    )
     return (
         constant_route("/openapi.json", document, KEPT, name="openapi.json"),
         *(

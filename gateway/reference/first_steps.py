@@ -46,22 +46,23 @@ class FirstSteps:
     """Handles `/docs/first-steps`.
 
     `mailbox_url` is where the development run shows its mail, or "". With open access the page
-    shows commands that work as they are.
+    shows commands that work as they are, with the `scheme` that the gateway serves.
     """
 
     open_access: bool
     mailbox_url: str
     headers: Sequence[Header]
+    scheme: str = "http"
 
     async def __call__(self, request: Request) -> Response:
         """Returns the page, with commands for the host that the request was sent to."""
         origin = self.origin(request.headers.get(b"host", b""))
         return Response(200, self.headers, self.page(origin))
 
-    @staticmethod
-    def origin(host: bytes) -> str:
+    def origin(self, host: bytes) -> str:
         """Returns the origin for the commands; an invalid host is replaced by localhost."""
-        return f"http://{host.decode()}" if HOST.fullmatch(host) else "http://localhost:3000"
+        valid = host.decode() if HOST.fullmatch(host) else "localhost:3000"
+        return f"{self.scheme}://{valid}"
 
     def page(self, origin: str) -> bytes:
         """Returns the HTML of the page for an origin."""

@@ -11,6 +11,7 @@ from gateway.http.middleware.error_responses import ErrorResponses
 from gateway.http.middleware.negotiation import ContentNegotiation
 from gateway.http.middleware.representations import Representations
 from gateway.http.middleware.stream_limit import StreamLimit
+from gateway.http.middleware.strict_transport import StrictTransport
 from gateway.http.routing import Route
 
 
@@ -28,11 +29,16 @@ def middleware_stack(
     max_requests: int,
     streams: StreamLimit,
     log_requests: bool = False,
+    hsts_seconds: int = 0,
     cors_origins: Sequence[str] = (),
 ) -> Sequence[Middleware]:
-    """Returns the middleware, outermost first; without `cors_origins` there is no CORS."""
+    """Returns the middleware, outermost first; without `cors_origins` there is no CORS.
+
+    Without `hsts_seconds` browsers are free to use HTTP.
+    """
     return (
         AccessLog(log_sample, slow_seconds, log_requests=log_requests),
+        *((StrictTransport(hsts_seconds),) if hsts_seconds else ()),
         *((Cors(cors_origins),) if cors_origins else ()),
         Representations(),
         ErrorResponses(),

@@ -79,7 +79,12 @@ class HttpProtocol(asyncio.Protocol):
             self._write_deadline.cancel()
 
     def eof_received(self) -> bool:
-        """Responds to a client that closed its side only; a stream ends, as it has often left."""
+        """Responds to a client that closed its side only; a stream ends, as it has often left.
+
+        With TLS there is no such half of a connection.
+        """
+        if not self._transport.can_write_eof():
+            return False
         is_whole = self._parser.phase is Phase.NOTHING
         if not self._pipeline.is_busy or not is_whole or self._is_refused:
             return False
@@ -226,7 +231,8 @@ class HttpProtocol(asyncio.Protocol):
             self._pipeline.finish()  # Earlier responses come first; the refusal is left out.
             return
         self._transport.write(self._response(refusal))
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
         self._deadline.set(self.limits.linger_seconds)
 
     def _response(self, refusal: Refusal) -> bytes:

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, cast
 
 import uvicorn
@@ -15,20 +16,28 @@ from gateway.http.server.connection import HttpProtocol
 from gateway.http.server.connection_budget import ConnectionBudget
 from gateway.http.server.limits import Limits
 from gateway.http.server.listening import BACKLOG
+from gateway.http.server.tls import over_tls
+from services.kit.tls.reloading import Reloading
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, started inside a running loop that handles signals itself."""
 
     def __init__(
-        self, app: App, limits: Limits, connections: ConnectionBudget, *, grace_seconds: float
+        self,
+        app: App,
+        limits: Limits,
+        connections: ConnectionBudget,
+        *,
+        grace_seconds: float,
+        tls: Reloading[ssl.SSLContext] | None = None,
     ) -> None:
         bodies = BodyBudget(limits.large_bodies_bytes)
         shared = {"app": app, "limits": limits, "connections": connections, "bodies": bodies}
         protocol = type("Protocol", (HttpProtocol,), shared)
         config = uvicorn.Config(
             cast(Any, app),
-            http=protocol,
+            http=cast(Any, protocol if tls is None else over_tls(protocol, tls)),
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -54,7 +63,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:
-        protocol: type[HttpProtocol] = cast(Any, self.config.http_protocol_class)
+        protocol: Callable[..., asyncio.Protocol] = cast(Any, self.config.http_protocol_class)
         return protocol(config=self.config, server_state=self.server_state, app_state={})
 
     @contextlib.contextmanager
@@ -72,14 +81,15 @@ async def serving(
     proxies: Sequence[Network] = (),
     drain_seconds: float,
     grace_seconds: float,
+    tls: Reloading[ssl.SSLContext] | None = None,
 ) -> AsyncIterator[Server]:
-    """Serves while the block runs; afterwards lets requests in flight finish.
+    """Serves while the block runs, with `tls` over HTTPS; afterwards lets requests finish.
 
     For `drain_seconds` it still accepts, but closes each connection after its response, so that
     balancers and clients use other gateways by the time it stops accepting.
     """
     budget = ConnectionBudget(limits, proxies)
-    server = Server(app, limits, budget, grace_seconds=grace_seconds)
+    server = Server(app, limits, budget, grace_seconds=grace_seconds, tls=tls)
     task = asyncio.create_task(server.serve(list(sockets)))
     try:
         yield server

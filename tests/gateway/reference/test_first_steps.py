@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -66,7 +67,10 @@ def test_it_has_no_commands_that_would_be_refused() -> None:
 )
 def test_its_commands_name_the_host_that_was_asked(host: bytes, origin: str) -> None:
     """A link could make people paste another host, or more, into their shell."""
-    assert FirstSteps.origin(host) == origin
+    steps = FirstSteps(open_access=True, mailbox_url="", headers=())
+    assert steps.origin(host) == origin
+    encrypted = replace(steps, scheme="https").origin(host)
+    assert encrypted == origin.replace("http:", "https:")
 
 
 class Outline(HTMLParser):
