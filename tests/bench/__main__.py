@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import statistics
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from tests.bench import (
     rush,
     sales,
     seat_cases,
+    tls,
     watching,
 )
 from tests.bench.case import Case
@@ -74,10 +76,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1, help="how often, taking turns")
     parser.add_argument("--only", default="", help="names of cases, separated by semicolons")
     parser.add_argument("--profile", action="store_true", help="draw a flame graph of each process")
+    parser.add_argument("--tls", action="store_true", help="encrypt gRPC between all processes")
     arguments = parser.parse_args()
     if not has_wrk():
         _log("There is no wrk (Debian package wrk): the load comes from Python, and takes more.")
-    with running_system(**LONG_HOLDS, **watching.SETTINGS) as system:
+    with contextlib.ExitStack() as stack:
+        if arguments.tls:
+            # For every process that is started from here.
+            os.environ.update(stack.enter_context(tls.certificates()))
+        system = stack.enter_context(running_system(**LONG_HOLDS, **watching.SETTINGS))
         return Bench(system, arguments).run()
 
 

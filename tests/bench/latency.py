@@ -10,6 +10,7 @@ import httpx
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from tests.bench.database import ROOM
 from tests.bench.system import System
+from tests.bench.tls import channel_to_bookings
 
 REQUESTS, ROUNDS = 100, 3
 GOAL_MS = 3
@@ -24,7 +25,7 @@ def report(system: System) -> Iterator[str]:
         system.another_gateway(GATEWAY_BATCH_SIZE="1") as uncombined,
         httpx.Client(base_url=system.url) as client,
         httpx.Client(base_url=f"http://127.0.0.1:{uncombined}") as other,
-        grpc.insecure_channel(f"127.0.0.1:{system.ports['BOOKINGS_PORT']}") as channel,
+        channel_to_bookings(f"127.0.0.1:{system.ports['BOOKINGS_PORT']}") as channel,
     ):
         ways = {
             "through the gateway": _over_http(client),
