@@ -158,6 +158,12 @@ wheels: .venv/run.stamp ## Build the wheels boxoffice and boxoffice-server into 
 wheels-check: .venv/dev.stamp ## Install both wheels into an empty environment, run them and book a seat
 	$(PYTHON) -m tests.deploy.wheels_check
 
+.PHONY: sbom
+sbom: build/sbom.stamp ## List the pinned dependencies of the server in dist/sbom.json (CycloneDX)
+	@mkdir -p dist
+	build/sbom/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file dist/sbom.json
+
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --upgrade --extra dev --output-file requirements-dev.txt
@@ -165,6 +171,7 @@ lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
 	$(LOCK) --constraint requirements-dev.txt --extra stripe --output-file requirements-stripe.txt
 	$(LOCK_GROUP) docs --output-file requirements-docs.txt
+	$(LOCK_GROUP) sbom --output-file requirements-sbom.txt
 
 # Extras are named, or pip would take the newest release of what is asked for with one.
 COMPILE = uv pip compile --quiet --generate-hashes --universal --no-header --no-strip-extras \
@@ -203,4 +210,11 @@ build/docs.stamp: requirements-docs.txt | .venv/bin/python
 	@"$(BASE_PYTHON)" -m venv --clear build/docs
 	@build/docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements-docs.txt
+	@touch $@
+
+# So has the tool that lists dependencies, and that it does not list itself.
+build/sbom.stamp: requirements-sbom.txt | .venv/bin/python
+	@"$(BASE_PYTHON)" -m venv --clear build/sbom
+	@build/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-sbom.txt
 	@touch $@
