@@ -4,14 +4,17 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.certificates import Authority
 from tests.gateway import messages
 from tests.gateway.script import Script, ScriptedServer
 
@@ -23,7 +26,7 @@ GRACE_SECONDS = 10 * PATIENCE_SECONDS
 
 @asynccontextmanager
 async def gateway_process(
-    ports: Sequence[int], target: str = "127.0.0.1:1"
+    ports: Sequence[int], target: str = "127.0.0.1:1", **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Runs `python -m gateway` on the ports."""
     process = await asyncio.create_subprocess_exec(
@@ -40,6 +43,7 @@ async def gateway_process(
             "GATEWAY_ACCOUNTS_TARGET": target,
             "GATEWAY_EVENTS_TARGET": target,
             "GATEWAY_BOOKINGS_TARGET": target,
+            **settings,
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -60,18 +64,22 @@ async def answers(client: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-async def started(client: httpx.AsyncClient, ports: Sequence[int]) -> None:
+async def started(client: httpx.AsyncClient, ports: Sequence[int], scheme: str = "http") -> None:
     """Waits until every port answers."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         for port in ports:
-            while not await answers(client, f"http://127.0.0.1:{port}/health"):  # noqa: ASYNC110 - ports tell nobody
+            url = f"{scheme}://127.0.0.1:{port}/health"
+            while not await answers(client, url):  # noqa: ASYNC110 - ports tell nobody
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_request_in_flight_is_finished_on_sigterm(
-    unused_tcp_port_factory: Callable[[], int],
+    unused_tcp_port_factory: Callable[[], int], tmp_path: Path, scheme: str
 ) -> None:
     """Each restart would lose requests, or send clients back to a process that ends."""
+    files = Authority(tmp_path).issue("server")
+    tls = {"GATEWAY_TLS_CERT": str(files.certificate), "GATEWAY_TLS_KEY": str(files.key)}
     ports = [unused_tcp_port_factory(), unused_tcp_port_factory()]
     arrived, may_answer = asyncio.Event(), asyncio.Event()
 
@@ -82,11 +90,13 @@ async def test_a_request_in_flight_is_finished_on_sigterm(
 
     server = ScriptedServer(Script({"Reserve": slow}))
     async with (
-        gateway_process(ports, await server.start()) as process,
-        httpx.AsyncClient() as client,
+        gateway_process(
+            ports, await server.start(), **(tls if scheme == "https" else {})
+        ) as process,
+        httpx.AsyncClient(verify=ssl.create_default_context(cafile=files.ca)) as client,
     ):
-        await started(client, ports)
-        url = f"http://127.0.0.1:{ports[1]}"
+        await started(client, ports, scheme)
+        url = f"{scheme}://127.0.0.1:{ports[1]}"
         body = {"event_id": 5, "user_id": "alice"}
         reserving = asyncio.create_task(client.post(f"{url}/api/bookings/reserve", json=body))
         await asyncio.wait_for(arrived.wait(), PATIENCE_SECONDS)
