@@ -17,6 +17,7 @@ from deploy.local.production import SECRETS
 from deploy.local.secret import FILE, SHORTEST
 from deploy.local.settings import RunSettings
 from deploy.operator.doctor.finding import Finding, error, ok, warning
+from services.kit.process.secret_files import secret_of
 from services.kit.process.settings import SHORTEST_SECRET
 
 OLDEST_PYTHON = (3, 11)
@@ -75,7 +76,7 @@ def check_disk(directory: Path) -> Finding:
 def check_secrets(directory: Path) -> Finding:
     """Checks the length of all secrets, and that nobody else can read the file with one."""
     for name in SECRETS:
-        if 0 < len(os.environ.get(name, "")) < SHORTEST_SECRET:
+        if 0 < len(secret_of(name, os.environ)) < SHORTEST_SECRET:
             return error("secrets", f"{name} must have {SHORTEST_SECRET} characters or more")
     path = directory / FILE
     if not path.exists():

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local.local_http import open_url
 from deploy.local.settings import RunSettings
 from gateway.operations.health import HealthClient
+from gateway.settings import Settings as GatewaySettings
+from services.kit.process.cleartext import hosts_of
 from services.kit.process.ports import join, split
 from services.kit.rpc.channel import open_channel
+from services.kit.tls.grpc_channel import ClientTls, client_tls
 
 SERVING, NOT_SERVING, UNREACHABLE = "serving", "not serving", "unreachable"
 TIMEOUT_SECONDS = 5
@@ -36,7 +40,10 @@ class Process:
 
 
 async def look(settings: RunSettings) -> list[Process]:
-    """Returns the state of the gateway and of each replica of the services."""
+    """Returns the state of the gateway and of each replica of the services.
+
+    Calls the services as the gateway does. Raises SettingsError.
+    """
     targets = {
         name: os.environ.get(f"GATEWAY_{name.upper()}_TARGET") or f"127.0.0.1:{port}"
         for name, port in (
@@ -45,9 +52,10 @@ async def look(settings: RunSettings) -> list[Process]:
             ("accounts", settings.accounts_port),
         )
     }
+    tls = client_tls(GatewaySettings.load().channel_tls)
     gateway, services = await asyncio.gather(
         asyncio.to_thread(_gateway, settings.gateway_url),
-        asyncio.gather(*(_replicas(name, target) for name, target in targets.items())),
+        asyncio.gather(*(_replicas(name, target, tls) for name, target in targets.items())),
     )
     return [gateway, *(replica for replicas in services for replica in replicas)]
 
@@ -75,16 +83,20 @@ def addresses(target: str) -> Sequence[str]:
     return sorted({join(str(address[0]), port) for *_, address in found})
 
 
-async def _replicas(name: str, target: str) -> list[Process]:
+async def _replicas(name: str, target: str, tls: ClientTls | None) -> list[Process]:
     try:
         found = await asyncio.to_thread(addresses, target)
     except OSError as error:
         return [Process(name, target, f"{UNREACHABLE}: {error.strerror}", {})]
-    return list(await asyncio.gather(*(_replica(name, address) for address in found)))
+    # An address has no name of its own to be checked.
+    server_name = hosts_of(target)[0]
+    channels = (open_channel(address, tls, server_name=server_name) for address in found)
+    replicas = zip(found, channels, strict=True)
+    return list(await asyncio.gather(*(_replica(name, *replica) for replica in replicas)))
 
 
-async def _replica(name: str, address: str) -> Process:
-    async with open_channel(address) as channel:
+async def _replica(name: str, address: str, opened: grpc.aio.Channel) -> Process:
+    async with opened as channel:
         health = HealthClient(channel)
         if not await health.is_reachable():
             return Process(name, address, UNREACHABLE, {})

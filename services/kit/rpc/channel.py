@@ -24,15 +24,20 @@ class Rpc(Protocol[RequestT_contra, ResponseT_co]):
         """Starts the call."""
 
 
-def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
+def open_channel(
+    target: str, tls: ClientTls | None = None, *, server_name: str = ""
+) -> grpc.aio.Channel:
     """Opens a channel that spreads its calls over the replicas behind `target`.
 
     It stops using a replica that shuts down, without losing a call. Without `tls` nothing is
-    encrypted. Close the channel after use.
+    encrypted. The certificate must have `server_name` if it is given, else the name in the target.
+    Close the channel after use.
     """
     options = [*CHANNEL_OPTIONS, ("grpc.enable_http_proxy", 0)]
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
     return TlsChannel(target, tls, options)
 
 
