@@ -165,6 +165,7 @@ class Measuring:
 
     async def _rows(self, query: str) -> Sequence[tuple[Any, ...]]:
         async with self._pool.connection() as connection:
+            await connection.execute("SET statement_timeout = 0")
             found = await connection.execute(query.encode())
             return await found.fetchall() if found.description else ()
 

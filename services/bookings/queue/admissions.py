@@ -111,6 +111,7 @@ class Admissions:
     async def _tick(self, connection: Connection, event_id: int, queue: LockedQueue) -> bool:
         values: dict[str, object] = {"event_id": event_id, "now": queue.now}
         if queue.was_unattended:
+            await connection.execute(SQL["allow_a_long_statement"])
             await connection.execute(SQL["excuse"], values | {"seconds": queue.seconds})
         if not queue.is_open or queue.is_drawing:
             await connection.execute(SQL["note_attendance"], values)

@@ -24,6 +24,10 @@ WHERE event_id = %(event_id)s
     AND enabled
 FOR NO KEY UPDATE SKIP LOCKED
 
+-- name: allow_a_long_statement
+-- Gives the transaction's statements a minute: a hundred thousand rows may take longer than requests may.
+SET LOCAL statement_timeout = '60s'
+
 -- name: excuse
 -- Counts an outage for nobody who waited or was away: what they showed before it is so much later.
 UPDATE queue_entries

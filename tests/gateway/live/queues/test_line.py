@@ -183,6 +183,18 @@ async def test_each_holder_is_reported_while_it_is_there(clock: Clock) -> None:
     line.leave(over)
 
 
+async def test_who_is_far_behind_is_told_at_once_of_another_state(clock: Clock) -> None:
+    """Who is admitted would be told seconds later, at their turn."""
+    count = 2 * FIRST
+    line = opened(clock, queue(*range(1, count + 1)))
+    holders = [joined(line, held(count)) for _ in range(SELDOM)]
+    for far, _ in holders:
+        line.settle(far, held(count, ADMITTED))
+    for far in line.watchers:
+        line.catch_up(far)
+    assert [client.positions for _, client in holders] == [[count, 0]] * SELDOM
+
+
 async def test_a_place_is_asked_for_once_it_is_drawn(clock: Clock) -> None:
     """Those who came before the opening would not learn their places."""
     line = opened(clock, queue(is_drawn=False))
