@@ -1,6 +1,7 @@
 """The command `boxoffice load`."""
 
 import asyncio
+import itertools
 import signal
 import sys
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ def load(url: str | None, **options: Any) -> None:
     order = _order(url, options)
     try:
         result = _run(order)
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         click.echo("Ended without a check.", err=True)
         sys.exit(128 + signal.SIGINT)
     if options["record"]:
@@ -144,18 +145,21 @@ def _order(url: str | None, options: Mapping[str, Any]) -> Order:
 
 
 def _run(order: Order) -> Result:
-    """Runs the test; the first Ctrl-C ends the load, the second one everything."""
+    """Runs the test; the first Ctrl-C ends the load, the second one raises CancelledError."""
 
     async def run_until_stopped() -> Result:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        stop, presses = asyncio.Event(), itertools.count(1)
+        task = asyncio.create_task(run(order, Display(Console(stderr=True)), stop))
 
         def on_signal() -> None:
-            loop.remove_signal_handler(signal.SIGINT)
+            if next(presses) > 1:
+                task.cancel()
+                return
             click.echo("Stopping; what was booked is checked. Ctrl-C again ends at once.", err=True)
             stop.set()
 
-        loop.add_signal_handler(signal.SIGINT, on_signal)
-        return await run(order, Display(Console(stderr=True)), stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, on_signal)
+        return await task
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run_until_stopped())
