@@ -16,7 +16,12 @@ from services.accounts.credentials.signing_keys import NewSigningKey, SigningKey
     help="The keys are in wrong hands: delete them, sign with the new one at once, and refuse "
     "every access token there is within 30 seconds. People stay logged in.",
 )
-def rotate_keys(*, compromised: bool) -> None:
+@click.option(
+    "--first",
+    is_flag=True,
+    help="Make a key only if there is none yet, so that a script can run this each time.",
+)
+def rotate_keys(*, compromised: bool, first: bool) -> None:
     """Make a new key to sign access tokens with.
 
     It is published at once and signs ten minutes later, or at once if it is the first. The former
@@ -24,13 +29,21 @@ def rotate_keys(*, compromised: bool) -> None:
 
     Needs the database of accounts.
     """
-    successor = asyncio.run(_rotate(compromised=compromised))
+    if compromised and first:
+        raise click.UsageError("--compromised and --first exclude each other")
+    successor = asyncio.run(_rotate(compromised=compromised, first=first))
+    if successor is None:
+        click.echo("There is a key already.")
+        return
     soon = successor.signs_from > datetime.now(UTC) + timedelta(seconds=1)
     since = f"from {successor.signs_from:%H:%M:%S} UTC on" if soon else "now"
     click.echo(f"The key {successor.kid} signs {since}.")
 
 
-async def _rotate(*, compromised: bool) -> NewSigningKey:
+async def _rotate(*, compromised: bool, first: bool) -> NewSigningKey | None:
+    """Makes the key; returns None if there is one and only the first was asked for."""
     async with accounts_pool() as pool:
         keys = SigningKeys(pool)
+        if first and await keys.list_published():
+            return None
         return await (keys.replace() if compromised else keys.rotate())

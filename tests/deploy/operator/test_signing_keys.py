@@ -25,6 +25,22 @@ def test_the_next_key_signs_after_services_know_it(type_in: Type, database: Data
     assert former not in result.output
 
 
+def test_only_the_first_key_is_made(type_in: Type, database: Database) -> None:
+    """An installation that asks for a key at each upgrade could replace the one in use."""
+    assert type_in("rotate-keys", "--first").output.endswith(" signs now.\n")
+    before = read(database, PERIODS)
+    assert type_in("rotate-keys", "--first").output == "There is a key already.\n"
+    assert read(database, PERIODS) == before
+
+
+def test_the_first_key_replaces_no_stolen_one(type_in: Type, database: Database) -> None:
+    """A stolen key could stay in use because two options were given."""
+    type_in("rotate-keys")
+    result = type_in("rotate-keys", "--first", "--compromised")
+    assert "exclude each other" in result.output
+    assert (result.exit_code, len(read(database, PERIODS))) == (2, 1)
+
+
 def test_compromised_keys_are_deleted(type_in: Type, database: Database) -> None:
     """A stolen key could go on signing valid tokens."""
     type_in("rotate-keys")
