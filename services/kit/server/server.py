@@ -23,6 +23,10 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 DATABASE = "database"
 """Name under which the health service reports whether the database answers."""
 
+SPARE_CALLS = 32
+"""Places for health checks, and for calls that are being refused. Without them an orchestrator
+would get no answer from a server that has too many calls, and restart it."""
+
 DRAIN_SECONDS = 0.3
 GRACE_SECONDS = 5.0
 WATCH_SECONDS = 1.0
@@ -55,7 +59,7 @@ class Server:
         """Set when `stop` begins: streams end then, so that their clients go elsewhere."""
         self.grpc = grpc.aio.server(
             interceptors=[Interceptor((Capacity(calls=concurrency, streams=streams), *layers))],
-            maximum_concurrent_rpcs=concurrency + streams,
+            maximum_concurrent_rpcs=concurrency + streams + SPARE_CALLS,
             options=[
                 ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
                 ("grpc.so_reuseport", 0),

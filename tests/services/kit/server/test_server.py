@@ -271,6 +271,22 @@ async def test_streams_and_calls_do_not_take_each_others_places() -> None:
         await watch(served).read()
 
 
+async def test_a_server_with_too_many_calls_answers_health_checks() -> None:
+    """An orchestrator could restart every replica that a rush or a slow database has filled."""
+    gate = Gate()
+    async with serving(gate.wait, concurrency=1, streams=1) as served:
+        add = waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server
+        add(Endless(gate), served.server.grpc)  # type: ignore[abstract,unused-ignore]
+        stream, call = watch(served), served.bookings.GetAvailability(AVAILABILITY)
+        await stream.read()
+        await gate.entered.wait()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.bookings.GetAvailability(AVAILABILITY)
+        assert await health(served) == SERVING
+        gate.opened.set()
+        await call
+
+
 class Endless(waiting_list_pb2_grpc.WaitingListServiceServicer):
     """Streams one change, and stays open; enters the gate when a client has gone."""
 
