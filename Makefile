@@ -66,6 +66,7 @@ lint: .venv/dev.stamp protos-check postman-check settings-check ## Check style, 
 	$(PYTHON) -m mypy
 	$(PYTHON) protos/lint.py
 	.venv/bin/lint-imports
+	.venv/bin/hadolint deploy/container/Containerfile
 
 .PHONY: format
 format: .venv/dev.stamp ## Rewrite the code in the house style
@@ -163,6 +164,18 @@ sbom: build/sbom.stamp ## List the pinned dependencies of the server in dist/sbo
 	@mkdir -p dist
 	build/sbom/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
 		--output-reproducible --output-format JSON --output-file dist/sbom.json
+
+.PHONY: image
+image: ## Build the container image (needs docker, podman or buildah); see docs/containers.md
+	@sh deploy/container/build.sh
+
+.PHONY: image-test
+image-test: .venv/dev.stamp ## Start every process from the image and book a seat (needs the same)
+	@$(PYTHON) -m tests.deploy.container.image
+
+.PHONY: base-image
+base-image: ## Make a base image from Debian's packages, where no registry is reachable (needs buildah)
+	@sh deploy/container/debian_base.sh
 
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)
