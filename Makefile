@@ -67,6 +67,9 @@ lint: .venv/dev.stamp protos-check postman-check settings-check ## Check style, 
 	$(PYTHON) protos/lint.py
 	.venv/bin/lint-imports
 	.venv/bin/hadolint deploy/container/Containerfile
+	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	.venv/bin/kubernetes-validate --strict --quiet -k 1.33 \
+		$(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*/*.yaml))
 
 .PHONY: format
 format: .venv/dev.stamp ## Rewrite the code in the house style
@@ -176,6 +179,10 @@ image-test: .venv/dev.stamp ## Start every process from the image and book a sea
 .PHONY: base-image
 base-image: ## Make a base image from Debian's packages, where no registry is reachable (needs buildah)
 	@sh deploy/container/debian_base.sh
+
+.PHONY: kustomize
+kustomize: .venv/dev.stamp ## Render the overlays with kubectl, which it installs, and check the result
+	@$(PYTHON) -m tests.deploy.container.kustomize
 
 .PHONY: lock
 lock: ## Pin every dependency again, with hashes (needs uv)

@@ -6,6 +6,7 @@ not bring that back.
 
 import asyncio
 import os
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,16 +27,20 @@ async def is_healthy(process: str | None, environment: Mapping[str, str]) -> boo
     if process is None:
         return True
     if process in GATEWAYS:
-        return await _answers_http(int(environment.get("PORT") or 3000))
-    listen = environment.get(f"{process.upper()}_LISTEN", "")
-    return await _serves_grpc(int(listen.rpartition(":")[2]))
+        has_tls = bool(environment.get("GATEWAY_TLS_CERT"))
+        return await _answers_http(int(environment.get("PORT") or 3000), has_tls=has_tls)
+    return await _serves_grpc(process, environment)
 
 
-async def _answers_http(port: int) -> bool:
+async def _answers_http(port: int, *, has_tls: bool) -> bool:
     """Returns whether the gateway answers 200 at /health."""
+    context = ssl.create_default_context() if has_tls else None
+    if context is not None:  # it is this container, which has no name
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     try:
         async with asyncio.timeout(SECONDS):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
             writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             status = await reader.readline()
             writer.close()
@@ -44,13 +49,28 @@ async def _answers_http(port: int) -> bool:
     return status.startswith(b"HTTP/1.1 200 ")
 
 
-async def _serves_grpc(port: int) -> bool:
+async def _serves_grpc(process: str, environment: Mapping[str, str]) -> bool:
     """Returns whether the service reports that it serves."""
     # Not at the top: the check of a gateway takes a tenth of the time without gRPC.
+    import grpc
+
     from gateway.operations.health import HealthClient
     from services.kit.rpc.channel import open_channel
+    from services.kit.tls.files import TlsFiles
+    from services.kit.tls.grpc_server import self_call
 
-    async with open_channel(f"127.0.0.1:{port}") as channel:
+    prefix = process.upper()
+    target = f"127.0.0.1:{environment[f'{prefix}_LISTEN'].rpartition(':')[2]}"
+    given = [environment.get(f"{prefix}_TLS_{name}") for name in ("CERT", "KEY", "CA")]
+    files = TlsFiles(*(Path(name) if name else None for name in given))
+    if files.certificate is None:
+        channel = open_channel(target)
+    else:
+        credentials, name = self_call(files).current()
+        channel = grpc.aio.secure_channel(
+            target, credentials, [("grpc.ssl_target_name_override", name)]
+        )
+    async with channel:
         return await HealthClient(channel).is_serving("")
 
 
