@@ -124,8 +124,8 @@ SOCKETS, ROUNDS = 10, 10
 
 def has_leftovers(gateway: Gateway) -> bool:
     """Returns whether the gateway still has a connection, a watched event or a socket."""
-    connections = gateway.server.server_state.connections
-    return bool(connections or gateway.hub._tasks or sockets(gateway))
+    connections, hub = gateway.server.server_state.connections, gateway.hub
+    return bool(connections or hub.seats._tasks or hub.queues._tasks or sockets(gateway))
 
 
 async def open_and_leave(gateway: Gateway) -> None:
