@@ -16,7 +16,7 @@ if docker info >/dev/null 2>&1; then
 elif podman info >/dev/null 2>&1; then
     builder="podman build --format docker --timestamp 0"
 elif command -v buildah >/dev/null; then
-    # Layers with the same time make the same image each time; only this format has health checks.
+    # Only this format has health checks. With a fixed time no file tells when it was built.
     builder="buildah build --format docker --timestamp 0 --isolation ${BUILDAH_ISOLATION:-chroot}"
 else
     echo "make image needs docker, podman or buildah" >&2
