@@ -60,7 +60,7 @@ def test_a_promoted_user_gets_one_letter(start: Start, inbox: Mailbox) -> None:
         system.stop(system.accounts)
         gone = cancel(client, key, ada.id, authorization=ada.authorization)
         assert gone.status_code == 200, gone.text
-    until(lambda: any("notices wait" in replica.log() for replica in system.bookings), system.log)
+    until(lambda: any("letters wait" in replica.log() for replica in system.bookings), system.log)
     assert (len(inbox.emails), left(system.database)) == (1, 1)
     system.accounts.start()
     until(lambda: len(inbox.emails) == 2, system.log, seconds=60)

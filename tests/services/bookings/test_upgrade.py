@@ -39,6 +39,7 @@ OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sq
 NEW_FUNCTIONS = (
     "being_paid.sql",
     "core_bookings.sql",
+    "core_payments.sql",
     "ended_seats.sql",
     "loaded_bookings.sql",
     "payments_agree.sql",

@@ -50,6 +50,7 @@ def test_nothing_but_saving_writes_what_is_decided() -> None:
         "inventory/restoring.sql": {("UPDATE", "inventory"), ("INSERT INTO", "ledger")},
         # When providers are asked next, and the names that they have for payments.
         "payments/attempts.sql": {("UPDATE", "payments")},
+        "payments/looks.sql": {("UPDATE", "payments")},
         "payments/refunds.sql": {("UPDATE", "refunds")},
         "waiting_list/notices.sql": {("UPDATE", "notices"), ("DELETE FROM", "notices")},
     }
