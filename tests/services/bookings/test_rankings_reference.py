@@ -64,7 +64,7 @@ def test_rankings_are_those_of_all_live_bookings(database: Database) -> None:
         runner.run(pool.open())
 
         @settings(
-            max_examples=60,
+            max_examples=20,
             deadline=None,
             print_blob=True,
             suppress_health_check=[HealthCheck.too_slow],
