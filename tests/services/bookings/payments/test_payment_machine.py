@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from services.bookings.inventory import cancelling, paying, transaction
@@ -179,5 +180,6 @@ def test_the_search_finds_a_broken_rule(
 ) -> None:
     """Negative control: the search would find nothing, whatever were wrong."""
     alter(monkeypatch)
-    with pytest.raises((AssertionError, Refusal)):
+    # Steps at once may end otherwise when Hypothesis repeats what it found; it calls that flaky.
+    with pytest.raises((AssertionError, Refusal, Flaky)):
         search(machine, 200, phases=[Phase.generate], database=None)
