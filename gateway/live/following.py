@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from typing import Generic, Protocol, TypeVar
 
@@ -36,7 +37,7 @@ ChannelT = TypeVar("ChannelT", bound=Beating)
 NewsT = TypeVar("NewsT")
 
 
-class Following(Generic[ChannelT, NewsT]):
+class Following(ABC, Generic[ChannelT, NewsT]):
     """One event that is followed; `users` are the clients that watch it or are about to.
 
     `opened` is done once there is a channel, or gets why the event cannot be watched. A subclass
@@ -79,17 +80,17 @@ class Following(Generic[ChannelT, NewsT]):
             if self._next_beat is not None:
                 self._next_beat.cancel()
 
+    @abstractmethod
     def _watch(self) -> AsyncGenerator[NewsT, None]:
         """Yields what is new of the event. Raises Refusal."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open(self, news: NewsT) -> ChannelT:
         """Makes the channel of what came first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _receive(self, channel: ChannelT, news: NewsT) -> None:
         """Passes on what came later."""
-        raise NotImplementedError
 
     async def _follow(self) -> Refusal:
         """Watches again and again; returns why there is nothing more to watch."""

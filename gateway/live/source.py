@@ -1,7 +1,8 @@
 """Where live updates come from: the streams of bookings."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import grpc
@@ -47,18 +48,12 @@ class Source:
         """Yields what follows a position, each snapshot with its layout. Raises Refusal."""
         metadata = metadata_of(CallContext(request_id(None), ""))
         call = self._watch(_request(event_id, position), metadata=metadata)
-        try:
+        with reading(call):
             async with asyncio.timeout(self._seconds):
                 response = await call.read()
             while response is not grpc.aio.EOF:
                 yield response, await self._layout(event_id, response, metadata)
                 response = await call.read()
-        except TimeoutError as error:
-            raise OutcomeUnknown from error
-        except grpc.aio.AioRpcError as error:
-            raise failures.refusal_of(error, is_read=True) from error
-        finally:
-            call.cancel()
 
     async def _layout(
         self, event_id: int, response: Response, metadata: tuple[tuple[str, str], ...]
@@ -70,6 +65,19 @@ class Source:
         request = seats_pb2.GetSeatMapRequest(screening_id=event_id)
         found = await self._get_map(request, timeout=self._seconds, metadata=metadata)
         return layout_of(found.seat_map.seats)
+
+
+@contextlib.contextmanager
+def reading(call: grpc.aio.Call) -> Iterator[None]:
+    """Turns failures of a stream into refusals, and cancels it after the block. Raises Refusal."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise OutcomeUnknown from error
+    except grpc.aio.AioRpcError as error:
+        raise failures.refusal_of(error, is_read=True) from error
+    finally:
+        call.cancel()
 
 
 def _request(event_id: int, position: Position) -> live_pb2.WatchEventRequest:

@@ -6,6 +6,7 @@ transaction and no replica depends on another one. While nobody watches, nothing
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -110,7 +111,7 @@ class Watched(Generic[ChangeT, StateT]):
             watcher.give(news.changes, news.state)
 
 
-class Tail(Generic[ChangeT, StateT]):
+class Tail(ABC, Generic[ChangeT, StateT]):
     """Reads on in the changes of events. `pool` is its own: a slow read must not wait for requests.
 
     A subclass says how to read. Changes have numbers, which an event counts up under a lock that is
@@ -170,11 +171,11 @@ class Tail(Generic[ChangeT, StateT]):
             for watcher in event.watchers:
                 watcher.wake()
 
+    @abstractmethod
     async def _read_on(
         self, events: Mapping[int, Watched[ChangeT, StateT]]
     ) -> Iterable[News[ChangeT, StateT]]:
         """Reads what follows of each event; an event without anything new may be left out."""
-        raise NotImplementedError
 
 
 LedgerWatcher: TypeAlias = Watcher[Change, int]

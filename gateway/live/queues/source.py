@@ -8,9 +8,9 @@ import grpc
 
 from boxoffice.bookings.v1 import queue_pb2, queue_pb2_grpc
 from gateway.http.headers import request_id
+from gateway.live.source import reading
 from gateway.rpc import failures
 from gateway.rpc.call import CallContext, metadata_of
-from services.kit.rpc.errors import OutcomeUnknown
 
 MOST_TOKENS = 5_000
 """Tokens in one report."""
@@ -29,18 +29,12 @@ class QueueSource:
         """Yields who waits, and then every change. Raises Refusal."""
         request = queue_pb2.WatchQueueRequest(event_id=event_id)
         call = self._watch(request, metadata=_metadata())
-        try:
+        with reading(call):
             async with asyncio.timeout(self.seconds):
                 response = await call.read()
             while response is not grpc.aio.EOF:
                 yield response
                 response = await call.read()
-        except TimeoutError as error:
-            raise OutcomeUnknown from error
-        except grpc.aio.AioRpcError as error:
-            raise failures.refusal_of(error, is_read=True) from error
-        finally:
-            call.cancel()
 
     async def report(self, event_id: int, tokens: Sequence[str]) -> Sequence[queue_pb2.HeldPlace]:
         """Reports that the holders of tokens are there; returns their places. Raises Refusal."""
