@@ -25,7 +25,8 @@ WHERE event_id = %(event_id)s
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: allow_a_long_statement
--- Gives the transaction's statements a minute: a hundred thousand rows may take longer than requests may.
+-- Lets statements of the transaction run for a minute: changing 100,000 rows may take longer than a request
+-- is allowed to.
 SET LOCAL statement_timeout = '60s'
 
 -- name: excuse

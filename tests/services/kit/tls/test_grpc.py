@@ -62,7 +62,7 @@ CLIENTS: dict[str, Client] = {
 async def test_a_client_without_a_certificate_of_the_authority_is_refused(
     authority: Authority, stranger: Authority, client: str
 ) -> None:
-    """Whoever reaches the port could call the services."""
+    """Anybody who reaches the port could call the services."""
     servicer = scripted()
     async with serving(servicer=servicer, tls=authority.issue("server")) as served:
         said = await refusal(served.target, CLIENTS[client](authority, stranger))
