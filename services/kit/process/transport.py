@@ -1,5 +1,6 @@
 """The settings of encryption on the network, for every process."""
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self
@@ -40,17 +41,17 @@ class TransportSettings(EnvironmentSettings):
         return f"{self.model_config['env_prefix']}{name}".upper()
 
     @property
+    @abstractmethod
     def channel_tls(self) -> TlsFiles | None:
         """The files for calling other processes; None if that is not encrypted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tls_files(self) -> Sequence[tuple[str, TlsFiles]]:
         """Returns the files that the process uses together, each with the setting to blame."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cleartext(self) -> Iterator[str]:
         """Yields what would cross the network without encryption, or empty texts."""
-        raise NotImplementedError
 
     @model_validator(mode="after")
     def _refuse_unusable_files(self) -> Self:
