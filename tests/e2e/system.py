@@ -5,7 +5,7 @@ import json
 import random
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +29,11 @@ HARMLESS = ("Traceback (most recent call last):", "_schedule_rpc_coro", "excepti
 
 
 class System:
-    """Accounts, events, some replicas of bookings and of the gateway, on one database.
+    """Some replicas of bookings, of the gateway, and of events and accounts, on one database.
 
     Leaving it stops what still runs, and fails if a process ended with an error or logged a defect.
-    `bookings` is the package that is run as bookings.
+    `bookings` is the package that is run as bookings, `other_replicas` counts those of events and
+    of accounts, and `process` makes each of the processes.
     """
 
     def __init__(
@@ -42,17 +43,20 @@ class System:
         *,
         replicas: int = 1,
         gateways: int = 1,
+        other_replicas: int = 1,
         bookings: str = "services.bookings",
+        process: type[Process] = Process,
         **settings: str,
     ) -> None:
         self.database = database
-        accounts, events, *ports = free_ports(2 + replicas + gateways)
-        self.ports, listening = ports[:gateways], ports[gateways:]
+        self.ports = list(free_ports(gateways + replicas + 2 * other_replicas))
+        listening = [f"127.0.0.1:{self.ports.pop()}" for _ in range(replicas + 2 * other_replicas)]
         self.port = self.ports[0]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.accounts_target = f"127.0.0.1:{accounts}"
-        self.events_target = f"127.0.0.1:{events}"
-        self.bookings_targets = [f"127.0.0.1:{port}" for port in listening]
+        self.bookings_targets = listening[:replicas]
+        self.events_targets = listening[replicas : replicas + other_replicas]
+        self.accounts_targets = listening[replicas + other_replicas :]
+        self.events_target, self.accounts_target = self.events_targets[0], self.accounts_targets[0]
         shared = {
             "BOOKINGS_PAYMENT_PROVIDERS": "sandbox",
             "BOXOFFICE_LOG_SAMPLE": "1",
@@ -60,61 +64,35 @@ class System:
             "BOXOFFICE_SERVICE_KEY": SERVICE_KEY,
             "GATEWAY_DRAIN_SECONDS": "0",
             "GATEWAY_RATE_LIMITS": "off",
+            "ACCOUNTS_DATABASE_URL": database.accounts_dsn,
+            "BOOKINGS_DATABASE_URL": database.bookings_dsn,
+            "EVENTS_DATABASE_URL": database.events_dsn,
+            **_targets("ACCOUNTS", self.accounts_targets, callers=("EVENTS", "BOOKINGS")),
+            **_targets("EVENTS", self.events_targets, callers=("BOOKINGS",)),
+            **_targets("BOOKINGS", self.bookings_targets, callers=("EVENTS",)),
             **settings,
         }
-        target = f"ipv4:{','.join(self.bookings_targets)}"
-        self.accounts = Process(
-            "accounts",
-            "services.accounts",
-            shared
-            | {
-                "ACCOUNTS_DATABASE_URL": database.accounts_dsn,
-                "ACCOUNTS_LISTEN": self.accounts_target,
-            },
-            folder / "accounts.log",
+
+        def replicas_of(name: str, package: str, variable: str, places: list[str]) -> list[Process]:
+            return [
+                process(
+                    f"{name} {number}",
+                    package,
+                    shared | {variable: place},
+                    folder / f"{name}-{number}.log",
+                )
+                for number, place in enumerate(places)
+            ]
+
+        self.all_accounts = replicas_of(
+            "accounts", "services.accounts", "ACCOUNTS_LISTEN", self.accounts_targets
         )
-        self.events = Process(
-            "events",
-            "services.events",
-            shared
-            | {
-                "EVENTS_DATABASE_URL": database.events_dsn,
-                "EVENTS_LISTEN": self.events_target,
-                "EVENTS_ACCOUNTS_TARGET": self.accounts_target,
-                "EVENTS_BOOKINGS_TARGET": target,
-            },
-            folder / "events.log",
+        self.all_events = replicas_of(
+            "events", "services.events", "EVENTS_LISTEN", self.events_targets
         )
-        self.bookings = [
-            Process(
-                f"bookings {number}",
-                bookings,
-                shared
-                | {
-                    "BOOKINGS_DATABASE_URL": database.bookings_dsn,
-                    "BOOKINGS_LISTEN": listen,
-                    "BOOKINGS_ACCOUNTS_TARGET": self.accounts_target,
-                    "BOOKINGS_EVENTS_TARGET": self.events_target,
-                },
-                folder / f"bookings-{number}.log",
-            )
-            for number, listen in enumerate(self.bookings_targets)
-        ]
-        self.gateways = [
-            Process(
-                f"gateway {number}",
-                "gateway",
-                shared
-                | {
-                    "GATEWAY_ACCOUNTS_TARGET": self.accounts_target,
-                    "GATEWAY_EVENTS_TARGET": self.events_target,
-                    "GATEWAY_BOOKINGS_TARGET": target,
-                    "PORT": str(port),
-                },
-                folder / f"gateway-{number}.log",
-            )
-            for number, port in enumerate(self.ports)
-        ]
+        self.bookings = replicas_of("bookings", bookings, "BOOKINGS_LISTEN", self.bookings_targets)
+        self.gateways = replicas_of("gateway", "gateway", "PORT", list(map(str, self.ports)))
+        self.accounts, self.events = self.all_accounts[0], self.all_events[0]
         self.gateway = self.gateways[0]
 
     def __enter__(self) -> Self:
@@ -135,7 +113,7 @@ class System:
     ) -> None:
         """Stops the gateways before the services that they call."""
         try:
-            services = (self.accounts, self.events, *self.bookings)
+            services = (*self.all_accounts, *self.all_events, *self.bookings)
             status = self.stop(*self.gateways) | self.stop(*services)
         finally:
             self._kill()
@@ -146,7 +124,17 @@ class System:
     @property
     def processes(self) -> list[Process]:
         """All of them, in the order of their start."""
-        return [self.accounts, self.events, *self.bookings, *self.gateways]
+        return [*self.all_accounts, *self.all_events, *self.bookings, *self.gateways]
+
+    @property
+    def kinds(self) -> dict[str, list[Process]]:
+        """The replicas of each kind of process."""
+        return {
+            "accounts": self.all_accounts,
+            "bookings": self.bookings,
+            "events": self.all_events,
+            "gateway": self.gateways,
+        }
 
     def wait_until_ready(self) -> None:
         """Waits until all services answer and can verify tokens."""
@@ -155,7 +143,8 @@ class System:
             for port, path in itertools.product(self.ports, paths):
                 url = f"http://127.0.0.1:{port}{path}"
                 until(partial(self._answers, client, url), self.log)
-        services = dict.fromkeys(self.bookings_targets, TOP_USERS) | {self.events_target: EVENTS}
+        services = dict.fromkeys(self.bookings_targets, TOP_USERS)
+        services |= dict.fromkeys(self.events_targets, EVENTS)
         for target, rpc in services.items():
             with grpc.insecure_channel(target) as channel:
                 until(partial(_verifies_tokens, channel.unary_unary(rpc)), self.log)
@@ -214,6 +203,12 @@ def free_ports(count: int) -> Iterable[int]:
             continue
         found.add(port)
     return found
+
+
+def _targets(name: str, places: Sequence[str], *, callers: Sequence[str]) -> dict[str, str]:
+    """Returns the settings by which the gateway and other services find the replicas of one."""
+    target = f"ipv4:{','.join(places)}"
+    return {f"{caller}_{name}_TARGET": target for caller in ("GATEWAY", *callers)}
 
 
 def _verifies_tokens(call: Callable[..., bytes]) -> bool:

@@ -1,7 +1,6 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import psycopg
 import pytest
@@ -10,6 +9,7 @@ from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.raw_http import Answer, Connection, connect, request, reservation
+from tests.e2e.steady_load import Load
 from tests.e2e.system import System, until
 from tests.processes import Process
 from tests.services.bookings.conftest import drift
@@ -17,17 +17,34 @@ from tests.services.bookings.conftest import drift
 BUYERS = 32
 PATIENCE_SECONDS = 60
 BEFORE, AFTER = 200, 200
-SERVED = "BookingsService/"
+SERVED = {
+    "accounts": "AccountsService/",
+    "bookings": "BookingsService/",
+    "events": "EventsService/",
+    "gateway": '"status": 201',
+}
+"""What a process logs when it has served a client."""
 
 
 @pytest.fixture(scope="module")
 def stoppable(
     postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[System]:
-    """Runs two replicas of bookings, for tests that stop processes."""
+    """Runs two replicas of everything, for tests that stop processes."""
     folder = tmp_path_factory.mktemp("stoppable")
-    patient = {"GATEWAY_DEADLINE_SECONDS": "60", "GATEWAY_GRACE_SECONDS": "60"}
-    with cloned(postgres) as database, System(database, folder, replicas=2, **patient) as running:  # type: ignore[arg-type]
+    with (
+        cloned(postgres) as database,
+        System(
+            database,
+            folder,
+            replicas=2,
+            gateways=2,
+            other_replicas=2,
+            GATEWAY_DEADLINE_SECONDS="60",
+            GATEWAY_DRAIN_SECONDS="1",
+            GATEWAY_GRACE_SECONDS="60",
+        ) as running,
+    ):
         yield running
 
 
@@ -122,9 +139,6 @@ def check_books(system: System, sale: Sale) -> None:
 
 async def test_a_stopping_gateway_answers_all_accepted_requests(system: System) -> None:
     """A deployment could cut off requests in flight."""
-    system.stop(system.gateway)
-    system.gateway.start(GATEWAY_DRAIN_SECONDS="2")
-    system.wait_until_ready()
     sale = Sale(system.port, new_event(system))
 
     async def stop(sale: Sale) -> None:
@@ -139,21 +153,21 @@ async def test_a_stopping_gateway_answers_all_accepted_requests(system: System) 
     check_books(system, sale)
 
 
-async def test_restarting_a_replica_of_bookings_fails_no_request(system: System) -> None:
-    """A restart of one replica could fail requests."""
-    sale = Sale(system.port, new_event(system))
+async def test_a_rolling_restart_fails_no_request(system: System) -> None:
+    """A deployment could fail requests of clients that keep their connections, or lose seats."""
+    load = await asyncio.to_thread(Load.on, system)
 
-    async def stop_and_start(sale: Sale) -> None:
-        await sale.reach(BEFORE)
-        for replica in system.bookings:
-            before = await _restart(replica)
-            await asyncio.to_thread(until, partial(_serves_again, replica, before))
-            await sale.reach(len(sale.answers) + AFTER)
+    async def roll() -> None:
+        await load.go_on()
+        for number in range(2):
+            await asyncio.gather(*(_replace(kind, number) for kind in system.kinds.items()))
+            await load.go_on()
 
-    await sale.run(stop_and_start)
-    assert sale.lost == []
-    assert {answer.outcome for _, answer in sale.answers} == {(201, "")}
-    check_books(system, sale)
+    await load.run(roll)
+    print(load.summary())
+    assert load.failures == []
+    load.check_books(system.database)
+    assert drift(system.database) == []
 
 
 async def test_restarting_bookings_loses_no_acknowledged_seat(system: System) -> None:
@@ -176,22 +190,6 @@ async def test_restarting_bookings_loses_no_acknowledged_seat(system: System) ->
     check_books(system, sale)
 
 
-async def test_restarting_events_does_not_disturb_the_sale(system: System) -> None:
-    """A restart of events could fail reservations."""
-    sale = Sale(system.port, new_event(system))
-
-    async def stop_and_start(sale: Sale) -> None:
-        await sale.reach(BEFORE)
-        await _restart(system.events)
-        await sale.reach(len(sale.answers) + AFTER)
-
-    await sale.run(stop_and_start)
-    assert sale.lost == []
-    assert {answer.outcome for _, answer in sale.answers} == {(201, "")}
-    check_books(system, sale)
-    await asyncio.to_thread(system.wait_until_ready)
-
-
 async def test_stopping_events_answers_all_accepted_requests(system: System) -> None:
     """An acknowledged creation could be lost, or be made twice."""
     created: list[tuple[str, Answer]] = []
@@ -211,8 +209,7 @@ async def test_stopping_events_answers_all_accepted_requests(system: System) -> 
             group.create_task(create())
         async with asyncio.timeout(PATIENCE_SECONDS):
             await enough.wait()
-        system.events.terminate()
-        assert await asyncio.to_thread(system.events.ended) == 0
+        await asyncio.to_thread(system.stop, *system.all_events)
         is_over.set()
     acknowledged = {name for name, answer in created if answer.status == 201}
     unknown = {name for name, answer in created if answer.status == 504}
@@ -233,14 +230,12 @@ def test_a_second_signal_does_not_interrupt_the_stop(system: System) -> None:
         assert process.ended() == 0
 
 
-def _serves_again(process: Process, before: str) -> bool:
-    return SERVED in process.log()[len(before) :]
-
-
-async def _restart(process: Process) -> str:
-    """Stops a process in order and starts it again; returns its log of before."""
-    process.terminate()
-    assert await asyncio.to_thread(process.ended) == 0
-    before = process.log()
-    process.start()
-    return before
+async def _replace(kind: tuple[str, Sequence[Process]], number: int) -> None:
+    """Stops a replica in order, starts it again, and waits until it has served clients."""
+    name, replicas = kind
+    replica = replicas[number]
+    replica.terminate()
+    assert await asyncio.to_thread(replica.ended) == 0
+    before = len(replica.log())
+    replica.start()
+    await asyncio.to_thread(until, lambda: SERVED[name] in replica.log()[before:], replica.log)
