@@ -1,40 +1,106 @@
-"""Pages as packets of Socket.IO, and the packets that Engine.IO sends."""
+"""What is sent to a client of Socket.IO: pages as packets and frames, and what waits for it."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from engineio.packet import MESSAGE, Packet
+from websockets.frames import Frame, Opcode
 
+from gateway.http.server.web_socket import WebSocketProtocol
 from gateway.live.pages import Page
 
 NAMESPACES = ("/", "/seats")
+MOST_WAITING = 32
+"""Packets that may wait for a client; more are kept for it as pages, which all clients share."""
+
 _EVENT = "2"
 
 
-class PagePacket(Packet):  # type: ignore[misc]  # the library has no types
-    """An event that is encoded already. `on_sent` is called when Engine.IO writes it."""
+class Packets(asyncio.Queue[Packet | None]):
+    """The packets that wait for a client; Engine.IO has a task for each client that sends them.
 
-    def __init__(self, text: str, on_sent: Callable[[], None]) -> None:
-        self.packet_type = MESSAGE
-        self.data = text
-        self.binary = False
-        self._on_sent = on_sent
+    The task of a WebSocket takes the next packets only after it has written the former ones. So
+    while it waits here, everything is written, and a page may go straight to the connection.
+    """
 
-    def encode(self, b64: bool = False) -> str:
-        """Returns the packet as it is sent."""
-        self._on_sent()
-        return f"{MESSAGE}{self.data}"
+    def __init__(self) -> None:
+        super().__init__()
+        self._socket: Any = None
+        self._connection: WebSocketProtocol | None = None
+        self._is_all_written = False
+        self._wait_for_room: dict[Callable[[], None], None] = {}
+
+    def attach(self, socket: Any, connection: WebSocketProtocol) -> None:
+        """Lets pages go to a WebSocket, once the socket of Engine.IO has no other transport."""
+        self._socket, self._connection = socket, connection
+        connection.on_room = self._tell_room
+
+    async def get(self) -> Packet | None:
+        """Takes the next packet."""
+        self._is_all_written = self.empty() and self._socket is not None and self._socket.upgraded
+        try:
+            return await super().get()
+        finally:
+            self._is_all_written = False
+
+    def put_nowait(self, packet: Packet | None) -> None:
+        """Adds a packet."""
+        self._is_all_written = False
+        super().put_nowait(packet)
+
+    def write(self, page: Page, namespace: str) -> None:
+        """Writes a page, or adds its packets."""
+        if self._is_all_written and self._connection is not None:
+            self._connection.write_frames(page.encoded(FRAMES[namespace]))
+            return
+        for packet in page.encoded(PACKETS[namespace]):
+            self.put_nowait(packet)
+
+    def is_full(self, on_room: Callable[[], None]) -> bool:
+        """Returns whether a client reads too slowly; if so, calls `on_room` when that is over."""
+        is_full = self.qsize() >= MOST_WAITING or (
+            self._connection is not None and self._connection.is_full
+        )
+        if is_full:
+            self._wait_for_room[on_room] = None
+        return is_full
+
+    def _get(self) -> Packet | None:
+        packet = super()._get()
+        if self.qsize() < MOST_WAITING // 2:
+            self._tell_room()
+        return packet
+
+    def _tell_room(self) -> None:
+        if self._wait_for_room:
+            waiting, self._wait_for_room = self._wait_for_room, {}
+            for on_room in waiting:
+                on_room()
 
 
-def _encoder(namespace: str) -> Callable[[Page], list[str]]:
+def _texts(namespace: str, page: Page) -> list[str]:
     prefix = "" if namespace == "/" else f"{namespace},"
-
-    def encode(page: Page) -> list[str]:
-        return [f'{_EVENT}{prefix}["{event.name}",{event.data.decode()}]' for event in page.events]
-
-    return encode
+    return [f'{_EVENT}{prefix}["{event.name}",{event.data.decode()}]' for event in page.events]
 
 
-ENCODERS: Mapping[str, Callable[[Page], list[str]]] = {
-    namespace: _encoder(namespace) for namespace in NAMESPACES
+def _packets(namespace: str, page: Page) -> Sequence[Packet]:
+    return [Packet(MESSAGE, text) for text in _texts(namespace, page)]
+
+
+def _frames(namespace: str, page: Page) -> bytes:
+    packets = page.encoded(PACKETS[namespace])
+    frames = (Frame(Opcode.TEXT, packet.encode().encode()) for packet in packets)
+    return b"".join(frame.serialize(mask=False) for frame in frames)
+
+
+PACKETS: Mapping[str, Callable[[Page], Sequence[Packet]]] = {
+    namespace: partial(_packets, namespace) for namespace in NAMESPACES
 }
-"""How the events of a page are written, by the namespace of the client."""
+"""The packets of a page, by the namespace of the client."""
+
+FRAMES: Mapping[str, Callable[[Page], bytes]] = {
+    namespace: partial(_frames, namespace) for namespace in NAMESPACES
+}
+"""The frames of a page on a WebSocket, by the namespace of the client."""

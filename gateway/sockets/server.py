@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+import engineio
 import socketio
 import structlog
+from engineio.async_drivers.asgi import WebSocket
 
+from gateway.http.server.web_socket import CONNECTION
 from gateway.live.hub import Hub
 from gateway.sockets.client import Answer, Client
-from gateway.sockets.packets import NAMESPACES
+from gateway.sockets.packets import NAMESPACES, Packets
 from services.kit.auth.authentication import Authenticator
 from services.kit.rpc.errors import InvalidToken, Unavailable
 
@@ -28,8 +31,33 @@ _NUMBER = re.compile(r"[0-9]{1,19}")
 _has_callback: ContextVar[bool] = ContextVar("_has_callback", default=False)
 
 
+class Transport(WebSocket):  # type: ignore[misc]  # the library has no types
+    """The WebSocket of a client, to which its packets get access."""
+
+    async def __call__(self, environ: Any) -> Any:
+        """Serves the WebSocket."""
+        socket = self.handler.__self__
+        socket.queue.attach(socket, environ["asgi.scope"]["state"].pop(CONNECTION))
+        return await super().__call__(environ)
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """The server of Engine.IO below."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._async: Mapping[str, Any] = {**self._async, "websocket": Transport}
+
+    def create_queue(self, *_: Any, **__: Any) -> Packets:
+        """Returns what keeps the packets of a client."""
+        return Packets()
+
+
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
     """A server that knows whether a client waits for an acknowledgement, and ends its last poll."""
+
+    def _engineio_server_class(self) -> type[Engine]:
+        return Engine
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         socket = self.eio.sockets.get(eio_sid)

@@ -1,15 +1,19 @@
 """WebSockets on connections that began with HTTP, by uvicorn's protocol."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.protocol import State
 
 from gateway.http.messages import Outlet, Request
 
 MAX_MESSAGE_BYTES = 16 * 1024
+CONNECTION = "boxoffice.connection"
+"""Where the state of a connection's scope has its protocol."""
 
 
 def web_socket_config(app: Any) -> uvicorn.Config:
@@ -34,16 +38,45 @@ def web_socket_config(app: Any) -> uvicorn.Config:
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket; `closed` is done once its connection is gone, of which the former one hears."""
+    """A WebSocket; `closed` is done once its connection is gone, of which the former one hears.
+
+    `on_room` is called when it was full and takes data again.
+    """
 
     def __init__(self, config: uvicorn.Config, former: asyncio.BaseProtocol) -> None:
-        super().__init__(config, ServerState(), {})
+        super().__init__(config, ServerState(), {CONNECTION: self})
         self._former = former
+        self._is_paused = False
         self.closed = asyncio.get_running_loop().create_future()
+        self.on_room: Callable[[], None] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client has not read enough of what was written, or is leaving."""
+        return self._is_paused or self.transport.is_closing()
+
+    def write_frames(self, frames: bytes) -> None:
+        """Writes whole frames; does nothing after a close frame, the last one that is allowed."""
+        if self.conn.state is State.OPEN and not self.transport.is_closing():
+            self.transport.write(frames)
+
+    def pause_writing(self) -> None:
+        """Holds writers back."""
+        super().pause_writing()
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """Lets writers go on."""
+        super().resume_writing()
+        self._is_paused = False
+        if self.on_room is not None:
+            self.on_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the WebSocket, and releases what the connection holds."""
         super().connection_lost(exc)
+        self.app_state.clear()
+        self.on_room = None
         if not self.closed.done():  # it is cancelled when a stop cuts its requests off
             self.closed.set_result(None)
         cast(asyncio.Protocol, self._former).connection_lost(exc)

@@ -15,14 +15,14 @@ import uvloop
 from gateway.http.server.limits import LIMITS
 from gateway.http.server.stream_socket import SEND_BUFFER_BYTES
 from gateway.live.pace import PACE
-from gateway.sockets.watcher import MOST_WAITING
+from gateway.sockets.packets import MOST_WAITING
 from tests.e2e.raw_http import request
 from tests.gateway.conftest import Gateway, run_gateway
 from tests.gateway.live.ledger import EVENT_ID, Ledger, ledger_server
 
 SECONDS = 60
-PACKET_BYTES = 1_000
 BURST = 200
+PAGE_BYTES = 250 * BURST
 HANDSHAKE = request(
     "GET",
     "/socket.io/?EIO=4&transport=websocket",
@@ -114,7 +114,7 @@ async def test_a_socket_that_does_not_read_costs_little() -> None:
                 await fast.changes_until(revision)
             # A page goes in as a whole.
             assert max(each.queue.qsize() for each in sockets(gateway)) < MOST_WAITING + BURST
-            assert 0 < buffered(gateway) < SEND_BUFFER_BYTES + PACKET_BYTES
+            assert 0 < buffered(gateway) < SEND_BUFFER_BYTES + PAGE_BYTES
         found = await slow.changes_until(2_003)
         assert found == [(revision, revision + 1) for revision in range(3, 2_003)]
 
