@@ -33,6 +33,8 @@ _DATA_ERRORS = (
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
 )
+# Another replica stored the same event, or a result of the same key, in the meantime.
+_LATE = (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation)
 
 log = structlog.get_logger()
 
@@ -155,8 +157,11 @@ class Lane:
         return outcomes
 
     async def _retry_one(self, ask: Ask, lock: Statement, error: Exception) -> Outcome | Deferred:
-        """Retries one ask if another replica has just opened its event; otherwise fails it."""
-        if isinstance(error, psycopg.errors.UniqueViolation):
+        """Retries one ask if another replica has just opened its event, or used its key.
+
+        Fails it otherwise.
+        """
+        if isinstance(error, _LATE):
             try:
                 [outcome] = await self._transactions.run([ask], lock=lock)
             except _DATA_ERRORS as again:

@@ -32,7 +32,8 @@ CROSS JOIN LATERAL (
 ) AS stored
 
 -- name: store
--- Stores the results of claimed keys. A row that is here already is past its 24 hours.
+-- Stores the results of claimed keys. A row that is here already is past its 24 hours. If it is not,
+-- another transaction has used the key although it was claimed: the null makes this one fail.
 INSERT INTO idempotency (caller, operation, key, fingerprint, is_refusal, response, decided_at)
 SELECT
     caller,
@@ -50,7 +51,10 @@ SET
     fingerprint = excluded.fingerprint,
     is_refusal = excluded.is_refusal,
     response = excluded.response,
-    decided_at = excluded.decided_at
+    decided_at = CASE
+        WHEN excluded.decided_at - idempotency.decided_at >= interval '24 hours'
+            THEN excluded.decided_at
+    END
 
 -- name: complete
 -- Replaces a response that was incomplete. The first to complete it gets the row, and what it stores

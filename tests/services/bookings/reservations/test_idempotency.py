@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import psycopg
@@ -10,7 +11,9 @@ from services.bookings.errors import EventNotFound, SoldOut
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.commands import Booked, Outcome, Replayed
 from services.bookings.reservations.reservations import Reservations
+from services.kit.database import idempotency
 from services.kit.database.postgres import Pool
+from services.kit.database.round_trip import prepared
 from services.kit.rpc.callers import Caller
 from services.kit.rpc.errors import (
     IdempotencyKeyReused,
@@ -19,10 +22,13 @@ from services.kit.rpc.errors import (
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, party, seat, seat_by_key, summaries
 from tests.services.bookings.conftest import (
+    GATE,
     concert,
     drift,
+    put_a_gate_behind_the_lock,
 )
 from tests.services.bookings.rush import kinds, replicas, rush
+from tests.services.conditions import until_blocked
 
 
 def repeated(outcome: Outcome) -> Any:
@@ -42,6 +48,37 @@ async def test_a_key_has_one_effect_and_one_answer(
     assert {one.reservation.booking_id for one in again} == {made.booking.id}
     assert kinds(outcomes).keys() <= {"Booked", "Replayed", "RequestInProgress"}
     assert drift(database) == []
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["checked", "control"])
+async def test_the_primary_key_is_enough(
+    database: Database,
+    pool: Pool,
+    inventory: Inventory,
+    monkeypatch: pytest.MonkeyPatch,
+    checked: bool,
+) -> None:
+    """A key would book twice at once where its advisory lock is on one of several nodes.
+
+    The control overwrites the result of the one who was faster.
+    """
+    claimed = idempotency.SQL["claim"].replace(b"pg_try_advisory_xact_lock", b"0 <> ")
+    monkeypatch.setattr(idempotency, "_CLAIM", prepared("claim", claimed))
+    if not checked:
+        stored = idempotency.SQL["store"].replace(b">= interval '24 hours'", b"IS NOT NULL")
+        monkeypatch.setattr(idempotency, "_STORE", prepared("store", stored))
+    await inventory.apply_all([concert(1), concert(2)])
+    put_a_gate_behind_the_lock(database)
+    async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as gate:
+        await gate.execute("SELECT pg_advisory_lock(%s)", [GATE])
+        asked = [
+            asyncio.create_task(Inventory(pool).decide([seat(event_id, "ada", key="k")]))
+            for event_id in (1, 2)
+        ]
+        await until_blocked(gate, 2)
+        await gate.execute("SELECT pg_advisory_unlock(%s)", [GATE])
+        made = kinds([outcome for [outcome] in await asyncio.gather(*asked)])
+    assert made == ({"Booked": 1, "IdempotencyKeyReused": 1} if checked else {"Booked": 2})
 
 
 async def test_a_refusal_is_replayed_too(inventory: Inventory, reservations: Reservations) -> None:
