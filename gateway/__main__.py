@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import grpc
 import uvloop
@@ -36,8 +37,9 @@ from gateway.pages import site
 from gateway.reference import docs_page
 from gateway.rpc.batch import BatchedRpc, Batches
 from gateway.rpc.call import Call, RetryBudget, Rpc, UnaryCall, rpc
+from gateway.rpc.merging import MergedAudit
 from gateway.rpc.stream import StreamingCall
-from gateway.services import IDENTITY, LIVE, QUEUE, SERVICES
+from gateway.services import AUDIT, IDENTITY, LIVE, QUEUE, SERVICES, process_of
 from gateway.settings import Settings
 from gateway.sockets import routes as socket_routes
 from gateway.sockets.routes import Sockets
@@ -68,7 +70,7 @@ def application(
     limits: Limits = LIMITS,
 ) -> App:
     """Puts the gateway together: every route inside the middleware."""
-    bindings = read_bindings(channels)
+    bindings = read_bindings((*channels, AUDIT))
     admission = _admissions(settings, authenticator, counters)
     endpoints = _endpoints(bindings, _calls(settings, channels, hub), admission)
     return App(
@@ -201,8 +203,11 @@ async def open_channels(settings: Settings) -> AsyncIterator[Channels]:
     tls = client_tls(settings.channel_tls)
     async with contextlib.AsyncExitStack() as stack:
         yield {
-            service: await stack.enter_async_context(open_channel(targets[_name(service)], tls))
+            service: await stack.enter_async_context(
+                open_channel(targets[process_of(service)], tls)
+            )
             for service in SERVICES
+            if service is not AUDIT
         }
 
 
@@ -220,12 +225,7 @@ def main() -> int:
 
 def _by_name(channels: Channels) -> Mapping[str, grpc.aio.Channel]:
     """Maps the name of each process to a channel to it."""
-    return {_name(service): channel for service, channel in channels.items()}
-
-
-def _name(service: ServiceDescriptor) -> str:
-    """Returns the name of the process of a service: boxoffice.`events`.v1.EventsService."""
-    return service.full_name.split(".")[1]
+    return {process_of(service): channel for service, channel in channels.items()}
 
 
 def _endpoints(
@@ -259,18 +259,21 @@ def _admissions(
 
 def _calls(settings: Settings, channels: Channels, hub: Hub) -> Callable[[Binding], Call]:
     """Returns a function that finds how the RPC of a binding is called."""
-    budget = RetryBudget()
+    seconds = settings.deadline_seconds
+    unary = partial(UnaryCall, budget=RetryBudget(), deadline_seconds=seconds)
     find_rpc = _rpcs(settings, channels)
     event_streams: Mapping[str, Call] = {WATCH_EVENT: WatchCall(hub)}
 
     def find(binding: Binding) -> Call:
-        seconds = settings.deadline_seconds
         if binding.has_events:
             return event_streams[binding.rpc_path]
         if binding.is_stream:
             channel = channels[binding.rpc.containing_service]
             return StreamingCall(binding, channel, first_seconds=seconds)
-        return UnaryCall(binding, find_rpc(binding), budget, deadline_seconds=seconds)
+        if binding.rpc.containing_service is AUDIT:
+            named = _by_name(channels).items()
+            return MergedAudit({name: unary(binding, rpc(binding, each)) for name, each in named})
+        return unary(binding, find_rpc(binding))
 
     return find
 
@@ -287,7 +290,7 @@ def _rpcs(settings: Settings, channels: Channels) -> Callable[[Binding], Rpc]:
         unary = rpc(binding, channels[service])
         if not binding.rule.batched or settings.batch_size <= 1:
             return unary
-        return BatchedRpc(binding, batches[_name(service)], unary)
+        return BatchedRpc(binding, batches[process_of(service)], unary)
 
     return find
 

@@ -1,6 +1,9 @@
 """The gRPC services whose endpoints the gateway serves. A new one is added to SERVICES."""
 
+from google.protobuf.descriptor import ServiceDescriptor
+
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2, identity_pb2
+from boxoffice.audit.v1 import audit_pb2
 from boxoffice.bookings.v1 import (
     bookings_pb2,
     feed_pb2,
@@ -32,6 +35,8 @@ WEBHOOKS = webhooks_pb2.DESCRIPTOR.services_by_name["WebhooksService"]
 ACCOUNTS = accounts_pb2.DESCRIPTOR.services_by_name["AccountsService"]
 API_KEYS = api_keys_pb2.DESCRIPTOR.services_by_name["ApiKeysService"]
 IDENTITY = identity_pb2.DESCRIPTOR.services_by_name["IdentityService"]
+AUDIT = audit_pb2.DESCRIPTOR.services_by_name["AuditService"]
+"""Served by every process, each for its own entries."""
 SERVICES = (
     EVENTS,
     MOVIES,
@@ -50,4 +55,10 @@ SERVICES = (
     ACCOUNTS,
     API_KEYS,
     IDENTITY,
+    AUDIT,
 )
+
+
+def process_of(service: ServiceDescriptor) -> str:
+    """Returns the name of the process of a service: boxoffice.`events`.v1.EventsService."""
+    return service.full_name.split(".")[1]

@@ -8,6 +8,7 @@ import click
 
 from deploy.operator import new_accounts
 from deploy.operator.database import accounts_pool
+from deploy.operator.recording import recorded
 from services.accounts.people.administration import Administration
 
 ROLES = ("USER", "ORGANIZER", "ADMIN")
@@ -56,7 +57,7 @@ def ban(email: str) -> None:
 
     Needs the database of accounts.
     """
-    _administer(lambda administration: administration.ban(email))
+    _administer(email, lambda administration: administration.ban(email))
     click.echo(f"{email} is banned.")
 
 
@@ -69,19 +70,29 @@ def unban(email: str) -> None:
 
     Needs the database of accounts.
     """
-    _administer(lambda administration: administration.unban(email))
+    _administer(email, lambda administration: administration.unban(email))
     click.echo(f"{email} is not banned any more.")
 
 
 def _set_role(email: str, role: str) -> None:
-    before = _administer(lambda administration: administration.set_role(email, role)).role
+    before = _administer(
+        email, lambda administration: administration.set_role(email, role), argument=role
+    ).role
     was = "already" if before == role else f"and was {before}"
     click.echo(f"{email} is {role}, {was}.")
 
 
-def _administer(work: Callable[[Administration], Awaitable[ResultT]]) -> ResultT:
+def _administer(
+    email: str,
+    work: Callable[[Administration], Awaitable[ResultT]],
+    *,
+    argument: str | None = None,
+) -> ResultT:
     async def run() -> ResultT:
         async with accounts_pool() as pool:
-            return await work(Administration(pool))
+            administration = Administration(pool)
+            target = f"account/{(await administration.find(email)).id}"
+            async with recorded(pool, target, argument=argument):
+                return await work(administration)
 
     return asyncio.run(run())

@@ -8,6 +8,7 @@ import click
 
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import BannedError, ScopeError
+from deploy.operator.recording import recorded
 from services.accounts.credentials.api_keys import ANY_USER, ApiKeys, ApiKeySpec, CreatedApiKey
 from services.accounts.people.administration import Administration
 
@@ -49,4 +50,7 @@ async def _make(email: str, wish: ApiKeySpec) -> CreatedApiKey:
             raise BannedError(email)
         if ANY_USER in wish.scopes and found.role != "ADMIN":
             raise ScopeError(email)
-        return await ApiKeys(pool).create(found.id, found.generation, wish)
+        async with recorded(pool, f"account/{found.id}") as recording:
+            made = await ApiKeys(pool).create(found.id, found.generation, wish)
+            recording.created = f"api-key/{made.api_key.id}"
+        return made

@@ -7,6 +7,7 @@ import click
 
 from deploy.operator.database import accounts_pool
 from deploy.operator.errors import AccountExistsError, RefusedError
+from deploy.operator.recording import recorded
 from services.accounts.credentials.common_passwords import common_passwords
 from services.accounts.credentials.passwords import Passwords
 from services.accounts.users import addresses, users
@@ -46,6 +47,8 @@ async def _create(email: str, password: str) -> None:
             raise RefusedError(f"{violation.path}: {violation.message}") from refusal
         hashed = await passwords.hash(password)
         admin = NewUser(PersonalData(), address, hashed, role="ADMIN", email_verified=True)
-        async with pool.connection() as connection:
-            if await users.add(connection, admin) is None:
+        async with recorded(pool, None) as recording, pool.connection() as connection:
+            added = await users.add(connection, admin)
+            if added is None:
                 raise AccountExistsError(email)
+            recording.created = f"account/{added.id}"

@@ -8,8 +8,10 @@ import click
 from deploy.operator import room_files
 from deploy.operator.database import events_pool
 from deploy.operator.errors import RefusedError
+from deploy.operator.recording import recorded
 from services.events.idempotency import Idempotency, Replayed
 from services.events.theaters.rooms import Change, NewRoom, Room, Rooms
+from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 
 
@@ -44,12 +46,20 @@ async def _store(wanted: NewRoom | Change) -> Room:
     async with events_pool() as pool:
         rooms = Rooms(pool, Idempotency(pool, {}))
         try:
-            if isinstance(wanted, Change):
-                stored = await rooms.change(wanted)
-            else:
-                stored = await rooms.create(wanted, None)
+            stored = await _recorded(pool, rooms, wanted)
         except Refusal as refusal:
             raise RefusedError(str(refusal)) from refusal
     if isinstance(stored, Replayed):
         raise TypeError("a request without a key has no replay")
     return stored
+
+
+async def _recorded(pool: Pool, rooms: Rooms, wanted: NewRoom | Change) -> Room | Replayed:
+    if isinstance(wanted, Change):
+        async with recorded(pool, f"room/{wanted.room_id}"):
+            return await rooms.change(wanted)
+    async with recorded(pool, f"theater/{wanted.theater_id}") as recording:
+        stored = await rooms.create(wanted, None)
+        if isinstance(stored, Room):
+            recording.created = f"room/{stored.id}"
+        return stored

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from deploy.operator.database import accounts_pool
+from deploy.operator.recording import recorded
 from services.accounts.credentials.signing_keys import NewSigningKey, SigningKeys
 
 
@@ -46,4 +47,7 @@ async def _rotate(*, compromised: bool, first: bool) -> NewSigningKey | None:
         keys = SigningKeys(pool)
         if first and await keys.list_published():
             return None
-        return await (keys.replace() if compromised else keys.rotate())
+        async with recorded(pool, "signing-keys") as recording:
+            made = await (keys.replace() if compromised else keys.rotate())
+            recording.created = f"signing-key/{made.kid}"
+        return made

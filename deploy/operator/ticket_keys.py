@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from deploy.operator.database import bookings_pool
+from deploy.operator.recording import recorded
 from services.bookings.tickets.keys import TicketKeys
 
 
@@ -31,4 +32,5 @@ def rotate_ticket_keys(*, compromised: bool) -> None:
 async def _rotate(*, compromised: bool) -> None:
     async with bookings_pool() as pool:
         keys = TicketKeys(pool)
-        await (keys.replace() if compromised else keys.rotate())
+        async with recorded(pool, "ticket-keys"):
+            await (keys.replace() if compromised else keys.rotate())

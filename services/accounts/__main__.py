@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from boxoffice.accounts.v1 import accounts_pb2_grpc, identity_pb2_grpc
 from boxoffice.accounts.v1.api_keys_pb2_grpc import add_ApiKeysServiceServicer_to_server
 from boxoffice.accounts.v1.notices_pb2_grpc import add_NoticesServiceServicer_to_server
+from boxoffice.audit.v1.audit_pb2 import AUDITED_SERVICE_ACCOUNTS
 from services.accounts.credentials.api_keys import ApiKeys
 from services.accounts.credentials.codes import Codes
 from services.accounts.credentials.common_passwords import common_passwords
@@ -47,6 +48,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         accounts_pb2_grpc.add_AccountsServiceServicer_to_server(accounts, service.grpc)
         add_ApiKeysServiceServicer_to_server(ApiKeysServicer(api_keys), service.grpc)
         add_NoticesServiceServicer_to_server(NoticesServicer(notices), service.grpc)
+        service.add_audit(pool, AUDITED_SERVICE_ACCOUNTS)
         await postgres.wait_until_reachable(pool)
         await signing_keys.prepare(environment=settings.environment)
         async with service.serve(

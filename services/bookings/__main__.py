@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from boxoffice.audit.v1.audit_pb2 import AUDITED_SERVICE_BOOKINGS
 from boxoffice.bookings.v1 import (
     bookings_pb2_grpc,
     feed_pb2_grpc,
@@ -159,6 +160,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         queue_tail = QueueTail(tail_pool)
         lines = QueueLineServicer(queues, QueueWatches(pool, queue_tail), availability)
         queue_pb2_grpc.add_QueueLineServiceServicer_to_server(lines, service.grpc)
+        service.add_audit(pool, AUDITED_SERVICE_BOOKINGS)
         admissions = Admissions(pool)
         service.add_batches(
             {**bookings.handlers, **waiting_list.handlers, **seats.handlers, **queue.handlers}

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from boxoffice.audit.v1.audit_pb2 import AUDITED_SERVICE_EVENTS
 from boxoffice.events.v1 import (
     catalogue_pb2_grpc,
     events_pb2_grpc,
@@ -62,6 +63,7 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
         changes = Changes(pool, bookings, idempotency)
         screenings = Screenings(pool, events, bookings)
         feed, rooms = Feed(pool), Rooms(pool, idempotency)
+        service.add_audit(pool, AUDITED_SERVICE_EVENTS)
         await postgres.wait_until_reachable(pool)
         await feed.begin_epoch_if_restored()
         events_pb2_grpc.add_EventsServiceServicer_to_server(

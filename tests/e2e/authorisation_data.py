@@ -137,7 +137,9 @@ class AuthorisationData:
     def channel(self, actor: Actor, method: MethodDescriptor) -> grpc.Channel:
         """Returns a channel to the RPC's service, in the system that the actor uses."""
         service = method.containing_service.full_name.split(".")[1]
-        return self._channels[_targets(self._system(actor))[service]]
+        targets = _targets(self._system(actor))
+        # Every service serves its audit log.
+        return self._channels[targets.get(service, targets["events"])]
 
     def event(self, **fields: Any) -> int:
         """Creates an event of the owner; returns its id."""

@@ -319,4 +319,5 @@ REQUESTS: Mapping[str, Request] = {
             }
         ]
     },
+    "AuditService.ListAuditEntries": lambda s, a: {},
 }

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 
 from services.kit.auth.issuer import Issuer
 from services.kit.concurrency.single_flight import SingleFlight
@@ -29,11 +30,12 @@ class ApiKeys:
 
         Raises InvalidToken, and Unavailable when the issuer does not answer.
         """
-        if not _FORM.fullmatch(api_key):
+        form = _FORM.fullmatch(api_key)
+        if form is None:
             raise InvalidToken
         asked_at = time.time()
         caller = await self._resolve(api_key)
-        return caller, asked_at + CACHED_SECONDS
+        return replace(caller, api_key_id=form["id"]), asked_at + CACHED_SECONDS
 
 
-_FORM = re.compile(rf"{PREFIX}[A-Za-z0-9]{{1,64}}_[\w-]{{1,128}}", re.ASCII)
+_FORM = re.compile(rf"{PREFIX}(?P<id>[A-Za-z0-9]{{1,64}})_[\w-]{{1,128}}", re.ASCII)

@@ -141,12 +141,25 @@ def _warn(migration: Migration, notice: psycopg.errors.Diagnostic) -> None:
 def _grant(connection: Connection, schema: str, role: str) -> None:
     """Grants the role to read and write the rows of the schema, and nothing else."""
     names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
-    for statement in (
-        "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
-        "GRANT USAGE ON SCHEMA {schema} TO {role}",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
-        "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}",
-        "GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role}",
-    ):
-        connection.execute(sql.SQL(statement).format(**names))
+    with connection.transaction():  # or a right could be there for a moment
+        for statement in (
+            "REVOKE ALL ON SCHEMA {schema} FROM PUBLIC",
+            "GRANT USAGE ON SCHEMA {schema} TO {role}",
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
+            "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}",
+            "GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
+            "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role}",
+        ):
+            connection.execute(sql.SQL(statement).format(**names))
+        _make_append_only(connection, schema, role)
+
+
+def _make_append_only(connection: Connection, schema: str, role: str) -> None:
+    """Leaves the role only the rights to read and to add rows in tables called `audit_…`."""
+    found = connection.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename ^@ 'audit_'", [schema]
+    )
+    revoke = sql.SQL("REVOKE UPDATE, DELETE ON {table} FROM {role}")
+    for (table,) in found.fetchall():
+        names = {"table": sql.Identifier(schema, str(table)), "role": sql.Identifier(role)}
+        connection.execute(revoke.format(**names))

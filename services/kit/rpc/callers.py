@@ -30,8 +30,8 @@ class Role(StrEnum):
 class Caller:
     """An account (`subject`), another service of Boxoffice, or an anonymous caller.
 
-    `scopes` limit an API key; None for a user with a token. `generation` is that of the token:
-    accounts compares it again before it creates anything that outlives the token.
+    `scopes` limit an API key, whose id is `api_key_id`; None for a user with a token. `generation`
+    is that of the token: accounts compares it again before it creates anything that outlives it.
     """
 
     subject: str | None = None
@@ -39,6 +39,7 @@ class Caller:
     scopes: Set[Scope] | None = None
     is_service: bool = False
     generation: int = field(default=0, compare=False)
+    api_key_id: str | None = field(default=None, compare=False)
 
     @property
     def is_admin(self) -> bool:

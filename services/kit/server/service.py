@@ -9,7 +9,10 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from boxoffice.audit.v1 import audit_pb2, audit_pb2_grpc
 from boxoffice.rest.v1 import batch_pb2_grpc
+from services.kit.audit.log import AuditLog
+from services.kit.audit.servicer import AuditServicer
 from services.kit.auth.authentication import Authenticator
 from services.kit.auth.issuer import Issuer
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
@@ -21,6 +24,7 @@ from services.kit.process.settings import ServiceSettings
 from services.kit.process.workers import repeat, running
 from services.kit.rpc.errors import StartError
 from services.kit.server import interceptors
+from services.kit.server.auditing import Auditing
 from services.kit.server.batch import BatchServicer, Handler
 from services.kit.server.server import Server
 
@@ -55,7 +59,11 @@ class Service:
             second_service_key=settings.second_service_key,
             issuer=issuer,
         )
-        layers = interceptors.layers(self._authenticator, log_sample=settings.log_sample)
+        self._auditing = Auditing()
+        layers = (
+            *interceptors.layers(self._authenticator, log_sample=settings.log_sample),
+            self._auditing,
+        )
         self._server = Server(layers, reflect=settings.reflection, tls=settings.tls)
         self._port = self._server.listen(settings.listen)
         self.grpc = self._server.grpc
@@ -67,6 +75,12 @@ class Service:
             self._authenticator, handlers, log_sample=self._settings.log_sample
         )
         batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer, self.grpc)
+
+    def add_audit(self, pool: postgres.Pool, name: audit_pb2.AuditedService.ValueType) -> None:
+        """Records audited calls in the schema of the pool, and serves their log as `name`."""
+        self._auditing.log = AuditLog(pool)
+        servicer = AuditServicer(self._auditing.log, name)
+        audit_pb2_grpc.add_AuditServiceServicer_to_server(servicer, self.grpc)
 
     @contextlib.asynccontextmanager
     async def serve(

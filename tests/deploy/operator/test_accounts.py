@@ -1,5 +1,7 @@
 """The operator's commands for roles and bans."""
 
+import getpass
+
 import pytest
 
 from tests.conftest import Database
@@ -29,6 +31,22 @@ def test_makes_an_admin(type_in: Type, database: Database, account: str, email: 
     assert result.exit_code == 0
     assert "is ADMIN, and was USER" in result.output
     assert state(database) == ("ADMIN", 2, False)
+
+
+def test_commands_are_in_the_audit_log(type_in: Type, database: Database, account: str) -> None:
+    """An operator could make somebody an admin without a trace, or leave an address in the log."""
+    type_in("set-role", EMAIL, "organizer")
+    type_in("ban", EMAIL)
+    query = """
+        SELECT action, actor_kind, actor, target, outcome
+        FROM audit_entries JOIN audit_outcomes ON entry_id = id
+        ORDER BY id
+    """
+    operator = ("COMMAND", getpass.getuser(), f"account/{account}", "ok")
+    assert read(database, query) == [
+        ("boxoffice set-role ORGANIZER", *operator),
+        ("boxoffice ban", *operator),
+    ]
 
 
 def test_makes_the_account_of_the_first_admin(type_in: Type, database: Database) -> None:

@@ -27,7 +27,7 @@ from boxoffice.rest.v1 import rest_pb2 as boxoffice_dot_rest_dot_v1_dot_rest__pb
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%boxoffice/bookings/v1/inventory.proto\x12\x15\x62oxoffice.bookings.v1\x1a#boxoffice/events/v1/catalogue.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\"K\n\x11\x41pplyEventRequest\x12\x36\n\x05state\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventStateB\x06\xbaH\x03\xc8\x01\x01\"\x8d\x01\n\x12\x41pplyEventResponse\x12/\n\x07verdict\x18\x01 \x01(\x0e\x32\x1e.boxoffice.bookings.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1a\n\x12\x63\x61ncelled_bookings\x18\x03 \x01(\x03\x12\x1a\n\x12inventory_revision\x18\x04 \x01(\x03\"3\n\x14\x43\x61ncelBookingRequest\x12\x1b\n\nbooking_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"3\n\x15\x43\x61ncelBookingResponse\x12\x1a\n\x12inventory_revision\x18\x01 \x01(\x03*_\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_APPLIED\x10\x01\x12\x11\n\rVERDICT_STALE\x10\x02\x12\x13\n\x0fVERDICT_REFUSED\x10\x03\x32\xf1\x01\n\x10InventoryService\x12i\n\nApplyEvent\x12(.boxoffice.bookings.v1.ApplyEventRequest\x1a).boxoffice.bookings.v1.ApplyEventResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12r\n\rCancelBooking\x12+.boxoffice.bookings.v1.CancelBookingRequest\x1a,.boxoffice.bookings.v1.CancelBookingResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%boxoffice/bookings/v1/inventory.proto\x12\x15\x62oxoffice.bookings.v1\x1a#boxoffice/events/v1/catalogue.proto\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\"K\n\x11\x41pplyEventRequest\x12\x36\n\x05state\x18\x01 \x01(\x0b\x32\x1f.boxoffice.events.v1.EventStateB\x06\xbaH\x03\xc8\x01\x01\"\x8d\x01\n\x12\x41pplyEventResponse\x12/\n\x07verdict\x18\x01 \x01(\x0e\x32\x1e.boxoffice.bookings.v1.Verdict\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1a\n\x12\x63\x61ncelled_bookings\x18\x03 \x01(\x03\x12\x1a\n\x12inventory_revision\x18\x04 \x01(\x03\"3\n\x14\x43\x61ncelBookingRequest\x12\x1b\n\nbooking_id\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"3\n\x15\x43\x61ncelBookingResponse\x12\x1a\n\x12inventory_revision\x18\x01 \x01(\x03*_\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_APPLIED\x10\x01\x12\x11\n\rVERDICT_STALE\x10\x02\x12\x13\n\x0fVERDICT_REFUSED\x10\x03\x32\x8a\x02\n\x10InventoryService\x12i\n\nApplyEvent\x12(.boxoffice.bookings.v1.ApplyEventRequest\x1a).boxoffice.bookings.v1.ApplyEventResponse\"\x06\xa2\xbb\x18\x02\x08\x03\x12\x8a\x01\n\rCancelBooking\x12+.boxoffice.bookings.v1.CancelBookingRequest\x1a,.boxoffice.bookings.v1.CancelBookingResponse\"\x1e\xa2\xbb\x18\x1a\x08\x03z\x16\n\x14\x62ooking/{booking_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,7 +41,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE'].methods_by_name['ApplyEvent']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['ApplyEvent']._serialized_options = b'\242\273\030\002\010\003'
   _globals['_INVENTORYSERVICE'].methods_by_name['CancelBooking']._loaded_options = None
-  _globals['_INVENTORYSERVICE'].methods_by_name['CancelBooking']._serialized_options = b'\242\273\030\002\010\003'
+  _globals['_INVENTORYSERVICE'].methods_by_name['CancelBooking']._serialized_options = b'\242\273\030\032\010\003z\026\n\024booking/{booking_id}'
   _globals['_VERDICT']._serialized_start=487
   _globals['_VERDICT']._serialized_end=582
   _globals['_APPLYEVENTREQUEST']._serialized_start=160
@@ -53,5 +53,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELBOOKINGRESPONSE']._serialized_start=434
   _globals['_CANCELBOOKINGRESPONSE']._serialized_end=485
   _globals['_INVENTORYSERVICE']._serialized_start=585
-  _globals['_INVENTORYSERVICE']._serialized_end=826
+  _globals['_INVENTORYSERVICE']._serialized_end=851
 # @@protoc_insertion_point(module_scope)

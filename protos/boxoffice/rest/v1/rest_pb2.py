@@ -26,27 +26,29 @@ from boxoffice.rest.v1 import reasons_pb2 as boxoffice_dot_rest_dot_v1_dot_reaso
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62oxoffice/rest/v1/rest.proto\x12\x11\x62oxoffice.rest.v1\x1a\x1f\x62oxoffice/rest/v1/reasons.proto\x1a google/protobuf/descriptor.proto\"\xb8\x03\n\nMethodRule\x12)\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32\x19.boxoffice.rest.v1.Access\x12\x16\n\x0esuccess_status\x18\x02 \x01(\x05\x12+\n\x08refusals\x18\x03 \x03(\x0e\x32\x19.boxoffice.rest.v1.Reason\x12)\n\x06paging\x18\x04 \x01(\x0e\x32\x19.boxoffice.rest.v1.Paging\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x0f\n\x07\x62\x61tched\x18\x06 \x01(\x08\x12\x0c\n\x04lane\x18\x07 \x01(\t\x12\'\n\x05scope\x18\x08 \x01(\x0e\x32\x18.boxoffice.rest.v1.Scope\x12(\n\x06quotas\x18\t \x03(\x0b\x32\x18.boxoffice.rest.v1.Quota\x12\x15\n\rcache_seconds\x18\n \x01(\x05\x12\x36\n\rother_success\x18\x0b \x01(\x0b\x32\x1f.boxoffice.rest.v1.OtherSuccess\x12\x12\n\nmedia_type\x18\x0c \x01(\t\x12\x10\n\x08shown_as\x18\r \x01(\t\x12\x16\n\x0emax_body_bytes\x18\x0e \x01(\x05\"-\n\x0cOtherSuccess\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\x05\"`\n\x05Quota\x12\x10\n\x08requests\x18\x01 \x01(\x05\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x0e\n\x06shared\x18\x04 \x01(\x08\x12\x15\n\rfailures_only\x18\x05 \x01(\x08\" \n\x0bMessageRule\x12\x11\n\tunwrapped\x18\x01 \x01(\x08\"\xd8\x01\n\tFieldRule\x12\x0f\n\x07\x61liases\x18\x01 \x03(\t\x12\x0e\n\x06\x63opies\x18\x02 \x03(\t\x12\x16\n\x0erequest_header\x18\x03 \x01(\t\x12\x17\n\x0fresponse_header\x18\x04 \x01(\t\x12\x0f\n\x07omitted\x18\x05 \x01(\x08\x12\x0f\n\x07\x63opy_of\x18\x06 \x01(\t\x12\x16\n\x0enamed_by_token\x18\x07 \x01(\x08\x12\x16\n\x0eneeded_without\x18\x08 \x01(\t\x12\x12\n\nresumed_by\x18\t \x01(\t\x12\x13\n\x0bnot_in_rest\x18\n \x01(\x08*\x91\x01\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x0f\n\x0b\x41\x43\x43\x45SS_OPEN\x10\x02\x12\x12\n\x0e\x41\x43\x43\x45SS_SERVICE\x10\x03\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x04\x12\x14\n\x10\x41\x43\x43\x45SS_ORGANIZER\x10\x05\x12\x10\n\x0c\x41\x43\x43\x45SS_ADMIN\x10\x06*\x86\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x16\n\x12SCOPE_EVENTS_WRITE\x10\x01\x12\x17\n\x13SCOPE_BOOKINGS_READ\x10\x02\x12\x18\n\x14SCOPE_BOOKINGS_WRITE\x10\x03\x12\x1b\n\x17SCOPE_BOOKINGS_ANY_USER\x10\x04*a\n\x06Paging\x12\x16\n\x12PAGING_UNSPECIFIED\x10\x00\x12\x10\n\x0cPAGING_TOKEN\x10\x01\x12\x1a\n\x16PAGING_TOKEN_OR_NUMBER\x10\x02\x12\x11\n\rPAGING_NUMBER\x10\x03:O\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.boxoffice.rest.v1.MethodRule:R\n\x07message\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1e.boxoffice.rest.v1.MessageRule:L\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1c.boxoffice.rest.v1.FieldRuleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x62oxoffice/rest/v1/rest.proto\x12\x11\x62oxoffice.rest.v1\x1a\x1f\x62oxoffice/rest/v1/reasons.proto\x1a google/protobuf/descriptor.proto\"\xe1\x03\n\nMethodRule\x12)\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\x0e\x32\x19.boxoffice.rest.v1.Access\x12\x16\n\x0esuccess_status\x18\x02 \x01(\x05\x12+\n\x08refusals\x18\x03 \x03(\x0e\x32\x19.boxoffice.rest.v1.Reason\x12)\n\x06paging\x18\x04 \x01(\x0e\x32\x19.boxoffice.rest.v1.Paging\x12\x10\n\x08location\x18\x05 \x01(\t\x12\x0f\n\x07\x62\x61tched\x18\x06 \x01(\x08\x12\x0c\n\x04lane\x18\x07 \x01(\t\x12\'\n\x05scope\x18\x08 \x01(\x0e\x32\x18.boxoffice.rest.v1.Scope\x12(\n\x06quotas\x18\t \x03(\x0b\x32\x18.boxoffice.rest.v1.Quota\x12\x15\n\rcache_seconds\x18\n \x01(\x05\x12\x36\n\rother_success\x18\x0b \x01(\x0b\x32\x1f.boxoffice.rest.v1.OtherSuccess\x12\x12\n\nmedia_type\x18\x0c \x01(\t\x12\x10\n\x08shown_as\x18\r \x01(\t\x12\x16\n\x0emax_body_bytes\x18\x0e \x01(\x05\x12\'\n\x05\x61udit\x18\x0f \x01(\x0b\x32\x18.boxoffice.rest.v1.Audit\"(\n\x05\x41udit\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x0f\n\x07\x63reated\x18\x02 \x01(\t\"-\n\x0cOtherSuccess\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\x05\"`\n\x05Quota\x12\x10\n\x08requests\x18\x01 \x01(\x05\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\x12\r\n\x05\x66ield\x18\x03 \x01(\t\x12\x0e\n\x06shared\x18\x04 \x01(\x08\x12\x15\n\rfailures_only\x18\x05 \x01(\x08\" \n\x0bMessageRule\x12\x11\n\tunwrapped\x18\x01 \x01(\x08\"\xd8\x01\n\tFieldRule\x12\x0f\n\x07\x61liases\x18\x01 \x03(\t\x12\x0e\n\x06\x63opies\x18\x02 \x03(\t\x12\x16\n\x0erequest_header\x18\x03 \x01(\t\x12\x17\n\x0fresponse_header\x18\x04 \x01(\t\x12\x0f\n\x07omitted\x18\x05 \x01(\x08\x12\x0f\n\x07\x63opy_of\x18\x06 \x01(\t\x12\x16\n\x0enamed_by_token\x18\x07 \x01(\x08\x12\x16\n\x0eneeded_without\x18\x08 \x01(\t\x12\x12\n\nresumed_by\x18\t \x01(\t\x12\x13\n\x0bnot_in_rest\x18\n \x01(\x08*\x91\x01\n\x06\x41\x63\x63\x65ss\x12\x16\n\x12\x41\x43\x43\x45SS_UNSPECIFIED\x10\x00\x12\x11\n\rACCESS_PUBLIC\x10\x01\x12\x0f\n\x0b\x41\x43\x43\x45SS_OPEN\x10\x02\x12\x12\n\x0e\x41\x43\x43\x45SS_SERVICE\x10\x03\x12\x0f\n\x0b\x41\x43\x43\x45SS_USER\x10\x04\x12\x14\n\x10\x41\x43\x43\x45SS_ORGANIZER\x10\x05\x12\x10\n\x0c\x41\x43\x43\x45SS_ADMIN\x10\x06*\x86\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x16\n\x12SCOPE_EVENTS_WRITE\x10\x01\x12\x17\n\x13SCOPE_BOOKINGS_READ\x10\x02\x12\x18\n\x14SCOPE_BOOKINGS_WRITE\x10\x03\x12\x1b\n\x17SCOPE_BOOKINGS_ANY_USER\x10\x04*a\n\x06Paging\x12\x16\n\x12PAGING_UNSPECIFIED\x10\x00\x12\x10\n\x0cPAGING_TOKEN\x10\x01\x12\x1a\n\x16PAGING_TOKEN_OR_NUMBER\x10\x02\x12\x11\n\rPAGING_NUMBER\x10\x03:O\n\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1d.boxoffice.rest.v1.MethodRule:R\n\x07message\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1e.boxoffice.rest.v1.MessageRule:L\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x1c.boxoffice.rest.v1.FieldRuleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'boxoffice.rest.v1.rest_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCESS']._serialized_start=960
-  _globals['_ACCESS']._serialized_end=1105
-  _globals['_SCOPE']._serialized_start=1108
-  _globals['_SCOPE']._serialized_end=1242
-  _globals['_PAGING']._serialized_start=1244
-  _globals['_PAGING']._serialized_end=1341
+  _globals['_ACCESS']._serialized_start=1043
+  _globals['_ACCESS']._serialized_end=1188
+  _globals['_SCOPE']._serialized_start=1191
+  _globals['_SCOPE']._serialized_end=1325
+  _globals['_PAGING']._serialized_start=1327
+  _globals['_PAGING']._serialized_end=1424
   _globals['_METHODRULE']._serialized_start=119
-  _globals['_METHODRULE']._serialized_end=559
-  _globals['_OTHERSUCCESS']._serialized_start=561
-  _globals['_OTHERSUCCESS']._serialized_end=606
-  _globals['_QUOTA']._serialized_start=608
-  _globals['_QUOTA']._serialized_end=704
-  _globals['_MESSAGERULE']._serialized_start=706
-  _globals['_MESSAGERULE']._serialized_end=738
-  _globals['_FIELDRULE']._serialized_start=741
-  _globals['_FIELDRULE']._serialized_end=957
+  _globals['_METHODRULE']._serialized_end=600
+  _globals['_AUDIT']._serialized_start=602
+  _globals['_AUDIT']._serialized_end=642
+  _globals['_OTHERSUCCESS']._serialized_start=644
+  _globals['_OTHERSUCCESS']._serialized_end=689
+  _globals['_QUOTA']._serialized_start=691
+  _globals['_QUOTA']._serialized_end=787
+  _globals['_MESSAGERULE']._serialized_start=789
+  _globals['_MESSAGERULE']._serialized_end=821
+  _globals['_FIELDRULE']._serialized_start=824
+  _globals['_FIELDRULE']._serialized_end=1040
 # @@protoc_insertion_point(module_scope)

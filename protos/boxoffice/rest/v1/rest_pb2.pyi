@@ -154,6 +154,7 @@ class MethodRule(_message.Message):
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     SHOWN_AS_FIELD_NUMBER: _builtins.int
     MAX_BODY_BYTES_FIELD_NUMBER: _builtins.int
+    AUDIT_FIELD_NUMBER: _builtins.int
     access: Global___Access.ValueType
     """Who may call it."""
     success_status: _builtins.int
@@ -199,6 +200,12 @@ class MethodRule(_message.Message):
     def other_success(self) -> Global___OtherSuccess:
         """A success of another kind, which has another status."""
 
+    @_builtins.property
+    def audit(self) -> Global___Audit:
+        """What its calls are recorded with in the audit log; unset if they are not recorded. Methods that
+        only organizers, admins or operators may use have one, unless they change nothing.
+        """
+
     def __init__(
         self,
         *,
@@ -216,14 +223,41 @@ class MethodRule(_message.Message):
         media_type: _builtins.str = ...,
         shown_as: _builtins.str = ...,
         max_body_bytes: _builtins.int = ...,
+        audit: Global___Audit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["other_success", b"other_success"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audit", b"audit", "other_success", b"other_success"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "max_body_bytes", b"max_body_bytes", "media_type", b"media_type", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "shown_as", b"shown_as", "success_status", b"success_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "audit", b"audit", "batched", b"batched", "cache_seconds", b"cache_seconds", "lane", b"lane", "location", b"location", "max_body_bytes", b"max_body_bytes", "media_type", b"media_type", "other_success", b"other_success", "paging", b"paging", "quotas", b"quotas", "refusals", b"refusals", "scope", b"scope", "shown_as", b"shown_as", "success_status", b"success_status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MethodRule: _TypeAlias = MethodRule  # noqa: Y015
+
+@_typing.final
+class Audit(_message.Message):
+    """What the audit log says a call is about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    CREATED_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    """What is changed, with fields of the request in braces: `event/{event_id}`."""
+    created: _builtins.str
+    """What is created, with fields of the response in braces: `event/{event.id}`."""
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+        created: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Audit: _TypeAlias = Audit  # noqa: Y015
 
 @_typing.final
 class OtherSuccess(_message.Message):

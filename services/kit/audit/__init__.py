@@ -1,0 +1,1 @@
+"""The audit log of a service: which calls it has, how they are stored, and how they are listed."""
