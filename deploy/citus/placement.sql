@@ -32,4 +32,6 @@ INSERT INTO placement (table_name, reason) VALUES
     ('sandbox_charges', 'The sandbox stands for a payment provider elsewhere.'),
     ('sandbox_refunds', 'The sandbox stands for a payment provider elsewhere.'),
     ('sandbox_webhooks', 'The sandbox stands for a payment provider elsewhere.'),
+    ('audit_entries', 'Of all events, and of what belongs to none; few.'),
+    ('audit_outcomes', 'They belong to the entries.'),
     ('schema_migrations', 'Migrations run on the coordinator.');
