@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain, groupby
+from operator import itemgetter
 
 from gateway.contract.bindings import ContractError
 
@@ -23,6 +24,7 @@ def portable(pattern: str) -> str:
     return _CATEGORY.sub(lambda match: _characters(match[1]), pattern)
 
 
+@cache
 def _characters(category: str) -> str:
     if category in _UNLISTED:
         raise ContractError(f"the characters of the category {category} are too many to list")
@@ -32,10 +34,11 @@ def _characters(category: str) -> str:
 @cache
 def _runs() -> Sequence[tuple[str, int, int]]:
     """Lists each run of characters of one category, with its first and last."""
-    codes = chain.from_iterable(_ASSIGNED)
-    runs = groupby(codes, key=lambda code: unicodedata.category(chr(code)))
+    codes = list(chain.from_iterable(_ASSIGNED))
+    categories = map(unicodedata.category, map(chr, codes))
+    runs = groupby(zip(categories, codes, strict=True), key=itemgetter(0))
     members = ((category, list(run)) for category, run in runs)
-    return [(category, run[0], run[-1]) for category, run in members]
+    return [(category, run[0][1], run[-1][1]) for category, run in members]
 
 
 def _run(first: int, last: int) -> str:
