@@ -21,10 +21,9 @@ class Authority:
         self.file = folder / "ca.pem"
         self._ca.cert_pem.write_to_path(str(self.file))
 
-    def issue(self, name: str, *hosts: str, expired: bool = False) -> TlsFiles:
+    def issue(self, name: str, *hosts: str, expired: bool = False, year: int = 2100) -> TlsFiles:
         """Writes a certificate for hosts, replacing one of that name; trusts this authority."""
-        year = 2021 if expired else 2100
-        until = datetime(year, 1, 1, tzinfo=UTC)
+        until = datetime(2021 if expired else year, 1, 1, tzinfo=UTC)
         issued = self._ca.issue_cert(*(hosts or HERE), not_before=BEGINNING, not_after=until)
         certificate, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         key.write_bytes(issued.private_key_pem.bytes())

@@ -1,6 +1,6 @@
 """The files of TLS: a certificate with its key, and the CA that peers are checked by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,31 +39,34 @@ class TlsFiles:
 class Credentials:
     """The content of the files, checked; what was not given is None.
 
-    `server_name` is a name that the certificate is valid for.
+    `server_name` is a name that the certificate is valid for. `expires_at` is when the first
+    certificate of a chain expires, and the last one of a CA's file, which may be about to change.
     """
 
     certificate: bytes | None
     key: bytes | None
     ca: bytes | None
     server_name: str
-    expires_at: datetime | None
+    expires_at: Mapping[Path, datetime]
 
 
 def read(files: TlsFiles) -> Credentials:
     """Reads and checks the files. Raises UnusableFileError."""
     if (files.certificate is None) != (files.key is None):
         raise UnusableFileError("a certificate and its key must be given together")
+    expires_at: dict[Path, datetime] = {}
     ca = None if files.ca is None else _read(files.ca)
     if files.ca is not None and ca is not None:
-        _certificates(files.ca, ca)
+        expires_at[files.ca] = max(map(_expiry, _certificates(files.ca, ca)))
     if files.certificate is None or files.key is None:
-        return Credentials(None, None, ca, "", None)
+        return Credentials(None, None, ca, "", expires_at)
     chain, key = _read(files.certificate), _read(files.key)
-    leaf = _certificates(files.certificate, chain)[0]
+    leaf, *issuers = _certificates(files.certificate, chain)
+    expires_at[files.certificate] = min(map(_expiry, (leaf, *issuers)))
     _expect_valid_now(files.certificate, leaf)
     if _public_bytes(leaf.public_key()) != _public_bytes(_private_key(files.key, key).public_key()):
         raise UnusableFileError(f"{files.key} is not the key of {files.certificate}")
-    return Credentials(chain, key, ca, _server_name(leaf), leaf.not_valid_after_utc)
+    return Credentials(chain, key, ca, _server_name(leaf), expires_at)
 
 
 def _read(path: Path) -> bytes:
@@ -78,6 +81,10 @@ def _certificates(path: Path, content: bytes) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(content)
     except ValueError as error:
         raise UnusableFileError(f"{path} is no certificate in PEM") from error
+
+
+def _expiry(certificate: x509.Certificate) -> datetime:
+    return certificate.not_valid_after_utc
 
 
 def _private_key(path: Path, content: bytes) -> PrivateKeyTypes:

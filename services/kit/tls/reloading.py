@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -16,7 +18,7 @@ LOOK_SECONDS = 1.0
 
 EXPIRES_AT = Gauge(
     "boxoffice_certificate_expires_at_seconds",
-    "Unix time at which the certificate in use expires",
+    "Unix time at which the certificates of a file that is in use expire",
     ["file"],
 )
 
@@ -38,8 +40,11 @@ class Reloading(Generic[ValueT]):
         self._make = make
         self._lock = threading.Lock()
         self._versions = _versions(files)
+        self._expires_at: Mapping[Path, datetime] = {}
         self._value = self._load()
         self._looked_at = time.monotonic()
+        for path in self._expires_at:
+            EXPIRES_AT.labels(str(path)).set_function(partial(self._expiry, path))
 
     def current(self) -> ValueT:
         """Returns the value of the files as they are now, or were a second ago."""
@@ -65,9 +70,13 @@ class Reloading(Generic[ValueT]):
     def _load(self) -> ValueT:
         credentials = read(self.files)
         value = self._make(credentials)
-        if credentials.expires_at is not None:
-            EXPIRES_AT.labels(str(self.files.certificate)).set(credentials.expires_at.timestamp())
+        self._expires_at = credentials.expires_at
         return value
+
+    def _expiry(self, path: Path) -> float:
+        """Looks at the files, as no connection may have been opened since they were replaced."""
+        self.current()
+        return self._expires_at[path].timestamp()
 
 
 def _versions(files: TlsFiles) -> Versions:

@@ -20,6 +20,7 @@ METRICS = (
     "services.bookings.metrics",
     "services.events.metrics",
     "services.kit.process.metrics",
+    "services.kit.tls.reloading",
 )
 SUFFIXES = ("_bucket", "_count", "_sum", "_total", "_created")
 
