@@ -28,6 +28,7 @@ from services.kit.tls.files import TlsFiles
 from services.kit.tls.http_server import server_context
 from tests.certificates import Authority
 from tests.gateway.connections import Connection
+from tests.middleman import context_of, listening_in, to_server
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
 Test: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
@@ -156,6 +157,26 @@ async def test_a_wrong_certificate_or_version_gets_no_connection(
             connection.send(HEALTH)
             with contextlib.suppress(ConnectionResetError):
                 assert b"HTTP/" not in await connection.rest()
+
+
+@on_uvloop
+async def test_requests_do_not_pass_through_a_man_in_the_middle(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """Somebody in the network could read passwords and tokens, or answer in our place."""
+    files, stranger = authority.issue("server"), Authority(tmp_path / "strange").issue("server")
+    async with https(files) as gateway:
+        connect = to_server(gateway.port, "http/1.1")
+        async with listening_in(context_of(stranger, "http/1.1"), connect) as middleman:
+            url, token = f"https://localhost:{middleman.port}/health", {"authorization": "secret"}
+            async with httpx.AsyncClient(verify=trusting(files), trust_env=False) as client:
+                with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                    await client.get(url, headers=token)
+            assert bytes(middleman.heard) == b""
+            # The control: whoever trusts him is heard.
+            async with httpx.AsyncClient(verify=trusting(stranger), trust_env=False) as client:
+                assert (await client.get(url, headers=token)).status_code == 200
+            assert b"secret" in middleman.heard
 
 
 @on_uvloop
