@@ -98,15 +98,16 @@ class Channel:
     def catch_up(self, watcher: Watcher) -> None:
         """Writes the pages that a client lacks, until it is full."""
         page = self._watchers.get(watcher)
-        if page is None or page == self._page_count or watcher.is_full:
+        if page is None or page == self._page_count:
             return
         oldest = self._page_count - len(self._pages)
-        if page < oldest:
-            watcher.write(self._all_seats())
-            page = self._page_count
         while page < self._page_count and not watcher.is_full:
-            watcher.write(self._pages[page - oldest])
-            page += 1
+            if page < oldest:
+                watcher.write(self._all_seats())
+                page = self._page_count
+            else:
+                watcher.write(self._pages[page - oldest])
+                page += 1
         self._watchers[watcher] = page
 
     def _add(self, page: Page) -> None:

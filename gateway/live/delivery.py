@@ -39,6 +39,7 @@ class Delivery:
         self._due: dict[Deliverable, None] = {}
         self._is_due = asyncio.Event()
         self._slice_began = 0.0
+        self._written_seconds = 0.0
 
     def schedule(self, channel: Deliverable) -> None:
         """Has a channel served in the next round."""
@@ -51,6 +52,7 @@ class Delivery:
             await self._is_due.wait()
             self._is_due.clear()
             began = self._slice_began = time.perf_counter()
+            self._written_seconds = 0.0
             due, self._due = self._due, {}
             for channel in due:
                 try:
@@ -58,18 +60,21 @@ class Delivery:
                 except Exception:
                     log.exception("live updates failed", event_id=channel.event_id)
                     channel.end()
-            rest = self._pace.round_seconds - (time.perf_counter() - began)
+            self._end_slice()
+            rest = began + self._pace.round_after(self._written_seconds) - time.perf_counter()
             await asyncio.sleep(max(rest, self._pace.slice_seconds))
 
     async def _serve(self, channel: Deliverable) -> None:
+        """Leaves the loop alone after each slice for as long as it took."""
         channel.turn_page()
         for watcher in channel.watchers:
             channel.catch_up(watcher)
-            await self._take_turns()
+            if time.perf_counter() - self._slice_began >= self._pace.slice_seconds:
+                await asyncio.sleep(self._end_slice())
+                self._slice_began = time.perf_counter()
 
-    async def _take_turns(self) -> None:
-        """Leaves the loop alone for as long as the last writing took."""
-        busy = time.perf_counter() - self._slice_began
-        if busy >= self._pace.slice_seconds:
-            await asyncio.sleep(busy)
-            self._slice_began = time.perf_counter()
+    def _end_slice(self) -> float:
+        """Counts the time of a slice, and returns it."""
+        seconds = time.perf_counter() - self._slice_began
+        self._written_seconds += seconds
+        return seconds
