@@ -1,7 +1,7 @@
 """Checks the process of this container: `python -m deploy.container.healthy`, for health checks.
 
 A service is healthy while it serves calls, even if its database does not answer: a restart would
-not bring that back.
+not bring that back. With `--database` its database must answer, too.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from pathlib import Path
 GATEWAYS = ("gateway", "up")
 SERVICES = ("events", "bookings", "accounts")
 SECONDS = 3.0
+DATABASE = "--database"
 
 
 def process_of(command: Sequence[str]) -> str | None:
@@ -22,14 +23,19 @@ def process_of(command: Sequence[str]) -> str | None:
     return next((name for name in names if name in {*GATEWAYS, *SERVICES}), None)
 
 
-async def is_healthy(process: str | None, environment: Mapping[str, str]) -> bool:
-    """Returns whether a process on this machine answers in time; one that serves nothing does."""
+async def is_healthy(
+    process: str | None, environment: Mapping[str, str], *, part: str = ""
+) -> bool:
+    """Returns whether a process on this machine answers in time; one that serves nothing does.
+
+    `part` names what a service reports the health of, as in grpc.health.v1; all of it by default.
+    """
     if process is None:
         return True
     if process in GATEWAYS:
         has_tls = bool(environment.get("GATEWAY_TLS_CERT"))
         return await _answers_http(int(environment.get("PORT") or 3000), has_tls=has_tls)
-    return await _serves_grpc(process, environment)
+    return await _serves_grpc(process, environment, part)
 
 
 async def _answers_http(port: int, *, has_tls: bool) -> bool:
@@ -49,7 +55,7 @@ async def _answers_http(port: int, *, has_tls: bool) -> bool:
     return status.startswith(b"HTTP/1.1 200 ")
 
 
-async def _serves_grpc(process: str, environment: Mapping[str, str]) -> bool:
+async def _serves_grpc(process: str, environment: Mapping[str, str], part: str) -> bool:
     """Returns whether the service reports that it serves."""
     # Not at the top: the check of a gateway takes a tenth of the time without gRPC.
     import grpc
@@ -71,13 +77,15 @@ async def _serves_grpc(process: str, environment: Mapping[str, str]) -> bool:
             target, credentials, [("grpc.ssl_target_name_override", name)]
         )
     async with channel:
-        return await HealthClient(channel).is_serving("")
+        return await HealthClient(channel).is_serving(part)
 
 
 def main() -> int:
     """Checks the process with the number 1, or the one that an argument names."""
-    command = sys.argv[1:] or Path("/proc/1/cmdline").read_text(encoding="utf-8").split("\0")
-    return 0 if asyncio.run(is_healthy(process_of(command), os.environ)) else 1
+    named = [argument for argument in sys.argv[1:] if argument != DATABASE]
+    command = named or Path("/proc/1/cmdline").read_text(encoding="utf-8").split("\0")
+    part = "database" if DATABASE in sys.argv else ""
+    return 0 if asyncio.run(is_healthy(process_of(command), os.environ, part=part)) else 1
 
 
 if __name__ == "__main__":

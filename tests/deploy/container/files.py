@@ -61,18 +61,22 @@ def kustomization(folder: str) -> Manifest:
 
 @functools.cache
 def manifests(folder: str) -> Sequence[Manifest]:
-    """Returns the objects of an overlay or of the base, with the patches of the overlay."""
+    """Returns the objects of an overlay or of the base, with its patches and components."""
     description = kustomization(folder)
     found = [one for path in description["resources"] for one in _resource(folder, path)]
-    for patch in description.get("patches", ()):
-        for target in targets(patch, found):
-            for operation in yaml.safe_load(patch["patch"]):
-                _apply(target, operation)
+    for component in components(folder):
+        _patch(found, kustomization(component))
+    _patch(found, description)
     for replicas in description.get("replicas", ()):
         for one in found:
             if one["kind"] == "Deployment" and one["metadata"]["name"] == replicas["name"]:
                 one["spec"]["replicas"] = replicas["count"]
     return found
+
+
+def components(folder: str) -> Sequence[str]:
+    """Returns the folders of the components that an overlay has."""
+    return [path.removeprefix("../") for path in kustomization(folder).get("components", ())]
 
 
 def targets(patch: Manifest, objects: Sequence[Manifest]) -> Sequence[Any]:
@@ -128,6 +132,13 @@ def secrets_of(objects: Sequence[Manifest]) -> Iterator[Secret]:
             yield from (value for value in values if isinstance(value, Secret))
 
 
+def _patch(objects: Sequence[Manifest], description: Manifest) -> None:
+    for patch in description.get("patches", ()):
+        for target in targets(patch, objects):
+            for operation in yaml.safe_load(patch["patch"]):
+                _apply(target, operation)
+
+
 def _resource(folder: str, path: str) -> Sequence[Manifest]:
     found = KUBERNETES / folder / path
     if found.is_dir():
@@ -148,4 +159,9 @@ def _apply(target: Any, operation: Manifest) -> None:
         target = target[int(parent) if isinstance(target, list) else parent]
     if operation["op"] == "replace" and last not in target:
         raise KeyError(operation["path"])
-    target[last] = operation["value"]
+    # kubectl copies a value for each object that it is added to.
+    value = copy.deepcopy(operation["value"])
+    if last == "-":
+        target.append(value)
+    else:
+        target[last] = value

@@ -12,11 +12,15 @@ from gateway.settings import Settings as GatewaySettings
 from services.accounts.settings import Settings as AccountsSettings
 from services.bookings.settings import Settings as BookingsSettings
 from services.events.settings import Settings as EventsSettings
+from services.kit.process import cleartext
 from services.kit.process.settings import ProcessSettings
 from services.migrate import MigrationSettings
+from tests.certificates import Authority
 from tests.deploy.container.files import Secret, image_environment
 
 FILE = "_FILE"
+MOUNTED = ("/tls/tls.crt", "/tls/tls.key", "/tls/ca.crt")
+"""Where a pod has its certificate, the key, and the CA."""
 SETTINGS: Mapping[str, type[ProcessSettings | MigrationSettings]] = {
     "gateway": GatewaySettings,
     "events": EventsSettings,
@@ -35,8 +39,12 @@ def load(
     """Loads the settings of a process in the image. Raises SettingsError as the process would."""
     for name in os.environ.keys() & {*image_environment(), *variables}:
         monkeypatch.delenv(name)
+    certificate = Authority(folder / "ca").issue("tls", "events", "bookings", "accounts", "gateway")
+    files = dict(zip(MOUNTED, map(str, certificate.paths()), strict=True))
     for name, value in {**image_environment(), **variables}.items():
-        given = sample(name) if isinstance(value, Secret) else value
+        given = sample(name) if isinstance(value, Secret) else files.get(value, value)
+        if name.endswith("_DATABASE_URL") and cleartext.ALLOW not in variables:
+            given += "?sslmode=verify-full"
         if name.endswith(FILE):
             file = folder / name
             file.write_text(sample(name.removesuffix(FILE)), encoding="utf-8")

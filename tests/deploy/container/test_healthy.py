@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.container.healthy import is_healthy, process_of
+from services.kit.server.server import SERVING
 from tests.certificates import Authority
 from tests.services.kit.serving import serving
 
@@ -34,6 +35,15 @@ async def test_a_service_that_serves_is_healthy() -> None:
         assert await is_healthy("events", environment)
         await served.server.stop()
         assert not await is_healthy("events", environment)
+
+
+async def test_the_database_is_looked_at_if_that_is_asked_for() -> None:
+    """A replica that never reached its database could get requests."""
+    async with serving() as served:
+        environment = {"EVENTS_LISTEN": served.target}
+        assert not await is_healthy("events", environment, part="database")
+        await served.server.health.set("database", SERVING)
+        assert await is_healthy("events", environment, part="database")
 
 
 async def test_a_service_with_tls_is_asked_with_its_own_certificate(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.container import healthy
+from services.kit.process import cleartext
 from services.kit.server import server
 from tests.deploy.container import sample_environment
 from tests.deploy.container.files import (
@@ -11,6 +13,7 @@ from tests.deploy.container.files import (
     PROCESSES,
     PROJECT,
     Manifest,
+    components,
     containers,
     kustomization,
     manifests,
@@ -23,6 +26,7 @@ from tests.deploy.container.files import (
 )
 
 SERVICES = ("events", "bookings", "accounts")
+NGINX = "nginx.ingress.kubernetes.io"
 
 
 @pytest.fixture(params=OVERLAYS)
@@ -37,10 +41,11 @@ def objects(overlay: str) -> list[Manifest]:
     return list(manifests(overlay))
 
 
-@pytest.mark.parametrize("folder", [*OVERLAYS, "base"])
+@pytest.mark.parametrize("folder", [*OVERLAYS, "base", "tls"])
 def test_every_file_is_a_resource(folder: str) -> None:
     """A file could be left out, or be missing, so that a part is never installed."""
-    listed = {path for path in kustomization(folder)["resources"] if path.endswith(".yaml")}
+    resources = kustomization(folder).get("resources", ())
+    listed = {path for path in resources if path.endswith(".yaml")}
     there = {path.name for path in (KUBERNETES / folder).glob("*.yaml")}
     assert listed == there - {"kustomization.yaml"}
 
@@ -48,9 +53,10 @@ def test_every_file_is_a_resource(folder: str) -> None:
 def test_every_patch_changes_what_it_names(overlay: str) -> None:
     """An object could be renamed, so that its patch no longer finds it."""
     base = manifests("base")
-    for patch in kustomization(overlay)["patches"]:
-        names = {one["metadata"]["name"] for one in targets(patch, base)}
-        assert names == set(patch["target"]["name"].split("|"))
+    for folder in (overlay, *components(overlay)):
+        for patch in kustomization(folder)["patches"]:
+            names = {one["metadata"]["name"] for one in targets(patch, base)}
+            assert names == set(patch["target"]["name"].split("|"))
     replicas = {one["name"] for one in kustomization(overlay)["replicas"]}
     assert replicas <= set(of_kind("Deployment", base))
 
@@ -72,6 +78,42 @@ def test_processes_start_with_their_settings(
     assert settings.environment == "production"  # type: ignore[attr-defined]
     assert sample_environment.unread(process, given) == set()
     assert process != "accounts" or settings.code_pepper  # type: ignore[attr-defined]
+
+
+def test_production_encrypts_what_pods_say_to_each_other() -> None:
+    """Whoever listens in the network of the cluster could read tokens and bookings.
+
+    The test above shows that the settings suffice: without TLS they would be refused.
+    """
+    objects = manifests("production")
+    for process in (*PROCESSES, "migrate"):
+        template = pods(objects)[process]
+        assert all(cleartext.ALLOW not in variables(one, objects) for one in containers(template))
+        wanted = {} if process == "migrate" else {"/tls": f"boxoffice-{process}-tls"}
+        if process != "gateway":
+            wanted["/database-ca"] = "boxoffice-database-ca"
+        secrets = {
+            volume["name"]: volume["secret"]["secretName"]
+            for volume in template["spec"]["volumes"]
+            if "secret" in volume
+        }
+        for container in containers(template):
+            mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+            assert {path: secrets[mounts[path]] for path in wanted} == wanted
+
+
+def test_probes_speak_as_processes_do(objects: list[Manifest]) -> None:
+    """A probe without TLS could take away every replica that has it, or the other way round."""
+    has_tls = cleartext.ALLOW not in of_kind("ConfigMap", objects)["boxoffice-settings"]["data"]
+    for process in PROCESSES:
+        [container] = containers(pods(objects)[process])
+        assert (f"{process.upper()}_TLS_CERT" in variables(container, objects)) is has_tls
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            is_of_tls = "exec" in container[probe] or "'scheme': 'HTTPS'" in str(container[probe])
+            assert is_of_tls is has_tls
+    for ingress in of_kind("Ingress", objects).values():
+        assert has_tls
+        assert ingress["metadata"]["annotations"][f"{NGINX}/backend-protocol"] == "HTTPS"
 
 
 def test_targets_are_headless_services(objects: list[Manifest]) -> None:
@@ -101,16 +143,19 @@ def test_ports_are_those_of_the_image(objects: list[Manifest]) -> None:
         assert service["ports"][0]["targetPort"] in ports
         assert service["selector"].items() <= pods(objects)[process]["metadata"]["labels"].items()
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            found = container[probe].get("grpc") or container[probe]["httpGet"]
-            assert found["port"] in {*ports, *ports.values()}
+            found = container[probe].get("grpc") or container[probe].get("httpGet")
+            assert found is None or found["port"] in {*ports, *ports.values()}
 
 
 def test_no_process_is_restarted_for_its_database(objects: list[Manifest]) -> None:
     """A slow database could make every replica restart, which helps nobody."""
     for service in SERVICES:
         [container] = containers(pods(objects)[service])
-        assert "service" not in container["livenessProbe"]["grpc"]
-        assert container["readinessProbe"]["grpc"]["service"] == server.DATABASE
+        looks_at_database = {
+            probe: healthy.DATABASE in str(container[probe]) or "service" in str(container[probe])
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+        }
+        assert [probe for probe, looks in looks_at_database.items() if looks] == ["readinessProbe"]
     [gateway] = containers(pods(objects)["gateway"])
     assert gateway["livenessProbe"]["httpGet"]["path"] == "/health"
     assert gateway["readinessProbe"]["httpGet"]["path"] == "/ready"
@@ -197,5 +242,12 @@ def test_single_makes_every_secret() -> None:
 def test_the_documents_list_every_secret() -> None:
     """An operator could not learn which secrets have to exist."""
     page = (PROJECT / "docs/containers.md").read_text(encoding="utf-8")
+    volumes = [
+        volume
+        for template in pods(manifests("production")).values()
+        for volume in template["spec"].get("volumes", ())
+    ]
+    mounted = {each["secret"]["secretName"] for each in volumes if "secret" in each}
+    assert {name for name in mounted if f"| `{name}` |" not in page} == set()
     for secret in secrets_of(manifests("production")):
         assert re.search(rf"^\| `{secret.name}` \|.*`{secret.key}`", page, re.MULTILINE), secret
