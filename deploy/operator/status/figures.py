@@ -35,6 +35,9 @@ class Backlog:
     seconds: float
 
 
+NOTHING = Backlog(0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
     """The virtual queue of an event."""
@@ -61,7 +64,7 @@ def read(dsn: str) -> Figures:
     """Reads all figures, at one moment. Raises psycopg.Error, of older schemas too."""
     pending = pending_migrations(dsn)
     with psycopg.connect(dsn, options="-c default_transaction_isolation=repeatable\\ read") as one:
-        backlogs = {name: _backlog(one, name) for name in BACKLOGS}
+        backlogs = _backlogs(one)
         with one.cursor(row_factory=class_row(Queue)) as cursor:
             queues = cursor.execute(SQL["queues"]).fetchall()
         [(waiting,)] = one.execute(SQL["waiting"]).fetchall()
@@ -76,7 +79,7 @@ def read(dsn: str) -> Figures:
         )
 
 
-def _backlog(connection: psycopg.Connection, name: str) -> Backlog:
-    with connection.cursor(row_factory=class_row(Backlog)) as cursor:
-        [found] = cursor.execute(SQL[name]).fetchall()
-    return found
+def _backlogs(connection: psycopg.Connection) -> dict[str, Backlog]:
+    rows = connection.execute(SQL["backlogs"]).fetchall()
+    found = {kind: Backlog(count, seconds) for kind, count, seconds in rows}
+    return {kind: found.get(kind, NOTHING) for kind in BACKLOGS}

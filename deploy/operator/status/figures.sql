@@ -1,88 +1,66 @@
--- name: catalogue_lag
--- Changes of events that bookings has not applied, and the age of the oldest in seconds.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(outbox.changed_at)), 0)::float AS seconds
-FROM events.outbox
-WHERE outbox.sequence > (SELECT following.sequence FROM bookings.following)
-
--- name: undecided_changes
--- Changes of events that wait for the consent of bookings.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float AS seconds
-FROM events.intents
-
--- name: letters
--- E-mails that were not sent yet.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(asked_at)), 0)::float AS seconds
-FROM accounts.outbox
-
--- name: notices
--- Letters about tickets and waiting lists that accounts has not got yet, by how long they are due.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float AS seconds
-FROM (
-    SELECT due_at
-    FROM bookings.notices
+-- name: backlogs
+-- How many of each kind wait, and the seconds for which the oldest has; no row if none does.
+WITH waiting (kind, since) AS (
+    -- Changes of events that bookings has not applied.
+    SELECT 'catalogue_lag', changed_at
+    FROM events.outbox
+    WHERE outbox.sequence > (SELECT following.sequence FROM bookings.following)
     UNION ALL
-    SELECT due_at
+    -- Changes of events that wait for the consent of bookings.
+    SELECT 'undecided_changes', created_at
+    FROM events.intents
+    UNION ALL
+    -- E-mails that were not sent yet.
+    SELECT 'letters', asked_at
+    FROM accounts.outbox
+    UNION ALL
+    -- Letters about tickets and waiting lists that accounts has not got yet, by how long they are due.
+    SELECT 'notices', due_at
+    FROM bookings.notices
+    WHERE due_at <= clock_timestamp()
+    UNION ALL
+    SELECT 'notices', due_at
     FROM bookings.ticket_letters
-) AS due
-WHERE due_at <= clock_timestamp()
-
--- name: webhooks
--- Enabled webhooks that fail, and for how long the first of them has.
+    WHERE due_at <= clock_timestamp()
+    UNION ALL
+    -- Enabled webhooks that fail.
+    SELECT 'webhooks', failing_since
+    FROM bookings.webhooks
+    WHERE status = 'ENABLED'
+        AND failing_since IS NOT NULL
+    UNION ALL
+    -- Payments that are under way.
+    SELECT 'payments', created_at
+    FROM bookings.payments
+    WHERE status = 'CREATED'
+    UNION ALL
+    -- Refunds that were not paid back yet.
+    SELECT 'refunds', created_at
+    FROM bookings.refunds
+    WHERE status = 'DUE'
+    UNION ALL
+    -- Refunds that no provider can pay back: somebody has to.
+    SELECT 'failed_refunds', created_at
+    FROM bookings.refunds
+    WHERE status = 'FAILED'
+    UNION ALL
+    -- Bookings that hold seats.
+    SELECT 'holds', created_at
+    FROM bookings.bookings
+    WHERE status = 'HELD'
+    UNION ALL
+    -- Events with holds that have ended, by how long the first one has waited to be written so.
+    SELECT 'ended_holds', next_expiry_at
+    FROM bookings.inventory
+    WHERE next_expiry_at < clock_timestamp()
+        AND closed_at IS NULL
+)
 SELECT
+    kind,
     count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(failing_since)), 0)::float AS seconds
-FROM bookings.webhooks
-WHERE status = 'ENABLED'
-    AND failing_since IS NOT NULL
-
--- name: payments
--- Payments that are under way.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float AS seconds
-FROM bookings.payments
-WHERE status = 'CREATED'
-
--- name: refunds
--- Refunds that were not paid back yet.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float AS seconds
-FROM bookings.refunds
-WHERE status = 'DUE'
-
--- name: failed_refunds
--- Refunds that no provider can pay back: somebody has to.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float AS seconds
-FROM bookings.refunds
-WHERE status = 'FAILED'
-
--- name: holds
--- Bookings that hold seats, and the age of the oldest.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float AS seconds
-FROM bookings.bookings
-WHERE status = 'HELD'
-
--- name: ended_holds
--- Events with holds that have ended, and for how long the first one has waited to be written so.
-SELECT
-    count(*) AS count,
-    coalesce(extract(epoch FROM clock_timestamp() - min(next_expiry_at)), 0)::float AS seconds
-FROM bookings.inventory
-WHERE next_expiry_at < clock_timestamp()
-    AND closed_at IS NULL
+    extract(epoch FROM clock_timestamp() - min(since))::float AS seconds
+FROM waiting
+GROUP BY kind
 
 -- name: frozen
 -- Events that sell nothing because their counters disagree, and with what.

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import psycopg
 import pytest
 
-from deploy.operator.status.figures import BACKLOGS
+from deploy.operator.status.figures import BACKLOGS, SQL
 from deploy.operator.status.processes import addresses
 from services.bookings.inventory import Inventory
 from tests.conftest import Database
@@ -56,6 +57,12 @@ async def test_shows_what_is_down_and_what_waits(
     assert letters["seconds"] > 300
     assert {backlog["count"] for backlog in figures["backlogs"].values()} == {0}
     assert not found["is_well"]
+
+
+def test_every_backlog_is_read() -> None:
+    """A backlog with another name in the statement would always be shown as empty."""
+    kinds = re.findall(r"SELECT '(\w+)'", SQL["backlogs"].decode())
+    assert set(kinds) == BACKLOGS.keys()
 
 
 async def as_json(type_in: Type) -> dict[str, Any]:
