@@ -66,7 +66,10 @@ class Buying:
     """How far the clock of the database was put forward, for all screenings."""
 
     def __init__(self, pool: Pool, database: Database, event_id: int, crashes: Crashes) -> None:
+        """Opens a connection as the owner of the schema, which `close` closes."""
         self.event_id = event_id
+        options = "-c search_path=bookings"
+        self._owner = psycopg.connect(database.owner_dsn, options=options, autocommit=True)
         self.bank = Bank()
         self.payments: list[tuple[UUID, int, str]] = []
         self._pool = pool
@@ -116,10 +119,12 @@ class Buying:
 
     def read(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Runs a statement as the owner of the schema; returns its rows."""
-        dsn = self._database.owner_dsn
-        with psycopg.connect(dsn, options="-c search_path=bookings") as connection:
-            cursor = connection.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
+        cursor = self._owner.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        """Closes its connection."""
+        self._owner.close()
 
     async def _take(self, replica: Replica, step: Step) -> None:
         kind, which, how = step
