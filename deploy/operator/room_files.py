@@ -14,7 +14,7 @@ from typing import Any
 from boxoffice.events.v1 import theaters_pb2
 from deploy.operator.errors import RoomFileError
 from gateway.codec import json_body
-from gateway.codec.request import message_reader
+from gateway.codec.readers import message_reader
 from gateway.http.errors import MalformedJson
 from services.events.theaters import messages
 from services.events.theaters.layout import plan_of

@@ -1,0 +1,129 @@
+"""The fields that a client may set, in a body, in an object within one, or in the query."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from gateway.codec import constraints
+from gateway.contract.bindings import Field
+from services.kit.rpc.errors import Violation
+from services.kit.rpc.validation import MISSING
+
+NO_COPIES: Mapping[str, str] = MappingProxyType({})
+
+Found: TypeAlias = list[Violation]
+Values: TypeAlias = dict[str, Any]
+Read: TypeAlias = Callable[[Any, str, Found], Any]
+"""Reads a value at a path; appends what is wrong with it to what was found."""
+NamedValues: TypeAlias = Sequence[tuple[str, Any]]
+Accept: TypeAlias = Callable[[str, Any, Values, Found], None]
+
+
+class FieldSet:
+    """The fields that a client may set, each by all of its names.
+
+    Output-only fields are ignored if `in_update`, as they come from an earlier response; otherwise
+    they are refused. A copy that is sent beside its field must have the same value, unless `copies`
+    name the field that takes one that differs: the service decides which of them was edited.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        read: Callable[[Field], Read],
+        *,
+        in_update: bool,
+        copies: Mapping[str, str] = NO_COPIES,
+    ) -> None:
+        self._by_name = {
+            name: _accept(field, name, read(field), in_update=in_update)
+            for field in fields
+            for name in field.request_names
+        }
+        self._own_names = {name: field.name for field in fields for name in field.request_names}
+        self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
+        self._copies = [
+            (copy, field.name, copies.get(field.name), read(field))
+            for field in fields
+            for copy in field.rule.copies
+        ]
+
+    def take(self, members: NamedValues, path: str, found: Found) -> Values:
+        """Reads named values into constructor arguments; null is None.
+
+        The paths in `found` begin with `path`.
+        """
+        given: Values = {}
+        by_name = self._by_name
+        if self._copies:
+            members = self._without_copies(members, path, given, found)
+        for name, value in members:
+            accept = by_name.get(name)
+            if accept is None:
+                found.append(Violation(path + name, "unknown field"))
+            else:
+                accept(path, value, given, found)
+        return given
+
+    def missing(self, given: Values, path: str) -> Found:
+        """Lists the fields that are needed and were not given at all."""
+        return [Violation(path + name, MISSING) for name in self._needed if name not in given]
+
+    def sent_names(self, members: NamedValues) -> Mapping[str, str]:
+        """Maps the own name of each field to the one that its client used."""
+        own_names = self._own_names
+        return {own_names[name]: name for name, _ in members if name in own_names}
+
+    def _without_copies(
+        self, members: NamedValues, path: str, given: Values, found: Found
+    ) -> NamedValues:
+        """Drops a copy (`title`) whose field (`name`) was also sent."""
+        sent, rest = dict(members), [*members]
+        for copy, original, differing, read in self._copies:
+            if copy not in sent or original not in sent:
+                continue
+            rest.remove((copy, sent[copy]))
+            if sent[copy] == sent[original]:
+                continue
+            if differing:
+                given[differing] = read(sent[copy], path + copy, found)
+            else:
+                found.append(Violation(path + copy, _differs(original)))
+        return rest
+
+
+def _differs(original: str) -> str:
+    return f"differs from `{original}`, which it repeats: send one of them, or both alike"
+
+
+def _accept(field: Field, name: str, read: Read, *, in_update: bool) -> Accept:
+    own = field.name
+    if field.is_output_only:
+        return _ignore if in_update else _refuse(name)
+    on_null = _refuse(name, MISSING) if _is_needed(field) and not in_update else _ignore
+
+    def accept(path: str, value: Any, given: Values, found: Found) -> None:
+        if own in given:
+            found.append(Violation(path + name, "given more than once"))
+        elif value is None:
+            given[own] = None
+            on_null(path, value, given, found)
+        else:
+            given[own] = read(value, path + name, found)
+
+    return accept
+
+
+def _is_needed(field: Field) -> bool:
+    return not field.is_output_only and constraints.is_needed(field)
+
+
+def _ignore(path: str, value: Any, given: Values, found: Found) -> None:
+    """Ignores a field that comes from an earlier response."""
+
+
+def _refuse(name: str, message: str = "cannot be set") -> Accept:
+    def accept(path: str, value: Any, given: Values, found: Found) -> None:
+        found.append(Violation(path + name, message))
+
+    return accept
