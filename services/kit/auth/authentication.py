@@ -36,6 +36,8 @@ class Authenticator:
         self._cache = CredentialCache()
         self._api_keys = ApiKeys(issuer)
         self._trusted_keys = TrustedKeys(issuer, self._cache)
+        self.prepare = self._trusted_keys.prepare
+        """Gets keys and revocations at start, as far as the issuer answers."""
         self.refresh = self._trusted_keys.refresh
         """Work to repeat every REFRESH_SECONDS: gets new keys and revocations."""
 

@@ -21,6 +21,9 @@ RETRY_SECONDS = 0.25
 WAIT_SECONDS = 0.3
 """How long a token waits for the issuer; the rest of its batch waits too."""
 
+PREPARE_SECONDS = 1.0
+"""How long a process that starts waits for the issuer."""
+
 
 class TrustedKeys:
     """Verifies tokens with the state of the issuer; removes revoked ones from `cache`.
@@ -36,6 +39,10 @@ class TrustedKeys:
         self._asking = SingleFlight(self._ask)
         self._asked_at = -PAUSE_SECONDS
         self._outage = Outage("issuer does not answer")
+
+    async def prepare(self) -> None:
+        """Gets the state of the issuer, if it answers soon: before tokens have to wait for it."""
+        await asyncio.wait({self._asking.task(None)}, timeout=PREPARE_SECONDS)
 
     async def refresh(self) -> bool:
         """Gets the state of the issuer; retries until it answers. Returns False (see repeat)."""

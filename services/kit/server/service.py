@@ -86,7 +86,11 @@ class Service:
     async def serve(
         self, pools: Sequence[postgres.Pool], *workers: Coroutine[Any, Any, None]
     ) -> AsyncIterator[int]:
-        """Accepts calls and runs workers while the block runs; yields the port."""
+        """Accepts calls and runs workers while the block runs; yields the port.
+
+        Gets the keys of tokens before: a replica is called as soon as it accepts calls.
+        """
+        await self._authenticator.prepare()
         await self._server.start()
         with pool_metrics.exposed(pools):
             async with running(
