@@ -162,6 +162,10 @@ wheels: .venv/run.stamp ## Build the wheels boxoffice and boxoffice-server into 
 wheels-check: .venv/dev.stamp ## Install both wheels into an empty environment, run them and book a seat
 	$(PYTHON) -m tests.deploy.wheels_check
 
+.PHONY: upgrade-check
+upgrade-check: .venv/dev.stamp ## Upgrade from the commit FROM to this one under load, and back
+	$(PYTHON) -m tests.deploy.upgrade_check $(or $(FROM),HEAD~20)
+
 .PHONY: sbom
 sbom: build/sbom.stamp ## List the pinned dependencies of the server in dist/sbom.json (CycloneDX)
 	@mkdir -p dist

@@ -18,58 +18,18 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.events.v1 import events_pb2, events_pb2_grpc
 from tests.conftest import Database
 from tests.e2e.accounts import add_accounts
+from tests.e2e.cinema import open_cinema
 from tests.e2e.client import create_event, new_key, new_user, open_client
-from tests.e2e.raw_http import Answer, Connection, request, reservation
+from tests.e2e.kept_connection import KeptConnection
+from tests.e2e.raw_http import Answer, request, reservation
 from tests.e2e.system import System
 
 CLIENTS = 12
+ENOUGH = 150
 SEATS = 100_000
-ENOUGH = 108
+ROW = {"row": "A", "seats": 500, "type": "REGULAR"}
 PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 60
-KEPT_SECONDS = 0.5
-"""How long a client keeps a connection without requests: less than a gateway drains."""
-KEPT_REQUESTS = 10
-"""Requests after which a client opens another connection, to the next gateway."""
-
-
-class KeptConnection:
-    """An HTTP connection to one of the gateways, and then to the next one.
-
-    A client does what a balancer does: it goes on to the next gateway if one refuses connections.
-    """
-
-    def __init__(self, ports: Iterator[int]) -> None:
-        self._ports = ports
-        self._connection: Connection | None = None
-        self._requests = 0
-        self._sent_at = 0.0
-
-    async def ask(self, request: bytes) -> Answer:
-        """Sends a request; raises an error of the connection if there is no response."""
-        if time.monotonic() > self._sent_at + KEPT_SECONDS:
-            await self.close()
-        connection = self._connection or await self._open()
-        self._sent_at = time.monotonic()
-        self._requests += 1
-        answer = await connection.ask(request)
-        if answer.headers.get("connection") == "close" or self._requests >= KEPT_REQUESTS:
-            await self.close()
-        return answer
-
-    async def close(self) -> None:
-        """Closes the connection, if there is one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-    async def _open(self) -> Connection:
-        try:
-            self._connection = await Connection.open(next(self._ports))
-        except ConnectionRefusedError:
-            self._connection = await Connection.open(next(self._ports))
-        self._requests = 0
-        return self._connection
 
 
 @dataclass
@@ -83,10 +43,12 @@ class Load:
     targets: Mapping[str, str]
     token: str
     event_id: int
+    screening_id: int
     own_events: Sequence[int]
     answered: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     booked: list[str] = field(default_factory=list)
+    seats: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     created: list[str] = field(default_factory=list)
     slowest_seconds: float = 0.0
     is_over: bool = False
@@ -97,6 +59,8 @@ class Load:
         """Returns a load on a running system, with an account and events of its own."""
         with open_client(system.url) as client:
             events = [create_event(client, SEATS)["id"] for _ in range(CLIENTS + 1)]
+        with open_cinema(system) as cinema:
+            screening_id = cinema.screening([ROW])
         [person] = add_accounts(system.database, {"ada": "USER"}).values()
         targets = {
             "accounts": system.accounts_targets,
@@ -108,6 +72,7 @@ class Load:
             targets={name: f"ipv4:{','.join(places)}" for name, places in targets.items()},
             token=person.authorization.removeprefix("Bearer "),
             event_id=events[0],
+            screening_id=screening_id,
             own_events=events[1:],
         )
 
@@ -143,9 +108,9 @@ class Load:
     def check_books(self, database: Database) -> None:
         """Fails unless exactly what was acknowledged is stored, once."""
         with psycopg.connect(database.owner_dsn) as connection:
-            bookings = "SELECT user_id FROM bookings.bookings WHERE event_id = %s"
+            bookings = "SELECT user_id FROM bookings.bookings WHERE event_id IN (%s, %s)"
             events = "SELECT name FROM events.events WHERE name LIKE 'Made in a load %%'"
-            booked = connection.execute(bookings, [self.event_id]).fetchall()
+            booked = connection.execute(bookings, [self.event_id, self.screening_id]).fetchall()
             created = connection.execute(events).fetchall()
         assert sorted(user for (user,) in booked) == sorted(self.booked)
         assert sorted(name for (name,) in created) == sorted(self.created)
@@ -163,6 +128,7 @@ class Client:
         self._events = events_pb2_grpc.EventsServiceStub(channels["events"])
         self._accounts = accounts_pb2_grpc.AccountsServiceStub(channels["accounts"])
         self._sizes = itertools.cycle((20, 10))
+        self._first: tuple[bytes, Answer] | None = None
 
     async def run(self) -> None:
         """Makes requests until the load is over."""
@@ -180,6 +146,9 @@ class Client:
         return (
             self._reserve,
             self._reserve_by_rpc,
+            self._repeat,
+            self._book_and_cancel,
+            self._hold,
             self._create,
             self._resize,
             self._get_event,
@@ -205,13 +174,39 @@ class Client:
         self._load.slowest_seconds = max(self._load.slowest_seconds, time.monotonic() - began)
         self._load.progress.set()
 
-    async def _expect(self, status: int, asked: bytes) -> None:
+    async def _expect(self, status: int, asked: bytes) -> Answer:
         answer = await self._http.ask(asked)
         assert answer.status == status, answer
+        return answer
 
     async def _reserve(self) -> None:
         user = new_user()
-        await self._expect(201, reservation(self._load.event_id, user, new_key()))
+        asked = reservation(self._load.event_id, user, new_key())
+        answer = await self._expect(201, asked)
+        self._first = self._first or (asked, answer)
+        self._load.booked.append(user)
+
+    async def _repeat(self) -> None:
+        """Repeats the first reservation, which another release may have answered."""
+        assert self._first is not None
+        asked, first = self._first
+        assert (await self._expect(201, asked)).body == first.body
+
+    async def _book_and_cancel(self) -> None:
+        body = {"event_id": self._own_event, "seat_count": 1}
+        booked = await self._expect(201, request("POST", "/bookings", body, self._bearer))
+        path = f"/bookings/{booked.json['reference']}"
+        await self._expect(200, request("DELETE", path, headers=self._bearer))
+
+    async def _hold(self) -> None:
+        user = new_user()
+        body = {
+            "screening_id": self._load.screening_id,
+            "user_id": user,
+            "seat_ids": [next(self._load.seats)],
+        }
+        headers = {"Idempotency-Key": new_key()}
+        await self._expect(201, request("POST", "/api/seat-reservations", body, headers))
         self._load.booked.append(user)
 
     async def _reserve_by_rpc(self) -> None:
@@ -248,7 +243,7 @@ class Client:
 
     @property
     def _bearer(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._load.token}"}
+        return {"Authorization": f"Bearer {self._load.token}", "Idempotency-Key": new_key()}
 
     async def _call(self, rpc: Any, asked: Any) -> None:
         token = self._load.token if isinstance(asked, accounts_pb2.GetMeRequest) else None

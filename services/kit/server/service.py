@@ -28,6 +28,9 @@ from services.kit.server.auditing import Auditing
 from services.kit.server.batch import BatchServicer, Handler
 from services.kit.server.server import Server
 
+PREPARE_SECONDS = 2.0
+"""How long a service that starts waits for its database; without one it answers nevertheless."""
+
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 
@@ -88,9 +91,12 @@ class Service:
     ) -> AsyncIterator[int]:
         """Accepts calls and runs workers while the block runs; yields the port.
 
-        Gets the keys of tokens before: a replica is called as soon as it accepts calls.
+        Connects and gets the keys of tokens first: a replica is called as soon as it accepts calls.
         """
-        await self._authenticator.prepare()
+        await asyncio.gather(
+            self._authenticator.prepare(),
+            *(postgres.wait_until_reachable(pool, seconds=PREPARE_SECONDS) for pool in pools),
+        )
         await self._server.start()
         with pool_metrics.exposed(pools):
             async with running(
