@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -23,8 +22,8 @@ from deploy.local.settings import RunSettings
 from deploy.wheels import CHECKOUT
 from services.migrate import PASSWORDS, SERVICES, migrate_schemas, role_of
 from tests.databases import Database
-from tests.e2e.steady_load import Load
-from tests.e2e.system import System, until
+from tests.e2e.steady_load import Load, replace
+from tests.e2e.system import System
 from tests.processes import STOP_SECONDS, Process
 from tests.services.bookings.conftest import drift
 
@@ -86,32 +85,25 @@ class Upgrade:
 
     async def run(self) -> None:
         """Does all steps, and prints what each did to the load."""
-        await self._step("the former code", [])
+        await self._step("the former code")
         await asyncio.to_thread(migrate_schemas, self._system.database.owner_dsn)
-        await self._step("the former code on this schema", [])
+        await self._step("the former code on this schema")
         for kind in UP:
-            await self._step(f"this code in {kind}", self._system.kinds[kind], CHECKOUT)
+            await self._step(f"this code in {kind}", kind, CHECKOUT)
         for kind in reversed(UP):
-            await self._step(f"the former code in {kind}", self._system.kinds[kind], self._former)
+            await self._step(f"the former code in {kind}", kind, self._former)
 
-    async def _step(self, name: str, replicas: Sequence[Process], code: Path = CHECKOUT) -> None:
+    async def _step(self, name: str, kind: str = "", code: Path = CHECKOUT) -> None:
         before, failed = self._load.answered.total(), len(self._load.failures)
-        for replica in replicas:
-            await self._replace(replica, code)
         await self._load.go_on()
+        for replica in self._system.kinds.get(kind, ()):
+            assert isinstance(replica, ReleasedProcess)
+            replica.code = code
+            await replace(kind, replica)
+            # Longer than callers wait before they connect to the new replica.
+            await self._load.go_on()
         asked = self._load.answered.total() - before
         print(f"{name:40} {asked:6} requests {len(self._load.failures) - failed:4} failed")
-
-    async def _replace(self, replica: Process, code: Path) -> None:
-        assert isinstance(replica, ReleasedProcess)
-        replica.terminate()
-        assert await asyncio.to_thread(replica.ended) == 0, replica.log()
-        before = len(replica.log())
-        replica.code = code
-        replica.start()
-        await asyncio.to_thread(
-            until, lambda: '"request_id"' in replica.log()[before:], replica.log
-        )
 
 
 def main() -> None:

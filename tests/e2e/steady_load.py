@@ -22,7 +22,8 @@ from tests.e2e.cinema import open_cinema
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.kept_connection import KeptConnection
 from tests.e2e.raw_http import Answer, request, reservation
-from tests.e2e.system import System
+from tests.e2e.system import System, until
+from tests.processes import Process
 
 CLIENTS = 12
 ENOUGH = 150
@@ -30,6 +31,14 @@ SEATS = 100_000
 ROW = {"row": "A", "seats": 500, "type": "REGULAR"}
 PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 60
+
+SERVED = {
+    "accounts": "AccountsService/",
+    "bookings": "BookingsService/",
+    "events": "EventsService/",
+    "gateway": '"status": 201',
+}
+"""What each kind of process logs when it has served a client."""
 
 
 @dataclass
@@ -114,6 +123,15 @@ class Load:
             created = connection.execute(events).fetchall()
         assert sorted(user for (user,) in booked) == sorted(self.booked)
         assert sorted(name for (name,) in created) == sorted(self.created)
+
+
+async def replace(kind: str, replica: Process) -> None:
+    """Stops a replica in order, starts it again, and waits until it has served a client."""
+    replica.terminate()
+    assert await asyncio.to_thread(replica.ended) == 0, replica.log()
+    before = len(replica.log())
+    replica.start()
+    await asyncio.to_thread(until, lambda: SERVED[kind] in replica.log()[before:], replica.log)
 
 
 class Client:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 import psycopg
@@ -9,21 +9,13 @@ from deploy.local.postgres.server import EmbeddedPostgres
 from tests.conftest import Database, cloned
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.raw_http import Answer, Connection, connect, request, reservation
-from tests.e2e.steady_load import Load
-from tests.e2e.system import System, until
-from tests.processes import Process
+from tests.e2e.steady_load import Load, replace
+from tests.e2e.system import System
 from tests.services.bookings.conftest import drift
 
 BUYERS = 32
 PATIENCE_SECONDS = 60
 BEFORE, AFTER = 200, 200
-SERVED = {
-    "accounts": "AccountsService/",
-    "bookings": "BookingsService/",
-    "events": "EventsService/",
-    "gateway": '"status": 201',
-}
-"""What a process logs when it has served a client."""
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +152,8 @@ async def test_a_rolling_restart_fails_no_request(system: System) -> None:
     async def roll() -> None:
         await load.go_on()
         for number in range(2):
-            await asyncio.gather(*(_replace(kind, number) for kind in system.kinds.items()))
+            kinds = system.kinds.items()
+            await asyncio.gather(*(replace(kind, replicas[number]) for kind, replicas in kinds))
             await load.go_on()
 
     await load.run(roll)
@@ -228,14 +221,3 @@ def test_a_second_signal_does_not_interrupt_the_stop(system: System) -> None:
         process.terminate()
         process.terminate()
         assert process.ended() == 0
-
-
-async def _replace(kind: tuple[str, Sequence[Process]], number: int) -> None:
-    """Stops a replica in order, starts it again, and waits until it has served clients."""
-    name, replicas = kind
-    replica = replicas[number]
-    replica.terminate()
-    assert await asyncio.to_thread(replica.ended) == 0
-    before = len(replica.log())
-    replica.start()
-    await asyncio.to_thread(until, lambda: SERVED[name] in replica.log()[before:], replica.log)
