@@ -28,7 +28,7 @@ from tests.processes import Process
 CLIENTS = 12
 ENOUGH = 150
 SEATS = 100_000
-ROW = {"row": "A", "seats": 500, "type": "REGULAR"}
+ROWS = [{"row": name, "seats": 500, "type": "REGULAR"} for name in "ABCDEF"]
 PAUSE_SECONDS = 0.25
 PATIENCE_SECONDS = 60
 
@@ -69,7 +69,7 @@ class Load:
         with open_client(system.url) as client:
             events = [create_event(client, SEATS)["id"] for _ in range(CLIENTS + 1)]
         with open_cinema(system) as cinema:
-            screening_id = cinema.screening([ROW])
+            screening_id = cinema.screening(ROWS)
         [person] = add_accounts(system.database, {"ada": "USER"}).values()
         targets = {
             "accounts": system.accounts_targets,
