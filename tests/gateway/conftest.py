@@ -8,13 +8,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from gateway.__main__ import (
-    application,
-    credentials,
-    live_sources,
-    open_channels,
-    socket_io,
-)
 from gateway.admission.counters import open_counters
 from gateway.http.app import App
 from gateway.http.server.limits import LIMITS, Limits
@@ -24,6 +17,9 @@ from gateway.live.hub import Hub, open_hub
 from gateway.live.pace import PACE, Pace
 from gateway.settings import Settings
 from gateway.sockets.routes import Sockets
+from gateway.wiring.application import application
+from gateway.wiring.channels import credentials, open_channels
+from gateway.wiring.live import live_sources, socket_io
 from tests.gateway.script import Script, ScriptedServer
 
 SCRIPTED = {"batch_size": 1, "log_sample": 0, "open_access": True}

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.__main__ import stream_limit
 from gateway.http.server.limits import LIMITS
 from gateway.settings import Settings
+from gateway.wiring.limits import stream_limit
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import resource
 
 from structlog.testing import capture_logs
 
-from gateway.__main__ import limits_of
 from gateway.http.server import file_descriptors
 from gateway.settings import Settings
+from gateway.wiring.limits import limits_of
 
 
 def test_the_limit_is_as_high_as_it_may_be() -> None:

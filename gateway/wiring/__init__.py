@@ -1,0 +1,1 @@
+"""What the gateway is built of, by the settings. Nothing else belongs here."""
