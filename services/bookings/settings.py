@@ -70,6 +70,10 @@ class Settings(settings.ServiceSettings):
     held_seats: int = Field(default=10, ge=1)
     """How many seats of an event a user can hold at a time; one booking may hold more."""
 
+    distributed: bool = False
+    """Whether the tables are distributed by event (Citus). A transaction then decides about one
+    event; otherwise about all events that are asked for meanwhile."""
+
     door_opens_seconds: int = Field(default=21_600, ge=0)
     """How long before its event starts a ticket admits."""
 

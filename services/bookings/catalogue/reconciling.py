@@ -6,7 +6,7 @@ until an operator has looked at it. Nothing is corrected here.
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from psycopg.rows import class_row
@@ -126,14 +126,18 @@ class Reconciler:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL statement_timeout = '{AUDIT_SECONDS}s'")
             cursor = connection.cursor(row_factory=class_row(Audit))
-            await cursor.execute(SQL["audit"], {"after": after, "limit": AUDIT_CHUNK})
-            audits = await cursor.fetchall()
-            sound = [audit for audit in audits if audit.agrees]
-            values = {
-                "event_ids": [audit.event_id for audit in sound],
-                "revs": [audit.rev for audit in sound],
-            }
-            await connection.execute(SQL["note_audits"], values)
+            values = {"after": after, "limit": AUDIT_CHUNK}
+            due = await connection.execute(SQL["due_audits"], values)
+            asked = {"event_ids": [event_id for (event_id,) in await due.fetchall()]}
+            audits = await (await cursor.execute(SQL["audit"], asked)).fetchall()
+            found = await connection.execute(SQL["disagreeing"], asked)
+            wrong = {event_id for (event_id,) in await found.fetchall()}
+            audits = [
+                replace(each, agrees=False) if each.event_id in wrong else each for each in audits
+            ]
+            sound = {each.event_id: each.rev for each in audits if each.agrees}
+            noted = {"event_ids": list(sound), "revs": list(sound.values())}
+            await connection.execute(SQL["note_audits"], noted)
             return audits
 
     async def _freeze(self, event_id: int, why: str, state: EventState | None = None) -> None:

@@ -11,18 +11,18 @@ SELECT
 FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 
+-- name: due_audits
+-- Lists the next events that have changed since their last audit.
+SELECT event_id
+FROM inventory
+LEFT JOIN audits USING (event_id)
+WHERE event_id > %(after)s
+    AND audits.rev IS DISTINCT FROM inventory.rev
+ORDER BY event_id
+LIMIT %(limit)s
+
 -- name: audit
--- Compares counters, bookings, seats, payments and ledger in one snapshot, of the next events that have
--- changed since their last audit.
-WITH due AS (
-    SELECT inventory.*
-    FROM inventory
-    LEFT JOIN audits USING (event_id)
-    WHERE inventory.event_id > %(after)s
-        AND audits.rev IS DISTINCT FROM inventory.rev
-    ORDER BY inventory.event_id
-    LIMIT %(limit)s
-)
+-- Compares counters, bookings and ledger of events in one snapshot.
 SELECT
     due.event_id,
     due.rev,
@@ -37,9 +37,8 @@ SELECT
         AND due.capacity = entries.capacity
         AND due.blocked = map.blocked
         AND due.sold + due.held + due.blocked = coalesce(map.taken, due.sold + due.held + due.blocked)
-        AND (due.plan_id IS NULL OR due.closed_at IS NOT NULL OR seats_agree(due.event_id))
-        AND payments_agree(due.event_id) AS agrees
-FROM due
+            AS agrees
+FROM inventory AS due
 CROSS JOIN LATERAL (
     SELECT
         coalesce(sum(seat_count), 0) AS seats,
@@ -72,7 +71,15 @@ CROSS JOIN LATERAL (
     WHERE seat_blocks.event_id = due.event_id
         AND due.closed_at IS NULL
 ) AS map
+WHERE due.event_id = ANY (%(event_ids)s::bigint[])
 ORDER BY due.event_id
+
+-- name: disagreeing
+-- Lists events whose seats or payments contradict each other.
+SELECT event_id
+FROM unnest(%(event_ids)s::bigint[]) AS audited (event_id)
+WHERE NOT seats_agree(event_id)
+    OR NOT payments_agree(event_id)
 
 -- name: note_audits
 -- Stores the revisions at which events passed the audit.

@@ -8,7 +8,8 @@ from typing import TypeVar
 import structlog
 from psycopg.rows import class_row
 
-from services.bookings.inventory import saving
+from services.bookings.inventory import closing
+from services.bookings.inventory.batches import failed_outcomes
 from services.bookings.inventory.commands import (
     Apply,
     Done,
@@ -20,7 +21,8 @@ from services.bookings.inventory.commands import (
     SetSkipFit,
     Sweep,
 )
-from services.bookings.inventory.lane import Lane, failed_outcomes
+from services.bookings.inventory.event_lanes import EventLanes
+from services.bookings.inventory.lane import Lane
 from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.payment_commands import RefundEvent
 from services.bookings.inventory.plans import NoPlans, Plans
@@ -62,7 +64,7 @@ class Inventory:
     Transactions of the lane use the pool `lane_pool`, whose sessions have the settings of `store`.
     An offer to a waiting user ends after `offer_seconds`. Bookings of a closed event are written in
     chunks of `closing_chunk`. `plans` loads seat plans, `limits` limits how long and how many seats
-    are held.
+    are held. In a `distributed` database each transaction is about one event.
     """
 
     def __init__(
@@ -74,15 +76,19 @@ class Inventory:
         closing_chunk: int = CLOSING_CHUNK,
         plans: Plans | None = None,
         limits: HoldLimits | None = None,
+        distributed: bool = False,
     ) -> None:
         self._pool = pool
         self._closing_chunk = closing_chunk
         self._plans = plans or NoPlans()
-        self._lane = Lane(
-            Transactions(
-                lane_pool or pool, offer_seconds=offer_seconds, plans=self._plans, limits=limits
-            )
+        transactions = Transactions(
+            lane_pool or pool,
+            offer_seconds=offer_seconds,
+            plans=self._plans,
+            limits=limits,
+            distributed=distributed,
         )
+        self._lane = EventLanes(transactions) if distributed else Lane(transactions)
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
         """Decides asks in one batch with all others that arrive meanwhile; see Lane.decide.
@@ -187,10 +193,7 @@ class Inventory:
 
     async def close_chunk(self) -> bool:
         """Writes a chunk of a closed event's bookings as CANCELLED; returns False without one."""
-        async with self._pool.connection() as connection:
-            chunk = {"chunk": self._closing_chunk}
-            row = await (await connection.execute(saving.SQL["close_chunk"], chunk)).fetchone()
-            return bool(row and row[0])
+        return await closing.close_chunk(self._pool, self._closing_chunk)
 
     async def forget_keys(self) -> bool:
         """Deletes a chunk of old results; returns whether there may be more."""

@@ -6,7 +6,12 @@ SELECT
     event_id,
     capacity - blocked AS capacity,
     sold + held - CASE
-        WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
+        WHEN waiting = 0 AND next_expiry_at <= present() THEN (
+            SELECT coalesce(sum(seat_count), 0)::integer
+            FROM ending_holds
+            WHERE ending_holds.event_id = inventory.event_id
+                AND expires_at <= (SELECT present())
+        )
         ELSE 0
     END AS booked,
     waiting,

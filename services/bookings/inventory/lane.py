@@ -7,22 +7,21 @@ event.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 import structlog
 
 from services.bookings.errors import Contradiction
 from services.bookings.inventory import store
-from services.bookings.inventory.commands import DEFERRED, Deferred, Outcome
+from services.bookings.inventory.batches import Queue, failed_outcomes
+from services.bookings.inventory.commands import Deferred, Outcome
 from services.bookings.inventory.hints import Hints
 from services.bookings.inventory.transaction import Ask
-from services.kit.database.postgres import refusal_from_database
 from services.kit.database.round_trip import Statement
-from services.kit.rpc.errors import Busy, Internal, Refusal, Unavailable
+from services.kit.rpc.errors import Busy, Internal
 
 BATCH_SIZE = 256
 QUEUE_SIZE = 4_096
@@ -32,9 +31,15 @@ _DATA_ERRORS = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.errors.ProgramLimitExceeded,
+    # What Citus makes of a violated constraint on another node.
+    psycopg.errors.InternalError_,
 )
 # Another replica stored the same event, or a result of the same key, in the meantime.
-_LATE = (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation)
+_LATE = (
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.NotNullViolation,
+    psycopg.errors.InternalError_,
+)
 
 log = structlog.get_logger()
 
@@ -53,15 +58,20 @@ class Lane:
     """Decides asks in batches, with at most `batch_size` asks in a transaction."""
 
     def __init__(
-        self, transactions: Runner, *, batch_size: int = BATCH_SIZE, queue_size: int = QUEUE_SIZE
+        self,
+        transactions: Runner,
+        *,
+        batch_size: int = BATCH_SIZE,
+        queue_size: int = QUEUE_SIZE,
+        hints: Hints | None = None,
     ) -> None:
         self._transactions = transactions
         self._batch_size = batch_size
         self._queue_size = queue_size
         self._shared = self._queue(store.SKIP_LOCKED)
-        self._refusing = _Queue(self._refuse, batch_size, queue_size)
-        self._event_queues: dict[int, _Queue] = {}
-        self._hints = Hints()
+        self._refusing = Queue(self._refuse, batch_size, queue_size)
+        self._event_queues: dict[int, Queue] = {}
+        self._hints = hints or Hints()
 
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
         """Decides asks in their order and returns their outcomes after the COMMIT.
@@ -128,8 +138,8 @@ class Lane:
 
         await asyncio.gather(*(wait(event_id, indices) for event_id, indices in busy.items()))
 
-    def _queue(self, lock: Statement) -> "_Queue":
-        return _Queue(partial(self._run, lock=lock), self._batch_size, self._queue_size)
+    def _queue(self, lock: Statement) -> Queue:
+        return Queue(partial(self._run, lock=lock), self._batch_size, self._queue_size)
 
     async def _refuse(self, asks: Sequence[Ask]) -> list[Outcome]:
         """Refuses asks without a lock; returns Busy for all if any of them needs one."""
@@ -182,120 +192,3 @@ class Lane:
         except Exception as error:
             log.exception("rest of a batch failed", commands=len(asks))
             return [*failed_outcomes(error, len(asks))]
-
-
-def failed_outcomes(error: Exception, count: int) -> list[Outcome]:
-    """Returns the outcomes of asks that failed with an error while others are committed."""
-    if isinstance(error, Refusal):
-        return [error] * count
-    return [refusal_from_database(error, is_read=False) or Internal()] * count
-
-
-class _Waiter:
-    """Asks of one call, at most a batch, and the future of their outcomes."""
-
-    def __init__(self, asks: Sequence[Ask], outcomes: "asyncio.Future[list[Outcome]]") -> None:
-        self.asks = asks
-        """Those that are not decided yet."""
-        self.outcomes = outcomes
-        self._found: list[Outcome | Deferred] = [DEFERRED] * len(asks)
-
-    def set_outcomes(self, found: Sequence[Outcome | Deferred]) -> None:
-        """Takes an outcome for each of the asks; deferred ones remain to be decided."""
-        left = iter(found)
-        self._found = [next(left) if isinstance(one, Deferred) else one for one in self._found]
-        pairs = zip(self.asks, found, strict=True)
-        self.asks = [ask for ask, outcome in pairs if isinstance(outcome, Deferred)]
-        if not self.asks and not self.outcomes.done():
-            self.outcomes.set_result([one for one in self._found if not isinstance(one, Deferred)])
-
-    def set_error(self, error: Exception) -> None:
-        """Ends the asks with an error; those that are committed keep their outcomes."""
-        if len(self.asks) < len(self._found):
-            self.set_outcomes(failed_outcomes(error, len(self.asks)))
-        elif not self.outcomes.done():
-            self.outcomes.set_exception(error)
-
-
-class _Queue:
-    """The queue of one lane, and the task that runs its transactions."""
-
-    def __init__(
-        self,
-        run: Callable[[Sequence[Ask]], Coroutine[Any, Any, Sequence[Outcome | Deferred]]],
-        batch_size: int,
-        max_size: int,
-    ) -> None:
-        self._run = run
-        self._batch_size = batch_size
-        self._max_size = max_size
-        self._waiters: deque[_Waiter] = deque()
-        self._count = 0
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether the queue is empty and no transaction runs."""
-        return self._task is None
-
-    async def submit(self, asks: Sequence[Ask]) -> list[Outcome]:
-        """Queues asks and waits for their outcomes; few enough asks share one transaction."""
-        if not asks:
-            return []
-        if self._count + len(asks) > self._max_size:
-            raise Unavailable
-        loop = asyncio.get_running_loop()
-        waiters = [
-            _Waiter(asks[first : first + self._batch_size], loop.create_future())
-            for first in range(0, len(asks), self._batch_size)
-        ]
-        self._waiters.extend(waiters)
-        self._count += len(asks)
-        if self._task is None:
-            self._task = loop.create_task(self._run_batches())
-        if len(waiters) == 1:
-            return await waiters[0].outcomes
-        parts = await asyncio.gather(*(waiter.outcomes for waiter in waiters))
-        return [outcome for part in parts for outcome in part]
-
-    async def _run_batches(self) -> None:
-        """Runs transactions until the queue is empty."""
-        try:
-            while waiters := self._next_batch():
-                asks = [ask for waiter in waiters for ask in waiter.asks]
-                try:
-                    outcomes = await self._run(asks)
-                except Exception as error:  # noqa: BLE001 - passed on to all waiters
-                    for waiter in waiters:
-                        waiter.set_error(error)
-                else:
-                    self._set_outcomes(waiters, outcomes)
-        finally:
-            self._task = None
-            for waiter in self._waiters:
-                waiter.outcomes.cancel()
-
-    def _next_batch(self) -> list[_Waiter]:
-        """Takes the waiters that fit into one transaction, and drops cancelled ones."""
-        taken: list[_Waiter] = []
-        count = 0
-        while self._waiters and count + len(self._waiters[0].asks) <= self._batch_size:
-            waiter = self._waiters.popleft()
-            self._count -= len(waiter.asks)
-            if not waiter.outcomes.done():
-                taken.append(waiter)
-                count += len(waiter.asks)
-        return taken
-
-    def _set_outcomes(
-        self, waiters: Sequence[_Waiter], outcomes: Sequence[Outcome | Deferred]
-    ) -> None:
-        """Distributes outcomes; deferred asks are the first of the next transaction."""
-        first = 0
-        for waiter in waiters:
-            last = first + len(waiter.asks)
-            waiter.set_outcomes(outcomes[first:last])
-            first = last
-        deferred = [waiter for waiter in waiters if waiter.asks]
-        self._waiters.extendleft(reversed(deferred))
-        self._count += sum(len(waiter.asks) for waiter in deferred)

@@ -137,34 +137,34 @@ CROSS JOIN LATERAL (
 
 -- name: save_refunds
 -- Stores new refunds, and what has become of others, which are locked.
-WITH added AS (
-    INSERT INTO refunds (
-        event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
-        refunded_at, provider_reference
-    )
-    SELECT
-        event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
-        refunded_at, provider_reference
-    FROM json_populate_recordset(NULL::refunds, %(new)s::json)
+WITH moved AS (
+    UPDATE refunds
+    SET
+        status = changed.status,
+        refunded_at = changed.refunded_at,
+        provider_reference = changed.provider_reference
+    FROM (
+        -- Looked up one by one, as above.
+        SELECT own.row, moved.status, moved.refunded_at, moved.provider_reference
+        FROM json_populate_recordset(NULL::refunds, %(moved)s::json) AS moved
+        CROSS JOIN LATERAL (
+            SELECT ctid AS row
+            FROM refunds
+            WHERE refunds.event_id = moved.event_id
+                AND refunds.id = moved.id
+            OFFSET 0
+        ) AS own
+    ) AS changed
+    WHERE refunds.ctid = changed.row
 )
-UPDATE refunds
-SET
-    status = changed.status,
-    refunded_at = changed.refunded_at,
-    provider_reference = changed.provider_reference
-FROM (
-    -- Looked up one by one, as above.
-    SELECT own.row, moved.status, moved.refunded_at, moved.provider_reference
-    FROM json_populate_recordset(NULL::refunds, %(moved)s::json) AS moved
-    CROSS JOIN LATERAL (
-        SELECT ctid AS row
-        FROM refunds
-        WHERE refunds.event_id = moved.event_id
-            AND refunds.id = moved.id
-        OFFSET 0
-    ) AS own
-) AS changed
-WHERE refunds.ctid = changed.row
+INSERT INTO refunds (
+    event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
+    refunded_at, provider_reference
+)
+SELECT
+    event_id, id, payment_id, booking_id, amount_minor, currency, reason, status, created_at,
+    refunded_at, provider_reference
+FROM json_populate_recordset(NULL::refunds, %(new)s::json)
 
 -- name: add_provider_events
 -- Stores events of providers that were worked on; repeated ones are known.
@@ -177,7 +177,8 @@ ON CONFLICT ON CONSTRAINT provider_events_pk DO NOTHING
 -- Marks closed events whose payments all have their refunds.
 UPDATE inventory
 SET refunds_written = true
-WHERE event_id IN (
-    SELECT value::text::bigint
+FROM (
+    SELECT value::text::bigint AS event_id
     FROM json_array_elements(%(events)s::json)
-)
+) AS refunded
+WHERE inventory.event_id = refunded.event_id

@@ -65,14 +65,19 @@ def _save_seats(trip: RoundTrip, stocks: Sequence[Stock]) -> None:
             if stock.plan_id is not None
         ]
         trip.call(MAP_SEATS, {"events": _json(seated)})
-    claims: list[dict[str, object]] = []
+    taken: list[dict[str, object]] = []
+    moved: list[dict[str, object]] = []
     blocks: list[dict[str, object]] = []
     for stock in stocks:
         claimed = stock.seats.claims()
-        claims += [{"event_id": stock.event_id, **claim._asdict()} for claim in claimed]
+        for claim in claimed:
+            rows = taken if claim.before is None else moved
+            rows.append({"event_id": stock.event_id, **claim._asdict()})
         blocks += [_block(stock.event_id, block) for block in stock.seats.blocks(claimed)]
     if blocks:
-        trip.call(SAVE_SEATS, {"claims": _json(claims), "blocks": _json(blocks)})
+        trip.call(
+            SAVE_SEATS, {"taken": _json(taken), "moved": _json(moved), "blocks": _json(blocks)}
+        )
 
 
 def _block(event_id: int, block: Block) -> dict[str, object]:

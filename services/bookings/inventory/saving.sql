@@ -60,21 +60,7 @@ WHERE inventory.event_id = changed.event_id
 -- Stores the decisions on locked events: new and changed bookings, the ledger and the counters. The
 -- counters are updated by their differences, so the CHECKs would see the changes of a transaction
 -- without the lock.
-WITH new_bookings AS (
-    INSERT INTO bookings (
-        event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
-        price_currency, created_at, expires_at, cancelled_at, seat_ids, extended_at
-    )
-    SELECT
-        event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
-        price_currency, created_at, expires_at, cancelled_at, nullif(seat_ids, '{}'), extended_at
-    FROM json_to_recordset(%(new_bookings)s::json) AS booking (
-        event_id bigint, id bigint, reference uuid, user_id text, status text, exclusive boolean,
-        seat_count integer, price_amount_minor bigint, price_currency text, created_at timestamptz,
-        expires_at timestamptz, cancelled_at timestamptz, seat_ids integer[], extended_at timestamptz
-    )
-),
-moved_bookings AS (
+WITH moved_bookings AS (
     UPDATE bookings
     SET
         status = former.status,
@@ -98,6 +84,23 @@ moved_bookings AS (
         ) AS own
     ) AS former
     WHERE bookings.ctid = former.row
+    RETURNING bookings.id
+),
+new_bookings AS (
+    INSERT INTO bookings (
+        event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
+        price_currency, created_at, expires_at, cancelled_at, seat_ids, extended_at
+    )
+    SELECT
+        event_id, id, reference, user_id, status, exclusive, seat_count, price_amount_minor,
+        price_currency, created_at, expires_at, cancelled_at, nullif(seat_ids, '{}'), extended_at
+    FROM json_to_recordset(%(new_bookings)s::json) AS booking (
+        event_id bigint, id bigint, reference uuid, user_id text, status text, exclusive boolean,
+        seat_count integer, price_amount_minor bigint, price_currency text, created_at timestamptz,
+        expires_at timestamptz, cancelled_at timestamptz, seat_ids integer[], extended_at timestamptz
+    )
+    -- After the others: a user may have one of them no more.
+    WHERE (SELECT count(*) FROM moved_bookings) >= 0
 ),
 counted AS (
     UPDATE inventory
@@ -143,17 +146,12 @@ FROM json_to_recordset(%(events)s::json) AS event (event_id bigint, seats intege
 -- where its former holder has it. The claims that really changed are counted for each block: if any
 -- did not, the count of the block becomes -1, which seat_blocks_agree refuses. It also refuses a map
 -- that was written over a newer one, for the count is added to and the map is not.
-WITH claims AS (
-    SELECT event_id, seat_id, before, after
-    FROM json_to_recordset(%(claims)s::json) AS claim (
-        event_id bigint, seat_id integer, before bigint, after bigint
-    )
-),
-taken AS (
+WITH taken AS (
     INSERT INTO seat_claims AS claim (event_id, seat_id, booking_id)
     SELECT event_id, seat_id, after
-    FROM claims
-    WHERE before IS NULL
+    FROM json_to_recordset(%(taken)s::json) AS claimed (
+        event_id bigint, seat_id integer, after bigint
+    )
     ON CONFLICT ON CONSTRAINT seat_claims_pk DO UPDATE
     SET booking_id = excluded.booking_id
     WHERE claim.booking_id IS NULL
@@ -165,14 +163,16 @@ moved AS (
     FROM (
         -- Each row is looked up by itself, or PostgreSQL may read all claims, of which it believes
         -- that there are few.
-        SELECT own.row, claims.after
-        FROM claims
+        SELECT own.row, moved.after
+        FROM json_to_recordset(%(moved)s::json) AS moved (
+            event_id bigint, seat_id integer, before bigint, after bigint
+        )
         CROSS JOIN LATERAL (
             SELECT ctid AS row
             FROM seat_claims
-            WHERE seat_claims.event_id = claims.event_id
-                AND seat_claims.seat_id = claims.seat_id
-                AND seat_claims.booking_id = claims.before
+            WHERE seat_claims.event_id = moved.event_id
+                AND seat_claims.seat_id = moved.seat_id
+                AND seat_claims.booking_id = moved.before
             OFFSET 0
         ) AS own
     ) AS former
@@ -243,9 +243,10 @@ ON CONFLICT (event_id, ticket_id, place) WHERE revoked_at IS NULL DO NOTHING
 -- which are due to be mailed. A letter to the former user that was not sent yet is replaced.
 WITH given AS (
     UPDATE tickets
-    SET user_id = ticket.user_id
-    FROM json_to_recordset(%(tickets)s::json) AS ticket (event_id bigint, id uuid, user_id text)
-    WHERE (tickets.event_id, tickets.id) = (ticket.event_id, ticket.id)
+    SET user_id = given.user_id
+    FROM json_to_recordset(%(tickets)s::json) AS given (event_id bigint, id uuid, user_id text)
+    WHERE tickets.event_id = given.event_id
+        AND tickets.id = given.id
     RETURNING tickets.event_id, tickets.id, tickets.user_id
 ),
 revoked AS (
@@ -275,7 +276,20 @@ FROM revoked
 -- name: save_line
 -- Stores the changes of the waiting list: new and changed entries, heads that block the line, and the
 -- notices to send.
-WITH joined AS (
+WITH moved AS (
+    UPDATE waiting_list
+    SET
+        state = entry.state,
+        booking_id = coalesce(entry.booking_id, waiting_list.booking_id),
+        changed_at = %(now)s::timestamptz
+    FROM json_to_recordset(%(moved)s::json) AS entry (
+        event_id bigint, place bigint, state text, booking_id bigint
+    )
+    WHERE waiting_list.event_id = entry.event_id
+        AND waiting_list.place = entry.place
+    RETURNING waiting_list.place
+),
+joined AS (
     INSERT INTO waiting_list (
         event_id, place, user_id, seat_count, state, booking_id, joined_at, changed_at,
         blocked_since
@@ -287,18 +301,8 @@ WITH joined AS (
         event_id bigint, place bigint, user_id text, seat_count integer, state text,
         booking_id bigint, joined_at timestamptz, blocked_since timestamptz
     )
-),
-moved AS (
-    UPDATE waiting_list
-    SET
-        state = entry.state,
-        booking_id = coalesce(entry.booking_id, waiting_list.booking_id),
-        changed_at = %(now)s::timestamptz
-    FROM json_to_recordset(%(moved)s::json) AS entry (
-        event_id bigint, place bigint, state text, booking_id bigint
-    )
-    WHERE waiting_list.event_id = entry.event_id
-        AND waiting_list.place = entry.place
+    -- After the others: a user may have left and joins again.
+    WHERE (SELECT count(*) FROM moved) >= 0
 ),
 blocked AS (
     UPDATE waiting_list
@@ -310,84 +314,3 @@ blocked AS (
 INSERT INTO notices (event_id, booking_id)
 SELECT event_id, booking_id
 FROM json_to_recordset(%(notices)s::json) AS notice (event_id bigint, booking_id bigint)
-
--- name: close_chunk
--- Writes a chunk of a closed event's bookings as CANCELLED and takes them out of the tallies, ends the
--- waiting of as many entries, and deletes as many claims of seats. They read as CANCELLED already, so
--- nothing is decided here. Two workers never take the same event.
-WITH closed AS (
-    SELECT event_id, closed_at
-    FROM inventory
-    WHERE closing
-    ORDER BY event_id
-    LIMIT 1
-    FOR NO KEY UPDATE SKIP LOCKED
-),
-live AS (
-    SELECT bookings.event_id, bookings.id, closed.closed_at
-    FROM closed
-    JOIN bookings USING (event_id)
-    WHERE bookings.status IN ('HELD', 'CONFIRMED')
-    ORDER BY bookings.id
-    LIMIT %(chunk)s
-),
-cancelled AS (
-    UPDATE bookings
-    SET status = 'CANCELLED', cancelled_at = live.closed_at
-    FROM live
-    WHERE bookings.event_id = live.event_id
-        AND bookings.id = live.id
-        -- Checked again after locking the row: another worker may have written it.
-        AND bookings.status IN ('HELD', 'CONFIRMED')
-    RETURNING bookings.user_id, (bookings.created_at AT TIME ZONE 'UTC')::date AS day
-),
-untallied AS (
-    SELECT tally(array_agg(user_id), array_agg(day), array_agg(change))
-    FROM (
-        SELECT user_id, day, -count(*)::integer AS change
-        FROM cancelled
-        GROUP BY user_id, day
-    ) AS changed
-),
-claimed AS (
-    SELECT seat_claims.event_id, seat_claims.seat_id
-    FROM closed
-    JOIN seat_claims USING (event_id)
-    LIMIT %(chunk)s
-),
-unclaimed AS (
-    DELETE FROM seat_claims
-    USING claimed
-    WHERE seat_claims.event_id = claimed.event_id
-        AND seat_claims.seat_id = claimed.seat_id
-),
-unmapped AS (
-    DELETE FROM seat_blocks
-    USING closed
-    WHERE seat_blocks.event_id = closed.event_id
-),
-in_line AS (
-    SELECT waiting_list.event_id, waiting_list.place, closed.closed_at
-    FROM closed
-    JOIN waiting_list USING (event_id)
-    WHERE waiting_list.state IN ('WAITING', 'OFFERED')
-    LIMIT %(chunk)s
-),
-sent_home AS (
-    UPDATE waiting_list
-    SET state = 'EXPIRED', changed_at = in_line.closed_at
-    FROM in_line
-    WHERE waiting_list.event_id = in_line.event_id
-        AND waiting_list.place = in_line.place
-),
-finished AS (
-    UPDATE inventory
-    SET closing = false
-    FROM closed
-    WHERE inventory.event_id = closed.event_id
-        AND (SELECT count(*) FROM live) < %(chunk)s
-        AND (SELECT count(*) FROM in_line) < %(chunk)s
-        AND (SELECT count(*) FROM claimed) < %(chunk)s
-)
-SELECT count(*) AS events
-FROM closed, untallied

@@ -79,12 +79,8 @@ async def load(trip: RoundTrip, commands: Sequence[Command], *, lock: Statement)
     return loaded
 
 
-async def load_rest(
-    connection: Connection,
-    loaded: Loaded,
-    commands: Sequence[Command],
-) -> None:
-    """Loads what depends on the rows that were loaded.
+async def load_rest(trip: RoundTrip, loaded: Loaded, commands: Sequence[Command]) -> None:
+    """Loads what depends on the rows that were loaded; `trip` is sent only if there is any.
 
     These are ended holds, the heads of waiting lists, the rows that `needs.later_reads` lists, and
     maps of seats that are still missing: commands that do not name seats need them, too, if their
@@ -98,7 +94,6 @@ async def load_rest(
     if not (unmapped or lines or later):
         return
     limit = max(1, needs.MAX_EXPIRED // max(1, len(due)))
-    trip = RoundTrip(connection)
     blocks = _read(trip, "seat_blocks", [{"event_id": event_id} for event_id in unmapped])
     holds = _read(trip, "ended_holds", due, now=loaded.now, limit=limit)
     expiries = _read(trip, "next_expiries", due, now=loaded.now)
@@ -119,10 +114,19 @@ async def load_rest(
         entry = Entry(*columns)
         stocks[entry.event_id].line.append(entry)
         numbers.append(number)
+    if None in numbers:
+        # The sequence is on another node than the waiting list.
+        numbers = await _drawn(trip.connection, len(numbers))
     loaded.identities.add(numbers)
     for line in waited:
         stock = stocks[line.event_id]
         stock.line_is_whole = line.is_whole(len(stock.line))
+
+
+async def _drawn(connection: Connection, count: int) -> list[int]:
+    """Draws ids of new bookings."""
+    cursor = await connection.execute(SQL["ids"], {"count": count})
+    return [number for (number,) in await cursor.fetchall()]
 
 
 def _add_bookings(loaded: Loaded, rows: Iterable[Row]) -> None:

@@ -62,6 +62,11 @@ SELECT
         FROM generate_series(1, %(count)s::integer)
     )
 
+-- name: ids
+-- Draws ids for new bookings.
+SELECT nextval('booking_id')
+FROM generate_series(1, %(count)s)
+
 -- name: time
 -- Reads the time without drawing ids, for a decision without locks.
 SELECT present(), '{}'::bigint[]
@@ -228,7 +233,15 @@ SELECT
     found.seat_count,
     found.joined_at,
     found.blocked_since,
-    waiting_position(asked.event_id, found.place) AS position
+    -- As `waiting_position` counts.
+    found.place - head.place + 1 - (
+        SELECT count(*)
+        FROM waiting_list
+        WHERE waiting_list.event_id = asked.event_id
+            AND waiting_list.state <> 'WAITING'
+            AND waiting_list.place > head.place
+            AND waiting_list.place < found.place
+    ) AS position
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint, user_id text)
 CROSS JOIN LATERAL (
     SELECT place, seat_count, joined_at, blocked_since, state
@@ -237,6 +250,14 @@ CROSS JOIN LATERAL (
         AND waiting_list.user_id = asked.user_id
     OFFSET 0
 ) AS found
+CROSS JOIN LATERAL (
+    SELECT place
+    FROM waiting_list
+    WHERE waiting_list.event_id = asked.event_id
+        AND waiting_list.state = 'WAITING'
+    ORDER BY place
+    LIMIT 1
+) AS head
 WHERE found.state = 'WAITING'
 
 -- name: pasts
@@ -276,7 +297,7 @@ CROSS JOIN LATERAL (
 -- Reads the maps of the seats of events, with a row of nulls for an event that has none.
 SELECT asked.event_id, block, taken, sold, blocked
 FROM json_to_recordset(%(asked)s::json) AS asked (event_id bigint)
-LEFT JOIN seat_blocks USING (event_id)
+LEFT JOIN seat_blocks ON seat_blocks.event_id = asked.event_id
 
 -- name: seat_holders
 -- Reads the bookings that hold the given seats.

@@ -33,6 +33,7 @@ from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.old_results import OldResult
 from services.bookings.inventory.plans import NoPlans, Plans
 from services.bookings.inventory.reserving import Context
+from services.bookings.inventory.routing import RoutedTrip
 from services.bookings.inventory.seat_commands import PlanNeeded
 from services.bookings.inventory.store import Loaded
 from services.kit.database import idempotency
@@ -72,7 +73,10 @@ class Ask:
 
 
 class Transactions:
-    """Decides batches of asks, each in one transaction."""
+    """Decides batches of asks, each in one transaction.
+
+    In a `distributed` database all asks of a batch are for one event.
+    """
 
     def __init__(
         self,
@@ -81,8 +85,10 @@ class Transactions:
         offer_seconds: int,
         plans: Plans | None = None,
         limits: HoldLimits | None = None,
+        distributed: bool = False,
     ) -> None:
         self._pool = pool
+        self._distributed = distributed
         self._offer_seconds = offer_seconds
         self._plans = plans or NoPlans()
         self._limits = limits or HoldLimits()
@@ -113,7 +119,7 @@ class Transactions:
         """Decides asks on one snapshot without locks; returns None if it would change anything."""
         commands = [ask.command for ask in asks]
         async with self._pool.connection() as connection:
-            trip = RoundTrip(connection)
+            trip = self._trip(connection, asks)
             trip.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             loaded = await store.load(trip, commands, lock=store.NO_LOCK)
         return self._decide_unlocked(loaded, asks)
@@ -145,7 +151,7 @@ class Transactions:
                 raise Unavailable from error
             raise
         failpoint("bookings.batch.decided")
-        trip = RoundTrip(connection)
+        trip = self._trip(connection, asks)
         saving.save(trip, decided.loaded.stocks.values(), decided.loaded.now)
         if decided.results:
             idempotency.add_results(trip, decided.results)
@@ -160,7 +166,7 @@ class Transactions:
     ) -> "_Decided":
         keys = [ask.key for ask in asks if ask.key]
         claims: Claims | None = None
-        trip = RoundTrip(connection)
+        trip = self._trip(connection, asks)
         trip.command(b"BEGIN")
         if keys:
             claims = idempotency.add_claims(trip, keys)
@@ -189,10 +195,16 @@ class Transactions:
             if outcomes[index] is None:
                 decided.append(index)
         commands = [asks[index].command for index in decided]
-        await store.load_rest(connection, loaded, commands)
+        await store.load_rest(self._trip(connection, asks), loaded, commands)
         found = decide(loaded.stocks, commands, self._context(loaded))
         for index, outcome in zip(decided, found, strict=True):
             outcomes[index] = asks[index].explained(outcome)
+
+    def _trip(self, connection: Connection, asks: Sequence[Ask]) -> RoundTrip:
+        if not self._distributed:
+            return RoundTrip(connection)
+        [event_id] = {ask.command.event_id for ask in asks}
+        return RoutedTrip(connection, event_id)
 
     def _context(self, loaded: Loaded) -> Context:
         return Context(

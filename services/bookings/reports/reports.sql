@@ -11,7 +11,12 @@ SELECT
     capacity,
     sold,
     held - CASE
-        WHEN waiting = 0 AND next_expiry_at <= present() THEN ended_seats(event_id, present())
+        WHEN waiting = 0 AND next_expiry_at <= present() THEN (
+            SELECT coalesce(sum(seat_count), 0)::integer
+            FROM ending_holds
+            WHERE ending_holds.event_id = inventory.event_id
+                AND expires_at <= (SELECT present())
+        )
         ELSE 0
     END AS held,
     blocked,

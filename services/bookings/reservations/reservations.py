@@ -8,8 +8,8 @@ from services.bookings.access import Viewer
 from services.bookings.asks import idempotency_key
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.batches import failed_outcomes
 from services.bookings.inventory.commands import Outcome, Reserve, UnknownEvent
-from services.bookings.inventory.lane import failed_outcomes
 from services.bookings.reservations import messages
 
 log = structlog.get_logger()

@@ -7,7 +7,12 @@ SELECT
     rev,
     catalogue_rev,
     CASE
-        WHEN next_expiry_at <= present() THEN ended_seats(event_id, present())
+        WHEN next_expiry_at <= present() THEN (
+            SELECT coalesce(sum(seat_count), 0)::integer
+            FROM ending_holds
+            WHERE ending_holds.event_id = inventory.event_id
+                AND expires_at <= (SELECT present())
+        )
         ELSE 0
     END AS ended_seats,
     price_amount_minor,
@@ -33,8 +38,6 @@ WHERE event_id = %(event_id)s
 -- name: list_ended_seats
 -- Lists the seats whose holds have ended, though nobody has written that yet.
 SELECT unnest(seat_ids)
-FROM bookings
+FROM ending_holds
 WHERE event_id = %(event_id)s
-    AND status = 'HELD'
     AND expires_at <= present()
-    AND NOT being_paid(event_id, id)

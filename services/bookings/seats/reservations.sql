@@ -10,9 +10,13 @@ SELECT
     CASE
         WHEN bookings.status IN ('HELD', 'CONFIRMED') AND inventory.closed_at IS NOT NULL
             THEN 'CANCELLED'
-        WHEN bookings.status = 'HELD'
-            AND bookings.expires_at <= present()
-            AND NOT being_paid(bookings.event_id, bookings.id)
+        WHEN EXISTS (
+            SELECT 1
+            FROM ending_holds AS ended
+            WHERE ended.event_id = bookings.event_id
+                AND ended.id = bookings.id
+                AND ended.expires_at <= present()
+        )
             THEN 'EXPIRED'
         ELSE bookings.status
     END AS status,

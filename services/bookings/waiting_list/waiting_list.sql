@@ -6,7 +6,12 @@ FROM (
         1 AS preference,
         CASE entry.state WHEN 'WAITING' THEN 'waiting' ELSE 'offered' END AS status,
         CASE entry.state
-            WHEN 'WAITING' THEN waiting_position(entry.event_id, entry.place)
+            WHEN 'WAITING' THEN (
+                SELECT line_positions.position
+                FROM line_positions
+                WHERE line_positions.event_id = %(event_id)s
+                    AND line_positions.place = entry.place
+            )
         END AS position,
         offer.expires_at AS offer_expires_at,
         NULL::timestamptz AS expires_at
@@ -18,9 +23,12 @@ FROM (
         AND entry.user_id = %(user_id)s
         AND entry.state IN ('WAITING', 'OFFERED')
         AND inventory.closed_at IS NULL
-        AND (
-            coalesce(offer.expires_at > present(), true)
-            OR being_paid(offer.event_id, offer.id)
+        AND NOT EXISTS (
+            SELECT 1
+            FROM ending_holds AS ended
+            WHERE ended.event_id = %(event_id)s
+                AND ended.id = offer.id
+                AND ended.expires_at <= present()
         )
     UNION ALL
     (
@@ -33,9 +41,13 @@ FROM (
         FROM booking_details
         WHERE event_id = %(event_id)s
             AND user_id = %(user_id)s
-            AND (
-                status = 'CONFIRMED'
-                OR (status = 'HELD' AND (expires_at > present() OR being_paid(event_id, id)))
+            AND status IN ('CONFIRMED', 'HELD')
+            AND NOT EXISTS (
+                SELECT 1
+                FROM ending_holds AS ended
+                WHERE ended.event_id = %(event_id)s
+                    AND ended.id = booking_details.id
+                    AND ended.expires_at <= present()
             )
         ORDER BY status, expires_at
         LIMIT 1
@@ -56,7 +68,12 @@ SELECT
     END AS state,
     CASE
         WHEN state = 'WAITING' AND inventory.closed_at IS NULL
-            THEN waiting_position(waiting_list.event_id, place)
+            THEN (
+            SELECT line_positions.position
+            FROM line_positions
+            WHERE line_positions.event_id = %(event_id)s
+                AND line_positions.place = waiting_list.place
+        )
     END AS position,
     booking_id,
     joined_at
@@ -74,7 +91,12 @@ SELECT
     user_id,
     seat_count,
     state,
-    waiting_position(waiting_list.event_id, place) AS position,
+    (
+        SELECT line_positions.position
+        FROM line_positions
+        WHERE line_positions.event_id = %(event_id)s
+            AND line_positions.place = waiting_list.place
+    ) AS position,
     booking_id,
     joined_at
 FROM waiting_list
@@ -102,7 +124,12 @@ SELECT
     END AS state,
     CASE
         WHEN ledger.kind = 'JOINED' AND entry.state = 'WAITING' AND inventory.closed_at IS NULL
-            THEN waiting_position(ledger.event_id, ledger.place)
+            THEN (
+            SELECT line_positions.position
+            FROM line_positions
+            WHERE line_positions.event_id = %(event_id)s
+                AND line_positions.place = ledger.place
+        )
     END AS position,
     ledger.booking_id,
     ledger.at AS changed_at

@@ -16,7 +16,7 @@ from services.bookings.catalogue.following import Follower
 from services.bookings.catalogue.plans import Plans
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.catalogue.reconciling import Reconciler
-from services.bookings.inventory import Inventory, store
+from services.bookings.inventory import Inventory, routing, store
 from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.measuring import Measurements
 from services.bookings.inventory.restoring import Restores
@@ -91,11 +91,12 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     key = settings.service_key
     service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))
     open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
+    session = routing.SESSION if settings.distributed else store.SESSION
     async with (
         accounts,
         open_channel(settings.events_target, tls) as channel,
         open_pool(size=(settings.pool_size + 1) // 2) as pool,
-        open_pool(size=settings.pool_size // 2, name="lane", session=store.SESSION) as lane_pool,
+        open_pool(size=settings.pool_size // 2, name="lane", session=session) as lane_pool,
         open_pool(size=1) as tail_pool,
     ):
         service.add_audit(pool, AUDITED_SERVICE_BOOKINGS)
@@ -107,6 +108,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             offer_seconds=settings.offer_seconds,
             plans=plans,
             limits=_limits(settings),
+            distributed=settings.distributed,
         )
         yield Core(
             settings,

@@ -41,6 +41,8 @@ NEW_FUNCTIONS = (
     "core_bookings.sql",
     "core_payments.sql",
     "ended_seats.sql",
+    "ending_holds.sql",
+    "line_positions.sql",
     "loaded_bookings.sql",
     "payments_agree.sql",
     "seats_agree.sql",

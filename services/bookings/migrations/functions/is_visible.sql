@@ -1,5 +1,6 @@
 -- Returns whether the viewer may see a booking: users see their own, organizers those of their events,
--- and with `sees_guests` everybody sees those of guests.
+-- and with `sees_guests` everybody sees those of guests. The schema is named for other nodes of a cluster, on
+-- which sessions have no search path.
 CREATE OR REPLACE FUNCTION is_visible(
     user_id text,
     organizer_id text,
@@ -15,5 +16,5 @@ AS $$
     SELECT sees_all
         OR coalesce(user_id = viewer, false)
         OR coalesce(organizer_id = viewer, false)
-        OR (sees_guests AND NOT is_account(user_id))
+        OR (sees_guests AND NOT bookings.is_account(user_id))
 $$;

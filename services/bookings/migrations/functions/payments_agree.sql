@@ -12,7 +12,8 @@ AS $$
                 coalesce(sum(amount_minor), 0) AS refunding,
                 coalesce(sum(amount_minor) FILTER (WHERE status = 'REFUNDED'), 0) AS refunded
             FROM refunds
-            WHERE refunds.payment_id = payments.id
+            WHERE refunds.event_id = event
+                AND refunds.payment_id = payments.id
         ) AS given
         WHERE payments.event_id = event
             AND (refunding_minor, refunded_minor) <> (given.refunding, given.refunded)

@@ -1,5 +1,5 @@
 -- Returns whether all stored data of an event's assigned seats agrees: the seats of its live bookings,
--- the claims, the bits of the map, and the replayed ledger.
+-- the claims, the bits of the map, and the replayed ledger. Those of a closed event are being deleted.
 CREATE OR REPLACE FUNCTION seats_agree(event bigint)
 RETURNS boolean
 LANGUAGE sql
@@ -50,6 +50,11 @@ AS $$
             ) IS TRUE
         ),
         true
+    ) OR EXISTS (
+        SELECT
+        FROM inventory
+        WHERE event_id = event
+            AND closed_at IS NOT NULL
     )
     FROM claimed
     FULL JOIN mapped USING (seat_id)

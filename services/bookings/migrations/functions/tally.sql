@@ -6,7 +6,6 @@ RETURNS void
 LANGUAGE plpgsql
 STRICT
 -- As for `reserve`: plans must be those for full tables.
-SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_hashjoin = off

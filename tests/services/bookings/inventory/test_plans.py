@@ -30,7 +30,7 @@ FIND = "SELECT name FROM pg_prepared_statements WHERE statement LIKE %s"
 
 
 @pytest.mark.parametrize(
-    "part", ["%waiting_position%", "%offered.booking_id%", "%bool_or%", "%interval '1 hour'%"]
+    "part", ["%head.place%", "%offered.booking_id%", "%bool_or%", "%interval '1 hour'%"]
 )
 async def test_plans_made_on_empty_tables_look_users_up_by_index(
     database: Database, part: str
@@ -60,7 +60,7 @@ async def test_plans_made_on_empty_tables_look_users_up_by_index(
     ("name", "condition"),
     [
         ("save", "ROW(event_id, id) >= ROW(moved.event_id, moved.id)"),
-        ("save_seats", "(event_id = claims_1.event_id) AND (seat_id = claims_1.seat_id)"),
+        ("save_seats", "(event_id = moved_1.event_id) AND (seat_id = moved_1.seat_id)"),
         ("users_holds", "(event_id = asked.event_id) AND (user_id = asked.user_id)"),
         ("seat_holders", "(event_id = asked.event_id) AND (seat_id = asked.seat_id)"),
     ],
@@ -135,7 +135,7 @@ async def test_plans_made_on_empty_tables_find_payments_by_their_keys(
         ("ticket_uses", "(booking_id = asked.booking_id)"),
         ("named_tickets", "(booking_id = asked.booking_id)"),
         ("users_tickets", "(booking_id = bookings.id)"),
-        ("transfer_tickets", "(id = ticket.id)"),
+        ("transfer_tickets", "(id = given.id)"),
     ],
 )
 async def test_plans_made_on_empty_tables_find_tickets_by_their_keys(
