@@ -42,6 +42,19 @@ seed: .venv/run.stamp ## Load sample accounts and events into a running Boxoffic
 test: .venv/dev.stamp ## Run every test, on all processors
 	$(PYTEST) $(ARGS)
 
+# What decides about seats: races, batches, keys, seats, the waiting list, and the checker.
+CITUS_TESTS := $(addprefix tests/services/bookings/, test_inventory.py inventory/test_seat_races.py \
+	inventory/test_seats_store.py inventory/test_store_reference.py reservations/test_idempotency.py \
+	reservations/test_reservations.py reservations/test_cancellations.py reservations/test_reading.py \
+	waiting_list/test_waiting_list.py waiting_list/test_sweeping.py catalogue/test_reconciling.py \
+	catalogue/test_reconciling_seats.py)
+
+.PHONY: test-citus
+test-citus: .venv/dev.stamp ## Run the tests of the core on a Citus cluster: make test-citus CITUS_URL=…
+	@test -n "$(CITUS_URL)" || { echo "Say which cluster: make test-citus \
+	CITUS_URL=postgresql://owner@coordinator/boxoffice_test (see docs/scaling.md)" >&2; exit 2; }
+	CITUS_URL="$(CITUS_URL)" $(PYTHON) -m pytest -n 0 -k "not top_users" $(CITUS_TESTS) $(ARGS)
+
 .PHONY: coverage
 coverage: .venv/dev.stamp ## Run every test and show which lines none reached; takes longer
 	$(PYTEST) --cov --cov-report=term $(ARGS)

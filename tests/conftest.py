@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import structlog
@@ -11,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from deploy.local.postgres.server import EmbeddedPostgres, temporary_postgres
 from deploy.local.settings import RunSettings
 from services.migrate import migrate_all
-from tests.databases import PASSWORDS, TEMPLATE, Database, ReusedDatabase, cloned
+from tests import citus
+from tests.databases import PASSWORDS, RESET, TEMPLATE, Database, ReusedDatabase, cloned
 
 __all__ = ["PASSWORDS", "TEMPLATE", "Database", "cloned"]
 
@@ -47,9 +49,13 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def reused_database(postgres: EmbeddedPostgres) -> Iterator[ReusedDatabase]:
-    """Keeps the database that tests use in turn."""
-    reused = ReusedDatabase(postgres)
+def reused_database(request: pytest.FixtureRequest) -> Iterator[ReusedDatabase]:
+    """Keeps the database that tests use in turn: on a PostgreSQL of its own, or a user's Citus."""
+    if citus.URL:
+        reused = ReusedDatabase(citus.distributed, citus.reset_script())
+    else:
+        postgres = request.getfixturevalue("postgres")
+        reused = ReusedDatabase(partial(cloned, postgres), RESET.read_bytes())
     yield reused
     reused.close()
 

@@ -3,7 +3,8 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +41,11 @@ class ReusedDatabase:
     costs a copy. Roles and other objects of the whole server are not reset.
     """
 
-    def __init__(self, postgres: EmbeddedPostgres) -> None:
-        self._postgres = postgres
+    def __init__(
+        self, copied: Callable[[], AbstractContextManager[Database]], reset: bytes
+    ) -> None:
+        self._copied = copied
+        self._reset_script = reset
         self._copy = contextlib.ExitStack()
         self._database: Database | None = None
 
@@ -49,9 +53,9 @@ class ReusedDatabase:
         """Returns the database, reset; other sessions are disconnected."""
         if self._database is None or not _reset(self._database):
             self.close()
-            self._database = self._copy.enter_context(cloned(self._postgres))
+            self._database = self._copy.enter_context(self._copied())
             with psycopg.connect(self._database.owner_dsn) as connection:
-                connection.execute(RESET.read_bytes())
+                connection.execute(self._reset_script)
         return self._database
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ BEGIN
     FOR placed IN
         SELECT format('bookings.%I', table_name) AS name, reason
         FROM placement
+        WHERE reason IS NULL
+            OR with_events
         -- The others of an event are placed beside its inventory.
         ORDER BY table_name <> 'inventory', table_name
     LOOP
@@ -15,8 +17,7 @@ BEGIN
             CONTINUE;
         END IF;
         IF placed.reason IS NOT NULL THEN
-            -- Known to Citus, so that their changes are committed together with those of other nodes.
-            PERFORM citus_add_local_table_to_metadata(placed.name, cascade_via_foreign_keys => true);
+            PERFORM citus_add_local_table_to_metadata(placed.name);
         ELSE
             PERFORM create_distributed_table(
                 placed.name,

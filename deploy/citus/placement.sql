@@ -2,7 +2,10 @@
 CREATE TEMPORARY TABLE placement (
     table_name text PRIMARY KEY,
     -- Why it lies on the coordinator; null for a table that is distributed by `event_id`.
-    reason text
+    reason text,
+    -- Whether transactions change it together with an event's tables. Citus has to know such a table, so
+    -- that it commits on both nodes or on none; all others are ordinary tables.
+    with_events boolean NOT NULL DEFAULT false
 );
 
 -- All rows of an event lie on one node. A transaction of the core changes one event.
@@ -15,18 +18,20 @@ SELECT unnest(
     }'::text[]
 );
 
+INSERT INTO placement (table_name, reason, with_events) VALUES
+    ('idempotency', 'A key is known for all events.', true),
+    ('provider_events', 'An event of a provider counts once, whatever it is about.', true),
+    ('tallied', 'One row: how far the ledger is in the tallies, and their lock.', true),
+    ('tallies', 'By user: the rankings are of all events.', true),
+    ('ranks', 'By user, like the tallies.', true),
+    ('feed', 'One row: the last position of the feed, and its lock.', true),
+    ('feed_spans', 'The feed is one sequence over all events.', true);
+
 INSERT INTO placement (table_name, reason) VALUES
-    ('idempotency', 'A key is known for all events. Citus commits it together with its event.'),
-    ('provider_events', 'An event of a provider counts once; committed like a key.'),
     ('seat_plans', 'A copy of what events has; processes keep plans in memory.'),
     ('ticket_keys', 'A few rows for all events.'),
     ('following', 'One row: the position in the feed of the catalogue.'),
     ('lineage', 'One row: which database this is.'),
-    ('tallied', 'One row: how far the ledger is in the tallies, and their lock.'),
-    ('tallies', 'By user: the rankings are of all events.'),
-    ('ranks', 'By user, like the tallies.'),
-    ('feed', 'One row: the last position of the feed, and its lock.'),
-    ('feed_spans', 'The feed is one sequence over all events.'),
     ('webhooks', 'By account, and few.'),
     ('deliveries', 'The last attempts of each webhook.'),
     ('sandbox_charges', 'The sandbox stands for a payment provider elsewhere.'),

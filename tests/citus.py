@@ -1,0 +1,63 @@
+"""A database of the tests in a Citus cluster, for `make test-citus`.
+
+The cluster is the user's own: CITUS_URL names a database of its coordinator, in which the extension
+and the workers are set up. Its name must end with "_test", for everything in it is replaced.
+"""
+
+import contextlib
+import inspect
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from services.bookings.inventory import Inventory
+from services.migrate import SERVICES, migrate_all
+from tests.databases import PASSWORDS, RESET, Database
+
+URL = os.environ.get("CITUS_URL", "")
+SCRIPTS = [Path("deploy/citus", name) for name in ("placement.sql", "distribute.sql")]
+
+
+_HAS_ROWS = b"""
+CREATE SCHEMA fresh;
+
+CREATE FUNCTION fresh.has_rows(name text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    found boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s)', name) INTO found;
+    RETURN found;
+END
+$$;
+"""
+
+
+def reset_script() -> bytes:
+    """Returns the statements that reset the database; rows on other nodes have no size here."""
+    script = RESET.read_bytes().replace(b"CREATE SCHEMA fresh;", _HAS_ROWS)
+    script = script.replace(b"pg_relation_size(oid) > 0", b"fresh.has_rows(name)")
+    replica = b"SET session_replication_role = 'replica'"
+    return script.replace(replica, replica + b"\nSET citus.multi_shard_modify_mode = 'sequential'")
+
+
+@contextlib.contextmanager
+def distributed() -> Iterator[Database]:
+    """Yields a fresh database that is distributed by event; inventories are told so."""
+    name = str(conninfo_to_dict(URL).get("dbname", ""))
+    assert name.endswith("_test"), f"{name}, which CITUS_URL names, must end with _test"
+    with psycopg.connect(URL, autocommit=True) as connection:
+        connection.execute("DROP EVENT TRIGGER IF EXISTS note_change")
+        connection.execute("DROP SCHEMA IF EXISTS fresh, accounts, events, bookings CASCADE")
+        migrate_all(URL, PASSWORDS)
+        for script in SCRIPTS:
+            connection.execute(script.read_bytes(), prepare=False)
+    defaults = inspect.unwrap(Inventory.__init__).__kwdefaults__
+    defaults["distributed"] = True
+    roles = {
+        service: make_conninfo(URL, user=f"boxoffice_{service}", password=PASSWORDS[service])
+        for service in SERVICES
+    }
+    yield Database(URL, roles["events"], roles["bookings"], roles["accounts"])
