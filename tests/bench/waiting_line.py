@@ -108,7 +108,7 @@ class Measuring:
 
     async def _tick(self) -> None:
         for _ in range(TICKS):
-            await self._rows("UPDATE queues SET ticked_at = ticked_at - interval '1 second'")
+            await self._rows("UPDATE queues SET ticked_at = present() - interval '1 second'")
             await self._admissions.admit()
 
     async def _sweep(self) -> None:

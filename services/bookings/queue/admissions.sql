@@ -24,6 +24,16 @@ WHERE event_id = %(event_id)s
     AND enabled
 FOR NO KEY UPDATE SKIP LOCKED
 
+-- name: go_by_indexes
+-- Has the statements of the transaction go by indexes, in the order of places. Statistics may be of a time when
+-- the queue was empty: then 100,000 rows would be sorted to find the first thousand.
+SELECT
+    set_config('enable_seqscan', 'off', true),
+    set_config('enable_bitmapscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true),
+    set_config('enable_sort', 'off', true)
+
 -- name: allow_a_long_statement
 -- Lets statements of the transaction run for a minute: changing 100,000 rows may take longer than a request
 -- is allowed to.

@@ -10,7 +10,16 @@ from services.bookings.queue.standings import per_minute
 from services.bookings.tail import READ_AT_ONCE, News, Row, Tail, Watched, Watcher
 from services.kit.database import queries
 
-SQL = queries.load(__file__)
+STATE = """
+    enabled,
+    draw_size IS NOT NULL AND drawn = draw_size AS is_drawn,
+    opens_at,
+    rate_per_minute,
+    rate_seen
+"""
+"""The columns of a queue that `state_of` takes."""
+
+SQL = queries.load(__file__, state=STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,9 @@ def state_of(
 
 
 def _news(event_id: int, rows: Sequence[Row]) -> News[QueueChange, QueueState]:
-    changes = [QueueChange(*row[6:]) for row in rows if row[6] is not None]
+    changes = [QueueChange(*row[1:4]) for row in rows if row[1] is not None]
     last = changes[-1].seq if changes else 0
-    return News(event_id, changes, last, state_of(*rows[0][1:6]))
+    return News(event_id, changes, last, state_of(*rows[0][4:]))
 
 
 _EVENT_ID = itemgetter(0)

@@ -3,24 +3,14 @@
 -- A number is taken under the lock of the queue's row, which is held until the commit, so the changes of a
 -- queue become visible in the order of their numbers, without gaps. Each queue is looked up by itself.
 SELECT
-    queue.event_id,
-    queue.enabled,
-    queue.is_drawn,
-    queue.opens_at,
-    queue.rate_per_minute,
-    queue.rate_seen,
+    watched.event_id,
     news.seq,
     news.waits,
-    news.places
+    news.places,
+    queue.*
 FROM unnest(%(event_ids)b::bigint[], %(seqs)b::bigint[]) AS watched (event_id, after)
 CROSS JOIN LATERAL (
-    SELECT
-        event_id,
-        enabled,
-        draw_size IS NOT NULL AND drawn = draw_size AS is_drawn,
-        opens_at,
-        rate_per_minute,
-        rate_seen
+    SELECT {state}
     FROM queues
     WHERE queues.event_id = watched.event_id
     OFFSET 0
@@ -33,4 +23,4 @@ LEFT JOIN LATERAL (
     ORDER BY queue_changes.seq
     LIMIT %(limit)s
 ) AS news ON true
-ORDER BY queue.event_id, news.seq
+ORDER BY watched.event_id, news.seq

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from services.bookings.errors import QueueOff, TooSlow
 from services.bookings.queue.line import Line
-from services.bookings.queue.tail import QueueChange, QueueState, QueueTail, state_of
+from services.bookings.queue.tail import STATE, QueueChange, QueueState, QueueTail, state_of
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.ranked_set import RankedSet
 
-SQL = queries.load(__file__)
+SQL = queries.load(__file__, state=STATE)
 WATCH_SECONDS = 600
 
 

@@ -18,10 +18,6 @@ SELECT
         ),
         '{}'
     ) AS places,
-    enabled,
-    draw_size IS NOT NULL AND drawn = draw_size AS is_drawn,
-    opens_at,
-    rate_per_minute,
-    rate_seen
+    {state}
 FROM queues
 WHERE event_id = %(event_id)s

@@ -1,14 +1,19 @@
 import asyncio
 import random
+from datetime import UTC, datetime
+from typing import Any
 
+import psycopg
 import pytest
 
 from services.bookings.queue.admissions import (
     AWAY_SECONDS,
     PRESENT_SECONDS,
+    SQL,
     Admissions,
     LockedQueue,
 )
+from services.bookings.queue.queues import SQL as QUEUES
 from services.bookings.queue.queues import Holder, Place
 from tests.conftest import Database
 from tests.services.bookings.queue.conftest import Waiting, moment, stop_the_clock
@@ -136,3 +141,49 @@ async def test_the_wait_is_estimated_by_the_admissions_of_late(line: Waiting) ->
     [place] = await line.queues.find([Holder(1, joined[0].token)])
     assert isinstance(place, Place)
     assert place.wait_seconds is None
+
+
+async def test_signs_of_life_touch_no_index(line: Waiting) -> None:
+    """Those of 100,000 people, each 20 seconds, would fill six indexes with dead entries."""
+    await line.open()
+    await line.join("user")
+    async with line.pool.connection() as connection, connection.transaction():
+        seen = await connection.execute(QUEUES["see_entries"], {"event_ids": [1], "ids": [1]})
+        assert seen.rowcount == 1
+        counted = await connection.execute(
+            "SELECT pg_stat_get_xact_tuples_hot_updated('queue_entries'::regclass)"
+        )
+        assert await counted.fetchall() == [(1,)]
+
+
+async def test_the_first_are_found_without_looking_at_all(database: Database) -> None:
+    """Each admission would sort 100,000 people, where statistics are older than the rush."""
+    values = {
+        "event_id": 1,
+        "now": datetime.now(UTC),
+        "admission_seconds": 600,
+        "present_seconds": PRESENT_SECONDS,
+        "room": 1_000,
+    }
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("SET search_path TO bookings")
+        connection.execute("""
+            INSERT INTO queue_entries (
+                event_id, id, place, user_id, secret_hash, state, joined_at, seen_at
+            )
+            SELECT
+                1 + least(n % 50, 1), n, 7919 * n % 20011, 'user-' || n, '', 'WAITING', now(), now()
+            FROM generate_series(1, 4000) AS n
+        """)
+        connection.execute("ANALYZE queue_entries")
+        careless = _plan(connection, values)
+        connection.execute(SQL["go_by_indexes"])
+        careful = _plan(connection, values)
+    assert "Sort" in careless, "the planner needs no help any more"
+    assert "Sort" not in careful
+    assert "Index Scan using queue_entries_waiting" in careful
+
+
+def _plan(connection: psycopg.Connection, values: dict[str, Any]) -> str:
+    rows = connection.execute(b"EXPLAIN " + SQL["admit"], values).fetchall()
+    return " ".join(step for (step,) in rows)
