@@ -207,6 +207,7 @@ lock: ## Pin every dependency again, with hashes (needs uv)
 	$(LOCK) --constraint requirements-dev.txt --extra checkout --output-file requirements-run.txt
 	$(LOCK) --constraint requirements-dev.txt --output-file requirements.txt
 	$(LOCK) --constraint requirements-dev.txt --extra stripe --output-file requirements-stripe.txt
+	$(LOCK) --constraint requirements-dev.txt --extra tracing --output-file requirements-tracing.txt
 	$(LOCK_GROUP) docs --output-file requirements-docs.txt
 	$(LOCK_GROUP) sbom --output-file requirements-sbom.txt
 

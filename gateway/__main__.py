@@ -18,6 +18,7 @@ from gateway.wiring.application import application
 from gateway.wiring.channels import credentials, open_channels
 from gateway.wiring.limits import limits_of
 from gateway.wiring.live import live_sources, socket_io
+from gateway.wiring.traces import open_spans
 from services.kit.auth.trusted_keys import REFRESH_SECONDS
 from services.kit.process import logging
 from services.kit.process.environment import refuse
@@ -47,6 +48,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
         open_channels(settings) as channels,
         open_counters(settings.rate_limits_url) as counters,
         open_hub(*live_sources(settings, channels)) as hub,
+        open_spans(settings) as spans,
     ):
         authenticator = credentials(channels, open_access=settings.open_access)
         live_sockets = socket_io(settings, hub, authenticator, counters)
@@ -58,6 +60,7 @@ async def run(settings: Settings, sockets: Sequence[socket.socket]) -> None:
             hub=hub,
             live_sockets=live_sockets,
             limits=limits,
+            spans=spans,
         )
         async with (
             running(repeat(authenticator.refresh, every_seconds=REFRESH_SECONDS)),

@@ -18,6 +18,7 @@ from gateway.http.metrics import BATCHED
 from gateway.rpc.call import Rpc
 from services.kit.auth.api_keys import is_api_key
 from services.kit.concurrency.combiner import Combiner
+from services.kit.rpc import context
 from services.kit.rpc.errors import (
     Internal,
     OutcomeUnknown,
@@ -28,6 +29,8 @@ from services.kit.rpc.errors import (
 )
 
 BATCH = "/boxoffice.rest.v1.BatchService/Batch"
+
+_CREDENTIAL = "authorization"
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -40,6 +43,7 @@ class Item(NamedTuple):
     authorization: str
     request_id: str
     deadline: float
+    traceparent: str = ""
 
 
 Lane = Combiner[Item, batch_pb2.BatchResult]
@@ -126,12 +130,14 @@ class BatchedRpc:
 
     async def __call__(self, request: Any, *, timeout: float, metadata: Metadata) -> Any:
         """See Rpc; raises AioRpcError when the whole batch failed."""
-        authorization = metadata[1][1] if len(metadata) > 1 else ""
+        has_credential = len(metadata) > 1 and metadata[1][0] == _CREDENTIAL
+        authorization = metadata[1][1] if has_credential else ""
         if is_api_key(authorization):
             return await self._unary(request, timeout=timeout, metadata=metadata)
         deadline = asyncio.get_running_loop().time() + timeout
         sent, request_id = request.SerializeToString(), metadata[0][1]
-        item = Item(self._path, sent, authorization, request_id, deadline)
+        traceparent = context.traceparent.get()
+        item = Item(self._path, sent, authorization, request_id, deadline, traceparent)
         try:
             result = await self._lane.ask(item, timeout_seconds=timeout)
             if result.busy and self._lane_field:
@@ -163,6 +169,8 @@ def _packed(items: Sequence[Item], *, skip_busy: bool) -> batch_pb2.BatchRequest
         packed.request = item.request
         packed.authorization = item.authorization
         packed.request_id = item.request_id
+        if item.traceparent:
+            packed.traceparent = item.traceparent
     return request
 
 

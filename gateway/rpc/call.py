@@ -10,6 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway.contract.bindings import Binding
 from gateway.rpc import failures
+from services.kit.rpc import context as current
 from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
 
 MAX_ATTEMPTS = 3
@@ -138,8 +139,10 @@ def _is_decided(error: failures.Failure) -> bool:
 
 
 def metadata_of(context: CallContext) -> tuple[tuple[str, str], ...]:
-    """Returns the metadata of a call: the request id and the caller's credential."""
+    """Returns the metadata of a call: the request id, the caller's credential, and its trace."""
     metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id),)
     if context.authorization:
         metadata += (("authorization", context.authorization),)
+    if traceparent := current.traceparent.get():
+        metadata += (("traceparent", traceparent),)
     return metadata

@@ -25,6 +25,7 @@ from gateway.wiring.calls import calls
 from gateway.wiring.channels import Channels, by_process
 from gateway.wiring.limits import admissions, stream_limit
 from services.kit.auth.authentication import Authenticator
+from services.kit.rpc.spans import Spans
 
 
 def application(
@@ -36,6 +37,7 @@ def application(
     hub: Hub,
     live_sockets: Sockets,
     limits: Limits = LIMITS,
+    spans: Spans | None = None,
 ) -> App:
     """Puts the gateway together: every route inside the middleware."""
     bindings = read_bindings((*channels, AUDIT))
@@ -66,6 +68,7 @@ def application(
             streams=stream_limit(settings, limits),
             log_requests=settings.log_requests,
             hsts_seconds=settings.hsts_seconds if settings.http_tls else 0,
+            spans=spans,
         ),
     )
 

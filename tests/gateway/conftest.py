@@ -20,6 +20,7 @@ from gateway.sockets.routes import Sockets
 from gateway.wiring.application import application
 from gateway.wiring.channels import credentials, open_channels
 from gateway.wiring.live import live_sources, socket_io
+from services.kit.rpc.spans import Spans
 from tests.gateway.script import Script, ScriptedServer
 
 SCRIPTED = {"batch_size": 1, "log_sample": 0, "open_access": True}
@@ -44,7 +45,13 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def run_gateway(
-    target: str, limits: Limits = LIMITS, pace: Pace = PACE, /, **named: object
+    target: str,
+    limits: Limits = LIMITS,
+    pace: Pace = PACE,
+    /,
+    *,
+    spans: Spans | None = None,
+    **named: object,
 ) -> AsyncIterator[Gateway]:
     """Runs a gateway in front of one gRPC target for every service."""
     targets = {f"{name}_target": target for name in ("accounts", "events", "bookings")}
@@ -63,7 +70,7 @@ async def run_gateway(
         authenticator = credentials(channels, open_access=settings.open_access)
         sockets = socket_io(settings, hub, authenticator, counters)
         app = application(
-            settings, channels, authenticator, counters, hub=hub, live_sockets=sockets
+            settings, channels, authenticator, counters, hub=hub, live_sockets=sockets, spans=spans
         )
         proxies = settings.trusted_proxies
         async with (

@@ -12,7 +12,9 @@ from gateway.http.middleware.negotiation import ContentNegotiation
 from gateway.http.middleware.representations import Representations
 from gateway.http.middleware.stream_limit import StreamLimit
 from gateway.http.middleware.strict_transport import StrictTransport
+from gateway.http.middleware.traces import Traces
 from gateway.http.routing import Route
+from services.kit.rpc.spans import Spans
 
 
 class Middleware(Protocol):
@@ -31,12 +33,14 @@ def middleware_stack(
     log_requests: bool = False,
     hsts_seconds: int = 0,
     cors_origins: Sequence[str] = (),
+    spans: Spans | None = None,
 ) -> Sequence[Middleware]:
     """Returns the middleware, outermost first; without `cors_origins` there is no CORS.
 
-    Without `hsts_seconds` browsers are free to use HTTP.
+    Without `hsts_seconds` browsers are free to use HTTP; without `spans` there are no traces.
     """
     return (
+        *((Traces(spans),) if spans else ()),
         AccessLog(log_sample, slow_seconds, log_requests=log_requests),
         *((StrictTransport(hsts_seconds),) if hsts_seconds else ()),
         *((Cors(cors_origins),) if cors_origins else ()),

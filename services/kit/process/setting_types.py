@@ -61,3 +61,6 @@ Target = Annotated[str, AfterValidator(_target)]
 
 DatabaseUrl = Annotated[str, Field(repr=False), AfterValidator(_database_url)]
 """Connection string of PostgreSQL, a secret."""
+
+TracesUrl = Annotated[str, Field(pattern=r"^(https?://[^\s/@]+)?$")]
+"""Where a collector of traces listens: http or https, host and port; or nothing."""

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from services.kit.process import cleartext, failpoints
 from services.kit.process.environment import SettingsError, mistakes, unknown_names
 from services.kit.process.setting_names import FILE, names_of
-from services.kit.process.setting_types import Address, DatabaseUrl, LogLevel
+from services.kit.process.setting_types import Address, DatabaseUrl, LogLevel, TracesUrl
 from services.kit.process.transport import TransportSettings
+from services.kit.rpc.spans import Spans
 from services.kit.tls.files import TlsFiles
 
 SHORTEST_SECRET = 32
@@ -32,6 +33,25 @@ class ProcessSettings(TransportSettings):
 
     of_commands: ClassVar[tuple[str, ...]] = ()
     """Settings of commands with the prefix of this process, without it."""
+
+    traces_url: TracesUrl = Field(default="", validation_alias="BOXOFFICE_TRACES_URL")
+    """Collector of OpenTelemetry that gets traces, over OTLP with gRPC; no traces when empty. Needs
+    the extra `tracing`."""
+
+    traces_share: float = Field(default=0.01, ge=0, le=1, validation_alias="BOXOFFICE_TRACES_SHARE")
+    """Share of the requests that are traced, of those whose client has not decided it."""
+
+    def open_spans(self) -> Spans | None:
+        """Opens what makes spans; None if there are no traces. Raises SettingsError."""
+        if not self.traces_url:
+            return None
+        try:
+            # An extra, and slow to import.
+            from services.kit.process.traces import to_collector
+        except ImportError as error:
+            raise SettingsError("BOXOFFICE_TRACES_URL needs the extra `tracing`") from error
+        process = self.model_config["env_prefix"].lower().rstrip("_")
+        return to_collector(f"boxoffice-{process}", self.traces_url, share=self.traces_share)
 
     @classmethod
     def load(cls) -> Self:

@@ -57,6 +57,8 @@ async def call(
     metadata: tuple[tuple[str, str], ...] = (("x-request-id", context.request_id.get()),)
     if authorization:
         metadata += (("authorization", authorization),)
+    if traceparent := context.traceparent.get():
+        metadata += (("traceparent", traceparent),)
     timeout = context.remaining_seconds(timeout_seconds)
     try:
         return await rpc(request, timeout=timeout, metadata=metadata)

@@ -1,4 +1,4 @@
-"""The context of a call: its request id, its caller and its deadline."""
+"""The context of a call: its request id, its place in a trace, its caller and its deadline."""
 
 import asyncio
 from contextvars import ContextVar
@@ -7,6 +7,7 @@ from services.kit.rpc.callers import ANONYMOUS, Caller
 from services.kit.rpc.errors import Unauthenticated
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
+traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 caller: ContextVar[Caller] = ContextVar("caller", default=ANONYMOUS)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 

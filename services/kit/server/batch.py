@@ -20,11 +20,13 @@ from services.kit.auth.authentication import Authenticator, Caller
 from services.kit.rpc import context
 from services.kit.rpc.callers import Rule
 from services.kit.rpc.errors import Busy, Refusal, ValidationFailed, Violation, status_of
-from services.kit.server import interceptors
+from services.kit.rpc.spans import Spans
+from services.kit.server import interceptors, traces
 from services.kit.server.call_log import CallLog
 from services.kit.server.interceptors import Method, ServicerContext
 
 SERVICE = batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name
+PATH = f"/{SERVICE}/Batch"
 MAX_READ_BYTES = 2 * 1024 * 1024
 """Bytes that the responses of all reads of a batch may have together."""
 RequestT = TypeVar("RequestT", bound=Message)
@@ -81,7 +83,12 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
     """
 
     def __init__(
-        self, authenticator: Authenticator, handlers: Mapping[str, Handler], *, log_sample: float
+        self,
+        authenticator: Authenticator,
+        handlers: Mapping[str, Handler],
+        *,
+        log_sample: float,
+        spans: Spans | None = None,
     ) -> None:
         _expect_batched(handlers)
         self._authenticator = authenticator
@@ -89,6 +96,7 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
             path: _batched(path, handler, log_sample) for path, handler in handlers.items()
         }
         self._unknown = _unknown(log_sample)
+        self._spans = spans
 
     async def Batch(  # noqa: N802 - named by the contract
         self, request: batch_pb2.BatchRequest, _: ServicerContext
@@ -100,6 +108,7 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
             _Entry(item, find(item.method, self._unknown), answers.response.results.add())
             for item in request.items
         ]
+        traced = traces.of_items(self._spans, request.items) if self._spans else ()
         try:
             await _answer(await self._admit(entries, answers), answers)
         except asyncio.CancelledError:
@@ -107,6 +116,8 @@ class BatchServicer(batch_pb2_grpc.BatchServiceServicer):
                 if entry.result.WhichOneof("result") is None:
                     entry.method.calls.abandoned()
             raise
+        finally:
+            traces.end_items(traced, answers.response.results)
         return answers.response
 
     async def _admit(
@@ -251,9 +262,8 @@ def _batched(path: str, handler: Handler, log_sample: float) -> _Batched:
 
 def _unknown(log_sample: float) -> _Batched:
     """Stands for methods without a handler; their items count as calls of Batch."""
-    path = f"/{SERVICE}/Batch"
-    method = Method(path, Rule(rest_pb2.ACCESS_PUBLIC), is_read=True)
-    return _Batched(method, lambda _: Empty(), _refuse_unknown, CallLog(path, log_sample))
+    method = Method(PATH, Rule(rest_pb2.ACCESS_PUBLIC), is_read=True)
+    return _Batched(method, lambda _: Empty(), _refuse_unknown, CallLog(PATH, log_sample))
 
 
 async def _refuse_unknown(items: Sequence[Item[Any]], /, **_: bool) -> Sequence[Outcome]:

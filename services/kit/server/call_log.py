@@ -9,6 +9,9 @@ from services.kit.process import metrics
 from services.kit.process.logging import is_sampled
 from services.kit.rpc import errors
 
+TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)
+"""Refusals that are not the client's fault."""
+
 log = structlog.get_logger()
 
 
@@ -31,7 +34,7 @@ class CallLog:
     def refused(self, request_ids: Sequence[str], refusal: errors.Refusal, seconds: float) -> None:
         """Records refusals; those that are not the client's fault are always logged."""
         self._count(refusal.code.name, refusal.reason, len(request_ids), seconds)
-        share = 1.0 if isinstance(refusal, _TROUBLE) else self._log_sample
+        share = 1.0 if isinstance(refusal, TROUBLE) else self._log_sample
         for request_id in request_ids:
             if is_sampled(request_id, share):
                 self._write("refused", request_id, seconds, reason=refusal.reason)
@@ -50,6 +53,3 @@ class CallLog:
     def _write(self, event: str, request_id: str, seconds: float, **more: str) -> None:
         rounded = round(seconds, 6)
         log.info(event, request_id=request_id, method=self._path, seconds=rounded, **more)
-
-
-_TROUBLE = (errors.Internal, errors.Unavailable, errors.OutcomeUnknown)

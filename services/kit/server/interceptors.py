@@ -52,11 +52,14 @@ class Layer(Protocol):
         """Wraps the behaviour of a method, which includes that of the inner layers."""
 
 
-def layers(authenticator: Authenticator, *, log_sample: float) -> Sequence[Layer]:
-    """Lists the layers of every service, outermost first."""
+def layers(
+    authenticator: Authenticator, *, log_sample: float, traces: Sequence[Layer] = ()
+) -> Sequence[Layer]:
+    """Lists the layers of every service, outermost first; that of `traces` if they are on."""
     return (
         RequestContext(),
         AccessLog(log_sample),
+        *traces,
         Errors(),
         Authentication(authenticator),
         Validation(),
@@ -70,7 +73,7 @@ class RequestContext:
         """See Layer."""
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
-            metadata = _metadata(call_context)
+            metadata = metadata_of(call_context)
             context.request_id.set(fit_request_id(metadata.get("x-request-id", "")))
             context.set_deadline(call_context.time_remaining())
             return await behaviour(request, call_context)
@@ -151,7 +154,7 @@ class Authentication:
         authenticator = self._authenticator
 
         async def call(request: Any, call_context: ServicerContext) -> Message | None:
-            authorization = _metadata(call_context).get("authorization")
+            authorization = metadata_of(call_context).get("authorization")
             caller = authenticator.cached(authorization)
             if caller is None:
                 caller = await authenticator.authenticate(authorization)
@@ -267,11 +270,12 @@ def find(path: str) -> MethodDescriptor:
     return descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
 
 
+def metadata_of(call_context: ServicerContext) -> Mapping[str, str]:
+    """Returns the metadata of a call that is text."""
+    metadata = call_context.invocation_metadata() or ()
+    return {key: value for key, value in metadata if isinstance(value, str)}
+
+
 # The id is in every log line, and in the metadata of calls to other services.
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _NO_MESSAGE = errors.Violation("", "is not a message of the request's type")
-
-
-def _metadata(call_context: ServicerContext) -> Mapping[str, str]:
-    metadata = call_context.invocation_metadata() or ()
-    return {key: value for key, value in metadata if isinstance(value, str)}

@@ -25,8 +25,10 @@ from services.kit.process.workers import repeat, running
 from services.kit.rpc.errors import StartError
 from services.kit.server import interceptors
 from services.kit.server.auditing import Auditing
+from services.kit.server.batch import PATH as BATCH
 from services.kit.server.batch import BatchServicer, Handler
 from services.kit.server.server import Server
+from services.kit.server.traces import Traces
 
 PREPARE_SECONDS = 2.0
 """How long a service that starts waits for its database; without one it answers nevertheless."""
@@ -62,9 +64,12 @@ class Service:
             second_service_key=settings.second_service_key,
             issuer=issuer,
         )
-        self._auditing = Auditing()
+        self._auditing, self._spans = Auditing(), settings.open_spans()
+        traces = (Traces(self._spans, without=BATCH),) if self._spans else ()
         layers = (
-            *interceptors.layers(self._authenticator, log_sample=settings.log_sample),
+            *interceptors.layers(
+                self._authenticator, log_sample=settings.log_sample, traces=traces
+            ),
             self._auditing,
         )
         self._server = Server(layers, reflect=settings.reflection, tls=settings.tls)
@@ -75,7 +80,10 @@ class Service:
     def add_batches(self, handlers: Mapping[str, Handler]) -> None:
         """Serves BatchService for the methods that have handlers."""
         servicer = BatchServicer(
-            self._authenticator, handlers, log_sample=self._settings.log_sample
+            self._authenticator,
+            handlers,
+            log_sample=self._settings.log_sample,
+            spans=self._spans,
         )
         batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer, self.grpc)
 
@@ -108,6 +116,8 @@ class Service:
                     yield self._port
                 finally:
                     await self._server.stop()
+                    if self._spans:
+                        await asyncio.to_thread(self._spans.close)
 
 
 async def _run(

@@ -26,7 +26,7 @@ from boxoffice.rest.v1 import rest_pb2 as boxoffice_dot_rest_dot_v1_dot_rest__pb
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62oxoffice/rest/v1/batch.proto\x12\x11\x62oxoffice.rest.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\"`\n\x0c\x42\x61tchRequest\x12=\n\x05items\x18\x01 \x03(\x0b\x32\x1c.boxoffice.rest.v1.BatchItemB\x10\xbaH\r\x92\x01\n\x08\x01\x10\x80\x02\"\x03\xd8\x01\x03\x12\x11\n\tskip_busy\x18\x02 \x01(\x08\"W\n\tBatchItem\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x15\n\rauthorization\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"@\n\rBatchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.boxoffice.rest.v1.BatchResult\"L\n\x0b\x42\x61tchResult\x12\x12\n\x08response\x18\x01 \x01(\x0cH\x00\x12\x0f\n\x05\x65rror\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04\x62usy\x18\x03 \x01(\x08H\x00\x42\x08\n\x06result2b\n\x0c\x42\x61tchService\x12R\n\x05\x42\x61tch\x12\x1f.boxoffice.rest.v1.BatchRequest\x1a .boxoffice.rest.v1.BatchResponse\"\x06\xa2\xbb\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x62oxoffice/rest/v1/batch.proto\x12\x11\x62oxoffice.rest.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\"`\n\x0c\x42\x61tchRequest\x12=\n\x05items\x18\x01 \x03(\x0b\x32\x1c.boxoffice.rest.v1.BatchItemB\x10\xbaH\r\x92\x01\n\x08\x01\x10\x80\x02\"\x03\xd8\x01\x03\x12\x11\n\tskip_busy\x18\x02 \x01(\x08\"l\n\tBatchItem\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12\x15\n\rauthorization\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"@\n\rBatchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.boxoffice.rest.v1.BatchResult\"L\n\x0b\x42\x61tchResult\x12\x12\n\x08response\x18\x01 \x01(\x0cH\x00\x12\x0f\n\x05\x65rror\x18\x02 \x01(\x0cH\x00\x12\x0e\n\x04\x62usy\x18\x03 \x01(\x08H\x00\x42\x08\n\x06result2b\n\x0c\x42\x61tchService\x12R\n\x05\x42\x61tch\x12\x1f.boxoffice.rest.v1.BatchRequest\x1a .boxoffice.rest.v1.BatchResponse\"\x06\xa2\xbb\x18\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,11 +40,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHREQUEST']._serialized_start=111
   _globals['_BATCHREQUEST']._serialized_end=207
   _globals['_BATCHITEM']._serialized_start=209
-  _globals['_BATCHITEM']._serialized_end=296
-  _globals['_BATCHRESPONSE']._serialized_start=298
-  _globals['_BATCHRESPONSE']._serialized_end=362
-  _globals['_BATCHRESULT']._serialized_start=364
-  _globals['_BATCHRESULT']._serialized_end=440
-  _globals['_BATCHSERVICE']._serialized_start=442
-  _globals['_BATCHSERVICE']._serialized_end=540
+  _globals['_BATCHITEM']._serialized_end=317
+  _globals['_BATCHRESPONSE']._serialized_start=319
+  _globals['_BATCHRESPONSE']._serialized_end=383
+  _globals['_BATCHRESULT']._serialized_start=385
+  _globals['_BATCHRESULT']._serialized_end=461
+  _globals['_BATCHSERVICE']._serialized_start=463
+  _globals['_BATCHSERVICE']._serialized_end=561
 # @@protoc_insertion_point(module_scope)

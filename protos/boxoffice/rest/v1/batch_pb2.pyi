@@ -56,6 +56,7 @@ class BatchItem(_message.Message):
     REQUEST_FIELD_NUMBER: _builtins.int
     AUTHORIZATION_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     method: _builtins.str
     """The batched method: `/package.Service/Method`. Any other is refused with VALIDATION_ERROR."""
     request: _builtins.bytes
@@ -64,6 +65,8 @@ class BatchItem(_message.Message):
     """The caller's `authorization`, empty if there is none."""
     request_id: _builtins.str
     """Id of the caller's request, for logs."""
+    traceparent: _builtins.str
+    """Where the request is in its trace, as the W3C header of this name has it; empty if it has none."""
     def __init__(
         self,
         *,
@@ -71,10 +74,11 @@ class BatchItem(_message.Message):
         request: _builtins.bytes = ...,
         authorization: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization", b"authorization", "method", b"method", "request", b"request", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization", b"authorization", "method", b"method", "request", b"request", "request_id", b"request_id", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
