@@ -68,6 +68,16 @@ search: .venv/dev.stamp ## Repeat the random searches of the tests for many more
 	BOXOFFICE_RANDOM_COMMANDS=$(or $(COMMANDS),500000) BOXOFFICE_PAYMENT_LIVES=$(or $(LIVES),200) \
 		$(PYTEST) tests/services/bookings --keyword "reference or machine" --timeout 0 $(ARGS)
 
+# Races, batches, seats, the waiting list, idempotency, and crashes while a batch is decided.
+CORE_TESTS := $(addprefix tests/services/bookings/,inventory reservations seats waiting_list) \
+	$(addprefix tests/e2e/test_,reservation_rush.py seat_rush.py waiting_list_rush.py) \
+	$(addprefix tests/faults/test_,crash_in_a_rush.py stopped_replica.py)
+
+.PHONY: test-pgbouncer
+test-pgbouncer: .venv/dev.stamp ## Run the tests of the core through PgBouncer (needs pgbouncer)
+	@command -v pgbouncer >/dev/null || { echo "pgbouncer is not there: apt-get install pgbouncer" >&2; exit 1; }
+	$(PYTEST) -p tests.pgbouncer $(or $(ARGS),$(CORE_TESTS))
+
 .PHONY: bench
 bench: .venv/dev.stamp ## Measure everything under load, beside its goals (with wrk, if it is there)
 	$(PYTHON) -m tests.bench $(ARGS)

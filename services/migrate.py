@@ -10,7 +10,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from pydantic import Field, model_validator
 
-from services.kit.database.migrations import ChangedMigrationError, migrate, pending
+from services.kit.database.migrations import ChangedMigrationError, migrate, pending, set_role
+from services.kit.database.postgres import role_settings
 from services.kit.process import cleartext
 from services.kit.process.environment import SettingsError, mistakes, refuse
 from services.kit.process.setting_types import DatabaseUrl
@@ -25,6 +26,10 @@ class MigrationSettings(EnvironmentSettings):
 
     database_url: DatabaseUrl = Field(validation_alias="BOXOFFICE_DATABASE_URL")
     """Connection string of the owner of the schemas."""
+
+    database_pooled: bool = Field(default=False, validation_alias="BOXOFFICE_DATABASE_POOLED")
+    """Whether the services reach the database through a pooler in transaction mode. Then their
+    roles get the settings that sessions have otherwise; this command needs a direct connection."""
 
     environment: Literal["development", "production"] = Field(
         default="development", validation_alias="BOXOFFICE_ENV"
@@ -68,13 +73,18 @@ class MigrationSettings(EnvironmentSettings):
         }
 
 
-def migrate_all(owner_dsn: str, passwords: Mapping[str, str]) -> dict[str, str]:
+def migrate_all(
+    owner_dsn: str, passwords: Mapping[str, str], *, pooled: bool = False
+) -> dict[str, str]:
     """Migrates all schemas to the newest version; returns the DSN of each service.
 
-    `passwords` has one for each service; its role `boxoffice_<service>` gets it.
+    `passwords` has one for each service; its role `boxoffice_<service>` gets it. With `pooled` the
+    roles get what a pooler lets no session set.
     """
     for service in SERVICES:
         _migrate(owner_dsn, service, passwords[service])
+        if pooled:
+            set_role(owner_dsn, role_of(service), role_settings(service))
     return {
         service: make_conninfo(owner_dsn, user=role_of(service), password=passwords[service])
         for service in SERVICES
@@ -125,7 +135,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(refuse("Boxoffice migrate", error))
     try:
-        migrate_all(settings.database_url, settings.passwords)
+        migrate_all(settings.database_url, settings.passwords, pooled=settings.database_pooled)
     except (psycopg.Error, ChangedMigrationError) as error:
         sys.exit(f"Boxoffice migrate: {error}")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +18,8 @@ from services.migrate import SERVICES
 
 TEMPLATE = "boxoffice_template"
 PASSWORDS = {service: f"{service}-secret" for service in SERVICES}
+POOLER_PORT = "TEST_POOLER_PORT"
+"""Environment variable with the port of a pooler, if services reach their databases through one."""
 RESET = Path(__file__).parent / "reset.sql"
 LEAVE_SECONDS = 30
 
@@ -70,13 +73,24 @@ def cloned(postgres: EmbeddedPostgres) -> Iterator[Database]:
     name = f"test_{next(_numbers)}"
     owner_dsn = postgres.create_database(name, template=TEMPLATE)
     roles = {
-        service: make_conninfo(owner_dsn, user=f"boxoffice_{service}", password=PASSWORDS[service])
+        service: make_conninfo(
+            owner_dsn,
+            user=f"boxoffice_{service}",
+            password=PASSWORDS[service],
+            **pooler(),
+        )
         for service in SERVICES
     }
     yield Database(owner_dsn, roles["events"], roles["bookings"], roles["accounts"])
     with psycopg.connect(postgres.dsn(), autocommit=True) as connection:
         drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
         connection.execute(drop.format(sql.Identifier(name)))
+
+
+def pooler() -> dict[str, str]:
+    """Returns where the pooler is, if there is one."""
+    port = os.environ.get(POOLER_PORT)
+    return {"host": "127.0.0.1", "port": port} if port else {}
 
 
 def _reset(database: Database) -> bool:

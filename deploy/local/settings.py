@@ -87,6 +87,10 @@ class RunSettings(EnvironmentSettings):
     """A PostgreSQL of your own, 17 or later, in place of the embedded one; its user must be able to
     create roles."""
 
+    database_pooled: bool = Field(default=False, validation_alias="BOXOFFICE_DATABASE_POOLED")
+    """Whether the connection string of each service leads to a pooler; that of the owner must
+    not."""
+
     postgres_bin: Annotated[Path, AfterValidator(system_binaries)] | None = Field(
         default=None, validation_alias="BOXOFFICE_POSTGRES_BIN"
     )

@@ -34,7 +34,8 @@ def bookings_pool() -> AbstractAsyncContextManager[Pool]:
 
 @contextlib.asynccontextmanager
 async def _pool(service: str) -> AsyncIterator[Pool]:
-    pool = open_pool(_dsn(service), schema=service, size=2)
+    dsn, pooled = _dsn(service)
+    pool = open_pool(dsn, schema=service, size=2, pooled=pooled)
     try:
         await pool.open(wait=True, timeout=OPEN_SECONDS)
     except PoolTimeout as error:
@@ -44,18 +45,20 @@ async def _pool(service: str) -> AsyncIterator[Pool]:
         yield pool
 
 
-def _dsn(service: str) -> str:
+def _dsn(service: str) -> tuple[str, bool]:
     """Finds the database: the service's own, the owner's, or that of the development run.
 
-    Raises SettingsError, and UnreachableError when the last one was never made.
+    Returns its DSN, and whether that leads to a pooler. Raises SettingsError, and UnreachableError
+    when the last one was never made.
     """
     settings = RunSettings.load()
-    own = secret_of(f"{service.upper()}_DATABASE_URL", os.environ)
-    if dsn := own or settings.database_url:
-        return dsn
+    if own := secret_of(f"{service.upper()}_DATABASE_URL", os.environ):
+        return own, settings.database_pooled
+    if settings.database_url:
+        return settings.database_url, False
     try:
         if not (settings.data_directory / "postgres").is_dir():
             raise UnreachableError(service)
-        return EmbeddedPostgres(settings.data_directory).dsn(NAME)
+        return EmbeddedPostgres(settings.data_directory).dsn(NAME), False
     except OSError as error:
         raise UnreachableError(service) from error

@@ -24,5 +24,5 @@ def migrate() -> None:
         migrate_development()
         return
     settings = MigrationSettings.load()
-    migrate_all(settings.database_url, settings.passwords)
+    migrate_all(settings.database_url, settings.passwords, pooled=settings.database_pooled)
     click.echo("The schemas are up to date.")

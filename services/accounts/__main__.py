@@ -33,7 +33,12 @@ from services.kit.server.service import Service, run
 @contextlib.asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[int]:
     """Serves accounts while the block runs; yields the port. Raises StartError."""
-    pool = postgres.open_pool(settings.database_url, schema="accounts", size=settings.pool_size)
+    pool = postgres.open_pool(
+        settings.database_url,
+        schema="accounts",
+        size=settings.pool_size,
+        pooled=settings.database_pooled,
+    )
     signing_keys, api_keys, revocations = SigningKeys(pool), ApiKeys(pool), Revocations(pool)
     service = Service(settings, LocalIssuer(signing_keys, api_keys, revocations))
     codes, notices = Codes(pool, *settings.peppers()), Notices(pool)

@@ -55,7 +55,12 @@ async def serving(settings: Settings) -> AsyncIterator[int]:
     service = Service(
         settings, IssuerClient(accounts, settings.service_key, environment=settings.environment)
     )
-    pool = postgres.open_pool(settings.database_url, schema="events", size=settings.pool_size)
+    pool = postgres.open_pool(
+        settings.database_url,
+        schema="events",
+        size=settings.pool_size,
+        pooled=settings.database_pooled,
+    )
     async with accounts, open_channel(settings.bookings_target, tls) as channel, pool:
         bookings = BookingsClient(channel, settings.service_key)
         idempotency = Idempotency(pool, RESPONSES)

@@ -22,6 +22,7 @@ def environment(
         "ACCOUNTS_DATABASE_URL": dsns["accounts"],
         "ACCOUNTS_LISTEN": accounts,
         "ACCOUNTS_SMTP_URL": smtp_url,
+        "BOXOFFICE_DATABASE_POOLED": "false",
         "BOXOFFICE_LOG_LEVEL": settings.log_level,
         "BOXOFFICE_OPEN_ACCESS": str(settings.open_access).lower(),
         "BOOKINGS_ACCOUNTS_TARGET": accounts,

@@ -50,7 +50,7 @@ def _findings(settings: RunSettings) -> Iterator[Finding]:
     yield from check_machine(settings, is_running=serves(settings.gateway_url))
     yield _programs()
     if settings.database_url:
-        yield from check_database(settings.database_url)
+        yield from check_database(settings.database_url, pooled=settings.database_pooled)
     elif not (settings.data_directory / "postgres").is_dir():
         yield ok("database", "the embedded PostgreSQL is made at the first start")
     else:

@@ -8,7 +8,8 @@ import psycopg
 from deploy.local.postgres.binaries import OLDEST_VERSION
 from deploy.operator.doctor.finding import Finding, error, ok, warning
 from services.kit.database.migrations import ChangedMigrationError
-from services.migrate import pending_migrations
+from services.kit.database.postgres import role_settings
+from services.migrate import SERVICES, pending_migrations, role_of
 
 OFF_SECONDS = 1.0
 _DEVELOPMENT_KEYS = "SELECT count(*) FROM accounts.signing_keys WHERE kid LIKE 'dev-%'"
@@ -17,8 +18,8 @@ _MAY = (
 )
 
 
-def check_database(dsn: str) -> Iterator[Finding]:
-    """Yields findings; changes nothing."""
+def check_database(dsn: str, *, pooled: bool = False) -> Iterator[Finding]:
+    """Yields findings; changes nothing. `pooled` is whether services reach it through a pooler."""
     try:
         with psycopg.connect(dsn, connect_timeout=5, autocommit=True) as connection:
             yield _reachable(connection)
@@ -26,6 +27,8 @@ def check_database(dsn: str) -> Iterator[Finding]:
             yield from _rights(connection)
             yield _migrations(dsn)
             yield from _keys(connection)
+            if pooled:
+                yield _roles(connection)
     except psycopg.Error as problem:
         yield error("database", f"it does not answer: {str(problem).strip().splitlines()[0]}")
 
@@ -83,3 +86,17 @@ def _keys(connection: psycopg.Connection) -> Iterator[Finding]:
             "secrets",
             "a key of a development run signs access tokens: boxoffice rotate-keys --compromised",
         )
+
+
+def _roles(connection: psycopg.Connection) -> Finding:
+    """Returns whether the roles of services have the settings that a pooler lets no session set."""
+    roles = "SELECT rolname, lower(coalesce(rolconfig, '{}')::text)::text[] FROM pg_roles"
+    found = connection.execute(roles).fetchall()
+    has = {role: set(settings) for role, settings in found}
+    for service in SERVICES:
+        wanted = {f"{name}={value}".lower() for name, value in role_settings(service).items()}
+        if not wanted <= has.get(role_of(service), set()):
+            return error(
+                "pooler", f"{role_of(service)} lacks settings: boxoffice migrate sets them"
+            )
+    return ok("pooler", "the roles of the services have the settings that it needs")

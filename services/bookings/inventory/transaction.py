@@ -120,7 +120,7 @@ class Transactions:
         commands = [ask.command for ask in asks]
         async with self._pool.connection() as connection:
             trip = self._trip(connection, asks)
-            trip.command(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            trip.begin(b" ISOLATION LEVEL REPEATABLE READ READ ONLY")
             loaded = await store.load(trip, commands, lock=store.NO_LOCK)
         return self._decide_unlocked(loaded, asks)
 
@@ -167,7 +167,7 @@ class Transactions:
         keys = [ask.key for ask in asks if ask.key]
         claims: Claims | None = None
         trip = self._trip(connection, asks)
-        trip.command(b"BEGIN")
+        trip.begin()
         if keys:
             claims = idempotency.add_claims(trip, keys)
         loaded = await store.load(trip, [ask.command for ask in asks], lock=lock)

@@ -90,7 +90,12 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
     accounts = open_channel(settings.accounts_target, tls)
     key = settings.service_key
     service = Service(settings, IssuerClient(accounts, key, environment=settings.environment))
-    open_pool = partial(postgres.open_pool, settings.database_url, schema="bookings")
+    open_pool = partial(
+        postgres.open_pool,
+        settings.database_url,
+        schema="bookings",
+        pooled=settings.database_pooled,
+    )
     session = routing.SESSION if settings.distributed else store.SESSION
     async with (
         accounts,

@@ -6,7 +6,7 @@ the database runs them; the service's own role may use this schema and nothing e
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +57,17 @@ def migrate(
         for migration in _pending(directory, _done(connection)):
             _run(connection, migration)
         _grant(connection, schema, role)
+
+
+def set_role(owner_dsn: str, role: str, settings: Mapping[str, str]) -> None:
+    """Sets what each session of a role begins with."""
+    with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        for name, value in settings.items():
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET {} = {}").format(
+                    sql.Identifier(role), sql.Identifier(name), sql.Literal(value)
+                )
+            )
 
 
 def _prepare(connection: Connection, schema: str, role: str, password: str | None) -> None:

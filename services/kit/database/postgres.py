@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
@@ -27,6 +28,7 @@ START_SECONDS = 30.0
 LOOK_SECONDS = 0.1
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
+_POOLED = MappingProxyType({"prepare_threshold": None})
 _SESSION = {
     "statement_timeout": "2s",
     "lock_timeout": "1s",
@@ -38,6 +40,21 @@ _SESSION = {
 }
 
 
+class PooledConnection(AsyncConnection[TupleRow]):
+    """A connection to a pooler, where each transaction may have another session.
+
+    Nothing outlives a transaction: no prepared statement, and no setting but those of the role.
+    """
+
+    transaction_settings: Mapping[str, str] = NO_SETTINGS
+    """Settings for the transactions of its pool that are begun with `RoundTrip.begin`."""
+
+
+def role_settings(schema: str) -> Mapping[str, str]:
+    """Returns the settings of sessions of a service, which its role must have behind a pooler."""
+    return {**_SESSION, "search_path": schema}
+
+
 def open_pool(
     dsn: str,
     *,
@@ -46,19 +63,22 @@ def open_pool(
     name: str = "",
     session: Mapping[str, str] = NO_SETTINGS,
     patience_seconds: float = PATIENCE_SECONDS,
+    pooled: bool = False,
 ) -> Pool:
     """Returns a pool of at most `size` connections to one schema; enter it to open it.
 
     `name` distinguishes the pools of a process in its metrics; it is the schema's by default.
-    `session` are further settings of the sessions.
+    `session` are further settings of the sessions. `pooled` is for a DSN that leads to a pooler in
+    transaction mode.
 
     Connections are in autocommit: a single statement is a transaction, several need `async with
     connection.transaction()`. Asking for a connection raises PoolTimeout when none is free within
     `patience_seconds`, and TooManyRequests when too many others wait.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **session}.items())
+    kind = type("Connection", (PooledConnection,), {"transaction_settings": session})
     return AsyncConnectionPool(
         dsn,
+        connection_class=kind if pooled else AsyncConnection,
         min_size=1,
         max_size=size,
         open=False,
@@ -70,17 +90,22 @@ def open_pool(
         name=name or schema,
         kwargs={
             "autocommit": True,
-            "prepare_threshold": 1,
             "application_name": f"boxoffice-{schema}",
-            "options": f"{options} -c search_path={schema}",
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
             # Milliseconds. There are no keepalives while a statement is unacknowledged.
             "tcp_user_timeout": 10_000,
             "connect_timeout": 2,
+            **(_POOLED if pooled else _session({**role_settings(schema), **session})),
         },
     )
+
+
+def _session(settings: Mapping[str, str]) -> Mapping[str, Any]:
+    """Returns the arguments of a connection that is a session with these settings."""
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return {"options": options, "prepare_threshold": 1}
 
 
 def refusal_from_database(error: BaseException, *, is_read: bool) -> Refusal | None:

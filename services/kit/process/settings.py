@@ -19,6 +19,7 @@ SHORTEST_SECRET = 32
 
 PREFIX = "BOXOFFICE_"
 OF_COMMANDS = (
+    "BOXOFFICE_DATABASE_POOLED",
     "BOXOFFICE_DATABASE_URL",
     "BOXOFFICE_DATABASE_URL" + FILE,
     "BOXOFFICE_DATA_DIRECTORY",
@@ -127,6 +128,9 @@ class ServiceSettings(Settings):
 
     database_url: DatabaseUrl
     """Connection string of the service's own role."""
+
+    database_pooled: bool = Field(default=False, validation_alias="BOXOFFICE_DATABASE_POOLED")
+    """Whether connection strings lead to a pooler in transaction mode, such as PgBouncer."""
 
     listen: Address
     """Where to serve gRPC, as host:port."""

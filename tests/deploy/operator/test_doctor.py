@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from deploy.local.postgres.server import EmbeddedPostgres
-from tests.conftest import Database, cloned
+from services.migrate import SERVICES, migrate_all, role_of
+from tests.conftest import PASSWORDS, Database, cloned
 from tests.deploy.operator.conftest import Type
 
 PORTS = ("PORT", "EVENTS_PORT", "BOOKINGS_PORT", "ACCOUNTS_PORT")
@@ -93,6 +94,21 @@ def test_names_what_is_wrong(
     monkeypatch.setenv("BOXOFFICE_SERVICE_KEY", "short")
     lines = examined("doctor", "--data", str(data)).output.splitlines()
     assert any("BOXOFFICE_SERVICE_KEY must have 32" in line for line in lines)
+
+
+def test_roles_behind_a_pooler(
+    examined: Type, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Services could work without timeouts, or find no tables, behind a pooler."""
+    monkeypatch.setenv("BOXOFFICE_DATABASE_POOLED", "true")
+    assert found(examined, tmp_path)["pooler"][0] == "error"
+    migrate_all(database.owner_dsn, PASSWORDS, pooled=True)
+    try:
+        assert found(examined, tmp_path)["pooler"][0] == "ok"
+    finally:
+        with psycopg.connect(database.owner_dsn) as connection:
+            for service in SERVICES:
+                connection.execute(f"ALTER ROLE {role_of(service)} RESET ALL")
 
 
 def test_a_database_that_does_not_answer(

@@ -1,11 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import ClassVar
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from services.kit.database.postgres import Connection
+from services.kit.database.postgres import Connection, PooledConnection
 from services.kit.database.round_trip import RoundTrip, prepared
 from tests.conftest import Database
 
@@ -14,10 +15,18 @@ COUNT = prepared("count", b"SELECT count(*) FROM notes")
 NOTE = prepared("note", b"INSERT INTO notes VALUES (%(text)s::text)")
 
 
-@pytest.fixture
-async def connection(database: Database) -> AsyncIterator[Connection]:
+class Pooled(PooledConnection):
+    """A connection whose transactions set what sessions would have."""
+
+    transaction_settings: ClassVar[Mapping[str, str]] = {"lock_timeout": "7s"}  # type: ignore[misc]
+
+
+@pytest.fixture(params=[AsyncConnection, Pooled], ids=["session", "pooled"])
+async def connection(
+    database: Database, request: pytest.FixtureRequest
+) -> AsyncIterator[Connection]:
     """Connects to a database with a table for notes, which only this session sees."""
-    async with await AsyncConnection.connect(
+    async with await request.param.connect(
         database.owner_dsn, autocommit=True, prepare_threshold=1
     ) as opened:
         await opened.execute("CREATE TEMPORARY TABLE notes (text text UNIQUE)")
@@ -56,6 +65,21 @@ async def test_a_statement_that_fails_keeps_the_commit_from_running(
     counted = again.read(COUNT, {})
     await again.send()
     assert counted.rows == [(0,)]
+
+
+async def test_a_transaction_behind_a_pooler_has_its_settings(database: Database) -> None:
+    """A paused process could keep its locks for ever, or a setting reach another client."""
+    show = prepared("show", b"SELECT current_setting('lock_timeout')")
+    async with await Pooled.connect(database.owner_dsn, autocommit=True) as connection:
+        trip = RoundTrip(connection)
+        trip.begin()
+        during = trip.read(show, {})
+        trip.command(b"COMMIT")
+        after = trip.read(show, {})
+        await trip.send()
+        left = await connection.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert (during.rows, after.rows) == ([("7s",)], [("0",)])
+        assert await left.fetchall() == [(0,)]
 
 
 async def test_statements_survive_a_rollback_on_a_shared_connection(
