@@ -22,6 +22,7 @@ from services.kit.database.postgres import Connection, PooledConnection
 Row: TypeAlias = tuple[Any, ...]
 
 _PARAMETER = re.compile(rb"%\((\w+)\)[sbt]")
+_NUMBER = re.compile(rb"\$(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,10 @@ class Statement:
     name: str
     text: bytes = field(repr=False)
     parameters: tuple[str, ...] = ()
-    template: bytes = field(default=b"", repr=False)
-    """The text with the names of its parameters."""
 
     def written_out(self, literals: Sequence[bytes]) -> bytes:
         """Returns the text with literals for the parameters, to be run without preparation."""
-        values = dict(zip(self.parameters, literals, strict=True))
-        return _PARAMETER.sub(lambda match: values[match[1].decode()], self.template)
+        return _NUMBER.sub(lambda match: literals[int(match[1]) - 1], self.text)
 
 
 def prepared(name: str, text: bytes) -> Statement:
@@ -52,7 +50,7 @@ def prepared(name: str, text: bytes) -> Statement:
 
     names = tuple(parameter.decode() for parameter in parameters)
     digest = hashlib.sha256(text).hexdigest()[:8]
-    return Statement(f"{name}_{digest}", _PARAMETER.sub(number, text), names, text)
+    return Statement(f"{name}_{digest}", _PARAMETER.sub(number, text), names)
 
 
 @dataclass(slots=True)
