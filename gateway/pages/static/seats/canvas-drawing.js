@@ -3,6 +3,8 @@
 
 import { bounds, MARGIN, OVERVIEW, seatAt, SEAT, sections } from "./geometry.js";
 
+/** @typedef {import("./geometry.js").Seat} Seat */
+
 const KINDS = ["free", "vip", "deluxe", "held", "taken", "chosen"];
 const HALF = SEAT / 2;
 
@@ -82,51 +84,52 @@ export class CanvasDrawing {
     context.scale(devicePixelRatio * scale, devicePixelRatio * scale);
     context.translate(-left, -top);
     this.drawScreen();
-    const paths = this.paths(left, top, left + clientWidth / scale, top + clientHeight / scale);
+    const seats = this.inSight(left, top, left + clientWidth / scale, top + clientHeight / scale);
     for (const sample of this.box.querySelectorAll(".swatch")) {
       const kind = KINDS.find((each) => sample.classList.contains(each));
-      if (kind) this.fill(getComputedStyle(sample), kind, paths);
+      if (kind) this.fill(getComputedStyle(sample), kind, seats.get(kind) ?? []);
     }
     this.drawNames();
   }
 
-  /** Returns the seats in sight, as one path for each kind.
+  /** Returns the seats in sight by their kinds.
    * @param {number} left @param {number} top @param {number} right @param {number} bottom
    */
-  paths(left, top, right, bottom) {
-    const paths = new Map(KINDS.map((kind) => [kind, new Path2D()]));
-    for (const { seat_id, x, y, type } of this.room.seats) {
+  inSight(left, top, right, bottom) {
+    /** @type {Map<string, Seat[]>} */
+    const found = new Map(KINDS.map((kind) => [kind, []]));
+    for (const seat of this.room.seats) {
+      const { x, y } = seat;
       if (x < left - HALF || x > right + HALF || y < top - HALF || y > bottom + HALF) continue;
-      const look = this.room.look(seat_id);
-      const kind =
-        look === "mine"
-          ? "chosen"
-          : look === "free" && type !== "REGULAR"
-            ? type.toLowerCase()
-            : look;
-      const path = paths.get(kind);
-      if (this.pixels < OVERVIEW) path?.rect(x - HALF, y - HALF, SEAT, SEAT);
-      else path?.roundRect(x - HALF, y - HALF, SEAT, SEAT, 24);
+      found.get(this.kind(seat))?.push(seat);
     }
-    return paths;
+    return found;
   }
 
-  /** @param {CSSStyleDeclaration} style @param {string} kind @param {Map<string, Path2D>} paths */
-  fill(style, kind, paths) {
+  /** @param {Seat} seat */
+  kind({ seat_id, type }) {
+    const look = this.room.look(seat_id);
+    if (look === "mine") return "chosen";
+    return look === "free" && type !== "REGULAR" ? type.toLowerCase() : look;
+  }
+
+  /** @param {CSSStyleDeclaration} style @param {string} kind @param {Seat[]} seats */
+  fill(style, kind, seats) {
     const { context } = this;
-    const path = /** @type {Path2D} */ (paths.get(kind));
     const isOutline = ["free", "vip", "deluxe"].includes(kind);
     context.save();
     if (this.pixels < OVERVIEW) {
-      // An outline would be all that is left of a small seat.
+      // An outline would be all that is left of a small seat. A path of all seats takes far longer.
       context.globalAlpha = isOutline ? 0.55 : 1;
       context.fillStyle = isOutline ? style.borderTopColor : style.backgroundColor;
-      context.fill(path);
+      for (const { x, y } of seats) context.fillRect(x - HALF, y - HALF, SEAT, SEAT);
     } else {
       context.fillStyle = style.backgroundColor;
       context.strokeStyle = style.borderTopColor;
       context.lineWidth = kind === "free" ? 7 : 9;
       context.setLineDash(kind === "held" ? [18, 12] : []);
+      const path = new Path2D();
+      for (const { x, y } of seats) path.roundRect(x - HALF, y - HALF, SEAT, SEAT, 24);
       context.fill(path);
       context.stroke(path);
     }

@@ -9,6 +9,7 @@ const FREE = 0;
 const HELD = 1;
 const TAKEN = 2;
 const BLOCKED = 3;
+const LOOKS = ["free", "held", "taken", "taken"];
 
 /** Fires `change` with the ids of seats that look different from now on, or null for all. */
 export class SeatRoom extends EventTarget {
@@ -64,7 +65,7 @@ export class SeatRoom extends EventTarget {
   look(id) {
     if (this.mine.has(id)) return "mine";
     if (this.chosen.has(id) && this.isFree(id)) return "chosen";
-    return ["free", "held", "taken", "taken"][this.status[id]];
+    return LOOKS[this.status[id]];
   }
 
   /** Chooses a free seat, or gives it up. @param {number} id */
