@@ -24,6 +24,7 @@ REFUSED = {
     "DELETE /api/webhooks/:webhook_id": "webhook_not_found",
     "DELETE /auth/api-keys/:api_key_id": "not_found",
     "DELETE /bookings/:reference": "already_cancelled",
+    "GET /api/audit": "permission_denied",
     "GET /api/tickets/:ticket_id/qr": "ticket_revoked",
     "GET /api/tickets/:ticket_id/pdf": "ticket_revoked",
     "POST /api/tickets/:ticket_id/transfer": "ticket_revoked",

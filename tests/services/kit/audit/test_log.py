@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from boxoffice.audit.v1 import audit_pb2
@@ -51,6 +52,16 @@ async def test_pages_have_every_entry_once(log: AuditLog) -> None:
         entries, token = await log.list(Filter(), paging.parse(2, token, scope=""))
         found += [entry.id for entry in entries]
     assert (found, token) == (begun[::-1], "")
+
+
+async def test_the_owner_of_the_database_can_delete_old_entries(
+    log: AuditLog, database: Database
+) -> None:
+    """The log could grow for ever, or an outcome without an entry be left."""
+    await log.finish(await log.begin(Action(ADA, "UpdateEvent", "event/1")), OK)
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("DELETE FROM events.audit_entries WHERE created_at <= now()")
+        assert owner.execute("SELECT FROM events.audit_outcomes").fetchall() == []
 
 
 def test_a_token_is_bound_to_its_filter() -> None:
