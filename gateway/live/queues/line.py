@@ -148,6 +148,9 @@ class WaitingLine:
         if place.state not in OPEN_STATES:
             return False
         seconds = self._now() - held.asked_at
+        if place.state == ADMITTED:
+            # A booking or the end of the admission changes nothing in the line.
+            return seconds >= self._pace.queue_seconds * (1 if len(self._held) <= FIRST else SELDOM)
         if seconds >= self._pace.presence_seconds:
             return True
         if place.state != WAITING or seconds < self._pace.queue_seconds:

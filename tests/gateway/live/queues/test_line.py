@@ -183,6 +183,27 @@ async def test_each_holder_is_reported_while_it_is_there(clock: Clock) -> None:
     line.leave(over)
 
 
+@pytest.mark.parametrize(("others", "beats"), [(0, 1), (FIRST, SELDOM)])
+async def test_who_has_booked_learns_it_soon(clock: Clock, others: int, beats: int) -> None:
+    """A page would show for 20 seconds that there is time to book; crowds may not cost as much."""
+    line = opened(clock, queue(*range(1, others + 1)))
+    for place in range(1, others + 1):
+        joined(line, held(place))
+    admitted, client = joined(line, held(9, ADMITTED))
+    for _ in range(beats):
+        beat(line)
+        assert line.take_due(9) == []
+        clock.seconds += PACE.queue_seconds
+    beat(line)
+    assert line.take_due(9) == [admitted]
+    line.settle(admitted, held(9, queue_pb2.QUEUE_STATE_DONE))
+    line.catch_up(admitted)
+    assert client.told[-1]["state"] == "DONE"
+    clock.seconds += PACE.queue_seconds * SELDOM
+    beat(line)
+    assert line.take_due(9) == [], "it is over"
+
+
 async def test_who_is_far_behind_is_told_at_once_of_another_state(clock: Clock) -> None:
     """Who is admitted would be told seconds later, at their turn."""
     count = 2 * FIRST
