@@ -29,7 +29,7 @@ CLIENTS = 12
 ENOUGH = 150
 SEATS = 100_000
 ROWS = [{"row": name, "seats": 500, "type": "REGULAR"} for name in "ABCDEF"]
-PAUSE_SECONDS = 0.25
+PAUSE_SECONDS = 0.15
 PATIENCE_SECONDS = 60
 
 SERVED = {
