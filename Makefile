@@ -43,17 +43,23 @@ test: .venv/dev.stamp ## Run every test, on all processors
 	$(PYTEST) $(ARGS)
 
 # What decides about seats: races, batches, keys, seats, the waiting list, and the checker.
-CITUS_TESTS := $(addprefix tests/services/bookings/, test_inventory.py inventory/test_seat_races.py \
-	inventory/test_seats_store.py inventory/test_store_reference.py reservations/test_idempotency.py \
-	reservations/test_reservations.py reservations/test_cancellations.py reservations/test_reading.py \
-	waiting_list/test_waiting_list.py waiting_list/test_sweeping.py catalogue/test_reconciling.py \
-	catalogue/test_reconciling_seats.py)
+CITUS_TESTS := $(addprefix tests/services/bookings/, citus_nodes.py test_inventory.py \
+	inventory/test_seat_races.py inventory/test_seats_store.py inventory/test_store_reference.py \
+	reservations/test_batches.py reservations/test_idempotency.py reservations/test_reservations.py \
+	reservations/test_cancellations.py reservations/test_reading.py reservations/test_servicer.py \
+	seats/test_servicer.py waiting_list/test_waiting_list.py waiting_list/test_sweeping.py \
+	catalogue/test_reconciling.py catalogue/test_reconciling_seats.py)
+# Rankings do not work there yet. The others lock all events, write statements of their own, or expect
+# several events in a transaction.
+NOT_ON_CITUS := top_users or users_are_ranked or locked_event_is_asked_for or claims_alone \
+	or a_map_that_is_loaded or holds_of_many_events or lists_show_what_one_may_see \
+	or own_bookings_come_by_number
 
 .PHONY: test-citus
 test-citus: .venv/dev.stamp ## Run the tests of the core on a Citus cluster: make test-citus CITUS_URL=…
 	@test -n "$(CITUS_URL)" || { echo "Say which cluster: make test-citus \
 	CITUS_URL=postgresql://owner@coordinator/boxoffice_test (see docs/scaling.md)" >&2; exit 2; }
-	CITUS_URL="$(CITUS_URL)" $(PYTHON) -m pytest -n 0 -k "not top_users" $(CITUS_TESTS) $(ARGS)
+	CITUS_URL="$(CITUS_URL)" $(PYTHON) -m pytest -n 0 -k "not ($(NOT_ON_CITUS))" $(CITUS_TESTS) $(ARGS)
 
 .PHONY: coverage
 coverage: .venv/dev.stamp ## Run every test and show which lines none reached; takes longer

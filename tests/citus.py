@@ -5,7 +5,6 @@ and the workers are set up. Its name must end with "_test", for everything in it
 """
 
 import contextlib
-import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from services.bookings.inventory import Inventory
 from services.migrate import SERVICES, migrate_all
 from tests.databases import PASSWORDS, RESET, Database
 
@@ -45,7 +43,7 @@ def reset_script() -> bytes:
 
 @contextlib.contextmanager
 def distributed() -> Iterator[Database]:
-    """Yields a fresh database that is distributed by event; inventories are told so."""
+    """Yields a fresh database that is distributed by event."""
     name = str(conninfo_to_dict(URL).get("dbname", ""))
     assert name.endswith("_test"), f"{name}, which CITUS_URL names, must end with _test"
     with psycopg.connect(URL, autocommit=True) as connection:
@@ -54,8 +52,6 @@ def distributed() -> Iterator[Database]:
         migrate_all(URL, PASSWORDS)
         for script in SCRIPTS:
             connection.execute(script.read_bytes(), prepare=False)
-    defaults = inspect.unwrap(Inventory.__init__).__kwdefaults__
-    defaults["distributed"] = True
     roles = {
         service: make_conninfo(URL, user=f"boxoffice_{service}", password=PASSWORDS[service])
         for service in SERVICES

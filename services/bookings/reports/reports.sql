@@ -43,8 +43,13 @@ SELECT
             OR inventory.closed_at IS NOT NULL
             OR (
                 bookings.status = 'HELD'
-                AND bookings.expires_at <= %(at)s
-                AND NOT being_paid(bookings.event_id, bookings.id)
+                AND EXISTS (
+                    SELECT 1
+                    FROM ending_holds AS ended
+                    WHERE ended.event_id = bookings.event_id
+                        AND ended.id = bookings.id
+                        AND ended.expires_at <= %(at)s
+                )
             )
             THEN 'REVOKED'
         WHEN tickets.valid_at IS NULL THEN 'AWAITING_PAYMENT'

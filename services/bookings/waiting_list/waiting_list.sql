@@ -6,12 +6,7 @@ FROM (
         1 AS preference,
         CASE entry.state WHEN 'WAITING' THEN 'waiting' ELSE 'offered' END AS status,
         CASE entry.state
-            WHEN 'WAITING' THEN (
-                SELECT line_positions.position
-                FROM line_positions
-                WHERE line_positions.event_id = %(event_id)s
-                    AND line_positions.place = entry.place
-            )
+            WHEN 'WAITING' THEN {position}
         END AS position,
         offer.expires_at AS offer_expires_at,
         NULL::timestamptz AS expires_at
@@ -68,18 +63,13 @@ SELECT
     END AS state,
     CASE
         WHEN state = 'WAITING' AND inventory.closed_at IS NULL
-            THEN (
-            SELECT line_positions.position
-            FROM line_positions
-            WHERE line_positions.event_id = %(event_id)s
-                AND line_positions.place = waiting_list.place
-        )
+            THEN {position}
     END AS position,
     booking_id,
     joined_at
-FROM waiting_list
+FROM waiting_list AS entry
 JOIN inventory USING (event_id)
-WHERE waiting_list.event_id = %(event_id)s
+WHERE entry.event_id = %(event_id)s
     AND user_id = %(user_id)s
 ORDER BY place DESC
 LIMIT 1
@@ -91,17 +81,12 @@ SELECT
     user_id,
     seat_count,
     state,
-    (
-        SELECT line_positions.position
-        FROM line_positions
-        WHERE line_positions.event_id = %(event_id)s
-            AND line_positions.place = waiting_list.place
-    ) AS position,
+    {position} AS position,
     booking_id,
     joined_at
-FROM waiting_list
+FROM waiting_list AS entry
 JOIN inventory USING (event_id)
-WHERE waiting_list.event_id = %(event_id)s
+WHERE entry.event_id = %(event_id)s
     AND state = 'WAITING'
     AND place > %(after)s
     AND inventory.closed_at IS NULL
@@ -124,12 +109,7 @@ SELECT
     END AS state,
     CASE
         WHEN ledger.kind = 'JOINED' AND entry.state = 'WAITING' AND inventory.closed_at IS NULL
-            THEN (
-            SELECT line_positions.position
-            FROM line_positions
-            WHERE line_positions.event_id = %(event_id)s
-                AND line_positions.place = ledger.place
-        )
+            THEN {position}
     END AS position,
     ledger.booking_id,
     ledger.at AS changed_at

@@ -28,6 +28,7 @@ from services.bookings.errors import EventNotFound
 from services.bookings.settings import Settings
 from services.kit.rpc.errors import Refusal, Unavailable, abort, refusal_from_call
 from services.kit.server.server import DATABASE
+from tests import citus
 from tests.conftest import Database
 from tests.services.conditions import until
 
@@ -134,6 +135,7 @@ def settings(
         "BOXOFFICE_SERVICE_KEY": KEY,
         "BOXOFFICE_OPEN_ACCESS": open_access,
         "payment_providers": ("sandbox",),
+        "distributed": bool(citus.URL),
     }
     return Settings(**(values | changes))
 

@@ -42,7 +42,6 @@ NEW_FUNCTIONS = (
     "core_payments.sql",
     "ended_seats.sql",
     "ending_holds.sql",
-    "line_positions.sql",
     "loaded_bookings.sql",
     "payments_agree.sql",
     "seats_agree.sql",

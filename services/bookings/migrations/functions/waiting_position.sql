@@ -1,5 +1,6 @@
 -- Returns the position of the waiting entry at a place. All entries before the head have left, so only
 -- those that left behind it are counted.
+-- Only the release before this one uses it: Citus does not look into functions, so statements do it.
 CREATE OR REPLACE FUNCTION waiting_position(event bigint, at_place bigint)
 RETURNS bigint
 LANGUAGE sql

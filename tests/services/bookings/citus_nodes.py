@@ -1,0 +1,87 @@
+"""Which nodes of a Citus cluster a transaction of the core talks to; `make test-citus` runs it."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.bookings.inventory import Inventory, routing
+from services.bookings.inventory.commands import Apply, Cancel, Command
+from services.bookings.inventory.transaction import Ask
+from services.kit.database.postgres import Pool
+from tests.conftest import Database
+from tests.pools import patient_pool
+from tests.services.bookings.asking import party, seat, seat_by_key
+from tests.services.bookings.conftest import concert
+from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
+
+HALL = room(rows=2, seats=5)
+SENT = re.compile(r"on server \S+@(\S+) connectionId")
+
+
+class Sent:
+    """What the coordinator sends for the statements of a pool: commands, and to which nodes."""
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+        self.nodes: set[str] = set()
+
+    def note(self, notice: object) -> None:
+        """Takes a notice that `citus.log_remote_commands` makes."""
+        message = str(getattr(notice, "message_primary", ""))
+        if found := SENT.search(str(getattr(notice, "message_detail", ""))):
+            self.commands.append(message.removeprefix("issuing "))
+            self.nodes.add(found[1])
+
+
+@pytest.fixture
+async def one_session(database: Database) -> AsyncIterator[Pool]:
+    """Opens a pool of one connection, with the settings of the lane."""
+    async with patient_pool(
+        database.bookings_dsn, schema="bookings", size=1, session=routing.SESSION
+    ) as pool:
+        yield pool
+
+
+async def sent_for(pool: Pool, *asks: Ask) -> Sent:
+    """Decides asks one after another, and returns what was sent to other nodes."""
+    sent = Sent()
+    inventory = Inventory(pool, plans=plans_of(HALL))
+    async with pool.connection() as connection:
+        connection.add_notice_handler(sent.note)
+        await connection.execute("SET citus.log_remote_commands = on")
+        await connection.execute("SET client_min_messages = notice")
+    for ask in asks:
+        await inventory.decide([ask])
+    return sent
+
+
+async def test_a_booking_is_a_transaction_of_one_node(one_session: Pool) -> None:
+    """Every booking would wait for all nodes, and stop when any of them does."""
+    await Inventory(one_session).apply(concert(capacity=3))
+    sent = await sent_for(
+        one_session,
+        seat(1, "ada"),
+        party(1, "bob", 2, key="k"),
+        seat_by_key(1, "cyd"),
+        Ask(Cancel(1, 1)),
+        seat(1, "dan"),
+    )
+    assert len(sent.nodes) == 1, sent.commands
+    assert sum(each.startswith("COMMIT") for each in sent.commands) == 5
+
+
+async def test_a_hold_is_a_transaction_of_one_node(one_session: Pool) -> None:
+    """Every hold of seats would wait for all nodes."""
+    commands: list[Command] = [Apply(screening(HALL)), hold("ada", 1, 2), hold("bob", 2, 3)]
+    sent = await sent_for(one_session, *map(Ask, commands))
+    assert len(sent.nodes) == 1, sent.commands
+
+
+async def test_a_refusal_without_a_lock_has_one_snapshot(one_session: Pool) -> None:
+    """Its outcome and its revision would be of different moments on the node of the event."""
+    await Inventory(one_session).apply(concert(capacity=1))
+    asked = [seat(1, user) for user in ("ada", "bob", "cyd")]
+    sent = await sent_for(one_session, *asked)
+    began = [each for each in sent.commands if each.startswith("BEGIN")]
+    assert ["REPEATABLE READ READ ONLY" in each for each in began] == [False, False, True]
