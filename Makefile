@@ -179,7 +179,7 @@ alerts-check: ## Test the alerts of Prometheus (needs promtool)
 	cd deploy/monitoring && promtool check rules rules.yaml && promtool test rules rules_test.yaml
 
 .PHONY: page-pictures
-page-pictures: .venv/dev.stamp ## Take the pictures of docs/pages.md from what `make run` has started
+page-pictures: .venv/dev.stamp ## Take the pictures of docs/pages.md, of a system of its own
 	$(PYTHON) -m tests.pages.pictures
 
 .PHONY: docs

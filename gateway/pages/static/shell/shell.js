@@ -133,7 +133,7 @@ class CountDown extends HTMLElement {
 
   show() {
     const left = Math.max(0, Date.parse(this.getAttribute("until") ?? "") - serverNow());
-    const seconds = Math.ceil(left / 1000);
+    const seconds = Math.floor(left / 1000);
     const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     if (this.shown !== text) this.shown = this.textContent = text;
     this.classList.toggle("short", seconds <= 60);

@@ -41,7 +41,7 @@ async function watchSeats(event) {
   new SeatMap(part("map"), room, null);
   const show = () => {
     const held = room.status.reduce((count, status) => count + (status === 1 ? 1 : 0), 0);
-    showCounters(event, [["held", held]], room.left);
+    showCounters(event, room.left, held);
   };
   room.addEventListener("change", () => {
     show();
@@ -58,7 +58,7 @@ async function watchPlaces(event) {
   const set = (/** @type {number} */ now) => {
     if (now === left) return;
     left = now;
-    showCounters(event, [], left);
+    showCounters(event, left);
     readBookings(event);
   };
   const poll = async () => set((await call("GET", `/api/events/${event.id}/availability`)).left);
@@ -79,11 +79,13 @@ function told(state) {
   part("connection").textContent = state;
 }
 
-/** @param {BoxofficeEvent} event @param {[string, number][]} more @param {number} left */
-function showCounters(event, more, left) {
-  const taken = event.total_seats - left;
-  /** @type {[string, number | string][]} */
-  const tiles = [["taken", taken], ...more, ["left", left], ["of", event.total_seats]];
+/** @param {BoxofficeEvent} event @param {number} left @param {number} [held] */
+function showCounters(event, left, held = 0) {
+  const gone = event.total_seats - left;
+  /** @type {[string, number][]} */
+  const ofHolds = event.plan_id ? [["held", held]] : [];
+  /** @type {[string, number][]} */
+  const tiles = [["taken", gone - held], ...ofHolds, ["left", left], ["of", event.total_seats]];
   render(
     html`<dl class="tiles">
         ${tiles.map(
@@ -98,7 +100,7 @@ function showCounters(event, more, left) {
         class="wide"
         min="0"
         max=${event.total_seats}
-        value=${taken}
+        value=${gone}
         aria-label="Taken places"
       ></meter>`,
     part("counters"),
