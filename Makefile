@@ -48,7 +48,8 @@ CITUS_TESTS := $(addprefix tests/services/bookings/, citus_nodes.py test_invento
 	reservations/test_batches.py reservations/test_idempotency.py reservations/test_reservations.py \
 	reservations/test_cancellations.py reservations/test_reading.py reservations/test_servicer.py \
 	seats/test_servicer.py waiting_list/test_waiting_list.py waiting_list/test_sweeping.py \
-	catalogue/test_reconciling.py catalogue/test_reconciling_seats.py)
+	catalogue/test_reconciling.py catalogue/test_reconciling_seats.py live/test_live.py \
+	tickets/test_servicer.py tickets/test_check_in.py)
 # Rankings do not work there yet. The others lock all events, write statements of their own, or expect
 # several events in a transaction.
 NOT_ON_CITUS := top_users or users_are_ranked or locked_event_is_asked_for or claims_alone \

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from services.bookings import metrics
 from services.kit.database import queries
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Connection, Pool
 
 SQL = queries.load(__file__)
 READ_AT_ONCE = 1_000
@@ -194,6 +194,33 @@ class LedgerTail(Tail[Change, int]):
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(SQL["read_on"], values)).fetchall()
         return [_news(event_id, list(found)) for event_id, found in groupby(rows, itemgetter(0))]
+
+
+class DistributedLedgerTail(LedgerTail):
+    """Reads on where events lie on several nodes: their revisions first, then those that grew.
+
+    A node can limit the changes of one event, but not those of each of several.
+    """
+
+    async def _read_on(self, events: Mapping[int, Watched[Change, int]]) -> list[News[Change, int]]:
+        async with self._pool.connection() as connection:
+            asked = {"event_ids": list(events)}
+            heads = await (await connection.execute(SQL["read_heads"], asked)).fetchall()
+            return [
+                await _news_of(connection, event_id, event.after, version)
+                for event_id, rev, version in heads
+                if (event := events.get(event_id)) and (rev, version) != (event.after, event.state)
+            ]
+
+
+async def _news_of(
+    connection: Connection, event_id: int, after: int, version: int
+) -> News[Change, int]:
+    """Reads the next changes of an event."""
+    values = {"event_id": event_id, "after": after, "limit": READ_AT_ONCE}
+    rows = await (await connection.execute(SQL["read_next"], values)).fetchall()
+    changes = [Change(*columns) for columns in rows]
+    return News(event_id, changes, changes[-1].rev if changes else 0, version)
 
 
 async def list_changes(pool: Pool, event_id: int, *, after: int, last: int) -> Sequence[Change]:

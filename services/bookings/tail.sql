@@ -34,6 +34,28 @@ WHERE news.rev IS NOT NULL
     OR event.catalogue_rev <> watched.version
 ORDER BY event.event_id, news.rev
 
+-- name: read_heads
+-- Reads the last revisions of events, and their versions in the catalogue.
+SELECT event_id, rev, catalogue_rev
+FROM inventory
+WHERE event_id = ANY (%(event_ids)s::bigint[])
+ORDER BY event_id
+
+-- name: read_next
+-- Reads the next changes of an event after a revision.
+SELECT
+    rev,
+    kind,
+    seats,
+    coalesce(seat_ids, '{}') AS seat_ids,
+    place,
+    at
+FROM ledger
+WHERE event_id = %(event_id)s
+    AND rev > %(after)s
+ORDER BY rev
+LIMIT %(limit)s
+
 -- name: list_changes
 -- Lists the changes of an event after a revision, up to another one.
 SELECT

@@ -21,7 +21,7 @@ from services.bookings.inventory.limits import HoldLimits
 from services.bookings.inventory.measuring import Measurements
 from services.bookings.inventory.restoring import Restores
 from services.bookings.settings import Settings
-from services.bookings.tail import LedgerTail
+from services.bookings.tail import DistributedLedgerTail, LedgerTail
 from services.kit.auth.issuer_client import IssuerClient
 from services.kit.database import postgres
 from services.kit.process.workers import repeat
@@ -127,7 +127,7 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
             inventory,
             Follower(pool, events, inventory),
             Catalogue(events.get_state, inventory),
-            LedgerTail(tail_pool),
+            (DistributedLedgerTail if settings.distributed else LedgerTail)(tail_pool),
         )
 
 

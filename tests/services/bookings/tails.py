@@ -4,12 +4,22 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
-from services.bookings.tail import Tail
+from services.bookings.tail import DistributedLedgerTail, LedgerTail, Tail
 from services.kit.database.postgres import Pool
 from services.kit.process.workers import repeat, running
+from tests import citus
 from tests.conftest import Database
 from tests.pools import patient_pool
 
+TAILS: list[type[LedgerTail]] = (
+    [DistributedLedgerTail]
+    if citus.URL
+    else [
+        LedgerTail,
+        DistributedLedgerTail,
+    ]
+)
+"""Those that read this database."""
 TailT = TypeVar("TailT", bound=Tail[Any, Any])
 
 

@@ -10,15 +10,16 @@ from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert
-from tests.services.bookings.tails import following
+from tests.services.bookings.tails import TAILS, following
 
 SEATS = 60
 
 
-@pytest.fixture
-def tail(pool: Pool) -> LedgerTail:
+@pytest.fixture(params=TAILS)
+def tail(request: pytest.FixtureRequest, pool: Pool) -> LedgerTail:
     """Returns a tail that reads when a test says so."""
-    return LedgerTail(pool)
+    made: LedgerTail = request.param(pool)
+    return made
 
 
 def revs(watcher: LedgerWatcher) -> list[int]:
@@ -26,12 +27,15 @@ def revs(watcher: LedgerWatcher) -> list[int]:
     return [change.rev for change in watcher.take()]
 
 
-@pytest.mark.parametrize("is_right", [True, False])
+@pytest.mark.parametrize(
+    ("make", "is_right"), [*((make, True) for make in TAILS), (LedgerTail, False)]
+)
 async def test_each_change_reaches_each_watcher_once(
     database: Database,
     inventory: Inventory,
     reservations: Reservations,
     monkeypatch: pytest.MonkeyPatch,
+    make: type[LedgerTail],
     is_right: bool,
 ) -> None:
     """A seat would be shown as taken twice: with `>=` the last change is read again."""
@@ -40,7 +44,7 @@ async def test_each_change_reaches_each_watcher_once(
         monkeypatch.setattr(tails, "SQL", {**SQL, "read_on": statement})
     for event_id in (1, 2):
         await inventory.apply(concert(event_id, SEATS))
-    async with following(database, LedgerTail) as tail:
+    async with following(database, make) as tail:
         with tail.watched(1, 1) as first, tail.watched(1, 1) as second, tail.watched(2, 1) as other:
             for number in range(SEATS):
                 await booked(reservations, [seat(event, f"user{number}") for event in (1, 2)])

@@ -10,13 +10,12 @@ from services.bookings.errors import EventNotFound, TooSlow
 from services.bookings.inventory import Inventory
 from services.bookings.live.live import Live, Position, Snapshot, Update
 from services.bookings.reservations.reservations import Reservations
-from services.bookings.tail import LedgerTail
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import ScriptedCatalogue, concert
-from tests.services.bookings.tails import following
+from tests.services.bookings.tails import TAILS, following
 
 BUYERS, EACH = 4, 25
 SOLD = BUYERS * EACH
@@ -85,7 +84,7 @@ async def test_watchers_of_two_replicas_get_each_change_once(
         for _ in range(2):
             pool = patient_pool(database.bookings_dsn, schema="bookings", size=4)
             await stack.enter_async_context(pool)
-            tail = await stack.enter_async_context(following(database, LedgerTail))
+            tail = await stack.enter_async_context(following(database, TAILS[0]))
             offices.append(_office(pool, scripted))
             lives.append(Live(pool, tail))
         watching = asyncio.gather(
@@ -109,7 +108,7 @@ async def test_a_change_right_after_the_snapshot_is_not_lost(
 ) -> None:
     """If the watch begins after the snapshot, the tail has passed the change over by then."""
     await inventory.apply(concert(1))
-    tail = LedgerTail(pool)
+    tail = TAILS[0](pool)
     live = kind(pool, tail)
 
     async def sell() -> None:
@@ -202,7 +201,7 @@ async def test_a_slow_watch_is_ended(
     """It would go on with a gap."""
     monkeypatch.setattr(tails, "MOST_UNDELIVERED", 1)
     await inventory.apply(concert(1))
-    tail = LedgerTail(pool)
+    tail = TAILS[0](pool)
     async with contextlib.aclosing(Live(pool, tail).watch(1, 1, NEW, 0)) as watch:
         await anext(watch)
         await booked(reservations, [seat(1, user) for user in ("ada", "bob")])
@@ -216,7 +215,7 @@ async def test_a_watch_ends_with_its_time_or_its_process(
 ) -> None:
     """A replica that stops would wait for its watchers, or one would have all of them for ever."""
     await inventory.apply(concert(1))
-    tail = LedgerTail(pool)
+    tail = TAILS[0](pool)
     stopping = asyncio.Event()
     watch = Live(pool, tail).watch(1, 1, NEW, 0)
     await anext(watch)
