@@ -47,3 +47,19 @@ def test_without_an_argument_nothing_starts(tmp_path: Path) -> None:
     entered = enter(tmp_path)
     assert (entered.returncode, entered.stdout) == (64, "")
     assert "usage: gateway | events" in entered.stderr
+
+
+def test_the_builder_gets_all_that_is_copied() -> None:
+    """A file could be added to the image that `.dockerignore` keeps from the builder."""
+    lines = (PROJECT / "deploy/container/Containerfile").read_text(encoding="utf-8").splitlines()
+    copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
+    sources = {
+        path.split("/")[0]
+        for copied in copies
+        if not any(word.startswith("--from=") for word in copied)
+        for path in copied
+        if not path.startswith("--")
+    }
+    ignore = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert sources <= {line.removeprefix("!") for line in ignore if line.startswith("!")}
+    assert "services" in sources
