@@ -52,13 +52,15 @@ def _install(folder: Path) -> Path:
     build(folder / "dist")
     client, server = (next((folder / "dist").glob(f"{name}-*.whl")) for name in NAMES)
     python = folder / "venv/bin/python"
-    wanted = [str(client), f"{server}[run]", "--constraint", str(CHECKOUT / "requirements-run.txt")]
     if uv := shutil.which("uv"):
         _run(uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
-        _run(uv, "pip", "install", "--quiet", "--python", str(python), *wanted)
+        install = [uv, "pip", "install", "--quiet", "--python", str(python)]
     else:
         _run(sys.executable, "-m", "venv", str(folder / "venv"))
-        _run(str(python), "-m", "pip", "install", "--quiet", *wanted)
+        install = [str(python), "-m", "pip", "install", "--quiet"]
+    _run(*install, "--requirement", str(CHECKOUT / "requirements-run.txt"))
+    # With dependencies, so that one which is not pinned is found.
+    _run(*install, str(client), f"{server}[run]")
     return folder / "venv/bin/boxoffice"
 
 
