@@ -65,6 +65,26 @@ def test_replicas_that_start_together_migrate_once(empty: str) -> None:
         assert all(read(dsns[service], "SELECT 1") == [(1,)] for dsns in found)
 
 
+def test_requests_do_not_queue_behind_a_migration(
+    empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request could wait for a migration that waits for one long transaction."""
+    monkeypatch.setattr(migrations, "LOCK_MILLISECONDS", 10)
+    monkeypatch.setattr(migrations, "ATTEMPTS", 2)
+    monkeypatch.setattr(migrations, "PAUSE_SECONDS", 0)
+    run_migrations(empty, write(tmp_path, **{"0001_made": "CREATE TABLE made (id integer)"}))
+    write(tmp_path, **{"0002_more": "ALTER TABLE made ADD COLUMN more integer"})
+    with psycopg.connect(empty) as long, capture_logs() as logs:
+        long.execute("SELECT FROM test.made")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            run_migrations(empty, tmp_path)
+    assert [(entry["event"], entry["migration"]) for entry in logs] == [
+        ("a table is locked", "0002_more.sql")
+    ]
+    run_migrations(empty, tmp_path)
+    assert read(empty, "SELECT more FROM test.made") == []
+
+
 def test_without_the_lock_replicas_collide(empty: str, tmp_path: Path) -> None:
     """Negative control: the same steps without the lock fail for all replicas but one."""
     slow = "SELECT pg_sleep(0.05); CREATE TABLE made ()"

@@ -6,6 +6,7 @@ the database runs them; the service's own role may use this schema and nothing e
 """
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,11 @@ import structlog
 from psycopg import sql
 
 Connection = psycopg.Connection[tuple[object, ...]]
+
+LOCK_MILLISECONDS = 500
+ATTEMPTS, PAUSE_SECONDS = 120, 0.5
+"""How often a migration asks for its locks: for two minutes, which is longer than any worker's
+transaction takes."""
 
 log = structlog.get_logger()
 
@@ -128,19 +134,38 @@ def _files(directory: Path) -> Iterator[Migration]:
 
 
 def _run(connection: Connection, migration: Migration) -> None:
+    """Runs a file, again and again while a transaction keeps a table that it needs.
+
+    Requests queue behind a lock that is waited for, so it is never waited for as long as they may.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            _try(connection, migration)
+            return
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if attempt == ATTEMPTS - 1:
+                raise
+            log.warning("a table is locked", migration=migration.name)
+            time.sleep(PAUSE_SECONDS)
+
+
+def _try(connection: Connection, migration: Migration) -> None:
     warn = partial(_warn, migration)
     connection.add_notice_handler(warn)
-    with connection.transaction():
-        connection.execute(migration.text.encode())
-        connection.execute(
-            """
-            INSERT INTO schema_migrations (name, sha256)
-            VALUES (%s, %s)
-            ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, run_at = now()
-            """,
-            [migration.name, migration.sha256],
-        )
-    connection.remove_notice_handler(warn)
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+            connection.execute(migration.text.encode())
+            connection.execute(
+                """
+                INSERT INTO schema_migrations (name, sha256)
+                VALUES (%s, %s)
+                ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, run_at = now()
+                """,
+                [migration.name, migration.sha256],
+            )
+    finally:
+        connection.remove_notice_handler(warn)
 
 
 def _warn(migration: Migration, notice: psycopg.errors.Diagnostic) -> None:
