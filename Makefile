@@ -43,7 +43,7 @@ test: .venv/dev.stamp ## Run every test, on all processors
 	$(PYTEST) $(ARGS)
 
 # What decides about seats: races, batches, keys, seats, the waiting list, and the checker.
-CITUS_TESTS := $(addprefix tests/services/bookings/, citus_nodes.py test_inventory.py \
+CITUS_TESTS := $(addprefix tests/services/bookings/, citus_nodes.py test_inventory.py inventory/test_payment_races.py \
 	inventory/test_seat_races.py inventory/test_seats_store.py inventory/test_store_reference.py \
 	reservations/test_batches.py reservations/test_idempotency.py reservations/test_reservations.py \
 	reservations/test_cancellations.py reservations/test_reading.py reservations/test_servicer.py \

@@ -43,12 +43,15 @@ HALL = room(rows=5, seats=8)
 UNBALANCED = """
     SELECT payments.id
     FROM payments
-    JOIN bookings ON bookings.id = payments.booking_id
-    LEFT JOIN tickets ON tickets.booking_id = payments.booking_id
+    JOIN bookings ON bookings.event_id = payments.event_id
+        AND bookings.id = payments.booking_id
+    LEFT JOIN tickets ON tickets.event_id = payments.event_id
+        AND tickets.booking_id = payments.booking_id
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(amount_minor), 0) AS amount_minor
         FROM refunds
-        WHERE refunds.payment_id = payments.id
+        WHERE refunds.event_id = payments.event_id
+            AND refunds.payment_id = payments.id
     ) AS given
     WHERE received_minor NOT IN (0, payments.amount_minor)
         OR given.amount_minor <> refunding_minor
