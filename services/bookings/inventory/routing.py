@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from services.kit.database.postgres import Connection
+from services.kit.database.postgres import Connection, Pool
 from services.kit.database.round_trip import RoundTrip, Statement
+from services.kit.process.environment import SettingsError
 
 SESSION: Mapping[str, str] = {
     # Citus reads the parameters when it plans.
@@ -46,6 +47,25 @@ class RoutedTrip(RoundTrip):
     def call(self, statement: Statement, values: Mapping[str, object]) -> None:
         """See RoundTrip.call."""
         super().call(routed(statement), {**values, **self._event})
+
+
+async def expect_distributed(pool: Pool) -> None:
+    """Returns if the tables of events are distributed; raises SettingsError otherwise.
+
+    One PostgreSQL runs the parts of a statement in another order than Citus.
+    """
+    async with pool.connection() as connection:
+        found = await connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'citus'")
+        if await found.fetchone():
+            found = await connection.execute(
+                "SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'inventory'::regclass"
+            )
+            if await found.fetchone():
+                return
+    raise SettingsError(
+        "BOOKINGS_DISTRIBUTED is true, but the table inventory is not distributed:"
+        " run deploy/citus/distribute.sql"
+    )
 
 
 @cache

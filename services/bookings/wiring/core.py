@@ -105,6 +105,9 @@ async def open_core(settings: Settings) -> AsyncIterator[Core]:
         open_pool(size=1) as tail_pool,
     ):
         service.add_audit(pool, AUDITED_SERVICE_BOOKINGS)
+        if settings.distributed:
+            await postgres.wait_until_reachable(pool)
+            await routing.expect_distributed(pool)
         events = EventsClient(channel, key)
         plans = Plans(pool, events.get_seat_plan)
         inventory = Inventory(

@@ -1,8 +1,12 @@
 import re
 
+import pytest
+
 from services.bookings.inventory import payment_rows, queue_rows, saving, store
-from services.bookings.inventory.routing import routed
+from services.bookings.inventory.routing import expect_distributed, routed
+from services.kit.database.postgres import Pool
 from services.kit.database.round_trip import Statement, prepared
+from services.kit.process.environment import SettingsError
 
 DISTRIBUTED = (
     rb"(inventory|bookings|waiting_list|ledger|seat_claims|seat_blocks|notices|tickets|ticket_codes"
@@ -34,6 +38,12 @@ def test_every_statement_names_its_event_as_a_parameter() -> None:
             assert parameter in compared, name
         others = [each for each in compared if each != parameter]
         assert all(map(OF_ITS_TABLE.fullmatch, others)) or b"ANY" in others, (name, others)
+
+
+async def test_one_postgresql_is_no_cluster(pool: Pool) -> None:
+    """Whoever sets BOOKINGS_DISTRIBUTED by mistake would be refused some bookings, now and then."""
+    with pytest.raises(SettingsError, match="BOOKINGS_DISTRIBUTED"):
+        await expect_distributed(pool)
 
 
 def test_what_has_no_event_stays_as_it_is() -> None:
