@@ -47,14 +47,23 @@ def pooler(postgres: EmbeddedPostgres) -> Iterator[None]:
         folder = Path(name)
         folder.chmod(0o755)
         configuration = written(folder, postgres.dsn(), port)
-        with subprocess.Popen(
-            [PROGRAM, "--quiet", configuration], user=account.uid, group=account.gid
-        ) as process:
+        log = folder / "log"
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [PROGRAM, configuration],
+                stdout=output,
+                stderr=output,
+                user=account.uid,
+                group=account.gid,
+            ) as process,
+        ):
             until(lambda: answers(make_conninfo(postgres.dsn(), host="127.0.0.1", port=port)))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv(POOLER_PORT, str(port))
                 patch.setenv("BOXOFFICE_DATABASE_POOLED", "true")
                 yield
+            assert process.poll() is None, f"{PROGRAM} ended:\n{log.read_text()[-4_000:]}"
             process.terminate()
 
 
