@@ -7,6 +7,7 @@ transaction and no replica depends on another one. While nobody watches, nothing
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,9 @@ READ_AT_ONCE = 1_000
 MOST_UNDELIVERED = 4_000
 PAUSE_SECONDS = 0.025
 REST = 9
-"""The pause after a read, in durations of the read: a tenth of the time a backend is busy."""
+"""The pause after a read, in durations of a read: a tenth of the time a backend is busy."""
+READS = 4
+"""The quickest of so many reads counts: others may have waited for a processor that was busy."""
 
 Row: TypeAlias = tuple[Any, ...]
 ChangeT = TypeVar("ChangeT")
@@ -122,6 +125,7 @@ class Tail(ABC, Generic[ChangeT, StateT]):
         self._pool = pool
         self._events: dict[int, Watched[ChangeT, StateT]] = {}
         self._is_watched = asyncio.Event()
+        self._reads: deque[float] = deque(maxlen=READS)
         self.has_ended = False
         """Whether the process is about to stop, so all watching ends."""
 
@@ -153,7 +157,8 @@ class Tail(ABC, Generic[ChangeT, StateT]):
         now = asyncio.get_running_loop().time
         started = now()
         await self.read()
-        await asyncio.sleep(max(PAUSE_SECONDS, REST * (now() - started)))
+        self._reads.append(now() - started)
+        await asyncio.sleep(pause_after(self._reads))
         return True
 
     async def read(self) -> None:
@@ -221,6 +226,11 @@ async def _news_of(
     rows = await (await connection.execute(SQL["read_next"], values)).fetchall()
     changes = [Change(*columns) for columns in rows]
     return News(event_id, changes, changes[-1].rev if changes else 0, version)
+
+
+def pause_after(reads: Iterable[float]) -> float:
+    """Returns the seconds to pause after reads that took so many seconds."""
+    return max(PAUSE_SECONDS, REST * min(reads))
 
 
 async def list_changes(pool: Pool, event_id: int, *, after: int, last: int) -> Sequence[Change]:

@@ -5,7 +5,7 @@ import pytest
 from services.bookings import tail as tails
 from services.bookings.inventory import Inventory
 from services.bookings.reservations.reservations import Reservations
-from services.bookings.tail import SQL, LedgerTail, LedgerWatcher
+from services.bookings.tail import SQL, LedgerTail, LedgerWatcher, pause_after
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, seat
@@ -59,6 +59,17 @@ async def _all_of(watcher: LedgerWatcher) -> list[int]:
             await watcher.wait(asyncio.get_running_loop().time() + 30)
             got += revs(watcher)
     return got
+
+
+@pytest.mark.parametrize(
+    ("reads", "pause"), [([0.001], 0.025), ([0.1, 0.001, 0.1], 0.025), ([0.1, 0.2, 0.1], 0.9)]
+)
+def test_reads_take_a_tenth_of_a_backend_at_most(reads: list[float], pause: float) -> None:
+    """A read that had waited for the processor would delay what others see by ten times that.
+
+    Reads that always take long would leave no time for bookings.
+    """
+    assert pause_after(reads) == pytest.approx(pause)
 
 
 async def test_an_event_is_read_on_from_where_its_first_watcher_began(
