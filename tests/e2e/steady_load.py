@@ -99,9 +99,9 @@ class Load:
             finally:
                 self.is_over = True
 
-    async def go_on(self) -> None:
-        """Waits until about every client has made a request of every kind once more."""
-        enough = self.answered.total() + ENOUGH
+    async def go_on(self, requests: int = ENOUGH) -> None:
+        """Waits for so many answers; by default for one of each kind to each client."""
+        enough = self.answered.total() + requests
         async with asyncio.timeout(PATIENCE_SECONDS):
             while self.answered.total() < enough:
                 self.progress.clear()
