@@ -60,12 +60,16 @@ class Packets(asyncio.Queue[Packet | None]):
 
     def is_full(self, on_room: Callable[[], None]) -> bool:
         """Returns whether a client reads too slowly; if so, calls `on_room` when that is over."""
-        is_full = self.qsize() >= MOST_WAITING or (
-            self._connection is not None and self._connection.is_full
-        )
+        is_full = self.qsize() >= MOST_WAITING or self._is_connection_full
         if is_full:
             self._wait_for_room[on_room] = None
         return is_full
+
+    @property
+    def _is_connection_full(self) -> bool:
+        """Whether the WebSocket is full; one that came to nothing says nothing of who polls."""
+        connection = self._connection
+        return connection is not None and self._socket.upgraded and connection.is_full
 
     def _get(self) -> Packet | None:
         packet = super()._get()

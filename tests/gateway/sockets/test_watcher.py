@@ -130,6 +130,16 @@ async def test_a_client_that_polls_gets_nothing_on_another_connection() -> None:
     assert not engine.connection.written
 
 
+async def test_a_client_that_polls_goes_on_after_its_web_socket_came_to_nothing() -> None:
+    """Proxies end some WebSockets at once: who had tried one would get nothing more."""
+    channel, engine = Channel(EVENT_ID, snapshot(10), NO_LAYOUT), Engine(upgraded=False)
+    watcher = watch(channel, engine)
+    engine.connection.is_full = True
+    turn(channel, change(11, HELD, 1))
+    channel.catch_up(watcher)
+    assert engine.queue.qsize() == 2
+
+
 async def test_a_client_goes_on_once_its_connection_has_room() -> None:
     """It would wait for the next change, or hold everything back in memory."""
     channel, engine = Channel(EVENT_ID, snapshot(10), NO_LAYOUT), Engine(upgraded=True)
