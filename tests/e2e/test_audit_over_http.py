@@ -47,9 +47,17 @@ def test_bad_filters_are_refused(client: httpx.Client, system: System) -> None:
         "since": "yesterday",
         "until": "0000-01-01T00:00:00Z",
         "actor": "",
+        "target": "event/\0",
         "page_size": "201",
     }.items():
         response = client.get("/api/audit", params={name: value})
         assert refusal(response) == (422, "validation_error"), (name, response.text)
     response = client.get("/api/audit", params={"page_token": "AAAA"})
     assert refusal(response) == (400, "invalid_page_token")
+
+
+def test_a_target_that_cannot_be_stored_is_bad_input(client: httpx.Client, system: System) -> None:
+    """The log would refuse it as an outage, which the client would wait out forever."""
+    owner = add_accounts(system.database, {"owner": "ORGANIZER"})["owner"]
+    response = client.delete("/auth/api-keys/%00", headers={"authorization": owner.authorization})
+    assert refusal(response) == (422, "validation_error")

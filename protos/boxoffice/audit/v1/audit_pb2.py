@@ -28,7 +28,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62oxoffice/audit/v1/audit.proto\x12\x12\x62oxoffice.audit.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x03\n\nAuditEntry\x12\x10\n\x08\x61udit_id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07service\x18\x03 \x01(\x0e\x32\".boxoffice.audit.v1.AuditedService\x12\x31\n\nactor_kind\x18\x04 \x01(\x0e\x32\x1d.boxoffice.audit.v1.ActorKind\x12\x12\n\x05\x61\x63tor\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x17\n\napi_key_id\x18\x06 \x01(\tH\x01\x88\x01\x01\x12\x0e\n\x06\x61\x63tion\x18\x07 \x01(\t\x12\x13\n\x06target\x18\x08 \x01(\tH\x02\x88\x01\x01\x12\x14\n\x07\x63reated\x18\t \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06\x66ields\x18\n \x03(\t\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12\x14\n\x07outcome\x18\x0c \x01(\tH\x04\x88\x01\x01\x42\x08\n\x06_actorB\r\n\x0b_api_key_idB\t\n\x07_targetB\n\n\x08_createdB\n\n\x08_outcome\"\xf2\x02\n\x17ListAuditEntriesRequest\x12\x44\n\x07service\x18\x01 \x01(\x0e\x32\".boxoffice.audit.v1.AuditedServiceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x12\x1e\n\x05\x61\x63tor\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01H\x01\x88\x01\x01\x12\x1f\n\x06target\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01H\x02\x88\x01\x01\x12.\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03\x88\x01\x01\x12.\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x04\x88\x01\x01\x12\x1d\n\tpage_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x42\n\n\x08_serviceB\x08\n\x06_actorB\t\n\x07_targetB\x08\n\x06_sinceB\x08\n\x06_until\"d\n\x18ListAuditEntriesResponse\x12/\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1e.boxoffice.audit.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x89\x01\n\x0e\x41uditedService\x12\x1f\n\x1b\x41UDITED_SERVICE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41UDITED_SERVICE_EVENTS\x10\x01\x12\x1c\n\x18\x41UDITED_SERVICE_BOOKINGS\x10\x02\x12\x1c\n\x18\x41UDITED_SERVICE_ACCOUNTS\x10\x03*\xa1\x01\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41\x43TOR_KIND_ACCOUNT\x10\x01\x12\x16\n\x12\x41\x43TOR_KIND_API_KEY\x10\x02\x12\x16\n\x12\x41\x43TOR_KIND_SERVICE\x10\x03\x12\x16\n\x12\x41\x43TOR_KIND_COMMAND\x10\x04\x12\x18\n\x14\x41\x43TOR_KIND_ANONYMOUS\x10\x05\x32\xa9\x01\n\x0c\x41uditService\x12\x98\x01\n\x10ListAuditEntries\x12+.boxoffice.audit.v1.ListAuditEntriesRequest\x1a,.boxoffice.audit.v1.ListAuditEntriesResponse\")\x90\x02\x01\xa2\xbb\x18\x07\x08\x06\x1a\x01\x03 \x01\x82\xd3\xe4\x93\x02\x15\x12\n/api/auditb\x07\x65ntriesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x62oxoffice/audit/v1/audit.proto\x12\x12\x62oxoffice.audit.v1\x1a\x1c\x62oxoffice/rest/v1/rest.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x03\n\nAuditEntry\x12\x10\n\x08\x61udit_id\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x07service\x18\x03 \x01(\x0e\x32\".boxoffice.audit.v1.AuditedService\x12\x31\n\nactor_kind\x18\x04 \x01(\x0e\x32\x1d.boxoffice.audit.v1.ActorKind\x12\x12\n\x05\x61\x63tor\x18\x05 \x01(\tH\x00\x88\x01\x01\x12\x17\n\napi_key_id\x18\x06 \x01(\tH\x01\x88\x01\x01\x12\x0e\n\x06\x61\x63tion\x18\x07 \x01(\t\x12\x13\n\x06target\x18\x08 \x01(\tH\x02\x88\x01\x01\x12\x14\n\x07\x63reated\x18\t \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06\x66ields\x18\n \x03(\t\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12\x14\n\x07outcome\x18\x0c \x01(\tH\x04\x88\x01\x01\x42\x08\n\x06_actorB\r\n\x0b_api_key_idB\t\n\x07_targetB\n\n\x08_createdB\n\n\x08_outcome\"\xb2\x03\n\x17ListAuditEntriesRequest\x12\x44\n\x07service\x18\x01 \x01(\x0e\x32\".boxoffice.audit.v1.AuditedServiceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00H\x00\x88\x01\x01\x12>\n\x05\x61\x63tor\x18\x02 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x01\x88\x01\x01\x12?\n\x06target\x18\x03 \x01(\tB*\xbaH\'r%\x10\x01\x18\x80\x01\x32\x1e^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$H\x02\x88\x01\x01\x12.\n\x05since\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x03\x88\x01\x01\x12.\n\x05until\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x04\x88\x01\x01\x12\x1d\n\tpage_size\x18\x06 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x42\n\n\x08_serviceB\x08\n\x06_actorB\t\n\x07_targetB\x08\n\x06_sinceB\x08\n\x06_until\"d\n\x18ListAuditEntriesResponse\x12/\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1e.boxoffice.audit.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x89\x01\n\x0e\x41uditedService\x12\x1f\n\x1b\x41UDITED_SERVICE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41UDITED_SERVICE_EVENTS\x10\x01\x12\x1c\n\x18\x41UDITED_SERVICE_BOOKINGS\x10\x02\x12\x1c\n\x18\x41UDITED_SERVICE_ACCOUNTS\x10\x03*\xa1\x01\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41\x43TOR_KIND_ACCOUNT\x10\x01\x12\x16\n\x12\x41\x43TOR_KIND_API_KEY\x10\x02\x12\x16\n\x12\x41\x43TOR_KIND_SERVICE\x10\x03\x12\x16\n\x12\x41\x43TOR_KIND_COMMAND\x10\x04\x12\x18\n\x14\x41\x43TOR_KIND_ANONYMOUS\x10\x05\x32\xa9\x01\n\x0c\x41uditService\x12\x98\x01\n\x10ListAuditEntries\x12+.boxoffice.audit.v1.ListAuditEntriesRequest\x1a,.boxoffice.audit.v1.ListAuditEntriesResponse\")\x90\x02\x01\xa2\xbb\x18\x07\x08\x06\x1a\x01\x03 \x01\x82\xd3\xe4\x93\x02\x15\x12\n/api/auditb\x07\x65ntriesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +38,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['service']._loaded_options = None
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['service']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['actor']._loaded_options = None
-  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['actor']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['actor']._serialized_options = b'\272H\'r%\020\001\030\200\0012\036^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['target']._loaded_options = None
-  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['target']._serialized_options = b'\272H\007r\005\020\001\030\200\001'
+  _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['target']._serialized_options = b'\272H\'r%\020\001\030\200\0012\036^[^\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]*$'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\310\001(\000'
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTAUDITENTRIESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_AUDITSERVICE'].methods_by_name['ListAuditEntries']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListAuditEntries']._serialized_options = b'\220\002\001\242\273\030\007\010\006\032\001\003 \001\202\323\344\223\002\025\022\n/api/auditb\007entries'
-  _globals['_AUDITEDSERVICE']._serialized_start=1059
-  _globals['_AUDITEDSERVICE']._serialized_end=1196
-  _globals['_ACTORKIND']._serialized_start=1199
-  _globals['_ACTORKIND']._serialized_end=1360
+  _globals['_AUDITEDSERVICE']._serialized_start=1123
+  _globals['_AUDITEDSERVICE']._serialized_end=1260
+  _globals['_ACTORKIND']._serialized_start=1263
+  _globals['_ACTORKIND']._serialized_end=1424
   _globals['_AUDITENTRY']._serialized_start=177
   _globals['_AUDITENTRY']._serialized_end=581
   _globals['_LISTAUDITENTRIESREQUEST']._serialized_start=584
-  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=954
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=956
-  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1056
-  _globals['_AUDITSERVICE']._serialized_start=1363
-  _globals['_AUDITSERVICE']._serialized_end=1532
+  _globals['_LISTAUDITENTRIESREQUEST']._serialized_end=1018
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_start=1020
+  _globals['_LISTAUDITENTRIESRESPONSE']._serialized_end=1120
+  _globals['_AUDITSERVICE']._serialized_start=1427
+  _globals['_AUDITSERVICE']._serialized_end=1596
 # @@protoc_insertion_point(module_scope)
