@@ -64,7 +64,8 @@ class _Span:
         """See Span."""
         headers: dict[str, str] = {}
         _FORMAT.inject(headers, trace.set_span_in_context(self._span))
-        return headers[_HEADER]
+        # None is written if the library is switched off (OTEL_SDK_DISABLED).
+        return headers.get(_HEADER, "")
 
     def end(self, outcome: str, *, is_failure: bool) -> None:
         """See Span."""

@@ -40,3 +40,12 @@ def test_a_collector_that_is_down_does_not_hold_up_the_end(
     OpenTelemetry("test", processor, share=1).close()
     assert not answers.is_set()
     answers.set()
+
+
+def test_a_library_that_is_switched_off_breaks_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request could be a 500, for a variable that OpenTelemetry reads by itself."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    spans = OpenTelemetry("test", SimpleSpanProcessor(InMemorySpanExporter()), share=1)
+    span = spans.begin("GET /", traceparent="", request_id="r1")
+    assert not span.traceparent
+    span.end("OK", is_failure=False)
