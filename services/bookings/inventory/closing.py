@@ -46,6 +46,8 @@ async def _write(connection: Connection, event_id: int, closed_at: datetime, chu
     written = sum(bookings for _, _, bookings in cancelled)
     if max(written, freed.rowcount, sent_home.rowcount) < chunk:
         await connection.execute(SQL["finish"], values)
+    if not cancelled:
+        return
     changes = {
         "user_ids": [user_id for user_id, _, _ in cancelled],
         "days": [day for _, day, _ in cancelled],
