@@ -48,7 +48,8 @@ class AuditServiceServicer:
 
     def ListAuditEntries(self, request, context):
         """Lists calls that an organizer, an admin, an operator or a service made to change something,
-        newest first. An entry is stored before the call begins, so no change lacks one.
+        newest first. An entry is stored before the call begins. Check-ins, and what buyers may do too,
+        such as cancelling a booking, have none.
         Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
