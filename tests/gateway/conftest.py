@@ -48,9 +48,8 @@ async def run_gateway(
     target: str,
     limits: Limits = LIMITS,
     pace: Pace = PACE,
-    /,
-    *,
     spans: Spans | None = None,
+    /,
     **named: object,
 ) -> AsyncIterator[Gateway]:
     """Runs a gateway in front of one gRPC target for every service."""

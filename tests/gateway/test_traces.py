@@ -13,6 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.rest.v1 import batch_pb2_grpc
+from gateway.http.server.limits import LIMITS
+from gateway.live.pace import PACE
 from services.kit.auth.authentication import Authenticator
 from services.kit.process.traces import OpenTelemetry
 from services.kit.rpc import context
@@ -84,7 +86,7 @@ async def traced() -> AsyncIterator[Traced]:
 async def browsing(traced: Traced) -> AsyncIterator[httpx.AsyncClient]:
     """Runs a gateway with traces, and yields a client of it."""
     async with (
-        run_gateway(traced.target, spans=traced.spans, batch_size=8) as gateway,
+        run_gateway(traced.target, LIMITS, PACE, traced.spans, batch_size=8) as gateway,
         httpx.AsyncClient(base_url=gateway.url) as client,
     ):
         yield client
