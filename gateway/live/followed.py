@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 
 from gateway.live.following import Following
 from gateway.live.pace import Pace
+from services.kit.rpc import context
 from services.kit.rpc.errors import Refusal
 
 FollowingT = TypeVar("FollowingT", bound=Following[Any, Any])
@@ -61,6 +62,8 @@ class Followed(Generic[FollowingT]):
 
     async def _run(self, following: FollowingT) -> None:
         self._count.inc()
+        # The request that began it is soon over, and the trace of that request with it.
+        context.traceparent.set("")
         try:
             await following.run()
         finally:

@@ -1,5 +1,6 @@
 """Traces: a request is one trace, through the gateway, a batch and a service."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.rest.v1 import batch_pb2_grpc
+from gateway.http.metrics import LIVE_EVENTS
 from gateway.http.server.limits import LIMITS
+from gateway.live.followed import Followed
 from gateway.live.pace import PACE
 from services.kit.auth.authentication import Authenticator
 from services.kit.process.traces import OpenTelemetry
@@ -114,6 +117,23 @@ async def test_a_request_is_one_trace(traced: Traced) -> None:
             assert spans.keys() == {outer.name, inner.name}, "a batch belongs to many traces"
 
 
+class Watched:
+    """An event that is followed; it notes the trace in which that happens."""
+
+    has_ended = False
+
+    def __init__(self, event_id: int) -> None:
+        self.event_id = event_id
+        self.users = 0
+        self.opened = asyncio.get_running_loop().create_future()
+        self.traceparent: str | None = None
+
+    async def run(self) -> None:
+        """Follows the event."""
+        self.traceparent = context.traceparent.get()
+        self.opened.set_result(None)
+
+
 async def test_a_client_without_a_trace_begins_one(traced: Traced) -> None:
     """Requests of browsers could have no trace, or bad headers be errors."""
     async with browsing(traced) as client:
@@ -131,6 +151,15 @@ async def test_a_call_of_another_service_is_in_the_trace_of_its_caller(traced: T
         await call(stub.GetAvailability, AVAILABILITY, timeout_seconds=10)
     found = traced.found()[COUNT]
     assert (_id(found), _parent(found)) == (TRACE, CLIENT)
+
+
+async def test_what_many_clients_watch_is_in_no_trace() -> None:
+    """A stream of hours could be in the trace of its first client, which is long over."""
+    context.traceparent.set(f"00-{TRACE}-{CLIENT}-01")
+    followed: Followed[Any] = Followed(Watched, PACE, LIVE_EVENTS)
+    watched: Any = await followed.open(1)
+    assert watched.traceparent == ""
+    await followed.close()
 
 
 def _id(span: ReadableSpan) -> str:
