@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.database import migrations
-from services.kit.database.migrations import ChangedMigrationError, migrate
+from services.kit.database.migrations import LOCK, ChangedMigrationError, migrate, set_role
 from services.migrate import SERVICES, migrate_all
 from tests.conftest import PASSWORDS, Database
 
@@ -63,6 +63,19 @@ def test_replicas_that_start_together_migrate_once(empty: str) -> None:
         files = Path(migrations.__file__).parents[2].joinpath(service, "migrations").rglob("*.sql")
         assert len(read(empty, f"SELECT FROM {service}.schema_migrations")) == len(list(files))
         assert all(read(dsns[service], "SELECT 1") == [(1,)] for dsns in found)
+
+
+def test_roles_are_set_by_one_replica_at_a_time(empty: str) -> None:
+    """PostgreSQL would fail one of two replicas: `tuple concurrently updated`."""
+    with psycopg.connect(empty, autocommit=True) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(ROLE)))
+        other.execute(LOCK)
+        setting = thread.submit(set_role, empty, ROLE, {"jit": "off"})
+        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not other.execute(waiting).rowcount:
+            assert not setting.done(), "it did not wait"
+        other.execute("SELECT pg_advisory_unlock_all()")
+        setting.result()
 
 
 def test_requests_do_not_queue_behind_a_migration(

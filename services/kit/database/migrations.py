@@ -18,6 +18,9 @@ from psycopg import sql
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
+LOCK = "SELECT pg_advisory_lock(hashtext('boxoffice migrations'))"
+"""Waits for all who migrate the database; held until the connection ends."""
+
 LOCK_MILLISECONDS = 500
 ATTEMPTS, PAUSE_SECONDS = 120, 0.5
 """How often a migration asks for its locks: for two minutes, which is longer than any worker's
@@ -57,8 +60,8 @@ def migrate(
     numbered file was changed after it ran, psycopg.Error if a file fails.
     """
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        # Held until the connection ends: of two replicas the second finds nothing to do.
-        connection.execute("SELECT pg_advisory_lock(hashtext('boxoffice migrations'))")
+        # Of two replicas the second finds nothing to do.
+        connection.execute(LOCK)
         _prepare(connection, schema, role, password)
         for migration in _pending(directory, _done(connection)):
             _run(connection, migration)
@@ -68,6 +71,8 @@ def migrate(
 def set_role(owner_dsn: str, role: str, settings: Mapping[str, str]) -> None:
     """Sets what each session of a role begins with."""
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        # PostgreSQL refuses changes of a role by two sessions at once.
+        connection.execute(LOCK)
         for name, value in settings.items():
             connection.execute(
                 sql.SQL("ALTER ROLE {} SET {} = {}").format(
