@@ -39,7 +39,7 @@ class Packets(asyncio.Queue[Packet | None]):
 
     async def get(self) -> Packet | None:
         """Takes the next packet."""
-        self._is_all_written = self.empty() and self._socket is not None and self._socket.upgraded
+        self._is_all_written = self._socket is not None and self._socket.upgraded
         try:
             return await super().get()
         finally:
