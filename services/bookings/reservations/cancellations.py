@@ -9,6 +9,7 @@ from services.bookings.asks import expect, idempotency_key
 from services.bookings.errors import BookingNotFound
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Cancel, Cancelled
+from services.bookings.managing import ManagedAsk
 from services.bookings.references import FoundBooking, find_bookings
 from services.bookings.reservations import messages
 from services.kit.database import queries
@@ -60,6 +61,6 @@ def _ask(asked: Cancellation, found: FoundBooking | None) -> Ask | Refusal:
         return BookingNotFound()
     viewer = asked.viewer
     key = idempotency_key(viewer, "cancel_booking", asked.request_id, asked.reference)
-    by_organizer = found.user_id != viewer.caller.subject and viewer.organizes(found.organizer_id)
+    by_organizer = found.is_managed_by(viewer)
     command = Cancel(found.event_id, found.booking_id, by_organizer)
-    return Ask(command, key, messages.cancel_response)
+    return (ManagedAsk if by_organizer else Ask)(command, key, messages.cancel_response)

@@ -12,11 +12,13 @@ from services.bookings.access import Viewers, normalised
 from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
+from services.bookings.managing import ManagedBookings
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations import messages, reservations
 from services.bookings.reservations.cancellations import Cancellation, Cancellations
 from services.bookings.reservations.reading import Bookings
 from services.bookings.reservations.reservations import Reservations
+from services.kit.audit.log import AuditLog
 from services.kit.database.postgres import Pool
 from services.kit.rpc import paging
 from services.kit.rpc.errors import Refusal, ValidationFailed
@@ -41,6 +43,9 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     ) -> None:
         self._reservations = Reservations(inventory, catalogue)
         self._cancellations = Cancellations(pool, inventory)
+        self._managed = ManagedBookings(
+            AuditLog(pool), self._reservations, "BookingsService.CancelBookingByReference"
+        )
         self._availability = Availability(inventory, catalogue)
         self._bookings = Bookings(pool, self._availability)
         self._rankings = rankings
@@ -194,7 +199,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     ) -> Sequence[Outcome]:
         asked = await self._cancellations.asks_of([self._cancellation(item) for item in items])
         response = bookings_pb2.CancelBookingByReferenceResponse
-        return await asks.answer(self._reservations, asked, response, skip_busy=skip_busy)
+        return await self._managed.answer(items, asked, response, skip_busy=skip_busy)
 
     async def _count(
         self, items: Sequence[Item[bookings_pb2.GetAvailabilityRequest]], /, *, skip_busy: bool

@@ -11,6 +11,7 @@ from services.bookings.asks import idempotency_key
 from services.bookings.errors import ReservationNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import BlockSeats, Hold, Release, ReleaseUser
+from services.bookings.managing import ManagedAsk
 from services.bookings.references import FoundBooking, find_bookings
 from services.bookings.seats import messages
 from services.bookings.seats.map_messages import explain
@@ -84,4 +85,5 @@ def _release(request: ReleaseRequest, found: FoundBooking | None) -> Ask | Refus
     if found is None or not found.has_assigned_seats or not found.is_visible_to(request.viewer):
         return ReservationNotFound()
     key = idempotency_key(request.viewer, "release_seats", request.request_id, request.reference)
-    return Ask(Release(found.event_id, found.booking_id), key, messages.release_response)
+    kind = ManagedAsk if found.is_managed_by(request.viewer) else Ask
+    return kind(Release(found.event_id, found.booking_id), key, messages.release_response)

@@ -17,11 +17,13 @@ from services.bookings.catalogue.plans import Plans
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.errors import EventNotFound, ScreeningNotFound
 from services.bookings.inventory import Ask
+from services.bookings.managing import ManagedBookings
 from services.bookings.seats import map_messages, messages, reservations
 from services.bookings.seats.reading import Screenings, visible
 from services.bookings.seats.reservations import ReleaseRequest, SeatReservations
 from services.bookings.seats.seat_maps import SeatMap, SeatMaps, Variant
 from services.bookings.seats.suggestions import suggest
+from services.kit.audit.log import AuditLog
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
@@ -48,6 +50,7 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
         self._screenings = Screenings(pool, catalogue)
         self._plans = plans
         self._reservations = SeatReservations(pool)
+        self._managed = ManagedBookings(AuditLog(pool), decider, "SeatsService.ReleaseSeats")
         self._maps = SeatMaps(self._screenings, plans)
         self._viewers = Viewers(open_access)
 
@@ -146,7 +149,10 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
         self, items: Sequence[Item[seats_pb2.ReleaseSeatsRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
         asked = await self._reservations.releases_of([self._releasing(item) for item in items])
-        return await self._answer(asked, seats_pb2.ReleaseSeatsResponse, skip_busy=skip_busy)
+        response = seats_pb2.ReleaseSeatsResponse
+        return _of_screenings(
+            await self._managed.answer(items, asked, response, skip_busy=skip_busy)
+        )
 
     async def _release_user(
         self, items: Sequence[Item[seats_pb2.ReleaseUserSeatsRequest]], /, *, skip_busy: bool
@@ -163,11 +169,9 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
     async def _answer(
         self, asked: Sequence[Ask | Refusal], response: type[Message], *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        outcomes = await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
-        return [
-            ScreeningNotFound() if isinstance(outcome, EventNotFound) else outcome
-            for outcome in outcomes
-        ]
+        return _of_screenings(
+            await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+        )
 
     async def _render_free_seats(
         self, items: Sequence[Item[seats_pb2.RenderFreeSeatsRequest]], /, *, skip_busy: bool
@@ -238,3 +242,11 @@ def _rendered(found: SeatMap) -> dict[str, Any]:
         "inventory_revision": found.version.rev,
         "not_modified": found.body is None,
     }
+
+
+def _of_screenings(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Names events as screenings in refusals."""
+    return [
+        ScreeningNotFound() if isinstance(outcome, EventNotFound) else outcome
+        for outcome in outcomes
+    ]

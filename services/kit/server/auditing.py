@@ -39,7 +39,7 @@ class Auditing:
 def _recorded(audited: AuditedMethod, log: AuditLog, behaviour: Unary) -> Unary:
     async def call(request: Any, call_context: ServicerContext) -> Message | None:
         action = audited.action(request, context.caller.get(), context.request_id.get())
-        number = await _begin(log, action)
+        number = await begin(log, action)
         try:
             response = await behaviour(request, call_context)
         except Refusal as refusal:
@@ -53,8 +53,8 @@ def _recorded(audited: AuditedMethod, log: AuditLog, behaviour: Unary) -> Unary:
     return call
 
 
-async def _begin(log: AuditLog, action: Action) -> int:
-    """Stores the entry; raises Unavailable, as nothing was done yet, whatever failed."""
+async def begin(log: AuditLog, action: Action) -> int:
+    """Stores the entry of an action; raises Unavailable, as nothing was done yet."""
     try:
         return await log.begin(action)
     except psycopg.Error as error:

@@ -48,8 +48,8 @@ class AuditServiceServicer:
 
     def ListAuditEntries(self, request, context):
         """Lists calls that an organizer, an admin, an operator or a service made to change something,
-        newest first. An entry is stored before the call begins. Check-ins, and what buyers may do too,
-        such as cancelling a booking, have none.
+        newest first. An entry is stored before the call begins. Check-ins have none, and what buyers
+        may do too has one only if it cancels or releases the booking of somebody else.
         Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -35,8 +35,8 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditEntriesRequest, _audit_pb2.ListAuditEntriesResponse]
     """Lists calls that an organizer, an admin, an operator or a service made to change something,
-    newest first. An entry is stored before the call begins. Check-ins, and what buyers may do too,
-    such as cancelling a booking, have none.
+    newest first. An entry is stored before the call begins. Check-ins have none, and what buyers
+    may do too has one only if it cancels or releases the booking of somebody else.
     Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
 
@@ -47,8 +47,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditEntriesRequest, _audit_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """Lists calls that an organizer, an admin, an operator or a service made to change something,
-    newest first. An entry is stored before the call begins. Check-ins, and what buyers may do too,
-    such as cancelling a booking, have none.
+    newest first. An entry is stored before the call begins. Check-ins have none, and what buyers
+    may do too has one only if it cancels or releases the booking of somebody else.
     Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
     """
 
@@ -62,8 +62,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListAuditEntriesResponse, _abc.Awaitable[_audit_pb2.ListAuditEntriesResponse]]:
         """Lists calls that an organizer, an admin, an operator or a service made to change something,
-        newest first. An entry is stored before the call begins. Check-ins, and what buyers may do too,
-        such as cancelling a booking, have none.
+        newest first. An entry is stored before the call begins. Check-ins have none, and what buyers
+        may do too has one only if it cancels or releases the booking of somebody else.
         Refuses with INVALID_ARGUMENT/INVALID_PAGE_TOKEN.
         """
 
