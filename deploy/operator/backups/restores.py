@@ -49,7 +49,7 @@ def restore(dsn: str, file: Path, *, force: bool) -> Restored:
     dumps.check(file)
     name = str(conninfo_to_dict(dsn)["dbname"])
     _expect_unused(dsn, name, force=force)
-    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    stamp = f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
     with _new_database(dsn, _named(name, f"restored_{stamp}")) as new:
         programs.run(
             "pg_restore",

@@ -83,7 +83,8 @@ class BooksAfterRefusing(FakeSystem):
     def reserve(self, user_id: str) -> tuple[int, dict[str, Any]]:
         """See FakeSystem."""
         answer = super().reserve(user_id)
-        return (409, {"error": "already_booked"}) if user_id.endswith("-2") else answer
+        is_third = answer[1].get("booking_id") == 3
+        return (409, {"error": "already_booked"}) if is_third else answer
 
 
 @dataclass
@@ -92,11 +93,12 @@ class BooksAfterNotDone(FakeSystem):
 
     def answer(self, key: str, user_id: str) -> tuple[int, dict[str, Any]]:
         """See FakeSystem."""
-        if not user_id.endswith("-2"):
-            return super().answer(key, user_id)
-        if key in self.answers:
+        is_repeated = key in self.answers
+        answer = super().answer(key, user_id)
+        if answer[1].get("booking_id") != 3:
+            return answer
+        if is_repeated:
             return 409, {"error": "already_booked"}
-        self.answers[key] = self.reserve(user_id)
         return 503, {"error": "unavailable"}
 
 

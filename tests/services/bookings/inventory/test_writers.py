@@ -26,6 +26,13 @@ SAVED = {
     ("UPDATE", "seat_blocks"),
     ("DELETE FROM", "seat_blocks"),
 }
+CLOSED = {
+    ("UPDATE", "inventory"),
+    ("UPDATE", "bookings"),
+    ("UPDATE", "waiting_list"),
+    ("DELETE FROM", "seat_claims"),
+    ("DELETE FROM", "seat_blocks"),
+}
 PAYMENTS_SAVED = {
     ("INSERT INTO", "payments"),
     ("UPDATE", "payments"),
@@ -46,6 +53,7 @@ def test_nothing_but_saving_writes_what_is_decided() -> None:
                 found[name].add((verb, table))
     assert found == {
         "inventory/saving.sql": SAVED,
+        "inventory/closing.sql": CLOSED,
         "inventory/payment_rows.sql": PAYMENTS_SAVED,
         "inventory/restoring.sql": {("UPDATE", "inventory"), ("INSERT INTO", "ledger")},
         # When providers are asked next, and the names that they have for payments.
