@@ -20,7 +20,7 @@ from services.bookings.queue.tail import QueueTail
 from services.bookings.queue.watching import LineUpdate, QueueWatches
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
-from tests.pools import patient_pool
+from tests.pools import PATIENT, patient_pool
 from tests.services.bookings.inventory.test_restoring import seem_restored
 from tests.services.bookings.queue.conftest import Waiting
 from tests.services.bookings.tails import following
@@ -64,7 +64,7 @@ class Mirror:
 async def replica(database: Database) -> AsyncIterator[tuple[Pool, QueueWatches]]:
     """Opens what a replica of bookings has."""
     async with (
-        patient_pool(database.bookings_dsn, schema="bookings", size=4) as pool,
+        patient_pool(database.bookings_dsn, schema="bookings", size=4, session=PATIENT) as pool,
         following(database, QueueTail) as tail,
     ):
         yield pool, QueueWatches(pool, tail)
