@@ -17,8 +17,8 @@ from services.bookings.inventory.commands import Cancel
 from services.bookings.inventory.seat_commands import Release
 from services.kit.audit.calls import actor_of
 from services.kit.audit.log import OK, Action, AuditLog
-from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
-from services.kit.server.auditing import begin
+from services.kit.rpc.errors import Refusal, Unavailable
+from services.kit.server.auditing import begin, finish_refused
 from services.kit.server.batch import Item, Outcome
 
 
@@ -65,7 +65,7 @@ class ManagedBookings:
         return Action(actor_of(item.caller), self._action, target, request_id=item.request_id)
 
     async def _finish(self, number: int, outcome: Outcome) -> None:
-        if not isinstance(outcome, Refusal):
+        if isinstance(outcome, Refusal):
+            await finish_refused(self._log, number, outcome)
+        else:
             await self._log.finish(number, OK)
-        elif not isinstance(outcome, OutcomeUnknown):
-            await self._log.finish(number, outcome.reason.lower())

@@ -151,7 +151,7 @@ def _run(connection: Connection, migration: Migration) -> None:
             if attempt == ATTEMPTS - 1:
                 raise
             log.warning("a table is locked", migration=migration.name)
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)  # waiting for the lock itself would hold up requests
 
 
 def _try(connection: Connection, migration: Migration) -> None:

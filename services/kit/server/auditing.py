@@ -43,9 +43,8 @@ def _recorded(audited: AuditedMethod, log: AuditLog, behaviour: Unary) -> Unary:
         try:
             response = await behaviour(request, call_context)
         except Refusal as refusal:
-            # After any other exception the outcome is unknown, too.
-            if not isinstance(refusal, OutcomeUnknown):
-                await log.finish(number, refusal.reason.lower())
+            # After any other exception the outcome is unknown.
+            await finish_refused(log, number, refusal)
             raise
         await log.finish(number, OK, audited.creation(response) if response else None)
         return response
@@ -60,3 +59,9 @@ async def begin(log: AuditLog, action: Action) -> int:
     except psycopg.Error as error:
         logger.warning("no audit entry", action=action.name, error=str(error).strip())
         raise Unavailable from error
+
+
+async def finish_refused(log: AuditLog, number: int, refusal: Refusal) -> None:
+    """Stores why an action was refused, unless it may have been done all the same."""
+    if not isinstance(refusal, OutcomeUnknown):
+        await log.finish(number, refusal.reason.lower())

@@ -81,7 +81,7 @@ def test_processes_start_with_their_settings(
 
 
 def test_production_encrypts_what_pods_say_to_each_other() -> None:
-    """Whoever listens in the network of the cluster could read tokens and bookings.
+    """A listener in the network of the cluster could read tokens and bookings.
 
     The test above shows that the settings suffice: without TLS they would be refused.
     """

@@ -41,7 +41,7 @@ def test_every_statement_names_its_event_as_a_parameter() -> None:
 
 
 async def test_one_postgresql_is_no_cluster(pool: Pool) -> None:
-    """Whoever sets BOOKINGS_DISTRIBUTED by mistake would be refused some bookings, now and then."""
+    """Bookings set to BOOKINGS_DISTRIBUTED by mistake would refuse requests now and then."""
     with pytest.raises(SettingsError, match="BOOKINGS_DISTRIBUTED"):
         await expect_distributed(pool)
 
