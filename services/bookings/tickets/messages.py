@@ -4,7 +4,6 @@ import base64
 
 from google.api import httpbody_pb2
 
-from boxoffice.accounts.v1 import notices_pb2
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, tickets_pb2
 from services.bookings.asks import expect
 from services.bookings.errors import AwaitingPayment, SeatNotFound, TicketRevoked
@@ -14,7 +13,6 @@ from services.bookings.seating.plan import Plan
 from services.bookings.tickets.codes import Code, sign
 from services.bookings.tickets.details import Period, TicketDetails
 from services.bookings.tickets.keys import TicketKey
-from services.bookings.tickets.letters import Letter
 from services.bookings.tickets.printed import Document
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
@@ -103,27 +101,6 @@ def code_of(shown: tickets_pb2.Ticket, request: tickets_pb2.RenderTicketQrCodeRe
 def body(document: Document) -> httpbody_pb2.HttpBody:
     """Writes a document as it is."""
     return httpbody_pb2.HttpBody(content_type=document.media_type, data=document.data)
-
-
-def notice(letter: Letter) -> notices_pb2.Notice:
-    """Writes a letter as the notice that accounts mails."""
-    ticket = letter.ticket
-    files = {"ticket.pdf": letter.pdf, "event.ics": letter.calendar}
-    return notices_pb2.Notice(
-        id=str(letter.id),
-        account_id=ticket.user_id,
-        kind=notices_pb2.NOTICE_KIND_TICKET,
-        event_name=ticket.event_name,
-        starts_at=timestamp(ticket.event_starts_at),
-        seat_count=len(ticket.seat_ids),
-        reference=str(ticket.reference),
-        time_zone=letter.time_zone,
-        attachments=[
-            notices_pb2.Attachment(name=name, media_type=file.media_type, content=file.data)
-            for name, file in files.items()
-            if file
-        ],
-    )
 
 
 def seat(plan: Plan | None, seat_id: int | None) -> tickets_pb2.TicketSeat:

@@ -7,7 +7,7 @@ from services.bookings.reports.reports import Reports
 from services.bookings.reports.servicer import ReportsServicer
 from services.bookings.reports.sheets import Sheets
 from services.bookings.settings import Settings
-from services.bookings.tickets import messages
+from services.bookings.tickets import letter_messages
 from services.bookings.tickets.details import DoorTimes
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
@@ -37,7 +37,7 @@ def serve_tickets(core: Core) -> Workers:
         open_access=core.open_access,
     )
     tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, core.service.grpc)
-    letters = TicketLetters(pool, Tickets(pool), documents, core.mailing(messages.notice))
+    letters = TicketLetters(pool, Tickets(pool), documents, core.mailing(letter_messages.notice))
     return (repeat(letters.send, every_seconds=0.5, rest=RESTING),)
 
 

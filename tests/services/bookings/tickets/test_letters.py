@@ -13,7 +13,7 @@ from services.bookings.catalogue.plans import Plans
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Booked, Cancel
 from services.bookings.inventory.seat_commands import IssueTicket, Transfer
-from services.bookings.tickets import messages
+from services.bookings.tickets import letter_messages
 from services.bookings.tickets.details import DoorTimes
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
@@ -135,7 +135,7 @@ async def test_a_valid_ticket_is_mailed_with_its_documents(office: Office) -> No
     await office.ticket(ADA)
     [letter] = await office.sent()
     assert office.count() == 0
-    notice = messages.notice(letter)
+    notice = letter_messages.notice(letter)
     assert (notice.account_id, notice.kind) == (ADA, notices_pb2.NOTICE_KIND_TICKET)
     assert (notice.seat_count, notice.event_name) == (2, "Concert")
     assert notice.time_zone == "Europe/Berlin"
@@ -185,7 +185,7 @@ async def test_an_event_without_a_start_has_a_letter_without_calendar(office: Of
     office.places.place = Place(1, None, None, "UTC", "", "")
     await office.ticket(ADA)
     [letter] = await office.sent()
-    assert [each.name for each in messages.notice(letter).attachments] == ["ticket.pdf"]
+    assert [each.name for each in letter_messages.notice(letter).attachments] == ["ticket.pdf"]
 
 
 @pytest.mark.parametrize("what", ["events is down", "accounts is down", "answer lost"])
