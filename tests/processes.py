@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from deploy.local.processes.parent_death import end_with_parent
+from deploy.local.parent_death import end_with_parent
 
 STOP_SECONDS = 60
 

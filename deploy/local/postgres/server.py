@@ -17,11 +17,11 @@ import psycopg
 from psycopg import sql
 
 from deploy.local.errors import PostgresError
+from deploy.local.parent_death import end_with_parent
 from deploy.local.postgres.binaries import wheel_binaries
 from deploy.local.postgres.disk_space import full_disk
 from deploy.local.postgres.orphans import stop_process
 from deploy.local.postgres.server_folder import ServerFolder
-from deploy.local.processes.parent_death import end_with_parent
 
 _SUPERUSER = "postgres"
 _START_SECONDS = 30.0

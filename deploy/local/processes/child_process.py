@@ -11,7 +11,7 @@ from typing import Self
 
 from deploy.local.errors import ChildEndedError
 from deploy.local.log_printer import LogPrinter
-from deploy.local.processes.parent_death import end_with_parent
+from deploy.local.parent_death import end_with_parent
 
 GRACE_SECONDS = 15.0
 
