@@ -12,7 +12,8 @@ INSERT INTO audit_outcomes (entry_id, outcome, created)
 VALUES (%(entry_id)s, %(outcome)s, %(created)s)
 
 -- name: list
--- Lists entries, newest first; their numbers follow the clock.
+-- Lists entries, newest first; their numbers follow the clock. What created the target is looked up
+-- once, so that both indexes of targets can be used.
 SELECT
     entry.id,
     entry.created_at,
@@ -31,6 +32,14 @@ WHERE entry.id < %(before)s
     AND (%(since)s::timestamptz IS NULL OR entry.created_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR entry.created_at < %(until)s)
     AND (%(actor)s::text IS NULL OR entry.actor = %(actor)s)
-    AND (%(target)s::text IS NULL OR %(target)s IN (entry.target, result.created))
+    AND (
+        %(target)s::text IS NULL
+        OR entry.target = %(target)s
+        OR entry.id = ANY (ARRAY(
+            SELECT entry_id
+            FROM audit_outcomes
+            WHERE created = %(target)s
+        ))
+    )
 ORDER BY entry.id DESC
 LIMIT %(limit)s

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 
 from boxoffice.audit.v1 import audit_pb2
-from services.kit.audit.log import OK, Action, Actor, AuditLog, Filter
+from services.kit.audit.log import OK, SQL, Action, Actor, AuditLog, Filter
 from services.kit.audit.pages import filter_of, page_of
 from services.kit.rpc import paging
 from services.kit.rpc.errors import InvalidPageToken, ValidationFailed
@@ -42,6 +42,30 @@ async def test_filters_choose_entries(log: AuditLog) -> None:
     assert await listed(since=begun - minute, until=begun + minute) == [other, changed, created]
     assert await listed(since=begun + minute) == []
     assert await listed(until=begun - minute) == []
+
+
+def test_what_was_done_to_a_target_is_found_by_indexes(database: Database) -> None:
+    """Asking about one event could become slower with each entry of the log."""
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute("SET search_path TO events")
+        owner.execute("""
+            INSERT INTO audit_entries (id, actor_kind, action, target, fields, request_id)
+            SELECT n, 'ACCOUNT', 'UpdateEvent', 'event/' || n % 4000, '{}', ''
+            FROM generate_series(1, 20000) AS n
+        """)
+        owner.execute("""
+            INSERT INTO audit_outcomes (entry_id, outcome, created)
+            SELECT id, 'ok', 'movie/' || id
+            FROM audit_entries
+        """)
+        owner.execute("ANALYZE audit_entries, audit_outcomes")
+        values = {"before": paging.FIRST, "limit": 51, "target": "event/7"}
+        others = dict.fromkeys(("actor", "since", "until"))
+        rows = owner.execute(b"EXPLAIN " + SQL["list"], values | others).fetchall()
+    plan = "\n".join(line for (line,) in rows)
+    assert "audit_entries_of_target" in plan, plan
+    assert "audit_outcomes_of_created" in plan, plan
+    assert "Seq Scan" not in plan, plan
 
 
 async def test_pages_have_every_entry_once(log: AuditLog) -> None:
