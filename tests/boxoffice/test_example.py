@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "grpc-clients.md"
 
 
-def test_example_of_the_readme_passes_a_strict_check(tmp_path: Path) -> None:
+def test_example_of_the_documents_passes_a_strict_check(tmp_path: Path) -> None:
     """A project with strict type checks could not use the package."""
-    [example] = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    [example] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--strict", "example.py"],
