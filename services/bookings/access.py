@@ -94,6 +94,13 @@ class Viewer:
         is_own = organizer_id is not None and organizer_id == self.caller.subject
         return is_own or self.caller.is_admin
 
+    def manages(self, user_id: str, organizer_id: str | None = None) -> bool:
+        """Returns whether the caller acts for somebody else, as an organizer or an administrator.
+
+        `organizer_id` is given where the organizer of the event may do so, too.
+        """
+        return user_id != self.caller.subject and self.organizes(organizer_id)
+
     def owns(self, organizer_id: str | None) -> bool:
         """Returns whether the caller owns the event, or may act for all users."""
         if self.caller.acts_for_anyone:

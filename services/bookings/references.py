@@ -29,10 +29,6 @@ class FoundBooking:
         """Returns whether a viewer who knows the reference may see the booking."""
         return viewer.sees_by_reference(self.user_id, self.organizer_id)
 
-    def is_managed_by(self, viewer: Viewer) -> bool:
-        """Returns whether a viewer is the organizer or an admin, not the booking's user."""
-        return self.user_id != viewer.caller.subject and viewer.organizes(self.organizer_id)
-
 
 @dataclass(frozen=True, slots=True)
 class BookingName:

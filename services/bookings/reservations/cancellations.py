@@ -61,6 +61,6 @@ def _ask(asked: Cancellation, found: FoundBooking | None) -> Ask | Refusal:
         return BookingNotFound()
     viewer = asked.viewer
     key = idempotency_key(viewer, "cancel_booking", asked.request_id, asked.reference)
-    by_organizer = found.is_managed_by(viewer)
+    by_organizer = viewer.manages(found.user_id, found.organizer_id)
     command = Cancel(found.event_id, found.booking_id, by_organizer)
     return (ManagedAsk if by_organizer else Ask)(command, key, messages.cancel_response)

@@ -10,6 +10,7 @@ from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.batches import failed_outcomes
 from services.bookings.inventory.commands import Outcome, Reserve, UnknownEvent
+from services.bookings.managing import ask_type
 from services.bookings.reservations import messages
 
 log = structlog.get_logger()
@@ -57,7 +58,7 @@ def reserve(
     """
     key = idempotency_key(viewer, "reserve", request_id, event_id, user_id, 1)
     command = Reserve(event_id, user_id, viewer=viewer, queue_token=queue_token)
-    return Ask(command, key, messages.reserve_response)
+    return ask_type(viewer, user_id)(command, key, messages.reserve_response)
 
 
 def create(

@@ -44,7 +44,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
         self._reservations = Reservations(inventory, catalogue)
         self._cancellations = Cancellations(pool, inventory)
         self._managed = ManagedBookings(
-            AuditLog(pool), self._reservations, "BookingsService.CancelBookingByReference"
+            AuditLog(pool), self._reservations, SERVICE, booking="reservation.booking_id"
         )
         self._availability = Availability(inventory, catalogue)
         self._bookings = Bookings(pool, self._availability)
@@ -181,7 +181,7 @@ class BookingsServicer(bookings_pb2_grpc.BookingsServiceServicer):
     ) -> Sequence[Outcome]:
         asked = asks.read_each(items, self._reservation)
         response = bookings_pb2.ReserveResponse
-        return await asks.answer(self._reservations, asked, response, skip_busy=skip_busy)
+        return await self._managed.answer(items, asked, response, skip_busy=skip_busy)
 
     async def _create(
         self, items: Sequence[Item[bookings_pb2.CreateBookingRequest]], /, *, skip_busy: bool

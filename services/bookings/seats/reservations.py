@@ -11,7 +11,7 @@ from services.bookings.asks import idempotency_key
 from services.bookings.errors import ReservationNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import BlockSeats, Hold, Release, ReleaseUser
-from services.bookings.managing import ManagedAsk
+from services.bookings.managing import ask_type
 from services.bookings.references import FoundBooking, find_bookings
 from services.bookings.seats import messages
 from services.bookings.seats.map_messages import explain
@@ -65,13 +65,14 @@ def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:
         command.suggests_alternatives,
     )
     key = idempotency_key(viewer, "hold_seats", request_id, *content)
-    return Ask(command, key, messages.hold_response, explain)
+    return ask_type(viewer, command.user_id)(command, key, messages.hold_response, explain)
 
 
 def release_user(event_id: int, user_id: str, viewer: Viewer, request_id: str) -> Ask:
     """Makes an ask to release all seats that a user holds."""
     key = idempotency_key(viewer, "release_user_seats", request_id, event_id, user_id)
-    return Ask(ReleaseUser(event_id, user_id, viewer), key, messages.release_user_response)
+    command = ReleaseUser(event_id, user_id, viewer)
+    return ask_type(viewer, user_id)(command, key, messages.release_user_response)
 
 
 def block(event_id: int, seat_ids: Sequence[int], viewer: Viewer, request_id: str) -> Ask:
@@ -85,5 +86,5 @@ def _release(request: ReleaseRequest, found: FoundBooking | None) -> Ask | Refus
     if found is None or not found.has_assigned_seats or not found.is_visible_to(request.viewer):
         return ReservationNotFound()
     key = idempotency_key(request.viewer, "release_seats", request.request_id, request.reference)
-    kind = ManagedAsk if found.is_managed_by(request.viewer) else Ask
-    return kind(Release(found.event_id, found.booking_id), key, messages.release_response)
+    ask = ask_type(request.viewer, found.user_id, found.organizer_id)
+    return ask(Release(found.event_id, found.booking_id), key, messages.release_response)

@@ -46,11 +46,12 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
         *,
         open_access: bool,
     ) -> None:
-        self._decider = decider
         self._screenings = Screenings(pool, catalogue)
         self._plans = plans
         self._reservations = SeatReservations(pool)
-        self._managed = ManagedBookings(AuditLog(pool), decider, "SeatsService.ReleaseSeats")
+        self._managed = ManagedBookings(
+            AuditLog(pool), decider, SERVICE, booking="reservation.booking_id"
+        )
         self._maps = SeatMaps(self._screenings, plans)
         self._viewers = Viewers(open_access)
 
@@ -143,34 +144,39 @@ class SeatsServicer(seats_pb2_grpc.SeatsServiceServicer):
         self, items: Sequence[Item[seats_pb2.HoldSeatsRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
         asked = asks.read_each(items, self._holding)
-        return await self._answer(asked, seats_pb2.HoldSeatsResponse, skip_busy=skip_busy)
+        return await self._answer(items, asked, seats_pb2.HoldSeatsResponse, skip_busy=skip_busy)
 
     async def _release(
         self, items: Sequence[Item[seats_pb2.ReleaseSeatsRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
         asked = await self._reservations.releases_of([self._releasing(item) for item in items])
         response = seats_pb2.ReleaseSeatsResponse
-        return _of_screenings(
-            await self._managed.answer(items, asked, response, skip_busy=skip_busy)
-        )
+        return await self._answer(items, asked, response, skip_busy=skip_busy)
 
     async def _release_user(
         self, items: Sequence[Item[seats_pb2.ReleaseUserSeatsRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
         asked = asks.read_each(items, self._releasing_user)
-        return await self._answer(asked, seats_pb2.ReleaseUserSeatsResponse, skip_busy=skip_busy)
+        response = seats_pb2.ReleaseUserSeatsResponse
+        return await self._answer(items, asked, response, skip_busy=skip_busy)
 
     async def _block(
         self, items: Sequence[Item[seats_pb2.SetBlockedSeatsRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
         asked = [await self._blocking(item) for item in items]
-        return await self._answer(asked, seats_pb2.SetBlockedSeatsResponse, skip_busy=skip_busy)
+        response = seats_pb2.SetBlockedSeatsResponse
+        return await self._answer(items, asked, response, skip_busy=skip_busy)
 
     async def _answer(
-        self, asked: Sequence[Ask | Refusal], response: type[Message], *, skip_busy: bool
+        self,
+        items: Sequence[Item[Any]],
+        asked: Sequence[Ask | Refusal],
+        response: type[Message],
+        *,
+        skip_busy: bool,
     ) -> Sequence[Outcome]:
         return _of_screenings(
-            await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+            await self._managed.answer(items, asked, response, skip_busy=skip_busy)
         )
 
     async def _render_free_seats(

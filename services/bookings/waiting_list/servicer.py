@@ -15,9 +15,11 @@ from services.bookings.catalogue.availability import Availability
 from services.bookings.catalogue.event_keys import EventKeys
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Ask, Inventory, Seats
+from services.bookings.managing import ManagedBookings
 from services.bookings.tail import LedgerTail
 from services.bookings.waiting_list import booking, messages
 from services.bookings.waiting_list.waiting_list import WaitingList
+from services.kit.audit.log import AuditLog
 from services.kit.database.postgres import Pool
 from services.kit.rpc import paging
 from services.kit.rpc.errors import Refusal
@@ -41,6 +43,9 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
         open_access: bool,
     ) -> None:
         self._inventory = inventory
+        self._managed = ManagedBookings(
+            AuditLog(pool), inventory, SERVICE, booking="result.booking_id"
+        )
         self._event_keys = EventKeys(pool, catalogue)
         self._availability = Availability(inventory, catalogue)
         self._tail = tail
@@ -143,7 +148,7 @@ class WaitingListServicer(waiting_list_pb2_grpc.WaitingListServiceServicer):
     ) -> Sequence[Outcome]:
         event_ids = await self._event_keys.find_all({item.request.event_id for item in items})
         asked = asks.read_each(items, partial(read, event_ids))
-        return await asks.answer(self._inventory, asked, response, skip_busy=skip_busy)
+        return await self._managed.answer(items, asked, response, skip_busy=skip_busy)
 
     def _booking(self, event_ids: EventIds, item: Item[waiting_list_pb2.BookRequest]) -> Ask:
         request, viewer = item.request, self._viewers.of(item.caller)

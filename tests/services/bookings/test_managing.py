@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2
 from services.kit.rpc.callers import Role
 from tests.conftest import Database
 from tests.services.bookings.seats.cinema import OWNER, Cinema, open_cinema
@@ -14,7 +14,7 @@ from tests.services.issuer import account
 
 ADA, ADMIN = account("ada"), account("admin")
 ENTRIES = """
-    SELECT actor, action, target, outcome
+    SELECT actor, action, target, outcome, created
     FROM bookings.audit_entries AS entry
     LEFT JOIN bookings.audit_outcomes AS result ON result.entry_id = entry.id
     ORDER BY entry.id
@@ -51,9 +51,50 @@ async def test_only_what_is_done_to_others_is_recorded(
         assert late.reason == "ALREADY_CANCELLED"
     cancelled = "BookingsService.CancelBookingByReference"
     assert owner.execute(ENTRIES).fetchall() == [
-        (OWNER, "SeatsService.ReleaseSeats", f"booking/{guest.booking_id}", "ok"),
-        (ADMIN, cancelled, f"booking/{second.booking_id}", "ok"),
-        (ADMIN, cancelled, f"booking/{first.booking_id}", "already_cancelled"),
+        (OWNER, "SeatsService.ReleaseSeats", f"booking/{guest.booking_id}", "ok", None),
+        (ADMIN, cancelled, f"booking/{second.booking_id}", "ok", None),
+        (ADMIN, cancelled, f"booking/{first.booking_id}", "already_cancelled", None),
+    ]
+
+
+async def test_what_an_admin_does_in_the_name_of_a_user_is_recorded(
+    database: Database, owner: psycopg.Connection
+) -> None:
+    """Nobody could say who booked for a user, released their seats or took them off a list."""
+    async with open_cinema(database) as cinema:
+        admin = cinema.issuer.bearer(ADMIN, Role.ADMIN)
+        cinema.running.catalogue.put(2, total_seats=1, key="gig")
+
+        async def reserve(key: str) -> int:
+            request = bookings_pb2.ReserveRequest(event_id=2, user_id="guest", request_id=key)
+            response = await cinema.running.bookings.Reserve(request, metadata=admin)
+            return int(response.reservation.booking_id)
+
+        async def do(name: str, user_id: str) -> None:
+            request = getattr(waiting_list_pb2, f"{name}Request")(event_id="gig", user_id=user_id)
+            await getattr(cinema.running.waiting_list, name)(request, metadata=admin)
+
+        seat = seats_pb2.HoldSeatsRequest(screening_id=1, user_id=ADA, seat_ids=[1])
+        held = (await cinema.call("HoldSeats", seat, ADMIN, Role.ADMIN)).reservation.booking_id
+        release = seats_pb2.ReleaseUserSeatsRequest(screening_id=1, user_id=ADA)
+        await cinema.call("ReleaseUserSeats", release, ADMIN, Role.ADMIN)
+        booked = await reserve("once")
+        assert await reserve("once") == booked
+        await do("Book", ADA)
+        await do("Cancel", ADA)
+        await do("Cancel", "guest")
+        await do("Book", ADMIN)
+        assert (await refused(reserve("again"))).reason == "SOLD_OUT"
+    reserved, line = "BookingsService.Reserve", "WaitingListService"
+    assert owner.execute(ENTRIES).fetchall() == [
+        (ADMIN, "SeatsService.HoldSeats", f"event/1/user/{ADA}", "ok", f"booking/{held}"),
+        (ADMIN, "SeatsService.ReleaseUserSeats", f"event/1/user/{ADA}", "ok", None),
+        (ADMIN, reserved, "event/2/user/guest", "ok", f"booking/{booked}"),
+        (ADMIN, reserved, "event/2/user/guest", "ok", None),
+        (ADMIN, f"{line}.Book", f"event/2/user/{ADA}", "ok", None),
+        (ADMIN, f"{line}.Cancel", f"event/2/user/{ADA}", "ok", None),
+        (ADMIN, f"{line}.Cancel", "event/2/user/guest", "ok", None),
+        (ADMIN, reserved, "event/2/user/guest", "sold_out", None),
     ]
 
 

@@ -115,7 +115,9 @@ class AuditEntry(_message.Message):
     action: _builtins.str
     """The RPC, like `EventsService.UpdateEvent`, or the command, like `boxoffice ban`."""
     target: _builtins.str
-    """What was to be changed, like `event/12`; unset if something was to be created."""
+    """What was to be changed, like `event/12`; unset if something was to be created. What is done in the
+    name of a user has `event/12/user/acct_7`.
+    """
     created: _builtins.str
     """What was created, like `event/12`; unset if nothing was."""
     request_id: _builtins.str
