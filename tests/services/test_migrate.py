@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.database import migrations
-from services.kit.database.migrations import LOCK, ChangedMigrationError, migrate, set_role
+from services.kit.database.migrations import ChangedMigrationError, migrate, set_role
 from services.migrate import SERVICES, migrate_all
 from tests.conftest import PASSWORDS, Database
 
@@ -65,17 +65,37 @@ def test_replicas_that_start_together_migrate_once(empty: str) -> None:
         assert all(read(dsns[service], "SELECT 1") == [(1,)] for dsns in found)
 
 
-def test_roles_are_set_by_one_replica_at_a_time(empty: str) -> None:
-    """PostgreSQL would fail one of two replicas: `tuple concurrently updated`."""
-    with psycopg.connect(empty, autocommit=True) as other, ThreadPoolExecutor(1) as thread:
-        other.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(ROLE)))
-        other.execute(LOCK)
-        setting = thread.submit(set_role, empty, ROLE, {"jit": "off"})
-        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+@pytest.mark.parametrize(
+    ("before", "meanwhile"),
+    [
+        ("", "CREATE ROLE {}"),
+        ("CREATE ROLE {}", "ALTER ROLE {} PASSWORD 'other'"),
+        ("CREATE ROLE {}", "ALTER ROLE {} SET jit = on"),
+        ("CREATE ROLE {0}; ALTER ROLE {0} SET jit = on", "ALTER ROLE {} RESET jit"),
+    ],
+    ids=["create", "password", "first setting", "setting"],
+)
+def test_databases_of_one_server_migrate_at_once(
+    postgres: EmbeddedPostgres, empty: str, tmp_path: Path, before: str, meanwhile: str
+) -> None:
+    """One of them would fail: locks are of one database, but roles of the whole server."""
+
+    def migrate_and_set() -> None:
+        run_migrations(empty, tmp_path)
+        set_role(empty, ROLE, {"jit": "off"})
+
+    with psycopg.connect(postgres.dsn()) as other, ThreadPoolExecutor(1) as thread:
+        other.execute(before.format(ROLE).encode())
+        other.commit()
+        other.execute(meanwhile.format(ROLE).encode())
+        migrating = thread.submit(migrate_and_set)
+        waiting = "SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
         while not other.execute(waiting).rowcount:
-            assert not setting.done(), "it did not wait"
-        other.execute("SELECT pg_advisory_unlock_all()")
-        setting.result()
+            assert not migrating.done(), "it did not collide"
+        other.commit()
+        migrating.result()
+    role = read(empty, f"SELECT rolconfig FROM pg_roles WHERE rolname = '{ROLE}'")
+    assert role == [(["jit=off"],)]
 
 
 def test_requests_do_not_queue_behind_a_migration(

@@ -5,6 +5,7 @@ A service's `migrations/` has numbered files, each run once in its own transacti
 the database runs them; the service's own role may use this schema and nothing else.
 """
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,11 @@ LOCK_MILLISECONDS = 500
 ATTEMPTS, PAUSE_SECONDS = 120, 0.5
 """How often a migration asks for its locks: for two minutes, which is longer than any worker's
 transaction takes."""
+
+CREATED_MEANWHILE = (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation)
+CHANGED_MEANWHILE = (psycopg.errors.InternalError_, psycopg.errors.UniqueViolation)
+"""What fails a session about roles, once another one has committed: they are the whole server's,
+and the lock above is of one database."""
 
 log = structlog.get_logger()
 
@@ -71,26 +77,18 @@ def migrate(
 def set_role(owner_dsn: str, role: str, settings: Mapping[str, str]) -> None:
     """Sets what each session of a role begins with."""
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
-        # PostgreSQL refuses changes of a role by two sessions at once.
-        connection.execute(LOCK)
         for name, value in settings.items():
-            connection.execute(
-                sql.SQL("ALTER ROLE {} SET {} = {}").format(
-                    sql.Identifier(role), sql.Identifier(name), sql.Literal(value)
-                )
-            )
+            setting = sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+            _change_role(connection, role, setting)
 
 
 def _prepare(connection: Connection, schema: str, role: str, password: str | None) -> None:
     names = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-        connection.execute(sql.SQL("CREATE ROLE {role} LOGIN").format(**names))
+        with contextlib.suppress(*CREATED_MEANWHILE):
+            connection.execute(sql.SQL("CREATE ROLE {role} LOGIN").format(**names))
     if password is not None:
-        connection.execute(
-            sql.SQL("ALTER ROLE {role} PASSWORD {password}").format(
-                **names, password=sql.Literal(password)
-            )
-        )
+        _change_role(connection, role, sql.SQL("PASSWORD {}").format(sql.Literal(password)))
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {schema}").format(**names))
     connection.execute(sql.SQL("SET search_path TO {schema}").format(**names))
     connection.execute("""
@@ -100,6 +98,18 @@ def _prepare(connection: Connection, schema: str, role: str, password: str | Non
             run_at timestamptz NOT NULL DEFAULT now()
         )
     """)
+
+
+def _change_role(connection: Connection, role: str, change: sql.Composed) -> None:
+    """Changes a role, again if another session did so meanwhile; one of them always succeeds."""
+    statement = sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role), change)
+    for attempt in range(ATTEMPTS):
+        try:
+            connection.execute(statement)
+            return
+        except CHANGED_MEANWHILE:
+            if attempt == ATTEMPTS - 1:
+                raise
 
 
 def _done(connection: Connection) -> dict[object, object]:
