@@ -1,32 +1,43 @@
 """The commands of the operator: `boxoffice`, or `python -m deploy.operator`."""
 
 import logging
+import pkgutil
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import click
 import psycopg
 import structlog
 
-from deploy.load.command import load
 from deploy.local.errors import LocalRunError
-from deploy.operator import (
-    accounts,
-    api_keys,
-    rooms,
-    sample_data,
-    schemas,
-    signing_keys,
-    ticket_keys,
-    up,
-)
-from deploy.operator.backups.commands import backup, restore
-from deploy.operator.doctor.commands import doctor
 from deploy.operator.errors import OperatorError
-from deploy.operator.status.commands import status
 from services.accounts.people.administration import AccountNotFoundError
 from services.kit.database.migrations import ChangedMigrationError
 from services.kit.process.environment import refuse
 from services.kit.rpc.errors import StartError
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "up": "deploy.operator.up:up",
+        "migrate": "deploy.operator.schemas:migrate",
+        "seed": "deploy.operator.sample_data:seed",
+        "make-admin": "deploy.operator.accounts:make_admin",
+        "set-role": "deploy.operator.accounts:set_role",
+        "ban": "deploy.operator.accounts:ban",
+        "unban": "deploy.operator.accounts:unban",
+        "api-key": "deploy.operator.api_keys:api_key",
+        "rotate-keys": "deploy.operator.signing_keys:rotate_keys",
+        "rotate-ticket-keys": "deploy.operator.ticket_keys:rotate_ticket_keys",
+        "import-room": "deploy.operator.rooms:import_room",
+        "doctor": "deploy.operator.doctor.commands:doctor",
+        "status": "deploy.operator.status.commands:status",
+        "backup": "deploy.operator.backups.commands:backup",
+        "restore": "deploy.operator.backups.commands:restore",
+        "load": "deploy.load.command:load",
+    }
+)
+"""Where the commands are."""
 
 _FAILURES = (
     OperatorError,
@@ -38,7 +49,20 @@ _FAILURES = (
 
 
 class Commands(click.Group):
-    """A group of commands whose foreseen failures are messages, not tracebacks."""
+    """A group of commands whose foreseen failures are messages, not tracebacks.
+
+    A command is imported when it is called: all of them together take longer than most need to run.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See click.Group."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See click.Group, which compares an unknown name with those of `self.commands`."""
+        for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:
+            self.add_command(pkgutil.resolve_name(COMMANDS[name]), name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         """See click.Group."""
@@ -59,27 +83,6 @@ def boxoffice() -> None:
     BOOKINGS_DATABASE_URL, else BOXOFFICE_DATABASE_URL, else the one of `boxoffice up` or, in a
     checkout, of `make run`, which must be running then.
     """
-
-
-for command in (
-    up.up,
-    schemas.migrate,
-    sample_data.seed,
-    accounts.make_admin,
-    accounts.set_role,
-    accounts.ban,
-    accounts.unban,
-    api_keys.api_key,
-    signing_keys.rotate_keys,
-    ticket_keys.rotate_ticket_keys,
-    rooms.import_room,
-    doctor,
-    status,
-    backup,
-    restore,
-    load,
-):
-    boxoffice.add_command(command)
 
 
 def main() -> None:

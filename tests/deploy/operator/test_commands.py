@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.operator.__main__ import boxoffice
+from deploy.operator.__main__ import COMMANDS
 from deploy.operator.errors import UnreachableError
 from tests.conftest import PASSWORDS, Database
 from tests.deploy.operator.conftest import Type
@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[3]
 SECONDS = 60
 
 
-@pytest.mark.parametrize("command", sorted(boxoffice.commands))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_the_help_of_each_command_names_its_requirements(type_in: Type, command: str) -> None:
     """An operator could start what a command does not need."""
     result = type_in(command, "--help")
@@ -76,6 +76,23 @@ def test_a_database_that_does_not_answer_is_one_sentence() -> None:
     assert ended.stderr.splitlines() == [f"Error: {UnreachableError('accounts')}"]
     assert ended.stdout == ""
     assert ended.returncode == 1
+
+
+def test_a_command_is_imported_when_it_is_called() -> None:
+    """Looking at the status could wait for the imports of the load test, and of everything else."""
+    program = (
+        "import sys; from deploy.operator.__main__ import boxoffice;"
+        "boxoffice(['status', '--help'], standalone_mode=False); print(*sys.modules, sep='\\n')"
+    )
+    command = [sys.executable, "-c", program]
+    imported = subprocess.check_output(command, cwd=PROJECT, text=True, timeout=SECONDS)
+    modules = {place.partition(":")[0] for place in COMMANDS.values()}
+    assert modules & set(imported.splitlines()) == {"deploy.operator.status.commands"}
+
+
+def test_a_misspelt_command_is_recognised(type_in: Type) -> None:
+    """An operator could have to look up what a command is called."""
+    assert "Did you mean 'status'?" in type_in("staus").output
 
 
 def test_shows_its_version(type_in: Type) -> None:
