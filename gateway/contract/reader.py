@@ -73,8 +73,8 @@ def _rule_objections(binding: Binding) -> Iterator[str]:
         yield f"has bodies of more than {MAX_BODY_BYTES} bytes"
     if rule.paging == rest_pb2.PAGING_NUMBER and not _has_numbers(binding.rpc):
         yield "lacks `page`, `page_size` or `total`"
-    if rule.batched and not _has_lane(binding):
-        yield "has no lane for what is busy"
+    if rule.lane and rule.lane not in binding.rpc.input_type.fields_by_name:
+        yield "has a lane that is no field of the request"
     sent = {field.name for field in binding.body_fields}
     for quota in rule.quotas:
         if quota.requests < 1 or quota.seconds < 1 or not {quota.field} <= {"", *sent}:
@@ -113,11 +113,6 @@ def _has_numbers(rpc: MethodDescriptor) -> bool:
     if "page" not in asked or "page_size" not in asked or "total" not in answered:
         return False
     return bool(asked["page"].has_presence and answered["total"].has_presence)
-
-
-def _has_lane(binding: Binding) -> bool:
-    """Returns whether a field tells busy requests apart; a read is never busy."""
-    return binding.is_read or binding.rule.lane in binding.rpc.input_type.fields_by_name
 
 
 def _has_other_success(binding: Binding) -> bool:

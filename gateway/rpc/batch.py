@@ -55,8 +55,8 @@ class Batches:
 
     Writes of all methods share a lane, whose batches skip what is locked elsewhere. A write that
     comes back busy waits in a lane of those with its own value of its lane field, where it delays
-    nobody else. Reads share another lane, which sends identical ones once; a read whose response
-    is too large for a batch is sent again by itself.
+    nobody else; one without such a field is sent again by itself. Reads share another lane, which
+    sends identical ones once; one whose response is too large for a batch is sent by itself, too.
     """
 
     def __init__(self, name: str, channel: grpc.aio.Channel, *, at_once: int, waiting: int) -> None:
@@ -121,7 +121,6 @@ class BatchedRpc:
 
     def __init__(self, binding: Binding, batches: Batches, unary: Rpc) -> None:
         self._unary = unary
-        self._is_read = binding.is_read
         self._path = binding.rpc_path
         self._batches = batches
         self._lane = batches.reads if binding.is_read else batches.writes
@@ -146,7 +145,7 @@ class BatchedRpc:
             raise OutcomeUnknown from error
         if result.HasField("response"):
             return self._read(result.response)
-        if result.busy and self._is_read:
+        if result.busy and not self._lane_field:
             rest = deadline - asyncio.get_running_loop().time()
             return await self._unary(request, timeout=rest, metadata=metadata)
         return Unavailable() if result.busy else _refusal(result.error)

@@ -64,6 +64,12 @@ class Viewer:
         """
         return not is_account(user_id) or user_id == self.caller.subject or self.owns(organizer_id)
 
+    def sees_by_number(self, user_id: str, organizer_id: str | None) -> bool:
+        """Returns whether the caller may see a booking whose number they know, no secret."""
+        if self.open_access and not is_account(user_id):
+            return True
+        return user_id == self.caller.subject or self.owns(organizer_id)
+
     def expect_to_list(self) -> None:
         """Raises the refusal of `denied` unless the caller may list the bookings of all users."""
         if not (self.open_access or self.caller.acts_for_anyone):

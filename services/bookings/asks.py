@@ -16,6 +16,7 @@ from services.kit.rpc.errors import Refusal
 
 ItemT = TypeVar("ItemT")
 OutcomeT = TypeVar("OutcomeT")
+ResponseT = TypeVar("ResponseT", bound=Message)
 
 
 class Decider(Protocol):
@@ -43,6 +44,15 @@ async def answer(
     return [
         _response(ask, next(outcomes), response) if isinstance(ask, Ask) else ask for ask in asks
     ]
+
+
+def parsed(outcome: Message | bytes | Refusal, response: type[ResponseT]) -> ResponseT | Refusal:
+    """Returns what `answer` has returned as a message, or as the refusal that it is."""
+    if isinstance(outcome, bytes):
+        return response.FromString(outcome)
+    if not isinstance(outcome, Refusal | response):
+        raise TypeError(f"{type(outcome)} is no {response}")
+    return outcome
 
 
 def idempotency_key(

@@ -16,6 +16,14 @@ SQL = queries.load(__file__)
 
 
 @dataclass(frozen=True, slots=True)
+class BookingName:
+    """A booking by its number, or by its reference, the secret of a guest."""
+
+    reference: UUID | None = None
+    booking_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundBooking:
     """The event and number of a booking, and the users who may see it."""
 
@@ -30,32 +38,34 @@ class FoundBooking:
         return viewer.sees_by_reference(self.user_id, self.organizer_id)
 
 
-@dataclass(frozen=True, slots=True)
-class BookingName:
-    """A booking by its number, or by its reference, the secret of a guest."""
+async def find_bookings(
+    pool: Pool, names: Collection[BookingName]
+) -> Mapping[BookingName, FoundBooking]:
+    """Reads the bookings of names; those that do not exist are missing."""
+    if not names:
+        return {}
+    values = {
+        "references": [name.reference for name in names if name.reference],
+        "booking_ids": [name.booking_id for name in names if name.booking_id],
+    }
+    found: dict[BookingName, FoundBooking] = {}
+    async with pool.connection() as connection:
+        cursor = await connection.execute(SQL["find_bookings"], values)
+        for reference, *columns in await cursor.fetchall():
+            booking = FoundBooking(*columns)
+            found[BookingName(reference=reference)] = booking
+            found[BookingName(booking_id=booking.booking_id)] = booking
+    return found
 
-    reference: UUID | None = None
-    booking_id: int | None = None
 
+def expect_visible(found: FoundBooking | None, name: BookingName, viewer: Viewer) -> FoundBooking:
+    """Returns the booking that a name was found to have.
 
-async def find_visible(pool: Pool, name: BookingName, viewer: Viewer) -> tuple[int, int]:
-    """Finds the event and the number of a booking that the viewer may see.
-
-    Raises ReservationNotFound or BookingNotFound.
+    Raises ReservationNotFound or BookingNotFound if there is none that the viewer may see.
     """
-    is_secret = name.reference is not None
-    rows = viewer.rows(guests=True if is_secret else None)
-    values = {"reference": name.reference, "booking_id": name.booking_id, **rows}
-    async with pool.connection() as connection:
-        found = await (await connection.execute(SQL["find_visible"], values)).fetchone()
-    if found is None:
-        raise ReservationNotFound if is_secret else BookingNotFound
-    return found[0], found[1]
-
-
-async def find_bookings(pool: Pool, references: Collection[UUID]) -> Mapping[UUID, FoundBooking]:
-    """Reads the bookings of references; those that do not exist are missing."""
-    async with pool.connection() as connection:
-        values = {"references": list(references)}
-        rows = await (await connection.execute(SQL["find_bookings"], values)).fetchall()
-    return {reference: FoundBooking(*columns) for reference, *columns in rows}
+    if name.reference is not None:
+        if found is None or not found.is_visible_to(viewer):
+            raise ReservationNotFound
+    elif found is None or not viewer.sees_by_number(found.user_id, found.organizer_id):
+        raise BookingNotFound
+    return found

@@ -1,5 +1,5 @@
 -- name: find_bookings
--- Finds bookings by reference, with the users who may see them.
+-- Finds bookings by reference or number, with the users who may see them.
 SELECT
     bookings.reference,
     bookings.event_id,
@@ -10,12 +10,4 @@ SELECT
 FROM bookings
 JOIN inventory USING (event_id)
 WHERE bookings.reference = ANY (%(references)s::uuid[])
-
--- name: find_visible
--- Finds a booking by its number or its reference; nothing if the viewer may not see it.
-SELECT event_id, id
-FROM shown_bookings
-WHERE (id = %(booking_id)s::bigint OR reference = %(reference)s::uuid)
-    AND is_visible(
-        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
-    )
+    OR bookings.id = ANY (%(booking_ids)s::bigint[])

@@ -3,13 +3,19 @@
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
-from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2
+from boxoffice.bookings.v1 import (
+    bookings_pb2,
+    payments_pb2,
+    seats_pb2,
+    tickets_pb2,
+    waiting_list_pb2,
+)
 from boxoffice.rest.v1 import batch_pb2
 from services.kit.rpc.errors import refusal_from_status
 
 METHODS = {
     method.input_type.name: f"/{service.full_name}/{method.name}"
-    for module in (bookings_pb2, waiting_list_pb2, seats_pb2)
+    for module in (bookings_pb2, waiting_list_pb2, seats_pb2, tickets_pb2, payments_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

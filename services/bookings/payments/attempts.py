@@ -6,9 +6,9 @@ is cut off can be asked for again: by a client with its idempotency key, or by a
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
@@ -30,7 +30,7 @@ from services.bookings.payments.providers import Providers
 from services.kit.database import queries
 from services.kit.database.postgres import Pool, refusal_from_database
 from services.kit.process.failpoints import failpoint
-from services.kit.rpc.errors import OutcomeUnknown, Unavailable
+from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
 
 SQL = queries.load(__file__)
 START_SECONDS = 3
@@ -54,6 +54,33 @@ class Attempt:
     currency: str
     provider_reference: str | None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything can still become of it: one that failed may succeed after all."""
+        return self.status in {"CREATED", "FAILED"}
+
+
+class Settlement(NamedTuple):
+    """What has become of an attempt, as the provider's event `event_id` tells if one does."""
+
+    attempt: Attempt
+    charged: Charged
+    event_id: str | None = None
+
+    @property
+    def command(self) -> SettlePayment:
+        """The command that records it."""
+        attempt, charged = self.attempt, self.charged
+        charge = Charge(
+            charged.status is Status.SUCCEEDED,
+            charged.reference,
+            charged.amount_minor,
+            charged.currency,
+        )
+        return SettlePayment(
+            attempt.event_id, attempt.booking_id, attempt.id, charge, self.event_id
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -71,53 +98,63 @@ class Attempts:
         self._decider = decider
         self._providers = providers
 
-    async def start(self, payment_id: UUID, token: str) -> Started:
-        """Asks the provider for the money of an attempt, and settles it if the answer comes soon.
+    async def start(self, tokens: Mapping[UUID, str]) -> dict[UUID, Started | Refusal]:
+        """Asks providers for the money of attempts, and settles those that are answered soon.
 
-        Does nothing for a payment that is settled.
+        `tokens` has the token of each payment. Does nothing for payments that are settled.
         """
-        attempt = await self.find(payment_id)
-        if attempt is None or attempt.status != "CREATED":
-            return Started(is_answered=True)
-        provider = self._provider(attempt)
-        if provider is None:
-            return Started(is_answered=False)
-        charge = NewCharge(payment_id, attempt.amount_minor, attempt.currency, token)
-        asking = provider.start(charge)
-        charged = await answer_in_time(
-            asking, START_SECONDS, provider=provider, call="start", about=payment_id
+        found = await self.find(tokens)
+        under_way = [attempt for attempt in found.values() if attempt.status == "CREATED"]
+        answers = await asyncio.gather(
+            *(self._ask(attempt, tokens[attempt.id]) for attempt in under_way)
         )
-        if charged is None:
-            return Started(is_answered=False)
         failpoint("bookings.payment.charged")
-        if charged.status is Status.PENDING:
-            is_under_way = await self._keep_reference(attempt, charged)
-            return Started(True, charged.redirect_url if is_under_way else None)
-        await self.settle(attempt, charged)
-        return Started(is_answered=True)
+        started: dict[UUID, Started | Refusal] = dict.fromkeys(tokens, Started(is_answered=True))
+        settlements = []
+        for attempt, charged in zip(under_way, answers, strict=True):
+            if charged is None:
+                started[attempt.id] = Started(is_answered=False)
+            elif charged.status is Status.PENDING:
+                is_under_way = await self._keep_reference(attempt, charged)
+                started[attempt.id] = Started(True, charged.redirect_url if is_under_way else None)
+            else:
+                settlements.append(Settlement(attempt, charged))
+        for settlement, outcome in zip(settlements, await self.settle(settlements), strict=True):
+            if isinstance(outcome, Refusal):
+                started[settlement.attempt.id] = outcome
+        return started
 
-    async def settle(self, attempt: Attempt, charged: Charged, event_id: str | None = None) -> None:
-        """Records what has become of an attempt; does nothing if that is recorded.
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Paid | Refusal]:
+        """Records what has become of attempts; does nothing for those of which it is recorded."""
+        asks = [Ask(settlement.command) for settlement in settlements]
+        settled: list[Paid | Refusal] = []
+        for outcome in await self._decider.decide(asks, skip_busy=False):
+            if isinstance(outcome, Refusal):
+                settled.append(outcome)
+                continue
+            paid = expect(outcome, Paid)
+            if paid.changed:
+                _count(paid)
+            settled.append(paid)
+        return settled
 
-        `event_id` is that of the provider's event that tells of it.
-        """
-        charge = Charge(
-            charged.status is Status.SUCCEEDED,
-            charged.reference,
-            charged.amount_minor,
-            charged.currency,
-        )
-        command = SettlePayment(attempt.event_id, attempt.booking_id, attempt.id, charge, event_id)
-        [outcome] = await self._decider.decide([Ask(command)], skip_busy=False)
-        paid = expect(outcome, Paid)
-        if paid.changed:
-            _count(paid)
-
-    async def find(self, payment_id: UUID) -> Attempt | None:
-        """Finds a payment."""
+    async def find(self, payment_ids: Iterable[UUID]) -> dict[UUID, Attempt]:
+        """Finds payments; those that do not exist are missing."""
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Attempt))
-            return await (await cursor.execute(SQL["find"], {"id": payment_id})).fetchone()
+            await cursor.execute(SQL["find"], {"ids": list(payment_ids)})
+            return {attempt.id: attempt for attempt in await cursor.fetchall()}
+
+    async def _ask(self, attempt: Attempt, token: str) -> Charged | None:
+        """Asks the provider of an attempt for the money; returns None without an answer in time."""
+        provider = self._provider(attempt)
+        if provider is None:
+            return None
+        charge = NewCharge(attempt.id, attempt.amount_minor, attempt.currency, token)
+        asking = provider.start(charge)
+        return await answer_in_time(
+            asking, START_SECONDS, provider=provider, call="start", about=attempt.id
+        )
 
     def _provider(self, attempt: Attempt) -> Provider | None:
         """Returns the provider of an attempt; None if it is no longer configured."""

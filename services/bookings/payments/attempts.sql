@@ -1,9 +1,9 @@
 -- name: find
--- Finds a payment.
+-- Finds payments.
 SELECT
     event_id, booking_id, id, provider, status, amount_minor, currency, provider_reference
 FROM payments
-WHERE id = %(id)s
+WHERE id = ANY (%(ids)s::uuid[])
 
 -- name: keep_reference
 -- Keeps the provider's own name of a charge that is pending, to look it up by.

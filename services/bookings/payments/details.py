@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
+from services.bookings.access import Viewer
 from services.bookings.inventory.payment_commands import Amount
 from services.bookings.references import BookingName
 
@@ -15,14 +17,26 @@ class TicketId:
     ticket_id: UUID
 
 
+BookingKey: TypeAlias = TicketId | BookingName
+
+
 @dataclass(frozen=True, slots=True)
 class NewPayment:
     """What a client asks to pay, and how; `amount` is what it expects to pay, if it says so."""
 
-    booking: TicketId | BookingName
+    booking: BookingKey
     method: str
     token: str = field(repr=False)
     amount: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """A request to pay, who makes it, and its idempotency key if it has one."""
+
+    new: NewPayment
+    viewer: Viewer
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,16 @@ from datetime import timedelta
 
 from psycopg.rows import class_row
 
-from services.bookings.payments.attempts import Attempt, Attempts, answer_in_time
+from services.bookings.payments.attempts import (
+    Attempt,
+    Attempts,
+    Settlement,
+    answer_in_time,
+)
 from services.bookings.payments.provider import Charged, Provider, Status
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
 CALL_SECONDS = 10
@@ -55,7 +61,9 @@ class Looks:
             about=attempt.id,
         )
         if charged and charged.status is not Status.PENDING:
-            await self._attempts.settle(attempt, charged)
+            [outcome] = await self._attempts.settle([Settlement(attempt, charged)])
+            if isinstance(outcome, Refusal):
+                raise outcome
         return True
 
     async def _lease(self) -> LeasedAttempt | None:

@@ -1,6 +1,7 @@
 """Protobuf messages of payments."""
 
 from collections.abc import Mapping
+from typing import TypeAlias
 from uuid import UUID
 
 from boxoffice.bookings.v1 import payments_pb2
@@ -12,6 +13,8 @@ from services.bookings.payments.details import NewPayment, PaymentDetails, Ticke
 from services.bookings.references import BookingName
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
+
+PaymentResponse: TypeAlias = payments_pb2.CreatePaymentResponse
 
 
 def new_payment(request: payments_pb2.CreatePaymentRequest) -> NewPayment:
@@ -25,16 +28,14 @@ def amount(message: money_pb2.Money) -> Amount:
     return Amount(message.amount_minor, message.currency)
 
 
-def started(outcome: Outcome) -> payments_pb2.CreatePaymentResponse:
+def started(outcome: Outcome) -> PaymentResponse:
     """Writes which payment was started. The rest follows once the provider has answered."""
     return incomplete(expect(outcome, Paid).payment.id)
 
 
-def incomplete(payment_id: UUID) -> payments_pb2.CreatePaymentResponse:
+def incomplete(payment_id: UUID) -> PaymentResponse:
     """Writes the response that is kept until the provider has answered."""
-    return payments_pb2.CreatePaymentResponse(
-        payment=payments_pb2.Payment(payment_id=str(payment_id))
-    )
+    return PaymentResponse(payment=payments_pb2.Payment(payment_id=str(payment_id)))
 
 
 def refunding(outcome: Outcome) -> payments_pb2.RefundPaymentResponse:

@@ -1,69 +1,31 @@
-"""Payments as those who pay and those who refund ask for them."""
+"""Payments as those who refund and those who look at them ask for them."""
 
+from collections.abc import Collection
 from uuid import UUID, uuid4
 
-from google.protobuf.message import Message
 from psycopg.rows import class_row
 
 from services.bookings.access import Viewer
 from services.bookings.asks import idempotency_key
-from services.bookings.errors import PaymentNotFound, TicketNotFound
+from services.bookings.errors import PaymentNotFound
 from services.bookings.inventory import Ask
-from services.bookings.inventory.payment_commands import Amount, RefundPayment, StartPayment
+from services.bookings.inventory.payment_commands import Amount, RefundPayment
 from services.bookings.payments import messages
-from services.bookings.payments.details import NewPayment, PaymentDetails, TicketId
-from services.bookings.payments.providers import Providers
-from services.bookings.references import BookingName, find_visible
-from services.kit.database import idempotency, queries
-from services.kit.database.idempotency import Result, refusal_bytes
+from services.bookings.payments.details import PaymentDetails
+from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.callers import denied
-from services.kit.rpc.errors import Refusal, ValidationFailed, Violation
+from services.kit.rpc.errors import ValidationFailed, Violation
 from services.kit.rpc.paging import Page
 
 SQL = queries.load(__file__)
-CREATE = "create_payment"
 
 
 class Payments:
-    """Finds what is paid and refunded, and reads payments."""
+    """Finds what is refunded, and reads payments."""
 
-    def __init__(self, pool: Pool, providers: Providers) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._providers = providers
-
-    async def ask_for(self, new: NewPayment, viewer: Viewer, request_id: str) -> Ask:
-        """Asks to start a payment of a booking that the viewer may see.
-
-        Raises ReservationNotFound, BookingNotFound or TicketNotFound, and Unavailable without a
-        provider.
-        """
-        provider = self._providers.of_new_payments()
-        if provider.needs_token and not new.token:
-            raise ValidationFailed(violations=[Violation("token", "value is required")])
-        event_id, booking_id = await self._find(new.booking, viewer)
-        command = StartPayment(event_id, booking_id, uuid4(), provider.name, new.method, new.amount)
-        content = (event_id, booking_id, new.method, new.token, *(new.amount or ()))
-        key = idempotency_key(viewer, CREATE, request_id, *content)
-        return Ask(command, key, messages.started)
-
-    async def keep_response(
-        self, payment_id: UUID, response: Message | Refusal, viewer: Viewer, request_id: str
-    ) -> bool:
-        """Keeps the first response about a payment, to answer requests with the same key.
-
-        Until now its key has only the payment. Returns False if a repeated request was faster.
-        """
-        key = idempotency_key(viewer, CREATE, request_id)
-        if key is None:
-            return True
-        if isinstance(response, Refusal):
-            result = Result(key, is_refusal=True, response=refusal_bytes(response))
-        else:
-            result = Result(key, is_refusal=False, response=response.SerializeToString())
-        incomplete = messages.incomplete(payment_id).SerializeToString()
-        async with self._pool.connection() as connection:
-            return await idempotency.complete(connection, incomplete, result)
 
     async def ask_for_refund(
         self, payment_id: UUID, amount: Amount | None, viewer: Viewer, request_id: str
@@ -85,11 +47,15 @@ class Payments:
 
     async def get(self, payment_id: UUID, viewer: Viewer) -> PaymentDetails:
         """Reads a payment; raises PaymentNotFound unless the viewer may see it."""
-        rows = viewer.rows(guests=True)
-        found = await self._read("get_payment", payment_id=payment_id, **rows)
-        if not found:
+        found = (await self.find_all([payment_id])).get(payment_id)
+        if found is None or not viewer.sees_by_reference(found.user_id, found.event_organizer_id):
             raise PaymentNotFound
-        return found[0]
+        return found
+
+    async def find_all(self, payment_ids: Collection[UUID]) -> dict[UUID, PaymentDetails]:
+        """Reads payments, whoever asks; those that do not exist are missing."""
+        found = await self._read("find_payments", payment_ids=list(payment_ids))
+        return {payment.payment_id: payment for payment in found}
 
     async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[PaymentDetails]:
         """Lists a user's payments, and one more than the page has. Raises PermissionDenied."""
@@ -97,17 +63,6 @@ class Payments:
         return await self._read(
             "list_user_payments", user_id=user_id, before=page.before, limit=page.limit
         )
-
-    async def _find(self, booking: TicketId | BookingName, viewer: Viewer) -> tuple[int, int]:
-        """Finds the event and the number of a booking, which never change."""
-        if isinstance(booking, BookingName):
-            return await find_visible(self._pool, booking, viewer)
-        values = {"ticket_id": booking.ticket_id, **viewer.rows(guests=True)}
-        async with self._pool.connection() as connection:
-            found = await (await connection.execute(SQL["find_ticketed"], values)).fetchone()
-        if found is None:
-            raise TicketNotFound
-        return found[0], found[1]
 
     async def _read(self, statement: str, **values: object) -> list[PaymentDetails]:
         async with self._pool.connection() as connection:

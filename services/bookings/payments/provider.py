@@ -113,6 +113,9 @@ class Provider(Protocol):
     def needs_token(self) -> bool:
         """Whether a charge needs a token; otherwise the payer goes on at the provider's page."""
 
+    def answers_at_once(self, token: str) -> bool:
+        """Returns whether `start` answers without a wait, so that payments may share a batch."""
+
     async def start(self, charge: NewCharge) -> Charged:
         """Takes money, once for each payment."""
 

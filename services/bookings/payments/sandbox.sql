@@ -1,15 +1,17 @@
--- name: add_charge
--- Adds a charge and the webhooks that will tell of it; does nothing if it is there already. Webhooks of
--- one status have one id: two of them are the same event.
+-- name: add_charges
+-- Adds charges and the webhooks that will tell of them; leaves out those that are there already. Webhooks
+-- of one status have one id: two of them are the same event.
 WITH added AS (
     INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
-    VALUES (
-        %(id)s,
-        %(token)s,
-        %(amount_minor)s,
-        %(currency)s,
-        %(outcome)s,
-        clock_timestamp() + %(milliseconds)s * interval '1 millisecond'
+    SELECT
+        id,
+        token,
+        amount_minor,
+        currency,
+        outcome,
+        clock_timestamp() + milliseconds * interval '1 millisecond'
+    FROM json_to_recordset(%(charges)s::json) AS asked (
+        id uuid, token text, amount_minor bigint, currency text, outcome text, milliseconds integer
     )
     ON CONFLICT ON CONSTRAINT sandbox_charges_pk DO NOTHING
     RETURNING id, settles_at
@@ -17,11 +19,12 @@ WITH added AS (
 INSERT INTO sandbox_webhooks (charge_id, status, due_at)
 SELECT added.id, told.status, settles_at
 FROM added
-CROSS JOIN unnest(%(told)s::text[]) WITH ORDINALITY AS told (status, place)
+JOIN json_to_recordset(%(charges)s::json) AS asked (id uuid, told text[]) USING (id)
+CROSS JOIN unnest(asked.told) WITH ORDINALITY AS told (status, place)
 ORDER BY place
 
--- name: get_charge
--- Reads a charge, PENDING until it settles, and for how many seconds it will be that.
+-- name: find_charges
+-- Reads charges, PENDING until they settle, and for how many seconds they will be that.
 SELECT
     id,
     token,
@@ -30,7 +33,7 @@ SELECT
     currency,
     greatest(extract(epoch FROM settles_at - clock_timestamp()), 0)::float AS pending_seconds
 FROM sandbox_charges
-WHERE id = %(id)s
+WHERE id = ANY (%(ids)s::uuid[])
 
 -- name: cancel_charge
 -- Ends a charge that has not settled, whose webhooks would tell of money, and adds one that is unknown as

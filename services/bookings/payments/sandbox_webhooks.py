@@ -1,6 +1,6 @@
 """Webhooks of the sandbox: news of its charges, as real providers send them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -9,15 +9,19 @@ from uuid import UUID
 import orjson
 from psycopg.rows import class_row
 
+from services.bookings.payments.provider_events import Webhook
 from services.bookings.payments.sandbox import Sandbox
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
 LEASE_SECONDS = 10
+AT_ONCE = 64
+"""Webhooks that are sent together."""
 
-Receive: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[None]]
-"""Receives a webhook: the provider's name, the body, and headers with names in lower case."""
+Receive: TypeAlias = Callable[[str, Sequence[Webhook]], Awaitable[Sequence[Refusal | None]]]
+"""Receives webhooks of the provider with a name; returns for each why not, None if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +56,27 @@ class SandboxWebhooks:
         self._receive = receive
 
     async def send(self) -> bool:
-        """Sends a webhook that is due; returns False if none is.
+        """Sends the webhooks that are due; returns False if none is.
 
-        One whose receiver fails comes again, and so does one after a crash.
+        Those whose receiver fails come again, and so do all of them after a crash. Raises the first
+        failure.
         """
+        due = await self._lease()
+        if not due:
+            return False
+        now = datetime.now(UTC)
+        webhooks = [Webhook(each.body, self._sandbox.sign(each.id, each.body, now)) for each in due]
+        outcomes = await self._receive(self._sandbox.name, webhooks)
+        failures = [outcome for outcome in outcomes if outcome]
+        received = [each.number for each, failed in zip(due, outcomes, strict=True) if not failed]
+        async with self._pool.connection() as connection:
+            await connection.execute(SQL["delete"], {"numbers": received})
+        if failures:
+            raise failures[0]
+        return True
+
+    async def _lease(self) -> list[DueWebhook]:
+        values = {"lease_seconds": LEASE_SECONDS, "limit": AT_ONCE}
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(DueWebhook))
-            values = {"lease_seconds": LEASE_SECONDS}
-            due = await (await cursor.execute(SQL["lease"], values)).fetchone()
-        if due is None:
-            return False
-        headers = self._sandbox.sign(due.id, due.body, datetime.now(UTC))
-        await self._receive(self._sandbox.name, due.body, headers)
-        async with self._pool.connection() as connection:
-            await connection.execute(SQL["delete"], {"number": due.number})
-        return True
+            return await (await cursor.execute(SQL["lease"], values)).fetchall()

@@ -1,11 +1,11 @@
 -- name: lease
--- Leases the next webhook that is due; the later due_at keeps other workers away after the commit.
+-- Leases the next webhooks that are due; the later due_at keeps other workers away after the commit.
 WITH due AS (
     SELECT number
     FROM sandbox_webhooks
     WHERE due_at <= clock_timestamp()
     ORDER BY due_at, number
-    LIMIT 1
+    LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ),
 leased AS (
@@ -24,8 +24,9 @@ SELECT
     currency
 FROM leased
 JOIN sandbox_charges ON sandbox_charges.id = charge_id
+ORDER BY number
 
 -- name: delete
--- Deletes a webhook that was received.
+-- Deletes webhooks that were received.
 DELETE FROM sandbox_webhooks
-WHERE number = %(number)s
+WHERE number = ANY (%(numbers)s::bigint[])

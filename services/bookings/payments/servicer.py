@@ -1,6 +1,6 @@
 """The RPCs of payments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -10,15 +10,17 @@ from boxoffice.bookings.v1 import payments_pb2, payments_pb2_grpc
 from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
-from services.bookings.errors import PaymentDeclined
 from services.bookings.payments import card_numbers, messages
-from services.bookings.payments.attempts import Attempts, in_doubt
+from services.bookings.payments.attempts import in_doubt
+from services.bookings.payments.checkouts import Checkouts
+from services.bookings.payments.details import PaymentRequest
 from services.bookings.payments.payments import Payments
-from services.bookings.payments.provider_events import ProviderEvents
+from services.bookings.payments.provider_events import ProviderEvents, Webhook
 from services.kit.rpc import paging
-from services.kit.server.batch import Item, Outcome, answer_alone
+from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+SERVICE = payments_pb2.DESCRIPTOR.services_by_name["PaymentsService"]
 
 
 class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
@@ -27,31 +29,28 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
     def __init__(
         self,
         decider: Decider,
+        checkouts: Checkouts,
         payments: Payments,
-        attempts: Attempts,
         events: ProviderEvents,
         *,
         open_access: bool,
     ) -> None:
         self._decider = decider
+        self._checkouts = checkouts
         self._payments = payments
-        self._attempts = attempts
         self._events = events
         self._viewers = Viewers(open_access)
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The handlers of the methods whose requests share batches."""
+        return handlers_of(SERVICE, CreatePayment=self._pay)
 
     async def CreatePayment(
         self, request: payments_pb2.CreatePaymentRequest, _: Context
     ) -> payments_pb2.CreatePaymentResponse:
         """See payments.proto."""
-        card_numbers.expect_none({"token": request.token, "request_id": request.request_id})
-        response = await answer_alone(self._start, request, payments_pb2.CreatePaymentResponse)
-        if response.payment.status:
-            return response
-        with in_doubt():
-            is_kept = await self._finish(request, response)
-        if is_kept:
-            return response
-        return await answer_alone(self._start, request, payments_pb2.CreatePaymentResponse)
+        return await answer_alone(self._pay, request, payments_pb2.CreatePaymentResponse)
 
     async def GetPayment(
         self, request: payments_pb2.GetPaymentRequest, _: Context
@@ -93,45 +92,24 @@ class PaymentsServicer(payments_pb2_grpc.PaymentsServiceServicer):
     ) -> payments_pb2.ReceiveProviderEventResponse:
         """See payments.proto."""
         headers = messages.signature_headers(request)
-        await self._events.receive(request.provider, request.body.data, headers)
+        webhook = Webhook(request.body.data, headers)
+        [refusal] = await self._events.receive(request.provider, [webhook])
+        if refusal:
+            raise refusal
         return payments_pb2.ReceiveProviderEventResponse()
 
-    async def _finish(
-        self,
-        request: payments_pb2.CreatePaymentRequest,
-        response: payments_pb2.CreatePaymentResponse,
-    ) -> bool:
-        """Asks the provider and completes the response, which is kept once the provider answered.
-
-        Returns False if a repeated request was faster. Raises PaymentDeclined.
-        """
-        payment_id, viewer = UUID(response.payment.payment_id), self._viewers.current()
-        started = await self._attempts.start(payment_id, request.token)
-        found = await self._payments.get(payment_id, viewer)
-        is_declined = found.status == "FAILED"
-        response.payment.CopyFrom(messages.payment(found, started.redirect_url))
-        if started.is_answered:
-            first = payments_pb2.CreatePaymentResponse(payment=response.payment)
-            kept = PaymentDeclined() if is_declined else first
-            if not await self._payments.keep_response(payment_id, kept, viewer, request.request_id):
-                return False
-        if is_declined:
-            raise PaymentDeclined(replayed="true" if response.replayed else None)
-        return True
-
-    async def _start(
+    async def _pay(
         self, items: Sequence[Item[payments_pb2.CreatePaymentRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        asked = [
-            await self._payments.ask_for(
+        requests = [
+            PaymentRequest(
                 messages.new_payment(item.request),
                 self._viewers.of(item.caller),
                 item.request.request_id,
             )
             for item in items
         ]
-        response = payments_pb2.CreatePaymentResponse
-        return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+        return await self._checkouts.pay(requests, skip_busy=skip_busy)
 
     async def _refund(
         self, items: Sequence[Item[payments_pb2.RefundPaymentRequest]], /, *, skip_busy: bool

@@ -71,6 +71,10 @@ class Stripe:
         self._refunds = client.v1.refunds
         self._account = account
 
+    def answers_at_once(self, token: str) -> bool:
+        """See Provider."""
+        return False
+
     async def start(self, charge: NewCharge) -> Charged:
         """See Provider. Fails at once if Stripe refuses the amount or the currency."""
         amount = to_stripe(charge.amount_minor, charge.currency)

@@ -10,13 +10,10 @@ from services.bookings.errors import BookingNotFound
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.commands import Cancel, Cancelled
 from services.bookings.managing import ManagedAsk
-from services.bookings.references import FoundBooking, find_bookings
+from services.bookings.references import BookingName, FoundBooking, find_bookings
 from services.bookings.reservations import messages
-from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
-
-SQL = queries.load(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +38,21 @@ class Cancellations:
         Its money is given back. Raises BookingNotFound, or AlreadyCancelled for one that is over or
         whose event is closed.
         """
-        async with self._pool.connection() as connection:
-            values = {"booking_id": booking_id}
-            found = await (await connection.execute(SQL["find_event"], values)).fetchone()
+        name = BookingName(booking_id=booking_id)
+        found = (await find_bookings(self._pool, [name])).get(name)
         if found is None:
             raise BookingNotFound
-        command = Cancel(found[0], booking_id, by_organizer=True)
+        command = Cancel(found.event_id, booking_id, by_organizer=True)
         [outcome] = await self._inventory.decide([Ask(command)])
         return expect(outcome, Cancelled).rev
 
     async def asks_of(self, cancellations: Sequence[Cancellation]) -> list[Ask | Refusal]:
         """Finds the bookings to cancel; returns BookingNotFound if the viewer may not see one."""
-        found = await find_bookings(self._pool, {each.reference for each in cancellations})
-        return [_ask(each, found.get(each.reference)) for each in cancellations]
+        names = [BookingName(each.reference) for each in cancellations]
+        found = await find_bookings(self._pool, names)
+        return [
+            _ask(each, found.get(name)) for each, name in zip(cancellations, names, strict=True)
+        ]
 
 
 def _ask(asked: Cancellation, found: FoundBooking | None) -> Ask | Refusal:

@@ -12,7 +12,7 @@ from services.bookings.errors import ReservationNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import BlockSeats, Hold, Release, ReleaseUser
 from services.bookings.managing import ask_type
-from services.bookings.references import FoundBooking, find_bookings
+from services.bookings.references import BookingName, FoundBooking, find_bookings
 from services.bookings.seats import messages
 from services.bookings.seats.map_messages import explain
 from services.bookings.seats.screening import SeatReservation
@@ -50,8 +50,12 @@ class SeatReservations:
 
     async def releases_of(self, requests: Sequence[ReleaseRequest]) -> list[Ask | Refusal]:
         """Finds what to release; returns ReservationNotFound if the viewer may not see one."""
-        found = await find_bookings(self._pool, {request.reference for request in requests})
-        return [_release(request, found.get(request.reference)) for request in requests]
+        names = [BookingName(request.reference) for request in requests]
+        found = await find_bookings(self._pool, names)
+        return [
+            _release(request, found.get(name))
+            for request, name in zip(requests, names, strict=True)
+        ]
 
 
 def hold(command: Hold, viewer: Viewer, request_id: str) -> Ask:

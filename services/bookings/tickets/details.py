@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from services.bookings.access import Viewer
 from services.bookings.errors import AwaitingPayment, TicketRevoked
 
 
@@ -55,6 +56,10 @@ class TicketDetails:
     seat_ids: Sequence[int | None]
     used_at: Sequence[datetime | None]
     valid_at: datetime | None
+
+    def is_visible_to(self, viewer: Viewer) -> bool:
+        """Returns whether a viewer who knows the ticket's id may see it."""
+        return viewer.sees_by_reference(self.user_id, self.event_organizer_id)
 
     def expect_to_admit(self) -> None:
         """Raises AwaitingPayment or TicketRevoked if the codes admit nobody."""

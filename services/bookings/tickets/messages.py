@@ -31,6 +31,17 @@ def issue_response(outcome: Outcome) -> tickets_pb2.CreateTicketResponse:
     )
 
 
+def completed(
+    response: tickets_pb2.CreateTicketResponse, shown: tickets_pb2.Ticket
+) -> tickets_pb2.CreateTicketResponse:
+    """Adds the rest of its ticket to a response; a repeated one keeps the status it had first."""
+    whole = tickets_pb2.Ticket()
+    whole.CopyFrom(shown)
+    whole.MergeFrom(response.ticket)
+    response.ticket.CopyFrom(whole)
+    return response
+
+
 def transfer_response(outcome: Outcome) -> tickets_pb2.TransferTicketResponse:
     """Writes who has a ticket now. The rest is read."""
     seated = expect(outcome, Seated)

@@ -1,7 +1,7 @@
 """The RPCs of tickets."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
 from services.bookings.catalogue.plans import Plans
-from services.bookings.errors import AlreadyUsed
+from services.bookings.errors import AlreadyUsed, TicketNotFound
 from services.bookings.references import BookingName
 from services.bookings.seating.plan import Plan
 from services.bookings.tickets import door_messages, messages, qr_codes
@@ -21,13 +21,15 @@ from services.bookings.tickets.check_in import CheckIn
 from services.bookings.tickets.details import DoorTimes, TicketDetails
 from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
-from services.bookings.tickets.tickets import Tickets
+from services.bookings.tickets.tickets import TicketRequest, Tickets
 from services.bookings.tickets.transfers import Accounts, Transfers
 from services.kit.database.postgres import Pool
 from services.kit.rpc import paging
-from services.kit.server.batch import Item, Outcome, answer_alone
+from services.kit.rpc.errors import Refusal
+from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+SERVICE = tickets_pb2.DESCRIPTOR.services_by_name["TicketsService"]
 
 
 class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
@@ -56,16 +58,16 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         self._documents = documents
         self._viewers = Viewers(open_access)
 
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The handlers of the methods whose requests share batches."""
+        return handlers_of(SERVICE, CreateTicket=self._issue)
+
     async def CreateTicket(
         self, request: tickets_pb2.CreateTicketRequest, _: Context
     ) -> tickets_pb2.CreateTicketResponse:
         """See tickets.proto."""
-        response = await answer_alone(self._issue, request, tickets_pb2.CreateTicketResponse)
-        ticket = await self._get(response.ticket.ticket_id)
-        # A repeated response shows the status that it showed first.
-        ticket.MergeFrom(response.ticket)
-        response.ticket.CopyFrom(ticket)
-        return response
+        return await answer_alone(self._issue, request, tickets_pb2.CreateTicketResponse)
 
     async def TransferTicket(
         self, request: tickets_pb2.TransferTicketRequest, _: Context
@@ -156,14 +158,10 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
     async def _issue(
         self, items: Sequence[Item[tickets_pb2.CreateTicketRequest]], /, *, skip_busy: bool
     ) -> Sequence[Outcome]:
-        asked = [
-            await self._tickets.ask_for(
-                _booking(item.request), self._viewers.of(item.caller), item.request.request_id
-            )
-            for item in items
-        ]
+        asked = await self._tickets.asks_of([self._issuing(item) for item in items])
         response = tickets_pb2.CreateTicketResponse
-        return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+        outcomes = await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+        return await self._completed(items, [asks.parsed(each, response) for each in outcomes])
 
     async def _transfer(
         self, items: Sequence[Item[tickets_pb2.TransferTicketRequest]], /, *, skip_busy: bool
@@ -179,6 +177,33 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         ]
         response = tickets_pb2.TransferTicketResponse
         return await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+
+    def _issuing(self, item: Item[tickets_pb2.CreateTicketRequest]) -> TicketRequest:
+        viewer = self._viewers.of(item.caller)
+        return TicketRequest(_booking(item.request), viewer, item.request.request_id)
+
+    async def _completed(
+        self,
+        items: Sequence[Item[tickets_pb2.CreateTicketRequest]],
+        outcomes: Sequence[tickets_pb2.CreateTicketResponse | Refusal],
+    ) -> Sequence[Outcome]:
+        """Adds to responses the tickets that they name, or refuses if these are others' by now."""
+        named = {UUID(each.ticket.ticket_id) for each in outcomes if not isinstance(each, Refusal)}
+        found = await self._tickets.find_all(named)
+        written = dict(zip(found, await self._written([*found.values()]), strict=True))
+
+        def complete(
+            item: Item[Any], outcome: tickets_pb2.CreateTicketResponse | Refusal
+        ) -> Outcome:
+            if isinstance(outcome, Refusal):
+                return outcome
+            ticket_id = UUID(outcome.ticket.ticket_id)
+            ticket = found.get(ticket_id)
+            if ticket is None or not ticket.is_visible_to(self._viewers.of(item.caller)):
+                return TicketNotFound()
+            return messages.completed(outcome, written[ticket_id])
+
+        return list(map(complete, items, outcomes))
 
     async def _details(self, ticket_id: str) -> TicketDetails:
         return await self._tickets.get(UUID(ticket_id), self._viewers.current())

@@ -1,22 +1,34 @@
 """Tickets: issuing and reading them."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from services.bookings.access import Viewer
-from services.bookings.asks import idempotency_key
+from services.bookings.asks import idempotency_key, read_each
 from services.bookings.errors import TicketNotFound
 from services.bookings.inventory import Ask
 from services.bookings.inventory.seat_commands import IssueTicket
-from services.bookings.references import BookingName, find_visible
+from services.bookings.references import BookingName, FoundBooking, expect_visible, find_bookings
 from services.bookings.tickets import messages
 from services.bookings.tickets.details import TicketDetails
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 from services.kit.rpc.paging import Page
 
 SQL = queries.load(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRequest:
+    """A request for the ticket of a booking."""
+
+    booking: BookingName
+    viewer: Viewer
+    request_id: str = ""
 
 
 class Tickets:
@@ -25,30 +37,35 @@ class Tickets:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def ask_for(self, booking: BookingName, viewer: Viewer, request_id: str) -> Ask:
-        """Asks for the ticket of a booking.
+    async def asks_of(self, requests: Sequence[TicketRequest]) -> list[Ask | Refusal]:
+        """Finds the bookings to issue tickets for.
 
-        Raises ReservationNotFound or BookingNotFound unless the viewer may see the booking. The
-        event of a booking never changes, so it is read before any lock.
+        Returns ReservationNotFound or BookingNotFound if the viewer may not see one. The event of a
+        booking never changes, so it is read before any lock.
         """
-        event_id, booking_id = await find_visible(self._pool, booking, viewer)
-        key = idempotency_key(viewer, "create_ticket", request_id, event_id, booking_id)
-        return Ask(IssueTicket(event_id, booking_id), key, messages.issue_response)
+        found = await find_bookings(self._pool, [request.booking for request in requests])
+        return read_each(requests, lambda request: _ask(request, found))
 
     async def get(self, ticket_id: UUID, viewer: Viewer) -> TicketDetails:
         """Reads a ticket; raises TicketNotFound unless the viewer may see it."""
-        rows = viewer.rows(guests=True)
-        found = await self._read("get_ticket", ticket_id=ticket_id, **rows)
-        if not found:
+        found = await self.find(ticket_id)
+        if not found.is_visible_to(viewer):
             raise TicketNotFound
-        return found[0]
+        return found
 
     async def find(self, ticket_id: UUID) -> TicketDetails:
         """Reads a ticket for the service itself, whoever asks; raises TicketNotFound."""
-        found = await self._read("find_ticket", ticket_id=ticket_id)
+        found = await self.find_all([ticket_id])
         if not found:
             raise TicketNotFound
-        return found[0]
+        return found[ticket_id]
+
+    async def find_all(self, ticket_ids: Collection[UUID]) -> Mapping[UUID, TicketDetails]:
+        """Reads tickets, whoever asks; those that do not exist are missing."""
+        if not ticket_ids:
+            return {}
+        found = await self._read("find_tickets", ticket_ids=list(ticket_ids))
+        return {ticket.ticket_id: ticket for ticket in found}
 
     async def list_of_user(self, user_id: str, page: Page, viewer: Viewer) -> list[TicketDetails]:
         """Lists a user's tickets, and one more than the page has. Raises PermissionDenied."""
@@ -62,3 +79,11 @@ class Tickets:
             cursor = connection.cursor(row_factory=class_row(TicketDetails))
             await cursor.execute(SQL[statement], values)
             return await cursor.fetchall()
+
+
+def _ask(request: TicketRequest, found: Mapping[BookingName, FoundBooking]) -> Ask:
+    viewer, name = request.viewer, request.booking
+    booking = expect_visible(found.get(name), name, viewer)
+    event_id, booking_id = booking.event_id, booking.booking_id
+    key = idempotency_key(viewer, "create_ticket", request.request_id, event_id, booking_id)
+    return Ask(IssueTicket(event_id, booking_id), key, messages.issue_response)

@@ -1,17 +1,8 @@
--- name: get_ticket
--- Reads a ticket; nothing if the viewer may not see it.
+-- name: find_tickets
+-- Reads tickets, whoever may see them.
 SELECT *
 FROM shown_tickets
-WHERE ticket_id = %(ticket_id)s
-    AND is_visible(
-        user_id, event_organizer_id, %(viewer)s::text, %(sees_guests)s, %(sees_all)s
-    )
-
--- name: find_ticket
--- Reads a ticket, whoever may see it.
-SELECT *
-FROM shown_tickets
-WHERE ticket_id = %(ticket_id)s
+WHERE ticket_id = ANY (%(ticket_ids)s::uuid[])
 
 -- name: list_user_tickets
 -- Lists a user's tickets of bookings below a number, newest first.

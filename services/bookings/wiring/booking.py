@@ -44,9 +44,8 @@ def serve_bookings(core: Core) -> Workers:
     waiting_list_pb2_grpc.add_WaitingListServiceServicer_to_server(waiting_list, server)
     queue = QueueServicer(queues, inventory, availability, open_access=open_access)
     queue_pb2_grpc.add_QueueServiceServicer_to_server(queue, server)
-    core.service.add_batches(
-        {**bookings.handlers, **waiting_list.handlers, **seats.handlers, **queue.handlers}
-    )
+    for room in (bookings, waiting_list, seats, queue):
+        core.service.add_batched(room.handlers)
     cancel = Cancellations(pool, inventory).cancel
     operators = InventoryServicer(inventory, core.follower, cancel)
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(operators, server)

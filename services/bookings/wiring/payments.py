@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from boxoffice.bookings.v1 import payments_pb2_grpc
 from services.bookings.payments.attempts import Attempts
 from services.bookings.payments.backlog import Backlog
+from services.bookings.payments.checkouts import Checkouts
 from services.bookings.payments.looks import Looks
 from services.bookings.payments.payments import Payments
 from services.bookings.payments.provider import Provider
@@ -33,10 +34,13 @@ async def payments_taken(core: Core) -> AsyncIterator[Workers]:
         providers = Providers([known[name] for name in names])
         attempts = Attempts(pool, inventory, providers)
         events = ProviderEvents(attempts, providers)
-        payments = PaymentsServicer(
-            inventory, Payments(pool, providers), attempts, events, open_access=core.open_access
+        payments = Payments(pool)
+        checkouts = Checkouts(pool, inventory, providers, attempts, payments)
+        servicer = PaymentsServicer(
+            inventory, checkouts, payments, events, open_access=core.open_access
         )
-        payments_pb2_grpc.add_PaymentsServiceServicer_to_server(payments, core.service.grpc)
+        payments_pb2_grpc.add_PaymentsServiceServicer_to_server(servicer, core.service.grpc)
+        core.service.add_batched(servicer.handlers)
         webhooks = SandboxWebhooks(pool, sandbox, events.receive)
         looks = [Looks(pool, attempts, known[name]).look for name in names]
         refunds = [Refunds(pool, inventory, known[name]).pay_back for name in names]

@@ -37,6 +37,7 @@ def serve_tickets(core: Core) -> Workers:
         open_access=core.open_access,
     )
     tickets_pb2_grpc.add_TicketsServiceServicer_to_server(tickets, core.service.grpc)
+    core.service.add_batched(tickets.handlers)
     letters = TicketLetters(pool, Tickets(pool), documents, core.mailing(letter_messages.notice))
     return (repeat(letters.send, every_seconds=0.5, rest=RESTING),)
 

@@ -52,6 +52,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Completion:
+    """A result that takes the place of an incomplete response of its key."""
+
+    incomplete: bytes
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class StoredResult:
     """The result of the first request with a key.
 
@@ -130,17 +138,14 @@ def add_results(trip: RoundTrip, results: Sequence[Result]) -> None:
     trip.call(_STORE, _rows(results))
 
 
-async def complete(connection: Connection, incomplete: bytes, result: Result) -> bool:
-    """Stores a result in place of an incomplete response; returns False if another was faster."""
-    values = {
-        "caller": result.key.caller,
-        "operation": result.key.operation,
-        "key": result.key.key,
-        "is_refusal": result.is_refusal,
-        "response": result.response,
-        "incomplete": incomplete,
-    }
-    return (await connection.execute(SQL["complete"], values)).rowcount == 1
+async def complete(connection: Connection, completions: Sequence[Completion]) -> list[bool]:
+    """Stores results in place of incomplete ones; returns for each whether it was the first."""
+    rows = [_row(each.result) | {"incomplete": each.incomplete.hex()} for each in completions]
+    values = {"results": orjson.dumps(rows).decode()}
+    completed = set(await (await connection.execute(SQL["complete"], values)).fetchall())
+    keys = [each.result.key for each in completions]
+    names = [(key.caller, key.operation, key.key) for key in keys]
+    return [name in completed and name not in names[:number] for number, name in enumerate(names)]
 
 
 async def forget(connection: Connection, *, chunk: int) -> int:
@@ -181,15 +186,15 @@ def _names(keys: Sequence[Key]) -> dict[str, object]:
 
 
 def _rows(results: Sequence[Result]) -> dict[str, object]:
-    rows = [
-        {
-            "caller": result.key.caller,
-            "operation": result.key.operation,
-            "key": result.key.key,
-            "fingerprint": result.key.fingerprint.hex(),
-            "is_refusal": result.is_refusal,
-            "response": result.response.hex(),
-        }
-        for result in results
-    ]
-    return {"results": orjson.dumps(rows).decode()}
+    return {"results": orjson.dumps([_row(result) for result in results]).decode()}
+
+
+def _row(result: Result) -> dict[str, object]:
+    return {
+        "caller": result.key.caller,
+        "operation": result.key.operation,
+        "key": result.key.key,
+        "fingerprint": result.key.fingerprint.hex(),
+        "is_refusal": result.is_refusal,
+        "response": result.response.hex(),
+    }

@@ -57,16 +57,41 @@ SET
     END
 
 -- name: complete
--- Replaces a response that was incomplete. The first to complete it gets the row, and what it stores
--- stays.
+-- Replaces responses that were incomplete. The first to complete one gets its row, and what it stores
+-- stays. Rows are locked in the order of their keys: two that complete the same ones cannot deadlock.
+WITH completed AS (
+    SELECT DISTINCT ON (caller, operation, key) *
+    FROM ROWS FROM (
+        json_to_recordset(%(results)s::json) AS (
+            caller text, operation text, key text, is_refusal boolean, response text, incomplete text
+        )
+    ) WITH ORDINALITY AS completed (
+        caller, operation, key, is_refusal, response, incomplete, number
+    )
+    ORDER BY caller, operation, key, number
+),
+locked AS (
+    SELECT
+        caller,
+        operation,
+        key,
+        completed.is_refusal AS becomes_refusal,
+        decode(completed.response, 'hex') AS becomes
+    FROM completed
+    JOIN idempotency USING (caller, operation, key)
+    WHERE idempotency.response = decode(incomplete, 'hex')
+    ORDER BY caller, operation, key
+    FOR NO KEY UPDATE OF idempotency
+)
 UPDATE idempotency
 SET
-    is_refusal = %(is_refusal)s,
-    response = %(response)s
-WHERE caller = %(caller)s
-    AND operation = %(operation)s
-    AND key = %(key)s
-    AND response = %(incomplete)s
+    is_refusal = becomes_refusal,
+    response = becomes
+FROM locked
+WHERE idempotency.caller = locked.caller
+    AND idempotency.operation = locked.operation
+    AND idempotency.key = locked.key
+RETURNING idempotency.caller, idempotency.operation, idempotency.key
 
 -- name: forget
 -- Deletes a chunk of the results older than 24 hours; rows locked elsewhere are left for later.

@@ -65,6 +65,7 @@ class Service:
             issuer=issuer,
         )
         self._auditing, self._spans = Auditing(), settings.open_spans()
+        self._handlers: dict[str, Handler] = {}
         traces = (Traces(self._spans, without=BATCH),) if self._spans else ()
         layers = (
             *interceptors.layers(
@@ -77,15 +78,9 @@ class Service:
         self.grpc = self._server.grpc
         self.is_stopping = self._server.is_stopping
 
-    def add_batches(self, handlers: Mapping[str, Handler]) -> None:
-        """Serves BatchService for the methods that have handlers."""
-        servicer = BatchServicer(
-            self._authenticator,
-            handlers,
-            log_sample=self._settings.log_sample,
-            spans=self._spans,
-        )
-        batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer, self.grpc)
+    def add_batched(self, handlers: Mapping[str, Handler]) -> None:
+        """Has BatchService serve methods by their handlers."""
+        self._handlers |= handlers
 
     def add_audit(self, pool: postgres.Pool, name: audit_pb2.AuditedService.ValueType) -> None:
         """Records audited calls in the schema of the pool, and serves their log as `name`."""
@@ -105,6 +100,8 @@ class Service:
             self._authenticator.prepare(),
             *(postgres.wait_until_reachable(pool, seconds=PREPARE_SECONDS) for pool in pools),
         )
+        if self._handlers:
+            self._serve_batches()
         await self._server.start()
         with pool_metrics.exposed(pools):
             async with running(
@@ -118,6 +115,15 @@ class Service:
                     await self._server.stop()
                     if self._spans:
                         await asyncio.to_thread(self._spans.close)
+
+    def _serve_batches(self) -> None:
+        servicer = BatchServicer(
+            self._authenticator,
+            self._handlers,
+            log_sample=self._settings.log_sample,
+            spans=self._spans,
+        )
+        batch_pb2_grpc.add_BatchServiceServicer_to_server(servicer, self.grpc)
 
 
 async def _run(

@@ -66,13 +66,10 @@ def test_another_success_is_told_by_a_bool(other: rest_pb2.OtherSuccess, is_told
             reader.check(binding)
 
 
-def test_a_batched_write_has_a_lane() -> None:
-    """What a batch finds busy would hold up all the rest."""
-    rule = rest_pb2.MethodRule(batched=True)
-    reader.check(ruled("GetEvent", rule))
-    with pytest.raises(ContractError, match="no lane"):
-        reader.check(ruled("CreateEvent", rule))
-    with pytest.raises(ContractError, match="no lane"):
+def test_a_lane_is_a_field() -> None:
+    """What a batch finds busy would be told apart by nothing."""
+    reader.check(ruled("Reserve", rest_pb2.MethodRule(lane="event_id")))
+    with pytest.raises(ContractError, match="no field"):
         reader.check(ruled("Reserve", rest_pb2.MethodRule(lane="seat")))
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import grpc
 import httpx
 
-from boxoffice.bookings.v1 import bookings_pb2, waiting_list_pb2
+from boxoffice.bookings.v1 import bookings_pb2, payments_pb2, waiting_list_pb2
 from boxoffice.rest.v1 import batch_pb2
 from gateway.rpc.batch import Batches, Item
 from services.bookings.errors import EventNotFound
@@ -262,3 +262,17 @@ async def test_a_read_that_is_too_large_for_a_batch_is_sent_by_itself() -> None:
     async with batching(script) as client:
         answer = await client.get("/api/events/5/availability")
     assert answer.json()["left"] == 3
+
+
+async def test_a_busy_write_without_a_lane_is_sent_by_itself() -> None:
+    """A payment at a provider that is slow would hold up the others of its batch."""
+    paid = payments_pb2.CreatePaymentResponse(payment=payments_pb2.Payment(user_id="guest"))
+
+    def is_slow(request: Request) -> Response:
+        return Response(results=[Result(busy=True) for _ in request.items])
+
+    script = Script({BATCH: is_slow, "CreatePayment": lambda _: paid})
+    async with batching(script) as client:
+        body = {"booking_id": 5, "method": "card", "token": "tok_slow_500"}
+        answer = await client.post("/api/payments", json=body)
+    assert (answer.status_code, answer.json()["user_id"]) == (201, "guest")

@@ -37,6 +37,10 @@ class Bank:
         self._tokens: dict[UUID, str] = {}
         self._refunds: set[UUID] = set()
 
+    def answers_at_once(self, token: str) -> bool:
+        """Returns whether payments may share a batch."""
+        return False
+
     async def start(self, charge: NewCharge) -> Charged:
         """See Provider."""
         key, token = charge.payment_id, charge.token

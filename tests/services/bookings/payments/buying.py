@@ -13,7 +13,7 @@ from services.bookings.inventory.payment_commands import Paid, RefundPayment, St
 from services.bookings.inventory.seat_commands import Release, Seated
 from services.bookings.payments.attempts import Attempts
 from services.bookings.payments.looks import Looks
-from services.bookings.payments.provider_events import ProviderEvents
+from services.bookings.payments.provider_events import ProviderEvents, Webhook
 from services.bookings.payments.providers import Providers
 from services.bookings.payments.refunds import Refunds
 from services.kit.database.postgres import Pool
@@ -145,7 +145,7 @@ class Buying:
         self.payments.append((payment_id, booking, token))
         command = StartPayment(self.event_id, booking, payment_id, self.bank.name, "card")
         if isinstance(await self._ask(replica, command), Paid):
-            await replica.attempts.start(payment_id, token)
+            await replica.attempts.start({payment_id: token})
 
     async def _buy(self, replica: Replica, which: int, how: int) -> None:
         await self._start(replica, await self._hold(replica, which, how), how)
@@ -153,7 +153,7 @@ class Buying:
     async def _repeat(self, replica: Replica, which: int, _: int) -> None:
         if self.payments:
             payment_id, _booking, token = self.payments[which % len(self.payments)]
-            await replica.attempts.start(payment_id, token)
+            await replica.attempts.start({payment_id: token})
 
     async def _finish(self, _: Replica, which: int, __: int) -> None:
         if self.payments:
@@ -162,7 +162,7 @@ class Buying:
     async def _news(self, replica: Replica, which: int, _: int) -> None:
         if self.bank.news:
             number = which % len(self.bank.news)
-            await replica.events.receive(self.bank.name, str(number).encode(), {})
+            await replica.events.receive(self.bank.name, [Webhook(str(number).encode(), {})])
 
     async def _look(self, replica: Replica, _: int, __: int) -> None:
         self.read("UPDATE payments SET next_look_at = now() WHERE status = 'CREATED'")

@@ -116,7 +116,7 @@ class Till:
 
 
 @pytest.fixture
-def till(house: Hall, database: Database, pool: Pool) -> Till:
+async def till(house: Hall, database: Database, pool: Pool) -> Till:
     """Returns what pays for bookings of the hall."""
     return Till(house, database, Sandbox(pool, DEVELOPMENT_SECRET))
 

@@ -14,7 +14,7 @@ from services.bookings.inventory.payment_commands import (
     RefundPayment,
     StartPayment,
 )
-from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.attempts import Attempt, Attempts, Started
 from services.bookings.payments.backlog import Backlog
 from services.bookings.payments.looks import Looks
 from services.bookings.payments.provider import Provider
@@ -23,6 +23,7 @@ from services.bookings.payments.providers import Providers
 from services.bookings.payments.refunds import Refunds
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal
 from tests.services.bookings.asking import booked, party
 
 
@@ -50,21 +51,29 @@ class Desk:
         [outcome] = await self._inventory.decide([Ask(command)])
         return expect(outcome, Paid).payment.id
 
+    async def start(self, payment_id: UUID) -> Started:
+        """Asks the provider for the money of an attempt; raises the refusal to settle it."""
+        started = (await self.attempts.start({payment_id: ""}))[payment_id]
+        if isinstance(started, Refusal):
+            raise started
+        return started
+
+    async def find(self, payment_id: UUID) -> Attempt:
+        """Finds a payment."""
+        return (await self.attempts.find([payment_id]))[payment_id]
+
     async def refund(self, amount_minor: int | None = None) -> UUID:
         """Pays a new booking and refunds it; returns the refund, which is due."""
         payment_id = await self.begin()
-        await self.attempts.start(payment_id, "")
-        found = await self.attempts.find(payment_id)
-        assert found
+        await self.start(payment_id)
+        found = await self.find(payment_id)
         command = RefundPayment(1, found.booking_id, payment_id, uuid4(), amount_minor)
         [outcome] = await self._inventory.decide([Ask(command)])
         return expect(outcome, Refunding).refund.id
 
     async def status(self, payment_id: UUID) -> str:
         """Returns the status of a payment."""
-        found = await self.attempts.find(payment_id)
-        assert found
-        return found.status
+        return (await self.find(payment_id)).status
 
     async def read(self, statement: str) -> list[tuple[object, ...]]:
         """Runs a statement; returns its rows."""

@@ -38,6 +38,10 @@ class ScriptedProvider:
     def __post_init__(self) -> None:
         self.gate.set()
 
+    def answers_at_once(self, token: str) -> bool:
+        """Returns whether payments may share a batch."""
+        return False
+
     async def start(self, charge: NewCharge) -> Charged:
         """Returns the charge."""
         return await self._charge("start", charge.payment_id)

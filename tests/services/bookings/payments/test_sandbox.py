@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,9 +13,11 @@ from services.bookings.payments.provider import (
     Refunded,
     Status,
 )
+from services.bookings.payments.provider_events import Webhook
 from services.bookings.payments.sandbox import Sandbox
 from services.bookings.payments.sandbox_webhooks import SandboxWebhooks
 from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import Refusal, Unavailable
 
 SECRET, OTHER_SECRET = "whsec_c2FuZGJveA==", "whsec_b3RoZXI="
 ASKED = 900
@@ -23,7 +25,7 @@ PENDING, SUCCEEDED, FAILED = Status
 
 
 @pytest.fixture
-def sandbox(pool: Pool) -> Sandbox:
+async def sandbox(pool: Pool) -> Sandbox:
     """Returns the sandbox."""
     return Sandbox(pool, SECRET)
 
@@ -42,10 +44,12 @@ async def sent(sandbox: Sandbox, pool: Pool) -> list[tuple[str, Status]]:
     """Sends all webhooks, due or not; returns their ids and statuses as they are read."""
     found = []
 
-    async def receive(_: str, body: bytes, headers: Mapping[str, str]) -> None:
-        event = sandbox.read_webhook(body, headers)
-        assert event is not None
-        found.append((event.id, event.charged.status))
+    async def receive(_: str, webhooks: Sequence[Webhook]) -> list[None]:
+        for body, headers in webhooks:
+            event = sandbox.read_webhook(body, headers)
+            assert event is not None
+            found.append((event.id, event.charged.status))
+        return [None] * len(webhooks)
 
     async with pool.connection() as connection:
         await connection.execute("UPDATE sandbox_webhooks SET due_at = now() - interval '1 second'")
@@ -125,14 +129,22 @@ async def test_refunds_never_exceed_their_charge(sandbox: Sandbox) -> None:
 async def test_a_webhook_that_was_not_received_comes_again(sandbox: Sandbox, pool: Pool) -> None:
     """News of a charge could get lost when their receiver fails."""
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object) -> list[None]:
         raise ConnectionError
 
-    await sandbox.start(charge("tok_ok"))
-    webhooks = SandboxWebhooks(pool, sandbox, fail)
-    with pytest.raises(ConnectionError):
+    async def fail_first(_: str, webhooks: Sequence[Webhook]) -> list[Refusal | None]:
+        return [Unavailable(), *[None] * (len(webhooks) - 1)]
+
+    for token in ("tok_ok", "tok_decline", "tok_decline"):
+        await sandbox.start(charge(token))
+    webhooks = SandboxWebhooks(pool, sandbox, fail_first)
+    with pytest.raises(Unavailable):
         await webhooks.send()
     assert not await webhooks.send()
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE sandbox_webhooks SET due_at = now() - interval '1 second'")
+    with pytest.raises(ConnectionError):
+        await SandboxWebhooks(pool, sandbox, fail).send()
     assert [status for _, status in await sent(sandbox, pool)] == [SUCCEEDED]
 
 
@@ -180,7 +192,7 @@ def test_altered_headers_are_rejected(sandbox: Sandbox, header: str, value: str)
         sandbox.read_webhook(BODY, headers)
 
 
-def test_altered_bodies_and_other_secrets_are_rejected(sandbox: Sandbox, pool: Pool) -> None:
+async def test_altered_bodies_and_other_secrets_are_rejected(sandbox: Sandbox, pool: Pool) -> None:
     """A forged webhook could confirm a booking."""
     now = datetime.now(UTC)
     for body in (BODY.replace(b"900", b"901"), BODY + b" ", b"\xff", b""):

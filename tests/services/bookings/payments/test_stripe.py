@@ -15,6 +15,7 @@ from services.bookings.payments.provider import (
     Refunded,
     Status,
 )
+from services.bookings.payments.provider_events import Webhook
 from services.bookings.payments.stripe import Stripe, open_stripe
 from services.bookings.payments.stripe_amounts import from_stripe, to_stripe
 from services.bookings.reservations.reservations import Reservations
@@ -235,7 +236,7 @@ async def test_a_webhook_of_stripe_confirms_its_booking(
 ) -> None:
     """Somebody who has paid on the page of Stripe could be left without a ticket."""
     payment_id = await desk.begin()
-    started = await desk.attempts.start(payment_id, "")
+    started = await desk.start(payment_id)
     assert started.redirect_url == "https://checkout.example/page"
     [reference] = stand_in.sessions
     await desk.make_due(age="70 seconds")
@@ -243,7 +244,7 @@ async def test_a_webhook_of_stripe_confirms_its_booking(
     assert await desk.status(payment_id) == "CREATED"
     body = event(stand_in.pay(reference))
     for _ in range(2):
-        await desk.events.receive("stripe", body, signed(body))
+        await desk.events.receive("stripe", [Webhook(body, signed(body))])
     assert await desk.status(payment_id) == "SUCCEEDED"
     assert await desk.read("SELECT status FROM bookings") == [("CONFIRMED",)]
 
@@ -254,7 +255,7 @@ async def test_a_page_is_shown_only_while_its_payment_is_under_way(
     """A payer could pay on a page whose payment has ended, because its answer was lost."""
     payment_id = await desk.begin()
     stand_in.faults = ["slow"]
-    starting = asyncio.create_task(desk.attempts.start(payment_id, ""))
+    starting = asyncio.create_task(desk.start(payment_id))
     await stand_in.until_asked()
     await desk.make_due(age="70 seconds")
     await desk.looks.look()
@@ -269,7 +270,7 @@ async def test_an_open_page_is_closed_when_the_hold_ends(
 ) -> None:
     """A payer could pay for seats that somebody else has by then."""
     payment_id = await desk.begin()
-    await desk.attempts.start(payment_id, "")
+    await desk.start(payment_id)
     await desk.make_due(age="31 minutes")
     await desk.looks.look()
     assert await desk.status(payment_id) == "FAILED"

@@ -7,9 +7,11 @@ from uuid import uuid4
 import psycopg
 
 from boxoffice.bookings.v1 import seats_pb2, tickets_pb2
+from boxoffice.rest.v1 import batch_pb2
 from services.bookings.tickets.codes import verify
 from services.bookings.tickets.qr_codes import draw
 from tests.conftest import Database
+from tests.services.batch_items import item, reason
 from tests.services.bookings.conftest import clock_forward
 from tests.services.bookings.serving import refused
 from tests.services.bookings.tickets.conftest import CONCERT, FREE, STARTS_AT, Hall
@@ -42,6 +44,24 @@ async def test_one_ticket_is_issued_to_all_who_ask_at_once(house: Hall) -> None:
     made = await asyncio.gather(*(house.create(booking_id=booking) for _ in range(16)))
     assert len({each.ticket.ticket_id for each in made}) == 1
     assert [each.existed for each in made].count(False) == 1
+
+
+async def test_tickets_of_a_batch_are_issued_together(house: Hall, database: Database) -> None:
+    """A rush of buyers would wait for a commit each, or be shown the ticket of somebody else."""
+    ada = await house.hold(1, who=ADA)
+    others = [await house.hold(seat_id, who=BOB) for seat_id in (2, 3)]
+    asked = [tickets_pb2.CreateTicketRequest(reservation_id=each) for each in (ada, *others)]
+    token = house.issuer.bearer(BOB)[0][1]
+    items = [item(each, token) for each in (*asked, asked[1])]
+    results = (await house.running.batches.Batch(batch_pb2.BatchRequest(items=items))).results
+    assert reason(results[0]) == "RESERVATION_NOT_FOUND"
+    made = [tickets_pb2.CreateTicketResponse.FromString(each.response) for each in results[1:]]
+    assert [each.ticket.reference for each in made] == [*others, others[0]]
+    assert [each.ticket.seats[0].seat_id for each in made] == [2, 3, 2]
+    assert [each.existed for each in made] == [False, False, True]
+    with psycopg.connect(database.owner_dsn) as owner:
+        written = owner.execute("SELECT xmin::text FROM bookings.tickets").fetchall()
+    assert (len(written), len(set(written))) == (2, 1)
 
 
 async def test_a_code_is_verified_with_the_published_key_alone(house: Hall) -> None:

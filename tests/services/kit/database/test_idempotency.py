@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -5,10 +6,11 @@ import pytest
 
 from boxoffice.type.v1 import money_pb2
 from services.kit.database import idempotency
-from services.kit.database.idempotency import Key, Result
+from services.kit.database.idempotency import Completion, Key, Result
 from services.kit.database.postgres import Connection, Pool, open_pool
 from services.kit.rpc.errors import IdempotencyKeyReused, PermissionDenied, Received, Refusal
 from tests.conftest import Database
+from tests.services.conditions import until_blocked
 
 PAID = Key("ada", "pay", "key-1", b"content")
 REFUSED = Key("ada", "pay", "key-2", b"content")
@@ -93,3 +95,39 @@ async def test_results_are_kept_for_a_day(pool: Pool, database: Database) -> Non
         assert await idempotency.forget(connection, chunk=10) == 1
         async with connection.transaction():
             assert await claim(connection, PAID, REFUSED) == ([True, True], [0])
+
+
+async def test_an_incomplete_result_is_completed_once(pool: Pool) -> None:
+    """Two requests with one key that finish at the same moment would be answered differently."""
+    begun = [Result(key, is_refusal=None, response=b"begun") for key in (PAID, REFUSED)]
+    first, second = [
+        [Completion(b"begun", Result(key, is_refusal=False, response=response)) for key in keys]
+        for response, keys in ((b"first", (PAID, PAID)), (b"second", (PAID, REFUSED, UNUSED)))
+    ]
+    async with pool.connection() as connection:
+        async with connection.transaction():
+            await idempotency.claim(connection, [PAID, REFUSED])
+            await idempotency.store(connection, begun)
+        assert await idempotency.complete(connection, first) == [True, False]
+        assert await idempotency.complete(connection, second) == [False, True, False]
+        async with connection.transaction():
+            _, stored = (await idempotency.claim(connection, [PAID, REFUSED])).read()
+    assert [stored[number].response for number in (0, 1)] == [b"first", b"second"]
+
+
+async def test_results_are_locked_in_the_order_of_their_keys(pool: Pool) -> None:
+    """Two batches with the same keys in another order would deadlock, and one of them fail."""
+    completions = [
+        Completion(b"begun", Result(key, is_refusal=False, response=b"whole"))
+        for key in (Key("bob", "pay", "key-3", b""), PAID)
+    ]
+    begun = [Result(each.result.key, is_refusal=None, response=b"begun") for each in completions]
+    async with pool.connection() as waiting, pool.connection() as owner:
+        await idempotency.store(waiting, begun)
+        async with owner.transaction():
+            await owner.execute("SELECT FROM idempotency WHERE key = 'key-3' FOR UPDATE")
+            completing = asyncio.create_task(idempotency.complete(waiting, completions))
+            await until_blocked(owner, 1)
+            free = "SELECT key FROM idempotency FOR UPDATE SKIP LOCKED"
+            assert await (await owner.execute(free)).fetchall() == [("key-3",)]
+        assert await completing == [True, True]

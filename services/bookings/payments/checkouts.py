@@ -1,0 +1,230 @@
+"""Checkouts: requests to pay, from their bookings to what the providers have answered.
+
+The requests of a batch take each step together: one transaction starts their payments, and another
+one settles them. In between their providers are asked, outside any transaction.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+from uuid import UUID, uuid4
+
+from services.bookings import asks
+from services.bookings.access import Viewer
+from services.bookings.asks import Decider, idempotency_key
+from services.bookings.errors import PaymentDeclined, TicketNotFound
+from services.bookings.inventory import Ask
+from services.bookings.inventory.payment_commands import StartPayment
+from services.bookings.payments import card_numbers, messages
+from services.bookings.payments.attempts import Attempts, Started, in_doubt
+from services.bookings.payments.details import (
+    BookingKey,
+    PaymentDetails,
+    PaymentRequest,
+    TicketId,
+)
+from services.bookings.payments.messages import PaymentResponse
+from services.bookings.payments.payments import Payments
+from services.bookings.payments.provider import Provider
+from services.bookings.payments.providers import Providers
+from services.bookings.references import (
+    BookingName,
+    FoundBooking,
+    expect_visible,
+    find_bookings,
+)
+from services.kit.database import idempotency, queries
+from services.kit.database.idempotency import Completion, Key, Result, refusal_bytes
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import (
+    Busy,
+    OutcomeUnknown,
+    Refusal,
+    Unavailable,
+    ValidationFailed,
+    Violation,
+)
+
+SQL = queries.load(__file__)
+CREATE = "create_payment"
+
+Outcome: TypeAlias = PaymentResponse | Exception
+Found: TypeAlias = Mapping[BookingKey, FoundBooking]
+
+
+class Checkouts:
+    """Pays for bookings that their viewers may see."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        decider: Decider,
+        providers: Providers,
+        attempts: Attempts,
+        payments: Payments,
+    ) -> None:
+        self._pool = pool
+        self._decider = decider
+        self._providers = providers
+        self._attempts = attempts
+        self._payments = payments
+
+    async def pay(self, requests: Sequence[PaymentRequest], *, skip_busy: bool) -> list[Outcome]:
+        """Pays, and returns a response or a refusal for each request.
+
+        With `skip_busy` requests are Busy instead of waiting for a lock, or for a provider that
+        does not answer at once. Raises Unavailable without a provider.
+        """
+        asked = await self._asks_of(requests, skip_busy=skip_busy)
+        outcomes: list[Outcome] = [*await self._start(asked, skip_busy=skip_busy)]
+        begun = [
+            _Begun(number, requests[number], outcome)
+            for number, outcome in enumerate(outcomes)
+            if isinstance(outcome, PaymentResponse) and not outcome.payment.status
+        ]
+        late = []
+        for each, finished in zip(begun, await self._finish(begun), strict=True):
+            if finished is None:
+                late.append(each.number)
+            else:
+                outcomes[each.number] = finished
+        repeated = await self._start([asked[number] for number in late], skip_busy=skip_busy)
+        for number, outcome in zip(late, repeated, strict=True):
+            outcomes[number] = outcome
+        return outcomes
+
+    async def _asks_of(
+        self, requests: Sequence[PaymentRequest], *, skip_busy: bool
+    ) -> list[Ask | Refusal]:
+        """Asks to start payments; returns why, where none can be asked for."""
+        provider = self._providers.of_new_payments()
+        found = await self._find({request.new.booking for request in requests})
+
+        def ask(request: PaymentRequest) -> Ask:
+            _expect_to_suit(request, provider)
+            if skip_busy and not provider.answers_at_once(request.new.token):
+                raise Busy
+            return _ask(request, provider, found)
+
+        return asks.read_each(requests, ask)
+
+    async def _find(self, keys: Collection[BookingKey]) -> Found:
+        """Finds bookings, whose events never change, before any lock."""
+        names = [key for key in keys if isinstance(key, BookingName)]
+        ticket_ids = [key.ticket_id for key in keys if isinstance(key, TicketId)]
+        found = dict[BookingKey, FoundBooking]((await find_bookings(self._pool, names)).items())
+        if ticket_ids:
+            async with self._pool.connection() as connection:
+                values = {"ticket_ids": ticket_ids}
+                cursor = await connection.execute(SQL["find_ticketed"], values)
+                for ticket_id, *columns in await cursor.fetchall():
+                    found[TicketId(ticket_id)] = FoundBooking(*columns)
+        return found
+
+    async def _start(
+        self, asked: Sequence[Ask | Refusal], *, skip_busy: bool
+    ) -> list[PaymentResponse | Refusal]:
+        """Starts payments in one transaction, or finds the responses that are kept."""
+        response = PaymentResponse
+        outcomes = await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+        return [asks.parsed(outcome, response) for outcome in outcomes]
+
+    async def _finish(self, begun: Sequence["_Begun"]) -> Sequence[Outcome | None]:
+        """Asks the providers, and completes the responses; None where a repetition was faster.
+
+        A failure concerns the payments that have begun, and no other requests of their batch.
+        """
+        if not begun:
+            return []
+        try:
+            with in_doubt():
+                return await self._ask_providers(begun)
+        except Exception as error:  # noqa: BLE001 - the outcome of each of them
+            return [error] * len(begun)
+
+    async def _ask_providers(self, begun: Sequence["_Begun"]) -> Sequence[Outcome | None]:
+        tokens = {each.payment_id: each.request.new.token for each in begun}
+        started = await self._attempts.start(tokens)
+        found = await self._payments.find_all(tokens)
+        outcomes: list[Outcome | None] = []
+        first: dict[int, Completion] = {}
+        for number, each in enumerate(begun):
+            state = started[each.payment_id]
+            outcome = each.outcome(state, found[each.payment_id])
+            outcomes.append(outcome)
+            if each.key and isinstance(state, Started) and state.is_answered:
+                first[number] = each.completion(each.key, outcome)
+        for number in await self._complete(first):
+            outcomes[number] = None
+        return outcomes
+
+    async def _complete(self, first: Mapping[int, Completion]) -> list[int]:
+        """Keeps first responses; returns the numbers of those that come too late."""
+        if not first:
+            return []
+        async with self._pool.connection() as connection:
+            kept = await idempotency.complete(connection, [*first.values()])
+        return [number for number, is_kept in zip(first, kept, strict=True) if not is_kept]
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A request whose payment is committed, and its response, which may have only the id yet."""
+
+    number: int
+    request: PaymentRequest
+    response: PaymentResponse
+
+    @property
+    def payment_id(self) -> UUID:
+        """The id of the payment."""
+        return UUID(self.response.payment.payment_id)
+
+    @property
+    def key(self) -> Key | None:
+        """The idempotency key of the request."""
+        return idempotency_key(self.request.viewer, CREATE, self.request.request_id)
+
+    def outcome(self, started: Started | Refusal, found: PaymentDetails) -> Outcome:
+        """Completes the response and returns it, or the refusal in its place."""
+        if isinstance(started, Refusal):
+            return OutcomeUnknown() if isinstance(started, Unavailable) else started
+        self.response.payment.CopyFrom(messages.payment(found, started.redirect_url))
+        if found.status == "FAILED":
+            return PaymentDeclined(replayed="true" if self.response.replayed else None)
+        return self.response
+
+    def completion(self, key: Key, outcome: Outcome) -> Completion:
+        """Returns what repeated requests get, in place of the payment's id alone."""
+        incomplete = messages.incomplete(self.payment_id).SerializeToString()
+        if isinstance(outcome, PaymentDeclined):
+            refusal = refusal_bytes(PaymentDeclined())
+            return Completion(incomplete, Result(key, is_refusal=True, response=refusal))
+        response = PaymentResponse(payment=self.response.payment).SerializeToString()
+        return Completion(incomplete, Result(key, is_refusal=False, response=response))
+
+
+def _ask(request: PaymentRequest, provider: Provider, found: Found) -> Ask:
+    new, viewer = request.new, request.viewer
+    booking = _visible(found, new.booking, viewer)
+    event_id, booking_id = booking.event_id, booking.booking_id
+    command = StartPayment(event_id, booking_id, uuid4(), provider.name, new.method, new.amount)
+    content = (event_id, booking_id, new.method, new.token, *(new.amount or ()))
+    key = idempotency_key(viewer, CREATE, request.request_id, *content)
+    return Ask(command, key, messages.started)
+
+
+def _expect_to_suit(request: PaymentRequest, provider: Provider) -> None:
+    """Raises ValidationFailed for the number of a card, and for a token that is missing."""
+    card_numbers.expect_none({"token": request.new.token, "request_id": request.request_id})
+    if provider.needs_token and not request.new.token:
+        raise ValidationFailed(violations=[Violation("token", "value is required")])
+
+
+def _visible(found: Found, key: BookingKey, viewer: Viewer) -> FoundBooking:
+    booking = found.get(key)
+    if isinstance(key, BookingName):
+        return expect_visible(booking, key, viewer)
+    if booking is None or not booking.is_visible_to(viewer):
+        raise TicketNotFound
+    return booking

@@ -1,0 +1,75 @@
+from typing import Any
+
+from google.protobuf.message import Message
+
+from boxoffice.bookings.v1 import payments_pb2
+from tests.services.batch_items import batch, reason
+from tests.services.bookings.payments.conftest import Till
+from tests.services.bookings.tickets.conftest import FREE
+
+SUCCEEDED = payments_pb2.PAYMENT_STATUS_SUCCEEDED
+
+
+def request(booking_id: int, by: str = "tok_ok", key: str = "") -> Message:
+    """Makes a request to pay."""
+    return payments_pb2.CreatePaymentRequest(
+        booking_id=booking_id, method="card", token=by, request_id=key
+    )
+
+
+async def pay(till: Till, *requests: Message) -> list[Any]:
+    """Pays in one batch of the gateway; returns the results."""
+    asked = batch(*requests, skip_busy=True)
+    return list((await till.hall.running.batches.Batch(asked)).results)
+
+
+def response(result: Any) -> payments_pb2.CreatePaymentResponse:
+    """Reads the response of an item."""
+    return payments_pb2.CreatePaymentResponse.FromString(result.response)
+
+
+async def test_each_payment_of_a_batch_gets_its_own_answer(till: Till) -> None:
+    """A card that is declined, or a provider that is slow, would take all others along."""
+    paid, poor, slow, shown = [await till.book() for _ in range(4)]
+    results = await pay(
+        till,
+        request(paid),
+        request(poor, "tok_decline"),
+        request(slow, "tok_slow_60000"),
+        request(shown, "4111111111111111"),
+        request(await till.book(FREE)),
+        request(10**9),
+    )
+    assert response(results[0]).payment.status == SUCCEEDED
+    assert results[2].busy
+    assert list(map(reason, results)) == [
+        "",
+        "PAYMENT_DECLINED",
+        "",
+        "VALIDATION_ERROR",
+        "ALREADY_PAID",
+        "BOOKING_NOT_FOUND",
+    ]
+    begun = till.execute("SELECT booking_id FROM payments ORDER BY booking_id")
+    assert begun == [(paid,), (poor,)], "what is busy has not begun"
+
+
+async def test_payments_of_a_batch_share_their_transactions(till: Till) -> None:
+    """A rush of buyers would wait for three commits each."""
+    results = await pay(till, *[request(await till.book()) for _ in range(8)])
+    assert [response(result).payment.status for result in results] == [SUCCEEDED] * 8
+    for table in ("payments", "sandbox_charges", "tickets"):
+        assert len(set(till.execute(f"SELECT xmin::text FROM {table}"))) == 1
+    assert len(till.execute("SELECT id FROM tickets WHERE valid_at IS NOT NULL")) == 8
+
+
+async def test_requests_of_a_batch_with_one_key_are_one_payment(till: Till) -> None:
+    """Somebody whose request a proxy repeats would pay twice, or be told of two payments."""
+    booking, poor = [await till.book() for _ in range(2)]
+    declined = request(poor, "tok_decline", "other")
+    results = await pay(till, *[request(booking, key="once"), declined] * 2)
+    first, _, again, _ = results
+    assert response(again).payment == response(first).payment
+    assert (response(first).replayed, response(again).replayed) == (False, True)
+    assert [reason(results[number]) for number in (1, 3)] == ["PAYMENT_DECLINED"] * 2
+    assert len(till.execute("SELECT id FROM sandbox_charges")) == 2
