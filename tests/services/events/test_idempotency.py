@@ -217,7 +217,8 @@ async def test_a_shrink_in_parallel_with_one_key_has_one_effect(
     responses = {o.event.SerializeToString() for o in outcomes if not isinstance(o, BaseException)}
     reasons = {o.reason for o in outcomes if isinstance(o, Refusal)}
     assert len(responses) == 1
-    assert reasons <= {"REQUEST_IN_PROGRESS"}
+    # On a busy machine some find no connection in time.
+    assert reasons <= {"REQUEST_IN_PROGRESS", "UNAVAILABLE"}
     assert rows(database, "SELECT revision, total_seats FROM events") == [(2, 50)]
 
 
