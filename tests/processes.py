@@ -28,7 +28,7 @@ _MODULES = tuple(
 _request_parent_death = end_with_parent(signal.SIGKILL)
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["pytest", *_MODULES, __name__, "tests.frozen"])
+_forks.set_forkserver_preload(["pytest", *_MODULES, __name__, "tests.fork_server"])
 
 
 class Process:
