@@ -15,6 +15,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from psycopg.rows import class_row
+
 from services.bookings import metrics
 from services.kit.database import queries
 from services.kit.database.postgres import Connection, Pool
@@ -198,7 +200,7 @@ class LedgerTail(Tail[Change, int]):
         }
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(SQL["read_on"], values)).fetchall()
-        return [_news(event_id, list(found)) for event_id, found in groupby(rows, itemgetter(0))]
+        return [_parsed(event_id, list(found)) for event_id, found in groupby(rows, itemgetter(0))]
 
 
 class DistributedLedgerTail(LedgerTail):
@@ -212,20 +214,10 @@ class DistributedLedgerTail(LedgerTail):
             asked = {"event_ids": list(events)}
             heads = await (await connection.execute(SQL["read_heads"], asked)).fetchall()
             return [
-                await _news_of(connection, event_id, event.after, version)
+                _news(event_id, await _list(connection, event_id, event.after, rev), version)
                 for event_id, rev, version in heads
                 if (event := events.get(event_id)) and (rev, version) != (event.after, event.state)
             ]
-
-
-async def _news_of(
-    connection: Connection, event_id: int, after: int, version: int
-) -> News[Change, int]:
-    """Reads the next changes of an event."""
-    values = {"event_id": event_id, "after": after, "limit": READ_AT_ONCE}
-    rows = await (await connection.execute(SQL["read_next"], values)).fetchall()
-    changes = [Change(*columns) for columns in rows]
-    return News(event_id, changes, changes[-1].rev if changes else 0, version)
 
 
 def pause_after(reads: Iterable[float]) -> float:
@@ -235,12 +227,27 @@ def pause_after(reads: Iterable[float]) -> float:
 
 async def list_changes(pool: Pool, event_id: int, *, after: int, last: int) -> Sequence[Change]:
     """Reads the changes of an event after a revision, up to `last`."""
-    values = {"event_id": event_id, "after": after, "last": last}
     async with pool.connection() as connection:
-        rows = await (await connection.execute(SQL["list_changes"], values)).fetchall()
-    return [Change(*columns) for columns in rows]
+        return await _list(connection, event_id, after, last, limit=None)
 
 
-def _news(event_id: int, rows: Sequence[Row]) -> News[Change, int]:
+async def _list(
+    connection: Connection,
+    event_id: int,
+    after: int,
+    last: int,
+    *,
+    limit: int | None = READ_AT_ONCE,
+) -> list[Change]:
+    values = {"event_id": event_id, "after": after, "last": last, "limit": limit}
+    cursor = connection.cursor(row_factory=class_row(Change))
+    return await (await cursor.execute(SQL["list_changes"], values)).fetchall()
+
+
+def _parsed(event_id: int, rows: Sequence[Row]) -> News[Change, int]:
     changes = [Change(*columns) for _, _, *columns in rows if columns[0] is not None]
-    return News(event_id, changes, changes[-1].rev if changes else 0, rows[-1][1])
+    return _news(event_id, changes, rows[-1][1])
+
+
+def _news(event_id: int, changes: Sequence[Change], version: int) -> News[Change, int]:
+    return News(event_id, changes, changes[-1].rev if changes else 0, version)

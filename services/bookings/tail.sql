@@ -41,23 +41,8 @@ FROM inventory
 WHERE event_id = ANY (%(event_ids)s::bigint[])
 ORDER BY event_id
 
--- name: read_next
--- Reads the next changes of an event after a revision.
-SELECT
-    rev,
-    kind,
-    seats,
-    coalesce(seat_ids, '{}') AS seat_ids,
-    place,
-    at
-FROM ledger
-WHERE event_id = %(event_id)s
-    AND rev > %(after)s
-ORDER BY rev
-LIMIT %(limit)s
-
 -- name: list_changes
--- Lists the changes of an event after a revision, up to another one.
+-- Lists the changes of an event after a revision, up to another one; all of them if the limit is NULL.
 SELECT
     rev,
     kind,
@@ -70,3 +55,4 @@ WHERE event_id = %(event_id)s
     AND rev > %(after)s
     AND rev <= %(last)s
 ORDER BY rev
+LIMIT %(limit)s
