@@ -233,7 +233,7 @@ SELECT
     found.seat_count,
     found.joined_at,
     found.blocked_since,
-    -- As `waiting_position` counts.
+    -- All entries before the head have left, so only those that left behind it are counted.
     found.place - head.place + 1 - (
         SELECT count(*)
         FROM waiting_list

@@ -18,8 +18,9 @@ from services.kit.database import queries
 from services.kit.database.postgres import Pool
 from services.kit.rpc.paging import FIRST, Page
 
-# As the function `waiting_position`, into which Citus does not look. Each part names the event, so
-# that the whole statement runs where the event is.
+# The position of `entry`. All entries before the head have left, so only those that left behind it
+# are counted. No function, as Citus does not look into one; each part names the event, so that the
+# whole statement runs where the event is.
 _POSITION = """(
     SELECT entry.place - head.place + 1 - (
         SELECT count(*)

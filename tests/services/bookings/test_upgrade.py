@@ -37,10 +37,8 @@ MIGRATIONS = Path(package.__file__).parent / "migrations"
 OLD = Path(__file__).parent / "upgrade"
 OLD_MIGRATIONS = ("0001_bookings.sql", "0002_notices.sql", "0003_booked_seats.sql")
 NEW_FUNCTIONS = (
-    "being_paid.sql",
     "core_bookings.sql",
     "core_payments.sql",
-    "ended_seats.sql",
     "ending_holds.sql",
     "loaded_bookings.sql",
     "payments_agree.sql",

@@ -24,7 +24,7 @@ LEFT JOIN waiting_list ON waiting_list.event_id = bookings.event_id
     AND waiting_list.booking_id = bookings.id
     AND waiting_list.state = 'OFFERED'
     AND bookings.status = 'HELD'
--- As `being_paid`; a join names the event to Citus, too. There is one at most: payments_one_under_way.
+-- The payment under way; a join names the event to Citus. There is one at most: payments_one_under_way.
 LEFT JOIN payments ON payments.event_id = bookings.event_id
     AND payments.booking_id = bookings.id
     AND payments.status = 'CREATED'
