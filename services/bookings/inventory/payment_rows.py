@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-import orjson
-
 from services.bookings.inventory.changes import Payment
 from services.bookings.inventory.stock import Stock
 from services.kit.database import queries
+from services.kit.database.queries import as_json
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
@@ -26,19 +25,19 @@ def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
     """Adds the statements that save the payments of stocks to a round trip."""
     moved = [_moved(*pair) for stock in stocks for pair in stock.payments.moved()]
     if moved:
-        trip.call(MOVE_PAYMENTS, {"payments": _json(moved)})
+        trip.call(MOVE_PAYMENTS, {"payments": as_json(moved)})
     if new := [payment for stock in stocks for payment in stock.payments.new()]:
-        trip.call(ADD_PAYMENTS, {"payments": _json(new)})
+        trip.call(ADD_PAYMENTS, {"payments": as_json(new)})
     refunds = [row for stock in stocks for row in stock.refunds.new()]
     changed = [row for stock in stocks for _, row in stock.refunds.moved()]
     if changed:
-        trip.call(LOCK_REFUNDS, {"moved": _json(changed)})
+        trip.call(LOCK_REFUNDS, {"moved": as_json(changed)})
     if refunds or changed:
-        trip.call(SAVE_REFUNDS, {"new": _json(refunds), "moved": _json(changed)})
+        trip.call(SAVE_REFUNDS, {"new": as_json(refunds), "moved": as_json(changed)})
     if events := [row for stock in stocks for row in _provider_events(stock)]:
-        trip.call(ADD_PROVIDER_EVENTS, {"events": _json(events), "now": now})
+        trip.call(ADD_PROVIDER_EVENTS, {"events": as_json(events), "now": now})
     if refunded := [stock.event_id for stock in stocks if stock.refunds_written]:
-        trip.call(MARK_REFUNDED, {"events": _json(refunded)})
+        trip.call(MARK_REFUNDED, {"events": as_json(refunded)})
 
 
 def _moved(before: Payment, after: Payment) -> dict[str, object]:
@@ -52,7 +51,3 @@ def _provider_events(stock: Stock) -> list[dict[str, object]]:
         {"event_id": stock.event_id, "provider": provider, "id": name, "payment_id": payment_id}
         for provider, name, payment_id in stock.provider_events
     ]
-
-
-def _json(rows: Sequence[object]) -> str:
-    return orjson.dumps(rows).decode()

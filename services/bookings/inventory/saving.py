@@ -4,28 +4,20 @@ Every row follows from the changes of the stocks: bookings, ledger, counters, wa
 notices.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable
 from datetime import datetime
 
-import orjson
-
 from services.bookings.access import is_account
-from services.bookings.inventory import payment_rows, queue_rows
-from services.bookings.inventory.changes import Booking, Change, Kind, Recorded, Ticket
-from services.bookings.inventory.seat_map import Block
+from services.bookings.inventory import payment_rows, queue_rows, seat_rows, ticket_rows
+from services.bookings.inventory.changes import Booking, Change, Kind, Recorded
 from services.bookings.inventory.stock import Stock
 from services.kit.database import queries
+from services.kit.database.queries import as_json
 from services.kit.database.round_trip import RoundTrip, prepared
 
 SQL = queries.load(__file__)
-OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE, SAVE_TICKETS = (
-    prepared(name, SQL[name])
-    for name in ("open", "put_in_force", "save", "save_line", "save_tickets")
-)
-TRANSFER_TICKETS, FORGET_SEATS, MAP_SEATS, SAVE_SEATS = (
-    prepared(name, SQL[name])
-    for name in ("transfer_tickets", "forget_seats", "map_seats", "save_seats")
+OPEN, PUT_IN_FORCE, SAVE, SAVE_LINE = (
+    prepared(name, SQL[name]) for name in ("open", "put_in_force", "save", "save_line")
 )
 
 
@@ -37,7 +29,7 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
             _state(stock) for stock in changed if stock.state_changed and stock.is_new == is_new
         ]
         if rows:
-            trip.call(statement, {"stocks": _json(rows)})
+            trip.call(statement, {"stocks": as_json(rows)})
     saved = _Saved(now)
     for stock in changed:
         saved.add(stock)
@@ -45,51 +37,10 @@ def save(trip: RoundTrip, stocks: Iterable[Stock], now: datetime) -> None:
         trip.call(SAVE, saved.rows())
     if saved.has_line:
         trip.call(SAVE_LINE, saved.line_rows())
-    if saved.tickets:
-        trip.call(SAVE_TICKETS, {"tickets": _json(saved.tickets)})
-    if saved.transfers:
-        trip.call(TRANSFER_TICKETS, {"tickets": _json(saved.transfers), "now": now})
-    _save_seats(trip, changed)
+    ticket_rows.save(trip, changed, now)
+    seat_rows.save(trip, changed)
     queue_rows.save(trip, changed)
     payment_rows.save(trip, [stock for stock in changed if stock.has_money], now)
-
-
-def _save_seats(trip: RoundTrip, stocks: Sequence[Stock]) -> None:
-    """Adds the statements that save the assigned seats of bookings and their maps."""
-    if replanned := [stock for stock in stocks if stock.is_replanned]:
-        numbers = [stock.event_id for stock in replanned]
-        trip.call(FORGET_SEATS, {"event_ids": _json(numbers).translate(_BRACES)})
-        seated = [
-            {"event_id": stock.event_id, "seats": stock.capacity}
-            for stock in replanned
-            if stock.plan_id is not None
-        ]
-        trip.call(MAP_SEATS, {"events": _json(seated)})
-    taken: list[dict[str, object]] = []
-    moved: list[dict[str, object]] = []
-    blocks: list[dict[str, object]] = []
-    for stock in stocks:
-        claimed = stock.seats.claims()
-        for claim in claimed:
-            rows = taken if claim.before is None else moved
-            rows.append({"event_id": stock.event_id, **claim._asdict()})
-        blocks += [_block(stock.event_id, block) for block in stock.seats.blocks(claimed)]
-    if blocks:
-        trip.call(
-            SAVE_SEATS, {"taken": _json(taken), "moved": _json(moved), "blocks": _json(blocks)}
-        )
-
-
-def _block(event_id: int, block: Block) -> dict[str, object]:
-    return {
-        "event_id": event_id,
-        "block": block.number,
-        "taken": block.taken.hex(),
-        "sold": block.sold.hex(),
-        "blocked": block.blocked.hex(),
-        "claims": block.claims,
-        "change": block.change,
-    }
 
 
 class _Saved:
@@ -105,18 +56,6 @@ class _Saved:
         self._moved: dict[tuple[int, int], dict[str, object]] = {}
         self._blocked: list[dict[str, object]] = []
         self._notices: list[dict[str, object]] = []
-        self._tickets: dict[tuple[int, int], dict[str, object]] = {}
-        self._transfers: dict[tuple[int, int], Ticket] = {}
-
-    @property
-    def tickets(self) -> list[dict[str, object]]:
-        """The parameters of `save_tickets`: tickets that were issued or became valid."""
-        return list(self._tickets.values())
-
-    @property
-    def transfers(self) -> list[Ticket]:
-        """Tickets that other users have from now on."""
-        return list(self._transfers.values())
 
     @property
     def has_line(self) -> bool:
@@ -139,20 +78,20 @@ class _Saved:
             booking for key, booking in self._bookings.items() if key not in self._new_bookings
         ]
         return {
-            "ledger": _json(self._ledger),
-            "counters": _json(self._counters),
-            "new_bookings": _json(new),
-            "moved_bookings": _json(moved),
+            "ledger": as_json(self._ledger),
+            "counters": as_json(self._counters),
+            "new_bookings": as_json(new),
+            "moved_bookings": as_json(moved),
             "now": self._now,
         }
 
     def line_rows(self) -> dict[str, object]:
         """Returns the parameters of `save_line`."""
         return {
-            "joined": _json(list(self._joined.values())),
-            "moved": _json(list(self._moved.values())),
-            "blocked": _json(self._blocked),
-            "notices": _json(self._notices),
+            "joined": as_json(list(self._joined.values())),
+            "moved": as_json(list(self._moved.values())),
+            "blocked": as_json(self._blocked),
+            "notices": as_json(self._notices),
             "now": self._now,
         }
 
@@ -176,11 +115,6 @@ class _Saved:
             if change.kind in _MADE:
                 self._new_bookings.add(key)
             self._bookings[key] = booking
-            if (ticket := change.ticket) and change.kind is Kind.TRANSFERRED:
-                self._transfers[key] = ticket
-            elif ticket:
-                seats = {"seat_count": booking.seat_count, "seat_ids": booking.seat_ids}
-                self._tickets[key] = asdict(ticket) | seats
         if change.payment is not None:
             row["booking_id"] = change.payment.booking_id
         if change.place is not None:
@@ -223,7 +157,6 @@ class _Saved:
 
 _MADE = frozenset({Kind.RESERVED, Kind.SERVED, Kind.OFFERED, Kind.HELD})
 _SIZED = frozenset({Kind.OPENED, Kind.RESIZED, Kind.CLOSED})
-_BRACES = str.maketrans("[]", "{}")
 _STATE = (
     "event_id", "capacity", "closed_at", "closing", "frozen", "epoch", "catalogue_rev", "verdict",
     "refusal", "cancelled_bookings", "skip_fit_after_seconds", "key", "organizer_id", "name",
@@ -245,7 +178,3 @@ def _counted(stock: Stock) -> dict[str, object]:
         for name in ("sold", "held", "blocked", "live_bookings", "waiting", "last_place", "rev")
     }
     return counted | {"next_expiry_at": stock.next_expiry_at}
-
-
-def _json(rows: Sequence[object]) -> str:
-    return orjson.dumps(rows).decode()

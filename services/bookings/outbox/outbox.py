@@ -11,11 +11,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 import grpc
-import orjson
 import structlog
 from psycopg.rows import class_row
 
 from services.kit.database.postgres import Pool
+from services.kit.database.queries import as_json
 from services.kit.rpc.errors import Received, Refusal
 
 log = structlog.get_logger()
@@ -123,7 +123,7 @@ class Outbox(ABC, Generic[DueT, LetterT]):
         if not letters:
             return
         async with self._pool.connection() as connection:
-            values = {"letters": orjson.dumps(letters).decode()}
+            values = {"letters": as_json(letters)}
             await connection.execute(self._drawer.end, values)
 
 

@@ -139,7 +139,7 @@ class Sandbox:
 
     async def _add(self, charges: Sequence[NewCharge]) -> Sequence[Charge]:
         """Adds charges that are not there yet, and reads all of them."""
-        added = orjson.dumps([_added(charge) for charge in charges]).decode()
+        added = queries.as_json([_added(charge) for charge in charges])
         async with self._pool.connection() as connection:
             await connection.execute(SQL["add_charges"], {"charges": added})
         found = await self._find([charge.payment_id for charge in charges])

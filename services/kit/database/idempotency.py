@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import orjson
 from google.rpc import status_pb2
 from psycopg.rows import class_row
 
@@ -141,7 +140,7 @@ def add_results(trip: RoundTrip, results: Sequence[Result]) -> None:
 async def complete(connection: Connection, completions: Sequence[Completion]) -> list[bool]:
     """Stores results in place of incomplete ones; returns for each whether it was the first."""
     rows = [_row(each.result) | {"incomplete": each.incomplete.hex()} for each in completions]
-    values = {"results": orjson.dumps(rows).decode()}
+    values = {"results": queries.as_json(rows)}
     completed = set(await (await connection.execute(SQL["complete"], values)).fetchall())
     keys = [each.result.key for each in completions]
     names = [(key.caller, key.operation, key.key) for key in keys]
@@ -182,11 +181,11 @@ def _replayed_refusal(response: bytes) -> Refusal:
 
 def _names(keys: Sequence[Key]) -> dict[str, object]:
     names = [{"caller": key.caller, "operation": key.operation, "key": key.key} for key in keys]
-    return {"keys": orjson.dumps(names).decode()}
+    return {"keys": queries.as_json(names)}
 
 
 def _rows(results: Sequence[Result]) -> dict[str, object]:
-    return {"results": orjson.dumps([_row(result) for result in results]).decode()}
+    return {"results": queries.as_json([_row(result) for result in results])}
 
 
 def _row(result: Result) -> dict[str, object]:

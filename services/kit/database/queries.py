@@ -1,9 +1,11 @@
 """Named SQL statements, kept in a .sql file beside the module that runs them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+
+import orjson
 
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)$", re.MULTILINE)
 
@@ -24,3 +26,8 @@ def load(module: str, **fragments: str) -> Mapping[str, bytes]:
         raise ValueError(f"{path.name} gives a name twice")
     statements = (text.strip().encode() for text in parts[1::2])
     return MappingProxyType(dict(zip(names, statements, strict=True)))
+
+
+def as_json(rows: Sequence[object]) -> str:
+    """Writes rows for `json_to_recordset`; psycopg writes arrays ten times slower."""
+    return orjson.dumps(rows).decode()

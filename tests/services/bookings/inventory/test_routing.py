@@ -2,7 +2,14 @@ import re
 
 import pytest
 
-from services.bookings.inventory import payment_rows, queue_rows, saving, store
+from services.bookings.inventory import (
+    payment_rows,
+    queue_rows,
+    saving,
+    seat_rows,
+    store,
+    ticket_rows,
+)
 from services.bookings.inventory.routing import expect_distributed, routed
 from services.kit.database.postgres import Pool
 from services.kit.database.round_trip import Statement, prepared
@@ -20,7 +27,7 @@ NOT_OF_THE_CORE = {"events", "known_events", "request_audit"}
 
 def statements() -> dict[str, Statement]:
     """Returns the statements of the core's transactions."""
-    modules = store, saving, payment_rows, queue_rows
+    modules = store, saving, ticket_rows, seat_rows, payment_rows, queue_rows
     texts = {name: text for module in modules for name, text in module.SQL.items()}
     named = {name: prepared(name, text) for name, text in texts.items()}
     locks = {"wait": store.WAIT, "skip_locked": store.SKIP_LOCKED, "no_lock": store.NO_LOCK}

@@ -19,6 +19,8 @@ SAVED = {
     ("UPDATE", "waiting_list"),
     ("INSERT INTO", "ledger"),
     ("INSERT INTO", "notices"),
+}
+SEATS_SAVED = {
     ("INSERT INTO", "seat_claims"),
     ("UPDATE", "seat_claims"),
     ("DELETE FROM", "seat_claims"),
@@ -53,6 +55,7 @@ def test_nothing_but_saving_writes_what_is_decided() -> None:
                 found[name].add((verb, table))
     assert found == {
         "inventory/saving.sql": SAVED,
+        "inventory/seat_rows.sql": SEATS_SAVED,
         "inventory/closing.sql": CLOSED,
         "inventory/payment_rows.sql": PAYMENTS_SAVED,
         "inventory/restoring.sql": {("UPDATE", "inventory"), ("INSERT INTO", "ledger")},

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2, tickets_pb2
-from services.bookings.inventory import store
+from services.bookings.inventory import store, ticket_rows
 from services.bookings.tickets import check_in
 from services.kit.database.round_trip import prepared
 from services.kit.rpc.callers import Role
@@ -146,7 +146,7 @@ async def test_without_its_lock_a_ticket_is_used_and_transferred(
         unlocked = check_in.SQL["lock_code"].replace(b"FOR NO KEY UPDATE OF tickets", b"")
         monkeypatch.setattr(check_in, "SQL", {**check_in.SQL, "lock_code": unlocked})
     else:
-        text = store.SQL["lock_tickets"].replace(b"FOR NO KEY UPDATE SKIP LOCKED", b"")
+        text = ticket_rows.SQL["lock_tickets"].replace(b"FOR NO KEY UPDATE SKIP LOCKED", b"")
         monkeypatch.setitem(store._STATEMENTS, "lock_tickets", prepared("lock_tickets", text))
     assert ("done", "done") in await race(hall)
 
