@@ -27,17 +27,22 @@ class Answer:
         return json.loads(self.body)
 
     @property
+    def error(self) -> str:
+        """The code of an error, or nothing."""
+        return str(self.json["error"]) if self.status >= 400 else ""
+
+    @property
     def outcome(self) -> tuple[int, str]:
         """The status, and the code of an error or nothing."""
-        return self.status, self.json["error"] if self.status >= 400 else ""
+        return self.status, self.error
 
 
 class Connection:
     """A connection to the gateway."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+        self.reader = reader
+        self.writer = writer
 
     @classmethod
     async def open(cls, port: int) -> Self:
@@ -51,11 +56,11 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Sends some bytes."""
-        self._writer.write(data)
+        self.writer.write(data)
 
     def send_end(self) -> None:
         """Closes the sending side."""
-        self._writer.write_eof()
+        self.writer.write_eof()
 
     async def answer(self) -> Answer:
         """Reads a response; raises IncompleteReadError or ConnectionError if none comes."""
@@ -63,28 +68,32 @@ class Connection:
             status, *lines = (await self.head()).split("\r\n")
             fields = (line.partition(": ") for line in lines)
             headers = {name.lower(): value for name, _, value in fields}
-            body = await self._reader.readexactly(int(headers["content-length"]))
+            body = await self.reader.readexactly(int(headers["content-length"]))
         answer = Answer(int(status.split(" ")[1]), headers, body)
         _check_form(answer)
         return answer
 
     async def head(self) -> str:
         """Reads the status and the headers of a response."""
-        return (await self._reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1")
+        return (await self.reader.readuntil(b"\r\n\r\n"))[:-4].decode("latin-1")
 
     async def is_closed(self) -> bool:
         """Waits until the other side closes; returns whether it sent nothing before that."""
+        try:
+            return await self.rest() == b""
+        except ConnectionError:
+            return True
+
+    async def rest(self) -> bytes:
+        """Reads until the other side closes."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            try:
-                return await self._reader.read() == b""
-            except ConnectionError:
-                return True
+            return await self.reader.read()
 
     async def close(self) -> None:
         """Closes."""
-        self._writer.close()
+        self.writer.close()
         with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
+            await self.writer.wait_closed()
 
 
 @contextlib.asynccontextmanager

@@ -18,9 +18,8 @@ from gateway.live.pace import PACE
 from gateway.sockets.client import MOST_JOINED, MOST_MESSAGES
 from gateway.sockets.routes import SCRIPT
 from services.bookings.errors import EventNotFound
-from tests.e2e.raw_http import request
+from tests.e2e.raw_http import connect, request
 from tests.gateway.conftest import Gateway, run_gateway
-from tests.gateway.connections import connected
 from tests.gateway.live.ledger import EVENT_ID, HELD, Ledger, ledger_server
 from tests.gateway.live.queues.people import People, token
 
@@ -284,7 +283,7 @@ async def test_bytes_behind_a_handshake_are_not_taken_for_http(ledger: Ledger) -
     """Who sends too early loses its connection, and nothing else happens."""
     async with gateway_of(ledger) as gateway:
         for behind in (b"nonsense\r\n\r\n", request("GET", "/health"), b"\xff" * 70_000):
-            async with connected(gateway.port) as connection:
+            async with connect(gateway.port) as connection:
                 connection.send(WEB_SOCKET + behind)
                 head = (await connection.reader.readuntil(b"\r\n\r\n")).decode()
                 assert head.startswith("HTTP/1.1 101 ")

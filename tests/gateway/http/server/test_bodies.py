@@ -14,7 +14,7 @@ from gateway.http.server.connection import CONTINUE
 from gateway.http.server.limits import LIMITS
 from gateway.http.server.listening import listen
 from gateway.http.server.server import serving
-from tests.gateway.connections import Connection, connected
+from tests.e2e.raw_http import Connection, connect
 
 LARGE = 150_000
 TIGHT = replace(LIMITS, large_bodies_bytes=2 * LARGE - 1)
@@ -60,20 +60,20 @@ def head(path: str, length: int, more: bytes = b"") -> bytes:
 async def upload(connection: Connection) -> int:
     """Sends a large body; returns the status."""
     connection.send(head("/large", LARGE) + b"x" * LARGE)
-    return (await connection.reply()).status
+    return (await connection.answer()).status
 
 
 async def test_a_route_takes_the_bodies_that_its_contract_allows(uploads: Uploads) -> None:
     """A plan of seats is larger than any reservation."""
-    async with connected(uploads.port) as connection:
+    async with connect(uploads.port) as connection:
         for _ in range(3):
             assert await upload(connection) == 200
         chunk = b"%x\r\n%b\r\n" % (LARGE, b"x" * LARGE)
         chunked = b"POST /large HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         connection.send(chunked + chunk + b"0\r\n\r\n")
-        assert (await connection.reply()).body == b"%d" % LARGE
+        assert (await connection.answer()).body == b"%d" % LARGE
         connection.send(chunked + chunk + b"1\r\nx\r\n")
-        assert (await connection.reply()).error == "body_too_large"
+        assert (await connection.answer()).error == "body_too_large"
 
 
 @pytest.mark.parametrize(("path", "length"), [("/small", LARGE), ("/large", LARGE + 1)])
@@ -82,40 +82,41 @@ async def test_a_body_is_refused_before_it_is_sent(
     uploads: Uploads, path: str, length: int, more: bytes
 ) -> None:
     """A client would send megabytes only to be told that they are too many."""
-    async with connected(uploads.port) as connection:
+    async with connect(uploads.port) as connection:
         connection.send(head(path, length, more))
-        reply = await connection.reply()
-    assert (reply.status, reply.error) == (413, "body_too_large")
+        answer = await connection.answer()
+    assert answer.outcome == (413, "body_too_large")
+    assert answer.headers["connection"] == "close"
 
 
 async def test_a_client_that_waits_is_told_to_send_a_large_body(uploads: Uploads) -> None:
     """The limit of other routes would refuse it."""
-    async with connected(uploads.port) as connection:
+    async with connect(uploads.port) as connection:
         connection.send(head("/large", LARGE, b"Expect: 100-continue\r\n"))
         assert await connection.reader.readuntil(b"\r\n\r\n") == CONTINUE
         connection.send(b"x" * LARGE)
-        assert (await connection.reply()).body == b"%d" % LARGE
+        assert (await connection.answer()).body == b"%d" % LARGE
 
 
 async def test_all_large_bodies_together_take_no_more_than_there_is(uploads: Uploads) -> None:
     """A few dozen uploads at once would end the process, and every sale with it."""
-    async with connected(uploads.port) as first, connected(uploads.port) as second:
+    async with connect(uploads.port) as first, connect(uploads.port) as second:
         first.send(head("/large", LARGE, b"Expect: 100-continue\r\n"))
         assert await first.reader.readuntil(b"\r\n\r\n") == CONTINUE
         second.send(head("/large", LARGE))
-        assert (await second.reply()).error == "unavailable"
-        async with connected(uploads.port) as third:
+        assert (await second.answer()).error == "unavailable"
+        async with connect(uploads.port) as third:
             third.send(head("/small", 1) + b"x")
-            assert (await third.reply()).status == 200
+            assert (await third.answer()).status == 200
         first.send(b"x" * LARGE)
-        assert (await first.reply()).status == 200
-        async with connected(uploads.port) as fourth:
+        assert (await first.answer()).status == 200
+        async with connect(uploads.port) as fourth:
             assert await upload(fourth) == 200
 
 
 async def test_a_client_that_goes_away_frees_its_room(uploads: Uploads) -> None:
     """Room that is never freed would refuse every upload in the end."""
-    async with connected(uploads.port) as connection:
+    async with connect(uploads.port) as connection:
         connection.send(head("/large", LARGE, b"Expect: 100-continue\r\n"))
         assert await connection.reader.readuntil(b"\r\n\r\n") == CONTINUE
     await until_uploaded(uploads)
@@ -124,12 +125,12 @@ async def test_a_client_that_goes_away_frees_its_room(uploads: Uploads) -> None:
 async def test_a_body_has_its_room_for_as_long_as_it_is_worked_on(uploads: Uploads) -> None:
     """Clients that hang up would fill the memory with bodies that services still work on."""
     uploads.may_answer.clear()
-    async with connected(uploads.port) as connection:
+    async with connect(uploads.port) as connection:
         connection.send(head("/large", LARGE) + b"x" * LARGE)
         await uploads.arrived.wait()
-    async with connected(uploads.port) as other:
+    async with connect(uploads.port) as other:
         other.send(head("/large", LARGE))
-        assert (await other.reply()).error == "unavailable"
+        assert (await other.answer()).error == "unavailable"
     uploads.may_answer.set()
     await until_uploaded(uploads)
 
@@ -139,6 +140,6 @@ async def until_uploaded(uploads: Uploads) -> None:
     async with asyncio.timeout(5):
         while True:
             with contextlib.suppress(ConnectionError):
-                async with connected(uploads.port) as connection:
+                async with connect(uploads.port) as connection:
                     if await upload(connection) == 200:
                         return

@@ -10,9 +10,9 @@ import pytest
 
 from gateway.http.server.connection import CONTINUE
 from gateway.http.server.limits import LIMITS
+from tests.e2e.raw_http import connect
 from tests.gateway import messages
 from tests.gateway.conftest import Gateway, run_gateway
-from tests.gateway.connections import connected
 from tests.gateway.script import Script
 
 BODY = b'{"event_id":5,"user_id":"alice"}'
@@ -55,10 +55,10 @@ async def test_an_ambiguous_request_ends_the_connection(
     gateway: Gateway, script: Script, sent: bytes
 ) -> None:
     """A proxy that read it otherwise would smuggle a request; none after it is answered."""
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         connection.send(sent + HEALTH)
-        reply = await connection.reply()
-        assert (reply.status, reply.error) == (400, "bad_request")
+        answer = await connection.answer()
+        assert answer.outcome == (400, "bad_request")
         assert await connection.rest() == b""
     assert not script.asked
 
@@ -70,20 +70,20 @@ async def test_a_method_that_nobody_knows_is_none_that_is_allowed(
 ) -> None:
     """A client would get 400 and lose its connection, instead of 405."""
     sent = f"{method} /health HTTP/1.1\r\nHost: a\r\nX-Request-Id: odd\r\n".encode()
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         for rest in (b"\r\n", b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n"):
             connection.send(sent + rest)
-            reply = await connection.reply()
-            assert reply.status == 405
-            assert orjson.loads(reply.body) == {"error": "method_not_allowed"}
-            assert reply.headers["allow"] == "get, head"
-            assert reply.headers["x-request-id"] == "odd"
+            answer = await connection.answer()
+            assert answer.status == 405
+            assert orjson.loads(answer.body) == {"error": "method_not_allowed"}
+            assert answer.headers["allow"] == "GET, HEAD"
+            assert answer.headers["x-request-id"] == "odd"
             if b"Upgrade" not in rest:
                 connection.send(HEALTH)
-                assert (await connection.reply()).status == 200
-    async with connected(gateway.port) as connection:
+                assert (await connection.answer()).status == 200
+    async with connect(gateway.port) as connection:
         connection.send(sent + b"Content-Length: 2\r\n\r\n{}" + HEALTH)
-        assert [(await connection.reply()).status for _ in range(2)] == [405, 200]
+        assert [(await connection.answer()).status for _ in range(2)] == [405, 200]
 
 
 ODD = b"FOO /health HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
@@ -111,15 +111,15 @@ async def test_an_unknown_method_is_found_wherever_its_request_begins(
     expected = [] if len(before) < 3 else [None]
     cuts = [sent[:at] for at in range(len(sent))] if len(before) < 3 else [sent[:-1], before, b""]
     for cut in cuts:
-        async with connected(gateway.port) as connection:
+        async with connect(gateway.port) as connection:
             connection.send(cut)
             await asyncio.sleep(0)
             connection.send(sent[len(cut) :])
             for _ in expected:
-                await connection.reply()
-            refusal = await connection.reply()
-            assert (refusal.status, refusal.headers["allow"]) == (405, "get, head")
-            assert (await connection.reply()).status == 200
+                await connection.answer()
+            refusal = await connection.answer()
+            assert (refusal.status, refusal.headers["allow"]) == (405, "GET, HEAD")
+            assert (await connection.answer()).status == 200
 
 
 TOO_LARGE = {
@@ -141,10 +141,10 @@ async def test_a_request_that_is_too_large_is_refused_before_it_is_kept(
     gateway: Gateway, script: Script, sent: bytes, status: int
 ) -> None:
     """Memory would fill, or the client see a reset instead of the reason."""
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         connection.send(sent)
-        reply = await connection.reply()
-        assert (reply.status, reply.error) == (status, CODES[status])
+        answer = await connection.answer()
+        assert answer.outcome == (status, CODES[status])
         assert await connection.rest() == b""
     assert not script.asked
 
@@ -169,11 +169,11 @@ async def test_every_way_to_send_a_body_is_served(
     """A client that sends byte by byte, or trailers, would be refused."""
     script.answers["Reserve"] = messages.reserved
     for pieces in ([sent], [sent[i : i + 1] for i in range(len(sent))]):
-        async with connected(gateway.port) as connection:
+        async with connect(gateway.port) as connection:
             for piece in pieces:
                 connection.send(piece)
                 await asyncio.sleep(0)
-            assert (await connection.reply()).status == 201
+            assert (await connection.answer()).status == 201
     assert [asked.request.request_id for asked in script.asked] == ["", ""]
 
 
@@ -184,24 +184,24 @@ async def test_a_client_that_waits_is_told_to_send_its_body(
     """It would wait for ever, or take `100` for the answer to another request."""
     script.answers["Reserve"] = messages.reserved
     head = POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         for first in (b"", HEALTH):
             connection.send(first + head)
             if first:
-                assert (await connection.reply()).status == 200
+                assert (await connection.answer()).status == 200
             assert await connection.reader.readuntil(b"\r\n\r\n") == CONTINUE
             connection.send(BODY)
-            assert (await connection.reply()).status == 201
+            assert (await connection.answer()).status == 201
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_pipelined_requests_are_answered_in_order(gateway: Gateway, script: Script) -> None:
     """A client would take one answer for another."""
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         connection.send(HEALTH * 3)
-        assert [(await connection.reply()).status for _ in range(3)] == [200] * 3
+        assert [(await connection.answer()).status for _ in range(3)] == [200] * 3
         connection.send(HEALTH + b"nonsense\r\n\r\n" + HEALTH)
-        assert (await connection.reply()).status == 200
+        assert (await connection.answer()).status == 200
         assert await connection.rest() == b""
 
 
@@ -210,21 +210,21 @@ async def test_a_client_that_closes_its_side_is_still_answered(
     gateway: Gateway, script: Script
 ) -> None:
     """`nc -N` and the like would get nothing."""
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         connection.send(HEALTH)
-        connection.writer.write_eof()
-        assert (await connection.reply()).body == b'{"status":"ok"}'
+        connection.send_end()
+        assert (await connection.answer()).body == b'{"status":"ok"}'
         assert await connection.rest() == b""
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_refusal_has_the_clients_own_request_id(gateway: Gateway, script: Script) -> None:
     """A client could not find its refused request in the log."""
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         connection.send(b"GET / HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n")
-        reply = await connection.reply()
-    assert reply.error == "bad_request"
-    assert reply.headers["x-request-id"] == "mine"
+        answer = await connection.answer()
+    assert answer.error == "bad_request"
+    assert answer.headers["x-request-id"] == "mine"
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -233,10 +233,10 @@ async def test_an_id_that_is_unfit_for_logs_is_replaced(
     gateway: Gateway, script: Script, sent: str
 ) -> None:
     """A client could write lines of its own into the log."""
-    async with connected(gateway.port) as connection:
+    async with connect(gateway.port) as connection:
         connection.send(HEALTH[:-2] + b"X-Request-Id: " + sent.encode() + b"\r\n\r\n")
-        reply = await connection.reply()
-    assert re.fullmatch(r"[0-9a-f]{32}", reply.headers["x-request-id"])
+        answer = await connection.answer()
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
 SHOP = "https://shop.example"
@@ -254,13 +254,13 @@ async def test_a_page_can_read_a_refusal_that_reaches_no_route(
     """Without CORS headers, the page sees a network error instead of the status and code."""
     async with (
         run_gateway("127.0.0.1:1", cors_origins=SHOP) as gateway,
-        connected(gateway.port) as connection,
+        connect(gateway.port) as connection,
     ):
         connection.send(sent % origin.encode())
-        reply = await connection.reply()
-    assert reply.error in {"bad_request", "body_too_large"}
-    assert reply.headers["vary"] == "origin"
-    assert reply.headers.get("access-control-allow-origin") == allowed
+        answer = await connection.answer()
+    assert answer.error in {"bad_request", "body_too_large"}
+    assert answer.headers["vary"] == "Origin"
+    assert answer.headers.get("access-control-allow-origin") == allowed
 
 
 QUICK = replace(LIMITS, head_seconds=0.2, body_seconds=0.2, write_seconds=0.2, linger_seconds=0.2)
@@ -277,27 +277,27 @@ SLOW = {
 @pytest.mark.parametrize(("sent", "status"), SLOW.values(), ids=SLOW)
 async def test_a_slow_client_is_not_waited_for(sent: bytes, status: int | None) -> None:
     """Clients that hold something back would keep connections for ever."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connect(gateway.port) as connection:
         connection.send(sent)
         if status is not None:
-            assert (await connection.reply()).status == status
+            assert (await connection.answer()).status == status
         await connection.rest()
 
 
 async def test_a_refusal_has_nothing_of_an_earlier_request() -> None:
     """Its log line and its CORS headers would be those of the request before it."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connect(gateway.port) as connection:
         connection.send(HEALTH[:-2] + b"X-Request-Id: earlier\r\n\r\n")
-        assert (await connection.reply()).headers["x-request-id"] == "earlier"
+        assert (await connection.answer()).headers["x-request-id"] == "earlier"
         connection.send(b"GET")
-        reply = await connection.reply()
-    assert reply.error == "bad_request"
-    assert reply.headers["x-request-id"] != "earlier"
+        answer = await connection.answer()
+    assert answer.error == "bad_request"
+    assert answer.headers["x-request-id"] != "earlier"
 
 
 async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
     """A byte now and then would keep a connection for ever."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connect(gateway.port) as connection:
 
         async def drip() -> None:
             while True:
@@ -306,13 +306,13 @@ async def test_a_drip_of_bytes_does_not_extend_the_deadline() -> None:
 
         connection.send(b"GET / HTTP/1.1\r\nX-")
         dripping = asyncio.create_task(drip())
-        assert (await connection.reply()).error == "bad_request"
+        assert (await connection.answer()).error == "bad_request"
         dripping.cancel()
 
 
 async def test_a_client_that_never_reads_is_cut_off() -> None:
     """Its answers would fill the memory."""
-    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connected(gateway.port) as connection:
+    async with run_gateway("127.0.0.1:1", QUICK) as gateway, connect(gateway.port) as connection:
         request = HEALTH.replace(b"/health", b"/docs/swagger-ui-bundle.js")
         connection.send(request * 20)
         async with asyncio.timeout(5):

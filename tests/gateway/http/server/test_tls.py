@@ -27,7 +27,7 @@ from services.kit.tls import reloading
 from services.kit.tls.files import TlsFiles
 from services.kit.tls.http_server import server_context
 from tests.certificates import Authority
-from tests.gateway.connections import Connection
+from tests.e2e.raw_http import Connection
 from tests.middleman import context_of, listening_in, to_server
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -192,12 +192,12 @@ async def test_new_connections_see_a_certificate_that_was_replaced(
             path.write_bytes(new.read_bytes())
         async with connected(gateway, trusting(replacement)) as other:
             other.send(HEALTH)
-            assert (await other.reply()).status == 200
+            assert (await other.answer()).status == 200
         with pytest.raises(ssl.SSLCertVerificationError):
             async with connected(gateway, before):
                 pass
         connection.send(HEALTH)
-        assert (await connection.reply()).status == 200
+        assert (await connection.answer()).status == 200
 
 
 @on_uvloop
@@ -236,7 +236,7 @@ async def test_a_handshake_takes_a_slot_until_it_is_closed(authority: Authority)
         # Another client takes the slot of the one that is silent.
         async with connected(gateway, trusting(files)) as connection:
             connection.send(HEALTH)
-            assert (await connection.reply()).status == 200
+            assert (await connection.answer()).status == 200
             await closed(silent)
         async with connected(gateway, None) as too_slow:
             await closed(too_slow)
@@ -254,8 +254,8 @@ async def test_a_refusal_is_readable_over_tls(authority: Authority) -> None:
     files = authority.issue("server")
     async with https(files) as gateway, connected(gateway, trusting(files)) as connection:
         connection.send(b"hello\r\n\r\n")
-        reply = await connection.reply()
-        assert (reply.status, reply.error) == (400, "bad_request")
+        answer = await connection.answer()
+        assert answer.outcome == (400, "bad_request")
         assert await connection.rest() == b""
 
 
@@ -279,7 +279,7 @@ async def test_a_shutdown_serves_connections_that_shake_hands(authority: Authori
         silent.setblocking(False)
         async with connected(gateway, trusting(files)) as connection:
             connection.send(HEALTH)
-            assert (await connection.reply()).status == 200
+            assert (await connection.answer()).status == 200
             # The other connection was accepted before this one, and still shakes hands.
             gateway.server.should_exit = True
             loop = asyncio.get_running_loop()
