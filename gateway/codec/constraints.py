@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from buf.validate import validate_pb2
 from gateway.codec import scalars
 from gateway.codec.regexes import portable
-from gateway.contract.bindings import ContractError, Field, map_entry
+from gateway.contract.messages import ContractError, Field, map_entry
 
 Schema: TypeAlias = dict[str, Any]
 

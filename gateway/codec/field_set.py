@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from gateway.codec import constraints
-from gateway.contract.bindings import Field
+from gateway.contract.messages import Field
 from services.kit.rpc.errors import Violation
 from services.kit.rpc.validation import MISSING
 

@@ -11,8 +11,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway.codec import scalars
 from gateway.codec.field_set import FieldSet, Found, Read
-from gateway.contract import bindings
-from gateway.contract.bindings import Field
+from gateway.contract import messages
+from gateway.contract.messages import Field
 from gateway.contract.unwrapped import only_field
 from services.kit.rpc.errors import Violation
 
@@ -20,7 +20,7 @@ from services.kit.rpc.errors import Violation
 def json_reader(field: Field) -> Read:
     """Makes the reader of a field in JSON."""
     descriptor = field.descriptor
-    if entry := bindings.map_entry(descriptor):
+    if entry := messages.map_entry(descriptor):
         return _map(*entry)
     read = _one(descriptor)
     return _many(read) if descriptor.is_repeated else read
@@ -30,7 +30,7 @@ def message_reader(message: Descriptor) -> Read:
     """Makes the reader of an object, of a body or within one, as a message."""
     if only := only_field(message):
         return _wrapping(message, only)
-    fields = FieldSet(bindings.fields(message), json_reader, in_update=False)
+    fields = FieldSet(messages.fields(message), json_reader, in_update=False)
     make = GetMessageClass(message)
 
     def read(value: Any, path: str, found: Found) -> Any:

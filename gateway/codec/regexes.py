@@ -11,7 +11,7 @@ from functools import cache
 from itertools import chain, groupby
 from operator import itemgetter
 
-from gateway.contract.bindings import ContractError
+from gateway.contract.messages import ContractError
 
 _CATEGORY = re.compile(r"\\p\{(\w+)\}")
 _UNLISTED = frozenset({"C", "Cn", "Co", "Cs"})

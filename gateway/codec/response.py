@@ -12,8 +12,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.codec import scalars
-from gateway.contract import bindings
-from gateway.contract.bindings import Binding, ContractError, Field
+from gateway.contract import messages
+from gateway.contract.bindings import Binding
+from gateway.contract.messages import ContractError, Field
 from gateway.contract.unwrapped import only_field
 from gateway.http.messages import Header
 from services.kit.rpc.errors import Refusal
@@ -32,7 +33,7 @@ def message_encoder(message: Descriptor) -> Encode:
     """
     if only := only_field(message):
         return _unwrapping(only)
-    fields = bindings.fields(message)
+    fields = messages.fields(message)
     if not fields:
         return _nothing
     shown_as = [(name, field.name) for field in fields for name in _printed_names(field)]
@@ -79,7 +80,7 @@ def details_of(refusal: Refusal) -> Any:
 
 @cache
 def _encoder_of(name: str) -> Encode:
-    return message_encoder(bindings.find_message(name))
+    return message_encoder(messages.find_message(name))
 
 
 def timestamp(value: Timestamp) -> str:
@@ -124,7 +125,7 @@ def _always(message: Any, name: str) -> bool:
 def _converter(field: FieldDescriptor) -> Encode:
     if field.type == FieldDescriptor.TYPE_GROUP:
         raise ContractError(f"{field.full_name}: values of this type are not printed")
-    if entry := bindings.map_entry(field):
+    if entry := messages.map_entry(field):
         convert_value = _one(entry[1])
         return lambda items: {_key(key): convert_value(items[key]) for key in items}
     convert = _one(field)

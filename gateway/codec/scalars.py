@@ -16,7 +16,7 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from buf.validate import validate_pb2
-from gateway.contract.bindings import ContractError
+from gateway.contract.messages import ContractError
 
 Read: TypeAlias = Callable[[Any], Any]
 

@@ -6,7 +6,8 @@ from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.contract.bindings import ACCEPT_ENCODING, JSON, VARIABLE, WHOLE, Binding, ContractError
+from gateway.contract.bindings import ACCEPT_ENCODING, JSON, VARIABLE, WHOLE, Binding
+from gateway.contract.messages import ContractError
 from gateway.contract.unwrapped import only_field
 
 VERBS = ("get", "put", "post", "delete", "patch")

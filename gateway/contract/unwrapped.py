@@ -3,7 +3,7 @@
 from google.protobuf.descriptor import Descriptor
 
 from boxoffice.rest.v1 import rest_pb2
-from gateway.contract.bindings import ContractError, Field, fields
+from gateway.contract.messages import ContractError, Field, fields
 
 
 def only_field(message: Descriptor) -> Field | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.codec import constraints, scalars
-from gateway.contract.bindings import Binding, ContractError, Field, fields, map_entry
+from gateway.contract.bindings import Binding
+from gateway.contract.messages import ContractError, Field, fields, map_entry
 
 
 def sample_body(binding: Binding) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from google.protobuf.descriptor import Descriptor
 
-from gateway.contract.bindings import Binding, Field, fields
+from gateway.contract.bindings import Binding
+from gateway.contract.messages import Field, fields
 
 _WORD = re.compile("[A-Z][a-z]+")
 

@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 from gateway.admission import quotas
 from gateway.codec import constraints, paging
-from gateway.contract.bindings import ACCEPT, ACCEPT_ENCODING, KEY_HEADER, Binding, Field, fields
+from gateway.contract.bindings import ACCEPT, ACCEPT_ENCODING, KEY_HEADER, Binding
 from gateway.contract.comments import Comments, of_endpoint
+from gateway.contract.messages import Field, fields
 from gateway.http.response_headers import HEADERS
 from gateway.reference import access, examples, names
 from gateway.reference.responses import Responses, status_response

@@ -20,8 +20,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from boxoffice.rest.v1 import rest_pb2
 from gateway.codec import constraints
 from gateway.contract import comments
-from gateway.contract.bindings import KEY_HEADER, VARIABLE, Binding, Field, fields
+from gateway.contract.bindings import KEY_HEADER, VARIABLE, Binding
 from gateway.contract.comments import Comments, of_endpoint
+from gateway.contract.messages import Field, fields
 from gateway.contract.reader import read_bindings
 from gateway.reference import access, examples, postman_steps
 from gateway.reference.names import tag

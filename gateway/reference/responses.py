@@ -8,14 +8,8 @@ from typing import Any, TypeAlias
 from google.protobuf.descriptor import Descriptor
 
 from boxoffice.rest.v1 import reasons_pb2, rest_pb2
-from gateway.contract.bindings import (
-    ENCODING_HEADER,
-    ETAG_HEADER,
-    JSON,
-    Binding,
-    find_message,
-    reason_name,
-)
+from gateway.contract.bindings import ENCODING_HEADER, ETAG_HEADER, JSON, Binding, reason_name
+from gateway.contract.messages import find_message
 from gateway.http import errors
 from gateway.http.response_headers import HEADERS
 from gateway.reference.schemas import Schema, Schemas

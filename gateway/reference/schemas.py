@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from gateway.codec import constraints, scalars
-from gateway.contract import bindings
-from gateway.contract.bindings import Binding, Field
+from gateway.contract import messages
+from gateway.contract.bindings import Binding
 from gateway.contract.comments import Comments
+from gateway.contract.messages import Field
 from gateway.contract.unwrapped import only_field
 
 Schema: TypeAlias = dict[str, Any]
@@ -30,7 +31,7 @@ class Schemas:
 
     def response_field(self, field: FieldDescriptor) -> Schema:
         """Returns the schema of a field in responses."""
-        if entry := bindings.map_entry(field):
+        if entry := messages.map_entry(field):
             values = self._one(entry[1], self.response, constraints.plain)
             schema: Schema = {"type": "object", "additionalProperties": values}
         else:
@@ -61,12 +62,12 @@ class Schemas:
         if only := only_field(message):
             return self.response_field(only.descriptor) | self._described(message.full_name)
         properties: dict[str, Schema] = {}
-        for field in bindings.fields(message):
+        for field in messages.fields(message):
             schema = self.response_field(field.descriptor)
             properties[field.name] = schema
             same = {"description": f"The same as `{field.name}`."}
             properties |= dict.fromkeys(field.rule.copies, schema | same)
-        omitted = {field.name for field in bindings.fields(message) if field.rule.omitted}
+        omitted = {field.name for field in messages.fields(message) if field.rule.omitted}
         shown = [name for name in properties if name not in omitted]
         return self._object(message, properties, shown)
 
@@ -75,7 +76,7 @@ class Schemas:
         if only := only_field(message):
             described = self._described(message.full_name)
             return self._component(name, lambda: self._sent_value(only) | described)
-        fields = bindings.fields(message)
+        fields = messages.fields(message)
         return self._component(name, lambda: self._sent(message, fields, is_update=False))
 
     def _sent(self, message: Descriptor, fields: Sequence[Field], *, is_update: bool) -> Schema:
@@ -94,7 +95,7 @@ class Schemas:
         return schema if constraints.is_needed(field) else nullable(schema)
 
     def _sent_value(self, field: Field) -> Schema:
-        entry = bindings.map_entry(field.descriptor)
+        entry = messages.map_entry(field.descriptor)
         schema = self._one(
             entry[1] if entry else field.descriptor, self._nested, constraints.scalar
         )

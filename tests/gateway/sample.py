@@ -16,7 +16,8 @@ from grpc_tools import protoc
 from boxoffice.rest.v1 import rest_pb2
 from buf.validate import validate_pb2
 from gateway.admission.gate import CredentialCheck
-from gateway.contract.bindings import Binding, find_message
+from gateway.contract.bindings import Binding
+from gateway.contract.messages import find_message
 from gateway.contract.reader import read_bindings
 from gateway.endpoint import Endpoint
 from gateway.http.messages import Handler

@@ -8,7 +8,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.contract import reader
-from gateway.contract.bindings import ContractError
+from gateway.contract.messages import ContractError
 from gateway.http.errors import UnsupportedMediaType
 from gateway.http.messages import Request
 from gateway.reference import openapi

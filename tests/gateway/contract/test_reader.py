@@ -9,7 +9,8 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from boxoffice.rest.v1 import rest_pb2
 from gateway.contract import reader
-from gateway.contract.bindings import Binding, ContractError
+from gateway.contract.bindings import Binding
+from gateway.contract.messages import ContractError
 from tests.gateway import sample
 from tests.gateway.bindings import ruled, with_rule
 

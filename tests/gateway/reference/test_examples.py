@@ -5,7 +5,7 @@ import pytest
 from boxoffice.accounts.v1 import accounts_pb2, api_keys_pb2
 from boxoffice.bookings.v1 import bookings_pb2
 from boxoffice.events.v1 import events_pb2, screenings_pb2, theaters_pb2
-from gateway.contract.bindings import ContractError, Field, fields
+from gateway.contract.messages import ContractError, Field, fields
 from gateway.contract.reader import read_bindings
 from gateway.reference import examples
 from gateway.services import ACCOUNTS
