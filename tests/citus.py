@@ -19,6 +19,14 @@ URL = os.environ.get("CITUS_URL", "")
 SCRIPTS = [Path("deploy/citus", name) for name in ("placement.sql", "distribute.sql")]
 
 
+def on_all_nodes(count: str) -> bytes:
+    """Returns a query that counts on the nodes of the cluster, if there is one."""
+    if not URL:
+        return count.encode()
+    nodes = f"SELECT sum(result::integer) FROM run_command_on_all_nodes($node${count}$node$)"
+    return nodes.encode()
+
+
 _HAS_ROWS = b"""
 CREATE SCHEMA fresh;
 

@@ -5,8 +5,16 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 
+from tests import citus
+
 PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.005
+_BLOCKED = """
+    SELECT count(*)
+    FROM pg_stat_activity
+    WHERE datname = current_database()
+        AND wait_event_type = 'Lock'
+"""
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -22,12 +30,7 @@ async def until_blocked(connection: psycopg.AsyncConnection, waiters: int) -> No
     async def are_blocked() -> bool:
         # Otherwise the server would show the same snapshot for the whole transaction.
         await connection.execute("SELECT pg_stat_clear_snapshot()")
-        cursor = await connection.execute("""
-            SELECT count(*)
-            FROM pg_stat_activity
-            WHERE datname = current_database()
-                AND wait_event_type = 'Lock'
-        """)
+        cursor = await connection.execute(citus.on_all_nodes(_BLOCKED))
         row = await cursor.fetchone()
         return row is not None and row[0] >= waiters
 

@@ -12,8 +12,8 @@ from uuid import UUID
 
 import grpc
 import structlog
-from psycopg.rows import class_row
 
+from services.bookings.leases import Leases
 from services.kit.database.postgres import Pool
 from services.kit.database.queries import as_json
 from services.kit.rpc.errors import Received, Refusal
@@ -45,13 +45,11 @@ class Accounts(Protocol[LetterT_contra]):
 class Drawer(Generic[DueT]):
     """Where a room keeps its letters.
 
-    The statement `lease` reads up to `limit` letters that are due as rows of `due`, and moves their
-    time ahead: others leave them alone, and they come again unless `end` ends the `letters`, JSON
-    of those rows.
+    Up to `limit` letters are leased at once; they are due again unless the statement `end` ends
+    them, the `letters`, which are JSON of the leased rows.
     """
 
-    due: type[DueT]
-    lease: bytes
+    leases: Leases[DueT]
     end: bytes
     limit: int = 1
 
@@ -76,7 +74,7 @@ class Outbox(ABC, Generic[DueT, LetterT]):
 
         A letter that could not be written or sent is due again after its pause.
         """
-        leased = await self._lease()
+        leased = await self._drawer.leases.take(self._pool, limit=self._drawer.limit)
         over: list[DueT] = []
         written: list[tuple[DueT, LetterT]] = []
         try:
@@ -112,12 +110,6 @@ class Outbox(ABC, Generic[DueT, LetterT]):
             half = len(written) // 2
             return [*await self._send(written[:half]), *await self._send(written[half:])]
         return [due for due, _ in written]
-
-    async def _lease(self) -> Sequence[DueT]:
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(self._drawer.due))
-            await cursor.execute(self._drawer.lease, {"limit": self._drawer.limit})
-            return await cursor.fetchall()
 
     async def _end(self, letters: Sequence[Any]) -> None:
         if not letters:

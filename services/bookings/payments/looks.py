@@ -6,8 +6,7 @@ Each provider has workers of its own, so one that hangs holds up no other.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psycopg.rows import class_row
-
+from services.bookings.leases import Leases
 from services.bookings.payments.attempts import (
     Attempt,
     Attempts,
@@ -47,12 +46,22 @@ class Looks:
         self._pool = pool
         self._attempts = attempts
         self._provider = provider
+        self._leases = Leases(LeasedAttempt, SQL["lease"], SQL["find"])
 
     async def look(self) -> bool:
         """Asks the provider about an attempt that is due; returns False if none is."""
-        attempt = await self._lease()
-        if attempt is None:
-            return False
+        leased = await self._leases.take(
+            self._pool,
+            provider=self._provider.name,
+            open_for=OPEN_FOR,
+            shortest=timedelta(seconds=LEASE_SECONDS),
+            longest=timedelta(seconds=LONGEST_PAUSE_SECONDS),
+        )
+        for attempt in leased:
+            await self._look(attempt)
+        return bool(leased)
+
+    async def _look(self, attempt: LeasedAttempt) -> None:
         charged = await answer_in_time(
             self._look_up(attempt),
             CALL_SECONDS,
@@ -64,18 +73,6 @@ class Looks:
             [outcome] = await self._attempts.settle([Settlement(attempt, charged)])
             if isinstance(outcome, Refusal):
                 raise outcome
-        return True
-
-    async def _lease(self) -> LeasedAttempt | None:
-        values = {
-            "provider": self._provider.name,
-            "open_for": OPEN_FOR,
-            "shortest": timedelta(seconds=LEASE_SECONDS),
-            "longest": timedelta(seconds=LONGEST_PAUSE_SECONDS),
-        }
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(LeasedAttempt))
-            return await (await cursor.execute(SQL["lease"], values)).fetchone()
 
     async def _look_up(self, attempt: LeasedAttempt) -> Charged | None:
         """Looks a charge up, and cancels it if it is open for too long."""

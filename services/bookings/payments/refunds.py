@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from psycopg.rows import class_row
 
 from services.bookings import metrics
 from services.bookings.asks import Decider, expect
 from services.bookings.inventory import Ask
 from services.bookings.inventory.payment_commands import Refunding, SettleRefund
+from services.bookings.leases import Leases
 from services.bookings.payments.attempts import answer_in_time
 from services.bookings.payments.provider import NewRefund, Provider, Refunded, Status
 from services.kit.database import queries
@@ -47,27 +47,25 @@ class Refunds:
         self._pool = pool
         self._decider = decider
         self._provider = provider
+        self._leases = Leases(DueRefund, SQL["lease"], SQL["find"])
 
     async def pay_back(self) -> bool:
         """Pays a refund back that is due; returns False if none is."""
-        refund = await self._lease()
-        if refund is None:
-            return False
+        leased = await self._leases.take(
+            self._pool,
+            provider=self._provider.name,
+            first_pause=FIRST_PAUSE_SECONDS,
+            longest_pause=LONGEST_PAUSE_SECONDS,
+        )
+        for refund in leased:
+            await self._pay_back(refund)
+        return bool(leased)
+
+    async def _pay_back(self, refund: DueRefund) -> None:
         refunded = await self._ask(refund)
         failpoint("bookings.refund.sent")
         if refunded.status is not Status.PENDING:
             await self._settle(refund, refunded)
-        return True
-
-    async def _lease(self) -> DueRefund | None:
-        values = {
-            "provider": self._provider.name,
-            "first_pause": FIRST_PAUSE_SECONDS,
-            "longest_pause": LONGEST_PAUSE_SECONDS,
-        }
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(DueRefund))
-            return await (await cursor.execute(SQL["lease"], values)).fetchone()
 
     async def _ask(self, refund: DueRefund) -> Refunded:
         """Asks the provider to pay back; a refund without an answer is PENDING."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.bookings.errors import NoCalendar
+from services.bookings.leases import Leases
 from services.bookings.outbox.outbox import Accounts, Drawer, Outbox
 from services.bookings.tickets.details import TicketDetails
 from services.bookings.tickets.documents import Documents
@@ -48,7 +49,8 @@ class TicketLetters(Outbox[Due, Letter]):
     def __init__(
         self, pool: Pool, tickets: Tickets, documents: Documents, accounts: Accounts[Letter]
     ) -> None:
-        super().__init__(pool, Drawer(Due, SQL["lease_letters"], SQL["end_letters"]), accounts)
+        leases = Leases(Due, SQL["lease_letters"], SQL["find_letters"])
+        super().__init__(pool, Drawer(leases, SQL["end_letters"]), accounts)
         self._tickets = tickets
         self._documents = documents
 

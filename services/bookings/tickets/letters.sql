@@ -1,10 +1,23 @@
+-- name: find_letters
+-- Lists the events of the first letters that are due.
+SELECT event_id
+FROM ticket_letters
+WHERE due_at <= clock_timestamp()
+ORDER BY due_at
+LIMIT %(limit)s
+
 -- name: lease_letters
--- Leases letters that are due. SKIP LOCKED gives replicas different ones, and the later due time keeps
--- them apart after the commit.
+-- Leases letters of an event that are due. SKIP LOCKED gives replicas different ones, and the later due
+-- time keeps them apart after the commit.
 WITH due AS (
-    SELECT event_id, ticket_id
+    SELECT
+        ticket_id,
+        now() + least(
+            interval '5 minutes', interval '10 seconds' * power(2, least(attempts, 20))
+        ) AS due_again_at
     FROM ticket_letters
-    WHERE due_at <= clock_timestamp()
+    WHERE event_id = %(event_id)s
+        AND due_at <= now()
     ORDER BY due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -12,14 +25,13 @@ WITH due AS (
 UPDATE ticket_letters
 SET
     attempts = attempts + 1,
-    due_at = clock_timestamp()
-        + least(interval '5 minutes', interval '10 seconds' * power(2, least(attempts, 20)))
+    due_at = due_again_at
 FROM due
-WHERE ticket_letters.event_id = due.event_id
+WHERE event_id = %(event_id)s
     AND ticket_letters.ticket_id = due.ticket_id
 RETURNING
-    ticket_letters.id,
-    ticket_letters.event_id,
+    id,
+    event_id,
     ticket_letters.ticket_id,
     user_id
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.bookings.leases import Leases
 from services.bookings.outbox.outbox import Accounts, Drawer, Outbox
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
@@ -35,8 +36,8 @@ class Notices(Outbox[Notice, Notice]):
     """Sends notices that are due, again after 10 seconds, 20, 40, then each minute."""
 
     def __init__(self, pool: Pool, accounts: Accounts[Notice]) -> None:
-        drawer = Drawer(Notice, SQL["lease_notices"], SQL["delete_notices"], NOTICES_CHUNK)
-        super().__init__(pool, drawer, accounts)
+        leases = Leases(Notice, SQL["lease_notices"], SQL["find_notices"])
+        super().__init__(pool, Drawer(leases, SQL["delete_notices"], NOTICES_CHUNK), accounts)
 
     async def write(self, due: Notice) -> Notice | None:
         """See Outbox."""

@@ -1,11 +1,24 @@
+-- name: find_notices
+-- Lists the events of the first notices that are due.
+SELECT event_id
+FROM notices
+WHERE due_at <= clock_timestamp()
+ORDER BY due_at
+LIMIT %(limit)s
+
 -- name: lease_notices
--- Leases notices that are due, with their bookings as they are now. SKIP LOCKED lets replicas lease
--- different ones, and the new due_at keeps them apart after the commit. A notice is moot if its
+-- Leases notices of an event that are due, with their bookings as they are now. SKIP LOCKED lets replicas
+-- lease different ones, and the new due_at keeps them apart after the commit. A notice is moot if its
 -- booking is over or its event has begun.
 WITH due AS (
-    SELECT event_id, booking_id
+    SELECT
+        booking_id,
+        clock_timestamp() + least(
+            interval '1 minute', interval '10 seconds' * power(2, least(attempts, 20))
+        ) AS due_again_at
     FROM notices
-    WHERE due_at <= clock_timestamp()
+    WHERE event_id = %(event_id)s
+        AND due_at <= clock_timestamp()
     ORDER BY due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -14,16 +27,15 @@ leased AS (
     UPDATE notices
     SET
         attempts = attempts + 1,
-        due_at = clock_timestamp()
-            + least(interval '1 minute', interval '10 seconds' * power(2, least(attempts, 20)))
+        due_at = due_again_at
     FROM due
-    WHERE notices.event_id = due.event_id
+    WHERE event_id = %(event_id)s
         AND notices.booking_id = due.booking_id
-    RETURNING notices.id, notices.event_id, notices.booking_id
+    RETURNING notices.id, notices.booking_id
 )
 SELECT
     leased.id,
-    leased.event_id,
+    event_id,
     leased.booking_id,
     user_id,
     event_name,
@@ -35,8 +47,8 @@ SELECT
         OR (status = 'HELD' AND expires_at <= present())
         OR coalesce(event_starts_at <= clock_timestamp(), false) AS is_moot
 FROM leased
-JOIN booking_details ON booking_details.event_id = leased.event_id
-    AND booking_details.id = leased.booking_id
+JOIN booking_details ON booking_details.id = leased.booking_id
+WHERE event_id = %(event_id)s
 
 -- name: delete_notices
 -- Deletes notices that accounts has confirmed or that are moot.

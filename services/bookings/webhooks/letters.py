@@ -6,6 +6,7 @@ The statement that disables a webhook makes its letter due.
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.bookings.leases import Leases
 from services.bookings.outbox.outbox import Accounts, Drawer, Outbox
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
@@ -28,7 +29,8 @@ class WebhookLetters(Outbox[Letter, Letter]):
     """Sends letters that are due, again after 10 seconds."""
 
     def __init__(self, pool: Pool, accounts: Accounts[Letter]) -> None:
-        super().__init__(pool, Drawer(Letter, SQL["lease_letters"], SQL["end_letters"]), accounts)
+        leases = Leases(Letter, SQL["lease_letters"])
+        super().__init__(pool, Drawer(leases, SQL["end_letters"]), accounts)
 
     async def write(self, due: Letter) -> Letter:
         """See Outbox."""

@@ -25,6 +25,7 @@ from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import Refusal
 from tests.services.bookings.asking import booked, party
+from tests.services.bookings.conftest import earlier
 
 
 class Desk:
@@ -85,14 +86,16 @@ class Desk:
     async def taken_elsewhere(self, table: str) -> AsyncIterator[None]:
         """Locks the rows of a table, as a worker does that takes them at this moment."""
         async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute(f"SELECT id FROM {table} FOR NO KEY UPDATE".encode())
+            await connection.execute(
+                f"SELECT id FROM {table} WHERE event_id = 1 FOR NO KEY UPDATE".encode()
+            )
             yield
 
     @contextlib.asynccontextmanager
     async def leased_elsewhere(self, table: str) -> AsyncIterator[AsyncConnection]:
         """Leases the rows of a table, as a worker does whose lease is committed afterwards."""
         column = {"payments": "next_look_at", "refunds": "next_try_at"}[table]
-        lease = f"UPDATE {table} SET {column} = {column} + interval '15 seconds'"
+        lease = f"UPDATE {table} SET {column} = now() + interval '15 seconds'"
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(lease.encode())
             yield connection
@@ -100,7 +103,7 @@ class Desk:
     async def make_due(self, *, age: str = "0 seconds") -> None:
         """Makes all that is under way due at once, and older."""
         await self.read(
-            f"UPDATE payments SET next_look_at = now(), created_at = created_at - interval '{age}'"
+            f"UPDATE payments SET next_look_at = now(), created_at = {earlier('created_at', age)}"
         )
-        await self.read(f"UPDATE bookings SET expires_at = expires_at - interval '{age}'")
+        await self.read(f"UPDATE bookings SET expires_at = {earlier('expires_at', age)}")
         await self.read("UPDATE refunds SET next_try_at = now()")

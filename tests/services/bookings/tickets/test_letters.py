@@ -106,7 +106,7 @@ class Office:
 
     def due_again(self) -> None:
         """Lets the pause after a refusal pass."""
-        execute(self.database, "UPDATE bookings.ticket_letters SET due_at = clock_timestamp()")
+        execute(self.database, "UPDATE bookings.ticket_letters SET due_at = now()")
 
 
 @pytest.fixture
@@ -234,14 +234,15 @@ async def test_two_replicas_never_lease_one_letter(
     await office.ticket(ADA)
     lease = SQL["lease_letters"]
     lease = lease if locks else lease.replace(b"FOR UPDATE SKIP LOCKED", b"")
+    values = {"event_id": FREE, "limit": 1}
     async with (
         pool.connection() as former,
         pool.connection() as latter,
         await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
     ):
         async with former.transaction():
-            assert await (await former.execute(lease, {"limit": 1})).fetchone()
-            leasing = asyncio.create_task(latter.execute(lease, {"limit": 1}))
+            assert await (await former.execute(lease, values)).fetchone()
+            leasing = asyncio.create_task(latter.execute(lease, values))
             if locks:
                 await leasing
             else:

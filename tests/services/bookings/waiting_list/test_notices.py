@@ -278,7 +278,7 @@ async def test_without_the_lock_replicas_would_send_the_same_notices(
     monkeypatch.setattr(notices_module, "SQL", statements)
     async with await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as own:
         with connect(database) as gate, gate.transaction():
-            gate.execute("SELECT FROM notices FOR UPDATE")
+            gate.execute("SELECT FROM notices WHERE event_id = 1 FOR UPDATE")
             sending = asyncio.create_task(sent_by_four(pool))
             await until_blocked(own, 4)
         sent = await sending
