@@ -18,6 +18,6 @@ CROSS JOIN LATERAL (
         coalesce(string_agg(sold, '' ORDER BY block), '') AS sold,
         coalesce(string_agg(blocked, '' ORDER BY block), '') AS blocked
     FROM seat_blocks
-    WHERE seat_blocks.event_id = inventory.event_id
+    WHERE event_id = %(event_id)s
 ) AS map
 WHERE event_id = %(event_id)s

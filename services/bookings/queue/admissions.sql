@@ -42,7 +42,11 @@ SET LOCAL statement_timeout = '60s'
 -- name: excuse
 -- Counts an outage for nobody who waited or was away: what they showed before it is so much later.
 UPDATE queue_entries
-SET seen_at = least(seen_at + make_interval(secs => %(seconds)s), %(now)s)
+SET seen_at = least(
+    -- Citus lets an UPDATE calculate with times of rows only where no time zone matters.
+    (seen_at AT TIME ZONE 'UTC' + make_interval(secs => %(seconds)s)) AT TIME ZONE 'UTC',
+    %(now)s
+)
 WHERE event_id = %(event_id)s
     AND state IN ('WAITING', 'AWAY')
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -104,12 +104,19 @@ class Queues:
 
     async def see(self, holders: Sequence[Holder]) -> Mapping[int, Entry]:
         """Notes signs of life of holders; returns their entries by their numbers in `holders`."""
-        entries = await self._entries(holders)
-        return entries | await self._see(holders, entries)
+        of_events: dict[int, dict[int, Holder]] = {}
+        for number, holder in enumerate(holders):
+            if holder.is_named:
+                of_events.setdefault(holder.event_id, {})[number] = holder
+        seen: dict[int, Entry] = {}
+        for event_id, named in of_events.items():
+            entries = await self._entries(event_id, named)
+            seen |= entries | await self._see(event_id, entries)
+        return seen
 
     async def leave(self, holder: Holder) -> None:
         """Ends the place or the admission of a holder; raises QueueEntryNotFound."""
-        entry = (await self._entries([holder])).get(0)
+        entry = (await self._entries(holder.event_id, {0: holder})).get(0)
         if entry is None:
             raise QueueEntryNotFound
         values = {"event_id": holder.event_id, "id": entry.id}
@@ -118,53 +125,34 @@ class Queues:
             left = await (await connection.execute(SQL["leave"], values)).fetchone()
             await record(connection, holder.event_id, left or (), waits=False)
 
-    async def _entries(self, holders: Sequence[Holder]) -> dict[int, Entry]:
-        """Finds the entries of holders, by their numbers."""
-        named = [(number, holder) for number, holder in enumerate(holders) if holder.is_named]
-        if not named:
-            return {}
+    async def _entries(self, event_id: int, holders: Mapping[int, Holder]) -> dict[int, Entry]:
+        """Finds the entries of holders in one event, by the numbers of the holders."""
+        tokens = [holder.token for holder in holders.values()]
         values = {
-            "numbers": [number for number, _ in named],
-            "event_ids": [holder.event_id for _, holder in named],
-            "secret_hashes": [_hash(holder.token) if holder.token else None for _, holder in named],
-            "user_ids": [holder.account for _, holder in named],
+            "event_id": event_id,
+            "numbers": list(holders),
+            "secret_hashes": [_hash(token) if token else None for token in tokens],
+            "user_ids": [holder.account for holder in holders.values()],
         }
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(SQL["find_entries"], values)).fetchall()
         return {number: Entry(*columns) for number, *columns in rows}
 
-    async def _see(
-        self, holders: Sequence[Holder], entries: Mapping[int, Entry]
-    ) -> dict[int, Entry]:
+    async def _see(self, event_id: int, entries: Mapping[int, Entry]) -> dict[int, Entry]:
         """Notes signs of life; returns the entries that were away and wait again."""
-        seen = [
-            (holders[number].event_id, entry.id)
-            for number, entry in entries.items()
-            if entry.state == "WAITING" and entry.is_stale
-        ]
-        away: dict[int, list[int]] = {}
-        for number, entry in entries.items():
-            if entry.state == "AWAY":
-                away.setdefault(holders[number].event_id, []).append(entry.id)
-        if seen:
-            values = {
-                "event_ids": [event_id for event_id, _ in seen],
-                "ids": [number for _, number in seen],
-            }
+        stale = [e.id for e in entries.values() if e.state == "WAITING" and e.is_stale]
+        if stale:
             async with self._pool.connection() as connection:
-                await connection.execute(SQL["see_entries"], values)
-        returned = {
-            (event_id, number)
-            for event_id, ids in away.items()
-            for number in await self._return(event_id, ids)
-        }
+                await connection.execute(SQL["see_entries"], {"event_id": event_id, "ids": stale})
+        away = [entry.id for entry in entries.values() if entry.state == "AWAY"]
+        returned = await self._return(event_id, away) if away else ()
         return {
             number: replace(entry, state="WAITING")
             for number, entry in entries.items()
-            if (holders[number].event_id, entry.id) in returned
+            if entry.id in returned
         }
 
-    async def _return(self, event_id: int, ids: Sequence[int]) -> Sequence[int]:
+    async def _return(self, event_id: int, ids: Sequence[int]) -> Collection[int]:
         """Lets entries that were away wait again; returns their numbers."""
         async with self._pool.connection() as connection, connection.transaction():
             locked = await connection.execute(SQL["lock_queue"], {"event_id": event_id})
@@ -173,7 +161,7 @@ class Queues:
             values = {"event_id": event_id, "ids": ids, "now": queue[2]}
             rows = await (await connection.execute(SQL["return_entries"], values)).fetchall()
             await record(connection, event_id, [place for _, place in rows], waits=True)
-        return [number for number, _ in rows]
+        return {number for number, _ in rows}
 
     async def _standing(self, event_id: int, seq: int = 0) -> Standing:
         standing = await self._standings.get(event_id, seq)

@@ -89,7 +89,7 @@ FROM counted
 RETURNING seq
 
 -- name: find_entries
--- Finds the latest entries by the hashes of their tokens or, where that is null, by accounts.
+-- Finds the latest entries of an event by the hashes of their tokens or, where that is null, by accounts.
 SELECT
     asked.number,
     entry.id,
@@ -97,15 +97,13 @@ SELECT
     entry.state,
     entry.admitted_until,
     entry.seen_at < present() - interval '10 seconds' AS is_stale
-FROM unnest(
-    %(numbers)s::integer[], %(event_ids)s::bigint[], %(secret_hashes)s::bytea[],
-    %(user_ids)s::text[]
-) AS asked (number, event_id, secret_hash, user_id)
+FROM unnest(%(numbers)s::integer[], %(secret_hashes)s::bytea[], %(user_ids)s::text[])
+    AS asked (number, secret_hash, user_id)
 CROSS JOIN LATERAL (
     (
         SELECT id, place, state, admitted_until, seen_at
         FROM queue_entries
-        WHERE queue_entries.event_id = asked.event_id
+        WHERE event_id = %(event_id)s
             AND queue_entries.secret_hash = asked.secret_hash
     )
     UNION ALL
@@ -113,7 +111,7 @@ CROSS JOIN LATERAL (
         SELECT id, place, state, admitted_until, seen_at
         FROM queue_entries
         WHERE asked.secret_hash IS NULL
-            AND queue_entries.event_id = asked.event_id
+            AND event_id = %(event_id)s
             AND queue_entries.user_id = asked.user_id
         ORDER BY id DESC
         LIMIT 1
@@ -121,10 +119,18 @@ CROSS JOIN LATERAL (
 ) AS entry
 
 -- name: see_entries
--- Notes a sign of life of entries that wait.
-UPDATE queue_entries
-SET seen_at = present()
-FROM unnest(%(event_ids)s::bigint[], %(ids)s::bigint[]) AS seen (event_id, id)
-WHERE queue_entries.event_id = seen.event_id
-    AND queue_entries.id = seen.id
-    AND queue_entries.state = 'WAITING'
+-- Notes a sign of life of entries of an event that wait.
+WITH moment AS (
+    SELECT present() AS now
+),
+seen AS (
+    UPDATE queue_entries
+    SET seen_at = now
+    FROM moment
+    WHERE event_id = %(event_id)s
+        AND id = ANY (%(ids)s::bigint[])
+        AND state = 'WAITING'
+    RETURNING id
+)
+SELECT id
+FROM seen

@@ -5,7 +5,7 @@ SELECT
     (
         SELECT array_agg(place)
         FROM queue_entries
-        WHERE queue_entries.event_id = queues.event_id
+        WHERE event_id = %(event_id)s
             AND state = 'WAITING'
             AND place IS NOT NULL
     ) AS places
@@ -36,7 +36,7 @@ SELECT
     (
         SELECT count(*)
         FROM queue_entries
-        WHERE queue_entries.event_id = queues.event_id
+        WHERE event_id = %(event_id)s
             AND state = 'ADMITTED'
             AND admitted_until > present()
     ) AS active,
@@ -44,7 +44,7 @@ SELECT
         WHEN draw_size IS NULL OR drawn < draw_size THEN (
             SELECT count(*)
             FROM queue_entries
-            WHERE queue_entries.event_id = queues.event_id
+            WHERE event_id = %(event_id)s
                 AND state = 'WAITING'
                 AND place IS NULL
         )

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 
 from services.bookings.queue.standings import per_minute
-from services.bookings.tail import READ_AT_ONCE, News, Row, Tail, Watched, Watcher
+from services.bookings.tail import READ_AT_ONCE, News, Tail, Watched, Watcher
 from services.kit.database import queries
+from services.kit.database.postgres import Connection
 
 STATE = """
     enabled,
@@ -53,15 +52,19 @@ class QueueTail(Tail[QueueChange, QueueState]):
     async def _read_on(
         self, events: Mapping[int, Watched[QueueChange, QueueState]]
     ) -> list[News[QueueChange, QueueState]]:
-        values = {
-            "event_ids": list(events),
-            "seqs": [event.after for event in events.values()],
-            "limit": READ_AT_ONCE,
-        }
+        after = {event_id: event.after for event_id, event in events.items()}
         async with self._pool.connection() as connection:
-            found = await connection.execute(SQL["read_on"], values, binary=True)
-            rows = await found.fetchall()
-        return [_news(event_id, list(of_event)) for event_id, of_event in groupby(rows, _EVENT_ID)]
+            values = {"event_ids": list(after)}
+            rows = await (await connection.execute(SQL["read_states"], values)).fetchall()
+            return [
+                News(
+                    event_id,
+                    changes := await _changes(connection, event_id, after[event_id], seq),
+                    changes[-1].seq if changes else 0,
+                    state_of(*state),
+                )
+                for event_id, seq, *state in rows
+            ]
 
 
 def state_of(
@@ -71,10 +74,12 @@ def state_of(
     return QueueState(enabled, is_drawn, opens_at, per_minute(rate, rate_seen))
 
 
-def _news(event_id: int, rows: Sequence[Row]) -> News[QueueChange, QueueState]:
-    changes = [QueueChange(*row[1:4]) for row in rows if row[1] is not None]
-    last = changes[-1].seq if changes else 0
-    return News(event_id, changes, last, state_of(*rows[0][4:]))
-
-
-_EVENT_ID = itemgetter(0)
+async def _changes(
+    connection: Connection, event_id: int, after: int, last: int
+) -> list[QueueChange]:
+    """Reads the next changes of a queue, unless the last one was read."""
+    if last <= after:
+        return []
+    values = {"event_id": event_id, "after": after, "limit": READ_AT_ONCE}
+    found = await connection.execute(SQL["read_next"], values, binary=True)
+    return [QueueChange(*columns) for columns in await found.fetchall()]

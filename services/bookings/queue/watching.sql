@@ -12,7 +12,7 @@ SELECT
         (
             SELECT array_agg(place)
             FROM queue_entries
-            WHERE queue_entries.event_id = queues.event_id
+            WHERE event_id = %(event_id)s
                 AND state = 'WAITING'
                 AND place IS NOT NULL
         ),

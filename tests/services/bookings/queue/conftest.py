@@ -15,7 +15,7 @@ from services.bookings.reservations.reservations import Reservations, reserve
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.asking import GUEST
-from tests.services.bookings.conftest import concert
+from tests.services.bookings.conftest import concert, earlier
 
 SEED = bytes(32)
 
@@ -49,7 +49,7 @@ class Waiting:
 
     async def state(self, token: str) -> str:
         """Returns the state of the holder of a token, without a sign of life."""
-        [entry] = (await self.queues._entries([Holder(1, token)])).values()
+        [entry] = (await self.queues._entries(1, {0: Holder(1, token)})).values()
         return entry.state
 
     async def buy(self, user_id: str, token: str = "") -> Any:
@@ -67,15 +67,15 @@ class Waiting:
 
         The last tick was a second ago, unless the queue was `unattended`.
         """
-        pause = seconds if unattended else min(seconds, 1.0)
+        passed = f"{seconds} seconds"
+        pause = passed if unattended else f"{min(seconds, 1.0)} seconds"
         async with self.pool.connection() as connection:
             await connection.execute(
-                "UPDATE queues SET ticked_at = ticked_at - make_interval(secs => %s)", [pause]
+                f"UPDATE queues SET ticked_at = {earlier('ticked_at', pause)}".encode()
             )
             await connection.execute(
-                "UPDATE queue_entries SET seen_at = seen_at - make_interval(secs => %(s)s),"
-                " admitted_until = admitted_until - make_interval(secs => %(s)s)",
-                {"s": seconds},
+                f"UPDATE queue_entries SET seen_at = {earlier('seen_at', passed)},"
+                f" admitted_until = {earlier('admitted_until', passed)}".encode()
             )
 
 

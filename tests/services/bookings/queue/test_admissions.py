@@ -148,7 +148,7 @@ async def test_signs_of_life_touch_no_index(line: Waiting) -> None:
     await line.open()
     await line.join("user")
     async with line.pool.connection() as connection, connection.transaction():
-        seen = await connection.execute(QUEUES["see_entries"], {"event_ids": [1], "ids": [1]})
+        seen = await connection.execute(QUEUES["see_entries"], {"event_id": 1, "ids": [1]})
         assert seen.rowcount == 1
         counted = await connection.execute(
             "SELECT pg_stat_get_xact_tuples_hot_updated('queue_entries'::regclass)"

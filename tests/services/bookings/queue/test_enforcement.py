@@ -107,7 +107,7 @@ async def test_nobody_slips_in_while_the_queue_is_switched_on(
         await psycopg.AsyncConnection.connect(database.owner_dsn) as gate,
         await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
     ):
-        await gate.execute("SELECT FROM bookings.inventory FOR UPDATE")
+        await gate.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
         command = SetQueue(1, True, QueueSettings(SEED), GUEST)
         setting = asyncio.create_task(Inventory(line.pool).decide([Ask(command)]))
         await until_blocked(watch, 1)
