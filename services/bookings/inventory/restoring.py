@@ -9,7 +9,7 @@ from services.kit.database import queries
 from services.kit.database.postgres import Pool
 
 SQL = queries.load(__file__)
-RAISED_AT_ONCE = 1_000
+RAISED_AT_ONCE = 100
 
 log = structlog.get_logger()
 
@@ -31,7 +31,12 @@ class Restores:
             if not restores:
                 return False
             values = {"restores": restores, "chunk": RAISED_AT_ONCE}
-            raised = (await connection.execute(SQL["raise_revisions"], values)).rowcount
+            lagging = await (await connection.execute(SQL["lagging_events"], values)).fetchall()
+            async with connection.transaction():
+                raised = 0
+                for (event_id,) in lagging:
+                    asked = values | {"event_id": event_id}
+                    raised += (await connection.execute(SQL["raise_revision"], asked)).rowcount
         if raised:
             log.warning("the database was restored", restores=restores, raised=raised)
-        return raised == RAISED_AT_ONCE
+        return raised > 0 and len(lagging) == RAISED_AT_ONCE

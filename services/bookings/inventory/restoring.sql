@@ -21,33 +21,39 @@ counted AS (
 SELECT coalesce((SELECT restores FROM counted), restores) AS restores
 FROM lineage
 
--- name: raise_revisions
--- Raises revisions of a restored database, of a chunk of events that no transaction has locked. The
+-- name: lagging_events
+-- Lists events whose revisions are of a time before the restore. Events that were made since are among them:
+-- they may have been known before.
+SELECT event_id
+FROM inventory
+WHERE rev < %(restores)s::bigint * 1000000000
+LIMIT %(chunk)s
+
+-- name: raise_revision
+-- Raises the revision of an event of a restored database, unless a transaction has it locked. The
 -- last nine digits go on counting the changes; those before them count the restores. So no
 -- revision means two things, although the changes since the backup are lost. The ledger shows it as
--- a change of the number of seats to the same number. Events that were made since are raised, too: they
--- may have been known before. So are the numbers of changes of queues, with a change that is about nobody:
--- whoever keeps a line in memory reads it anew after the gap.
+-- a change of the number of seats to the same number. So is the number of changes of its queue, with a change
+-- that is about nobody: whoever keeps a line in memory reads it anew after the gap.
 WITH lagging AS (
     SELECT event_id
     FROM inventory
-    WHERE rev < %(restores)s::bigint * 1000000000
-    ORDER BY event_id
-    LIMIT %(chunk)s
+    WHERE event_id = %(event_id)s
+        AND rev < %(restores)s::bigint * 1000000000
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 raised AS (
     UPDATE inventory
     SET rev = rev %% 1000000000 + 1 + %(restores)s::bigint * 1000000000
     FROM lagging
-    WHERE inventory.event_id = lagging.event_id
+    WHERE inventory.event_id = %(event_id)s
     RETURNING inventory.event_id, rev, capacity
 ),
 counted AS (
     UPDATE queues
     SET seq = seq %% 1000000000 + 2 + %(restores)s::bigint * 1000000000
     FROM lagging
-    WHERE queues.event_id = lagging.event_id
+    WHERE queues.event_id = %(event_id)s
     RETURNING queues.event_id, seq
 ),
 told AS (
