@@ -1,8 +1,7 @@
 """The figures of an event, all of one snapshot of the database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -19,7 +18,7 @@ from services.bookings.reports.seat_types import SeatTypeSales, priced_by_type, 
 from services.bookings.seating.plan import Plan
 from services.bookings.seating.prices import Prices
 from services.kit.database import queries
-from services.kit.database.postgres import Connection, Pool
+from services.kit.database.postgres import Connection, Pool, snapshot
 from services.kit.rpc.callers import denied
 
 SQL = queries.load(__file__)
@@ -105,7 +104,7 @@ class Reports:
         """
         event = await self.expect_own(event_id, viewer)
         plan = None if event.plan_id is None else await self._plans.load(event.plan_id)
-        async with self._snapshot() as connection:
+        async with self._turns, snapshot(self._pool) as connection:
             return await _report(connection, event_id, plan)
 
     async def expect_own(self, event_id: int, viewer: Viewer) -> EventFigures:
@@ -115,17 +114,6 @@ class Reports:
         if not viewer.owns(event.organizer_id):
             raise denied(viewer.caller)
         return event
-
-    @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[Connection]:
-        """Yields a connection on which all reads see the same, in its turn."""
-        async with (
-            self._turns,
-            self._pool.connection() as connection,
-            connection.transaction(),
-        ):
-            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield connection
 
 
 async def _report(connection: Connection, event_id: int, plan: Plan | None) -> Report:

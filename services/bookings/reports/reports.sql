@@ -14,7 +14,7 @@ SELECT
         WHEN waiting = 0 AND next_expiry_at <= present() THEN (
             SELECT coalesce(sum(seat_count), 0)::integer
             FROM ending_holds
-            WHERE ending_holds.event_id = inventory.event_id
+            WHERE event_id = %(event_id)s
                 AND expires_at <= (SELECT present())
         )
         ELSE 0
@@ -46,7 +46,7 @@ SELECT
                 AND EXISTS (
                     SELECT 1
                     FROM ending_holds AS ended
-                    WHERE ended.event_id = bookings.event_id
+                    WHERE ended.event_id = %(event_id)s
                         AND ended.id = bookings.id
                         AND ended.expires_at <= %(at)s
                 )

@@ -1,7 +1,7 @@
 """The bookings of an event as CSV, chunk by chunk."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 
 from services.bookings.reports import cells
 from services.kit.database import queries
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Connection, Pool, snapshot
 
 SQL = queries.load(__file__)
 CHUNK = 500
@@ -34,8 +34,20 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class BookingLine:
-    """A booking with its money and its ticket, in the order of the columns."""
+class Ticket:
+    """A ticket, and how many of its codes let somebody in, the first one `checked_in_at`."""
+
+    status: str | None = None
+    checked_in: int | None = None
+    checked_in_at: datetime | None = None
+
+
+NO_TICKET = Ticket()
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A booking with its money."""
 
     id: int
     reference: UUID
@@ -46,13 +58,10 @@ class BookingLine:
     price_currency: str | None
     paid: int
     refunded: int
-    ticket_status: str | None
-    checked_in: int | None
-    checked_in_at: datetime | None
     created_at: datetime
 
-    def cells(self) -> tuple[cells.Cell, ...]:
-        """Returns the cells."""
+    def cells(self, ticket: Ticket) -> tuple[cells.Cell, ...]:
+        """Returns the cells of the booking and its ticket, in the order of the columns."""
         return (
             self.id,
             str(self.reference),
@@ -63,9 +72,9 @@ class BookingLine:
             self.price_currency,
             self.paid,
             self.refunded,
-            self.ticket_status,
-            self.checked_in,
-            _time(self.checked_in_at),
+            ticket.status,
+            ticket.checked_in,
+            _time(ticket.checked_in_at),
             _time(self.created_at),
         )
 
@@ -81,23 +90,33 @@ class Sheets:
     async def read(self, event_id: int) -> AsyncIterator[bytes]:
         """Yields the names of the columns, then all bookings in the order of their numbers.
 
-        Each chunk is a read of its own. Numbers of bookings grow and no booking is ever deleted, so
-        each is read once, whatever happens meanwhile.
+        Each chunk is a snapshot of its own. Numbers of bookings grow and no booking is ever
+        deleted, so each is read once, whatever happens meanwhile.
         """
         yield cells.lines([COLUMNS])
         after, is_last = 0, False
         while not is_last:
-            found = await self._list(event_id, after)
-            is_last = len(found) < self._chunk
-            if found:
-                after = found[-1].id
-                yield cells.lines(line.cells() for line in found)
+            async with self._turns, snapshot(self._pool) as connection:
+                bookings = await self._list(connection, event_id, after)
+                tickets = await _tickets(connection, event_id, bookings)
+            is_last = len(bookings) < self._chunk
+            if bookings:
+                after = bookings[-1].id
+                yield cells.lines(each.cells(tickets.get(each.id, NO_TICKET)) for each in bookings)
 
-    async def _list(self, event_id: int, after: int) -> list[BookingLine]:
+    async def _list(self, connection: Connection, event_id: int, after: int) -> list[Booking]:
         values = {"event_id": event_id, "after": after, "limit": self._chunk}
-        async with self._turns, self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(BookingLine))
-            return await (await cursor.execute(SQL["list_bookings"], values)).fetchall()
+        cursor = connection.cursor(row_factory=class_row(Booking))
+        return await (await cursor.execute(SQL["list_bookings"], values)).fetchall()
+
+
+async def _tickets(
+    connection: Connection, event_id: int, bookings: Sequence[Booking]
+) -> dict[int, Ticket]:
+    """Reads the tickets of bookings, by the numbers of these."""
+    values = {"event_id": event_id, "booking_ids": [booking.id for booking in bookings]}
+    rows = await (await connection.execute(SQL["list_tickets"], values)).fetchall()
+    return {booking_id: Ticket(*columns) for booking_id, *columns in rows}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -1,6 +1,6 @@
 -- name: list_bookings
--- Lists bookings of an event after one of them, each with its money in the currency of its price and
--- its ticket. Each join is a look by an index, whatever the planner believes.
+-- Lists bookings of an event after one of them, each with its money in the currency of its price. The join is
+-- a look by an index, whatever the planner believes.
 SELECT
     booking.id,
     booking.reference,
@@ -11,9 +11,6 @@ SELECT
     booking.price_currency,
     money.paid,
     money.refunded,
-    ticket.status AS ticket_status,
-    ticket.checked_in,
-    ticket.checked_in_at,
     booking.created_at
 FROM (
     SELECT *
@@ -29,17 +26,18 @@ CROSS JOIN LATERAL (
         coalesce(sum(refunded_minor), 0)::bigint AS refunded
     FROM payments
     WHERE payments.booking_id = booking.id
-        AND payments.event_id = booking.event_id
+        AND event_id = %(event_id)s
         AND received_currency = booking.price_currency
 ) AS money
-LEFT JOIN LATERAL (
-    SELECT
-        status,
-        (SELECT count(at) FROM unnest(used_at) AS at) AS checked_in,
-        (SELECT min(at) FROM unnest(used_at) AS at) AS checked_in_at
-    FROM shown_tickets
-    WHERE shown_tickets.event_id = booking.event_id
-        AND shown_tickets.booking_id = booking.id
-    OFFSET 0
-) AS ticket ON true
 ORDER BY booking.id
+
+-- name: list_tickets
+-- Lists the tickets of bookings, each with how many of its codes let somebody in, and when the first one did.
+SELECT
+    booking_id,
+    status,
+    (SELECT count(at) FROM unnest(used_at) AS at),
+    (SELECT min(at) FROM unnest(used_at) AS at)
+FROM shown_tickets
+WHERE event_id = %(event_id)s
+    AND booking_id = ANY (%(booking_ids)s::bigint[])

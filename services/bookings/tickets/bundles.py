@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from services.bookings.access import Viewer
 from services.bookings.errors import EventNotFound
 from services.kit.database import queries
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Pool, snapshot
 from services.kit.rpc.callers import denied
 
 SQL = queries.load(__file__)
@@ -68,8 +68,7 @@ class Bundles:
         Raises EventNotFound, and PermissionDenied unless the viewer may admit people to it.
         """
         values = {"event_id": event_id}
-        async with self._pool.connection() as connection, connection.transaction():
-            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        async with snapshot(self._pool) as connection:
             events = connection.cursor(row_factory=class_row(DoorEvent))
             event = await (await events.execute(SQL["get_event"], values)).fetchone()
             if event is None:

@@ -12,11 +12,11 @@ FOR NO KEY UPDATE OF tickets
 -- name: get_scanned
 -- Reads what a scanned code is decided by, and what became of the scan if it was received before.
 SELECT
-    shown.ticket_id,
-    shown.user_id,
-    shown.plan_id,
+    tickets.id AS ticket_id,
+    tickets.user_id,
+    inventory.plan_id,
     code.seat_id,
-    shown.event_starts_at AS starts_at,
+    inventory.starts_at,
     tickets.valid_at IS NOT NULL AS is_paid,
     least(
         code.revoked_at,
@@ -36,8 +36,6 @@ SELECT
 FROM ticket_codes AS code
 JOIN tickets ON tickets.event_id = code.event_id
     AND tickets.id = code.ticket_id
-JOIN shown_tickets AS shown ON shown.event_id = code.event_id
-    AND shown.ticket_id = code.ticket_id
 JOIN bookings ON bookings.event_id = tickets.event_id
     AND bookings.id = tickets.booking_id
 JOIN inventory ON inventory.event_id = code.event_id

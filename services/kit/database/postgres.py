@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -106,6 +106,14 @@ def _session(settings: Mapping[str, str]) -> Mapping[str, Any]:
     """Returns the arguments of a connection that is a session with these settings."""
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
     return {"options": options, "prepare_threshold": 1}
+
+
+@contextlib.asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """Yields a connection in a read-only transaction, in which all reads see the same."""
+    async with pool.connection() as connection, connection.transaction():
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield connection
 
 
 def refusal_from_database(error: BaseException, *, is_read: bool) -> Refusal | None:

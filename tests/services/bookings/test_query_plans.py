@@ -40,7 +40,7 @@ READS: dict[str, tuple[bytes, dict[str, Any]]] = {
             reports_module,
             {"event_id": 7, "at": datetime.now(UTC), "type_numbers": bytes(100)},
         ),
-        (sheets_module, {"event_id": 7, "after": 3}),
+        (sheets_module, {"event_id": 7, "after": 3, "booking_ids": [3, 5]}),
         (
             tail_module,
             {"event_id": 7, "after": 3, "last": 9, "event_ids": [7], "revs": [3], "versions": [1]},

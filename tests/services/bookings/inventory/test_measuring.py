@@ -26,22 +26,13 @@ async def test_frozen_events_and_holds_that_ended_long_ago_are_measured(
         await inventory.apply(concert(event_id))
     await measurements.measure()
     assert figures() == [0, 0, 0]
-    as_owner(
-        database,
-        """
-        UPDATE inventory
-        SET
-            frozen = CASE
-                WHEN event_id < 3 THEN 'COUNTERS'
-                WHEN event_id = 3 THEN 'CATALOGUE'
-                ELSE ''
-            END,
-            next_expiry_at = CASE
-                WHEN event_id = 4 THEN now() - interval '1 hour'
-                WHEN event_id = 5 THEN now() + interval '1 hour'
-            END
-        """,
-    )
+    for change, event_ids in (
+        ("frozen = 'COUNTERS'", "1, 2"),
+        ("frozen = 'CATALOGUE'", "3"),
+        ("next_expiry_at = now() - interval '1 hour'", "4"),
+        ("next_expiry_at = now() + interval '1 hour'", "5"),
+    ):
+        as_owner(database, f"UPDATE inventory SET {change} WHERE event_id IN ({event_ids})")
     await measurements.measure()
     *frozen, lag = figures()
     assert frozen == [2, 1]
