@@ -5,15 +5,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.bookings.catalogue.plans import Plans
 from services.bookings.inventory import Inventory, routing
 from services.bookings.inventory.commands import Apply, Cancel, Command
 from services.bookings.inventory.transaction import Ask
+from services.bookings.reports.reports import Reports
+from services.bookings.waiting_list.notices import SQL as NOTICES
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.bookings.asking import party, seat, seat_by_key
 from tests.services.bookings.conftest import concert
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
+from tests.services.bookings.reports.test_reports import ANYBODY
+from tests.services.bookings.rooms import Rooms
 
 HALL = room(rows=2, seats=5)
 SENT = re.compile(r"on server \S+@(\S+) connectionId")
@@ -43,14 +48,20 @@ async def one_session(database: Database) -> AsyncIterator[Pool]:
         yield pool
 
 
-async def sent_for(pool: Pool, *asks: Ask) -> Sent:
-    """Decides asks one after another, and returns what was sent to other nodes."""
+async def listen(pool: Pool) -> Sent:
+    """Returns what is sent to other nodes from now on."""
     sent = Sent()
-    inventory = Inventory(pool, plans=plans_of(HALL))
     async with pool.connection() as connection:
         connection.add_notice_handler(sent.note)
         await connection.execute("SET citus.log_remote_commands = on")
         await connection.execute("SET client_min_messages = notice")
+    return sent
+
+
+async def sent_for(pool: Pool, *asks: Ask) -> Sent:
+    """Decides asks one after another, and returns what was sent to other nodes."""
+    sent = await listen(pool)
+    inventory = Inventory(pool, plans=plans_of(HALL))
     for ask in asks:
         await inventory.decide([ask])
     return sent
@@ -85,3 +96,26 @@ async def test_a_refusal_without_a_lock_has_one_snapshot(one_session: Pool) -> N
     sent = await sent_for(one_session, *asked)
     began = [each for each in sent.commands if each.startswith("BEGIN")]
     assert ["REPEATABLE READ READ ONLY" in each for each in began] == [False, False, True]
+
+
+async def test_a_report_is_one_snapshot_of_one_node(one_session: Pool) -> None:
+    """Seats and bookings would not add up while tickets are being sold."""
+    inventory = Inventory(one_session)
+    await inventory.apply(concert(capacity=3))
+    await inventory.decide([seat(1, "ada")])
+    sent = await listen(one_session)
+    report = await Reports(one_session, Plans(one_session, Rooms().fetch)).get(1, ANYBODY)
+    assert (report.event.sold, report.bookings) == (1, {"CONFIRMED": 1})
+    began = [each for each in sent.commands if each.startswith("BEGIN")]
+    assert ["REPEATABLE READ" in each for each in began] == [True], began
+    assert len(sent.nodes) == 1, sent.commands
+
+
+async def test_a_letter_is_leased_on_its_node(one_session: Pool) -> None:
+    """Each lease would wait for all nodes; only the look for what is due asks all of them."""
+    await Inventory(one_session).apply(concert())
+    sent = await listen(one_session)
+    async with one_session.connection() as connection:
+        await connection.execute(NOTICES["lease_notices"], {"event_id": 1, "limit": 1})
+    [lease] = [each for each in sent.commands if "notices" in each]
+    assert "SKIP LOCKED" in lease

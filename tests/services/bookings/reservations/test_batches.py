@@ -88,7 +88,7 @@ async def test_a_locked_event_is_asked_for_again(running: Running, database: Dat
         waiting_list_pb2.CancelRequest(event_id="gig", user_id="di"),
     )
     async with await psycopg.AsyncConnection.connect(database.owner_dsn) as other:
-        await other.execute("SELECT FROM bookings.inventory FOR UPDATE")
+        await other.execute("SELECT FROM bookings.inventory WHERE event_id = 1 FOR UPDATE")
         results = (await running.batches.Batch(batch(*asked, skip_busy=True))).results
         assert [result.busy for result in results] == [True] * 4
     results = (await running.batches.Batch(batch(*asked))).results

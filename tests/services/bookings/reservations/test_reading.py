@@ -100,8 +100,13 @@ async def mixed(inventory: Inventory, reservations: Reservations) -> list[int]:
     await inventory.apply(concert(1, organizer_id=OWNER))
     await inventory.apply(concert(2))
     asked = [(1, "acct_ada"), (1, "acct_bob"), (1, "guest"), (2, "guest")]
-    made = await booked(reservations, [seat(event_id, user) for event_id, user in asked])
-    return [booking.id for booking in made]
+    return [await number_of(reservations, event_id, user) for event_id, user in asked]
+
+
+async def number_of(reservations: Reservations, event_id: int, user: str) -> int:
+    """Books a seat; returns the number of the booking, which is above those of earlier ones."""
+    [booking] = await booked(reservations, [seat(event_id, user)])
+    return booking.id
 
 
 SEEN = {
@@ -197,8 +202,7 @@ async def test_own_bookings_come_by_number(
     """Numbered pages would repeat or skip bookings, or their total be wrong."""
     for event_id in range(1, 6):
         await inventory.apply(concert(event_id))
-    made = await booked(reservations, [seat(event_id, "acct_ada") for event_id in range(1, 6)])
-    ids = [booking.id for booking in made]
+    ids = [await number_of(reservations, event_id, "acct_ada") for event_id in range(1, 6)]
     await inventory.apply(concert(3, rev=2, status="CANCELLED"))
     page = parse(2, "", scope="")
     for number, expected in ((1, ids[:2:-1]), (2, ids[2:0:-1]), (3, ids[:1]), (4, [])):
