@@ -38,8 +38,9 @@ def port_of(process: str) -> int:
 
 @functools.cache
 def compose() -> Manifest:
-    """Returns the content of compose.yaml."""
-    [loaded] = _load(COMPOSE)
+    """Returns the content of compose.yaml, with the defaults of its variables."""
+    text = COMPOSE.read_text(encoding="utf-8")
+    loaded: Manifest = yaml.safe_load(re.sub(r"\$\{\w+:-(.*?)\}", r"\1", text))
     return loaded
 
 

@@ -1,3 +1,4 @@
+import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.deploy.container.files import (
 
 SERVICES: Mapping[str, Any] = compose()["services"]
 OWN = (*PROCESSES, "migrate", "first-key")
+DOCKER_POOLS = (*(f"172.{number}.0.0/16" for number in range(17, 32)), "192.168.0.0/16")
+"""Networks that Docker makes by itself, if its configuration names no others."""
 
 
 def test_every_process_is_there() -> None:
@@ -106,8 +109,13 @@ def test_only_those_who_must_reach_each_other() -> None:
 
 def test_gateways_trust_the_proxy_only() -> None:
     """A client could choose the address that it is limited by."""
-    [web] = compose()["networks"]["web"]["ipam"]["config"]
-    assert SERVICES["gateway"]["environment"]["GATEWAY_TRUSTED_PROXIES"] == web["subnet"]
+    assert SERVICES["gateway"]["environment"]["GATEWAY_TRUSTED_PROXIES"] == web_network()
+
+
+def test_no_network_is_one_that_docker_chooses() -> None:
+    """A network that Docker chose could overlap, and then nothing would start."""
+    network = ipaddress.ip_network(web_network())
+    assert not any(network.overlaps(ipaddress.ip_network(pool)) for pool in DOCKER_POOLS)
 
 
 def test_images_have_exact_versions() -> None:
@@ -115,7 +123,7 @@ def test_images_have_exact_versions() -> None:
     for name in SERVICES.keys() - set(OWN):
         assert re.search(r":v?\d+\.\d+[\w.-]*$", SERVICES[name]["image"])
     [image] = kustomization("single")["images"]
-    ours = f"${{IMAGE:-{image['newName']}:{image['newTag']}}}"
+    ours = f"{image['newName']}:{image['newTag']}"
     assert {SERVICES[name]["image"] for name in OWN} == {ours}
 
 
@@ -170,3 +178,9 @@ def test_every_file_that_is_mounted_exists() -> None:
     assert len(files) == 6
     for file in files:
         assert (PROJECT / "deploy" / file).is_file(), file
+
+
+def web_network() -> str:
+    """Returns the addresses of the network between the proxy and the gateways."""
+    [web] = compose()["networks"]["web"]["ipam"]["config"]
+    return str(web["subnet"])
