@@ -131,9 +131,18 @@ class Crowd:
 
 @contextlib.asynccontextmanager
 async def crowd(ports: Sequence[int], size: int) -> AsyncIterator[Crowd]:
-    """Opens many connections during the block, to each port in turn."""
+    """Opens many connections during the block, to each port in turn.
+
+    Each asks something at once, as the gateway soon ends connections that never did.
+    """
+
+    async def greet(port: int) -> Connection:
+        connection = await Connection.open(port)
+        await connection.ask(request("GET", "/health"))
+        return connection
+
     turns = itertools.islice(itertools.cycle(ports), size)
-    connections = await asyncio.gather(*map(Connection.open, turns))
+    connections = await asyncio.gather(*map(greet, turns))
     try:
         yield Crowd(connections)
     finally:
