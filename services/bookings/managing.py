@@ -21,7 +21,7 @@ from services.bookings.inventory.commands import Book, Cancel, Command, Reserve,
 from services.bookings.inventory.seat_commands import Hold, Release, ReleaseUser
 from services.kit.audit.calls import actor_of
 from services.kit.audit.log import OK, Action, AuditLog
-from services.kit.rpc.errors import Refusal, Unavailable
+from services.kit.rpc.errors import Busy, Refusal, Unavailable
 from services.kit.server.auditing import begin, finish_refused
 from services.kit.server.batch import Item, Outcome
 
@@ -62,20 +62,32 @@ class ManagedBookings:
         *,
         skip_busy: bool,
     ) -> Sequence[Outcome]:
-        """See asks.answer. An entry is stored before, the outcome after; or the ask is refused."""
+        """See asks.answer. An entry is stored before, the outcome after; or the ask is refused.
+
+        With `skip_busy` a managed ask is Busy: nobody else of the batch waits for its entry, and it
+        has one entry though its event was locked.
+        """
         action = self._actions[response.DESCRIPTOR.full_name]
         numbers: dict[int, int] = {}
         admitted = list(asked)
         for index, (item, ask) in enumerate(zip(items, asked, strict=True)):
             if isinstance(ask, ManagedAsk):
                 try:
-                    numbers[index] = await begin(self._log, _done(action, item, ask.command))
+                    numbers[index] = await self._begin(action, item, ask, skip_busy=skip_busy)
                 except Unavailable as refusal:
                     admitted[index] = refusal
         outcomes = await asks.answer(self._decider, admitted, response, skip_busy=skip_busy)
         for index, number in numbers.items():
             await self._finish(number, asked[index], outcomes[index])
         return outcomes
+
+    async def _begin(self, action: str, item: Item[Any], ask: Ask, *, skip_busy: bool) -> int:
+        """Stores the entry; raises Unavailable, or Busy."""
+        if skip_busy:
+            raise Busy
+        target = _target(ask.command)
+        actor = actor_of(item.caller)
+        return await begin(self._log, Action(actor, action, target, request_id=item.request_id))
 
     async def _finish(self, number: int, ask: Ask | Refusal, outcome: Outcome) -> None:
         if isinstance(outcome, Refusal):
@@ -88,10 +100,6 @@ class ManagedBookings:
         books = isinstance(ask, Ask) and isinstance(ask.command, Reserve | Book | Hold)
         number = self._booking(outcome) if books and isinstance(outcome, Message) else 0
         return f"booking/{number}" if number else None
-
-
-def _done(action: str, item: Item[Any], command: Command) -> Action:
-    return Action(actor_of(item.caller), action, _target(command), request_id=item.request_id)
 
 
 def _target(command: Command) -> str:

@@ -61,3 +61,18 @@ def test_a_target_that_cannot_be_stored_is_bad_input(client: httpx.Client, syste
     owner = add_accounts(system.database, {"owner": "ORGANIZER"})["owner"]
     response = client.delete("/auth/api-keys/%00", headers={"authorization": owner.authorization})
     assert refusal(response) == (422, "validation_error")
+
+
+def test_what_an_admin_books_for_a_guest_has_one_entry(
+    client: httpx.Client, system: System
+) -> None:
+    """Nobody could say who made a booking, or the log have it once for each attempt."""
+    admin = add_accounts(system.database, {"admin": "ADMIN"})["admin"]
+    client.headers["authorization"] = admin.authorization
+    event_id = create_event(client)["id"]
+    wish = {"event_id": event_id, "user_id": "guest"}
+    booked = client.post("/api/bookings/reserve", json=wish)
+    number = booked.headers["location"].rpartition("/")[2]
+    [entry] = client.get("/api/audit", params={"target": f"booking/{number}"}).json()
+    assert (entry["actor"], entry["action"]) == (admin.id, "BookingsService.Reserve")
+    assert (entry["target"], entry["outcome"]) == (f"event/{event_id}/user/guest", "ok")

@@ -6,8 +6,10 @@ import psycopg
 import pytest
 
 from boxoffice.bookings.v1 import bookings_pb2, seats_pb2, waiting_list_pb2
+from boxoffice.rest.v1 import batch_pb2
 from services.kit.rpc.callers import Role
 from tests.conftest import Database
+from tests.services.batch_items import item
 from tests.services.bookings.seats.cinema import OWNER, Cinema, open_cinema
 from tests.services.bookings.serving import refused
 from tests.services.issuer import account
@@ -96,6 +98,22 @@ async def test_what_an_admin_does_in_the_name_of_a_user_is_recorded(
         (ADMIN, f"{line}.Cancel", "event/2/user/guest", "ok", None),
         (ADMIN, reserved, "event/2/user/guest", "sold_out", None),
     ]
+
+
+async def test_buyers_of_a_batch_do_not_wait_for_the_audit_log(
+    database: Database, owner: psycopg.Connection
+) -> None:
+    """One admin could hold up a sale, and have a second entry where an event was locked."""
+    async with open_cinema(database) as cinema:
+        cinema.running.catalogue.put(2)
+        [(_, authorization)] = cinema.issuer.bearer(ADMIN, Role.ADMIN)
+        request = bookings_pb2.ReserveRequest(event_id=2, user_id="guest")
+        batch = batch_pb2.BatchRequest(
+            items=[item(request, authorization), item(request)], skip_busy=True
+        )
+        managed, own = (await cinema.running.batches.Batch(batch)).results
+        assert (managed.busy, own.WhichOneof("result")) == (True, "response")
+    assert owner.execute(ENTRIES).fetchall() == []
 
 
 async def test_nothing_is_done_to_others_that_cannot_be_recorded(
