@@ -51,10 +51,11 @@ CITUS_TESTS := $(addprefix tests/services/bookings/, citus_nodes.py test_invento
 	waiting_list/test_notices.py catalogue/test_reconciling.py catalogue/test_reconciling_seats.py live/test_live.py \
 	tickets/test_servicer.py tickets/test_check_in.py tickets/test_letters.py test_leases.py \
 	payments/test_looks.py payments/test_refunds.py queue reports \
-	inventory/test_restoring.py inventory/test_measuring.py)
-# Rankings do not work there yet. The others write statements of their own, expect several events in a
-# transaction, or look into the one PostgreSQL: at plans, at counters of rows, and at what waits in it.
-NOT_ON_CITUS := top_users or users_are_ranked or claims_alone or a_map_that_is_loaded or holds_of_many_events \
+	inventory/test_restoring.py inventory/test_measuring.py feed rankings test_rankings_reference.py \
+	webhooks/test_deliveries.py webhooks/test_letters.py test_distributing.py)
+# These write statements of their own, expect several events in a transaction, or look into the one
+# PostgreSQL: at plans, at numbers of transactions, at counters of rows, and at what waits in it.
+NOT_ON_CITUS := one_postgresql or claims_alone or a_map_that_is_loaded or holds_of_many_events \
 	or the_first_are_found or signs_of_life or a_report_is_of_one_moment
 
 .PHONY: test-citus

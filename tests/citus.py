@@ -16,7 +16,9 @@ from services.migrate import SERVICES, migrate_all
 from tests.databases import PASSWORDS, RESET, Database
 
 URL = os.environ.get("CITUS_URL", "")
-SCRIPTS = [Path("deploy/citus", name) for name in ("placement.sql", "distribute.sql")]
+SCRIPTS = [
+    Path("deploy/citus", name) for name in ("placement.sql", "progress.sql", "distribute.sql")
+]
 
 
 def on_all_nodes(count: str) -> bytes:
@@ -52,16 +54,28 @@ def reset_script() -> bytes:
 @contextlib.contextmanager
 def distributed() -> Iterator[Database]:
     """Yields a fresh database that is distributed by event."""
+    database = migrated()
+    distribute(database.owner_dsn)
+    yield database
+
+
+def migrated() -> Database:
+    """Returns a fresh database on the coordinator, before it is distributed."""
     name = str(conninfo_to_dict(URL).get("dbname", ""))
     assert name.endswith("_test"), f"{name}, which CITUS_URL names, must end with _test"
     with psycopg.connect(URL, autocommit=True) as connection:
         connection.execute("DROP EVENT TRIGGER IF EXISTS note_change")
         connection.execute("DROP SCHEMA IF EXISTS fresh, accounts, events, bookings CASCADE")
-        migrate_all(URL, PASSWORDS)
-        for script in SCRIPTS:
-            connection.execute(script.read_bytes(), prepare=False)
+    migrate_all(URL, PASSWORDS)
     roles = {
         service: make_conninfo(URL, user=f"boxoffice_{service}", password=PASSWORDS[service])
         for service in SERVICES
     }
-    yield Database(URL, roles["events"], roles["bookings"], roles["accounts"])
+    return Database(URL, roles["events"], roles["bookings"], roles["accounts"])
+
+
+def distribute(dsn: str) -> None:
+    """Distributes a database; one that is no cluster is only prepared for it."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for script in SCRIPTS if URL else SCRIPTS[:2]:
+            connection.execute(script.read_bytes(), prepare=False)

@@ -1,10 +1,14 @@
 -- Distributes the tables of bookings in a Citus cluster: run it on the coordinator as the owner, after
--- placement.sql in the same session, and again after each migration. It moves the rows that are there,
--- so stop bookings first.
+-- placement.sql and progress.sql in the same session, and again after each migration. It moves the rows
+-- that are there, so stop bookings first.
 DO $$
 DECLARE
     placed record;
 BEGIN
+    IF (SELECT after_txid FROM bookings.tallied) <> '18446744073709551615' THEN
+        RAISE EXCEPTION 'run progress.sql first';
+    END IF;
+
     FOR placed IN
         SELECT format('bookings.%I', table_name) AS name, reason
         FROM placement

@@ -14,7 +14,7 @@ SELECT unnest(
     '{
         inventory, bookings, waiting_list, ledger, seat_claims, seat_blocks, notices, audits,
         tickets, ticket_codes, ticket_scans, ticket_letters, payments, refunds,
-        queues, queue_entries, queue_changes
+        queues, queue_entries, queue_changes, progress
     }'::text[]
 );
 
@@ -24,14 +24,15 @@ INSERT INTO placement (table_name, reason, with_events) VALUES
     ('tallied', 'One row: how far the ledger is in the tallies, and their lock.', true),
     ('tallies', 'By user: the rankings are of all events.', true),
     ('ranks', 'By user, like the tallies.', true),
-    ('feed', 'One row: the last position of the feed, and its lock.', true),
-    ('feed_spans', 'The feed is one sequence over all events.', true);
+    ('feed', 'One row: the last position of the feed, and its lock.', true);
 
 INSERT INTO placement (table_name, reason) VALUES
     ('seat_plans', 'A copy of what events has; processes keep plans in memory.'),
     ('ticket_keys', 'A few rows for all events.'),
     ('following', 'One row: the position in the feed of the catalogue.'),
     ('lineage', 'One row: which database this is.'),
+    ('feed_spans', 'The feed is one sequence over all events. Changed together with `feed`.'),
+    ('tallied_events', 'Changed with the tallies, and read with them.'),
     ('webhooks', 'By account, and few.'),
     ('deliveries', 'The last attempts of each webhook.'),
     ('sandbox_charges', 'The sandbox stands for a payment provider elsewhere.'),

@@ -3,15 +3,18 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 import orjson
+from psycopg import AsyncCursor
 from psycopg.rows import class_row
 
 from services.bookings.errors import ChangesGone
-from services.bookings.feed.cursor import Cursor
+from services.bookings.feed.cursor import WHOLE, Cursor
 from services.kit.database import queries
 from services.kit.database.postgres import Pool
+from services.kit.database.queries import as_json
 
 OF_ALL = queries.load(__file__, of_organizer="true")
 OF_ORGANIZER = queries.load(__file__, of_organizer="organizer_id = %(organizer_id)s")
@@ -90,6 +93,16 @@ class ChangePage:
 
 
 @dataclass(frozen=True, slots=True)
+class _Span:
+    """Revisions of an event, or a scan of a ticket if it has none."""
+
+    position: int
+    event_id: int
+    first_rev: int | None
+    last_rev: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Ends:
     position: int
     forgotten: int
@@ -114,15 +127,18 @@ class Changes:
         for _ in range(MOST_READS):
             # The end is read first: what is committed meanwhile comes after this cursor.
             end = await self._end(after)
-            read = await self._read(organizer_id, after, READ_AT_ONCE if kinds else limit)
+            spans = await self._list_spans(organizer_id, after, READ_AT_ONCE if kinds else limit)
+            if not spans:
+                return ChangePage(found, max(after, end), has_more=False)
+            read = await self._read(spans, READ_AT_ONCE if kinds else limit)
+            if not read:
+                return ChangePage(found, after, has_more=False)
             for change in read:
                 if not kinds or change.kind in kinds:
                     found.append(change)
                 if len(found) == limit:
                     return ChangePage(found, change.cursor, has_more=True)
-            after = read[-1].cursor if read else max(after, end)
-            if not read:
-                return ChangePage(found, after, has_more=False)
+            after = read[-1].cursor
         return ChangePage(found, after, has_more=True)
 
     async def expect_kept(self, after: Cursor) -> None:
@@ -149,7 +165,9 @@ class Changes:
             raise LookupError("the position of the feed is gone")
         return ends
 
-    async def _read(self, organizer_id: str | None, after: Cursor, limit: int) -> Sequence[Change]:
+    async def _list_spans(
+        self, organizer_id: str | None, after: Cursor, limit: int
+    ) -> Sequence[_Span]:
         statements = OF_ALL if organizer_id is None else OF_ORGANIZER
         values = {
             "organizer_id": organizer_id,
@@ -158,5 +176,27 @@ class Changes:
             "limit": limit,
         }
         async with self._pool.connection() as connection:
+            cursor = connection.cursor(row_factory=class_row(_Span))
+            return await (await cursor.execute(statements["list_spans"], values)).fetchall()
+
+    async def _read(self, spans: Sequence[_Span], limit: int) -> Sequence[Change]:
+        """Reads the changes in spans, before the first scan that its node does not show yet."""
+        of_ledger = [span for span in spans if span.first_rev is not None]
+        scans = [span for span in spans if span.first_rev is None]
+        async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Change))
-            return await (await cursor.execute(statements["list_changes"], values)).fetchall()
+            changes = await _list(cursor, "list_changes", of_ledger, limit)
+            admissions = await _list(cursor, "list_admissions", scans, limit)
+        hidden = {scan.position for scan in scans} - {change.position for change in admissions}
+        end = min(hidden, default=WHOLE)
+        read = sorted([*changes, *admissions], key=attrgetter("cursor"))
+        return [change for change in read if change.position < end][:limit]
+
+
+async def _list(
+    cursor: AsyncCursor[Change], statement: str, spans: Sequence[_Span], limit: int
+) -> Sequence[Change]:
+    if not spans:
+        return []
+    values = {"spans": as_json(spans), "limit": limit}
+    return await (await cursor.execute(OF_ALL[statement], values)).fetchall()

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from psycopg.rows import class_row
 
@@ -46,6 +47,8 @@ class Waiter:
 class Tail:
     """Moves the feed forward. Each replica has one, and their lock is the row of `feed`."""
 
+    EVERY_SECONDS: ClassVar[float] = 0.25
+
     def __init__(self, pool: Pool, *, keep: timedelta = KEPT) -> None:
         self._pool = pool
         self._keep = keep
@@ -77,21 +80,29 @@ class Tail:
 
         Returns False, as a worker that is done for now.
         """
-        look = await self._look()
-        if look.has_news:
-            await self._move()
-            look = await self._look()
-        if self._position is not None and look.position > self._position:
+        position = await self._move_on()
+        if self._position is not None and position > self._position:
             await self._wake(self._position)
-        self._position = look.position
+        self._position = position
         return False
 
     async def forget(self) -> bool:
         """Deletes a chunk of old spans; returns whether there may be more."""
         values = {"keep": self._keep, "chunk": FORGOTTEN_AT_ONCE}
-        async with self._pool.connection() as connection:
-            found = await (await connection.execute(SQL["forget"], values)).fetchone()
-        return found is not None and found[0] == FORGOTTEN_AT_ONCE
+        async with self._pool.connection() as connection, connection.transaction():
+            deleted = await (await connection.execute(SQL["forget"], values)).fetchone()
+            count, position = deleted or (0, None)
+            if count:
+                await connection.execute(SQL["note_forgotten"], {"position": position})
+        return bool(count == FORGOTTEN_AT_ONCE)
+
+    async def _move_on(self) -> int:
+        """Adds to the feed what is new, unless another replica does; returns the last position."""
+        look = await self._look()
+        if look.has_news:
+            await self._move()
+            look = await self._look()
+        return look.position
 
     async def _look(self) -> _Look:
         async with self._pool.connection() as connection:

@@ -175,7 +175,8 @@ WHERE position > %(after)s
 GROUP BY organizer_id
 
 -- name: forget
--- Deletes a chunk of the oldest spans if they are older than is kept. Replicas wait for each other.
+-- Deletes a chunk of the oldest spans if they are older than is kept; returns how many, and the last
+-- position of them. Replicas wait for each other.
 WITH oldest AS (
     SELECT position
     FROM (
@@ -192,7 +193,10 @@ deleted AS (
     WHERE feed_spans.position = oldest.position
     RETURNING feed_spans.position
 )
+SELECT count(*), max(position)
+FROM deleted
+
+-- name: note_forgotten
+-- Stores up to which position the feed is forgotten.
 UPDATE feed
-SET forgotten = greatest(forgotten, (SELECT max(position) FROM deleted))
-WHERE EXISTS (SELECT FROM deleted)
-RETURNING (SELECT count(*) FROM deleted) AS deleted
+SET forgotten = greatest(forgotten, %(position)s)

@@ -15,7 +15,8 @@ WHERE event_id = %(event_id)s
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: cancel
--- Writes bookings as CANCELLED; returns how many of which users, by the day on which they were made.
+-- Writes bookings as CANCELLED; returns how many of which users, by the day on which they were made, and
+-- the last of these bookings.
 WITH live AS (
     SELECT id
     FROM bookings
@@ -30,15 +31,27 @@ cancelled AS (
     FROM live
     WHERE bookings.event_id = %(event_id)s
         AND bookings.id = live.id
-    RETURNING bookings.user_id, (bookings.created_at AT TIME ZONE 'UTC')::date AS day
+    RETURNING bookings.id, bookings.user_id, (bookings.created_at AT TIME ZONE 'UTC')::date AS day
 )
-SELECT user_id, day, count(*)::integer AS bookings
+SELECT user_id, day, count(*)::integer AS bookings, max(id) AS last_id
 FROM cancelled
 GROUP BY user_id, day
 
 -- name: untally
--- Takes bookings out of the tallies.
+-- Takes bookings of an event out of the tallies.
 SELECT tally(%(user_ids)s::text[], %(days)s::date[], %(changes)s::integer[])
+
+-- name: untally_distributed
+-- Likewise where events lie on several nodes, and records up to which booking: a ranking that read the
+-- bookings of the event before reads the tallies later, and finds there which of them are gone.
+WITH untallied AS (
+    SELECT tally(%(user_ids)s::text[], %(days)s::date[], %(changes)s::integer[])
+)
+INSERT INTO tallied_events (event_id, untallied_id)
+SELECT %(event_id)s, %(last_id)s
+FROM untallied
+ON CONFLICT ON CONSTRAINT tallied_events_pk DO UPDATE
+SET untallied_id = excluded.untallied_id
 
 -- name: free_seats
 -- Deletes claims of seats.

@@ -8,8 +8,8 @@ from typing import TypeVar
 import structlog
 from psycopg.rows import class_row
 
-from services.bookings.inventory import closing
 from services.bookings.inventory.batches import failed_outcomes
+from services.bookings.inventory.closing import Closing
 from services.bookings.inventory.commands import (
     Apply,
     Done,
@@ -79,7 +79,7 @@ class Inventory:
         distributed: bool = False,
     ) -> None:
         self._pool = pool
-        self._closing_chunk = closing_chunk
+        self._closing = Closing(pool, closing_chunk, distributed=distributed)
         self._plans = plans or NoPlans()
         transactions = Transactions(
             lane_pool or pool,
@@ -193,7 +193,7 @@ class Inventory:
 
     async def close_chunk(self) -> bool:
         """Writes a chunk of a closed event's bookings as CANCELLED; returns False without one."""
-        return await closing.close_chunk(self._pool, self._closing_chunk)
+        return await self._closing.close_chunk()
 
     async def forget_keys(self) -> bool:
         """Deletes a chunk of old results; returns whether there may be more."""

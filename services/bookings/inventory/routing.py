@@ -58,13 +58,13 @@ async def expect_distributed(pool: Pool) -> None:
         found = await connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'citus'")
         if await found.fetchone():
             found = await connection.execute(
-                "SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'inventory'::regclass"
+                "SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'progress'::regclass"
             )
             if await found.fetchone():
                 return
     raise SettingsError(
-        "BOOKINGS_DISTRIBUTED is true, but the table inventory is not distributed:"
-        " run deploy/citus/distribute.sql"
+        "BOOKINGS_DISTRIBUTED is true, but the table progress is not distributed:"
+        " run deploy/citus/progress.sql and distribute.sql"
     )
 
 

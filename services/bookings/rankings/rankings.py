@@ -3,16 +3,17 @@
 A worker adds the ledger to tallies; a query adds the rest of the ledger to the tallies.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
 
 from psycopg.rows import class_row
 
 from services.kit.database import queries
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Connection, Pool
 from services.kit.rpc.errors import ValidationFailed, Violation
 
-SQL = queries.load(__file__)
 MOST = 10
 ROLL_UP_CHUNK = 5_000
 ALL_TIME = date(1, 1, 1)
@@ -27,11 +28,22 @@ class TopUser:
     bookings_count: int
 
 
+def load(untallied: bytes) -> Mapping[str, bytes]:
+    """Loads the statements; `untallied` selects who gained or lost bookings since the roll-up."""
+    return queries.load(__file__, untallied=untallied.decode())
+
+
+SQL = load(queries.load(__file__)["untallied"])
+
+
 class Rankings:
     """Ranks users by their live bookings.
 
     `roll_up_chunk` is about how many rows of the ledger a roll-up adds to the tallies.
     """
+
+    EVERY_SECONDS: ClassVar[float] = 1
+    TOP_USERS: ClassVar[bytes] = SQL["list_top_users"]
 
     def __init__(self, pool: Pool, *, roll_up_chunk: int = ROLL_UP_CHUNK) -> None:
         self._pool = pool
@@ -53,7 +65,8 @@ class Rankings:
         }
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(TopUser))
-            await cursor.execute(SQL["list_top_users"], values)
+            untallied = await self._untallied(connection)
+            await cursor.execute(self.TOP_USERS, values | untallied)
             return await cursor.fetchall()
 
     async def roll_up(self) -> bool:
@@ -65,6 +78,10 @@ class Rankings:
             rolled = await connection.execute(SQL["roll_up"], {"chunk": self._roll_up_chunk})
             [rows] = await rolled.fetchone() or (0,)
             return bool(rows == self._roll_up_chunk)
+
+    async def _untallied(self, _: Connection) -> dict[str, object]:
+        """Returns what TOP_USERS has to be given of the ledger; it reads that itself."""
+        return {}
 
 
 def first_day(period: str, day: str) -> date:

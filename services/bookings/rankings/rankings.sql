@@ -41,8 +41,26 @@ SET after_txid = last.txid
 FROM last, rolled
 RETURNING last.rows
 
+-- name: untallied
+-- Bookings that came or went since the last roll-up.
+SELECT user_id, (created_at AT TIME ZONE 'UTC')::date AS day, bookings
+FROM ledger_bookings
+WHERE txid > (SELECT after_txid FROM tallied)
+UNION ALL
+SELECT lost.user_id, (lost.created_at AT TIME ZONE 'UTC')::date, -1
+FROM inventory
+CROSS JOIN LATERAL (
+    SELECT user_id, created_at
+    FROM bookings
+    WHERE bookings.event_id = inventory.event_id
+        AND status IN ('HELD', 'CONFIRMED')
+    -- Mostly no event is closing, and then nothing is looked at, whatever the planner knows.
+    OFFSET 0
+) AS lost
+WHERE inventory.closing
+
 -- name: list_top_users
--- Ranks users by the tallies and the rest of the ledger. Reads only the first users of the tallies,
+-- Ranks users by the tallies and what is not in them yet. Reads only the first users of the tallies,
 -- and as many more as there are users whose count has changed since. Of the users with one booking,
 -- it reads the first of each day, and none if enough users have more.
 WITH RECURSIVE span AS MATERIALIZED (
@@ -54,27 +72,13 @@ WITH RECURSIVE span AS MATERIALIZED (
         END AS ends_on
 ),
 changes AS (
-    SELECT user_id, created_at, bookings
-    FROM ledger_bookings
-    WHERE txid > (SELECT after_txid FROM tallied)
-    UNION ALL
-    SELECT lost.user_id, lost.created_at, -1
-    FROM inventory
-    CROSS JOIN LATERAL (
-        SELECT user_id, created_at
-        FROM bookings
-        WHERE bookings.event_id = inventory.event_id
-            AND status IN ('HELD', 'CONFIRMED')
-        -- Mostly no event is closing, and then nothing is looked at, whatever the planner knows.
-        OFFSET 0
-    ) AS lost
-    WHERE inventory.closing
+    {untallied}
 ),
 moved AS MATERIALIZED (
     SELECT user_id, sum(bookings) AS bookings
     FROM changes
-    WHERE (created_at AT TIME ZONE 'UTC')::date >= (SELECT starts_on FROM span)
-        AND (created_at AT TIME ZONE 'UTC')::date < (SELECT ends_on FROM span)
+    WHERE day >= (SELECT starts_on FROM span)
+        AND day < (SELECT ends_on FROM span)
     GROUP BY user_id
 ),
 leaders AS MATERIALIZED (

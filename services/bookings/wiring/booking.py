@@ -14,6 +14,7 @@ from services.bookings.queue.queues import Queues
 from services.bookings.queue.servicer import QueueLineServicer, QueueServicer
 from services.bookings.queue.tail import QueueTail
 from services.bookings.queue.watching import QueueWatches
+from services.bookings.rankings.distributed import DistributedRankings
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellations
 from services.bookings.reservations.reservations import Reservations
@@ -30,7 +31,8 @@ def serve_bookings(core: Core) -> Workers:
     """Serves what books, by itself and in batches."""
     pool, inventory, catalogue = core.pool, core.inventory, core.catalogue
     open_access, server = core.open_access, core.service.grpc
-    rankings, queues = Rankings(pool), Queues(pool)
+    rankings = (DistributedRankings if core.settings.distributed else Rankings)(pool)
+    queues = Queues(pool)
     availability = Availability(inventory, catalogue)
 
     bookings = BookingsServicer(pool, inventory, catalogue, rankings, open_access=open_access)
@@ -52,7 +54,7 @@ def serve_bookings(core: Core) -> Workers:
 
     notices = Notices(pool, core.mailing(waiting_list_messages.notice))
     return (
-        repeat(rankings.roll_up, every_seconds=1),
+        repeat(rankings.roll_up, every_seconds=rankings.EVERY_SECONDS),
         repeat(notices.send, every_seconds=1),
         *_queue_workers(core, queues, availability),
     )

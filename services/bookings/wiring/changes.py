@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from boxoffice.bookings.v1 import feed_pb2_grpc, live_pb2_grpc, webhooks_pb2_grpc
 from services.bookings.catalogue.availability import Availability
 from services.bookings.feed.changes import Changes
+from services.bookings.feed.distributed_tail import DistributedTail
 from services.bookings.feed.servicer import FeedServicer
 from services.bookings.feed.tail import Tail
 from services.bookings.live.live import Live
@@ -35,14 +36,15 @@ async def changes_sent(core: Core) -> AsyncIterator[Workers]:
     pool, server = core.pool, core.service.grpc
     public_only = core.settings.environment == "production"
     async with open_sender(public_only=public_only) as sender:
-        tail, changes = Tail(pool), Changes(pool)
+        tail = (DistributedTail if core.settings.distributed else Tail)(pool)
+        changes = Changes(pool)
         webhooks = WebhooksServicer(Webhooks(pool), changes, public_only=public_only)
         feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), server)
         webhooks_pb2_grpc.add_WebhooksServiceServicer_to_server(webhooks, server)
         deliveries = Deliveries(pool, changes, sender)
         letters = WebhookLetters(pool, core.mailing(messages.notice))
         yield (
-            repeat(tail.advance, every_seconds=0.25),
+            repeat(tail.advance, every_seconds=tail.EVERY_SECONDS),
             repeat(tail.forget, every_seconds=60),
             repeat(deliveries.measure, every_seconds=15),
             repeat(letters.send, every_seconds=1),

@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.bookings.catalogue.plans import Plans
+from services.bookings.feed.distributed_tail import DistributedTail
 from services.bookings.inventory import Inventory, routing
 from services.bookings.inventory.commands import Apply, Cancel, Command
 from services.bookings.inventory.transaction import Ask
 from services.bookings.reports.reports import Reports
+from services.bookings.reservations.reservations import Reservations
 from services.bookings.waiting_list.notices import SQL as NOTICES
 from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.bookings.asking import party, seat, seat_by_key
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.feed.door import Door
 from tests.services.bookings.inventory.screening import hold, plans_of, room, screening
 from tests.services.bookings.reports.test_reports import ANYBODY
 from tests.services.bookings.rooms import Rooms
@@ -119,3 +122,25 @@ async def test_a_letter_is_leased_on_its_node(one_session: Pool) -> None:
         await connection.execute(NOTICES["lease_notices"], {"event_id": 1, "limit": 1})
     [lease] = [each for each in sent.commands if "notices" in each]
     assert "SKIP LOCKED" in lease
+
+
+async def test_the_position_of_a_scan_commits_with_its_span(
+    pool: Pool, inventory: Inventory, reservations: Reservations, one_session: Pool
+) -> None:
+    """A coordinator that stops between two commits would leave the admission out of the feed."""
+    door = Door(pool, inventory, reservations)
+    await door.open(capacity=3)
+    await door.scan(await door.sell("ada"))
+    sent = Sent()
+    await _listen(one_session, sent)
+    await DistributedTail(one_session).advance()
+    placed = next(n for n, each in enumerate(sent.commands) if "UPDATE bookings.ticket_" in each)
+    assert sent.commands[placed + 1].startswith("PREPARE TRANSACTION"), sent.commands
+
+
+async def _listen(pool: Pool, sent: Sent) -> None:
+    """Notes what is sent for the one connection of a pool."""
+    async with pool.connection() as connection:
+        connection.add_notice_handler(sent.note)
+        await connection.execute("SET citus.log_remote_commands = on")
+        await connection.execute("SET client_min_messages = notice")

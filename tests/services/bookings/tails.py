@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
+from services.bookings.feed.distributed_tail import DistributedTail
+from services.bookings.feed.tail import Tail as FeedTail
 from services.bookings.tail import DistributedLedgerTail, LedgerTail, Tail
 from services.kit.database.postgres import Pool
 from services.kit.process.workers import repeat, running
@@ -12,14 +14,11 @@ from tests.conftest import Database
 from tests.pools import patient_pool
 
 TAILS: list[type[LedgerTail]] = (
-    [DistributedLedgerTail]
-    if citus.URL
-    else [
-        LedgerTail,
-        DistributedLedgerTail,
-    ]
+    [DistributedLedgerTail] if citus.URL else [LedgerTail, DistributedLedgerTail]
 )
 """Those that read this database."""
+FEED_TAILS: list[type[FeedTail]] = [DistributedTail] if citus.URL else [FeedTail, DistributedTail]
+"""Those that can move the feed of this database."""
 TailT = TypeVar("TailT", bound=Tail[Any, Any])
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from tests.conftest import Database
 from tests.pools import patient_pool
 from tests.services.bookings.asking import seat
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.rankings.conftest import RANKINGS
 
 PERIODS = ("", "day", "week", "month")
 DAYS = [date(2024, 2, 28) + timedelta(days=number) for number in range(6)]
@@ -57,7 +59,8 @@ steps = st.lists(
 )
 
 
-def test_rankings_are_those_of_all_live_bookings(database: Database) -> None:
+@pytest.mark.parametrize("kind", RANKINGS)
+def test_rankings_are_those_of_all_live_bookings(database: Database, kind: type[Rankings]) -> None:
     """Some order of booking, cancelling, closing and rolling up would give wrong ranks."""
     with asyncio.Runner() as runner:
         pool = patient_pool(database.bookings_dsn, schema="bookings", size=2)
@@ -71,28 +74,32 @@ def test_rankings_are_those_of_all_live_bookings(database: Database) -> None:
         )
         @given(drawn=steps)
         def check(drawn: list[Step]) -> None:
-            runner.run(_compare(pool, database.owner_dsn, drawn))
+            runner.run(_compare(pool, kind, database.owner_dsn, drawn))
 
         check()
         runner.run(pool.close())
 
 
-async def _compare(pool: Pool, owner_dsn: str, drawn: list[Step]) -> None:
+async def _compare(pool: Pool, kind: type[Rankings], owner_dsn: str, drawn: list[Step]) -> None:
     with psycopg.connect(owner_dsn, options="-c search_path=bookings", autocommit=True) as owner:
-        owner.execute("TRUNCATE inventory, bookings, ledger, tallies, ranks")
+        owner.execute(
+            "TRUNCATE inventory, bookings, ledger, progress, tallies, ranks, tallied_events"
+        )
         for event_id in range(1, EVENTS + 1):
             several = concert(event_id, one_booking_per_user=False)
             await Inventory(pool).apply(several)
         made: list[Made] = []
         for step in drawn:
-            await _do(pool, owner, made, step)
-            rankings = Rankings(pool)
+            rankings = kind(pool, roll_up_chunk=3)
+            await _do(pool, rankings, owner, made, step)
             for period in PERIODS:
                 for day in DAYS[::2]:
                     assert await _listed(rankings, period, day) == _expected(made, period, day)
 
 
-async def _do(pool: Pool, owner: psycopg.Connection, made: list[Made], step: Step) -> None:
+async def _do(
+    pool: Pool, rankings: Rankings, owner: psycopg.Connection, made: list[Made], step: Step
+) -> None:
     match step:
         case "book", event_id, users, day:
             made += await _booked(pool, owner, event_id, [f"user-{n:02}" for n in users], day)
@@ -109,7 +116,7 @@ async def _do(pool: Pool, owner: psycopg.Connection, made: list[Made], step: Ste
         case ("close",):
             await Inventory(pool, closing_chunk=2).close_chunk()
         case ("roll up",):
-            await Rankings(pool, roll_up_chunk=3).roll_up()
+            await rankings.roll_up()
 
 
 async def _booked(

@@ -13,7 +13,9 @@ SELECT
             WHERE bookings.event_id = ledger.event_id
                 AND bookings.id = ledger.booking_id
         )
-    END AS created_at
+    END AS created_at,
+    ledger.event_id,
+    ledger.rev
 FROM ledger
 WHERE ledger.kind IN (
     'RESERVED', 'SERVED', 'OFFERED', 'HELD', 'REGAINED', 'CANCELLED', 'EXPIRED'

@@ -5,12 +5,19 @@ import pytest
 from services.bookings.feed.changes import Changes
 from services.bookings.feed.tail import Tail
 from services.kit.database.postgres import Pool
+from tests.services.bookings.tails import FEED_TAILS
 
 
 @pytest.fixture
-def tail(pool: Pool) -> Tail:
+def kind() -> type[Tail]:
+    """Returns the kind of tail."""
+    return FEED_TAILS[0]
+
+
+@pytest.fixture
+def tail(kind: type[Tail], pool: Pool) -> Tail:
     """Returns the tail."""
-    return Tail(pool)
+    return kind(pool)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.feed.door import Door
 from tests.services.bookings.feed.reader import Reader
 from tests.services.bookings.feed.test_tail import session
+from tests.services.bookings.tails import FEED_TAILS
 
 MINUTE = timedelta(minutes=1)
 GUESTS, SCANNERS = 64, 32
@@ -23,6 +25,12 @@ ADD_SCAN = """
     FROM ticket_codes
     WHERE ticket_id = %s
 """
+
+
+@pytest.fixture(params=FEED_TAILS)
+def kind(request: pytest.FixtureRequest) -> type[Tail]:
+    """Returns each kind of tail."""
+    return cast("type[Tail]", request.param)
 
 
 @pytest.fixture
@@ -114,7 +122,7 @@ async def test_an_admission_that_commits_late_is_read_after_faster_ones(
 
 
 async def test_many_scanners_and_a_sale_are_read_once_each_across_restarts(
-    pool: Pool, door: Door, reservations: Reservations
+    pool: Pool, door: Door, reservations: Reservations, kind: type[Tail]
 ) -> None:
     """A change would be lost between a sale that locks the event and scanners that do not."""
     sold = [await door.sell(f"guest {number}") for number in range(GUESTS)]
@@ -131,12 +139,12 @@ async def test_many_scanners_and_a_sale_are_read_once_each_across_restarts(
     async def follow(reader: Reader) -> None:
         # Each replica that is asked has been started since.
         while not working.done():
-            await Tail(pool).advance()
+            await kind(pool).advance()
             await reader.read(Changes(pool))
 
     working = asyncio.gather(*(scan() for _ in range(SCANNERS)), *map(sell, range(4)))
     await asyncio.gather(working, *map(follow, readers))
-    await Tail(pool).advance()
+    await kind(pool).advance()
     for reader in readers:
         await reader.read(Changes(pool))
         admitted = Counter(each.ticket_id for each in reader.changes if each.ticket_id)

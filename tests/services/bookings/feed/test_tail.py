@@ -3,6 +3,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import cast
 
 import psycopg
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from boxoffice.bookings.v1 import feed_pb2
 from services.bookings.errors import ChangesGone
 from services.bookings.feed.changes import Changes
+from services.bookings.feed.distributed_tail import SQL as DISTRIBUTED
+from services.bookings.feed.distributed_tail import DistributedTail
 from services.bookings.feed.tail import SQL, Tail
 from services.bookings.inventory import Inventory
 from services.bookings.reservations.reservations import Reservations
@@ -18,15 +21,30 @@ from tests.conftest import Database
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert
 from tests.services.bookings.feed.reader import Reader
+from tests.services.bookings.tails import FEED_TAILS
 from tests.services.conditions import until_blocked
 from tests.services.issuer import account
 
 OWNER, OTHER = account("owner"), account("other")
 BUYERS, EACH = 6, 10
 RESIZE = """
-    INSERT INTO ledger (event_id, rev, kind, seats, capacity, at)
-    VALUES (%s, %s, 'RESIZED', 0, 50, now())
+    WITH counted AS (
+        UPDATE inventory
+        SET rev = rev + 1
+        WHERE event_id = %(event_id)s
+        RETURNING rev
+    )
+    INSERT INTO ledger (event_id, rev, kind, seats, capacity, at, txid)
+    SELECT %(event_id)s, rev, 'RESIZED', 0, 50, now(), coalesce(%(txid)s, pg_current_xact_id())
+    FROM counted
 """
+LOCKS: dict[type[Tail], bytes] = {Tail: SQL["lock"], DistributedTail: DISTRIBUTED["lock"]}
+
+
+@pytest.fixture(params=FEED_TAILS)
+def kind(request: pytest.FixtureRequest) -> type[Tail]:
+    """Returns each kind of tail."""
+    return cast("type[Tail]", request.param)
 
 
 @contextlib.asynccontextmanager
@@ -39,6 +57,13 @@ async def session(database: Database) -> AsyncIterator[psycopg.AsyncConnection]:
         yield connection
 
 
+async def resize(
+    connection: psycopg.AsyncConnection, event_id: int, txid: str | None = None
+) -> None:
+    """Makes the next revision of an event, by a transaction with another number if one is given."""
+    await connection.execute(RESIZE, {"event_id": event_id, "txid": txid})
+
+
 async def test_a_transaction_that_commits_late_is_read_after_faster_ones(
     database: Database, inventory: Inventory, tail: Tail, changes: Changes
 ) -> None:
@@ -47,8 +72,8 @@ async def test_a_transaction_that_commits_late_is_read_after_faster_ones(
     await inventory.apply(concert(2))
     reader = Reader()
     async with session(database) as slow, session(database) as fast:
-        await slow.execute(RESIZE, [1, 2])
-        await fast.execute(RESIZE, [2, 2])
+        await resize(slow, 1)
+        await resize(fast, 2)
         await fast.commit()
         await tail.advance()
         await reader.read(changes)
@@ -68,25 +93,36 @@ async def test_a_transaction_that_began_first_may_follow_in_the_same_event(
     async with session(database) as old, session(database) as first, session(database) as second:
         for each in (second, old, first):
             await each.execute("SELECT pg_current_xact_id()")
-        await first.execute(RESIZE, [1, 2])
+        await resize(first, 1)
         await first.commit()
-        await second.execute(RESIZE, [1, 3])
+        await resize(second, 1)
         await second.commit()
         await tail.advance()
         await reader.read(changes)
-        await old.execute(RESIZE, [1, 4])
+        await resize(old, 1)
         await old.commit()
     await tail.advance()
     await reader.read(changes)
     assert reader.revs == {1: [1, 2, 3, 4]}
 
 
+async def move(connection: psycopg.AsyncConnection, kind: type[Tail]) -> None:
+    """Adds the first revision of event 1 to an empty feed."""
+    if kind is Tail:
+        await connection.execute(SQL["move"])
+        return
+    behind = '[{"event_id": 1, "after": 0, "rev": 1}]'
+    values = {"position": 0, "behind": behind, "scans": "[]"}
+    await connection.execute(DISTRIBUTED["add"], values)
+    await connection.execute(DISTRIBUTED["move"], {"position": 1})
+
+
 @pytest.mark.parametrize("locks", [True, False])
 async def test_two_replicas_move_the_feed_in_turn(
-    database: Database, inventory: Inventory, changes: Changes, locks: bool
+    database: Database, inventory: Inventory, changes: Changes, kind: type[Tail], locks: bool
 ) -> None:
     """Without the lock both would give the same positions, and one of them would fail."""
-    lock = SQL["lock"] if locks else SQL["lock"].replace(b"FOR UPDATE SKIP LOCKED", b"")
+    lock = LOCKS[kind] if locks else LOCKS[kind].replace(b"FOR UPDATE SKIP LOCKED", b"")
     await inventory.apply(concert(1))
     async with (
         session(database) as former,
@@ -94,11 +130,11 @@ async def test_two_replicas_move_the_feed_in_turn(
         await psycopg.AsyncConnection.connect(database.owner_dsn, autocommit=True) as watch,
     ):
         await former.execute(lock)
-        await former.execute(SQL["move"])
+        await move(former, kind)
         found = await (await latter.execute(lock)).fetchone()
         assert (found is None) is locks
         if found:
-            moving = asyncio.create_task(latter.execute(SQL["move"]))
+            moving = asyncio.create_task(move(latter, kind))
             await until_blocked(watch, 1)
             await former.commit()
             with pytest.raises(psycopg.errors.UniqueViolation):
@@ -110,7 +146,7 @@ async def test_two_replicas_move_the_feed_in_turn(
 
 
 async def test_two_clients_read_each_change_once_across_a_restart(
-    pool: Pool, inventory: Inventory, reservations: Reservations
+    pool: Pool, inventory: Inventory, reservations: Reservations, kind: type[Tail]
 ) -> None:
     """Amid sales in several events, and whatever the replica was that answered before."""
     events = [1, 2, 3]
@@ -125,12 +161,12 @@ async def test_two_clients_read_each_change_once_across_a_restart(
     async def follow(reader: Reader) -> None:
         # Each replica that is asked has been started since.
         while not selling.done():
-            await Tail(pool).advance()
+            await kind(pool).advance()
             await reader.read(Changes(pool))
 
     selling = asyncio.ensure_future(asyncio.gather(*map(buy, range(BUYERS))))
     await asyncio.gather(selling, *map(follow, readers))
-    await Tail(pool).advance()
+    await kind(pool).advance()
     for reader in readers:
         await reader.read(Changes(pool))
         assert reader.revs == {event: list(range(1, BUYERS * EACH + 2)) for event in events}
@@ -162,19 +198,19 @@ async def test_those_who_wait_are_woken_for_their_own_events(
 
 
 async def test_changes_that_another_replica_moved_wake_those_who_wait(
-    pool: Pool, inventory: Inventory, tail: Tail
+    pool: Pool, inventory: Inventory, tail: Tail, kind: type[Tail]
 ) -> None:
     """They would wait until the next change that this replica moves itself."""
     await tail.advance()
     with tail.watched(None) as has_news:
         await inventory.apply(concert(1))
-        await Tail(pool).advance()
+        await kind(pool).advance()
         await tail.advance()
         assert has_news.is_set()
 
 
 async def test_a_cursor_older_than_what_is_kept_is_refused(
-    pool: Pool, inventory: Inventory, tail: Tail, changes: Changes
+    pool: Pool, inventory: Inventory, tail: Tail, changes: Changes, kind: type[Tail]
 ) -> None:
     """The client would miss changes without noticing."""
     first = Reader()
@@ -185,17 +221,19 @@ async def test_a_cursor_older_than_what_is_kept_is_refused(
             await first.read(changes)
     last = Reader()
     await last.read(changes)
-    assert not await Tail(pool, keep=timedelta(0)).forget()
+    assert not await kind(pool, keep=timedelta(0)).forget()
     with pytest.raises(ChangesGone):
         await first.read(changes)
     await last.read(changes)
     new = Reader()
     await new.read(changes)
+    await inventory.apply(concert(1, 60, rev=2))
     await inventory.apply(concert(3))
     await tail.advance()
     for reader in (last, new):
         await reader.read(changes)
-        assert reader.revs[3] == [1]
+        assert (reader.revs[1][-1], reader.revs[3]) == (2, [1])
+    assert new.revs[1] == [2]
 
 
 async def test_a_database_that_was_restored_from_a_dump_goes_on(
@@ -231,7 +269,7 @@ async def test_a_long_span_is_read_in_pages(
     assert reader.revs == {1: list(range(1, 12))}
 
 
-async def test_the_ledger_is_read_from_where_it_is_new(database: Database) -> None:
+async def test_one_postgresql_reads_the_ledger_from_where_it_is_new(database: Database) -> None:
     """Each look would read the whole ledger, and slow all sales down."""
     with psycopg.connect(database.owner_dsn, options="-c search_path=bookings") as connection:
         connection.execute(SQL["lock"])

@@ -2,26 +2,33 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import cast
 
 import psycopg
 import pytest
 
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.changes import Booking
+from services.bookings.rankings.distributed import DistributedRankings
 from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
+from tests import citus
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert
 
+RANKINGS: list[type[Rankings]] = (
+    [DistributedRankings] if citus.URL else [Rankings, DistributedRankings]
+)
+"""Those that this database can have."""
 PERIODS = ["", "day", "week", "month"]
 
 
-@pytest.fixture
-def rankings(pool: Pool) -> Rankings:
-    """Returns the rankings, rolled up in small chunks."""
-    return Rankings(pool, roll_up_chunk=5)
+@pytest.fixture(params=RANKINGS)
+def rankings(request: pytest.FixtureRequest, pool: Pool) -> Rankings:
+    """Returns each kind of rankings, rolled up in small chunks."""
+    return cast("Rankings", request.param(pool, roll_up_chunk=5))
 
 
 async def book(inventory: Inventory, reservations: Reservations, counts: dict[str, int]) -> None:

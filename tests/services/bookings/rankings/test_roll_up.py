@@ -9,6 +9,7 @@ from services import bookings
 from services.bookings.inventory import Inventory
 from services.bookings.rankings.rankings import SQL, Rankings
 from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Pool
 from tests.conftest import Database
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert
@@ -51,10 +52,11 @@ async def test_the_ranking_is_the_same_before_during_and_after_a_roll_up(
     assert rounds > 2
 
 
-async def test_a_roll_up_does_not_read_the_whole_ledger(
-    database: Database, inventory: Inventory, reservations: Reservations, rankings: Rankings
+async def test_one_postgresql_does_not_read_the_whole_ledger_for_a_roll_up(
+    pool: Pool, database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
     """Each roll-up would read the whole ledger."""
+    rankings = Rankings(pool)
     await book(inventory, reservations, dict.fromkeys(map(str, range(40)), 1))
     await roll_up(rankings)
     await book_in(reservations, inventory, event_id=2, users=[str(n) for n in range(40)])
@@ -111,7 +113,7 @@ async def test_a_booking_of_an_open_transaction_is_counted_later(
     assert tallies(database) == Counter({"ada": 1, "late": 1, "zoe": 1})
 
 
-async def test_going_by_the_last_committed_one_would_lose_it(
+async def test_one_postgresql_would_lose_it_by_the_last_committed_one(
     database: Database, inventory: Inventory, reservations: Reservations
 ) -> None:
     """Negative control: the test above would pass without the oldest running transaction."""

@@ -13,7 +13,6 @@ from services.bookings.errors import AlreadyCancelled, BookingNotFound
 from services.bookings.inventory import Ask, Inventory
 from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Booked, Cancel, Replayed
-from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.cancellations import Cancellation, Cancellations
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
@@ -22,6 +21,7 @@ from services.kit.rpc.errors import Refusal
 from tests.conftest import Database
 from tests.services.bookings.asking import GUEST, booked, party, response_to, seat, summaries
 from tests.services.bookings.conftest import concert, drift
+from tests.services.bookings.rankings.conftest import RANKINGS
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ async def test_top_users_follow(
     pool: Pool,
 ) -> None:
     """A cancelled booking would still count in the rankings."""
-    rankings = Rankings(pool)
+    rankings = RANKINGS[0](pool)
     first, second, _ = await concert_with(inventory, reservations, "ada", "bob", "eve")
     await cancellations.cancel(first)
     assert [user.user_id for user in await rankings.list_top_users("", "")] == ["bob", "eve"]

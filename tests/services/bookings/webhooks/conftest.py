@@ -16,6 +16,7 @@ from services.bookings.webhooks.webhooks import WebhookFields, Webhooks
 from services.kit.database.postgres import Pool
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import concert
+from tests.services.bookings.tails import FEED_TAILS
 from tests.services.bookings.webhooks.receiver import Receiver, receiving
 from tests.services.issuer import account
 
@@ -71,6 +72,6 @@ async def box(pool: Pool, inventory: Inventory, reservations: Reservations) -> A
     await inventory.apply(concert(1, organizer_id=OWNER))
     async with open_sender(public_only=False) as sender:
         deliveries = Deliveries(pool, Changes(pool), sender)
-        opened = Box(pool, reservations, Webhooks(pool), deliveries, Tail(pool))
+        opened = Box(pool, reservations, Webhooks(pool), deliveries, FEED_TAILS[0](pool))
         await opened.tail.advance()
         yield opened
