@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -70,6 +71,7 @@ def mapping(field: FieldDescriptor, values: Schema) -> Schema:
     return schema | ({"propertyNames": keys} if keys else {})
 
 
+@cache
 def is_needed(field: Field) -> bool:
     """Returns whether a request is refused without the field."""
     if field.is_required or _rules(field.descriptor).required:

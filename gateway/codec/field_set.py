@@ -35,15 +35,16 @@ class FieldSet:
         in_update: bool,
         copies: Mapping[str, str] = NO_COPIES,
     ) -> None:
+        readers = {field.name: read(field) for field in fields}
         self._by_name = {
-            name: _accept(field, name, read(field), in_update=in_update)
+            name: _accept(field, name, readers[field.name], in_update=in_update)
             for field in fields
             for name in field.request_names
         }
         self._own_names = {name: field.name for field in fields for name in field.request_names}
         self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
         self._copies = [
-            (copy, field.name, copies.get(field.name), read(field))
+            (copy, field.name, copies.get(field.name), readers[field.name])
             for field in fields
             for copy in field.rule.copies
         ]

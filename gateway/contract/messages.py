@@ -1,7 +1,8 @@
 """The messages of the contract and their fields, with the names that they have in REST."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pool, field_mask_pb2
@@ -59,9 +60,10 @@ class Field:
         return behaviour in options.Extensions[field_behavior_pb2.field_behavior]
 
 
-def fields(message: Descriptor) -> list[Field]:
+@cache
+def fields(message: Descriptor) -> Sequence[Field]:
     """Lists the fields of a message as the .proto does."""
-    return [Field(descriptor) for descriptor in message.fields]
+    return tuple(Field(descriptor) for descriptor in message.fields)
 
 
 def map_entry(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor] | None:

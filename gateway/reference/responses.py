@@ -1,7 +1,8 @@
 """Describes the responses of an endpoint: its successes, and the refusals that it declares."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from functools import cache
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -132,7 +133,7 @@ class Responses:
         return self._refusing(OTHERS, "Any other refusal: see [errors](/docs/errors).", _general())
 
     def _refusing(self, key: str, description: str, reasons: list[str]) -> Schema:
-        headers = {name for reason in reasons for name in _refusal_headers(reason)}
+        headers = frozenset[str]().union(*map(_refusal_headers, reasons))
         self.components[key] = _response(description, self._error(reasons), sorted(headers))
         return {"$ref": f"#/components/responses/{key}"}
 
@@ -181,15 +182,17 @@ def _success_headers(binding: Binding) -> list[str]:
     return headers
 
 
-def _refusal_headers(reason: str) -> Iterator[str]:
-    sent = {name for name, _ in errors.TEMPLATES[reason].headers}
-    yield from (name for name in HEADERS if name.lower().encode() in sent)
-    if errors.TEMPLATES[reason].status == HTTPStatus.TOO_MANY_REQUESTS:
-        yield from ("RateLimit", "RateLimit-Policy")
-    if errors.TEMPLATES[reason].status == HTTPStatus.CONFLICT:
-        carried = errors.TEMPLATES[reason].metadata_headers.values()
-        yield "Content-Location"
-        yield from (name for name in HEADERS if name.lower().encode() in carried)
+@cache
+def _refusal_headers(reason: str) -> Set[str]:
+    template = errors.TEMPLATES[reason]
+    sent = {name for name, _ in template.headers}
+    headers = set()
+    if template.status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers |= {"RateLimit", "RateLimit-Policy"}
+    if template.status == HTTPStatus.CONFLICT:
+        headers.add("Content-Location")
+        sent |= {*template.metadata_headers.values()}
+    return headers | {name for name in HEADERS if name.lower().encode() in sent}
 
 
 def _response(
