@@ -3,7 +3,7 @@
 They fit the sample events of `make run`, and each other: one creates what the next one reads.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.codec import constraints, scalars
@@ -59,7 +59,7 @@ def _least(field: Field) -> Any:
     raise ContractError(f"{field.descriptor.full_name} has no example")
 
 
-def _parts(field: Field) -> list[Field]:
+def _parts(field: Field) -> Sequence[Field]:
     """Returns the fields of a field that is a message; none of any other, of a map, and a time."""
     message = field.descriptor.message_type
     if message is None or message.full_name == scalars.TIMESTAMP or map_entry(field.descriptor):
