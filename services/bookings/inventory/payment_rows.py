@@ -1,7 +1,6 @@
 """The rows of payments: statements that load and save them, their refunds and providers' events."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
 from services.bookings.inventory.changes import Payment
@@ -19,6 +18,10 @@ ADD_PROVIDER_EVENTS, MARK_REFUNDED = (
     prepared(name, SQL[name]) for name in ("add_provider_events", "mark_refunded")
 )
 _SUMS = ("received_minor", "refunding_minor", "refunded_minor")
+_MOVING = (
+    "event_id", "id", "status", "received_currency", "mismatched", "provider_reference",
+    "settled_at",
+)  # fmt: skip
 
 
 def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
@@ -42,8 +45,8 @@ def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
 
 def _moved(before: Payment, after: Payment) -> dict[str, object]:
     """Returns the parameters of a changed payment, with the differences of its sums."""
-    differences = {name: getattr(after, name) - getattr(before, name) for name in _SUMS}
-    return asdict(after) | differences
+    moved: dict[str, object] = {name: getattr(after, name) for name in _MOVING}
+    return moved | {name: getattr(after, name) - getattr(before, name) for name in _SUMS}
 
 
 def _provider_events(stock: Stock) -> list[dict[str, object]]:

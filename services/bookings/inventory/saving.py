@@ -114,7 +114,8 @@ class _Saved:
             key = event_id, booking.id
             if change.kind in _MADE:
                 self._new_bookings.add(key)
-            self._bookings[key] = booking
+            if change.kind not in _OF_TICKETS:
+                self._bookings[key] = booking
         if change.payment is not None:
             row["booking_id"] = change.payment.booking_id
         if change.place is not None:
@@ -156,6 +157,8 @@ class _Saved:
 
 
 _MADE = frozenset({Kind.RESERVED, Kind.SERVED, Kind.OFFERED, Kind.HELD})
+_OF_TICKETS = frozenset({Kind.TICKETED, Kind.TRANSFERRED})
+"""These leave their booking as it is."""
 _SIZED = frozenset({Kind.OPENED, Kind.RESIZED, Kind.CLOSED})
 _STATE = (
     "event_id", "capacity", "closed_at", "closing", "frozen", "epoch", "catalogue_rev", "verdict",

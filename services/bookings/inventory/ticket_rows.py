@@ -1,10 +1,9 @@
 """The rows of tickets: statements that lock, load and save them, and make their codes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 
-from services.bookings.inventory.changes import Kind, Ticket
+from services.bookings.inventory.changes import Booking, Kind, Ticket
 from services.bookings.inventory.stock import Stock
 from services.kit.database import queries
 from services.kit.database.queries import as_json
@@ -31,9 +30,21 @@ def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
             if change.kind is Kind.TRANSFERRED:
                 transferred[booking.id] = ticket
             else:
-                seats = {"seat_count": booking.seat_count, "seat_ids": booking.seat_ids}
-                issued[booking.id] = asdict(ticket) | seats
+                issued[booking.id] = _issued(booking, ticket)
     if issued:
         trip.call(SAVE_TICKETS, {"tickets": as_json(list(issued.values()))})
     if transferred:
         trip.call(TRANSFER_TICKETS, {"tickets": as_json(list(transferred.values())), "now": now})
+
+
+def _issued(booking: Booking, ticket: Ticket) -> dict[str, object]:
+    return {
+        "event_id": ticket.event_id,
+        "id": ticket.id,
+        "booking_id": ticket.booking_id,
+        "user_id": ticket.user_id,
+        "created_at": ticket.created_at,
+        "valid_at": ticket.valid_at,
+        "seat_count": booking.seat_count,
+        "seat_ids": booking.seat_ids,
+    }

@@ -84,10 +84,14 @@ class Settlement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Whether the provider has answered, and the page on which the payer goes on, if any."""
+    """Whether the provider has answered, and the page on which the payer goes on, if any.
+
+    `paid` is the payment if it was settled just now.
+    """
 
     is_answered: bool
     redirect_url: str | None = None
+    paid: Paid | None = None
 
 
 class Attempts:
@@ -120,8 +124,9 @@ class Attempts:
             else:
                 settlements.append(Settlement(attempt, charged))
         for settlement, outcome in zip(settlements, await self.settle(settlements), strict=True):
-            if isinstance(outcome, Refusal):
-                started[settlement.attempt.id] = outcome
+            started[settlement.attempt.id] = (
+                outcome if isinstance(outcome, Refusal) else Started(is_answered=True, paid=outcome)
+            )
         return started
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Paid | Refusal]:

@@ -19,8 +19,8 @@ from services.bookings.payments import card_numbers, messages
 from services.bookings.payments.attempts import Attempts, Started, in_doubt
 from services.bookings.payments.details import (
     BookingKey,
-    PaymentDetails,
     PaymentRequest,
+    ShownPayment,
     TicketId,
 )
 from services.bookings.payments.messages import PaymentResponse
@@ -145,18 +145,34 @@ class Checkouts:
     async def _ask_providers(self, begun: Sequence["_Begun"]) -> Sequence[Outcome | None]:
         tokens = {each.payment_id: each.request.new.token for each in begun}
         started = await self._attempts.start(tokens)
-        found = await self._payments.find_all(tokens)
+        shown = await self._shown(started)
         outcomes: list[Outcome | None] = []
         first: dict[int, Completion] = {}
         for number, each in enumerate(begun):
             state = started[each.payment_id]
-            outcome = each.outcome(state, found[each.payment_id])
+            if isinstance(state, Refusal):
+                outcomes.append(OutcomeUnknown() if isinstance(state, Unavailable) else state)
+                continue
+            outcome = each.outcome(shown[each.payment_id], state.redirect_url)
             outcomes.append(outcome)
-            if each.key and isinstance(state, Started) and state.is_answered:
+            if each.key and state.is_answered:
                 first[number] = each.completion(each.key, outcome)
         for number in await self._complete(first):
             outcomes[number] = None
         return outcomes
+
+    async def _shown(self, started: Mapping[UUID, Started | Refusal]) -> dict[UUID, ShownPayment]:
+        """Returns payments as they are now; reads those that were not settled just now."""
+        shown: dict[UUID, ShownPayment] = {}
+        unread = []
+        for payment_id, state in started.items():
+            if isinstance(state, Started) and state.paid:
+                shown[payment_id] = ShownPayment.of(state.paid)
+            elif isinstance(state, Started):
+                unread.append(payment_id)
+        if unread:
+            shown |= await self._payments.find_all(unread)
+        return shown
 
     async def _complete(self, first: Mapping[int, Completion]) -> list[int]:
         """Keeps first responses; returns the numbers of those that come too late."""
@@ -185,12 +201,10 @@ class _Begun:
         """The idempotency key of the request."""
         return idempotency_key(self.request.viewer, CREATE, self.request.request_id)
 
-    def outcome(self, started: Started | Refusal, found: PaymentDetails) -> Outcome:
+    def outcome(self, shown: ShownPayment, redirect_url: str | None) -> Outcome:
         """Completes the response and returns it, or the refusal in its place."""
-        if isinstance(started, Refusal):
-            return OutcomeUnknown() if isinstance(started, Unavailable) else started
-        self.response.payment.CopyFrom(messages.payment(found, started.redirect_url))
-        if found.status == "FAILED":
+        self.response.payment.CopyFrom(messages.payment(shown, redirect_url))
+        if shown.status == "FAILED":
             return PaymentDeclined(replayed="true" if self.response.replayed else None)
         return self.response
 

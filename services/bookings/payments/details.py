@@ -6,7 +6,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from services.bookings.access import Viewer
-from services.bookings.inventory.payment_commands import Amount
+from services.bookings.inventory.payment_commands import Amount, Paid
 from services.bookings.references import BookingName
 
 
@@ -40,16 +40,14 @@ class PaymentRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentDetails:
-    """A payment with its event and its ticket. Money is minor units; pages go by `id`."""
+class ShownPayment:
+    """A payment with its event and its ticket. Money is minor units."""
 
-    id: int
     event_id: int
     payment_id: UUID
     booking_id: int
     ticket_id: UUID | None
     user_id: str
-    event_organizer_id: str | None
     amount_minor: int
     currency: str
     refunded_minor: int
@@ -57,3 +55,30 @@ class PaymentDetails:
     status: str
     method: str
     created_at: datetime
+
+    @staticmethod
+    def of(paid: Paid) -> "ShownPayment":
+        """Returns a payment as it was decided."""
+        payment, ticket = paid.payment, paid.ticket
+        return ShownPayment(
+            payment.event_id,
+            payment.id,
+            payment.booking_id,
+            ticket.id if ticket else None,
+            payment.user_id,
+            payment.amount_minor,
+            payment.currency,
+            payment.refunded_minor,
+            payment.received_currency or payment.currency,
+            payment.status,
+            payment.method,
+            payment.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDetails(ShownPayment):
+    """A payment as it was read, with the organizer of its event. Pages go by `id`."""
+
+    id: int
+    event_organizer_id: str | None

@@ -9,7 +9,7 @@ from boxoffice.type.v1 import money_pb2
 from services.bookings.asks import expect
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.payment_commands import Amount, Paid, Refunding
-from services.bookings.payments.details import NewPayment, PaymentDetails, TicketId
+from services.bookings.payments.details import NewPayment, ShownPayment, TicketId
 from services.bookings.references import BookingName
 from services.kit.rpc.money import money
 from services.kit.rpc.timestamps import timestamp
@@ -52,7 +52,7 @@ def refunding(outcome: Outcome) -> payments_pb2.RefundPaymentResponse:
     )
 
 
-def payment(found: PaymentDetails, redirect_url: str | None = None) -> payments_pb2.Payment:
+def payment(found: ShownPayment, redirect_url: str | None = None) -> payments_pb2.Payment:
     """Writes a payment, with the page on which the payer goes on."""
     return payments_pb2.Payment(
         payment_id=str(found.payment_id),

@@ -139,19 +139,22 @@ class Sandbox:
 
     async def _add(self, charges: Sequence[NewCharge]) -> Sequence[Charge]:
         """Adds charges that are not there yet, and reads all of them."""
-        added = queries.as_json([_added(charge) for charge in charges])
-        async with self._pool.connection() as connection:
-            await connection.execute(SQL["add_charges"], {"charges": added})
-        found = await self._find([charge.payment_id for charge in charges])
+        values = {"charges": queries.as_json([_added(charge) for charge in charges])}
+        found = await self._read("add_charges", values)
+        if known := [each.payment_id for each in charges if each.payment_id not in found]:
+            found |= await self._find(known)
         return [found[charge.payment_id] for charge in charges]
 
     async def _get(self, charge_id: UUID) -> Charge:
         return (await self._find([charge_id]))[charge_id]
 
     async def _find(self, charge_ids: Sequence[UUID]) -> dict[UUID, Charge]:
+        return await self._read("find_charges", {"ids": charge_ids})
+
+    async def _read(self, statement: str, values: Mapping[str, object]) -> dict[UUID, Charge]:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(Charge))
-            await cursor.execute(SQL["find_charges"], {"ids": charge_ids})
+            await cursor.execute(SQL[statement], values)
             return {charge.id: charge for charge in await cursor.fetchall()}
 
 

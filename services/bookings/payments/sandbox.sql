@@ -1,7 +1,14 @@
 -- name: add_charges
--- Adds charges and the webhooks that will tell of them; leaves out those that are there already. Webhooks
--- of one status have one id: two of them are the same event.
-WITH added AS (
+-- Adds charges and the webhooks that will tell of them, and reads them as find_charges does; leaves out
+-- those that are there already. Webhooks of one status have one id: two of them are the same event.
+WITH asked AS (
+    SELECT DISTINCT ON (id) *
+    FROM json_to_recordset(%(charges)s::json) AS asked (
+        id uuid, token text, amount_minor bigint, currency text, outcome text, milliseconds integer,
+        told text[]
+    )
+),
+added AS (
     INSERT INTO sandbox_charges (id, token, amount_minor, currency, outcome, settles_at)
     SELECT
         id,
@@ -10,18 +17,27 @@ WITH added AS (
         currency,
         outcome,
         clock_timestamp() + milliseconds * interval '1 millisecond'
-    FROM json_to_recordset(%(charges)s::json) AS asked (
-        id uuid, token text, amount_minor bigint, currency text, outcome text, milliseconds integer
-    )
+    FROM asked
     ON CONFLICT ON CONSTRAINT sandbox_charges_pk DO NOTHING
     RETURNING id, settles_at
+),
+telling AS (
+    INSERT INTO sandbox_webhooks (charge_id, status, due_at)
+    SELECT added.id, told.status, settles_at
+    FROM added
+    JOIN asked USING (id)
+    CROSS JOIN unnest(asked.told) WITH ORDINALITY AS told (status, place)
+    ORDER BY place
 )
-INSERT INTO sandbox_webhooks (charge_id, status, due_at)
-SELECT added.id, told.status, settles_at
+SELECT
+    id,
+    token,
+    CASE WHEN milliseconds > 0 THEN 'PENDING' ELSE outcome END AS status,
+    amount_minor,
+    currency,
+    milliseconds / 1000.0::float AS pending_seconds
 FROM added
-JOIN json_to_recordset(%(charges)s::json) AS asked (id uuid, told text[]) USING (id)
-CROSS JOIN unnest(asked.told) WITH ORDINALITY AS told (status, place)
-ORDER BY place
+JOIN asked USING (id)
 
 -- name: find_charges
 -- Reads charges, PENDING until they settle, and for how many seconds they will be that.

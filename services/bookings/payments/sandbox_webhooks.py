@@ -56,7 +56,7 @@ class SandboxWebhooks:
         self._receive = receive
 
     async def send(self) -> bool:
-        """Sends the webhooks that are due; returns False if none is.
+        """Sends webhooks that are due; returns whether there may be more.
 
         Those whose receiver fails come again, and so do all of them after a crash. Raises the first
         failure.
@@ -73,7 +73,7 @@ class SandboxWebhooks:
             await connection.execute(SQL["delete"], {"numbers": received})
         if failures:
             raise failures[0]
-        return True
+        return len(due) == AT_ONCE
 
     async def _lease(self) -> list[DueWebhook]:
         values = {"lease_seconds": LEASE_SECONDS, "limit": AT_ONCE}

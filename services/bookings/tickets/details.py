@@ -57,6 +57,11 @@ class TicketDetails:
     used_at: Sequence[datetime | None]
     valid_at: datetime | None
 
+    @property
+    def shows_codes(self) -> bool:
+        """Whether its holder sees the codes."""
+        return self.status in {"VALID", "USED"}
+
     def is_visible_to(self, viewer: Viewer) -> bool:
         """Returns whether a viewer who knows the ticket's id may see it."""
         return viewer.sees_by_reference(self.user_id, self.event_organizer_id)

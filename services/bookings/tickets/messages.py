@@ -80,7 +80,7 @@ def ticket(
         found.code_ids, found.seat_ids, found.used_at, strict=True
     ):
         shown = seat(plan, seat_id)
-        if found.status in {"VALID", "USED"}:
+        if found.shows_codes:
             shown.code = sign(Code(found.event_id, code_id, seat_id, period), key)
         if used_at:
             shown.used_at.FromDatetime(used_at)

@@ -216,12 +216,13 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
         return None if plan_id is None else await self._plans.load(plan_id)
 
     async def _written(self, found: Sequence[TicketDetails]) -> list[tickets_pb2.Ticket]:
-        """Writes tickets and signs their codes, in a thread: 200 tickets may have 2,000 codes."""
+        """Writes tickets; signs codes in a thread, for 200 tickets may have 2,000 of them."""
         key = await self._keys.current()
         plan_ids = {each.plan_id for each in found if each.plan_id is not None}
         plans = {plan_id: await self._plans.load(plan_id) for plan_id in plan_ids}
-        return await asyncio.to_thread(
-            lambda: [
+
+        def write() -> list[tickets_pb2.Ticket]:
+            return [
                 messages.ticket(
                     each,
                     plans.get(each.plan_id) if each.plan_id else None,
@@ -230,7 +231,10 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
                 )
                 for each in found
             ]
-        )
+
+        if any(each.shows_codes for each in found):
+            return await asyncio.to_thread(write)
+        return write()
 
 
 def _booking(request: tickets_pb2.CreateTicketRequest) -> BookingName:
