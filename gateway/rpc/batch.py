@@ -55,8 +55,9 @@ class Batches:
 
     Writes of all methods share a lane, whose batches skip what is locked elsewhere. A write that
     comes back busy waits in a lane of those with its own value of its lane field, where it delays
-    nobody else; one without such a field is sent again by itself. Reads share another lane, which
-    sends identical ones once; one whose response is too large for a batch is sent by itself, too.
+    nobody else. Methods without such a field take several steps: they share a lane of their own,
+    and what comes back busy is sent again by itself. Reads share another lane, which sends
+    identical ones once; one whose response is too large for a batch is sent by itself, too.
     """
 
     def __init__(self, name: str, channel: grpc.aio.Channel, *, at_once: int, waiting: int) -> None:
@@ -68,8 +69,15 @@ class Batches:
         )
         self._limits = {"at_once": at_once, "waiting": waiting}
         self.reads = self._new_lane("reads", send=self._send_distinct)
-        self.writes = self._new_lane("writes", skip_busy=True)
+        self._writes = self._new_lane("writes", skip_busy=True)
+        self._long_writes = self._new_lane("long_writes", skip_busy=True)
         self._apart: dict[Any, Lane] = {}
+
+    def lane_of(self, binding: Binding) -> Lane:
+        """Returns the lane in which requests of a method wait first."""
+        if binding.is_read:
+            return self.reads
+        return self._writes if binding.rule.lane else self._long_writes
 
     async def ask_apart(self, value: Any, item: Item, *, timeout_seconds: float) -> Any:
         """Asks in the lane of a value; see Combiner.ask."""
@@ -123,7 +131,7 @@ class BatchedRpc:
         self._unary = unary
         self._path = binding.rpc_path
         self._batches = batches
-        self._lane = batches.reads if binding.is_read else batches.writes
+        self._lane = batches.lane_of(binding)
         self._lane_field = binding.rule.lane
         self._read = GetMessageClass(binding.rpc.output_type).FromString
 

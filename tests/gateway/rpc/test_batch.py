@@ -276,3 +276,24 @@ async def test_a_busy_write_without_a_lane_is_sent_by_itself() -> None:
         body = {"booking_id": 5, "method": "card", "token": "tok_slow_500"}
         answer = await client.post("/api/payments", json=body)
     assert (answer.status_code, answer.json()["user_id"]) == (201, "guest")
+
+
+async def test_a_reservation_waits_for_no_payment() -> None:
+    """A rush of buyers who pay would slow down those who reserve."""
+    settled = asyncio.Event()
+    paid = payments_pb2.CreatePaymentResponse().SerializeToString()
+
+    async def answer(request: Request) -> Response:
+        if {item.method for item in request.items} == {RESERVE}:
+            return granted(request)
+        await settled.wait()
+        return Response(results=[Result(response=paid) for _ in request.items])
+
+    async with batching(Script({BATCH: answer})) as client:
+        body = {"booking_id": 5, "method": "card", "token": "tok_ok"}
+        paying = asyncio.create_task(client.post("/api/payments", json=body))
+        for user in ("ada", "bob"):
+            assert (await reserve(client, 2, user)).status_code == 201
+        assert not paying.done()
+        settled.set()
+        assert (await paying).status_code == 201

@@ -169,7 +169,8 @@ class MethodRule(_message.Message):
     """Whether requests of many callers may share a call of BatchService."""
     lane: _builtins.str
     """Field by which requests are told apart that a batch found `busy`: those of one value wait by
-    themselves. Without one, each of them is sent again as a call of its own.
+    themselves. A method without one takes several steps: its requests share no batch with those of
+    methods that have one, and busy ones are sent again as calls of their own.
     """
     scope: Global___Scope.ValueType
     """Scope that an API key must have for it; without one no API key is admitted, unless the access
