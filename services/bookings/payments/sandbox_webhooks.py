@@ -7,8 +7,8 @@ from typing import TypeAlias
 from uuid import UUID
 
 import orjson
-from psycopg.rows import class_row
 
+from services.bookings.leases import Leases
 from services.bookings.payments.provider_events import Webhook
 from services.bookings.payments.sandbox import Sandbox
 from services.kit.database import queries
@@ -54,6 +54,7 @@ class SandboxWebhooks:
         self._pool = pool
         self._sandbox = sandbox
         self._receive = receive
+        self._leases = Leases(DueWebhook, SQL["lease"])
 
     async def send(self) -> bool:
         """Sends webhooks that are due; returns whether there may be more.
@@ -61,7 +62,7 @@ class SandboxWebhooks:
         Those whose receiver fails come again, and so do all of them after a crash. Raises the first
         failure.
         """
-        due = await self._lease()
+        due = await self._leases.take(self._pool, limit=AT_ONCE, lease_seconds=LEASE_SECONDS)
         if not due:
             return False
         now = datetime.now(UTC)
@@ -74,9 +75,3 @@ class SandboxWebhooks:
         if failures:
             raise failures[0]
         return len(due) == AT_ONCE
-
-    async def _lease(self) -> list[DueWebhook]:
-        values = {"lease_seconds": LEASE_SECONDS, "limit": AT_ONCE}
-        async with self._pool.connection() as connection:
-            cursor = connection.cursor(row_factory=class_row(DueWebhook))
-            return await (await cursor.execute(SQL["lease"], values)).fetchall()
