@@ -54,7 +54,10 @@ class ProductionError(OperatorError):
     """The command is not for production."""
 
     def __init__(self) -> None:
-        super().__init__("this makes accounts whose password everybody knows: not in production")
+        super().__init__(
+            "this makes accounts whose password everybody knows: not in production, and only where "
+            "a key of a development run signs tokens"
+        )
 
 
 class RoomFileError(OperatorError):
