@@ -13,7 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from services.migrate import SERVICES, migrate_all
-from tests.databases import PASSWORDS, RESET, Database
+from tests.databases import PASSWORDS, RESET, Database, pooler
 
 URL = os.environ.get("CITUS_URL", "")
 SCRIPTS = [
@@ -66,9 +66,11 @@ def migrated() -> Database:
     with psycopg.connect(URL, autocommit=True) as connection:
         connection.execute("DROP EVENT TRIGGER IF EXISTS note_change")
         connection.execute("DROP SCHEMA IF EXISTS fresh, accounts, events, bookings CASCADE")
-    migrate_all(URL, PASSWORDS)
+    migrate_all(URL, PASSWORDS, pooled=bool(pooler()))
     roles = {
-        service: make_conninfo(URL, user=f"boxoffice_{service}", password=PASSWORDS[service])
+        service: make_conninfo(
+            URL, user=f"boxoffice_{service}", password=PASSWORDS[service], **pooler()
+        )
         for service in SERVICES
     }
     return Database(URL, roles["events"], roles["bookings"], roles["accounts"])

@@ -14,6 +14,7 @@ from deploy.local.postgres.server import EmbeddedPostgres
 from services.kit.database.migrations import set_role
 from services.kit.database.postgres import role_settings
 from services.migrate import SERVICES, role_of
+from tests import citus
 from tests.databases import PASSWORDS, POOLER_PORT
 from tests.e2e.system import free_ports, until
 
@@ -36,17 +37,26 @@ ignore_startup_parameters = options
 """
 
 
-@pytest.fixture(scope="session", autouse=True)
-def pooler(postgres: EmbeddedPostgres) -> Iterator[None]:
-    """Starts PgBouncer in front of the PostgreSQL of all tests."""
+@pytest.fixture(scope="session")
+def server_dsn(request: pytest.FixtureRequest) -> str:
+    """Returns the DSN of the PostgreSQL of all tests, or of the user's Citus."""
+    if citus.URL:
+        return citus.URL
+    postgres: EmbeddedPostgres = request.getfixturevalue("postgres")
     for service in SERVICES:
         set_role(postgres.dsn(), role_of(service), role_settings(service))
+    return postgres.dsn()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pooler(server_dsn: str) -> Iterator[None]:
+    """Starts PgBouncer in front of the PostgreSQL of all tests."""
     [port] = free_ports(1)
     account = server_account()
     with tempfile.TemporaryDirectory(prefix="boxoffice-pgbouncer-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        configuration = written(folder, postgres.dsn(), port)
+        configuration = written(folder, server_dsn, port)
         log = folder / "log"
         with (
             log.open("wb") as output,
@@ -58,7 +68,7 @@ def pooler(postgres: EmbeddedPostgres) -> Iterator[None]:
                 group=account.gid,
             ) as process,
         ):
-            until(lambda: answers(make_conninfo(postgres.dsn(), host="127.0.0.1", port=port)))
+            until(lambda: answers(make_conninfo(server_dsn, host="127.0.0.1", port=port)))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv(POOLER_PORT, str(port))
                 patch.setenv("BOXOFFICE_DATABASE_POOLED", "true")
@@ -71,7 +81,7 @@ def written(folder: Path, server_dsn: str, listen_port: int) -> Path:
     """Writes the configuration; returns its path."""
     server = conninfo_to_dict(server_dsn)
     passwords = {role_of(service): password for service, password in PASSWORDS.items()}
-    passwords[str(server["user"])] = str(server["password"])
+    passwords[str(server["user"])] = str(server.get("password", ""))
     users = folder / "users.txt"
     users.write_text("".join(f'"{user}" "{password}"\n' for user, password in passwords.items()))
     configuration = folder / "pgbouncer.ini"
