@@ -31,18 +31,26 @@ def read_each(items: Iterable[ItemT], read: Callable[[ItemT], Ask]) -> list[Ask 
     return [_read(item, read) for item in items]
 
 
+async def decide(
+    decider: Decider, asks: Sequence[Ask | Refusal], *, skip_busy: bool
+) -> list[Outcome]:
+    """Decides asks together; returns refusals among them as they are."""
+    admitted = [ask for ask in asks if isinstance(ask, Ask)]
+    outcomes = iter(await decider.decide(admitted, skip_busy=skip_busy))
+    return [next(outcomes) if isinstance(ask, Ask) else ask for ask in asks]
+
+
 async def answer(
     decider: Decider, asks: Sequence[Ask | Refusal], response: type[Message], *, skip_busy: bool
 ) -> list[Message | bytes | Refusal]:
     """Decides asks together; returns a response or a refusal for each.
 
-    Refusals in `asks` are returned as they are. `response` has a field `replayed`, which is set in
-    a stored response.
+    `response` has a field `replayed`, which is set in a stored response.
     """
-    admitted = [ask for ask in asks if isinstance(ask, Ask)]
-    outcomes = iter(await decider.decide(admitted, skip_busy=skip_busy))
+    outcomes = await decide(decider, asks, skip_busy=skip_busy)
     return [
-        _response(ask, next(outcomes), response) if isinstance(ask, Ask) else ask for ask in asks
+        _response(ask, outcome, response) if isinstance(ask, Ask) else ask
+        for ask, outcome in zip(asks, outcomes, strict=True)
     ]
 
 
@@ -53,6 +61,11 @@ def parsed(outcome: Message | bytes | Refusal, response: type[ResponseT]) -> Res
     if not isinstance(outcome, Refusal | response):
         raise TypeError(f"{type(outcome)} is no {response}")
     return outcome
+
+
+def replayed(outcome: Replayed, response: type[ResponseT]) -> ResponseT:
+    """Returns a stored response with its field `replayed` set."""
+    return response.FromString(outcome.response + _replayed(response))
 
 
 def idempotency_key(

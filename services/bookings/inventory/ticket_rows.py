@@ -32,7 +32,7 @@ def save(trip: RoundTrip, stocks: Sequence[Stock], now: datetime) -> None:
             else:
                 issued[booking.id] = _issued(booking, ticket)
     if issued:
-        trip.call(SAVE_TICKETS, {"tickets": as_json(list(issued.values()))})
+        trip.call(SAVE_TICKETS, {"tickets": as_json(list(issued.values())), "now": now})
     if transferred:
         trip.call(TRANSFER_TICKETS, {"tickets": as_json(list(transferred.values())), "now": now})
 

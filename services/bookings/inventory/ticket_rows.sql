@@ -56,9 +56,9 @@ CROSS JOIN LATERAL (
 ) AS found
 
 -- name: save_tickets
--- Stores tickets that were issued or became valid; new ones get a code for each seat. No id of a code
--- follows from another id: whoever has some of them cannot guess the others. A valid ticket is due to
--- be mailed to its account.
+-- Stores tickets that were issued or became valid; those that are made now get a code for each seat. No id
+-- of a code follows from another id: whoever has some of them cannot guess the others. A valid ticket is
+-- due to be mailed to its account.
 WITH issued AS (
     INSERT INTO tickets AS ticket (event_id, id, booking_id, user_id, created_at, valid_at)
     SELECT event_id, id, booking_id, user_id, created_at, valid_at
@@ -68,7 +68,7 @@ WITH issued AS (
     )
     ON CONFLICT ON CONSTRAINT tickets_one_per_booking DO UPDATE
     SET valid_at = excluded.valid_at
-    RETURNING event_id, id, user_id, valid_at
+    RETURNING event_id, id, user_id, created_at, valid_at
 ),
 mailed AS (
     INSERT INTO ticket_letters (event_id, ticket_id, user_id, id, due_at, attempts)
@@ -84,6 +84,7 @@ JOIN json_to_recordset(%(tickets)s::json) AS ticket (
     event_id bigint, id uuid, seat_count integer, seat_ids integer[]
 ) USING (event_id, id)
 CROSS JOIN generate_series(1, seat_count) AS place
+WHERE created_at = %(now)s::timestamptz
 ON CONFLICT (event_id, ticket_id, place) WHERE revoked_at IS NULL DO NOTHING
 
 -- name: transfer_tickets

@@ -6,7 +6,7 @@ is cut off can be asked for again: by a client with its idempotency key, or by a
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -18,6 +18,7 @@ from services.bookings import metrics
 from services.bookings.asks import Decider, expect
 from services.bookings.errors import ProviderNotFound
 from services.bookings.inventory import Ask
+from services.bookings.inventory.changes import Payment
 from services.bookings.inventory.payment_commands import Charge, Paid, SettlePayment
 from services.bookings.payments.provider import (
     Charged,
@@ -53,6 +54,20 @@ class Attempt:
     amount_minor: int
     currency: str
     provider_reference: str | None
+
+    @staticmethod
+    def of(payment: Payment) -> "Attempt":
+        """Returns the attempt that a payment is."""
+        return Attempt(
+            payment.event_id,
+            payment.booking_id,
+            payment.id,
+            payment.provider,
+            payment.status,
+            payment.amount_minor,
+            payment.currency,
+            payment.provider_reference,
+        )
 
     @property
     def is_open(self) -> bool:
@@ -102,20 +117,19 @@ class Attempts:
         self._decider = decider
         self._providers = providers
 
-    async def start(self, tokens: Mapping[UUID, str]) -> dict[UUID, Started | Refusal]:
+    async def start(self, asked: Sequence[tuple[Attempt, str]]) -> dict[UUID, Started | Refusal]:
         """Asks providers for the money of attempts, and settles those that are answered soon.
 
-        `tokens` has the token of each payment. Does nothing for payments that are settled.
+        Each attempt comes with its token. Does nothing for attempts that are settled.
         """
-        found = await self.find(tokens)
-        under_way = [attempt for attempt in found.values() if attempt.status == "CREATED"]
-        answers = await asyncio.gather(
-            *(self._ask(attempt, tokens[attempt.id]) for attempt in under_way)
-        )
+        under_way = [each for each in asked if each[0].status == "CREATED"]
+        answers = await asyncio.gather(*(self._ask(*each) for each in under_way))
         failpoint("bookings.payment.charged")
-        started: dict[UUID, Started | Refusal] = dict.fromkeys(tokens, Started(is_answered=True))
+        started: dict[UUID, Started | Refusal] = {
+            attempt.id: Started(is_answered=True) for attempt, _ in asked
+        }
         settlements = []
-        for attempt, charged in zip(under_way, answers, strict=True):
+        for (attempt, _), charged in zip(under_way, answers, strict=True):
             if charged is None:
                 started[attempt.id] = Started(is_answered=False)
             elif charged.status is Status.PENDING:

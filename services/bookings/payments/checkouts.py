@@ -14,9 +14,11 @@ from services.bookings.access import Viewer
 from services.bookings.asks import Decider, idempotency_key
 from services.bookings.errors import PaymentDeclined, TicketNotFound
 from services.bookings.inventory import Ask
-from services.bookings.inventory.payment_commands import StartPayment
+from services.bookings.inventory.commands import Outcome as Decided
+from services.bookings.inventory.commands import Replayed
+from services.bookings.inventory.payment_commands import Paid, StartPayment
 from services.bookings.payments import card_numbers, messages
-from services.bookings.payments.attempts import Attempts, Started, in_doubt
+from services.bookings.payments.attempts import Attempt, Attempts, Started, in_doubt
 from services.bookings.payments.details import (
     BookingKey,
     PaymentRequest,
@@ -76,10 +78,13 @@ class Checkouts:
         does not answer at once. Raises Unavailable without a provider.
         """
         asked = await self._asks_of(requests, skip_busy=skip_busy)
-        outcomes: list[Outcome] = [*await self._start(asked, skip_busy=skip_busy)]
+        decided = await asks.decide(self._decider, asked, skip_busy=skip_busy)
+        outcomes = list(map(_response, decided))
         begun = [
-            _Begun(number, requests[number], outcome)
-            for number, outcome in enumerate(outcomes)
+            _Begun(number, request, outcome, paid if isinstance(paid, Paid) else None)
+            for number, (request, outcome, paid) in enumerate(
+                zip(requests, outcomes, decided, strict=True)
+            )
             if isinstance(outcome, PaymentResponse) and not outcome.payment.status
         ]
         late = []
@@ -88,9 +93,10 @@ class Checkouts:
                 late.append(each.number)
             else:
                 outcomes[each.number] = finished
-        repeated = await self._start([asked[number] for number in late], skip_busy=skip_busy)
-        for number, outcome in zip(late, repeated, strict=True):
-            outcomes[number] = outcome
+        repeated = [asked[number] for number in late]
+        replays = await asks.decide(self._decider, repeated, skip_busy=skip_busy)
+        for number, replay in zip(late, replays, strict=True):
+            outcomes[number] = _response(replay)
         return outcomes
 
     async def _asks_of(
@@ -121,14 +127,6 @@ class Checkouts:
                     found[TicketId(ticket_id)] = FoundBooking(*columns)
         return found
 
-    async def _start(
-        self, asked: Sequence[Ask | Refusal], *, skip_busy: bool
-    ) -> list[PaymentResponse | Refusal]:
-        """Starts payments in one transaction, or finds the responses that are kept."""
-        response = PaymentResponse
-        outcomes = await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
-        return [asks.parsed(outcome, response) for outcome in outcomes]
-
     async def _finish(self, begun: Sequence["_Begun"]) -> Sequence[Outcome | None]:
         """Asks the providers, and completes the responses; None where a repetition was faster.
 
@@ -143,8 +141,9 @@ class Checkouts:
             return [error] * len(begun)
 
     async def _ask_providers(self, begun: Sequence["_Begun"]) -> Sequence[Outcome | None]:
+        attempts = await self._attempts_of(begun)
         tokens = {each.payment_id: each.request.new.token for each in begun}
-        started = await self._attempts.start(tokens)
+        started = await self._attempts.start([(attempts[key], tokens[key]) for key in tokens])
         shown = await self._shown(started)
         outcomes: list[Outcome | None] = []
         first: dict[int, Completion] = {}
@@ -160,6 +159,12 @@ class Checkouts:
         for number in await self._complete(first):
             outcomes[number] = None
         return outcomes
+
+    async def _attempts_of(self, begun: Sequence["_Begun"]) -> dict[UUID, Attempt]:
+        """Returns the attempts that have begun; reads those of repeated requests."""
+        attempts = {each.payment_id: Attempt.of(each.paid.payment) for each in begun if each.paid}
+        repeated = {each.payment_id for each in begun} - attempts.keys()
+        return attempts | (await self._attempts.find(repeated) if repeated else {})
 
     async def _shown(self, started: Mapping[UUID, Started | Refusal]) -> dict[UUID, ShownPayment]:
         """Returns payments as they are now; reads those that were not settled just now."""
@@ -185,11 +190,15 @@ class Checkouts:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A request whose payment is committed, and its response, which may have only the id yet."""
+    """A request whose payment is committed, and its response, which may have only the id yet.
+
+    `paid` is the payment unless the request was repeated.
+    """
 
     number: int
     request: PaymentRequest
     response: PaymentResponse
+    paid: Paid | None
 
     @property
     def payment_id(self) -> UUID:
@@ -216,6 +225,15 @@ class _Begun:
             return Completion(incomplete, Result(key, is_refusal=True, response=refusal))
         response = PaymentResponse(payment=self.response.payment).SerializeToString()
         return Completion(incomplete, Result(key, is_refusal=False, response=response))
+
+
+def _response(outcome: Decided) -> Outcome:
+    """Returns the response that is stored, or the one to be completed, or a refusal."""
+    if isinstance(outcome, Refusal):
+        return outcome
+    if isinstance(outcome, Replayed):
+        return asks.replayed(outcome, PaymentResponse)
+    return messages.started(outcome)
 
 
 def _ask(request: PaymentRequest, provider: Provider, found: Found) -> Ask:

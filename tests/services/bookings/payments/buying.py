@@ -145,7 +145,7 @@ class Buying:
         self.payments.append((payment_id, booking, token))
         command = StartPayment(self.event_id, booking, payment_id, self.bank.name, "card")
         if isinstance(await self._ask(replica, command), Paid):
-            await replica.attempts.start({payment_id: token})
+            await self._charge(replica, payment_id, token)
 
     async def _buy(self, replica: Replica, which: int, how: int) -> None:
         await self._start(replica, await self._hold(replica, which, how), how)
@@ -153,7 +153,11 @@ class Buying:
     async def _repeat(self, replica: Replica, which: int, _: int) -> None:
         if self.payments:
             payment_id, _booking, token = self.payments[which % len(self.payments)]
-            await replica.attempts.start({payment_id: token})
+            await self._charge(replica, payment_id, token)
+
+    async def _charge(self, replica: Replica, payment_id: UUID, token: str) -> None:
+        found = await replica.attempts.find([payment_id])
+        await replica.attempts.start([(attempt, token) for attempt in found.values()])
 
     async def _finish(self, _: Replica, which: int, __: int) -> None:
         if self.payments:

@@ -54,7 +54,8 @@ class Desk:
 
     async def start(self, payment_id: UUID) -> Started:
         """Asks the provider for the money of an attempt; raises the refusal to settle it."""
-        started = (await self.attempts.start({payment_id: ""}))[payment_id]
+        attempt = await self.find(payment_id)
+        started = (await self.attempts.start([(attempt, "")]))[payment_id]
         if isinstance(started, Refusal):
             raise started
         return started
