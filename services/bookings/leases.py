@@ -24,7 +24,8 @@ class Leases(Generic[RowT]):
 
     `find` lists the events of the first rows that are due, up to `limit` of them, without a lock.
     `lease` leases up to `limit` rows of the event `event_id` and returns them as `row`: a
-    distributed database locks rows of one event only. Without `find` rows belong to no event.
+    distributed database locks rows of one event only. Without `find` rows belong to no event. What
+    is due is compared with `now()`: by `clock_timestamp()` no index finds it.
     """
 
     row: type[RowT]

@@ -79,7 +79,7 @@ DELETE FROM codes
 WHERE address_hmac IN (
     SELECT address_hmac
     FROM codes
-    WHERE asked_at[cardinality(asked_at)] < clock_timestamp() - interval '25 hours'
+    WHERE asked_at[cardinality(asked_at)] < now() - interval '25 hours'
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )

@@ -63,7 +63,7 @@ DELETE FROM sessions
 WHERE id IN (
     SELECT id
     FROM sessions
-    WHERE expires_at < clock_timestamp()
+    WHERE expires_at < now()
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )

@@ -20,7 +20,7 @@ SET
 WHERE id IN (
     SELECT id
     FROM outbox
-    WHERE due_at <= clock_timestamp()
+    WHERE due_at <= now()
     ORDER BY due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

@@ -4,7 +4,7 @@ SELECT event_id
 FROM payments
 WHERE status = 'CREATED'
     AND provider = %(provider)s
-    AND next_look_at <= clock_timestamp()
+    AND next_look_at <= now()
 ORDER BY next_look_at
 LIMIT %(limit)s
 
@@ -25,7 +25,7 @@ WITH due AS (
     WHERE payments.event_id = %(event_id)s
         AND payments.status = 'CREATED'
         AND provider = %(provider)s
-        AND next_look_at <= clock_timestamp()
+        AND next_look_at <= now()
     ORDER BY next_look_at
     LIMIT %(limit)s
     FOR NO KEY UPDATE OF payments SKIP LOCKED

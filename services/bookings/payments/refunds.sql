@@ -10,7 +10,7 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS paid
 WHERE status = 'DUE'
-    AND next_try_at <= clock_timestamp()
+    AND next_try_at <= now()
     AND paid.provider = %(provider)s
 ORDER BY next_try_at
 LIMIT %(limit)s

@@ -3,7 +3,7 @@
 WITH due AS (
     SELECT number
     FROM sandbox_webhooks
-    WHERE due_at <= clock_timestamp()
+    WHERE due_at <= now()
     ORDER BY due_at, number
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

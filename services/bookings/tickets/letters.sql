@@ -2,7 +2,7 @@
 -- Lists the events of the first letters that are due.
 SELECT event_id
 FROM ticket_letters
-WHERE due_at <= clock_timestamp()
+WHERE due_at <= now()
 ORDER BY due_at
 LIMIT %(limit)s
 

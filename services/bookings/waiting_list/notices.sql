@@ -2,7 +2,7 @@
 -- Lists the events of the first notices that are due.
 SELECT event_id
 FROM notices
-WHERE due_at <= clock_timestamp()
+WHERE due_at <= now()
 ORDER BY due_at
 LIMIT %(limit)s
 
@@ -18,7 +18,7 @@ WITH due AS (
         ) AS due_again_at
     FROM notices
     WHERE event_id = %(event_id)s
-        AND due_at <= clock_timestamp()
+        AND due_at <= now()
     ORDER BY due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

@@ -5,7 +5,7 @@ WITH due AS (
     SELECT id
     FROM webhooks
     WHERE status = 'ENABLED'
-        AND due_at <= clock_timestamp()
+        AND due_at <= now()
         AND EXISTS (
             SELECT
             FROM feed_spans

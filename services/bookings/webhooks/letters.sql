@@ -5,7 +5,7 @@ WITH due AS (
     SELECT id
     FROM webhooks
     WHERE letter_id IS NOT NULL
-        AND letter_due_at <= clock_timestamp()
+        AND letter_due_at <= now()
     ORDER BY letter_due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED

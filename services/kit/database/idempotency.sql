@@ -99,7 +99,7 @@ DELETE FROM idempotency
 WHERE (caller, operation, key) IN (
     SELECT caller, operation, key
     FROM idempotency
-    WHERE decided_at < clock_timestamp() - interval '24 hours'
+    WHERE decided_at < now() - interval '24 hours'
     ORDER BY decided_at
     LIMIT %(chunk)s
     FOR UPDATE SKIP LOCKED
