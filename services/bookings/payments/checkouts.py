@@ -93,10 +93,9 @@ class Checkouts:
                 late.append(each.number)
             else:
                 outcomes[each.number] = finished
-        repeated = [asked[number] for number in late]
-        replays = await asks.decide(self._decider, repeated, skip_busy=skip_busy)
-        for number, replay in zip(late, replays, strict=True):
-            outcomes[number] = _response(replay)
+        repeated = await self._repeat([asked[number] for number in late])
+        for number, outcome in zip(late, repeated, strict=True):
+            outcomes[number] = outcome
         return outcomes
 
     async def _asks_of(
@@ -159,6 +158,18 @@ class Checkouts:
         for number in await self._complete(first):
             outcomes[number] = None
         return outcomes
+
+    async def _repeat(self, asked: Sequence[Ask | Refusal]) -> Sequence[Outcome]:
+        """Finds the responses of those whose repetitions were faster; in doubt if that fails."""
+        if not asked:
+            return []
+        try:
+            with in_doubt():
+                replays = await asks.decide(self._decider, asked, skip_busy=False)
+        except Exception as error:  # noqa: BLE001 - the outcome of each of them
+            return [error] * len(asked)
+        found = map(_response, replays)
+        return [OutcomeUnknown() if isinstance(each, Unavailable) else each for each in found]
 
     async def _attempts_of(self, begun: Sequence["_Begun"]) -> dict[UUID, Attempt]:
         """Returns the attempts that have begun; reads those of repeated requests."""

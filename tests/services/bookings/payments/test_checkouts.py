@@ -1,10 +1,27 @@
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from google.protobuf.message import Message
+from psycopg_pool import PoolTimeout
 
 from boxoffice.bookings.v1 import payments_pb2
+from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.commands import Outcome
+from services.bookings.inventory.payment_commands import StartPayment
+from services.bookings.payments.attempts import Attempts
+from services.bookings.payments.checkouts import Checkouts
+from services.bookings.payments.details import NewPayment, PaymentRequest
+from services.bookings.payments.payments import Payments
+from services.bookings.payments.providers import Providers
+from services.bookings.references import BookingName
+from services.bookings.reservations.reservations import Reservations
+from services.kit.database.postgres import Pool
+from services.kit.rpc.errors import OutcomeUnknown
 from tests.services.batch_items import batch, reason
+from tests.services.bookings.asking import GUEST, booked, party
 from tests.services.bookings.payments.conftest import Till
+from tests.services.bookings.payments.scripted import ScriptedProvider
 from tests.services.bookings.tickets.conftest import FREE
 
 SUCCEEDED = payments_pb2.PAYMENT_STATUS_SUCCEEDED
@@ -73,3 +90,50 @@ async def test_requests_of_a_batch_with_one_key_are_one_payment(till: Till) -> N
     assert (response(first).replayed, response(again).replayed) == (False, True)
     assert [reason(results[number]) for number in (1, 3)] == ["PAYMENT_DECLINED"] * 2
     assert len(till.execute("SELECT id FROM sandbox_charges")) == 2
+
+
+async def test_requests_of_a_batch_for_one_booking_take_its_price_once(till: Till) -> None:
+    """A buyer with two devices would pay twice, and get one of the payments back."""
+    booking = await till.book()
+    first, second = await pay(till, request(booking, key="one"), request(booking, key="other"))
+    assert response(first).payment.status == SUCCEEDED
+    assert reason(second) == "REQUEST_IN_PROGRESS"
+    assert len(till.execute("SELECT id FROM sandbox_charges")) == 1
+
+
+class Interrupted:
+    """Starts payments in one transaction, and finds no connection for another one."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._has_started = False
+
+    async def decide(self, asks: Sequence[Ask], *, skip_busy: bool) -> list[Outcome]:
+        """See Decider."""
+        starts = any(isinstance(ask.command, StartPayment) for ask in asks)
+        if starts and self._has_started:
+            raise PoolTimeout
+        self._has_started |= starts
+        return await self._inventory.decide(asks, skip_busy=skip_busy)
+
+
+@pytest.mark.usefixtures("desk")
+async def test_a_response_that_is_not_found_again_takes_no_payment_back(
+    pool: Pool, inventory: Inventory, reservations: Reservations, provider: ScriptedProvider
+) -> None:
+    """Buyers whose money was taken would be told that certainly nothing was done."""
+    decider, providers = Interrupted(inventory), Providers([provider])
+    attempts = Attempts(pool, decider, providers)
+    checkouts = Checkouts(pool, decider, providers, attempts, Payments(pool))
+    made = await booked(reservations, [party(1, name) for name in ("ada", "bob")])
+    ada, bob = [
+        PaymentRequest(
+            NewPayment(BookingName(booking_id=booking.id), "card", ""), GUEST, booking.user_id
+        )
+        for booking in made
+    ]
+    first, again, other = await checkouts.pay([ada, ada, bob], skip_busy=False)
+    for paid in (first, other):
+        assert isinstance(paid, payments_pb2.CreatePaymentResponse)
+        assert paid.payment.status == SUCCEEDED
+    assert isinstance(again, OutcomeUnknown)
