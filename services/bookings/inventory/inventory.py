@@ -93,8 +93,18 @@ class Inventory:
     async def decide(self, asks: Sequence[Ask], *, skip_busy: bool = False) -> list[Outcome]:
         """Decides asks in one batch with all others that arrive meanwhile; see Lane.decide.
 
-        Asks that need a plan that is not in memory are decided once it is loaded. All other asks of
-        the batch are committed before that.
+        Asks that need a plan that is not in memory are decided once it is loaded; with `skip_busy`
+        they are Busy instead, so that no other ask of their batch waits for it.
+        """
+        outcomes = await self._decide(asks, skip_busy=skip_busy, loads_plans=not skip_busy)
+        return [Busy() if isinstance(each, PlanNeeded) else each for each in outcomes]
+
+    async def _decide(
+        self, asks: Sequence[Ask], *, skip_busy: bool, loads_plans: bool = True
+    ) -> list[Outcome]:
+        """Decides asks; those that need a plan once it is loaded, after all others are committed.
+
+        Without `loads_plans` these are PlanNeeded.
         """
         outcomes = await self._lane.decide(asks, skip_busy=skip_busy)
         needed = {
@@ -102,7 +112,7 @@ class Inventory:
             for index, outcome in enumerate(outcomes)
             if isinstance(outcome, PlanNeeded)
         }
-        if needed:
+        if needed and loads_plans:
             lacking = [asks[index] for index in needed]
             decided = await self._decide_after_loading(
                 lacking, set(needed.values()), skip_busy=skip_busy
@@ -119,7 +129,7 @@ class Inventory:
             await asyncio.gather(*map(self._plans.load, plan_ids))
             if any(self._plans.loaded(plan_id) is None for plan_id in plan_ids):
                 return failed_outcomes(Unavailable(), len(asks))
-            return await self.decide(asks, skip_busy=skip_busy)
+            return await self._decide(asks, skip_busy=skip_busy)
         except Exception as error:
             log.exception("asks about assigned seats failed", commands=len(asks))
             return failed_outcomes(error, len(asks))
@@ -170,7 +180,7 @@ class Inventory:
         after = 0
         while due := await self._due(after):
             after = due[-1]
-            swept = await self.decide([Ask(Sweep(event_id)) for event_id in due], skip_busy=True)
+            swept = await self._decide([Ask(Sweep(event_id)) for event_id in due], skip_busy=True)
             for outcome in swept:
                 if isinstance(outcome, Refusal) and not isinstance(outcome, Busy):
                     failed = outcome
@@ -187,7 +197,7 @@ class Inventory:
             values = {"limit": REFUNDED_EVENTS}
             rows = await (await connection.execute(SQL["events_to_refund"], values)).fetchall()
         asks = [Ask(RefundEvent(event_id)) for (event_id,) in rows]
-        decided = await self.decide(asks, skip_busy=True)
+        decided = await self._decide(asks, skip_busy=True)
         done = [_expect(each, Done) for each in decided if not isinstance(each, Busy)]
         return bool(done)
 

@@ -93,7 +93,9 @@ class FakeCatalogue(catalogue_pb2_grpc.CatalogueServiceServicer):
     async def GetSeatPlan(  # noqa: N802
         self, request: catalogue_pb2.GetSeatPlanRequest, context: Context
     ) -> catalogue_pb2.GetSeatPlanResponse:
-        """Returns a plan that a test has put there."""
+        """Returns a plan that a test has put there; refuses without one, as if events was down."""
+        if request.plan_id not in self.plans:
+            await abort(context, Unavailable())
         return catalogue_pb2.GetSeatPlanResponse(plan=self.plans[request.plan_id])
 
 

@@ -11,9 +11,9 @@ from boxoffice.rest.v1 import batch_pb2
 from services.bookings.tickets.codes import verify
 from services.bookings.tickets.qr_codes import draw
 from tests.conftest import Database
-from tests.services.batch_items import item, reason
+from tests.services.batch_items import batch, item, reason
 from tests.services.bookings.conftest import clock_forward
-from tests.services.bookings.serving import refused
+from tests.services.bookings.serving import bookings_serving, refused
 from tests.services.bookings.tickets.conftest import CONCERT, FREE, STARTS_AT, Hall
 from tests.services.issuer import account
 
@@ -62,6 +62,27 @@ async def test_tickets_of_a_batch_are_issued_together(house: Hall, database: Dat
     with psycopg.connect(database.owner_dsn) as owner:
         written = owner.execute("SELECT xmin::text FROM bookings.tickets").fetchall()
     assert (len(written), len(set(written))) == (2, 1)
+
+
+async def test_a_plan_that_is_not_in_memory_delays_no_other_ticket(
+    house: Hall, database: Database
+) -> None:
+    """All who ask at the same moment would wait for events, and be refused if it is down."""
+    seated, free = await house.hold(1), await house.book(FREE)
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("DELETE FROM bookings.seat_plans")
+    asked = [
+        tickets_pb2.CreateTicketRequest(reservation_id=seated),
+        tickets_pb2.CreateTicketRequest(booking_id=free),
+    ]
+    async with bookings_serving(database) as restarted:
+        results = (await restarted.batches.Batch(batch(*asked, skip_busy=True))).results
+        assert [result.busy for result in results] == [True, False]
+        made = tickets_pb2.CreateTicketResponse.FromString(results[1].response)
+        assert made.ticket.booking_id == free
+        alone = await refused(restarted.tickets.CreateTicket(asked[0]))
+        assert alone.reason == "UNAVAILABLE"
+    assert not (await house.create(reservation_id=seated)).existed
 
 
 async def test_a_code_is_verified_with_the_published_key_alone(house: Hall) -> None:
