@@ -5,8 +5,7 @@ is cut off can be asked for again: by a client with its idempotency key, or by a
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -29,9 +28,9 @@ from services.bookings.payments.provider import (
 )
 from services.bookings.payments.providers import Providers
 from services.kit.database import queries
-from services.kit.database.postgres import Pool, refusal_from_database
+from services.kit.database.postgres import Pool
 from services.kit.process.failpoints import failpoint
-from services.kit.rpc.errors import OutcomeUnknown, Refusal, Unavailable
+from services.kit.rpc.errors import Refusal
 
 SQL = queries.load(__file__)
 START_SECONDS = 3
@@ -211,17 +210,6 @@ async def answer_in_time(
             error=str(error),
         )
         return None
-
-
-@contextlib.contextmanager
-def in_doubt() -> Iterator[None]:
-    """Raises OutcomeUnknown in place of failures after which money may move all the same."""
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, Unavailable) or refusal_from_database(error, is_read=False):
-            raise OutcomeUnknown from error
-        raise
 
 
 def _count(paid: Paid) -> None:

@@ -18,7 +18,7 @@ from services.bookings.inventory.commands import Outcome as Decided
 from services.bookings.inventory.commands import Replayed
 from services.bookings.inventory.payment_commands import Paid, StartPayment
 from services.bookings.payments import card_numbers, messages
-from services.bookings.payments.attempts import Attempt, Attempts, Started, in_doubt
+from services.bookings.payments.attempts import Attempt, Attempts, Started
 from services.bookings.payments.details import (
     BookingKey,
     PaymentRequest,
@@ -37,7 +37,7 @@ from services.bookings.references import (
 )
 from services.kit.database import idempotency, queries
 from services.kit.database.idempotency import Completion, Key, Result, refusal_bytes
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Pool, in_doubt
 from services.kit.rpc.errors import (
     Busy,
     OutcomeUnknown,

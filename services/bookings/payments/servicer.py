@@ -11,11 +11,11 @@ from services.bookings import asks
 from services.bookings.access import Viewers, normalised
 from services.bookings.asks import Decider
 from services.bookings.payments import card_numbers, messages
-from services.bookings.payments.attempts import in_doubt
 from services.bookings.payments.checkouts import Checkouts
 from services.bookings.payments.details import PaymentRequest
 from services.bookings.payments.payments import Payments
 from services.bookings.payments.provider_events import ProviderEvents, Webhook
+from services.kit.database.postgres import in_doubt
 from services.kit.rpc import paging
 from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
 

@@ -23,7 +23,7 @@ from services.bookings.tickets.documents import Documents
 from services.bookings.tickets.keys import TicketKeys
 from services.bookings.tickets.tickets import TicketRequest, Tickets
 from services.bookings.tickets.transfers import Accounts, Transfers
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Pool, in_doubt
 from services.kit.rpc import paging
 from services.kit.rpc.errors import Refusal
 from services.kit.server.batch import Handler, Item, Outcome, answer_alone, handlers_of
@@ -74,7 +74,8 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
     ) -> tickets_pb2.TransferTicketResponse:
         """See tickets.proto."""
         response = await answer_alone(self._transfer, request, tickets_pb2.TransferTicketResponse)
-        [ticket] = await self._written([await self._tickets.find(UUID(request.ticket_id))])
+        with in_doubt():
+            [ticket] = await self._written([await self._tickets.find(UUID(request.ticket_id))])
         # A repeated response shows who got the ticket first.
         ticket.MergeFrom(response.ticket)
         response.ticket.CopyFrom(messages.without_codes(ticket))
@@ -138,7 +139,9 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
             )
         except AlreadyUsed as refusal:
             raise door_messages.explain(refusal) from None
-        return door_messages.admission(admitted, await self._plan(admitted.plan_id))
+        with in_doubt():
+            plan = await self._plan(admitted.plan_id)
+        return door_messages.admission(admitted, plan)
 
     async def GetCheckInBundle(
         self, request: tickets_pb2.GetCheckInBundleRequest, _: Context
@@ -160,8 +163,13 @@ class TicketsServicer(tickets_pb2_grpc.TicketsServiceServicer):
     ) -> Sequence[Outcome]:
         asked = await self._tickets.asks_of([self._issuing(item) for item in items])
         response = tickets_pb2.CreateTicketResponse
-        outcomes = await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
-        return await self._completed(items, [asks.parsed(each, response) for each in outcomes])
+        answered = await asks.answer(self._decider, asked, response, skip_busy=skip_busy)
+        outcomes = [asks.parsed(each, response) for each in answered]
+        try:
+            with in_doubt():
+                return await self._completed(items, outcomes)
+        except Exception as error:  # noqa: BLE001 - the outcome of those that are issued
+            return [each if isinstance(each, Refusal) else error for each in outcomes]
 
     async def _transfer(
         self, items: Sequence[Item[tickets_pb2.TransferTicketRequest]], /, *, skip_busy: bool

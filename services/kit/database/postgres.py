@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -129,6 +129,24 @@ def refusal_from_database(error: BaseException, *, is_read: bool) -> Refusal | N
     if is_read or state in _ROLLED_BACK or state.startswith(_OUT_OF_RESOURCES):
         return Unavailable()
     return OutcomeUnknown()
+
+
+@contextlib.contextmanager
+def in_doubt() -> Iterator[None]:
+    """Raises OutcomeUnknown in place of failures that would say that certainly nothing was done.
+
+    For what follows after a COMMIT, or after money may have moved.
+    """
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.reason == Unavailable.reason:
+            raise OutcomeUnknown from refusal
+        raise
+    except Exception as error:
+        if refusal_from_database(error, is_read=False):
+            raise OutcomeUnknown from error
+        raise
 
 
 async def wait_until_reachable(pool: Pool, *, seconds: float = START_SECONDS) -> None:

@@ -85,6 +85,16 @@ async def test_a_plan_that_is_not_in_memory_delays_no_other_ticket(
     assert not (await house.create(reservation_id=seated)).existed
 
 
+async def test_a_ticket_that_cannot_be_shown_is_in_doubt(house: Hall, database: Database) -> None:
+    """A client would be told that certainly nothing was done, though its ticket is issued."""
+    booking = await house.book(FREE)
+    with psycopg.connect(database.owner_dsn) as owner:
+        owner.execute("LOCK TABLE bookings.ticket_keys")
+        refusal = await refused(house.create(booking_id=booking))
+    assert refusal.reason == "OUTCOME_UNKNOWN"
+    assert (await house.create(booking_id=booking)).existed
+
+
 async def test_a_code_is_verified_with_the_published_key_alone(house: Hall) -> None:
     """A scanner without a network could not tell a good code from a forged one."""
     made = await house.ticket()
