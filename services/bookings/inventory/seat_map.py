@@ -13,6 +13,7 @@ from services.bookings.seating.plan import map_of
 
 BLOCK = 1_024
 BLOCK_BYTES = BLOCK // 8
+_ALL_FREE = [bytes(BLOCK_BYTES)] * 3
 BLOCKED = 0
 """Stands for the number of a booking as the holder of a blocked seat."""
 
@@ -61,12 +62,13 @@ class SeatMap:
 
         If any block of `seat_count` seats is missing, no seat can be given.
         """
-        for number, *maps in blocks:
-            shift = BLOCK * number
-            taken, sold, blocked = (int.from_bytes(each, "little") << shift for each in maps)
-            self.taken |= taken
-            self.sold |= sold
-            self.blocked |= blocked
+        stored = {number: maps for number, *maps in blocks}
+        numbers = range(max(stored, default=0) + 1)
+        maps = zip(*(stored.get(number, _ALL_FREE) for number in numbers), strict=True)
+        taken, sold, blocked = (int.from_bytes(b"".join(each), "little") for each in maps)
+        self.taken |= taken
+        self.sold |= sold
+        self.blocked |= blocked
         self.is_loaded = len(blocks) == -(-seat_count // BLOCK)
 
     def set_holder(self, booking_id: int, seat_ids: Iterable[int], *, is_live: bool) -> None:
