@@ -31,8 +31,6 @@ UP = ("bookings", "events", "accounts", "gateway")
 """The order of an upgrade; a downgrade has the opposite one."""
 FOLDER = CHECKOUT / "build/upgrade-check"
 """The former code, and the logs of all processes."""
-SINCE_RECENTLY = ("BOOKINGS_PAYMENT_PROVIDERS",)
-"""Settings that a former release may not know."""
 
 
 class ReleasedProcess(Process):
@@ -43,12 +41,11 @@ class ReleasedProcess(Process):
 
     def start(self, **settings: str) -> None:
         """See Process."""
-        known = {k: v for k, v in self._settings.items() if k not in SINCE_RECENTLY}
         with self._log.open("ab") as log:
             self._running = subprocess.Popen(
                 [sys.executable, "-m", self._module],
                 cwd=self.code,
-                env={**environment_of(self.code), **known, **settings},
+                env={**environment_of(self.code), **self._settings, **settings},
                 stdout=log,
                 stderr=log,
             )

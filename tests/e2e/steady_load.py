@@ -18,7 +18,7 @@ from boxoffice.bookings.v1 import bookings_pb2, bookings_pb2_grpc
 from boxoffice.events.v1 import events_pb2, events_pb2_grpc
 from tests.conftest import Database
 from tests.e2e.accounts import add_accounts
-from tests.e2e.cinema import open_cinema
+from tests.e2e.cinema import PRICES, open_cinema
 from tests.e2e.client import create_event, new_key, new_user, open_client
 from tests.e2e.kept_connection import KeptConnection
 from tests.e2e.raw_http import Answer, request, reservation
@@ -26,7 +26,7 @@ from tests.e2e.system import System, until
 from tests.processes import Process
 
 CLIENTS = 12
-ENOUGH = 150
+ENOUGH = 160
 SEATS = 100_000
 ROWS = [{"row": name, "seats": 500, "type": "REGULAR"} for name in "ABCDEF"]
 PAUSE_SECONDS = 0.15
@@ -59,6 +59,7 @@ class Load:
     booked: list[str] = field(default_factory=list)
     seats: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     created: list[str] = field(default_factory=list)
+    paid: list[str] = field(default_factory=list)
     slowest_seconds: float = 0.0
     is_over: bool = False
     progress: asyncio.Event = field(default_factory=asyncio.Event)
@@ -69,7 +70,7 @@ class Load:
         with open_client(system.url) as client:
             events = [create_event(client, SEATS)["id"] for _ in range(CLIENTS + 1)]
         with open_cinema(system) as cinema:
-            screening_id = cinema.screening(ROWS)
+            screening_id = cinema.screening(ROWS, **PRICES)
         [person] = add_accounts(system.database, {"ada": "USER"}).values()
         targets = {
             "accounts": system.accounts_targets,
@@ -119,10 +120,14 @@ class Load:
         with psycopg.connect(database.owner_dsn) as connection:
             bookings = "SELECT user_id FROM bookings.bookings WHERE event_id IN (%s, %s)"
             events = "SELECT name FROM events.events WHERE name LIKE 'Made in a load %%'"
+            payments = "SELECT id::text FROM bookings.payments WHERE status = 'SUCCEEDED'"
+            charges = "SELECT id::text FROM bookings.sandbox_charges"
             booked = connection.execute(bookings, [self.event_id, self.screening_id]).fetchall()
             created = connection.execute(events).fetchall()
+            paid, charged = (connection.execute(each).fetchall() for each in (payments, charges))
         assert sorted(user for (user,) in booked) == sorted(self.booked)
         assert sorted(name for (name,) in created) == sorted(self.created)
+        assert sorted(paid) == sorted(charged) == sorted((payment,) for payment in self.paid)
 
 
 async def replace(kind: str, replica: Process) -> None:
@@ -160,13 +165,14 @@ class Client:
             await self._http.close()
 
     @property
-    def _kinds(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def _kinds(self) -> Sequence[Callable[[], Awaitable[object]]]:
         return (
             self._reserve,
             self._reserve_by_rpc,
             self._repeat,
             self._book_and_cancel,
             self._hold,
+            self._buy,
             self._create,
             self._resize,
             self._get_event,
@@ -176,7 +182,7 @@ class Client:
             self._get_me_by_rpc,
         )
 
-    async def _ask(self, kind: Callable[[], Awaitable[None]]) -> None:
+    async def _ask(self, kind: Callable[[], Awaitable[object]]) -> None:
         name, began = kind.__name__.strip("_"), time.monotonic()
         try:
             await kind()
@@ -216,7 +222,7 @@ class Client:
         path = f"/bookings/{booked.json['reference']}"
         await self._expect(200, request("DELETE", path, headers=self._bearer))
 
-    async def _hold(self) -> None:
+    async def _hold(self) -> Answer:
         user = new_user()
         body = {
             "screening_id": self._load.screening_id,
@@ -224,8 +230,20 @@ class Client:
             "seat_ids": [next(self._load.seats)],
         }
         headers = {"Idempotency-Key": new_key()}
-        await self._expect(201, request("POST", "/api/seat-reservations", body, headers))
+        held = await self._expect(201, request("POST", "/api/seat-reservations", body, headers))
         self._load.booked.append(user)
+        return held
+
+    async def _buy(self) -> None:
+        """Pays a ticket, and repeats that, to which another release may have answered."""
+        booking = {"reservation_id": (await self._hold()).json["reservation_id"]}
+        await self._expect(201, request("POST", "/api/tickets", booking))
+        body = {**booking, "method": "card", "token": "tok_ok"}
+        asked = request("POST", "/api/payments", body, {"Idempotency-Key": new_key()})
+        paid = await self._expect(201, asked)
+        assert paid.json["status"] == "SUCCEEDED", paid
+        self._load.paid.append(paid.json["payment_id"])
+        assert (await self._expect(201, asked)).body == paid.body
 
     async def _reserve_by_rpc(self) -> None:
         user = new_user()
