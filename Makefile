@@ -56,7 +56,7 @@ CITUS_TESTS := $(addprefix tests/services/bookings/, citus_nodes.py test_invento
 # These write statements of their own, expect several events in a transaction, or look into the one
 # PostgreSQL: at plans, at numbers of transactions, at counters of rows, and at what waits in it.
 NOT_ON_CITUS := one_postgresql or claims_alone or a_map_that_is_loaded or holds_of_many_events \
-	or the_first_are_found or signs_of_life or a_report_is_of_one_moment
+	or signs_of_life or a_report_is_of_one_moment
 
 .PHONY: test-citus
 test-citus: .venv/dev.stamp ## Run the tests of the core on a Citus cluster: make test-citus CITUS_URL=…

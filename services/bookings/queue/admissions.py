@@ -102,7 +102,7 @@ class Admissions:
             done = []
             for (event_id,) in rows:
                 async with connection.transaction():
-                    await connection.execute(SQL["go_by_indexes"])
+                    await connection.execute(SQL["go_by_indexes"], prepare=False)
                     cursor = connection.cursor(row_factory=class_row(LockedQueue))
                     await cursor.execute(SQL["lock_queue"], {"event_id": event_id})
                     queue = await cursor.fetchone()

@@ -26,13 +26,14 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: go_by_indexes
 -- Has the statements of the transaction go by indexes, in the order of places. Statistics may be of a time when
--- the queue was empty: then 100,000 rows would be sorted to find the first thousand.
-SELECT
-    set_config('enable_seqscan', 'off', true),
-    set_config('enable_bitmapscan', 'off', true),
-    set_config('enable_hashjoin', 'off', true),
-    set_config('enable_mergejoin', 'off', true),
-    set_config('enable_sort', 'off', true)
+-- the queue was empty: then 100,000 rows would be sorted to find the first thousand. The first setting is for Citus,
+-- which sends the others, too, to the node of the queue.
+SET LOCAL citus.propagate_set_commands = 'local';
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
+SET LOCAL enable_sort = off
 
 -- name: allow_a_long_statement
 -- Lets statements of the transaction run for a minute: changing 100,000 rows may take longer than a request
