@@ -12,8 +12,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from services.migrate import SERVICES, migrate_all
+from services.kit.database.migrations import set_role
+from services.migrate import SERVICES, migrate_all, role_of
 from tests.databases import PASSWORDS, RESET, Database, pooler
+from tests.pools import PATIENT
 
 URL = os.environ.get("CITUS_URL", "")
 SCRIPTS = [
@@ -67,6 +69,9 @@ def migrated() -> Database:
         connection.execute("DROP EVENT TRIGGER IF EXISTS note_change")
         connection.execute("DROP SCHEMA IF EXISTS fresh, accounts, events, bookings CASCADE")
     migrate_all(URL, PASSWORDS, pooled=bool(pooler()))
+    for service in SERVICES:
+        # The nodes may share the processors of the tests.
+        set_role(URL, role_of(service), PATIENT)
     roles = {
         service: make_conninfo(
             URL, user=f"boxoffice_{service}", password=PASSWORDS[service], **pooler()

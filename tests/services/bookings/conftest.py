@@ -16,7 +16,7 @@ from services.kit.database.round_trip import prepared
 from services.kit.rpc.errors import Refusal
 from tests import citus
 from tests.conftest import Database
-from tests.pools import patient_pool
+from tests.pools import PATIENT, patient_pool
 
 GATE = 1
 POOL_SIZE = 8
@@ -55,7 +55,11 @@ class ScriptedCatalogue:
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
     """Opens a pool with the role of the service."""
-    async with patient_pool(database.bookings_dsn, schema="bookings", size=POOL_SIZE) as opened:
+    # The nodes of a cluster may share the processors of the tests.
+    session = PATIENT if citus.URL else {}
+    async with patient_pool(
+        database.bookings_dsn, schema="bookings", size=POOL_SIZE, session=session
+    ) as opened:
         yield opened
 
 

@@ -50,6 +50,7 @@ class SlowPlans:
 
     def __init__(self, plan: Plan) -> None:
         self.asked: list[int] = []
+        self.is_asked = asyncio.Event()
         self.may_load = asyncio.Event()
         self._plan = plan
 
@@ -60,6 +61,7 @@ class SlowPlans:
     async def load(self, plan_id: int) -> None:
         """Waits until the plan may be loaded."""
         self.asked.append(plan_id)
+        self.is_asked.set()
         await self.may_load.wait()
 
 
@@ -166,6 +168,7 @@ async def test_a_plan_that_is_not_in_memory_is_loaded_outside_any_transaction(
     applied = asyncio.create_task(ask(inventory, Apply(screening(HALL))))
     [refused] = await ask(inventory, Apply(replace(screening(HALL, 2), plan_id=None)))
     assert not isinstance(refused, Exception)
+    await plans.is_asked.wait()
     assert not applied.done()
     plans.may_load.set()
     await applied
