@@ -35,7 +35,7 @@ def first_event(ports: dict[str, str]) -> dict[str, Any]:
 
 
 def test_starts_serves_and_keeps_its_data(start: Start, ports: dict[str, str]) -> None:
-    """The first start could fail, or the second one lose the data."""
+    """The first start could fail, the second one lose the data, or a command beside it do harm."""
     run = start(RUN)
     read_until(run, READY)
     before = first_event(ports)
@@ -43,13 +43,12 @@ def test_starts_serves_and_keeps_its_data(start: Start, ports: dict[str, str]) -
     run = start(RUN)
     read_until(run, READY)
     assert first_event(ports)["id"] == before["id"]
+    run_commands_beside(run, start, ports)
     stop(run)
 
 
-def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
-    """A command could change data that is in use, or fail beside a run."""
-    run = start(RUN)
-    read_until(run, READY)
+def run_commands_beside(run: Run, start: Start, ports: dict[str, str]) -> None:
+    """Fails if a command changes data that is in use, or does not work beside a run."""
     in_use = f"Boxoffice already runs from this folder, as process {run.pid}"
     for command, expected, code in (
         (("deploy.operator", "seed"), "The sample accounts and events are in place", 0),
@@ -63,7 +62,6 @@ def test_commands_beside_a_run(start: Start, ports: dict[str, str]) -> None:
         said, _ = second.communicate(timeout=SECONDS)
         assert expected in said
         assert second.returncode == code
-    stop(run)
 
 
 def test_commands_without_a_run(start: Start, tmp_path: Path) -> None:
