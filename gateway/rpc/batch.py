@@ -20,6 +20,7 @@ from services.kit.auth.api_keys import is_api_key
 from services.kit.concurrency.combiner import Combiner
 from services.kit.rpc import context
 from services.kit.rpc.errors import (
+    NOT_BATCHED,
     Internal,
     OutcomeUnknown,
     Received,
@@ -124,7 +125,8 @@ class Batches:
 class BatchedRpc:
     """An RPC whose concurrent calls share batches; it is called like that of a plain stub.
 
-    A caller with an API key goes by itself, with the `unary` RPC: accounts may have to be asked.
+    A caller with an API key goes by itself, with the `unary` RPC: accounts may have to be asked. So
+    does a request to a service of a former release that does not batch the method yet.
     """
 
     def __init__(self, binding: Binding, batches: Batches, unary: Rpc) -> None:
@@ -153,10 +155,11 @@ class BatchedRpc:
             raise OutcomeUnknown from error
         if result.HasField("response"):
             return self._read(result.response)
-        if result.busy and not self._lane_field:
+        refusal = Unavailable() if result.busy else _refusal(result.error)
+        if (result.busy and not self._lane_field) or NOT_BATCHED in refusal.violations:
             rest = deadline - asyncio.get_running_loop().time()
             return await self._unary(request, timeout=rest, metadata=metadata)
-        return Unavailable() if result.busy else _refusal(result.error)
+        return refusal
 
     async def _ask_apart(self, value: Any, item: Item) -> Any:
         """Asks where only those wait who need the same lock."""

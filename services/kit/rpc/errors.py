@@ -46,6 +46,10 @@ class Violation:
     message: str
 
 
+NOT_BATCHED = Violation("method", "is not a batched method")
+"""Of a method that this release of a service does not batch; the next one may."""
+
+
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error of the program
     """The request was refused.
 

@@ -19,7 +19,7 @@ from boxoffice.rest.v1 import batch_pb2, batch_pb2_grpc, rest_pb2
 from services.kit.auth.authentication import Authenticator, Caller
 from services.kit.rpc import context
 from services.kit.rpc.callers import Rule
-from services.kit.rpc.errors import Busy, Refusal, ValidationFailed, Violation, status_of
+from services.kit.rpc.errors import NOT_BATCHED, Busy, Refusal, ValidationFailed, status_of
 from services.kit.rpc.spans import Spans
 from services.kit.server import interceptors, traces
 from services.kit.server.call_log import CallLog
@@ -267,7 +267,7 @@ def _unknown(log_sample: float) -> _Batched:
 
 
 async def _refuse_unknown(items: Sequence[Item[Any]], /, **_: bool) -> Sequence[Outcome]:
-    refusal = ValidationFailed(violations=[Violation("method", "is not a batched method")])
+    refusal = ValidationFailed(violations=[NOT_BATCHED])
     return [refusal] * len(items)
 
 

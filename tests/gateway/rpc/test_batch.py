@@ -11,7 +11,15 @@ from boxoffice.bookings.v1 import bookings_pb2, payments_pb2, waiting_list_pb2
 from boxoffice.rest.v1 import batch_pb2
 from gateway.rpc.batch import Batches, Item
 from services.bookings.errors import EventNotFound
-from services.kit.rpc.errors import OutcomeUnknown, Received, Refusal, Unavailable, status_of
+from services.kit.rpc.errors import (
+    OutcomeUnknown,
+    Received,
+    Refusal,
+    Unavailable,
+    ValidationFailed,
+    Violation,
+    status_of,
+)
 from tests.gateway import messages
 from tests.gateway.conftest import run_gateway
 from tests.gateway.script import Script, ScriptedServer, TransportError
@@ -276,6 +284,22 @@ async def test_a_busy_write_without_a_lane_is_sent_by_itself() -> None:
         body = {"booking_id": 5, "method": "card", "token": "tok_slow_500"}
         answer = await client.post("/api/payments", json=body)
     assert (answer.status_code, answer.json()["user_id"]) == (201, "guest")
+
+
+async def test_a_method_that_is_not_batched_yet_is_called_alone() -> None:
+    """During an upgrade payments would be refused as invalid by services of the former release."""
+    former = ValidationFailed(violations=[Violation("method", "is not a batched method")])
+    paid = payments_pb2.CreatePaymentResponse(payment=payments_pb2.Payment(user_id="guest"))
+
+    def refuse_all(request: Request) -> Response:
+        return Response(results=[refuse(former) for _ in request.items])
+
+    script = Script({BATCH: refuse_all, "CreatePayment": lambda _: paid})
+    async with batching(script) as client:
+        body = {"booking_id": 5, "method": "card", "token": "tok_ok"}
+        answer = await client.post("/api/payments", json=body)
+    assert (answer.status_code, answer.json()["user_id"]) == (201, "guest")
+    assert [call.rpc for call in script.asked] == [BATCH, "CreatePayment"]
 
 
 async def test_a_reservation_waits_for_no_payment() -> None:
