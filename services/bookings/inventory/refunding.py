@@ -33,8 +33,9 @@ def refund(stock: Stock, command: RefundPayment, context: Context) -> Outcome:
     left = payment.left_minor
     amount = left if command.amount_minor is None else command.amount_minor
     if not 0 < amount <= left:
-        violation = Violation("amount", f"must be at most {left}, which is left of the payment")
-        return ValidationFailed(violations=[violation], inventory_revision=stock.rev)
+        return ValidationFailed(
+            violations=[Violation("amount", _beyond(left))], inventory_revision=stock.rev
+        )
     changed, written = give_back(
         stock, payment, command.refund_id, amount, reason=Reason.REQUESTED, now=context.now
     )
@@ -76,6 +77,12 @@ def refund_event(stock: Stock, _: RefundEvent, context: Context) -> Done:
             give_back_rest(stock, payment, Reason.EVENT_CANCELLED, context.now)
     stock.refunds_written = not stock.has_more_payments
     return Done(changed=True)
+
+
+def _beyond(left: int) -> str:
+    if not left:
+        return "nothing is left of the payment"
+    return f"must be from 1 to {left}, which is left of the payment"
 
 
 def _cancel(stock: Stock, payment: Payment, context: Context) -> None:
