@@ -5,7 +5,7 @@ Refusal
 ├── MovieNotFound            NOT_FOUND             MOVIE_NOT_FOUND
 ├── TheaterNotFound          NOT_FOUND             THEATER_NOT_FOUND
 ├── RoomNotFound             NOT_FOUND             ROOM_NOT_FOUND
-├── SeatPlanNotFound         NOT_FOUND             SEAT_PLAN_NOT_FOUND
+├── SeatPlanNotFound         NOT_FOUND             PLAN_NOT_FOUND
 ├── ScreeningNotFound        NOT_FOUND             SCREENING_NOT_FOUND
 ├── ChangePending            ABORTED               CHANGE_PENDING
 ├── HistoryGone              OUT_OF_RANGE          HISTORY_GONE
@@ -56,7 +56,7 @@ class SeatPlanNotFound(Refusal):
     """No such seat plan."""
 
     code = grpc.StatusCode.NOT_FOUND
-    reason = "SEAT_PLAN_NOT_FOUND"
+    reason = "PLAN_NOT_FOUND"
 
 
 class ScreeningNotFound(Refusal):

@@ -19,8 +19,8 @@ from tests.e2e.conftest import Start
 from tests.e2e.system import System
 
 BOOKING = [
-    *("id", "booking_id", "reference", "event_id", "user_id", "status", "seat_count"),
-    *("seat_ids", "price", "created_at", "expires_at", "cancelled_at", "event"),
+    *("id", "booking_id", "reference", "bookingReference", "event_id", "user_id", "status"),
+    *("seat_count", "seat_ids", "price", "created_at", "expires_at", "cancelled_at", "event"),
 ]
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NEXT = re.compile(r'<(/[^>]*)>; rel="next"')
@@ -89,6 +89,7 @@ def test_a_booking_shows_every_field(client: httpx.Client) -> None:
         "id": made["booking_id"],
         "booking_id": made["booking_id"],
         "reference": booking["reference"],
+        "bookingReference": booking["reference"],
         "event_id": event["id"],
         "user_id": user,
         "status": "HELD",

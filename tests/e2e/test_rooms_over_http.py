@@ -148,7 +148,7 @@ def test_unknown_ids_are_not_found(admin: httpx.Client, client: httpx.Client) ->
     missing = {
         f"/api/theaters/{number}": "theater_not_found",
         f"/api/rooms/{number}": "room_not_found",
-        f"/api/seat-plans/{number}": "seat_plan_not_found",
+        f"/api/seat-plans/{number}": "plan_not_found",
     }
     for path, code in missing.items():
         assert refusal(client.get(path)) == (404, code)

@@ -13,9 +13,11 @@ PRINTED_MOMENT = "2025-10-13T12:34:56.789Z"
 
 PRINTED_SESSION = {
     "access_token": "access",
+    "accessToken": "access",
     "token_type": "Bearer",
     "expires_in": 900,
     "refresh_token": "refresh",
+    "refreshToken": "refresh",
     "user": {
         "id": "acct_a",
         "name": "Mallory",

@@ -100,7 +100,7 @@ class CatalogueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetSeatPlan(self, request, context):
-        """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
+        """Gets a seat plan, which never changes. Refuses with NOT_FOUND/PLAN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,7 @@ class CatalogueServiceStub:
     Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
     """
     GetSeatPlan: _grpc.UnaryUnaryMultiCallable[_catalogue_pb2.GetSeatPlanRequest, _catalogue_pb2.GetSeatPlanResponse]
-    """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
+    """Gets a seat plan, which never changes. Refuses with NOT_FOUND/PLAN_NOT_FOUND."""
 
 @_typing.type_check_only
 class CatalogueServiceAsyncStub(CatalogueServiceStub):
@@ -74,7 +74,7 @@ class CatalogueServiceAsyncStub(CatalogueServiceStub):
     Refuses with NOT_FOUND/EVENT_NOT_FOUND when there never was such an event.
     """
     GetSeatPlan: _aio.UnaryUnaryMultiCallable[_catalogue_pb2.GetSeatPlanRequest, _catalogue_pb2.GetSeatPlanResponse]  # type: ignore[assignment]
-    """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
+    """Gets a seat plan, which never changes. Refuses with NOT_FOUND/PLAN_NOT_FOUND."""
 
 class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Sends the states of events to the service bookings."""
@@ -125,6 +125,6 @@ class CatalogueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalogue_pb2.GetSeatPlanRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalogue_pb2.GetSeatPlanResponse, _abc.Awaitable[_catalogue_pb2.GetSeatPlanResponse]]:
-        """Gets a seat plan, which never changes. Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND."""
+        """Gets a seat plan, which never changes. Refuses with NOT_FOUND/PLAN_NOT_FOUND."""
 
 def add_CatalogueServiceServicer_to_server(servicer: CatalogueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -133,7 +133,7 @@ class TheatersServiceServicer:
 
     def RenderSeatPlan(self, request, context):
         """Renders a seat plan. It never changes, so anybody may keep it.
-        Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
+        Refuses with NOT_FOUND/PLAN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

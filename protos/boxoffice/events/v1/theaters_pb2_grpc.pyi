@@ -59,7 +59,7 @@ class TheatersServiceStub:
     """
     RenderSeatPlan: _grpc.UnaryUnaryMultiCallable[_theaters_pb2.RenderSeatPlanRequest, _theaters_pb2.RenderSeatPlanResponse]
     """Renders a seat plan. It never changes, so anybody may keep it.
-    Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
+    Refuses with NOT_FOUND/PLAN_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -93,7 +93,7 @@ class TheatersServiceAsyncStub(TheatersServiceStub):
     """
     RenderSeatPlan: _aio.UnaryUnaryMultiCallable[_theaters_pb2.RenderSeatPlanRequest, _theaters_pb2.RenderSeatPlanResponse]  # type: ignore[assignment]
     """Renders a seat plan. It never changes, so anybody may keep it.
-    Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
+    Refuses with NOT_FOUND/PLAN_NOT_FOUND.
     """
 
 class TheatersServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -166,7 +166,7 @@ class TheatersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_theaters_pb2.RenderSeatPlanResponse, _abc.Awaitable[_theaters_pb2.RenderSeatPlanResponse]]:
         """Renders a seat plan. It never changes, so anybody may keep it.
-        Refuses with NOT_FOUND/SEAT_PLAN_NOT_FOUND.
+        Refuses with NOT_FOUND/PLAN_NOT_FOUND.
         """
 
 def add_TheatersServiceServicer_to_server(servicer: TheatersServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

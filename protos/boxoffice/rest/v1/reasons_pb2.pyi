@@ -59,7 +59,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """There is no such theater."""
     REASON_ROOM_NOT_FOUND: _Reason.ValueType  # 26
     """There is no such room."""
-    REASON_SEAT_PLAN_NOT_FOUND: _Reason.ValueType  # 27
+    REASON_PLAN_NOT_FOUND: _Reason.ValueType  # 27
     """There is no such seat plan."""
     REASON_SCREENING_NOT_FOUND: _Reason.ValueType  # 28
     """There is no such screening, or the caller may not see it."""
@@ -198,7 +198,7 @@ REASON_THEATER_NOT_FOUND: Reason.ValueType  # 25
 """There is no such theater."""
 REASON_ROOM_NOT_FOUND: Reason.ValueType  # 26
 """There is no such room."""
-REASON_SEAT_PLAN_NOT_FOUND: Reason.ValueType  # 27
+REASON_PLAN_NOT_FOUND: Reason.ValueType  # 27
 """There is no such seat plan."""
 REASON_SCREENING_NOT_FOUND: Reason.ValueType  # 28
 """There is no such screening, or the caller may not see it."""

@@ -236,7 +236,7 @@ async def test_unknown_ids_are_not_found(client: Client, theater_id: int) -> Non
         await halls.get(client, 9)
     with refused("ROOM_NOT_FOUND"):
         await halls.replace(client, 9, seats=SEATS)
-    with refused("SEAT_PLAN_NOT_FOUND"):
+    with refused("PLAN_NOT_FOUND"):
         await halls.plan(client, 9)
 
 
