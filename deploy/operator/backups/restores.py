@@ -62,6 +62,7 @@ def restore(dsn: str, file: Path, *, force: bool) -> Restored:
         )
         migrate_schemas(new)
         _continue(dsn, new)
+        _continue_rankings(new)
         asyncio.run(_begin_anew(new))
         lost = list(losses(dsn, new))
         replaced = _named(name, f"before_{stamp}")
@@ -113,6 +114,12 @@ def _continue(before: str, after: str) -> None:
         if found != (None,):
             [(restores,)] = old.execute(SQL["get_restores"]).fetchall()
             new.execute(SQL["continue_restores"], {"restores": restores})
+
+
+def _continue_rankings(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(SQL["find_tables"])
+        connection.execute(SQL["continue_rankings"])
 
 
 async def _begin_anew(dsn: str) -> None:

@@ -39,3 +39,39 @@ FROM bookings.lineage
 -- Counts on from the restores of the database that is replaced: the same backup may be restored twice.
 UPDATE bookings.lineage
 SET restores = greatest(restores, %(restores)s)
+
+-- name: find_tables
+-- Has the functions of bookings find its tables.
+SET LOCAL search_path TO bookings
+
+-- name: continue_rankings
+-- Lets the roll-up go on if the backup is of a server that has given more numbers of transactions: what it
+-- writes from now on would seem to be in the tallies. Adds the rest of the ledger to them, and gives
+-- all rows with numbers that are still to come here the first number that there is.
+WITH ahead AS (
+    SELECT after_txid
+    FROM tallied
+    WHERE after_txid >= pg_snapshot_xmax(pg_current_snapshot())
+),
+rolled AS (
+    SELECT tally(array_agg(user_id), array_agg(day), array_agg(change))
+    FROM (
+        SELECT
+            user_id,
+            (created_at AT TIME ZONE 'UTC')::date AS day,
+            sum(bookings)::integer AS change
+        FROM ledger_bookings
+        WHERE txid > (SELECT after_txid FROM ahead)
+        GROUP BY user_id, day
+        HAVING sum(bookings) <> 0
+    ) AS changed
+),
+renumbered AS (
+    UPDATE ledger
+    SET txid = '3'
+    FROM ahead
+    WHERE txid >= pg_snapshot_xmax(pg_current_snapshot())
+)
+UPDATE tallied
+SET after_txid = '3'
+FROM ahead, rolled

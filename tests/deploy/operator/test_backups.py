@@ -3,6 +3,7 @@
 import asyncio
 import re
 import stat
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from deploy.operator.backups import restores
 from services.bookings.catalogue.read_through import Catalogue
 from services.bookings.inventory import Inventory
 from services.bookings.inventory.restoring import Restores
+from services.bookings.rankings.rankings import Rankings
 from services.bookings.reservations.reservations import Reservations
 from services.events.feed.feed import Feed
 from services.kit.database.postgres import Pool
@@ -23,6 +25,7 @@ from tests.deploy.operator.conftest import Type
 from tests.pools import patient_pool
 from tests.services.bookings.asking import booked, seat
 from tests.services.bookings.conftest import ScriptedCatalogue, concert, drift
+from tests.services.bookings.rankings.conftest import roll_up, tallies, top
 
 BILLION = 1_000_000_000
 
@@ -109,6 +112,30 @@ STATE = """
     FROM events.head, bookings.inventory
 """
 TAKEN = "SELECT user_id FROM bookings.bookings WHERE status = 'CONFIRMED' ORDER BY user_id"
+
+
+async def test_rankings_go_on_after_the_backup_of_another_server(
+    type_in: Type, replaceable: Database, pool: Pool, tmp_path: Path
+) -> None:
+    """Its transactions had higher numbers, and no new booking would count until those come."""
+    inventory, rankings = Inventory(pool), Rankings(pool)
+    await inventory.apply(concert(1, capacity=3))
+    await inventory.decide([seat(1, "ada")])
+    await roll_up(rankings)
+    await inventory.decide([seat(1, "bob")])
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE ledger SET txid = (1000000000 + rev)::text::xid8")
+        await connection.execute("UPDATE tallied SET after_txid = '1000000002'")
+    for command in ("backup", "restore"):
+        options = ["--force"] if command == "restore" else []
+        done = await asyncio.to_thread(type_in, command, str(tmp_path / "backup"), *options)
+        assert done.exit_code == 0, done.output
+    await pool.check()
+    await inventory.decide([seat(1, "cid")])
+    for _ in range(2):
+        assert [user for _, user, _ in await top(rankings)] == ["ada", "bob", "cid"]
+        await roll_up(rankings)
+    assert tallies(replaceable) == Counter(["ada", "bob", "cid"])
 
 
 def test_bad_files_change_nothing(
