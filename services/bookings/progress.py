@@ -16,6 +16,14 @@ from services.kit.database.queries import as_json
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """An event that a reader has read up to a revision."""
+
+    event_id: int
+    rev: int
+
+
+@dataclass(frozen=True, slots=True)
 class Behind:
     """An event with revisions that a reader may not have read: those after `after`, up to `rev`."""
 
@@ -23,14 +31,6 @@ class Behind:
     after: int
     rev: int
     organizer_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """An event that a reader has read up to a revision."""
-
-    event_id: int
-    rev: int
 
 
 class Progress:

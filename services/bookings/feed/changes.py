@@ -1,6 +1,7 @@
 """The changes in the feed, and reading them."""
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -12,11 +13,12 @@ from psycopg.rows import class_row
 
 from services.bookings.errors import ChangesGone
 from services.bookings.feed.cursor import WHOLE, Cursor
+from services.bookings.revisions import revisions
 from services.kit.database import queries
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Connection, Pool
 from services.kit.database.queries import as_json
 
-OF_ALL = queries.load(__file__, of_organizer="true")
+SQL = queries.load(__file__, of_organizer="true")
 OF_ORGANIZER = queries.load(__file__, of_organizer="organizer_id = %(organizer_id)s")
 READ_AT_ONCE = 500
 MOST_READS = 20
@@ -93,6 +95,15 @@ class ChangePage:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is at a position: revisions of an event, or a scan of a ticket if there are none."""
+
+    position: int
+    event_id: int
+    revs: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class _Span:
     """Revisions of an event, or a scan of a ticket if it has none."""
 
@@ -100,6 +111,13 @@ class _Span:
     event_id: int
     first_rev: int | None
     last_rev: int | None
+
+    def first(self, most: int) -> _Wanted:
+        """Returns its first changes: about `most`."""
+        if self.first_rev is None or self.last_rev is None:
+            return _Wanted(self.position, self.event_id, [])
+        revs = list(revisions(self.first_rev, self.last_rev, most))
+        return _Wanted(self.position, self.event_id, revs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +178,7 @@ class Changes:
     async def _ends(self) -> _Ends:
         async with self._pool.connection() as connection:
             cursor = connection.cursor(row_factory=class_row(_Ends))
-            ends = await (await cursor.execute(OF_ALL["get_ends"])).fetchone()
+            ends = await (await cursor.execute(SQL["get_ends"])).fetchone()
         if ends is None:
             raise LookupError("the position of the feed is gone")
         return ends
@@ -168,7 +186,7 @@ class Changes:
     async def _list_spans(
         self, organizer_id: str | None, after: Cursor, limit: int
     ) -> Sequence[_Span]:
-        statements = OF_ALL if organizer_id is None else OF_ORGANIZER
+        statements = SQL if organizer_id is None else OF_ORGANIZER
         values = {
             "organizer_id": organizer_id,
             "position": after.position,
@@ -180,23 +198,34 @@ class Changes:
             return await (await cursor.execute(statements["list_spans"], values)).fetchall()
 
     async def _read(self, spans: Sequence[_Span], limit: int) -> Sequence[Change]:
-        """Reads the changes in spans, before the first scan that its node does not show yet."""
-        of_ledger = [span for span in spans if span.first_rev is not None]
-        scans = [span for span in spans if span.first_rev is None]
-        async with self._pool.connection() as connection:
+        """Reads changes of spans, before the first scan that its node does not show yet."""
+        wanted, most = [], limit
+        for span in spans:
+            if most <= 0:
+                break
+            wanted.append(span.first(most))
+            most -= len(wanted[-1].revs) or 1
+        scans = [each for each in wanted if not each.revs]
+        async with self._reading() as connection:
             cursor = connection.cursor(row_factory=class_row(Change))
-            changes = await _list(cursor, "list_changes", of_ledger, limit)
-            admissions = await _list(cursor, "list_admissions", scans, limit)
+            admissions = await _list(cursor, "list_admissions", scans)
+            changes = await _list(cursor, "list_changes", [each for each in wanted if each.revs])
         hidden = {scan.position for scan in scans} - {change.position for change in admissions}
         end = min(hidden, default=WHOLE)
         read = sorted([*changes, *admissions], key=attrgetter("cursor"))
         return [change for change in read if change.position < end][:limit]
 
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Connection]:
+        """Yields a connection for statements that look up many rows."""
+        async with self._pool.connection() as connection:
+            yield connection
+
 
 async def _list(
-    cursor: AsyncCursor[Change], statement: str, spans: Sequence[_Span], limit: int
+    cursor: AsyncCursor[Change], statement: str, wanted: Sequence[_Wanted]
 ) -> Sequence[Change]:
-    if not spans:
+    if not wanted:
         return []
-    values = {"spans": as_json(spans), "limit": limit}
-    return await (await cursor.execute(OF_ALL[statement], values)).fetchall()
+    values = {"wanted": as_json(wanted)}
+    return await (await cursor.execute(SQL[statement], values)).fetchall()

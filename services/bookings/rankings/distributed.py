@@ -5,6 +5,7 @@ each event is in them. What the nodes have is always read first. What gets into 
 meanwhile is then left out, so no booking counts twice or never, whatever commits late on its node.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,14 +13,24 @@ from typing import ClassVar
 
 from psycopg.rows import class_row, dict_row
 
+from services.bookings.lookups import by_keys
 from services.bookings.progress import Behind, Progress, Reached
 from services.bookings.rankings.rankings import Rankings, load
+from services.bookings.revisions import revisions
 from services.kit.database import queries
 from services.kit.database.postgres import Connection
 from services.kit.database.queries import as_json
 
 SQL = queries.load(__file__)
 PROGRESS = Progress("tallied_rev")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """Revisions of an event that are not read yet, at least one."""
+
+    event_id: int
+    revs: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,44 +57,43 @@ class DistributedRankings(Rankings):
         """Adds a chunk of the ledger to the tallies; returns whether there may be more."""
         async with self._pool.connection() as connection:
             behind = await PROGRESS.list_behind(connection)
-            if not behind:
+            unread = _first(behind, self._roll_up_chunk)
+            if not unread:
                 return False
-            entries = await _list_entries(connection, behind, self._roll_up_chunk)
-            has_more = len(entries) == self._roll_up_chunk
-            reached = _reached(behind, entries[-1] if has_more else None)
+            entries = await _list_entries(connection, unread)
+            reached = [Reached(event.event_id, event.revs[-1]) for event in unread]
             if not await _add(connection, entries, reached):
                 return False
             await PROGRESS.note(connection, reached)
-            return has_more
+            return sum(len(event.revs) for event in unread) >= self._roll_up_chunk
 
     async def _untallied(self, connection: Connection) -> dict[str, object]:
         """Reads the rest of the ledger; of closed events first, which get no more bookings."""
         cursor = connection.cursor(row_factory=dict_row)
         lost = await (await cursor.execute(SQL["list_lost"])).fetchall()
         behind = await PROGRESS.list_behind(connection)
-        entries = await _list_entries(connection, behind, None)
+        entries = await _list_entries(connection, _first(behind, sys.maxsize))
         return {"entries": as_json(entries), "lost": as_json(lost)}
 
 
-async def _list_entries(
-    connection: Connection, behind: Sequence[Behind], limit: int | None
-) -> Sequence[_Entry]:
-    """Reads what events are behind by, in the order of events and revisions."""
-    if not behind:
-        return []
-    values = {"behind": as_json(behind), "limit": limit}
+def _first(behind: Sequence[Behind], most: int) -> Sequence[_Unread]:
+    """Returns the first revisions that events are behind by, event by event: about `most`."""
+    unread: list[_Unread] = []
+    for event in behind:
+        if most <= 0:
+            break
+        revs = list(revisions(event.after + 1, event.rev, most))
+        unread.append(_Unread(event.event_id, revs))
+        most -= len(revs)
+    return unread
+
+
+async def _list_entries(connection: Connection, unread: Sequence[_Unread]) -> Sequence[_Entry]:
+    """Reads the bookings that came or went in revisions."""
     cursor = connection.cursor(row_factory=class_row(_Entry))
-    return await (await cursor.execute(SQL["list_entries"], values)).fetchall()
-
-
-def _reached(behind: Sequence[Behind], last: _Entry | None) -> Sequence[Reached]:
-    """Returns up to which revisions events were read; `last` is the last entry of a full chunk."""
-    if last is None:
-        return [Reached(event.event_id, event.rev) for event in behind]
-    whole = [
-        Reached(event.event_id, event.rev) for event in behind if event.event_id < last.event_id
-    ]
-    return [*whole, Reached(last.event_id, last.rev)]
+    async with by_keys(connection):
+        await cursor.execute(SQL["list_entries"], {"unread": as_json(unread)})
+        return await cursor.fetchall()
 
 
 async def _add(

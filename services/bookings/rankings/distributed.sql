@@ -11,20 +11,17 @@ WHERE inventory.closing
     AND bookings.status IN ('HELD', 'CONFIRMED')
 
 -- name: list_entries
--- Lists bookings that came or went in revisions of events. Each node looks up its events by the key of
--- the ledger.
+-- Lists bookings that came or went in revisions of events. Ranges of revisions would have nodes read their
+-- whole ledgers.
 SELECT
     entry.event_id,
     entry.rev,
     entry.user_id,
     (entry.created_at AT TIME ZONE 'UTC')::date AS day,
     entry.bookings
-FROM json_to_recordset(%(behind)s) AS behind (event_id bigint, after bigint, rev bigint)
-JOIN ledger_bookings AS entry ON entry.event_id = behind.event_id
-    AND entry.rev > behind.after
-    AND entry.rev <= behind.rev
-ORDER BY entry.event_id, entry.rev
-LIMIT %(limit)s
+FROM json_to_recordset(%(unread)s) AS unread (event_id bigint, revs bigint[])
+JOIN ledger_bookings AS entry ON entry.event_id = unread.event_id
+    AND entry.rev = ANY (unread.revs)
 
 -- name: lock
 -- Locks the tallies until the transaction ends; returns no row while somebody else changes them. The next

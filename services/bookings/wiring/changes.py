@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from boxoffice.bookings.v1 import feed_pb2_grpc, live_pb2_grpc, webhooks_pb2_grpc
 from services.bookings.catalogue.availability import Availability
 from services.bookings.feed.changes import Changes
+from services.bookings.feed.distributed_changes import DistributedChanges
 from services.bookings.feed.distributed_tail import DistributedTail
 from services.bookings.feed.servicer import FeedServicer
 from services.bookings.feed.tail import Tail
@@ -36,8 +37,9 @@ async def changes_sent(core: Core) -> AsyncIterator[Workers]:
     pool, server = core.pool, core.service.grpc
     public_only = core.settings.environment == "production"
     async with open_sender(public_only=public_only) as sender:
-        tail = (DistributedTail if core.settings.distributed else Tail)(pool)
-        changes = Changes(pool)
+        is_distributed = core.settings.distributed
+        tail = (DistributedTail if is_distributed else Tail)(pool)
+        changes = (DistributedChanges if is_distributed else Changes)(pool)
         webhooks = WebhooksServicer(Webhooks(pool), changes, public_only=public_only)
         feed_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(changes, tail), server)
         webhooks_pb2_grpc.add_WebhooksServiceServicer_to_server(webhooks, server)

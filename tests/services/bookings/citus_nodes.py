@@ -10,6 +10,7 @@ from services.bookings.feed.distributed_tail import DistributedTail
 from services.bookings.inventory import Inventory, routing
 from services.bookings.inventory.commands import Apply, Cancel, Command
 from services.bookings.inventory.transaction import Ask
+from services.bookings.lookups import by_keys
 from services.bookings.reports.reports import Reports
 from services.bookings.reservations.reservations import Reservations
 from services.bookings.waiting_list.notices import SQL as NOTICES
@@ -136,6 +137,16 @@ async def test_the_position_of_a_scan_commits_with_its_span(
     await DistributedTail(one_session).advance()
     placed = next(n for n, each in enumerate(sent.commands) if "UPDATE bookings.ticket_" in each)
     assert sent.commands[placed + 1].startswith("PREPARE TRANSACTION"), sent.commands
+
+
+async def test_each_node_looks_rows_up_by_their_keys(pool: Pool, inventory: Inventory) -> None:
+    """Each would read its whole ledger for a page of the feed, and for a ranking."""
+    for event_id in range(1, 9):
+        await inventory.apply(concert(event_id))
+    setting = "SELECT event_id, current_setting('enable_seqscan') FROM inventory"
+    async with pool.connection() as connection, by_keys(connection):
+        found = await (await connection.execute(setting)).fetchall()
+    assert sorted(found) == [(event_id, "off") for event_id in range(1, 9)]
 
 
 async def _listen(pool: Pool, sent: Sent) -> None:

@@ -1,0 +1,17 @@
+"""Looking up many rows by their keys, where these lie on several nodes."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from services.kit.database import queries
+from services.kit.database.postgres import Connection
+
+SQL = queries.load(__file__)
+
+
+@contextlib.asynccontextmanager
+async def by_keys(connection: Connection) -> AsyncIterator[None]:
+    """Has statements in the block look rows up by indexes, on each node. It is a transaction."""
+    async with connection.transaction():
+        await connection.execute(SQL["by_keys"])
+        yield

@@ -1,0 +1,8 @@
+-- name: by_keys
+-- Has each node of a cluster look rows up by their keys until the transaction ends. The planner does not know
+-- how few rows it is asked for, and would read whole tables.
+SET LOCAL citus.propagate_set_commands = 'local';
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off
