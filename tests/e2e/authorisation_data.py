@@ -96,6 +96,15 @@ class AuthorisationData:
         self.ticket = self._ticket("user", self.booking)
         self.code = self._code("user", self.ticket)
         self.ticket_of_guest = self._ticket("open", self.booking_of_guest)
+        self.payment = self.new_payment()
+        self.payment_of_guest = self.new_payment_of_guest()
+        self.shown_movie: int = self.movie()
+        self.shown_room = self.room()
+        self.shown_screening: int = self.screening()
+        self.screening_draft: int = self.screening(status="DRAFT")
+        self.booked_by_key: str = self.key_of_nobody()
+        self.waiting = self.waited_for(self.key_of_nobody(total_seats=0))
+        self.waiting_at_owner = self.waited_for(self.key(total_seats=0))
 
     def expendable(self, actor: Actor) -> Actor:
         """Returns a new caller of the same role, for requests that end their caller's access."""

@@ -83,7 +83,7 @@ REQUESTS: Mapping[str, Request] = {
     "EventsService.DeleteEvent of a draft": lambda s, a: {"event_id": s.event(status="DRAFT")},
     "EventsService.DeleteEvent of nobody's": lambda s, a: {"event_id": s.event_of_nobody()},
     "MoviesService.CreateMovie": lambda s, a: {"movie": MOVIE},
-    "MoviesService.GetMovie": lambda s, a: {"movie_id": s.movie()},
+    "MoviesService.GetMovie": lambda s, a: {"movie_id": s.shown_movie},
     "MoviesService.ListMovies": lambda s, a: {},
     "MoviesService.UpdateMovie": lambda s, a: {
         "movie_id": s.movie(),
@@ -95,18 +95,16 @@ REQUESTS: Mapping[str, Request] = {
     "TheatersService.GetTheater": lambda s, a: {"theater_id": s.theater},
     "TheatersService.ListTheaters": lambda s, a: {},
     "TheatersService.CreateRoom": lambda s, a: {"theater_id": s.theater, "room": ROOM},
-    "TheatersService.GetRoom": lambda s, a: {"room_id": s.room()["id"]},
+    "TheatersService.GetRoom": lambda s, a: {"room_id": s.shown_room["id"]},
     "TheatersService.ReplaceRoomSeats": lambda s, a: {
         "room_id": s.room()["id"],
         "room": {"name": "Hall 2"},
         "update_mask": "name",
     },
-    "TheatersService.RenderSeatPlan": lambda s, a: {"plan_id": s.room()["plan_id"]},
+    "TheatersService.RenderSeatPlan": lambda s, a: {"plan_id": s.shown_room["plan_id"]},
     "ScreeningsService.CreateScreening": lambda s, a: {"screening": s.screening_fields()},
-    "ScreeningsService.GetScreening": lambda s, a: {"screening_id": s.screening()},
-    "ScreeningsService.GetScreening of a draft": lambda s, a: {
-        "screening_id": s.screening(status="DRAFT")
-    },
+    "ScreeningsService.GetScreening": lambda s, a: {"screening_id": s.shown_screening},
+    "ScreeningsService.GetScreening of a draft": lambda s, a: {"screening_id": s.screening_draft},
     "ScreeningsService.ListScreenings": lambda s, a: {},
     "ScreeningsService.UpdateScreening": lambda s, a: {
         "screening_id": s.screening(),
@@ -118,7 +116,7 @@ REQUESTS: Mapping[str, Request] = {
     "CatalogueService.GetEventPlace": lambda s, a: {"event_id": s.draft},
     "CatalogueService.ListChanges": lambda s, a: {},
     "CatalogueService.ListEventStates": lambda s, a: {},
-    "CatalogueService.GetSeatPlan": lambda s, a: {"plan_id": s.room()["plan_id"]},
+    "CatalogueService.GetSeatPlan": lambda s, a: {"plan_id": s.shown_room["plan_id"]},
     "BookingsService.Reserve": seat,
     "BookingsService.Reserve for the user": seat_for_the_user,
     "BookingsService.Reserve of a draft": lambda s, a: {
@@ -160,16 +158,12 @@ REQUESTS: Mapping[str, Request] = {
         "user_id": a.user_id,
     },
     "WaitingListService.Cancel": lambda s, a: s.waited_for(s.key_of_nobody(total_seats=0)),
-    "WaitingListService.GetEventStatus": lambda s, a: {"event_id": s.key_of_nobody()},
-    "WaitingListService.GetEventStatus of the user": lambda s, a: s.waited_for(
-        s.key_of_nobody(total_seats=0)
-    ),
+    "WaitingListService.GetEventStatus": lambda s, a: {"event_id": s.booked_by_key},
+    "WaitingListService.GetEventStatus of the user": lambda s, a: s.waiting,
     "WaitingListService.GetEventStatus of a draft": lambda s, a: {"event_id": s.draft_key},
     "WaitingListService.ListWaitingList": lambda s, a: {"event_id": s.key()},
-    "WaitingListService.GetWaitingListEntry": lambda s, a: s.waited_for(s.key(total_seats=0)),
-    "WaitingListService.WatchWaitingList": lambda s, a: {
-        "event_id": s.waited_for(s.key_of_nobody(total_seats=0))["event_id"]
-    },
+    "WaitingListService.GetWaitingListEntry": lambda s, a: s.waiting_at_owner,
+    "WaitingListService.WatchWaitingList": lambda s, a: {"event_id": s.waiting["event_id"]},
     "WaitingListService.SetSkipFit": lambda s, a: {"event_id": s.key_of_nobody()},
     "SeatsService.HoldSeats": lambda s, a: held(s.seated_event(), a.user_id),
     "SeatsService.HoldSeats for the user": lambda s, a: held(s.seated_event(), s.user_id),
@@ -224,8 +218,8 @@ REQUESTS: Mapping[str, Request] = {
     "LiveService.WatchEvent of a draft": lambda s, a: {"event_id": s.draft},
     "PaymentsService.CreatePayment": lambda s, a: s.to_pay(),
     "PaymentsService.CreatePayment of a guest": lambda s, a: s.to_pay_of_guest(),
-    "PaymentsService.GetPayment": lambda s, a: s.new_payment(),
-    "PaymentsService.GetPayment of a guest": lambda s, a: s.new_payment_of_guest(),
+    "PaymentsService.GetPayment": lambda s, a: s.payment,
+    "PaymentsService.GetPayment of a guest": lambda s, a: s.payment_of_guest,
     "PaymentsService.ListUserPayments": lambda s, a: {"user_id": a.user_id},
     "PaymentsService.ListUserPayments of the user": lambda s, a: {"user_id": s.user_id},
     "PaymentsService.RefundPayment": lambda s, a: s.new_payment(),

@@ -160,7 +160,7 @@ def over_grpc(data: AuthorisationData, actor: Actor, method: MethodDescriptor, r
 
 def over_http(data: AuthorisationData, actor: Actor, binding: Binding, row: str) -> str:
     """Sends the request; returns the outcome as the table has it."""
-    asked = REQUESTS[row](data, actor)
+    asked = dict(REQUESTS[row](data, actor))
     asked.pop("update_mask", None)
     path = binding.path.format(**{name: asked.pop(name) for name in binding.variables})
     body = asked if binding.body == WHOLE else asked.pop(binding.body, None)
