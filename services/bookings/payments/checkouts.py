@@ -142,12 +142,14 @@ class Checkouts:
     async def _ask_providers(self, begun: Sequence["_Begun"]) -> Sequence[Outcome | None]:
         attempts = await self._attempts_of(begun)
         tokens = {each.payment_id: each.request.new.token for each in begun}
-        started = await self._attempts.start([(attempts[key], tokens[key]) for key in tokens])
+        started = await self._attempts.start(
+            [(attempt, tokens[attempt.id]) for attempt in attempts.values()]
+        )
         shown = await self._shown(started)
         outcomes: list[Outcome | None] = []
         first: dict[int, Completion] = {}
         for number, each in enumerate(begun):
-            state = started[each.payment_id]
+            state = started.get(each.payment_id, OutcomeUnknown())
             if isinstance(state, Refusal):
                 outcomes.append(OutcomeUnknown() if isinstance(state, Unavailable) else state)
                 continue
@@ -172,7 +174,10 @@ class Checkouts:
         return [OutcomeUnknown() if isinstance(each, Unavailable) else each for each in found]
 
     async def _attempts_of(self, begun: Sequence["_Begun"]) -> dict[UUID, Attempt]:
-        """Returns the attempts that have begun; reads those of repeated requests."""
+        """Returns the attempts that have begun; reads those of repeated requests.
+
+        In a cluster one may be missing: after a crash its commit reaches its node late.
+        """
         attempts = {each.payment_id: Attempt.of(each.paid.payment) for each in begun if each.paid}
         repeated = {each.payment_id for each in begun} - attempts.keys()
         return attempts | (await self._attempts.find(repeated) if repeated else {})

@@ -1,26 +1,33 @@
 from collections.abc import Sequence
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from google.protobuf.message import Message
 from psycopg_pool import PoolTimeout
 
 from boxoffice.bookings.v1 import payments_pb2
+from services.bookings.asks import idempotency_key
 from services.bookings.inventory import Ask, Inventory
+from services.bookings.inventory.changes import Booking
 from services.bookings.inventory.commands import Outcome
 from services.bookings.inventory.payment_commands import StartPayment
+from services.bookings.payments import messages
 from services.bookings.payments.attempts import Attempts
-from services.bookings.payments.checkouts import Checkouts
+from services.bookings.payments.checkouts import CREATE, Checkouts
 from services.bookings.payments.details import NewPayment, PaymentRequest
 from services.bookings.payments.payments import Payments
 from services.bookings.payments.providers import Providers
 from services.bookings.references import BookingName
 from services.bookings.reservations.reservations import Reservations
+from services.kit.database import idempotency
+from services.kit.database.idempotency import Result
 from services.kit.database.postgres import Pool
 from services.kit.rpc.errors import OutcomeUnknown
 from tests.services.batch_items import batch, reason
 from tests.services.bookings.asking import GUEST, booked, party
 from tests.services.bookings.payments.conftest import Till
+from tests.services.bookings.payments.desk import Desk
 from tests.services.bookings.payments.scripted import ScriptedProvider
 from tests.services.bookings.tickets.conftest import FREE
 
@@ -101,6 +108,12 @@ async def test_requests_of_a_batch_for_one_booking_take_its_price_once(till: Til
     assert len(till.execute("SELECT id FROM sandbox_charges")) == 1
 
 
+def of(booking: Booking) -> PaymentRequest:
+    """Makes a request to pay a booking, whose user is the key."""
+    new = NewPayment(BookingName(booking_id=booking.id), "card", "")
+    return PaymentRequest(new, GUEST, booking.user_id)
+
+
 class Interrupted:
     """Starts payments in one transaction, and finds no connection for another one."""
 
@@ -117,6 +130,29 @@ class Interrupted:
         return await self._inventory.decide(asks, skip_busy=skip_busy)
 
 
+@pytest.fixture
+def asking(pool: Pool, inventory: Inventory, provider: ScriptedProvider, desk: Desk) -> Checkouts:
+    """Returns checkouts for bookings of the concert."""
+    providers = Providers([provider])
+    return Checkouts(pool, inventory, providers, desk.attempts, Payments(pool))
+
+
+async def test_a_payment_that_its_node_does_not_show_yet_fails_no_other(
+    pool: Pool, asking: Checkouts, reservations: Reservations
+) -> None:
+    """A cluster that recovers from a crash would refuse all payments of a batch."""
+    [ada, bob] = await booked(reservations, [party(1, name) for name in ("ada", "bob")])
+    key = idempotency_key(GUEST, CREATE, "ada", 1, ada.id, "card", "")
+    assert key
+    begun = messages.incomplete(uuid4()).SerializeToString()
+    async with pool.connection() as connection:
+        await idempotency.store(connection, [Result(key, is_refusal=False, response=begun)])
+    first, other = await asking.pay([of(ada), of(bob)], skip_busy=False)
+    assert isinstance(first, OutcomeUnknown)
+    assert isinstance(other, payments_pb2.CreatePaymentResponse)
+    assert other.payment.status == SUCCEEDED
+
+
 @pytest.mark.usefixtures("desk")
 async def test_a_response_that_is_not_found_again_takes_no_payment_back(
     pool: Pool, inventory: Inventory, reservations: Reservations, provider: ScriptedProvider
@@ -126,12 +162,7 @@ async def test_a_response_that_is_not_found_again_takes_no_payment_back(
     attempts = Attempts(pool, decider, providers)
     checkouts = Checkouts(pool, decider, providers, attempts, Payments(pool))
     made = await booked(reservations, [party(1, name) for name in ("ada", "bob")])
-    ada, bob = [
-        PaymentRequest(
-            NewPayment(BookingName(booking_id=booking.id), "card", ""), GUEST, booking.user_id
-        )
-        for booking in made
-    ]
+    ada, bob = map(of, made)
     first, again, other = await checkouts.pay([ada, ada, bob], skip_busy=False)
     for paid in (first, other):
         assert isinstance(paid, payments_pb2.CreatePaymentResponse)
