@@ -237,9 +237,10 @@ class Client:
     async def _buy(self) -> None:
         """Pays a ticket, and repeats that, to which another release may have answered."""
         booking = {"reservation_id": (await self._hold()).json["reservation_id"]}
-        await self._expect(201, request("POST", "/api/tickets", booking))
+        key = {"Idempotency-Key": new_key()}
+        await self._expect(201, request("POST", "/api/tickets", booking, key))
         body = {**booking, "method": "card", "token": "tok_ok"}
-        asked = request("POST", "/api/payments", body, {"Idempotency-Key": new_key()})
+        asked = request("POST", "/api/payments", body, key)
         paid = await self._expect(201, asked)
         assert paid.json["status"] == "SUCCEEDED", paid
         self._load.paid.append(paid.json["payment_id"])
