@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.admission.gate import Admission
 from gateway.admission.quotas import Hit
-from gateway.codec import json_body, raw
+from gateway.codec import constraints, json_body, raw
 from gateway.codec.json_body import Members
 from gateway.codec.paging import pages_of
 from gateway.codec.request import Decoder
@@ -36,7 +36,7 @@ class Endpoint:
 
     def __init__(self, binding: Binding, call: Call, admission: Admission) -> None:
         self._raw_field = binding.body if binding.has_raw_request else ""
-        self._needs_body = bool(binding.body)
+        self._needs_body = constraints.is_body_needed(binding)
         self._reads_body = binding.reads_body
         self._call = call
         self._admission = admission
@@ -80,7 +80,6 @@ class Endpoint:
         return _Read(message, CallContext(request.request_id, authorization), hits, query, body)
 
     def _has_body(self, request: Request) -> bool:
-        # Where none is needed one without fields may come all the same.
         return self._needs_body or (self._reads_body and bool(request.body))
 
     def _refused(self, read: _Read, refusal: Refusal) -> Response:

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from buf.validate import validate_pb2
 from gateway.codec import scalars
 from gateway.codec.regexes import portable
+from gateway.contract.bindings import Binding
 from gateway.contract.messages import ContractError, Field, map_entry
 
 Schema: TypeAlias = dict[str, Any]
@@ -69,6 +70,15 @@ def mapping(field: FieldDescriptor, values: Schema) -> Schema:
         schema["maxProperties"] = rules.max_pairs
     keys = _string(rules.keys.string)
     return schema | ({"propertyNames": keys} if keys else {})
+
+
+def is_body_needed(binding: Binding) -> bool:
+    """Returns whether a request without a body is refused; a POST of `{}` may come without one."""
+    return bool(binding.body) and (
+        binding.http_method != "POST"
+        or binding.has_raw_request
+        or any(is_needed(field) for field in binding.body_fields if not field.is_output_only)
+    )
 
 
 @cache

@@ -166,4 +166,5 @@ def _request_body(binding: Binding, schemas: Schemas) -> Schema:
     if binding.has_raw_request:
         return {"required": True, "content": {"*/*": {"schema": {}}}}
     content = {"schema": schemas.body(binding), "example": examples.sample_body(binding)}
-    return {"required": True, "content": {"application/json": content}}
+    is_needed = constraints.is_body_needed(binding)
+    return {"required": is_needed, "content": {"application/json": content}}

@@ -12,6 +12,7 @@ from tests.gateway import messages
 from tests.gateway.script import Script
 
 JSON = "application/json"
+PAYMENT_ID = "5f3d0f5e-3c6b-4f0e-9d53-6d5d1a3e9b11"
 GOOD = b'{"event_id":5,"user_id":"alice"}'
 
 MALFORMED = {
@@ -135,6 +136,21 @@ async def test_a_request_that_takes_no_fields_gets_none(
     assert answer.status_code == status
     assert answer.json().get("error") == error
     assert len(script.asked) == (status == 200)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("headers", [{}, {"content-type": JSON}])
+async def test_a_post_that_needs_no_field_needs_no_body(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
+    """A client that refunds all, or joins a queue, would be told to send another media type."""
+    for path in ("/api/queue/5", "/api/tickets"):
+        assert (await client.post(path, headers=headers)).json()["error"] == "validation_error"
+    refund = f"/api/payments/{PAYMENT_ID}/refund"
+    assert (await client.post(refund, headers=headers)).json()["error"] == "unauthenticated"
+    status = 400 if headers else 415
+    for method, path in (("POST", "/events"), ("POST", "/book"), ("PUT", "/api/queue/5")):
+        assert (await client.request(method, path, headers=headers)).status_code == status
 
 
 @pytest.mark.asyncio(loop_scope="module")
