@@ -115,6 +115,31 @@ async def test_an_incomplete_result_is_completed_once(pool: Pool) -> None:
     assert [stored[number].response for number in (0, 1)] == [b"first", b"second"]
 
 
+@pytest.mark.parametrize("locks", [True, False])
+async def test_of_two_that_complete_a_result_at_once_one_is_kept(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, locks: bool
+) -> None:
+    """Without the lock both would be told that theirs is kept, and answer differently."""
+    if not locks:
+        lock = b"FOR NO KEY UPDATE OF idempotency"
+        careless = idempotency.SQL["complete"].replace(lock, b"")
+        monkeypatch.setattr(idempotency, "SQL", {**idempotency.SQL, "complete": careless})
+    former, latter = [
+        [Completion(b"begun", Result(PAID, is_refusal=False, response=response))]
+        for response in (b"former", b"latter")
+    ]
+    async with pool.connection() as first, pool.connection() as second:
+        await idempotency.store(first, [Result(PAID, is_refusal=None, response=b"begun")])
+        async with first.transaction():
+            assert await idempotency.complete(first, former) == [True]
+            completing = asyncio.create_task(idempotency.complete(second, latter))
+            await until_blocked(first, 1)
+        assert await completing == [not locks]
+        stored = await idempotency.recall(first, PAID)
+    assert stored
+    assert stored.response == (b"former" if locks else b"latter")
+
+
 async def test_results_are_locked_in_the_order_of_their_keys(pool: Pool) -> None:
     """Two batches with the same keys in another order would deadlock, and one of them fail."""
     completions = [
