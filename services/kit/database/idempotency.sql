@@ -95,8 +95,7 @@ RETURNING idempotency.caller, idempotency.operation, idempotency.key
 
 -- name: forget
 -- Deletes a chunk of the results older than 24 hours; rows locked elsewhere are left for later.
-DELETE FROM idempotency
-WHERE (caller, operation, key) IN (
+WITH old AS (
     SELECT caller, operation, key
     FROM idempotency
     WHERE decided_at < now() - interval '24 hours'
@@ -104,6 +103,11 @@ WHERE (caller, operation, key) IN (
     LIMIT %(chunk)s
     FOR UPDATE SKIP LOCKED
 )
+DELETE FROM idempotency
+USING old
+WHERE idempotency.caller = old.caller
+    AND idempotency.operation = old.operation
+    AND idempotency.key = old.key
 
 -- name: lock
 -- Waits for a key, where its result comes in a later transaction than the request's first one.
