@@ -42,6 +42,16 @@ class FieldSet:
             for name in field.request_names
         }
         self._own_names = {name: field.name for field in fields for name in field.request_names}
+        self._strings = {
+            name: field.rule.string_as
+            for field in fields
+            if field.rule.string_as
+            for name in field.request_names
+        }
+        by_own_name = {field.name: field for field in fields}
+        for name, other in self._strings.items():
+            string = _accept(by_own_name[other], name, readers[other], in_update=in_update)
+            self._by_name[name] = _by_type(self._by_name[name], string)
         self._needed = [] if in_update else [f.name for f in fields if _is_needed(f)]
         self._copies = [
             (copy, field.name, copies.get(field.name), readers[field.name])
@@ -72,8 +82,13 @@ class FieldSet:
 
     def sent_names(self, members: NamedValues) -> Mapping[str, str]:
         """Maps the own name of each field to the one that its client used."""
-        own_names = self._own_names
-        return {own_names[name]: name for name, _ in members if name in own_names}
+        return {
+            self._own_name(name, value): name for name, value in members if name in self._own_names
+        }
+
+    def _own_name(self, name: str, value: Any) -> str:
+        own = self._own_names[name]
+        return self._strings.get(name, own) if isinstance(value, str) else own
 
     def _without_copies(
         self, members: NamedValues, path: str, given: Values, found: Found
@@ -113,6 +128,16 @@ def _accept(field: Field, name: str, read: Read, *, in_update: bool) -> Accept:
             given[own] = read(value, path + name, found)
 
     return accept
+
+
+def _by_type(accept: Accept, accept_string: Accept) -> Accept:
+    """Accepts a string as one field, and any other value as another."""
+
+    def by_type(path: str, value: Any, given: Values, found: Found) -> None:
+        chosen = accept_string if isinstance(value, str) else accept
+        chosen(path, value, given, found)
+
+    return by_type
 
 
 def _is_needed(field: Field) -> bool:

@@ -40,6 +40,12 @@ class Field:
         return tuple(dict.fromkeys((*names, *map(camel_case, names))))
 
     @cached_property
+    def string_field(self) -> FieldDescriptor | None:
+        """The field that a string in the place of this number is read as."""
+        message, name = self.descriptor.containing_type, self.rule.string_as
+        return message.fields_by_name[name] if message and name else None
+
+    @cached_property
     def is_output_only(self) -> bool:
         """Whether only the service sets it."""
         return self._behaves(field_behavior_pb2.OUTPUT_ONLY)

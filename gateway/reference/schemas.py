@@ -103,6 +103,8 @@ class Schemas:
             return constraints.mapping(field.descriptor, schema)
         if field.descriptor.is_repeated:
             return constraints.array(field.descriptor, schema)
+        if string := field.string_field:
+            return {"anyOf": [schema, constraints.scalar(string)]}
         return schema
 
     def _one(
@@ -147,6 +149,8 @@ def _alternatives(fields: Sequence[Field]) -> Schema:
 
 def nullable(schema: Schema) -> Schema:
     """Returns a schema that also admits null."""
+    if "anyOf" in schema:
+        return schema | {"anyOf": [*schema["anyOf"], {"type": "null"}]}
     if "$ref" in schema:
         reference, others = {"$ref": schema["$ref"]}, dict(schema)
         del others["$ref"]

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from boxoffice.bookings.v1 import bookings_pb2
+from boxoffice.bookings.v1 import bookings_pb2, tickets_pb2
 from boxoffice.events.v1 import events_pb2
 from gateway.codec import json_body
 from gateway.codec.request import Decoder
@@ -18,6 +18,7 @@ from tests.gateway.script import Script
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JSON = {"content-type": "application/json"}
+REFERENCE = "5f3d0f5e-3c6b-4f0e-9d53-6d5d1a3e9b11"
 
 
 async def refused(client: httpx.AsyncClient, url: str, body: str) -> list[dict[str, str]]:
@@ -28,6 +29,34 @@ async def refused(client: httpx.AsyncClient, url: str, body: str) -> list[dict[s
     assert answer.json()["error"] == "validation_error"
     details: list[dict[str, str]] = answer.json()["details"]
     return details
+
+
+async def test_a_number_of_a_booking_may_be_its_reference(
+    client: httpx.AsyncClient, script: Script
+) -> None:
+    """A client that knows reservations by the name `booking_id` could get no ticket."""
+    script.answers["CreateTicket"] = lambda _: tickets_pb2.CreateTicketResponse()
+    for booking in (7, REFERENCE):
+        await client.post("/api/tickets", json={"bookingId": booking})
+    number, reference = (asked.request for asked in script.asked)
+    assert (number.booking_id, number.HasField("reservation_id")) == (7, False)
+    assert (reference.reservation_id, reference.HasField("booking_id")) == (REFERENCE, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"bookingId":"7"}',
+        '{"bookingId":"7","user_id":"a"}',
+        '{"bookingId":true}',
+        f'{{"reservation_id":"{REFERENCE}","bookingId":"{REFERENCE}"}}',
+    ],
+)
+async def test_a_wrong_reference_has_the_name_that_was_sent(
+    client: httpx.AsyncClient, body: str
+) -> None:
+    """A client would be told of a field that it did not send."""
+    assert "bookingId" in {detail["path"] for detail in await refused(client, "/api/tickets", body)}
 
 
 @pytest.mark.parametrize(

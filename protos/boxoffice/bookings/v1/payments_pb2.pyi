@@ -149,7 +149,7 @@ class CreatePaymentRequest(_message.Message):
     reservation_id: _builtins.str
     """Id of the reservation of seats to pay for, or reference of any other booking: a UUID."""
     booking_id: _builtins.int
-    """Number of the booking to pay for."""
+    """Number of the booking to pay for. REST also takes a UUID here, as `reservation_id`."""
     method: _builtins.str
     """How it is paid, in the client's words: 1 to 32 letters, digits, `_` and `-`."""
     token: _builtins.str

@@ -441,7 +441,7 @@ class CreateTicketRequest(_message.Message):
     reservation_id: _builtins.str
     """Id of a reservation of seats, or reference of any other booking: a UUID."""
     booking_id: _builtins.int
-    """Number of a booking."""
+    """Number of a booking. REST also takes a UUID here, as `reservation_id`."""
     request_id: _builtins.str
     """Idempotency key, at most 255 visible ASCII characters; kept for 24 hours."""
     def __init__(

@@ -365,6 +365,7 @@ class FieldRule(_message.Message):
     NEEDED_WITHOUT_FIELD_NUMBER: _builtins.int
     RESUMED_BY_FIELD_NUMBER: _builtins.int
     NOT_IN_REST_FIELD_NUMBER: _builtins.int
+    STRING_AS_FIELD_NUMBER: _builtins.int
     request_header: _builtins.str
     """Request header that carries the field; it is in no path, query or body then. A bool with
     `Accept-Encoding` is true if the client accepts gzip.
@@ -389,6 +390,8 @@ class FieldRule(_message.Message):
     """
     not_in_rest: _builtins.bool
     """Whether only gRPC has the field."""
+    string_as: _builtins.str
+    """Another field of the same message, as which a string in the place of this number is read."""
     @_builtins.property
     def aliases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Further names that a request may use."""
@@ -410,10 +413,11 @@ class FieldRule(_message.Message):
         needed_without: _builtins.str = ...,
         resumed_by: _builtins.str = ...,
         not_in_rest: _builtins.bool = ...,
+        string_as: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "needed_without", b"needed_without", "not_in_rest", b"not_in_rest", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header", "resumed_by", b"resumed_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "copies", b"copies", "copy_of", b"copy_of", "named_by_token", b"named_by_token", "needed_without", b"needed_without", "not_in_rest", b"not_in_rest", "omitted", b"omitted", "request_header", b"request_header", "response_header", b"response_header", "resumed_by", b"resumed_by", "string_as", b"string_as"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
