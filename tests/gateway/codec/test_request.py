@@ -360,12 +360,19 @@ async def test_a_caller_with_a_token_need_not_name_the_user() -> None:
     assert broken("Reserve", "{}", has_account=False) == ["event_id", "user_id"]
 
 
+@pytest.mark.parametrize("body", ["{}", '{"seat_ids":null}'])
+async def test_a_set_that_is_replaced_must_be_sent(body: str) -> None:
+    """A client that forgets the seats would release all that were blocked."""
+    assert broken("SetBlockedSeats", body) == ["seat_ids"]
+
+
 def broken(rpc: str, body: str, *, has_account: bool = True) -> list[str]:
     """Decodes a body that must be refused, and names the fields that are wrong."""
     binding = next(each for each in read_bindings(SERVICES) if each.rpc.name == rpc)
     members = json_body.parse(body.encode())
+    variables = dict.fromkeys(binding.variables, "1")
     with pytest.raises(ValidationFailed) as refused:
-        Decoder(binding).decode({}, {}, [], members, has_account=has_account)
+        Decoder(binding).decode(variables, {}, [], members, has_account=has_account)
     return [violation.path for violation in refused.value.violations]
 
 
