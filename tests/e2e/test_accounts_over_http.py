@@ -102,9 +102,11 @@ def test_registering_with_a_code_gives_a_session(ada: Person) -> None:
     user = ada.register(role="ORGANIZER")
     assert ada.session == {
         "access_token": ada.session["access_token"],
+        "accessToken": ada.session["access_token"],
         "token_type": "Bearer",
         "expires_in": 900,
         "refresh_token": ada.session["refresh_token"],
+        "refreshToken": ada.session["refresh_token"],
         "user": {
             "id": user["id"],
             "name": "Ada Lovelace",
