@@ -68,6 +68,8 @@ class FieldSet:
         by_name = self._by_name
         if self._copies:
             members = self._without_copies(members, path, given, found)
+        if self._strings:
+            members = self._without_nulls(members)
         for name, value in members:
             accept = by_name.get(name)
             if accept is None:
@@ -89,6 +91,15 @@ class FieldSet:
     def _own_name(self, name: str, value: Any) -> str:
         own = self._own_names[name]
         return self._strings.get(name, own) if isinstance(value, str) else own
+
+    def _without_nulls(self, members: NamedValues) -> NamedValues:
+        """Drops the null of a field in whose place a string was sent by another name."""
+        sent = {self._strings.get(name) for name, value in members if isinstance(value, str)}
+        return [
+            (name, value)
+            for name, value in members
+            if value is not None or self._own_names.get(name) not in sent
+        ]
 
     def _without_copies(
         self, members: NamedValues, path: str, given: Values, found: Found

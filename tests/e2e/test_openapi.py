@@ -39,6 +39,7 @@ BY_VALUE = {
     ("", "only one of reservation_id, booking_id can be set"),
     ("", "one of ticket_id, reservation_id, booking_id must be set"),
     ("", "only one of ticket_id, reservation_id, booking_id can be set"),
+    *((name, "given more than once") for name in ("reservation_id", "booking_id")),  # both a UUID
     *((name, f"must {rule}") for name in TIMES for rule in NO_TIMES),
     ("best.accessible", "must not be more than `count`"),
     ("date", "must be a day that the calendar has"),
