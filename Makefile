@@ -7,8 +7,10 @@ MAKEFLAGS += --no-print-directory
 export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON := .venv/bin/python
-# Each worker runs a PostgreSQL of its own and a system or two, so eight are enough for any machine.
-PYTEST := $(PYTHON) -m pytest -n logical --maxprocesses 8 --dist loadfile
+# Each worker runs a PostgreSQL of its own and a system or two, so eight are enough for any machine. One more
+# than processors: tests often wait for processes.
+WORKERS := $(shell echo $$(($$(nproc) + 1)))
+PYTEST := $(PYTHON) -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile
 UV := $(shell command -v uv 2>/dev/null)
 # A `python3.11` on PATH may be a version manager's stand-in, so it is asked to run.
 BASE_PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v python3)

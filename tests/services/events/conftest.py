@@ -1,6 +1,7 @@
 """Events served on a database of its own, beside bookings that the test scripts."""
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -15,10 +16,11 @@ from services.events.events.changes import Changes
 from services.events.events.events import Events
 from services.events.idempotency import Idempotency
 from services.events.settings import Settings
+from services.kit.database import postgres
 from services.kit.database.postgres import Pool
 from services.kit.server import server
 from tests.conftest import Database
-from tests.pools import patient_pool
+from tests.pools import PATIENCE_SECONDS, patient_pool
 from tests.services.events.client import Client
 from tests.services.events.scripted import SERVICE_KEY, ScriptedBookings
 from tests.services.issuer import ScriptedIssuer, serve_identity
@@ -67,6 +69,9 @@ def serve(
 ) -> Serve:
     """Returns a function that serves events, by default with open access."""
     monkeypatch.setattr(server, "DRAIN_SECONDS", 0)
+    # A machine that is busy has no connection for requests in parallel in time.
+    patient = functools.partial(postgres.open_pool, patience_seconds=PATIENCE_SECONDS)
+    monkeypatch.setattr(postgres, "open_pool", patient)
 
     @contextlib.asynccontextmanager
     async def served(*, open_access: bool = True, target: str = "") -> AsyncIterator[Client]:
