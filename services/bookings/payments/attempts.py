@@ -28,7 +28,7 @@ from services.bookings.payments.provider import (
 )
 from services.bookings.payments.providers import Providers
 from services.kit.database import queries
-from services.kit.database.postgres import Pool
+from services.kit.database.postgres import Pool, in_doubt
 from services.kit.process.failpoints import failpoint
 from services.kit.rpc.errors import Refusal
 
@@ -116,26 +116,28 @@ class Attempts:
         self._decider = decider
         self._providers = providers
 
-    async def start(self, asked: Sequence[tuple[Attempt, str]]) -> dict[UUID, Started | Refusal]:
+    async def start(self, asked: Sequence[tuple[Attempt, str]]) -> dict[UUID, Started | Exception]:
         """Asks providers for the money of attempts, and settles those that are answered soon.
 
-        Each attempt comes with its token. Does nothing for attempts that are settled.
+        Each attempt comes with its token. Does nothing for attempts that are settled. A failure
+        concerns its own attempt.
         """
         under_way = [each for each in asked if each[0].status == "CREATED"]
-        answers = await asyncio.gather(*(self._ask(*each) for each in under_way))
+        answers = await asyncio.gather(
+            *(self._begin(*each) for each in under_way), return_exceptions=True
+        )
         failpoint("bookings.payment.charged")
-        started: dict[UUID, Started | Refusal] = {
+        started: dict[UUID, Started | Exception] = {
             attempt.id: Started(is_answered=True) for attempt, _ in asked
         }
         settlements = []
-        for (attempt, _), charged in zip(under_way, answers, strict=True):
-            if charged is None:
-                started[attempt.id] = Started(is_answered=False)
-            elif charged.status is Status.PENDING:
-                is_under_way = await self._keep_reference(attempt, charged)
-                started[attempt.id] = Started(True, charged.redirect_url if is_under_way else None)
+        for (attempt, _), answer in zip(under_way, answers, strict=True):
+            if isinstance(answer, Charged):
+                settlements.append(Settlement(attempt, answer))
+            elif isinstance(answer, Started | Exception):
+                started[attempt.id] = answer
             else:
-                settlements.append(Settlement(attempt, charged))
+                raise answer
         for settlement, outcome in zip(settlements, await self.settle(settlements), strict=True):
             started[settlement.attempt.id] = (
                 outcome if isinstance(outcome, Refusal) else Started(is_answered=True, paid=outcome)
@@ -162,6 +164,18 @@ class Attempts:
             cursor = connection.cursor(row_factory=class_row(Attempt))
             await cursor.execute(SQL["find"], {"ids": list(payment_ids)})
             return {attempt.id: attempt for attempt in await cursor.fetchall()}
+
+    async def _begin(self, attempt: Attempt, token: str) -> Started | Charged:
+        """Asks for the money; returns what has become of it, or how the payer goes on."""
+        charged = await self._ask(attempt, token)
+        if charged is None:
+            return Started(is_answered=False)
+        if charged.status is not Status.PENDING:
+            return charged
+        with in_doubt():
+            is_under_way = await self._keep_reference(attempt, charged)
+        redirect_url = charged.redirect_url if is_under_way else None
+        return Started(is_answered=True, redirect_url=redirect_url)
 
     async def _ask(self, attempt: Attempt, token: str) -> Charged | None:
         """Asks the provider of an attempt for the money; returns None without an answer in time."""

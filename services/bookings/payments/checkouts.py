@@ -150,7 +150,7 @@ class Checkouts:
         first: dict[int, Completion] = {}
         for number, each in enumerate(begun):
             state = started.get(each.payment_id, OutcomeUnknown())
-            if isinstance(state, Refusal):
+            if isinstance(state, Exception):
                 outcomes.append(OutcomeUnknown() if isinstance(state, Unavailable) else state)
                 continue
             outcome = each.outcome(shown[each.payment_id], state.redirect_url)
@@ -182,7 +182,7 @@ class Checkouts:
         repeated = {each.payment_id for each in begun} - attempts.keys()
         return attempts | (await self._attempts.find(repeated) if repeated else {})
 
-    async def _shown(self, started: Mapping[UUID, Started | Refusal]) -> dict[UUID, ShownPayment]:
+    async def _shown(self, started: Mapping[UUID, Started | Exception]) -> dict[UUID, ShownPayment]:
         """Returns payments as they are now; reads those that were not settled just now."""
         shown: dict[UUID, ShownPayment] = {}
         unread = []

@@ -23,7 +23,6 @@ from services.bookings.payments.providers import Providers
 from services.bookings.payments.refunds import Refunds
 from services.bookings.reservations.reservations import Reservations
 from services.kit.database.postgres import Pool
-from services.kit.rpc.errors import Refusal
 from tests.services.bookings.asking import booked, party
 from tests.services.bookings.conftest import earlier
 
@@ -53,10 +52,10 @@ class Desk:
         return expect(outcome, Paid).payment.id
 
     async def start(self, payment_id: UUID) -> Started:
-        """Asks the provider for the money of an attempt; raises the refusal to settle it."""
+        """Asks the provider for the money of an attempt; raises why there is none."""
         attempt = await self.find(payment_id)
         started = (await self.attempts.start([(attempt, "")]))[payment_id]
-        if isinstance(started, Refusal):
+        if isinstance(started, Exception):
             raise started
         return started
 

@@ -17,6 +17,7 @@ from services.bookings.payments.attempts import Attempts
 from services.bookings.payments.checkouts import CREATE, Checkouts
 from services.bookings.payments.details import NewPayment, PaymentRequest
 from services.bookings.payments.payments import Payments
+from services.bookings.payments.provider import Charged, NewCharge
 from services.bookings.payments.providers import Providers
 from services.bookings.references import BookingName
 from services.bookings.reservations.reservations import Reservations
@@ -149,6 +150,32 @@ async def test_a_payment_that_its_node_does_not_show_yet_fails_no_other(
         await idempotency.store(connection, [Result(key, is_refusal=False, response=begun)])
     first, other = await asking.pay([of(ada), of(bob)], skip_busy=False)
     assert isinstance(first, OutcomeUnknown)
+    assert isinstance(other, payments_pb2.CreatePaymentResponse)
+    assert other.payment.status == SUCCEEDED
+
+
+class Confused(ScriptedProvider):
+    """A provider that answers its first charge with nonsense."""
+
+    async def start(self, charge: NewCharge) -> Charged:
+        """Returns the charge."""
+        if not self.asked:
+            self.asked["start", charge.payment_id] += 1
+            raise ValueError("an amount in letters")
+        return await super().start(charge)
+
+
+@pytest.mark.usefixtures("desk")
+async def test_an_answer_that_makes_no_sense_fails_its_own_payment(
+    pool: Pool, inventory: Inventory, reservations: Reservations
+) -> None:
+    """All who pay in the same moment would not know whether they have."""
+    providers = Providers([Confused()])
+    attempts = Attempts(pool, inventory, providers)
+    checkouts = Checkouts(pool, inventory, providers, attempts, Payments(pool))
+    made = await booked(reservations, [party(1, name) for name in ("ada", "bob")])
+    first, other = await checkouts.pay([of(booking) for booking in made], skip_busy=False)
+    assert isinstance(first, ValueError)
     assert isinstance(other, payments_pb2.CreatePaymentResponse)
     assert other.payment.status == SUCCEEDED
 
