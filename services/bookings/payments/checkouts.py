@@ -6,7 +6,7 @@ one settles them. In between their providers are asked, outside any transaction.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
 from services.bookings import asks
@@ -51,6 +51,7 @@ SQL = queries.load(__file__)
 CREATE = "create_payment"
 
 Outcome: TypeAlias = PaymentResponse | Exception
+OutcomeT = TypeVar("OutcomeT")
 Found: TypeAlias = Mapping[BookingKey, FoundBooking]
 
 
@@ -151,7 +152,7 @@ class Checkouts:
         for number, each in enumerate(begun):
             state = started.get(each.payment_id, OutcomeUnknown())
             if isinstance(state, Exception):
-                outcomes.append(OutcomeUnknown() if isinstance(state, Unavailable) else state)
+                outcomes.append(_in_doubt(state))
                 continue
             outcome = each.outcome(shown[each.payment_id], state.redirect_url)
             outcomes.append(outcome)
@@ -170,8 +171,7 @@ class Checkouts:
                 replays = await asks.decide(self._decider, asked, skip_busy=False)
         except Exception as error:  # noqa: BLE001 - the outcome of each of them
             return [error] * len(asked)
-        found = map(_response, replays)
-        return [OutcomeUnknown() if isinstance(each, Unavailable) else each for each in found]
+        return [_in_doubt(_response(replay)) for replay in replays]
 
     async def _attempts_of(self, begun: Sequence["_Begun"]) -> dict[UUID, Attempt]:
         """Returns the attempts that have begun; reads those of repeated requests.
@@ -250,6 +250,11 @@ def _response(outcome: Decided) -> Outcome:
     if isinstance(outcome, Replayed):
         return asks.replayed(outcome, PaymentResponse)
     return messages.started(outcome)
+
+
+def _in_doubt(outcome: OutcomeT) -> OutcomeT | OutcomeUnknown:
+    """Returns OutcomeUnknown in place of a refusal by which certainly nothing was done."""
+    return OutcomeUnknown() if isinstance(outcome, Unavailable) else outcome
 
 
 def _ask(request: PaymentRequest, provider: Provider, found: Found) -> Ask:
