@@ -1,4 +1,4 @@
-"""Looking up many rows by their keys, where these lie on several nodes."""
+"""Looking up many rows by their keys, on each node where they lie on several."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -13,5 +13,5 @@ SQL = queries.load(__file__)
 async def by_keys(connection: Connection) -> AsyncIterator[None]:
     """Has statements in the block look rows up by indexes, on each node. It is a transaction."""
     async with connection.transaction():
-        await connection.execute(SQL["by_keys"])
+        await connection.execute(SQL["by_keys"], prepare=False)
         yield

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from psycopg.rows import class_row
 
+from services.bookings.lookups import by_keys
 from services.bookings.queue.draw import draw
 from services.bookings.queue.queues import record
 from services.kit.database import queries
@@ -101,8 +102,8 @@ class Admissions:
             rows = await (await connection.execute(SQL["list_queues"])).fetchall()
             done = []
             for (event_id,) in rows:
-                async with connection.transaction():
-                    await connection.execute(SQL["go_by_indexes"], prepare=False)
+                async with by_keys(connection):
+                    await connection.execute(SQL["go_by_places"])
                     cursor = connection.cursor(row_factory=class_row(LockedQueue))
                     await cursor.execute(SQL["lock_queue"], {"event_id": event_id})
                     queue = await cursor.fetchone()

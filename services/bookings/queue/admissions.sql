@@ -24,15 +24,9 @@ WHERE event_id = %(event_id)s
     AND enabled
 FOR NO KEY UPDATE SKIP LOCKED
 
--- name: go_by_indexes
--- Has the statements of the transaction go by indexes, in the order of places. Statistics may be of a time when
--- the queue was empty: then 100,000 rows would be sorted to find the first thousand. The first setting is for Citus,
--- which sends the others, too, to the node of the queue.
-SET LOCAL citus.propagate_set_commands = 'local';
-SET LOCAL enable_seqscan = off;
-SET LOCAL enable_bitmapscan = off;
-SET LOCAL enable_hashjoin = off;
-SET LOCAL enable_mergejoin = off;
+-- name: go_by_places
+-- Has the statements of the transaction read entries by their index, in the order of places. Statistics may be
+-- of a time when the queue was empty: then 100,000 rows would be sorted to find the first thousand.
 SET LOCAL enable_sort = off
 
 -- name: allow_a_long_statement
